@@ -1,0 +1,236 @@
+"""A recorded exchange as the checks read it: the answer, its events, the final Response.
+
+What a check cannot read because something else is broken raises :class:`CannotJudge`; the verdict is then
+*inconclusive* and says why, and the check whose duty the broken thing is reports it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from conformance.stream import events as decoding
+from conformance.stream import sse
+from conformance.stream.events import Event, integer, mapping, objects, text
+from conformance.stream.identity import identities
+from conformance.stream.lifecycle import walk
+from conformance.stream.opening import opening
+from conformance.stream.sums import Text, texts
+from conformance.stream.violation import Violation
+from conformance.wire.exchange import Exchange
+
+EVENT_STREAM = "text/event-stream"
+FINAL = ("completed", "incomplete")
+
+_DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
+
+
+class CannotJudge(Exception):
+    """The record does not hold what the check needs; the message says what is missing."""
+
+
+class DoesNotApply(Exception):
+    """The rule is about something that did not happen and need not happen; the message says what."""
+
+
+class Answer:
+    """One exchange and what can be read from it.
+
+    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name.
+    """
+
+    def __init__(self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = ()) -> None:
+        self.exchange = exchange
+        self.scenario = scenario
+        self.samples = tuple(samples) or (exchange,)
+
+    @cached_property
+    def sent(self) -> dict[str, Any]:
+        """The request's body as a JSON object, empty if it is none."""
+        try:
+            return mapping(json.loads(self.exchange.request.body or b"null"))
+        except ValueError:
+            return {}
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a stream was asked for."""
+        return self.sent.get("stream") is True
+
+    @property
+    def status(self) -> int:
+        """The status code; :class:`CannotJudge` if none arrived or the trouble may pass (429, 5xx)."""
+        status = self.arrived
+        if status == 429 or status >= 500:
+            raise CannotJudge(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
+        return status
+
+    @property
+    def arrived(self) -> int:
+        """The status code as it came; :class:`CannotJudge` if none did."""
+        if self.exchange.status is None:
+            raise CannotJudge(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
+        return self.exchange.status
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON; :class:`CannotJudge` if it is none."""
+        try:
+            return json.loads(self.exchange.body)
+        except (ValueError, RecursionError) as error:
+            raise CannotJudge(f"the body is not JSON: {error}") from None
+
+    @cached_property
+    def envelope(self) -> Any:
+        """The JSON of an error body; a ``data:`` prefix is tolerated. :class:`CannotJudge` if there is none."""
+        body = self.exchange.body.decode("utf-8", "replace")
+        try:
+            return json.loads(_DATA_PREFIX.sub("", body, count=1))
+        except (ValueError, RecursionError):
+            raise CannotJudge("the body is not JSON") from None
+
+    # -- the stream ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _frames(self) -> sse.Frames:
+        if not self.exchange.ok:
+            raise CannotJudge(f"no stream: HTTP {self.status}")
+        if not self.looks_like_stream:
+            raise CannotJudge("no stream: the body holds no event")
+        return sse.parse(self.exchange.decoded)
+
+    @cached_property
+    def looks_like_stream(self) -> bool:
+        """Whether the body reads as an event stream, whatever its content type says."""
+        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff")
+        return bool(re.match(r"(?:[\r\n]|:|data|event|id|retry)", head)) or (
+            not head and self.exchange.media_type == EVENT_STREAM
+        )
+
+    @property
+    def frames(self) -> tuple[sse.Frame, ...]:
+        """The dispatched frames."""
+        return self._frames.frames
+
+    @property
+    def undispatched(self) -> str:
+        """Data at the end that no blank line dispatched."""
+        return self._frames.undispatched
+
+    @cached_property
+    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]]:
+        return decoding.decode(self.frames)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events in order; the ``[DONE]`` marker is none."""
+        return self._decoded[0]
+
+    @property
+    def strange(self) -> tuple[sse.Frame, ...]:
+        """Frames whose data is not a JSON object."""
+        return self._decoded[1]
+
+    def of(self, *types: str) -> list[Event]:
+        """The events of these types."""
+        return [event for event in self.events if event.type in types]
+
+    @property
+    def terminal(self) -> Event:
+        """The first terminal event; :class:`CannotJudge` without one."""
+        for event in self.events:
+            if event.terminal:
+                return event
+        raise CannotJudge("the stream has no terminal event")
+
+    @cached_property
+    def violations(self) -> list[Violation]:
+        """All that strays from opening, lifecycle and identity."""
+        return [*opening(self.events), *walk(self.events)[0], *identities(self.events)]
+
+    @cached_property
+    def texts(self) -> list[Text]:
+        """The texts of the stream, station by station."""
+        return texts(self.events)
+
+    # -- the Response, plain or from the terminal event ------------------------------------------------------------
+
+    @cached_property
+    def response(self) -> dict[str, Any]:
+        """The final Response object; :class:`CannotJudge` if there is none."""
+        if not self.exchange.ok:
+            raise CannotJudge(f"no Response: HTTP {self.status}")
+        response = self.terminal.data.get("response") if self.looks_like_stream else self.json
+        if not isinstance(response, dict):
+            raise CannotJudge("no Response object")
+        return response
+
+    @property
+    def pointer(self) -> str:
+        """Where the Response stands in what was received: empty, or ``/response`` in a terminal event."""
+        return "/response" if self.looks_like_stream else ""
+
+    @property
+    def event(self) -> int | None:
+        """The index of the event that holds the Response, None in a plain answer."""
+        return self.terminal.index if self.looks_like_stream else None
+
+    @property
+    def output(self) -> list[dict[str, Any]]:
+        """The output items that are objects."""
+        return objects(self.response.get("output"))
+
+    def items(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """The output items of a type, each with its place."""
+        return [(index, item) for index, item in enumerate(self.output) if item.get("type") == kind]
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """``usage``; :class:`CannotJudge` if it is not an object."""
+        usage = self.response.get("usage")
+        if not isinstance(usage, dict):
+            raise CannotJudge("no usage object")
+        return usage
+
+    def tokens(self, *path: str) -> int | None:
+        """A counter of usage, such as ``tokens("output_tokens_details", "reasoning_tokens")``."""
+        value: Any = self.usage
+        for member in path:
+            value = mapping(value).get(member)
+        return integer(value)
+
+    @property
+    def words(self) -> str:
+        """The visible text: all output_text parts, joined."""
+        return "".join(
+            text(part.get("text"))
+            for _, item in self.items("message")
+            for part in objects(item.get("content"))
+            if part.get("type") == "output_text"
+        )
+
+    @property
+    def thoughts(self) -> str:
+        """The visible reasoning: all reasoning_text parts, joined."""
+        return "".join(
+            text(part.get("text"))
+            for _, item in self.items("reasoning")
+            for part in objects(item.get("content"))
+            if part.get("type") == "reasoning_text"
+        )
+
+    @property
+    def thinks(self) -> bool:
+        """Whether any sign of reasoning is there: an item, an event, a counted token."""
+        seen = bool(self.items("reasoning"))
+        if self.looks_like_stream:
+            seen = seen or any("reasoning" in event.type for event in self.events)
+        return seen or bool(_reasoning_tokens(self.response))
+
+
+def _reasoning_tokens(response: dict[str, Any]) -> int:
+    details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
+    return integer(details.get("reasoning_tokens")) or 0

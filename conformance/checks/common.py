@@ -1,0 +1,133 @@
+"""What several areas ask of an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge
+from conformance.scenarios.scenario import Scenario
+from conformance.stream.events import mapping
+from conformance.verdict import Case, Finding
+
+#: Statuses of a trouble that has nothing to do with the request.
+BUSY = (429, 502, 503, 504, 529)
+
+
+def scenario_of(answer: Answer, case: Case) -> Scenario:
+    """The scenario of an answer."""
+    return case.world.scenarios[answer.scenario]
+
+
+def refused(answer: Answer) -> bool:
+    """Whether the status is a 4xx."""
+    return 400 <= settled(answer) < 500
+
+
+def settled(answer: Answer) -> int:
+    """The status, a 500 included: for requests that must not cause one. Busy statuses judge nothing."""
+    status = answer.arrived
+    if status in BUSY:
+        raise CannotJudge(f"HTTP {status} after {len(answer.exchange.attempts) + 1} tries")
+    return status
+
+
+def must_be_served(answer: Answer) -> Iterator[Finding]:
+    """A documented request gets 200."""
+    if answer.status != 200:
+        yield Finding(f"answered with HTTP {answer.status}{_said(answer)}", want=200, got=answer.status)
+
+
+def must_be_refused(answer: Answer) -> Iterator[Finding]:
+    """A request that cannot be served gets a 4xx."""
+    status = settled(answer)
+    if not 400 <= status < 500:
+        yield Finding(f"answered with HTTP {status}{_said(answer)}", want="a 4xx status", got=status)
+
+
+def must_be_served_or_refused(answer: Answer, case: Case) -> Iterator[Finding]:
+    """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
+    if answer.exchange.ended == "time-out" and answer.exchange.status is None:
+        yield Finding(f"no answer at all: {answer.exchange.detail}", want="an answer or a 4xx", got="silence")
+        return
+    status = settled(answer)
+    if 400 <= status < 500:
+        return
+    if status != 200:
+        yield Finding(f"answered with HTTP {status}{_said(answer)}", want="200 or a 4xx status", got=status)
+    else:
+        yield from must_be_an_answer(answer, case)
+
+
+def must_be_an_answer(answer: Answer, case: Case) -> Iterator[Finding]:
+    """The body under a 200 is a finished Response of the contract's shape, plain or streaming as asked."""
+    try:
+        response = answer.response
+    except CannotJudge as error:
+        yield Finding(f"HTTP 200, but {error}", want="a Response", got=excerpt(answer))
+        return
+    wrong = case.world.schemas.errors("response.json", response)
+    if wrong:
+        where = answer.pointer + wrong[0].pointer
+        message = f"HTTP 200, but {where or 'the body'} {wrong[0].message}"
+        yield Finding(message, where, answer.event, wrong[0].want, wrong[0].got)
+    elif response["status"] not in FINAL:
+        status = response["status"]
+        message = f"the answer ends with status {status!r}"
+        yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
+
+
+def excerpt(answer: Answer, size: int = 160) -> str:
+    """The beginning of the body, for a message."""
+    body = answer.exchange.body
+    text = body[: size * 4].decode("utf-8", "replace").strip()
+    return text[:size] + ("..." if len(text) > size else "")
+
+
+def envelope(answer: Answer) -> object:
+    """The error body as JSON, or its text where it is none."""
+    try:
+        return answer.envelope
+    except CannotJudge:
+        return answer.exchange.body.decode("utf-8", "replace")
+
+
+def is_error_body(answer: Answer) -> bool:
+    """Whether the body is an error envelope and no Response."""
+    try:
+        body = mapping(answer.envelope)
+    except CannotJudge:
+        return False
+    return isinstance(body.get("error"), dict | str) and "output" not in body
+
+
+def needs(answer: Answer, case: Case) -> None:
+    """The model must have done what the scenario needs; else nothing can be judged."""
+    need = scenario_of(answer, case).need
+    if need and not need.met(answer):
+        tries = len(answer.samples)
+        raise CannotJudge(f"in {tries} {'try' if tries == 1 else 'tries'} it did not happen that {need.says}")
+
+
+def parsed(text: Any) -> Any:
+    """The JSON value of a text; ``ValueError`` if it is none."""
+    try:
+        return json.loads(text)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def is_event_stream(answer: Answer) -> bool:
+    """Whether the content type says so."""
+    return answer.exchange.media_type == EVENT_STREAM
+
+
+def _said(answer: Answer) -> str:
+    """What the server said about it."""
+    try:
+        error = mapping(mapping(answer.envelope).get("error"))
+    except CannotJudge:
+        return ""
+    words = [str(error[name]) for name in ("message", "param") if error.get(name)]
+    return f": {' / '.join(words)[:200]}" if words else ""

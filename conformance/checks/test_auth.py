@@ -1,0 +1,66 @@
+"""Authentication: each documented way is accepted, everything else is refused with a 401 that says nothing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.answer import Answer
+from conformance.checks.common import envelope, must_be_served, refused, settled
+from conformance.select import each, everything
+from conformance.verdict import Case, Finding, breaks_schema, check
+
+_REFUSED = each("auth-refused")
+
+
+@check("{accepted}", over=each("auth-accepted"))
+def test_documented_way_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("{refused}", over=each("auth-refused", where=lambda one: "auth-first" not in one.tags))
+def test_credential_is_refused(answer: Answer) -> Iterator[Finding]:
+    status = settled(answer)
+    if status not in (401, 403):
+        yield Finding(f"answered with HTTP {status}", want=401, got=status)
+
+
+@check("auth.refused-with-401", over=_REFUSED)
+def test_refusal_is_401(answer: Answer) -> Iterator[Finding]:
+    if settled(answer) == 403:
+        yield Finding("refused with HTTP 403", want=401, got=403)
+
+
+@check("auth.refused-before-body-is-judged", over=each("auth-first"))
+def test_key_is_judged_before_the_body(answer: Answer) -> Iterator[Finding]:
+    if (status := settled(answer)) not in (401, 403):
+        yield Finding(f"a wrong key with a malformed body is answered with HTTP {status}", want=401, got=status)
+
+
+@check("auth.refusal-is-enveloped", over=_REFUSED)
+def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Iterator[Finding]:
+    if refused(answer):
+        for problem in case.world.schemas.errors("error.json", envelope(answer)):
+            yield breaks_schema(problem)
+
+
+@check("auth.refusal-never-echoes-key", over=_REFUSED)
+def test_refusal_does_not_echo_the_credential(answer: Answer) -> Iterator[Finding]:
+    for place in answer.exchange.leaks:
+        yield Finding(f"the credential that was sent comes back in the {place}", want="nowhere", got=place)
+
+
+@check("auth.key-never-echoed", over=everything("answers", where=lambda one: "auth-refused" not in one.tags))
+def test_answer_does_not_echo_the_key(answer: Answer) -> Iterator[Finding]:
+    for place in answer.exchange.leaks:
+        yield Finding(f"the key comes back in the {place}", want="nowhere", got=place)
+
+
+@check("auth.refusal-names-scheme", over=each("auth-refused", stream=False))
+def test_refusal_names_the_scheme(answer: Answer) -> Iterator[Finding]:
+    said = answer.exchange.header("www-authenticate")
+    yield Finding(f"WWW-Authenticate: {said}" if said else "no WWW-Authenticate")
+
+
+@check("{of}", over=each("auth-both"))
+def test_both_headers(answer: Answer) -> Iterator[Finding]:
+    yield Finding(f"HTTP {answer.arrived}")

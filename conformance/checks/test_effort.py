@@ -1,0 +1,148 @@
+"""Effort: none does not think, every other value does, all alike, and the reasoning is well formed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.checks.common import must_be_served, refused
+from conformance.scenarios.scenario import Scenario
+from conformance.select import ANSWERS, answers, each, pairs, together
+from conformance.stream.events import mapping, objects, text
+from conformance.verdict import Finding, check
+
+_DETAILS = ("output_tokens_details", "reasoning_tokens")
+
+_PLAIN_VALUES = together("efforts", "thinking", stream=False)
+_STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
+
+
+def _none(one: Scenario) -> bool:
+    return mapping(one.body.get("reasoning")).get("effort") == "none"
+
+
+@check("effort.{effort}-accepted", over=each("effort"))
+def test_effort_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("effort.none-does-not-think", over=answers(where=_none))
+def test_none_does_not_think(answer: Answer) -> Iterator[Finding]:
+    for place, _ in answer.items("reasoning"):
+        pointer = f"{answer.pointer}/output/{place}"
+        yield Finding("effort none, and yet a reasoning item", pointer, answer.event, "no reasoning", "reasoning")
+    if answer.looks_like_stream:
+        for event in answer.events:
+            if "reasoning" in event.type:
+                yield Finding(f"effort none, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
+    if isinstance(answer.response.get("usage"), dict) and (counted := answer.tokens(*_DETAILS)):
+        pointer = f"{answer.pointer}/usage/{'/'.join(_DETAILS)}"
+        yield Finding(f"effort none, and yet {counted} reasoning tokens", pointer, answer.event, 0, counted)
+
+
+@check("effort.{effort}-thinks", over=each("thinking"))
+def test_effort_thinks(answer: Answer) -> Iterator[Finding]:
+    if not answer.response or answer.thinks:
+        return
+    tries = len(answer.samples)
+    message = f"no sign of reasoning in {tries} {'try' if tries == 1 else 'tries'} with a question worth it"
+    yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none")
+
+
+@check("effort.values-alike", over=lambda world: _PLAIN_VALUES(world) + _STREAMED_VALUES(world), together=True)
+def test_values_do_the_same(given: list[Answer]) -> Iterator[Finding]:
+    kinds = {answer.scenario: _kinds(answer) for answer in given}
+    usual = next(iter(kinds.values()))
+    for name, got in kinds.items():
+        if got != usual:
+            message = f"{name} gives other kinds than {given[0].scenario}"
+            yield Finding(message, want=sorted(usual), got=sorted(got), scenario=name)
+
+
+def _kinds(answer: Answer) -> frozenset[str]:
+    if answer.looks_like_stream:
+        return frozenset(event.type for event in answer.events)
+    return frozenset(str(item.get("type")) for item in answer.output)
+
+
+@check("effort.reasoning-precedes-answer", over=ANSWERS)
+def test_reasoning_comes_before_its_answer(answer: Answer) -> Iterator[Finding]:
+    kinds = [item.get("type") for item in answer.output]
+    if "reasoning" in kinds:
+        first = kinds.index("reasoning")
+        ahead = [kind for kind in kinds[:first] if kind in ("message", "function_call", "custom_tool_call")]
+        if ahead and all(kind == "reasoning" for kind in kinds[first:]):
+            message = f"the reasoning item comes after the {ahead[0]} it led to"
+            yield Finding(message, f"{answer.pointer}/output/{first}", answer.event, "reasoning first", kinds)
+
+
+@check("effort.reasoning-item-shape", over=ANSWERS)
+def test_reasoning_item_holds_reasoning_text(answer: Answer) -> Iterator[Finding]:
+    for place, item in answer.items("reasoning"):
+        pointer = f"{answer.pointer}/output/{place}/content"
+        parts = objects(item.get("content"))
+        for index, part in enumerate(parts):
+            if isinstance(part.get("type"), str) and part["type"] != "reasoning_text":
+                message = f"a reasoning item's part has type {part['type']!r}"
+                yield Finding(message, f"{pointer}/{index}/type", answer.event, "reasoning_text", part["type"])
+        cut = answer.response.get("status") != "completed"
+        if not cut and answer.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
+            message = "a reasoning item holds no reasoning text though reasoning tokens are counted"
+            yield Finding(message, pointer, answer.event, "reasoning_text parts", item.get("content"))
+
+
+@check("effort.tokens-agree", over=ANSWERS)
+def test_reasoning_text_is_counted(answer: Answer) -> Iterator[Finding]:
+    counted = answer.tokens(*_DETAILS)
+    if answer.thoughts and counted == 0:
+        pointer = f"{answer.pointer}/usage/{'/'.join(_DETAILS)}"
+        yield Finding("reasoning is there, and 0 reasoning tokens are counted", pointer, answer.event, "more than 0", 0)
+
+
+@check("effort.tokens-agree", over=together("thinking", "thinking"), together=True)
+def test_counted_reasoning_is_visible_where_it_usually_is(given: list[Answer]) -> Iterator[Finding]:
+    counted = [answer for answer in given if _counted(answer)]
+    visible = [answer for answer in counted if answer.thoughts]
+    if not counted:
+        raise CannotJudge("no answer counted reasoning tokens")
+    if len(visible) * 2 > len(counted):
+        for answer in counted:
+            if not answer.thoughts:
+                message = "reasoning tokens are counted and no reasoning is shown, unlike in most answers"
+                yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none", answer.scenario)
+
+
+def _counted(answer: Answer) -> bool:
+    try:
+        return bool(answer.tokens(*_DETAILS))
+    except CannotJudge:
+        return False
+
+
+@check("effort.no-markup-leak", over=ANSWERS)
+def test_no_thinking_markup_in_the_answer(answer: Answer) -> Iterator[Finding]:
+    for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):
+        if mark in answer.words:
+            yield Finding(f"the visible text holds {mark}", answer.pointer + "/output", answer.event, "no markup", mark)
+
+
+@check("effort.unknown-value", over=each("enum", where=lambda one: one.about["parameter"] == "reasoning.effort"))
+def test_unknown_effort_is_refused(answer: Answer) -> Iterator[Finding]:
+    if not refused(answer):
+        yield Finding(f"answered with HTTP {answer.arrived}", want="a 4xx status", got=answer.arrived)
+
+
+@check("effort.default", over=each("effort-default"))
+def test_default_effort(answer: Answer) -> Iterator[Finding]:
+    yield Finding("thinks" if answer.thinks else "does not think")
+
+
+@check("effort.plain-equals-stream", over=pairs("effort"), together=True)
+def test_thinking_is_the_same_plain_and_streaming(given: list[Answer]) -> Iterator[Finding]:
+    plain, stream = given
+    if not (plain.response and stream.response):
+        raise DoesNotApply("one of the two has no Response")
+    if plain.thinks != stream.thinks:
+        says = {True: "thinks", False: "does not think"}
+        message = f"plain {says[plain.thinks]}, streaming {says[stream.thinks]}"
+        yield Finding(message, want=says[plain.thinks], got=says[stream.thinks], scenario=stream.scenario)

@@ -1,0 +1,107 @@
+"""Errors: an envelope with a real status, the same plain and streaming, and an endpoint that survives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.checks.common import (
+    envelope,
+    is_error_body,
+    must_be_an_answer,
+    must_be_served,
+    refused,
+    settled,
+)
+from conformance.select import each, everything, pairs
+from conformance.verdict import Case, Finding, Group, World, breaks_schema, check
+
+_TAGS = ("bad", "violation", "outside", "method")
+
+
+def _strange(world: World) -> list[Group]:
+    """A case for each request that is wrong on purpose."""
+    return [Group(one.name, (one.name,)) for one in world.scenarios.values() if one.tags & set(_TAGS)]
+
+
+_INTERNALS = (
+    ("a stack trace", re.compile(r"Traceback \(most recent call last\)|^\s+at [\w.$<>]+ ?\(.+:\d+", re.MULTILINE)),
+    ("a file path", re.compile(r"(?<![\w:/.])/(?:usr|home|opt|app|srv|var|root|mnt)/[\w.\-/]+|[A-Z]:\\\\\w+")),
+    ("a source file", re.compile(r"\w\.(?:py|go|rs|ts|js):\d+")),
+    ("HTML", re.compile(r"<(?:!doctype html|html|body|title)\b", re.IGNORECASE)),
+)  # fmt: skip
+
+
+@check("error.envelope", over=_strange)
+def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
+    _when_refused(answer)
+    for problem in case.world.schemas.errors("error.json", envelope(answer)):
+        yield breaks_schema(problem)
+
+
+@check("error.json-content-type", over=_strange)
+def test_error_is_application_json(answer: Answer) -> Iterator[Finding]:
+    _when_refused(answer)
+    if not answer.streaming and answer.exchange.media_type not in (
+        "application/json",
+        "application/problem+json",
+    ):
+        got = answer.exchange.header("content-type")
+        yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
+
+
+@check("error.no-internals", over=_strange)
+def test_error_shows_no_internals(answer: Answer) -> Iterator[Finding]:
+    if answer.exchange.ok:
+        raise DoesNotApply("the request was not refused")
+    body = answer.exchange.body[:100_000].decode("utf-8", "replace")
+    for what, pattern in _INTERNALS:
+        if match := pattern.search(body):
+            yield Finding(f"the error shows {what}", want="words for a client", got=match[0].strip()[:120])
+
+
+@check("error.real-status", over=_strange)
+def test_error_has_an_error_status(answer: Answer) -> Iterator[Finding]:
+    status = settled(answer)
+    if status >= 500:
+        yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
+    elif answer.exchange.ok and is_error_body(answer):
+        yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
+
+
+@check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"))
+def test_answer_is_no_error(answer: Answer) -> Iterator[Finding]:
+    if answer.exchange.ok and is_error_body(answer):
+        yield Finding(f"an error body under HTTP {answer.arrived}", "/error", None, "a Response", answer.arrived)
+
+
+@check("error.endpoint-survives", over=each("survives"))
+def test_endpoint_survives_the_bad_requests(answer: Answer, case: Case) -> Iterator[Finding]:
+    if answer.exchange.status is None or answer.exchange.status >= 500:
+        got = answer.exchange.status or answer.exchange.ended
+        yield Finding("a good request after the bad ones gets no answer", want=200, got=got)
+        return
+    yield from must_be_served(answer)
+    if answer.exchange.ok:
+        yield from must_be_an_answer(answer, case)
+
+
+def _twins(world: World) -> list[Group]:
+    found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(world)]
+    return list({group.label: group for group in found}.values())
+
+
+@check("error.streaming-same-status", over=_twins, together=True)
+def test_streaming_error_has_the_same_status(given: list[Answer]) -> Iterator[Finding]:
+    plain, stream = (settled(answer) for answer in given)
+    if plain // 100 != stream // 100:
+        message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
+        yield Finding(message, want=plain, got=stream, scenario=given[1].scenario)
+
+
+def _when_refused(answer: Answer) -> None:
+    if answer.exchange.ok:
+        raise DoesNotApply("the request was not refused")
+    if not refused(answer):
+        raise CannotJudge(f"HTTP {answer.arrived}")

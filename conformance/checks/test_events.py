@@ -1,0 +1,132 @@
+"""The events one by one: each against the schema of its type, each documented type seen, numbers in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+from conformance.answer import Answer, CannotJudge
+from conformance.checks.common import needs
+from conformance.select import STREAMS, by_event_type, together
+from conformance.stream.events import Event, integer
+from conformance.verdict import Case, Finding, World, breaks_schema, check, on
+
+#: Event type -> the scenario that must cause it, where it is not the streamed text.
+_CAUSED_BY = {
+    "response.incomplete": "cut.stream",
+    "response.function_call_arguments.delta": "tools.call.stream",
+    "response.function_call_arguments.done": "tools.call.stream",
+    "response.reasoning_text.delta": "effort.high.stream",
+    "response.reasoning_text.done": "effort.high.stream",
+    "response.custom_tool_call_input.delta": "tools.custom.stream",
+    "response.custom_tool_call_input.done": "tools.custom.stream",
+}
+
+#: Members of lifecycle events whose problems another rule tells.
+_TERMINAL = ("response.completed", "response.incomplete")
+
+
+def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
+    streams = tuple(one.name for one in world.scenarios.values() if one.streaming and one.expect == "answer")
+    custom = tuple(one.name for one in world.scenarios.values() if one.streaming and "custom" in one.tags)
+    return {name: (custom if "custom" in name else streams) for name in world.schemas.event_types}
+
+
+def _causes(world: World) -> dict[str, tuple[str, ...]]:
+    return {name: (_CAUSED_BY.get(name, "text.stream"),) for name in world.schemas.event_types}
+
+
+@check("event.{type}.schema", over=by_event_type(_all_streams), together=True)
+def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Iterator[Finding]:
+    kind, seen = case.about["type"], 0
+    for answer in answers:
+        for event in _events(answer, kind):
+            seen += 1
+            yield from (
+                _at(found, answer) for found in _problems(event, case) if not _told_elsewhere(found.pointer, kind)
+            )
+    if not seen:
+        raise CannotJudge(f"no stream held {kind}")
+
+
+def _problems(event: Event, case: Case) -> Iterator[Finding]:
+    for problem in case.world.schemas.errors(f"events/{event.type}.json", event.data):
+        yield breaks_schema(problem, "", event)
+
+
+def _told_elsewhere(pointer: str, kind: str) -> bool:
+    """The Response in a terminal event has a rule of its own, and so have missing types and numbers."""
+    if pointer in ("/type", "/sequence_number"):
+        return True
+    return kind in _TERMINAL and pointer.startswith("/response/")
+
+
+def _at(finding: Finding, answer: Answer) -> Finding:
+    return replace(finding, scenario=answer.scenario)
+
+
+def _events(answer: Answer, kind: str) -> list[Event]:
+    try:
+        return answer.of(kind)
+    except CannotJudge:
+        return []
+
+
+@check("event.seen.{type}", over=by_event_type(_causes))
+def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Iterator[Finding]:
+    kind = case.about["type"]
+    if answer.of(kind):
+        return
+    needs(answer, case)
+    if not answer.events:
+        raise CannotJudge("the stream has no event")
+    if kind == "response.completed" and answer.terminal.type == "response.incomplete":
+        raise CannotJudge("the answer was cut")
+    got = ", ".join(dict.fromkeys(event.type for event in answer.events))
+    yield Finding(f"{kind} is not in the stream", want=kind, got=got)
+
+
+@check("event.documented-types-only", over=together("streams", "core", stream=True))
+def test_event_types_are_documented(answer: Answer, case: Case) -> Iterator[Finding]:
+    for event in answer.events:
+        if event.type and event.type not in case.world.schemas.event_types:
+            yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
+
+
+@check("event.has-type", over=STREAMS)
+def test_event_has_a_type(answer: Answer) -> Iterator[Finding]:
+    for event in answer.events:
+        if not isinstance(event.data.get("type"), str) or not event.data["type"]:
+            message = "an event's data has no type"
+            yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
+
+
+@check("event.arguments-done-names-function", over=together("calls", "call", stream=True))
+def test_arguments_done_names_the_function(answer: Answer) -> Iterator[Finding]:
+    for event in answer.of("response.function_call_arguments.done"):
+        if "name" not in event.data:
+            yield on(event, "the name of the function is missing", "/name", "the call's name")
+
+
+@check("sequence.present", over=STREAMS)
+def test_every_event_is_numbered(answer: Answer) -> Iterator[Finding]:
+    for event in answer.events:
+        if integer(event.number) is None:
+            got = event.data.get("sequence_number", "(absent)")
+            message = "an event has no sequence_number that is an integer"
+            yield Finding(message, "/sequence_number", event.index, "an integer", got)
+
+
+@check("sequence.contiguous", over=STREAMS)
+def test_each_number_is_one_more_than_the_last(answer: Answer) -> Iterator[Finding]:
+    for before, event in pairwise(answer.events):
+        last, number = integer(before.number), integer(event.number)
+        if last is not None and number is not None and number != last + 1:
+            message = f"sequence_number {number} follows {last}"
+            yield Finding(message, "/sequence_number", event.index, last + 1, number)
+
+
+@check("sequence.starts-at-zero", over=together("streams", "core", stream=True))
+def test_first_number(answer: Answer) -> Iterator[Finding]:
+    yield Finding(f"starts at {answer.events[0].number}" if answer.events else "no event")

@@ -1,0 +1,132 @@
+"""HTTP around the answers: statuses, content types, whole and valid JSON bodies, no redirects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import EVENT_STREAM, Answer, CannotJudge
+from conformance.checks.common import excerpt, must_be_served, settled
+from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
+from conformance.verdict import Case, Finding, check
+
+#: Tags of scenarios whose acceptance has a rule of its own.
+_OWN_RULE = frozenset({
+    "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
+})  # fmt: skip
+
+_EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
+
+
+@check("http.success-is-200", over=ANSWERS)
+def test_success_is_200(answer: Answer, case: Case) -> Iterator[Finding]:
+    own_rule = case.world.scenarios[answer.scenario].tags & _OWN_RULE
+    if answer.exchange.ok or not own_rule:
+        yield from must_be_served(answer)
+
+
+@check("http.documented-request-served", over=_EXPECTED, together=True)
+def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> Iterator[Finding]:
+    served = sum(answer.exchange.ok for answer in answers)
+    if not served:
+        raise CannotJudge("no documented request was served at all")
+    for answer in answers:
+        exchange = answer.exchange
+        tries = len(exchange.attempts) + 1
+        if exchange.status in (500, 501, 505) and all(one.status == exchange.status for one in exchange.attempts):
+            message = f"HTTP {exchange.status} in each of {tries} tries, while other requests are served"
+            yield Finding(message, want=200, got=exchange.status, scenario=answer.scenario)
+        elif exchange.status is None and exchange.ended in ("reset", "invalid"):
+            message = f"no HTTP answer in {tries} tries ({exchange.detail}), while other requests are served"
+            yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=answer.scenario)
+
+
+@check("http.json-content-type", over=PLAIN)
+def test_plain_answer_is_application_json(answer: Answer) -> Iterator[Finding]:
+    if answer.status == 200 and answer.exchange.media_type != "application/json":
+        got = answer.exchange.header("content-type")
+        yield Finding(f"Content-Type is {got!r}", want="application/json", got=got)
+
+
+@check("http.stream-content-type", over=STREAMS)
+def test_stream_is_text_event_stream(answer: Answer) -> Iterator[Finding]:
+    if answer.status == 200 and answer.exchange.media_type != EVENT_STREAM:
+        got = answer.exchange.header("content-type")
+        yield Finding(f"Content-Type is {got!r}", want=EVENT_STREAM, got=got)
+
+
+@check("http.body-complete", over=PLAIN)
+def test_plain_body_arrives_whole(answer: Answer) -> Iterator[Finding]:
+    if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "time-out", "oversize"):
+        size = len(answer.exchange.body)
+        message = f"the body ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
+        yield Finding(message, want="the announced end", got=answer.exchange.ended)
+
+
+@check("http.body-is-utf8-json", over=PLAIN)
+def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
+    if answer.status != 200 or answer.exchange.ended != "clean":
+        raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
+    try:
+        json.loads(answer.exchange.body.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(answer))
+
+
+@check("http.no-duplicate-keys", over=ANSWERS)
+def test_no_object_names_a_member_twice(answer: Answer) -> Iterator[Finding]:
+    texts = [frame.data for frame in answer.frames] if answer.looks_like_stream else [_text(answer)]
+    for index, text in enumerate(texts):
+        for name in _twice(text):
+            yield Finding(f"the member {name!r} stands twice in one object", event=_index(answer, index), got=name)
+
+
+@check("http.other-method-refused", over=each("method"))
+def test_other_method_is_refused(answer: Answer) -> Iterator[Finding]:
+    if (status := settled(answer)) not in (404, 405):
+        yield Finding(f"GET is answered with HTTP {status}", want="404 or 405", got=status)
+
+
+@check("http.no-redirect", over=everything("all"))
+def test_no_redirect(answer: Answer) -> Iterator[Finding]:
+    if 300 <= answer.arrived < 400:
+        place = answer.exchange.header("location")
+        yield Finding(f"HTTP {answer.arrived} sends the request, key and all, to {place}", want="no 3xx", got=place)
+
+
+@check("http.head-and-accept-tolerated", over=together("accept", "accept"))
+def test_accept_headers(answer: Answer) -> Iterator[Finding]:
+    yield Finding(f"{answer.scenario}: HTTP {answer.arrived}")
+
+
+def _text(answer: Answer) -> str:
+    return answer.exchange.body.decode("utf-8", "replace")
+
+
+def _index(answer: Answer, frame: int) -> int | None:
+    return (
+        next((one.index for one in answer.events if one.frame.index == frame), None)
+        if answer.looks_like_stream
+        else None
+    )
+
+
+def _twice(text: str) -> list[str]:
+    """The member names that one object of the JSON text holds twice."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
+        return dict(pairs)
+
+    try:
+        json.loads(text, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return []  # What is no JSON at all is told by another rule.
+    return found
+
+
+def _no_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

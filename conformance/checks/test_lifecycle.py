@@ -1,0 +1,122 @@
+"""The lifecycle: what the automata report, and what the snapshots and statuses on the way say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.select import STREAMS, together
+from conformance.verdict import Finding, check, on, strays
+
+_SNAPSHOTS = ("response.created", "response.in_progress")
+_SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+
+#: Events named so, without their last part, belong to items of this type.
+_FITS = {
+    "response.output_text": "message",
+    "response.reasoning_text": "reasoning",
+    "response.function_call_arguments": "function_call",
+    "response.custom_tool_call_input": "custom_tool_call",
+}
+
+
+def _automaton(rule: str) -> Any:
+    """The check that passes on what the automata report under a rule."""
+
+    def judge(answer: Answer) -> Iterator[Finding]:
+        if not answer.events:
+            raise CannotJudge("the stream has no event")
+        yield from (strays(one) for one in answer.violations if one.rule == rule)
+
+    return check(rule, over=STREAMS)(judge)
+
+
+test_created_is_first = _automaton("lifecycle.created-first")
+test_in_progress_is_second = _automaton("lifecycle.in-progress-second")
+test_created_and_in_progress_come_once = _automaton("lifecycle.each-once")
+test_item_is_opened_before_it_is_used = _automaton("lifecycle.item-opened-before-use")
+test_item_is_opened_once = _automaton("lifecycle.item-opened-once")
+test_item_is_closed_once = _automaton("lifecycle.item-closed-once")
+test_nothing_follows_a_closed_item = _automaton("lifecycle.nothing-after-item-closed")
+test_part_is_opened_before_it_is_used = _automaton("lifecycle.part-opened-before-use")
+test_part_is_opened_once = _automaton("lifecycle.part-opened-once")
+test_part_is_closed_once = _automaton("lifecycle.part-closed-once")
+test_text_is_done_before_its_part = _automaton("lifecycle.text-done-before-part-done")
+test_part_is_done_before_its_item = _automaton("lifecycle.part-done-before-item-done")
+test_deltas_come_before_their_done = _automaton("lifecycle.deltas-before-done")
+test_what_had_deltas_has_a_done = _automaton("lifecycle.done-present")
+test_done_comes_once = _automaton("lifecycle.done-once")
+test_all_is_closed_at_the_end = _automaton("lifecycle.all-closed-at-terminal")
+test_indexes_are_dense = _automaton("lifecycle.indexes-dense")
+test_response_id_stays = _automaton("identity.response-id")
+test_model_stays = _automaton("identity.model")
+test_created_at_stays = _automaton("identity.created-at")
+test_item_id_stays = _automaton("identity.item-id")
+test_call_id_stays = _automaton("identity.call-id")
+test_name_stays = _automaton("identity.name")
+test_item_ids_are_distinct = _automaton("identity.item-ids-distinct")
+test_index_belongs_to_its_item = _automaton("identity.index-belongs-to-item")
+
+
+@check("lifecycle.one-terminal-last", over=STREAMS)
+def test_one_terminal_event_and_that_last(answer: Answer) -> Iterator[Finding]:
+    if answer.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in answer.events):
+        raise CannotJudge(f"the stream did not come to its end: {answer.exchange.ended}")
+    yield from (strays(one) for one in answer.violations if one.rule == "lifecycle.one-terminal-last")
+
+
+@check("lifecycle.terminal-agrees-with-status", over=STREAMS)
+def test_terminal_event_says_what_the_status_says(answer: Answer) -> Iterator[Finding]:
+    event = answer.terminal
+    status = event.response.get("status")
+    if event.type in _SAYS and isinstance(status, str) and status != _SAYS[event.type]:
+        yield on(event, f"carries status {status!r}", "/response/status", _SAYS[event.type], status)
+
+
+@check("lifecycle.snapshots", over=STREAMS)
+def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Iterator[Finding]:
+    for event in answer.of(*_SNAPSHOTS):
+        status, output = event.response.get("status"), event.response.get("output")
+        allowed = ("in_progress", "queued") if event.type == "response.created" else ("in_progress",)
+        if isinstance(status, str) and status not in allowed:
+            yield on(event, f"carries status {status!r}", "/response/status", "in_progress", status)
+        if output:
+            yield on(event, "carries output already", "/response/output", [], output)
+
+
+@check("lifecycle.added-status-in-progress", over=STREAMS)
+def test_added_items_are_in_progress(answer: Answer) -> Iterator[Finding]:
+    for event in answer.of("response.output_item.added"):
+        status = event.item.get("status")
+        if isinstance(status, str) and status != "in_progress":
+            yield on(event, f"the item is {status!r}", "/item/status", "in_progress", status)
+
+
+@check("lifecycle.done-status-final", over=STREAMS)
+def test_done_items_are_final(answer: Answer) -> Iterator[Finding]:
+    for event in answer.of("response.output_item.done"):
+        status = event.item.get("status")
+        if isinstance(status, str) and status not in ("completed", "incomplete"):
+            yield on(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
+
+
+@check("identity.event-fits-item", over=STREAMS)
+def test_event_is_of_its_items_kind(answer: Answer) -> Iterator[Finding]:
+    kinds = {event.output_index: event.item.get("type") for event in answer.of("response.output_item.added")}
+    for event in answer.events:
+        fits = _FITS.get(event.type.rpartition(".")[0])
+        kind = kinds.get(event.output_index)
+        if fits and isinstance(kind, str) and event.output_index is not None and kind != fits:
+            message = f"output_index {event.output_index} is a {kind}"
+            yield on(event, message, "/output_index", f"the index of a {fits}", event.output_index)
+
+
+@check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))
+def test_items_overlap(answer: Answer) -> Iterator[Finding]:
+    open_items: set[int | None] = set()
+    overlap = False
+    for event in answer.of("response.output_item.added", "response.output_item.done"):
+        overlap = overlap or (event.type.endswith("added") and bool(open_items))
+        (open_items.add if event.type.endswith("added") else open_items.discard)(event.output_index)
+    yield Finding("items overlap" if overlap else "one item after another")

@@ -1,0 +1,80 @@
+"""What the contract does not document: filtered or refused, never a 5xx, never a hang, never honoured by halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.answer import FINAL, Answer, DoesNotApply
+from conformance.checks.common import must_be_served_or_refused, scenario_of
+from conformance.select import each
+from conformance.verdict import Case, Finding, check
+
+_BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
+_PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")
+
+
+@check("{rule}", over=each("outside"))
+def test_filtered_or_refused(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("undocumented.unknown-value-unseen", over=each("unknown"))
+def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> Iterator[Finding]:
+    _when_filtered(answer)
+    value = scenario_of(answer, case).about["value"]
+    if value.encode() in answer.exchange.body:
+        yield Finding(
+            f"the value {value!r} of an unknown parameter comes back in the answer", want="nowhere", got=value
+        )
+
+
+@check("unsupported.background-not-honoured", over=_BACKGROUND)
+def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
+    _when_filtered(answer)
+    status = answer.response.get("status")
+    if status not in FINAL:
+        message = f"background: true is answered with status {status!r} and no result"
+        yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
+    if answer.response.get("background") is True:
+        message = "background comes back as true, though the page says it is not supported"
+        yield Finding(message, answer.pointer + "/background", answer.event, "absent, null or false", True)
+
+
+@check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)
+def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Iterator[Finding]:
+    _when_filtered(answer)
+    sent = answer.sent.get("previous_response_id")
+    if answer.response.get("previous_response_id") == sent:
+        message = "previous_response_id comes back as if it were in effect"
+        yield Finding(message, answer.pointer + "/previous_response_id", answer.event, "absent or null", sent)
+    codeword = scenario_of(answer, case).about.get("codeword")
+    if codeword and codeword in answer.words:
+        message = f"the answer knows {codeword!r}, which only the earlier response held"
+        yield Finding(message, answer.pointer + "/output", answer.event, "no memory of it", codeword)
+
+
+@check("undocumented.outcome", over=each("outside"))
+def test_outcome(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield Finding(f"{scenario_of(answer, case).about['of']}: {_outcome(answer)}")
+
+
+@check("undocumented.outcome-as-profile", over=each("outside", where=lambda one: "tool-choice" not in one.tags))
+def test_outcome_is_the_one_the_profile_demands(answer: Answer, case: Case) -> Iterator[Finding]:
+    demanded = case.world.target.unknown_parameters
+    if demanded == "either":
+        raise DoesNotApply("the target's profile demands neither of the two")
+    want = {"reject": "rejected", "filter": "filtered"}[demanded]
+    if (got := _outcome(answer)) != want:
+        yield Finding(f"the parameter is {got}, and the target's profile says {demanded}", want=want, got=got)
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.exchange.ok:
+        return "filtered"
+    status = answer.arrived
+    return "rejected" if 400 <= status < 500 else f"HTTP {status}"
+
+
+def _when_filtered(answer: Answer) -> None:
+    if 400 <= answer.status < 500:
+        raise DoesNotApply("the parameter was refused")

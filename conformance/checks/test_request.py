@@ -1,0 +1,129 @@
+"""Requests: every documented one is accepted, a wrong one is refused or does no harm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from conformance.answer import Answer, DoesNotApply
+from conformance.checks.common import (
+    must_be_an_answer,
+    must_be_refused,
+    must_be_served,
+    must_be_served_or_refused,
+    refused,
+    scenario_of,
+)
+from conformance.select import each, together
+from conformance.verdict import Case, Finding, check
+
+_TYPE = each("type")
+_RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
+_VALUE = each("violation", where=lambda one: bool(one.tags & {"enum", "pattern"}))
+
+#: The effort has a rule of its own.
+_OTHER_VALUE = each(
+    "violation",
+    where=lambda one: bool(one.tags & {"enum", "pattern"}) and one.about["parameter"] != "reasoning.effort",
+)
+
+
+@check("request.{parameter}-accepted", over=each("accepted"))
+def test_documented_value_is_accepted(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+    if answer.exchange.status == 200:
+        yield from must_be_an_answer(answer, case)
+
+
+@check("request.tools-accepted", over=each("tools-accepted"))
+def test_tools_are_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("request.{form}", over=each("form"))
+def test_form_of_input_is_accepted(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+    if answer.exchange.status == 200:
+        yield from must_be_an_answer(answer, case)
+
+
+@check("request.reasoning-returned", over=each("reasoning-returned"))
+def test_returned_reasoning_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("request.missing-{parameter}", over=each("required", where=lambda one: one.expect == "refusal"))
+def test_missing_parameter_is_refused(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_refused(answer)
+
+
+@check("request.missing-member", over=each("required", where=lambda one: one.expect == "either"))
+def test_missing_member_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "refusal"))
+def test_bad_request_is_refused(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_refused(answer)
+
+
+@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "either"))
+def test_wrong_input_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.wrong-type", over=_TYPE)
+def test_wrong_type_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.wrong-type-refused", over=_TYPE)
+def test_wrong_type_is_refused(answer: Answer) -> Iterator[Finding]:
+    yield from _should_be_refused(answer)
+
+
+@check("request.out-of-range", over=_RANGE)
+def test_value_out_of_range_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.out-of-range-refused", over=_RANGE)
+def test_value_out_of_range_is_refused(answer: Answer) -> Iterator[Finding]:
+    yield from _should_be_refused(answer)
+
+
+@check("request.unlisted-value", over=_VALUE)
+def test_unlisted_value_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.unlisted-value-refused", over=_OTHER_VALUE)
+def test_unlisted_value_is_refused(answer: Answer) -> Iterator[Finding]:
+    yield from _should_be_refused(answer)
+
+
+@check("request.null-optional", over=each("null"))
+def test_null_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer, case)
+
+
+@check("request.null-outcome", over=together("nulls", "null"))
+def test_outcome_of_null(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield Finding(f"{scenario_of(answer, case).about['parameter']}=null: HTTP {answer.arrived}")
+
+
+@check("request.error-names-parameter", over=each("violation", stream=False))
+def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Finding]:
+    if not refused(answer):
+        raise DoesNotApply("the request was not refused")
+    parameter = scenario_of(answer, case).about["parameter"]
+    said = json.dumps(answer.envelope, ensure_ascii=False).lower()
+    names = [part.strip("[]").lower() for part in parameter.split(".")]
+    if not any(name in said for name in names):
+        message = f"the error does not name {parameter}: {said[:160]}"
+        yield Finding(message, "/error/param", want=parameter, got=said[:160])
+
+
+def _should_be_refused(answer: Answer) -> Iterator[Finding]:
+    if answer.status == 200:
+        yield Finding("served with HTTP 200 as if nothing were wrong", want="a 4xx status", got=200)

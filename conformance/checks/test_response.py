@@ -1,0 +1,209 @@
+"""The Response object: plain, and inside the terminal event of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+from conformance.answer import FINAL, Answer, CannotJudge
+from conformance.select import ANSWERS, together
+from conformance.stream.events import mapping, objects, text
+from conformance.verdict import Case, Finding, breaks_schema, check
+
+#: Seconds that created_at may be away from the clock.
+_MINUTES = 600.0
+
+#: Members that OpenAI echoes from the request; where they stand they must not lie.
+_ECHOED = ("instructions", "max_output_tokens", "temperature", "top_p", "tool_choice", "tools")
+
+_ALL = together("all-answers", "core", "accepted", "form", "auth-accepted", "accept", "parallel", "outside")
+
+
+@check("response.schema", over=ANSWERS)
+def test_response_has_the_documented_shape(answer: Answer, case: Case) -> Iterator[Finding]:
+    event = answer.terminal if answer.looks_like_stream else None
+    for problem in case.world.schemas.errors("response.json", answer.response):
+        if not problem.pointer.startswith("/usage/"):
+            yield breaks_schema(problem, answer.pointer, event)
+
+
+@check("response.ends-final", over=ANSWERS)
+def test_answer_ends_completed_or_incomplete(answer: Answer) -> Iterator[Finding]:
+    if answer.looks_like_stream and answer.terminal.type in ("error", "response.failed"):
+        event = answer.terminal
+        error = mapping(event.response.get("error")) or mapping(event.data.get("error")) or event.data
+        message = f"the stream ends in {event.type}: {text(error.get('message'))[:160]}"
+        yield Finding(message, "/type", event.index, "response.completed or response.incomplete", event.type)
+        return
+    status = answer.response.get("status")
+    if isinstance(status, str) and status not in FINAL:
+        message = f"the final status is {status!r}"
+        yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
+
+
+@check("response.id-unique", over=_ALL, together=True)
+def test_no_id_is_used_twice(answers: list[Answer]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for answer in answers:
+        if not answer.exchange.ok:
+            continue
+        response = _response_or_none(answer)
+        named = {"/id": response.get("id")}
+        named |= {f"/output/{place}/id": item.get("id") for place, item in enumerate(objects(response.get("output")))}
+        for pointer, name in named.items():
+            if not isinstance(name, str) or not name or name in _sent_ids(answer):
+                continue
+            first = seen.setdefault(name, answer.exchange.key)
+            if first != answer.exchange.key:
+                message = f"the id at {pointer} was given before, in {first}"
+                yield Finding(message, answer.pointer + pointer, None, "an id of its own", name, answer.scenario)
+
+
+@check("response.id-prefix", over=together("all-answers", "core"))
+def test_id_prefixes(answer: Answer) -> Iterator[Finding]:
+    names = [answer.response.get("id"), *(item.get("id") for item in answer.output)]
+    prefixes = sorted({text(name).partition("_")[0] for name in names})
+    yield Finding(f"prefixes: {', '.join(prefixes)}")
+
+
+@check("response.created-at-is-now", over=ANSWERS)
+def test_created_at_is_now(answer: Answer) -> Iterator[Finding]:
+    created = answer.response.get("created_at")
+    if not isinstance(created, int | float) or isinstance(created, bool):
+        return  # The schema's finding.
+    clocks = [answer.exchange.sent_at, _date(answer)]
+    away = min(abs(created - clock) for clock in clocks if clock is not None)
+    if away > _MINUTES:
+        hint = " (milliseconds?)" if abs(created / 1000 - answer.exchange.sent_at) < _MINUTES else ""
+        message = f"created_at is {away:.0f} seconds away from the clock{hint}"
+        want = f"about {int(answer.exchange.sent_at)}"
+        yield Finding(message, answer.pointer + "/created_at", answer.event, want, created)
+
+
+@check("response.model-echoed", over=ANSWERS)
+def test_model_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
+    asked, named = answer.sent.get("model"), answer.response.get("model")
+    if isinstance(named, str) and named != asked:
+        yield Finding("another model answers", answer.pointer + "/model", answer.event, asked, named)
+
+
+@check("response.completed-is-clean", over=ANSWERS)
+def test_completed_response_has_no_error(answer: Answer) -> Iterator[Finding]:
+    if answer.response.get("status") == "completed":
+        for member in ("error", "incomplete_details"):
+            if (value := answer.response.get(member)) is not None:
+                message = f"{member} is set though the status is completed"
+                yield Finding(message, f"{answer.pointer}/{member}", answer.event, None, value)
+
+
+@check("response.items-finished", over=ANSWERS)
+def test_items_of_a_completed_response_are_finished(answer: Answer) -> Iterator[Finding]:
+    if answer.response.get("status") == "completed":
+        for index, item in enumerate(answer.output):
+            if item.get("status") == "in_progress":
+                pointer = f"{answer.pointer}/output/{index}/status"
+                message = f"item {index} is {item['status']} in a completed response"
+                yield Finding(message, pointer, answer.event, "completed", item["status"])
+
+
+@check("response.output-text-matches", over=ANSWERS)
+def test_output_text_is_the_text_of_the_parts(answer: Answer) -> Iterator[Finding]:
+    said = answer.response.get("output_text")
+    if isinstance(said, str) and said != answer.words:
+        message = "output_text is not the concatenation of the output_text parts"
+        yield Finding(message, answer.pointer + "/output_text", answer.event, answer.words, said)
+
+
+@check("response.output-text-present", over=ANSWERS)
+def test_output_text_is_there(answer: Answer) -> Iterator[Finding]:
+    if "output_text" not in answer.response:
+        yield Finding("output_text is missing", answer.pointer + "/output_text", answer.event, answer.words)
+
+
+@check("response.message-shape", over=ANSWERS)
+def test_message_holds_output_text(answer: Answer) -> Iterator[Finding]:
+    for place, item in answer.items("message"):
+        for index, part in enumerate(objects(item.get("content"))):
+            if isinstance(part.get("type"), str) and part["type"] not in ("output_text", "refusal"):
+                pointer = f"{answer.pointer}/output/{place}/content/{index}/type"
+                message = f"a message's part has type {part['type']!r}"
+                yield Finding(message, pointer, answer.event, "output_text", part["type"])
+
+
+@check("response.documented-items-only", over=ANSWERS)
+def test_items_are_of_documented_types(answer: Answer, case: Case) -> Iterator[Finding]:
+    for place, item in enumerate(answer.output):
+        kind = item.get("type")
+        if isinstance(kind, str) and kind not in case.world.schemas.item_types:
+            pointer = f"{answer.pointer}/output/{place}/type"
+            known = ", ".join(case.world.schemas.item_types)
+            yield Finding(f"an output item has the undocumented type {kind!r}", pointer, answer.event, known, kind)
+
+
+@check("response.annotations-array", over=ANSWERS)
+def test_output_text_has_annotations(answer: Answer) -> Iterator[Finding]:
+    for place, item in answer.items("message"):
+        for index, part in enumerate(objects(item.get("content"))):
+            if part.get("type") == "output_text" and "annotations" not in part:
+                pointer = f"{answer.pointer}/output/{place}/content/{index}/annotations"
+                yield Finding("an output_text part has no annotations", pointer, answer.event, [])
+
+
+@check("response.not-empty", over=ANSWERS)
+def test_completed_response_says_something(answer: Answer) -> Iterator[Finding]:
+    if answer.response.get("status") != "completed":
+        return
+    kinds = {item.get("type") for item in answer.output}
+    if not answer.output:
+        yield Finding("a completed response has no output item", answer.pointer + "/output", answer.event)
+    elif not kinds - {"message", "reasoning"} and not answer.words and not _refuses(answer):
+        message = "a completed response has neither text nor call"
+        yield Finding(message, answer.pointer + "/output", answer.event, "text or a call", sorted(map(str, kinds)))
+
+
+@check("response.echo-honest", over=ANSWERS)
+def test_echoed_parameters_are_those_sent(answer: Answer) -> Iterator[Finding]:
+    thinks = mapping(answer.sent.get("reasoning")).get("effort") != "none"
+    for member in _ECHOED:
+        sent, said = answer.sent.get(member), answer.response.get(member)
+        forced = thinks and member in ("temperature", "top_p")
+        if member not in answer.sent or said is None or forced or _same(member, sent, said):
+            continue
+        message = f"{member} comes back as another value than was sent"
+        yield Finding(message, f"{answer.pointer}/{member}", answer.event, sent, said)
+    effort = mapping(answer.response.get("reasoning")).get("effort")
+    asked = mapping(answer.sent.get("reasoning")).get("effort")
+    if asked is not None and effort is not None and effort != asked:
+        message = "reasoning.effort comes back as another value than was sent"
+        yield Finding(message, answer.pointer + "/reasoning/effort", answer.event, asked, effort)
+
+
+def _same(member: str, sent: object, said: object) -> bool:
+    if member == "tools":  # Servers add defaults to a tool; its name must stay.
+        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(said)]
+    return sent == said
+
+
+def _refuses(answer: Answer) -> bool:
+    parts = [part for _, item in answer.items("message") for part in objects(item.get("content"))]
+    return any(part.get("type") == "refusal" and part.get("refusal") for part in parts)
+
+
+def _response_or_none(answer: Answer) -> dict[str, object]:
+    try:
+        return answer.response
+    except CannotJudge:
+        return {}
+
+
+def _sent_ids(answer: Answer) -> set[str]:
+    """Ids of the items that the request itself returned: a server may keep them."""
+    sent = answer.sent.get("input")
+    return {text(item.get("id")) for item in objects(sent)}
+
+
+def _date(answer: Answer) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.exchange.header("date") or "").timestamp()
+    except (ValueError, TypeError):
+        return None

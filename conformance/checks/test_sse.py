@@ -1,0 +1,123 @@
+"""The stream as bytes and frames: UTF-8, frames that parse, whole to the end, and nothing after the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from conformance.answer import Answer, CannotJudge
+from conformance.checks.common import excerpt
+from conformance.select import ANSWERS, STREAMS, each, together
+from conformance.stream.events import DONE_MARKER
+from conformance.verdict import Finding, check, strays
+
+#: A wait in milliseconds that a reader notices; below it nothing can be said of bursts.
+_NOTICED = 150.0
+
+#: Deltas that came within this many milliseconds came at once.
+_AT_ONCE = 10.0
+
+
+@check("sse.plain-stays-plain", over=ANSWERS)
+def test_stream_only_where_asked_for(answer: Answer) -> Iterator[Finding]:
+    if answer.status != 200:
+        raise CannotJudge(f"HTTP {answer.status}")
+    if answer.looks_like_stream != answer.streaming and answer.exchange.body:
+        asked, came = (("a stream", "none"), ("no stream", "one"))[answer.looks_like_stream]
+        yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(answer))
+
+
+@check("sse.utf8", over=STREAMS)
+def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
+    if not answer.exchange.ok:
+        raise CannotJudge(f"HTTP {answer.status}")
+    try:
+        answer.exchange.body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data" and answer.exchange.ended != "clean":
+            return  # Cut inside a character: another rule's finding.
+        message = f"byte {error.start} is not UTF-8: {error.reason}"
+        yield Finding(message, want="UTF-8", got=error.object[error.start : error.end].hex())
+
+
+@check("sse.frames-parse", over=STREAMS)
+def test_nothing_stands_outside_the_fields(answer: Answer) -> Iterator[Finding]:
+    if answer.exchange.ended == "clean" and not answer.frames:
+        yield Finding("the stream holds no event", want="events", got=excerpt(answer))
+    for line in re.split(rb"\r\n|\r|\n", answer.exchange.body):
+        if line[:1] in b"{[<" and line:
+            got = line[:120].decode("utf-8", "replace")
+            yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
+
+
+@check("sse.data-is-json-object", over=STREAMS)
+def test_data_is_a_json_object(answer: Answer) -> Iterator[Finding]:
+    for frame in answer.strange:
+        message = f"the data of frame {frame.index} is not a JSON object"
+        yield Finding(message, want="a JSON object", got=frame.data[:160])
+
+
+@check("sse.last-frame-complete", over=STREAMS)
+def test_last_frame_is_dispatched(answer: Answer) -> Iterator[Finding]:
+    if answer.exchange.ended == "clean" and answer.undispatched:
+        message = "the stream ends inside a frame: no blank line dispatches it"
+        yield Finding(message, want="a blank line at the end", got=answer.undispatched[:160])
+
+
+@check("sse.event-line-matches-type", over=STREAMS)
+def test_event_line_is_the_type(answer: Answer) -> Iterator[Finding]:
+    for event in answer.events:
+        named, kind = event.frame.event, event.data.get("type")
+        if named and isinstance(kind, str) and named != kind:
+            yield Finding(f"the event line of {kind} says {named}", "/type", event.index, kind, named)
+
+
+@check("sse.event-line-present", over=STREAMS)
+def test_event_line_is_there(answer: Answer) -> Iterator[Finding]:
+    for event in answer.events:
+        if not event.frame.event:
+            yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
+
+
+@check("sse.done-marker", over=together("streams", "core", stream=True))
+def test_done_marker(answer: Answer) -> Iterator[Finding]:
+    marks = any(frame.data.strip() == DONE_MARKER for frame in answer.frames)
+    yield Finding("[DONE] is sent" if marks else "no [DONE]")
+
+
+@check("sse.done-marker-last", over=STREAMS)
+def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
+    marks = [frame for frame in answer.frames if frame.data.strip() == DONE_MARKER]
+    if marks and marks[0] is not answer.frames[-1]:
+        after = answer.frames[marks[0].index + 1]
+        yield Finding(
+            f"[DONE] is frame {marks[0].index} and not the last",
+            want="nothing after it",
+            got=after.data[:120],
+        )
+
+
+@check("sse.ends-after-terminal", over=STREAMS)
+def test_nothing_follows_the_terminal_event(answer: Answer) -> Iterator[Finding]:
+    yield from (strays(one) for one in answer.violations if one.rule == "sse.ends-after-terminal")
+    if answer.exchange.ended == "time-out" and any(event.terminal for event in answer.events):
+        yield Finding(f"the connection stays open: {answer.exchange.detail}", want="the end", got="silence")
+
+
+@check("sse.not-cut", over=STREAMS)
+def test_stream_ends_by_the_protocol(answer: Answer) -> Iterator[Finding]:
+    if not answer.exchange.ok:
+        raise CannotJudge(f"HTTP {answer.status}")
+    ended = answer.exchange.ended
+    stalled = ended == "time-out" and not any(event.terminal for event in answer.events)
+    if ended in ("cut", "reset", "invalid", "oversize") or stalled:
+        message = f"the body ends in a {ended} after {len(answer.events)} events ({answer.exchange.detail})"
+        yield Finding(message, want="the protocol's own end", got=ended)
+
+
+@check("sse.incremental", over=each("long", stream=True))
+def test_deltas_come_as_they_are_made(answer: Answer) -> Iterator[Finding]:
+    times = [event.frame.at for event in answer.of("response.output_text.delta")]
+    if len(times) >= 10 and times[0] >= _NOTICED and times[-1] - times[0] < _AT_ONCE:
+        message = f"{len(times)} deltas come at once after {times[0]:.0f} ms"
+        yield Finding(message, want="deltas spread over the time", got=f"{times[-1] - times[0]:.1f} ms apart in all")

@@ -1,0 +1,191 @@
+"""The sums: deltas, dones, parts, items and the final output repeat each other; plain and streaming look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.select import STREAMS, pairs
+from conformance.stream.events import mapping, objects, text
+from conformance.stream.sums import Text
+from conformance.verdict import Finding, check, on
+
+#: The documented members whose presence plain and streaming must share (null counts as absent).
+_RESPONSE = ("id", "object", "created_at", "status", "model", "output", "output_text", "usage")
+_ITEM = ("id", "type", "role", "status", "content", "call_id", "name", "arguments")
+_NAMES = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
+
+
+def _differs(one: Text, station: str, pointer: str, what: str) -> Iterator[Finding]:
+    """A finding if a station's text is not that of the nearest station before it."""
+    here, before = getattr(one, station), one.before(station)
+    if here is None or before is None or here == before[1]:
+        return
+    event, shown = one.events[station], _NAMES[one.what]
+    message = (
+        f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
+    )
+    yield Finding(f"{what}: {message}", pointer, event.index, before[1], here)
+
+
+def _where(one: str, other: str) -> str:
+    """Where two texts part, in words."""
+    at = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    return f"{len(one)} and {len(other)} characters, apart from character {at} on"
+
+
+def _deltas(answer: Answer, what: tuple[str, ...]) -> Iterator[Finding]:
+    for one in answer.texts:
+        if one.what not in what:
+            continue
+        yield from _differs(one, "done", "/arguments" if one.what == "arguments" else "/text", "done")
+        whole = one.done or one.item or one.final
+        if one.deltas is None and whole:
+            station = next(name for name in ("done", "item", "final") if getattr(one, name))
+            message = f"no delta carried the {_NAMES[one.what]} of output_index {one.output_index}"
+            yield Finding(message, "", one.events[station].index, "deltas that add up to it", whole[:160])
+
+
+@check("sum.text-deltas", over=STREAMS)
+def test_text_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+    yield from _deltas(answer, ("text",))
+
+
+@check("sum.reasoning-deltas", over=STREAMS)
+def test_reasoning_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+    yield from _deltas(answer, ("reasoning",))
+
+
+@check("sum.arguments-deltas", over=STREAMS)
+def test_arguments_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+    yield from _deltas(answer, ("arguments", "input"))
+
+
+@check("sum.part", over=STREAMS)
+def test_part_holds_the_text(answer: Answer) -> Iterator[Finding]:
+    for one in answer.texts:
+        yield from _differs(one, "part", "/part/text", "content_part.done")
+
+
+@check("sum.item", over=STREAMS)
+def test_item_holds_its_texts(answer: Answer) -> Iterator[Finding]:
+    for one in answer.texts:
+        yield from _differs(one, "item", "/item", "output_item.done")
+        if one.item is None and (one.deltas or one.done):
+            last = list(one.events.values())[-1]
+            if any(event.output_index == one.output_index for event in answer.of("response.output_item.done")):
+                message = f"output_item.done lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+                yield Finding(message, "/item", last.index, one.done or one.deltas, "(absent)")
+
+
+@check("sum.final-output", over=STREAMS)
+def test_final_output_holds_the_items(answer: Answer) -> Iterator[Finding]:
+    event, output = answer.terminal, objects(answer.response.get("output"))
+    streamed = _by_index(answer, "response.output_item.done")
+    opened = _by_index(answer, "response.output_item.added")
+    items = [streamed.get(index, item) for index, item in sorted(opened.items())]
+    got, want = [item.get("type") for item in output], [item.get("type") for item in items]
+    if got != want:
+        message = f"{event.type}: the final output has other items than were streamed"
+        yield Finding(message, "/response/output", event.index, want, got)
+        return
+    for place, (done, final) in enumerate(zip(items, output, strict=True)):
+        yield from _same_item(done, final, f"/response/output/{place}", event.index, place in streamed)
+    for one in answer.texts:
+        if one.final is None and (one.done or one.deltas):
+            message = f"the final output lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+            yield Finding(message, "/response/output", event.index, one.done or one.deltas, "(absent)")
+        yield from _differs(one, "final", f"/response/output/{one.output_index}", event.type)
+
+
+def _by_index(answer: Answer, kind: str) -> dict[int, dict[str, Any]]:
+    return {one.output_index: one.item for one in answer.of(kind) if one.item and one.output_index is not None}
+
+
+def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Iterator[Finding]:
+    for member in ("id", "role", "call_id", "name") if done else ():
+        if member in item and item[member] != final.get(member):
+            message = f"the final item's {member} is not that of its output_item.done"
+            yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
+
+
+@check("sum.no-replacement-characters", over=STREAMS)
+def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
+    asked = answer.exchange.request.body.decode("utf-8", "replace")
+    for event in answer.events:
+        for member in ("delta", "text", "arguments", "input"):
+            said = text(event.data.get(member))
+            if "\ufffd" in said and "\ufffd" not in asked:
+                yield on(
+                    event,
+                    f"{member} holds U+FFFD: a character was split",
+                    f"/{member}",
+                    "no U+FFFD",
+                    said[:80],
+                )
+            elif any("\ud800" <= letter <= "\udfff" for letter in said):
+                yield on(
+                    event,
+                    f"{member} holds half a surrogate pair",
+                    f"/{member}",
+                    "whole characters",
+                    repr(said[:80]),
+                )
+
+
+@check("sum.starts-empty", over=STREAMS)
+def test_added_items_and_parts_are_empty(answer: Answer) -> Iterator[Finding]:
+    for event in answer.of("response.output_item.added"):
+        for member in ("arguments", "input"):
+            if event.item.get(member):
+                yield on(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
+        for index, content in enumerate(objects(event.item.get("content"))):
+            if content.get("text"):
+                yield on(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
+    for event in answer.of("response.content_part.added"):
+        part = mapping(event.data.get("part"))
+        if part.get("text"):
+            yield on(event, "the part has text already", "/part/text", "", part["text"])
+
+
+@check("sum.plain-same-shape", over=pairs("core"), together=True)
+def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer]) -> Iterator[Finding]:
+    plain, stream = given
+    if plain.response.get("status") != stream.response.get("status"):
+        raise CannotJudge("one of the two answers was cut")
+    event = stream.terminal.index
+    for member in _one_sided(plain.response, stream.response, _RESPONSE):
+        message = f"{member} stands in one of the plain and the streamed Response only"
+        yield Finding(message, f"/response/{member}", event, _shown(plain.response, member),
+                      _shown(stream.response, member), stream.scenario)  # fmt: skip
+    kinds = _by_kind(plain), _by_kind(stream)
+    if set(kinds[0]) != set(kinds[1]):
+        message = "the plain and the streamed Response hold items of other kinds"
+        yield Finding(message, "/response/output", event, sorted(kinds[0]), sorted(kinds[1]), stream.scenario)
+    for kind in set(kinds[0]) & set(kinds[1]):
+        for member in _one_sided(kinds[0][kind], kinds[1][kind], _ITEM):
+            message = f"{member} of a {kind} stands in one of the plain and the streamed Response only"
+            yield Finding(message, f"/response/output/{member}", event, _shown(kinds[0][kind], member),
+                          _shown(kinds[1][kind], member), stream.scenario)  # fmt: skip
+    usages = mapping(plain.response.get("usage")), mapping(stream.response.get("usage"))
+    if all(usages):
+        for member in _one_sided(*usages, ("input_tokens_details", "output_tokens_details")):
+            message = f"usage.{member} stands in one of the plain and the streamed Response only"
+            yield Finding(message, f"/response/usage/{member}", event, _shown(usages[0], member),
+                          _shown(usages[1], member), stream.scenario)  # fmt: skip
+
+
+def _by_kind(answer: Answer) -> dict[str, dict[str, Any]]:
+    return {str(item.get("type")): item for item in reversed(answer.output)}
+
+
+def _one_sided(one: dict[str, Any], other: dict[str, Any], members: tuple[str, ...]) -> list[str]:
+    return [member for member in members if (one.get(member) is None) != (other.get(member) is None)]
+
+
+def _shown(holder: dict[str, Any], member: str) -> Any:
+    return holder[member] if holder.get(member) is not None else "(absent)"

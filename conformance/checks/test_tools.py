@@ -1,0 +1,114 @@
+"""Calls: well formed, of declared tools, with arguments that fit, and answered when their output comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from conformance.answer import Answer
+from conformance.checks.common import must_be_served, needs, parsed
+from conformance.select import answers, each
+from conformance.stream.events import mapping, objects, text
+from conformance.verdict import Case, Finding, check
+
+_CALLS = each("call")
+_MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]")
+
+
+def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
+    """The calls with their pointers; where the model made none there is nothing to judge."""
+    needs(answer, case)
+    return [(f"{answer.pointer}/output/{place}", item) for place, item in answer.items("function_call")]
+
+
+@check("tools.call-shape", over=_CALLS)
+def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Iterator[Finding]:
+    declared = [tool["name"] for tool in objects(answer.sent.get("tools"))]
+    for pointer, call in _calls(answer, case):
+        if isinstance(call.get("name"), str) and call["name"] not in declared:
+            message = "the call names no declared tool"
+            yield Finding(message, pointer + "/name", answer.event, " or ".join(declared), call["name"])
+        for member in ("id", "call_id", "arguments"):
+            if not isinstance(call.get(member), str) or (member != "arguments" and not call[member]):
+                message = f"the call's {member} is no {'' if member == 'arguments' else 'non-empty '}string"
+                yield Finding(message, f"{pointer}/{member}", answer.event, "a string", call.get(member))
+
+
+@check("tools.arguments-are-json", over=_CALLS)
+def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Iterator[Finding]:
+    for pointer, call in _finished(answer, case):
+        try:
+            value = parsed(call.get("arguments"))
+        except ValueError as error:
+            message = f"the arguments of a completed call are not JSON: {error}"
+            yield Finding(message, pointer + "/arguments", answer.event, "JSON text", call.get("arguments"))
+            continue
+        if not isinstance(value, dict):
+            message = "the arguments of a completed call are not a JSON object"
+            yield Finding(message, pointer + "/arguments", answer.event, "a JSON object", call.get("arguments"))
+
+
+@check("tools.arguments-fit-schema", over=_CALLS)
+def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Iterator[Finding]:
+    schemas = {tool["name"]: mapping(tool.get("parameters")) for tool in objects(answer.sent.get("tools"))}
+    for pointer, call in _finished(answer, case):
+        try:
+            value = parsed(call.get("arguments"))
+        except ValueError:
+            continue  # Another rule's finding.
+        for error in Draft202012Validator(schemas.get(text(call.get("name")), {})).iter_errors(value):
+            message = f"the arguments do not fit the tool's parameters: {error.message}"
+            yield Finding(message, pointer + "/arguments", answer.event, error.validator_value, call["arguments"])
+
+
+def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
+    cut = answer.response.get("status") != "completed"
+    return [] if cut else [(pointer, call) for pointer, call in _calls(answer, case)]
+
+
+@check("tools.call-ids-distinct", over=_CALLS)
+def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
+    items = {item.get("id"): place for place, item in enumerate(answer.output) if item.get("id")}
+    seen: dict[Any, str] = {}
+    for pointer, call in _calls(answer, case):
+        name = text(call.get("call_id"))
+        if name and name in seen:
+            yield Finding("two calls share a call_id", pointer + "/call_id", answer.event, "a call_id of its own", name)
+        elif name in items and f"{answer.pointer}/output/{items[name]}" != pointer:
+            message = "a call_id is the id of another item"
+            yield Finding(message, pointer + "/call_id", answer.event, "a call_id of its own", name)
+        seen[name] = pointer
+
+
+@check("tools.no-markup-leak", over=each("core", where=lambda one: "tools" in one.body))
+def test_no_call_markup_in_the_text(answer: Answer) -> Iterator[Finding]:
+    for mark in _MARKUP:
+        if mark in answer.words:
+            message = f"the visible text holds {mark} in place of a call"
+            yield Finding(message, answer.pointer + "/output", answer.event, "a function_call item", mark)
+
+
+@check("tools.output-accepted", over=each("follow-up", where=lambda one: one.name != "tools.output-parts"))
+def test_output_of_a_call_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("tools.output-parts-accepted", over=each("follow-up", where=lambda one: one.name == "tools.output-parts"))
+def test_output_in_parts_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("tools.none-declared-none-called", over=answers(where=lambda one: "tools" not in one.body))
+def test_without_tools_nothing_is_called(answer: Answer) -> Iterator[Finding]:
+    for kind in ("function_call", "custom_tool_call"):
+        for place, item in answer.items(kind):
+            message = "a call although the request declares no tool"
+            yield Finding(message, f"{answer.pointer}/output/{place}", answer.event, "no call", item.get("name"))
+
+
+@check("tools.custom-accepted", over=each("custom"))
+def test_custom_and_namespace_tools(answer: Answer) -> Iterator[Finding]:
+    calls = ", ".join(str(item.get("type")) for item in answer.output) if answer.exchange.ok else "refused"
+    yield Finding(f"{answer.scenario}: HTTP {answer.arrived}, {calls}")

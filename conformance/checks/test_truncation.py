@@ -1,0 +1,54 @@
+"""The cap: what it cuts is incomplete and says so; what it does not cut is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.answer import Answer, CannotJudge
+from conformance.select import ANSWERS, each
+from conformance.stream.events import integer, mapping
+from conformance.verdict import Finding, check
+
+
+@check("truncation.incomplete", over=each("cut"))
+def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
+    response, cap = answer.response, int(answer.sent["max_output_tokens"])
+    if response.get("status") == "completed":
+        used = answer.tokens("output_tokens") or 0
+        if used < cap or used > cap:  # Too short to be cut, or another rule's finding.
+            raise CannotJudge(f"the answer was not cut: {used} output tokens under a cap of {cap}")
+        message = f"the answer used up its cap of {cap} tokens and is called completed"
+        yield Finding(message, answer.pointer + "/status", answer.event, "incomplete", "completed")
+        return
+    if response.get("status") != "incomplete":
+        return  # Another rule's finding.
+    reason = mapping(response.get("incomplete_details")).get("reason")
+    if reason != "max_output_tokens":
+        pointer = answer.pointer + "/incomplete_details/reason"
+        message = "an answer that its cap cut does not say so"
+        yield Finding(message, pointer, answer.event, "max_output_tokens", reason)
+    if response.get("error") is not None:
+        message = "error is set though the answer was only cut"
+        yield Finding(message, answer.pointer + "/error", answer.event, None, response["error"])
+
+
+@check("truncation.usage-within-cap", over=ANSWERS)
+def test_output_stays_within_the_cap(answer: Answer) -> Iterator[Finding]:
+    cap, used = integer(answer.sent.get("max_output_tokens")), answer.tokens("output_tokens")
+    if cap is not None and used is not None and used > cap:
+        message = f"{used} output tokens under a cap of {cap}"
+        yield Finding(message, answer.pointer + "/usage/output_tokens", answer.event, f"at most {cap}", used)
+
+
+@check("truncation.cap-not-needed", over=ANSWERS)
+def test_what_is_not_cut_is_completed(answer: Answer) -> Iterator[Finding]:
+    cap, reason = (
+        integer(answer.sent.get("max_output_tokens")),
+        mapping(answer.response.get("incomplete_details")),
+    )
+    if answer.response.get("status") != "incomplete" or reason.get("reason") == "content_filter":
+        return
+    used = answer.tokens("output_tokens")
+    if used is not None and (cap is None or used * 2 < cap):
+        message = f"the answer is called incomplete after {used} output tokens under a cap of {cap}"
+        yield Finding(message, answer.pointer + "/status", answer.event, "completed", "incomplete")

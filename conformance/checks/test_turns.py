@@ -1,0 +1,44 @@
+"""Structure and turns: JSON on demand, conversations, and concurrent requests that do not mix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.answer import Answer, DoesNotApply
+from conformance.checks.common import must_be_served, scenario_of
+from conformance.scenarios.answers import IS_JSON
+from conformance.select import each
+from conformance.select import together as all_of
+from conformance.verdict import Case, Finding, check
+
+
+@check("format.json-object", over=each("json"))
+def test_json_object_is_one(answer: Answer) -> Iterator[Finding]:
+    if answer.response.get("status") != "completed":
+        raise DoesNotApply("the answer was cut")
+    if not IS_JSON.met(answer):
+        message = f"in {len(answer.samples)} tries the text was no JSON object"
+        yield Finding(message, answer.pointer + "/output", answer.event, "a JSON object", answer.words[:160])
+
+
+@check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags))
+def test_history_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("turns.full-output-returned", over=each("returned"))
+def test_returned_output_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True)
+def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case) -> Iterator[Finding]:
+    words = {answer.scenario: scenario_of(answer, case).about["codeword"] for answer in given}
+    for answer in given:
+        if not answer.exchange.ok:
+            continue
+        body = answer.exchange.body
+        for other, word in words.items():
+            if other != answer.scenario and word.encode() in body:
+                message = f"the answer holds {word!r}, which only {other} asked for"
+                yield Finding(message, want=words[answer.scenario], got=word, scenario=answer.scenario)

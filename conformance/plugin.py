@@ -1,0 +1,325 @@
+"""The pytest glue: options, collection, verdict letters, exit codes and the files a run leaves. Judges nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import emulator
+from conformance.progress import Progress
+from conformance.report import results, terminal
+from conformance.report.failure import render
+from conformance.session import Session, head, reach, world_of
+from conformance.target import BUILT_IN, SETTINGS, Misconfigured, Target, key_of, resolve
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING, Case, cases
+from conformance.wire.record import Folder
+
+#: The built-in endpoint's key; it opens nothing else.
+_BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
+
+_LETTERS = {
+    FAIL: ("failed", "F", ("FAIL", {"red": True})),
+    WARNING: ("warning", "W", ("WARNING", {"yellow": True})),
+    INCONCLUSIVE: ("inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})),
+    NOT_APPLICABLE: ("not-applicable", "s", ("NOT-APPLICABLE", {})),
+    results.ERROR: ("error", "E", ("ERROR", {"red": True})),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""
+    group = parser.getgroup("conformance", "conformance of a Responses API endpoint")
+    for setting in SETTINGS:
+        group.addoption(f"--{setting.name}", default=None, metavar="VALUE", help=setting.help)
+    group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
+    group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
+    group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
+    group.addoption("--only", default=None, metavar="GLOB", help="judge only cases (rule@scenario) that match")
+    group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A plan is made in one process."""
+    if config.getoption("plan") and hasattr(config.option, "numprocesses"):
+        config.option.numprocesses = None
+        config.option.tx = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the run up if the checks are among what pytest was asked to collect."""
+    config.addinivalue_line("markers", "smoke: the heart of the suite, in few requests")
+    if not _asked_for_checks(config):
+        return
+    try:
+        run = _worker(config) if hasattr(config, "workerinput") else _controller(config)
+    except Misconfigured as error:
+        pytest.exit(f"conformance: {error}", returncode=2)
+    config.pluginmanager.register(run, "conformance-run")
+
+
+def _asked_for_checks(config: pytest.Config) -> bool:
+    checks = Path(__file__).parent / "checks"
+    for argument in config.args:
+        path = (config.invocation_params.dir / argument.partition("::")[0]).resolve()
+        if path == checks or path in checks.parents or checks in path.parents:
+            return True
+    return False
+
+
+def _controller(config: pytest.Config) -> Run:
+    options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
+    file = config.getoption("target")
+    target = resolve(options, os.environ, secrets.token_hex(4), Path(file) if file else None)
+    plan_only = bool(config.getoption("plan"))
+    server = None
+    if target.built_in:
+        key = _BUILT_IN_KEY
+        if not plan_only:
+            endpoint = emulator.Endpoint(key=key, revision=target.revision, model=target.model)
+            server = emulator.serve(endpoint)
+            target = Target(**{**vars(target), "endpoint": server.url, "name": BUILT_IN})
+    else:
+        key = "not-needed" if plan_only else key_of(target)
+        if not plan_only:
+            reach(target)
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = Folder(Path(config.getoption("run_dir") or Path("reports") / "runs" / started).absolute())
+    if not plan_only:
+        mode = "built-in" if target.built_in else "live"
+        folder.create({"head": head(target, mode), "nonce": target.nonce, "revision": target.revision})
+    return Run(config, Session(world_of(target), folder, key), server)
+
+
+def _worker(config: pytest.Config) -> Run:
+    given = config.workerinput["conformance"]  # type: ignore[attr-defined]  # Set by pytest-xdist.
+    target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
+    key = _BUILT_IN_KEY if target.built_in else key_of(target)
+    turn = int(str(config.workerinput["workerid"]).removeprefix("gw"))  # type: ignore[attr-defined]  # As above.
+    return Run(config, Session(world_of(target), Folder(Path(given["folder"])), key, turn), None, given["wait"])
+
+
+class Run:
+    """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        session: Session,
+        server: emulator.Server | None,
+        wait: bool | None = None,
+    ) -> None:
+        self.config = config
+        self.session = session
+        self._server = server
+        self.worker = hasattr(config, "workerinput")
+        self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
+        self.progress = Progress(session.folder, terminal.interactive()) if not self.worker else None
+        self._wait = wait if wait is not None else terminal.interactive()
+        self._judged: dict[str, dict[str, Any]] = {}
+        self._lines: list[dict[str, Any]] = []
+        self._texts: dict[str, str] = {}
+        self._started = time.monotonic()
+        self._again = _again(config)
+        self._end: dict[str, Any] | None = None
+        self._written = ""
+        # Failures are told by rule at the end, not one by one with tracebacks.
+        config.option.tbstyle = "no"
+        if config.option.reportchars == "fE":
+            config.option.reportchars = "N"
+
+    # -- before -----------------------------------------------------------------------------------------------------
+
+    def pytest_report_header(self) -> list[str]:
+        """What is judged, with what, and where each setting came from."""
+        if self.worker:
+            return []
+        return terminal.header(self.session.world.target, self.session.folder)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand a worker what the controller resolved; the key travels in the environment only."""
+        target = self.session.world.target
+        plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
+        node.workerinput["conformance"] = {
+            "target": plain,
+            "folder": str(self.session.folder.path),
+            "wait": self._wait,
+        }
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A test for each case of a check."""
+        check = getattr(metafunc.function, "conformance_check", None)
+        if check is None:
+            return
+        world = self.session.world
+        params = []
+        for case in cases(check, world):
+            smoke = all("smoke" in world.scenarios[name].tags for name in case.scenarios)
+            params.append(pytest.param(case, id=case.id, marks=[pytest.mark.smoke] if smoke else []))
+        metafunc.parametrize("case", params)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what ``--only`` names; drop the place-holders of checks that have no case in this revision."""
+        items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
+        glob = self.config.getoption("only")
+        if glob:
+            kept = [item for item in items if (case := _case(item)) is None or terminal.matches(case.id, glob)]
+            self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+            items[:] = kept
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
+        if self.distributed and not self.worker:
+            assert self.progress is not None
+            self.progress.start()
+            return None
+        needed = [name for item in session.items if (case := _case(item)) for name in case.scenarios]
+        if self.config.getoption("plan"):
+            terminal.show_plan(self.session.world, needed, self.config.get_terminal_writer())
+            return True
+        if session.testsfailed or not needed or self.config.option.collectonly:
+            return None
+        self.session.start(needed)
+        if self.progress:
+            self.progress.start(self.session.planned)
+        if self._wait:
+            self.session.wait()
+        if self.progress:
+            self.progress.stop()
+        return None
+
+    # -- judging ----------------------------------------------------------------------------------------------------
+
+    def judge(self, case: Case) -> None:
+        """Judge a case and keep its line for the report."""
+        started = time.perf_counter()
+        result = self.session.judge(case)
+        record = self.session.record()
+        line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
+        if result.findings:
+            line["text"] = render(result, record, self.session.folder, self._again)
+        self._judged[case.id] = line
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn the verdict into the report's outcome."""
+        report = yield
+        case = _case(item)
+        if case is None:
+            return report
+        if call.excinfo is not None:
+            line = results.error_line(case.id, str(call.excinfo.value))
+            line["text"] = f"{case.id}\n{report.longreprtext}"
+        elif call.when == "call":
+            line = self._judged.pop(case.id)
+        else:
+            return report
+        verdict = line["verdict"]
+        if verdict == FAIL:
+            report.outcome, report.longrepr = "failed", line["text"]
+        elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"{verdict}: {line['reason']}")
+        for name in ("requirement", "level", "verdict"):
+            report.user_properties.append((name, line[name]))
+        # As ASCII text it survives the way from a worker, whatever a server sent.
+        report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
+        return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
+        """A letter and a category of its own for each verdict."""
+        kept = getattr(report, "conformance", None)
+        return _LETTERS.get(json.loads(kept)["verdict"]) if kept else None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect the lines, from workers too."""
+        kept = getattr(report, "conformance", None)
+        if kept and not self.worker:
+            line = json.loads(kept)
+            self._texts[line["id"]] = line.pop("text", "")
+            self._lines.append(line)
+
+    # -- after ------------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the results file and set the exit code."""
+        if self.progress:
+            self.progress.stop()
+        self.session.close()
+        if self._server:
+            self._server.close()
+        if self.worker or self.config.getoption("plan") or self.config.option.collectonly:
+            return
+        order = {"MUST": 0, "SHOULD": 1, "MAY": 2}
+        self._lines.sort(key=lambda line: (line["area"], order[line["level"]], line["id"]))
+        code = results.exit_code([line["verdict"] for line in self._lines], _strict(self.config))
+        if exitstatus not in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            code = int(exitstatus)
+        folder = self.session.folder
+        seconds = time.monotonic() - self._started
+        self._end = results.end_line(self._lines, folder, seconds, code)
+        path = Path(self.config.getoption("results") or folder.path / "results.jsonl")
+        try:
+            results.write(path, [folder.head(), *self._lines, self._end])
+            self._written = str(path)
+        except OSError as error:
+            self._end["exit"] = code = results.EXIT_BROKEN
+            self._written = f"NOT WRITTEN ({error.strerror}): {path}"
+        session.exitstatus = code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """What was found, by rule."""
+        if self._end:
+            terminal.show(terminalreporter, self._lines, self._texts, self._end, self._written)
+
+
+@pytest.fixture(scope="session")
+def judged(pytestconfig: pytest.Config) -> Callable[[Case], None]:
+    """Judges a case."""
+    run = pytestconfig.pluginmanager.get_plugin("conformance-run")
+    return run.judge  # type: ignore[no-any-return, union-attr]  # A plugin of ours: see pytest_configure.
+
+
+def _case(item: pytest.Item) -> Case | None:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec else None
+    return case if isinstance(case, Case) else None
+
+
+def _function(item: pytest.Item) -> object:
+    return getattr(item, "function", None)
+
+
+def _strict(config: pytest.Config) -> bool:
+    return "strict=true" in (config.getoption("override_ini") or [])
+
+
+def _again(config: pytest.Config) -> str:
+    """The command as it was given, without what names this run only."""
+    words: list[str] = []
+    skip = False
+    for word in map(str, config.invocation_params.args):
+        name, equals, _ = word.partition("=")
+        if skip or name in ("--only", "--results", "--run-dir", "-n", "--numprocesses", "-q"):
+            skip = not skip and not equals and name != "-q"
+            continue
+        words.append(word)
+    return shlex.join(["pytest", *words])

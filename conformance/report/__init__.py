@@ -1,0 +1,1 @@
+"""What people and machines read: every rendering is one of the results and the recorded exchanges."""

@@ -1,0 +1,100 @@
+"""A failed case on one screen: what, by which rule, where, the events around it, who breaks, how to see it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.requirements import CLIENTS
+from conformance.run import Recorded
+from conformance.schemas import ABSENT
+from conformance.verdict import Finding, Result
+from conformance.wire.record import Folder
+
+#: Findings shown in full; the results file has them all.
+_MOST = 3
+
+_WIDTH = 100
+
+
+def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
+    """The text of a failed or warned case; ``again`` is the command that runs just it."""
+    return "\n".join(_lines(result, record, folder, again))
+
+
+def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+    case, requirement = result.case, result.case.requirement
+    yield f"{case.id}   {requirement.level}"
+    yield f"  rule    {requirement.says}"
+    yield f"  source  {requirement.source}"
+    for one in result.findings[:_MOST]:
+        yield from _finding(one, record)
+    if len(result.findings) > _MOST:
+        yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
+    if requirement.breaks:
+        yield f"  breaks  {', '.join(CLIENTS[name] for name in requirement.breaks)}"
+    first = result.findings[0]
+    answer = record.answer(first.scenario)
+    yield f"  again   {again} --only '{case.id}'"
+    yield f"  curl    {curl(answer)}"
+    yield f"  bytes   {folder.file(answer.exchange.key)}"
+
+
+def _finding(one: Finding, record: Recorded) -> Iterator[str]:
+    times = f"   ({one.count} times in all, here first)" if one.count > 1 else ""
+    yield f"  found   {_printable(one.message)}{times}"
+    place = f"in {one.scenario}"
+    if one.event is not None:
+        place += f", event {one.event}"
+    if one.pointer:
+        place += f", at {_printable(one.pointer)}"
+    yield f"  where   {place}"
+    if one.want != ABSENT or one.got != ABSENT:
+        yield f"  want    {show(one.want)}"
+        yield f"  got     {show(one.got)}"
+    if one.event is not None:
+        yield from _around(record.answer(one.scenario), one.event)
+
+
+def _around(answer: Answer, index: int) -> Iterator[str]:
+    """The event and its neighbours."""
+    try:
+        events = answer.events
+    except CannotJudge:
+        return
+    for event in events[max(0, index - 1) : index + 2]:
+        mark = ">" if event.index == index else " "
+        line = f"{event.index:>5} {event.frame.at:>7.0f} ms  {json.dumps(event.data, ensure_ascii=False)}"
+        yield f"  {mark}{_printable(line[: _WIDTH + 40])}"
+
+
+def curl(answer: Answer) -> str:
+    """The request as a curl command; the key stays an unexpanded variable."""
+    request = answer.exchange.request
+    words = ["curl -sN"]
+    if request.method != "POST":
+        words.append(f"-X {request.method}")
+    words.append(shlex.quote(request.url))
+    for name, value in request.headers:
+        if name.lower() in ("accept", "accept-encoding", "user-agent"):
+            continue
+        # Double quotes, so that the shell puts the key in.
+        quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        words.append(f"-H {quoted}")
+    if request.method == "POST":
+        words.append(f"-d {shlex.quote(request.body.decode('utf-8', 'replace'))}")
+    return " ".join(words)
+
+
+def show(value: Any) -> str:
+    """A value on one line, safe for a terminal."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return _printable(text[:_WIDTH] + (f"... ({len(text)} characters)" if len(text) > _WIDTH else ""))
+
+
+def _printable(text: str) -> str:
+    """The text with control characters written out: what a server sends must not move the cursor."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

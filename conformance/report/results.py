@@ -1,0 +1,118 @@
+"""The results file: JSON lines by ``schemas/results.json``, the source of every other report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.run import Recorded
+from conformance.schemas import ABSENT
+from conformance.stream.events import integer
+from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Finding, Result
+from conformance.wire.exchange import Exchange
+from conformance.wire.record import Folder, write_atomically
+
+#: The check itself broke: a bug of the suite.
+ERROR = "error"
+
+EXIT_OK, EXIT_FAILED, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 3, 5, 6
+
+#: Longest text kept of a value in a finding; the recording has the whole.
+_LONGEST = 2000
+
+
+def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
+    """The line of a judged case."""
+    case = result.case
+    return {
+        "kind": "case",
+        "id": case.id,
+        "requirement": case.rule,
+        "scenario": case.label,
+        "area": case.requirement.area,
+        "level": case.requirement.level,
+        "verdict": result.verdict,
+        "breaks": list(case.requirement.breaks),
+        "findings": [_finding(one, record) for one in result.findings],
+        "observed": list(result.observed),
+        "reason": result.reason,
+        "exchange": record.key(case.scenarios[0]),
+        "ms": round(ms, 3),
+    }
+
+
+def error_line(case_id: str, reason: str) -> dict[str, Any]:
+    """The line of a case whose check broke."""
+    requirement, _, scenario = case_id.partition("@")
+    return {
+        "kind": "case", "id": case_id, "requirement": requirement, "scenario": scenario,
+        "area": requirement.partition(".")[0], "level": "MUST", "verdict": ERROR, "breaks": [], "findings": [],
+        "observed": [], "reason": reason, "exchange": "", "ms": 0,
+    }  # fmt: skip
+
+
+def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
+    return {
+        "message": one.message,
+        "pointer": one.pointer,
+        "event": one.event,
+        "want": _kept(one.want),
+        "got": _kept(one.got),
+        "scenario": one.scenario,
+        "exchange": record.key(one.scenario),
+        "count": one.count,
+    }
+
+
+def _kept(value: Any) -> Any:
+    """The value, or its beginning as text where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) > _LONGEST:
+        return text[:_LONGEST] + "..."
+    return value if value is None or isinstance(value, str | int | float | bool | list | dict) else ABSENT
+
+
+def exit_code(verdicts: Iterable[str], strict: bool) -> int:
+    """The exit code of these verdicts; a run that judged nothing never gives 0."""
+    counts = Counter(verdicts)
+    if counts[ERROR]:
+        return EXIT_BROKEN
+    if counts[FAIL] or (strict and counts[WARNING]):
+        return EXIT_FAILED
+    if counts[INCONCLUSIVE]:
+        return EXIT_INCONCLUSIVE
+    return EXIT_OK if counts[PASS] or counts[WARNING] else EXIT_NOTHING
+
+
+def end_line(lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int) -> dict[str, Any]:
+    """The last line, with what the run cost by its recorded exchanges."""
+    exchanges = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
+    costs = [cost(one) for one in exchanges]
+    return {
+        "kind": "end",
+        "counts": dict(sorted(Counter(line["verdict"] for line in lines).items())),
+        "requests": len(exchanges),
+        "attempts": sum(1 + len(one.attempts) for one in exchanges),
+        "tokens": {"input": sum(one[0] for one in costs), "output": sum(one[1] for one in costs)},
+        "seconds": round(seconds, 3),
+        "exit": code,
+    }
+
+
+def cost(exchange: Exchange) -> tuple[int, int]:
+    """Input and output tokens by the answer's own count, 0 where it has none."""
+    try:
+        usage = Answer(exchange, exchange.scenario).usage
+    except CannotJudge:
+        return 0, 0
+    return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0
+
+
+def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write a results file; ``OSError`` if that cannot be done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))

@@ -1,0 +1,83 @@
+"""What a run says at the terminal: the header, the plan, and the findings by rule at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from conformance.report import summary
+from conformance.report.results import ERROR
+from conformance.run import Plan, most_output_tokens
+from conformance.target import SETTINGS, Target
+from conformance.verdict import FAIL, INCONCLUSIVE, WARNING, World
+from conformance.wire.record import Folder
+
+
+def interactive() -> bool:
+    """Whether a person watches."""
+    return sys.stderr.isatty() and not os.environ.get("CI")
+
+
+def matches(case_id: str, glob: str) -> bool:
+    """Whether a case is named by a glob, or exactly: ids may hold brackets."""
+    return case_id == glob or fnmatchcase(case_id, glob)
+
+
+def header(target: Target, folder: Folder) -> list[str]:
+    """What is judged, with what, and where each setting came from."""
+    lines = [f"conformance: judging {target.name} against revision {target.revision}"]
+    for setting in SETTINGS:
+        value = getattr(target, setting.name.replace("-", "_"))
+        value = f"{value:g}" if isinstance(value, float) else value
+        lines.append(f"  {setting.name:<16} {value}  ({target.sources[setting.name]})")
+    if target.lacks:
+        lines.append(f"  {'lacks':<16} {', '.join(sorted(target.lacks))}  (profile)")
+    lines.append(f"  {'run folder':<16} {folder.path}")
+    return lines
+
+
+def show_plan(world: World, needed: Sequence[str], writer: Any) -> None:
+    """The requests of a run, in the order they are sent, and the most they may cost."""
+    plan = Plan(world, needed)
+    writer.line()
+    for one in plan.scenarios:
+        tries = f", up to {one.tries} times" if one.tries > 1 else ""
+        writer.line(f"{one.name:<44} {one.asks}{tries}")
+    most = sum(one.tries for one in plan.scenarios)
+    writer.line(
+        f"{len(plan.asks)} requests (at most {most} with repeated tries), "
+        f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
+    )
+
+
+def summary_lines(lines: summary.Lines, texts: Mapping[str, str], verdict: str) -> Iterator[str]:
+    """The cases of a verdict: the first of each rule on a screen, the others folded under it."""
+    for cases in summary.by_rule(lines, verdict).values():
+        yield texts.get(cases[0]["id"], cases[0]["id"])
+        yield from summary.others(cases[0], cases[1:])
+        yield ""
+
+
+def show(reporter: Any, lines: summary.Lines, texts: Mapping[str, str], end: Mapping[str, Any], written: str) -> None:
+    """The end of a run."""
+    for verdict, title in ((ERROR, "THE SUITE ITSELF BROKE"), (FAIL, "FAILURES"), (WARNING, "WARNINGS")):
+        found = list(summary_lines(lines, texts, verdict))
+        if found:
+            reporter.section(title.lower(), red=verdict != WARNING, yellow=verdict == WARNING)
+            for line in found:
+                reporter.line(line)
+    unsettled = list(summary.reasons(lines))
+    if unsettled:
+        reporter.section(INCONCLUSIVE, yellow=True)
+        for line in unsettled:
+            reporter.line(line)
+    reporter.section("by area")
+    for line in summary.areas(lines):
+        reporter.line(line)
+    reporter.line("")
+    reporter.line(f"failed rules by client: {summary.who_breaks(lines)}")
+    reporter.line(f"results: {written}")
+    reporter.line(summary.totals(end))

@@ -1,0 +1,86 @@
+"""The catalogue: one row a rule, in TOML files by area beside this module.
+
+A row has ``id`` (``area.rule``; ``{name}`` stands for a part that the schemas or scenarios fill in), ``level``,
+``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that stop working), ``since`` (the
+revision that brought it), ``follows`` (rules whose breach makes this one fail too) or ``excluded`` (why it is not
+judged).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+LEVELS = ("MUST", "SHOULD", "MAY")
+
+#: Clients by the short name used in ``breaks``.
+CLIENTS = {
+    "codex": "Codex CLI",
+    "openai-python": "openai-python",
+    "openai-node": "openai-node",
+    "ai-sdk": "Vercel AI SDK",
+    "rust": "strict Rust clients",
+    "agents": "agents SDK and pydantic clients",
+}
+
+_PLACE = re.compile(r"\\\{(\w+)\\\}")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One rule of the catalogue."""
+
+    id: str
+    level: str
+    says: str
+    source: str
+    breaks: tuple[str, ...] = ()
+    since: str = ""
+    follows: tuple[str, ...] = ()
+    excluded: str = ""
+
+    @property
+    def area(self) -> str:
+        """The id's part before the first dot."""
+        return self.id.partition(".")[0]
+
+    def matches(self, rule: str) -> bool:
+        """Whether this row is the one for that id."""
+        return re.fullmatch(_PLACE.sub(r".+", re.escape(self.id)), rule) is not None
+
+
+@cache
+def catalogue() -> dict[str, Requirement]:
+    """Every row by id, in the order of the files; ``ValueError`` names a row that is not well formed."""
+    rows: dict[str, Requirement] = {}
+    for row in _rows():
+        if row.id in rows:
+            raise ValueError(f"requirement {row.id} is listed twice")
+        if row.level not in LEVELS or not row.says or not row.source or not set(row.breaks) <= set(CLIENTS):
+            raise ValueError(f"requirement {row.id}: level, says, source and breaks must be given from what is known")
+        rows[row.id] = row
+    return rows
+
+
+@cache
+def requirement(rule: str) -> Requirement:
+    """The row for an id, a row without placeholders first; ``KeyError`` if there is none."""
+    rows = catalogue()
+    if rule in rows:
+        return rows[rule]
+    for row in rows.values():
+        if row.matches(rule):
+            return row
+    raise KeyError(f"no requirement {rule!r} in the catalogue")
+
+
+def _rows() -> Iterator[Requirement]:
+    for file in sorted(Path(__file__).parent.glob("*.toml")):
+        for row in tomllib.loads(file.read_text(encoding="utf-8"))["requirement"]:
+            for name in ("breaks", "follows"):
+                row[name] = tuple(row.get(name, ()))
+            yield Requirement(**row)

@@ -1,0 +1,142 @@
+"""A run: the plan of a target's scenarios, and the record of what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from conformance.answer import Answer, CannotJudge
+from conformance.scenarios.scenario import Scenario, encode
+from conformance.verdict import World
+from conformance.wire.client import BACK_OFF, Outgoing
+from conformance.wire.exchange import Exchange
+from conformance.wire.pool import Ask
+
+#: Statuses that a request which must be refused is asked again for only once: 5xx is then the finding.
+_ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, 2
+
+
+def plan(world: World, needed: Iterable[str]) -> list[Scenario]:
+    """The scenarios that these names need, with those they build on, in the order they are sent."""
+    wanted: set[str] = set()
+    todo = list(needed)
+    while todo:
+        scenario = world.scenarios[todo.pop()]
+        if scenario.name not in wanted and not scenario.claims & world.target.lacks:
+            wanted.add(scenario.name)
+            if scenario.after:
+                todo.append(scenario.after)
+    return [one for one in world.scenarios.values() if one.name in wanted]
+
+
+def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
+    """The most output tokens that these may cost if all are answered, tries included."""
+    return sum(int(one.body.get("max_output_tokens") or 0) * one.tries for one in scenarios if _capped(one))
+
+
+def _capped(scenario: Scenario) -> bool:
+    return scenario.expect != "refusal" and isinstance(scenario.body.get("max_output_tokens"), int)
+
+
+class Plan:
+    """The asks of a run, and which exchange belongs to which scenario."""
+
+    def __init__(self, world: World, needed: Iterable[str]) -> None:
+        self._target = world.target
+        self.scenarios = plan(world, needed)
+        self.key_of: dict[str, str] = {}
+        first: dict[str, str] = {}
+        for one in self.scenarios:
+            digest = one.digest(self._target.model)
+            self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
+        self.asks = [self._ask(one, 0) for one in self._senders()]
+
+    def _senders(self) -> list[Scenario]:
+        seen: set[str] = set()
+        found = []
+        for one in self.scenarios:
+            if self.key_of[one.name] not in seen:
+                seen.add(self.key_of[one.name])
+                found.append(one)
+        return found
+
+    def _ask(self, scenario: Scenario, sample: int) -> Ask:
+        key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
+        after: tuple[str, ...] = ()
+        if scenario.last:
+            after = tuple(self.key_of[one.name] for one in self._senders() if not one.last)
+        elif scenario.after in self.key_of:
+            after = (self.key_of[scenario.after],)
+
+        def build(before: Sequence[Exchange]) -> Outgoing | None:
+            body = self._body(scenario, before)
+            if body is None:
+                return None
+            tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
+            auth = self._auth(scenario)
+            return Outgoing(key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries)
+
+        def more(samples: Sequence[Exchange]) -> Ask | None:
+            enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
+            if enough or met(scenario, samples[-1]):
+                return None
+            return self._ask(scenario, len(samples))
+
+        return Ask(key, after, build, more)
+
+    def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
+        if scenario.raw is not None:
+            return scenario.raw
+        if scenario.method != "POST":
+            return b""
+        body = scenario.body
+        if scenario.follow and before:
+            try:
+                followed = scenario.follow(body, Answer(before[0], scenario.after or ""))
+            except CannotJudge:
+                followed = None
+            if followed is None:
+                return None
+            body = followed
+        return encode(body, self._target.model)
+
+    def _auth(self, scenario: Scenario) -> str:
+        """The usual header is the first that the profile does not lack."""
+        if scenario.auth != "api-key" or "api-key" not in self._target.lacks:
+            return scenario.auth
+        return "bearer"
+
+
+def met(scenario: Scenario, exchange: Exchange) -> bool:
+    """Whether an exchange gives what the scenario needs."""
+    if scenario.need is None:
+        return True
+    try:
+        return scenario.need.met(Answer(exchange, scenario.name))
+    except CannotJudge:
+        return False
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "._=-" else "_" for letter in name)
+
+
+class Recorded:
+    """The answers of a run by scenario, read once each."""
+
+    def __init__(self, key_of: Mapping[str, str], settle: Callable[[str], tuple[Exchange, ...]]) -> None:
+        self._key_of = key_of
+        self._settle = settle
+        self._answers: dict[str, Answer] = {}
+
+    def key(self, scenario: str) -> str:
+        """The key of a scenario's exchange: that of the sample that was judged, empty if it was not planned."""
+        if scenario in self._answers:
+            return self._answers[scenario].exchange.key
+        return self._key_of.get(scenario, "")
+
+    def answer(self, scenario: str) -> Answer:
+        """The answer of a planned scenario: the last sample, which met the need if any did."""
+        if scenario not in self._answers:
+            samples = self._settle(self._key_of[scenario])
+            self._answers[scenario] = Answer(samples[-1], scenario, samples)
+        return self._answers[scenario]

@@ -1,0 +1,28 @@
+"""The named requests of a run, by topic. :func:`scenarios` gives those of a revision in the order they are sent."""
+
+from __future__ import annotations
+
+from conformance.scenarios import answers, auth, bad, derived, effort, http, tools, turns, undocumented
+from conformance.scenarios.scenario import Scenario
+from conformance.schemas import Schemas
+
+
+def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
+    """Every scenario of the revision by name; ``nonce`` makes the names and codewords no server can know."""
+    every = [
+        *answers.scenarios(nonce),
+        *effort.scenarios(schemas),
+        *tools.scenarios(schemas),
+        *turns.scenarios(),
+        *derived.accepted(schemas),
+        *http.scenarios(),
+        *auth.scenarios(),
+        *bad.scenarios(nonce),
+        *derived.violations(schemas),
+        *undocumented.scenarios(schemas, nonce),
+        *answers.last(),
+    ]
+    named = {scenario.name: scenario for scenario in every}
+    if len(named) != len(every):
+        raise ValueError("two scenarios share a name")
+    return named

@@ -1,0 +1,160 @@
+"""Ordinary requests: a text, a text in many scripts, a long one, one that is cut, JSON, input in every form."""
+
+from __future__ import annotations
+
+import json
+
+from conformance.answer import Answer
+from conformance.scenarios.scenario import Body, Need, Scenario
+
+NO_THINKING: Body = {"reasoning": {"effort": "none"}}
+
+SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
+
+#: Characters of two, three and four bytes, a joined emoji, and separators that only some readers take for line ends.
+MANY_SCRIPTS = "Grüße, 你好世界, Привет, naïve café, 😀👍🏽, a\u2028b, end."
+
+SMOKE = frozenset({"smoke"})
+CORE = frozenset({"core"})
+
+
+def both(scenario: Scenario) -> list[Scenario]:
+    """A scenario and the same one streaming."""
+    return [scenario, scenario.streamed()]
+
+
+CUT = Need("the cap cuts the answer", lambda answer: answer.response.get("status") == "incomplete")
+
+
+def _is_json(answer: Answer) -> bool:
+    try:
+        return isinstance(json.loads(answer.words), dict)
+    except ValueError:
+        return False
+
+
+IS_JSON = Need("the text is a JSON object", _is_json)
+
+
+def scenarios(nonce: str) -> list[Scenario]:
+    """The ordinary requests."""
+    text = Scenario(
+        "text",
+        "a short text without thinking",
+        {**SHORT, "input": "Reply with one short sentence about the sea."},
+        tags=CORE | SMOKE | {"form"},
+        about={"form": "input-string"},
+    )
+    unicode = Scenario(
+        "unicode",
+        "a text in many scripts",
+        {**SHORT, "input": f"Repeat exactly: {MANY_SCRIPTS}"},
+        tags=CORE,
+    )
+    count = Scenario(
+        "count",
+        "a longer text",
+        {**NO_THINKING, "max_output_tokens": 1000, "input": "Count from 1 to 80, separated by commas."},
+        tags=CORE | {"long"},
+    )
+    return [
+        *both(text),
+        *both(unicode),
+        *both(count),
+        *_truncated(),
+        *_format(),
+        *_forms(),
+        *(_codeword(nonce, number) for number in range(1, 5)),
+    ]
+
+
+def last() -> list[Scenario]:
+    """The good request that is sent when all others have been answered."""
+    body = {**SHORT, "input": "Reply with one short sentence about the mountains."}
+    return [Scenario("good.last", "a good request after all others", body, tags=frozenset({"survives"}), last=True)]
+
+
+def _truncated() -> list[Scenario]:
+    long = "Count from 1 to 300, separated by commas, without leaving any number out."
+    cut = Scenario(
+        "cut",
+        "a long text under a cap of 16 tokens",
+        {**NO_THINKING, "max_output_tokens": 16, "input": long},
+        need=CUT,
+        tries=2,
+        tags=CORE | SMOKE | {"cut"},
+    )
+    thinking = Scenario(
+        "cut.thinking",
+        "thinking under a cap of 16 tokens",
+        {"reasoning": {"effort": "high"}, "max_output_tokens": 16, "input": long},
+        need=CUT,
+        tries=2,
+        tags=CORE | {"cut"},
+        claims=frozenset({"reasoning"}),
+    )
+    return [*both(cut), *both(thinking)]
+
+
+def _format() -> list[Scenario]:
+    body = {
+        **SHORT,
+        "instructions": "Answer with one JSON object and nothing else.",
+        "input": "Give the capital of France as JSON, with the members country and capital.",
+        "text": {"format": {"type": "json_object"}},
+    }
+    return both(
+        Scenario(
+            "json",
+            "text.format json_object, with the word JSON in the instructions",
+            body,
+            need=IS_JSON,
+            tries=3,
+            tags=CORE | {"json"},
+            claims=frozenset({"json-object"}),
+        )
+    )
+
+
+def _forms() -> list[Scenario]:
+    """Each documented form of input, in requests that an endpoint should find easy."""
+    user = {"role": "user", "content": "Say hello."}
+    part = {"type": "input_text", "text": "Say hello."}
+    assistant = {
+        "id": "msg_00000000000000000000000000000001",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": "Hello!", "annotations": []}],
+    }
+    forms = {
+        "input-messages": [{"type": "message", **user}],
+        "untyped-message": [user],
+        "input-parts": [{"type": "message", "role": "user", "content": [part, {**part, "text": "Be brief."}]}],
+        "input-role-system": [{"role": "system", "content": "Be brief."}, user],
+        "input-role-developer": [{"role": "developer", "content": [{**part, "text": "Be brief."}]}, user],
+        "input-output-message": [user, assistant, {**user, "content": "Again."}],
+    }
+    return [
+        Scenario(
+            f"input.{form.removeprefix('input-')}",
+            f"input in the form {form}",
+            {**SHORT, "max_output_tokens": 64, "input": content},
+            tags=frozenset({"form"}),
+            about={"form": form},
+            claims=frozenset({"input-array"}),
+        )
+        for form, content in forms.items()
+    ]
+
+
+def _codeword(nonce: str, number: int) -> Scenario:
+    word = f"heron-{nonce}-{number}"
+    scenario = Scenario(
+        f"parallel.{number}",
+        "one of four concurrent requests, each with a codeword of its own",
+        {**SHORT, "max_output_tokens": 64, "input": f"Repeat exactly: {word}"},
+        tags=frozenset({"parallel"}),
+        about={"codeword": word},
+    )
+    return scenario if number % 2 else scenario.streamed()

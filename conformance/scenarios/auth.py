@@ -1,0 +1,99 @@
+"""Each way to authenticate, and each way not to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.scenarios.answers import SHORT, SMOKE, both
+from conformance.scenarios.scenario import Scenario
+
+_BODY = {**SHORT, "max_output_tokens": 32, "input": "Say hello."}
+
+#: Rule -> the credentials that fall under it.
+_REFUSED = {
+    "auth.missing-key-refused": ("none",),
+    "auth.wrong-api-key-refused": ("api-key:wrong",),
+    "auth.wrong-bearer-refused": ("bearer:wrong",),
+    "auth.empty-key-refused": ("api-key:empty",),
+    "auth.empty-bearer-refused": ("bearer:empty",),
+    "auth.other-scheme-refused": ("other-scheme",),
+    "auth.key-without-scheme-refused": ("no-scheme",),
+    "auth.almost-right-key-refused": tuple(
+        f"{header}:{name}" for header in ("api-key", "bearer") for name in ("last-character", "prefix", "suffix")
+    ),
+}
+
+#: Credentials that are also tried with ``stream: true``.
+_STREAMED = ("none", "api-key:wrong", "bearer:wrong", "bearer:suffix")
+
+
+def scenarios() -> list[Scenario]:
+    """The scenarios about authentication."""
+    bearer = Scenario(
+        "auth.bearer",
+        "Authorization: Bearer alone",
+        _BODY,
+        auth="bearer",
+        about={"accepted": "auth.bearer-accepted"},
+        tags=frozenset({"auth-accepted"}) | SMOKE,
+        claims=frozenset({"bearer"}),
+    )
+    key = Scenario(
+        "auth.api-key",
+        "the api-key header alone",
+        _BODY,
+        about={"accepted": "auth.api-key-header-accepted"},
+        tags=frozenset({"auth-accepted"}),
+        claims=frozenset({"api-key"}),
+    )
+    names = "auth.header-names-case-insensitive"
+    return [
+        *both(key),
+        *both(bearer),
+        replace(key, name="auth.API-KEY", asks="API-KEY in capitals", auth="API-KEY", about={"accepted": names}),
+        replace(
+            bearer, name="auth.authorization", asks="authorization in lower case", auth="lower-header",
+            about={"accepted": names}, tags=key.tags,
+        ),
+        replace(
+            bearer, name="auth.lower-scheme", asks="the scheme bearer in lower case", auth="lower-scheme",
+            about={"accepted": "auth.scheme-case-insensitive"}, tags=key.tags,
+        ),
+        *_refused(),
+        replace(
+            key, name="auth.wrong-key-bad-body", asks="a wrong key and a body that is no JSON", body={},
+            raw=b'{"model": "', auth="api-key:wrong", expect="refusal", about={"refused": "-"},
+            tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
+        ),
+        *(
+            replace(
+                key, name=f"auth.both-{name}", asks=asks, auth=auth, expect="either", about={"of": f"auth.{rule}"},
+                tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
+            )
+            for name, rule, asks, auth in (
+                ("right", "both-right", "both headers, both right", "api-key+bearer"),
+                ("api-key-wrong", "one-right-one-wrong", "both headers, the api-key wrong", "api-key:wrong+bearer"),
+                ("bearer-wrong", "one-right-one-wrong", "both headers, the bearer wrong", "api-key+bearer:wrong"),
+            )
+        ),
+    ]  # fmt: skip
+
+
+def _refused() -> list[Scenario]:
+    found: list[Scenario] = []
+    for rule, variants in _REFUSED.items():
+        for variant in variants:
+            scenario = Scenario(
+                f"auth.refused.{variant.replace(':', '-')}",
+                f"the credential {variant}",
+                _BODY,
+                auth=variant,
+                expect="refusal",
+                about={"refused": rule},
+                tags=frozenset({"auth-refused"}) | (SMOKE if variant in ("none", "api-key:wrong") else frozenset()),
+                claims=frozenset({"auth"}),
+            )
+            found.append(scenario)
+            if variant in _STREAMED:
+                found.append(scenario.streamed(about={"refused": "auth.refused-when-streaming"}))
+    return found

@@ -1,0 +1,56 @@
+"""Requests that are wrong on purpose as a whole; wrong parameters are derived from the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.scenario import Scenario
+
+
+def scenarios(nonce: str) -> list[Scenario]:
+    """The bad requests."""
+    found = [
+        _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
+        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": "mimo", "input": '),
+        _bad("empty-body", "no body at all", raw=b""),
+        _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
+        _bad(
+            "input-empty",
+            "no input item at all",
+            body={**CHEAP, "input": []},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-bad-role",
+            "an input message of a role that does not exist",
+            body={**CHEAP, "input": [{"role": f"role-{nonce}", "content": "Say hello."}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-bad-item",
+            "an input item of a type that does not exist",
+            body={**CHEAP, "input": [{"type": f"type-{nonce}", "text": "Say hello."}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "orphan-output",
+            "a function_call_output without its call",
+            body={
+                **CHEAP,
+                "input": [{"type": "function_call_output", "call_id": "call_none", "output": "18"}],
+            },
+            expect="either",
+            rule="wrong-input",
+        ),
+    ]
+    return [*found, found[0].streamed()]
+
+
+def _bad(name: str, asks: str, rule: str = "", **more: Any) -> Scenario:
+    tags = frozenset({"bad", "smoke"} if name in ("unknown-model", "malformed-json") else {"bad"})
+    wrong = {"expect": "refusal", "wrong": name != "unknown-model", **more}
+    return Scenario(f"bad.{name}", asks, about={"rule": rule or name}, tags=tags, **wrong)

@@ -1,0 +1,204 @@
+"""Requests derived from ``request.json``: each boundary (accepted) and one violation of each keyword (refused).
+
+A parameter added to the schema brings its cases with it. Names say what is sent: ``temperature=1.5``.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.scenarios.answers import NO_THINKING
+from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.tools import WEATHER
+from conformance.schemas import Schema, Schemas
+
+#: A request that is cheap even where a lenient server answers it.
+CHEAP: Body = {**NO_THINKING, "max_output_tokens": 16, "input": "Say hello."}
+
+#: What stands around a nested member, so that only the member under test is unusual.
+_AROUND: dict[str, Any] = {"tools": [WEATHER], "text": {"format": {"type": "text"}}}
+
+#: A value of none of the types a parameter may have.
+_STRANGER = {
+    "string": 5,
+    "integer": "many",
+    "number": "warm",
+    "boolean": "yes",
+    "object": "plain",
+    "array": "all",
+}
+
+#: How far outside its range a number is sent.
+_BEYOND = {"integer": 1, "number": 0.1}
+
+#: Parameters whose accepted values other scenarios send: the cases derived here would repeat them.
+_ELSEWHERE = ("reasoning", "tools", "input")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter by its path, such as ``("reasoning", "effort")``; a step ``0`` goes into the array's first item."""
+
+    path: tuple[str | int, ...]
+    schema: Schema
+    required: bool
+
+    @property
+    def name(self) -> str:
+        """The dotted name, array items as ``[]``."""
+        return "".join("[]" if step == 0 else f".{step}" for step in self.path).removeprefix(".")
+
+    @property
+    def types(self) -> list[str]:
+        """The JSON types it may have."""
+        kind = self.schema.get("type", [])
+        return [kind] if isinstance(kind, str) else list(kind)
+
+
+def parameters(schemas: Schemas) -> list[Parameter]:
+    """Every documented parameter, nested ones after the one that holds them."""
+    return list(_walk(schemas, schemas.document("request.json"), ()))
+
+
+def _walk(schemas: Schemas, schema: Schema, path: tuple[str | int, ...]) -> Iterator[Parameter]:
+    for name, part in schema.get("properties", {}).items():
+        part = schemas.resolve(part)
+        yield Parameter((*path, name), part, name in schema.get("required", []))
+        if name == "tools":
+            items = schemas.resolve(part["items"])
+            # Where kinds of tools are told apart, the function tool is the one that every revision has.
+            items = items if "properties" in items and "name" in items["properties"] else _function(schemas, items)
+            yield from _walk(schemas, items, (*path, name, 0))
+        elif name != "parameters":
+            yield from _walk(schemas, part, (*path, name))
+
+
+def _function(schemas: Schemas, items: Schema) -> Schema:
+    branch = next(one for one in items["allOf"] if one["if"]["properties"]["type"]["const"] == "function")
+    return schemas.resolve(branch["then"])
+
+
+def accepted(schemas: Schemas) -> list[Scenario]:
+    """Each boundary, enum value, constant and ordinary value of each parameter."""
+    found: list[Scenario] = []
+    for parameter in parameters(schemas):
+        if parameter.path[0] in _ELSEWHERE:
+            continue
+        for value in _ordinary(parameter):
+            body = _with(parameter, value)
+            found.append(
+                Scenario(
+                    f"{parameter.name}={_show(value)}",
+                    f"{parameter.name} as {_show(value)}",
+                    body,
+                    about={"parameter": parameter.name},
+                    tags=frozenset({"accepted"}),
+                )
+            )
+    return found
+
+
+def _ordinary(parameter: Parameter) -> Iterator[Any]:
+    schema = parameter.schema
+    if "enum" in schema:
+        yield from schema["enum"]
+    elif "const" in schema:
+        yield schema["const"]
+    elif "minimum" in schema:
+        yield schema["minimum"]
+        yield schema["maximum"]
+    elif parameter.types == ["boolean"]:
+        yield schema["default"]
+    elif parameter.types == ["string"] and parameter.name != "model":
+        yield "Be brief."
+
+
+#: Violations that are also sent with ``stream: true``: the answer must be refused with the same status.
+_STREAMED = ("model=missing", "input=missing", "max_output_tokens=many", "temperature=1.6")
+
+
+def violations(schemas: Schemas) -> list[Scenario]:
+    """One violation of each keyword of each parameter."""
+    plain = _plain_violations(schemas)
+    return plain + [one.streamed() for one in plain if one.name in _STREAMED]
+
+
+def _plain_violations(schemas: Schemas) -> list[Scenario]:
+    return [
+        Scenario(
+            f"{parameter.name}={_show(value)}" if keyword != "required" else f"{parameter.name}=missing",
+            f"{parameter.name} {'left out' if keyword == 'required' else 'as ' + _show(value)}",
+            body,
+            expect="refusal" if keyword == "required" and len(parameter.path) == 1 else "either",
+            about={"parameter": parameter.name, "keyword": keyword, "value": _show(value)},
+            tags=frozenset({"violation", keyword}),
+            wrong=True,
+        )
+        for parameter in parameters(schemas)
+        for keyword, value, body in _violations(parameter)
+    ]
+
+
+def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
+    schema, types = parameter.schema, parameter.types
+    if parameter.path[-1] == "type" and "const" in schema:
+        return  # Another kind of tool is judged as an undocumented one.
+    if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
+        return  # What a tool may say besides is passed on to the model.
+    stranger = next(value for kind, value in _STRANGER.items() if kind in types)
+    if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
+        yield "type", stranger, _with(parameter, stranger)
+        if parameter.required:
+            yield "required", None, _without(parameter)
+        elif len(parameter.path) == 1:
+            yield "null", None, _with(parameter, None)
+    if "enum" in schema:
+        yield "enum", "unlisted", _with(parameter, "unlisted")
+    if "pattern" in schema:
+        yield "pattern", "not a name!", _with(parameter, "not a name!")
+    step = _BEYOND.get(types[0] if types else "", 0)
+    if "minimum" in schema:
+        below = 0 if schema["minimum"] > 0 else round(schema["minimum"] - step, 6)
+        yield "minimum", below, _with(parameter, below)
+    if "maximum" in schema:
+        above = round(schema["maximum"] + step, 6)
+        yield "maximum", above, _with(parameter, above)
+
+
+def _with(parameter: Parameter, value: Any) -> Body:
+    body = _frame(parameter)
+    _parent(body, parameter)[parameter.path[-1]] = value
+    return body
+
+
+def _without(parameter: Parameter) -> Body:
+    body = _frame(parameter)
+    if parameter.name == "model":
+        return {**body, "model": None}  # The encoder leaves a model of None out.
+    _parent(body, parameter).pop(parameter.path[-1], None)
+    return body
+
+
+def _frame(parameter: Parameter) -> dict[str, Any]:
+    body: dict[str, Any] = copy.deepcopy(dict(CHEAP))
+    top = str(parameter.path[0])
+    if len(parameter.path) > 1 and top in _AROUND:
+        body[top] = copy.deepcopy(_AROUND[top])
+    if top == "text":
+        body["input"] = "Say hello as a JSON object."  # OpenAI wants the word where it is to write JSON.
+    return body
+
+
+def _parent(body: dict[str, Any], parameter: Parameter) -> Any:
+    at: Any = body
+    for step in parameter.path[:-1]:
+        at = at[step]
+    return at
+
+
+def _show(value: Any) -> str:
+    return value.replace(" ", "-") if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,54 @@
+"""Each documented effort value, plain and streaming, with a question worth thinking about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.answer import Answer
+from conformance.scenarios.answers import both
+from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.schemas import Schemas
+
+QUESTION: Body = {
+    "max_output_tokens": 4000,
+    "input": "How many prime numbers lie between 20 and 60? Think it through, then answer in one short sentence.",
+}
+
+
+def thinks(answer: Answer) -> bool:
+    """Whether the answer shows any sign of reasoning."""
+    return answer.thinks
+
+
+THINKS = Need("the model thinks", thinks)
+
+
+def effort_values(schemas: Schemas) -> list[str]:
+    """The documented effort values of the revision."""
+    reasoning = schemas.resolve(schemas.document("request.json")["properties"]["reasoning"])
+    return list(reasoning["properties"]["effort"]["enum"])
+
+
+def scenarios(schemas: Schemas) -> list[Scenario]:
+    """One scenario an effort value, and one without ``reasoning``."""
+    found: list[Scenario] = []
+    for value in effort_values(schemas):
+        thinking = value != "none"
+        scenario = Scenario(
+            f"effort.{value}",
+            f"a question worth thinking about at effort {value}",
+            {**QUESTION, "reasoning": {"effort": value}},
+            tags=frozenset({"core", "effort", "thinking" if thinking else "not-thinking"}),
+            about={"effort": value, "parameter": "reasoning.effort"},
+            claims=frozenset({"reasoning"}) if thinking else frozenset(),
+        )
+        if value == "high":
+            scenario = replace(scenario, tags=scenario.tags | {"smoke"})
+        found += both(replace(scenario, need=THINKS, tries=2) if thinking else scenario)
+    default = Scenario(
+        "effort.default",
+        "the question without reasoning",
+        QUESTION,
+        tags=frozenset({"core", "effort-default"}),
+    )
+    return [*found, *both(default)]

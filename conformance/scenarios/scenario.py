@@ -1,0 +1,88 @@
+"""What a scenario is: one named request, what it is for, and what it needs to be of use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from conformance.answer import Answer
+from conformance.wire.exchange import Headers
+
+Expect = Literal["answer", "refusal", "either"]
+"""``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
+
+Body = Mapping[str, Any]
+Follow = Callable[[Body, Answer], Body | None]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the model must have done for an answer to be of use, in words and as a test of the answer."""
+
+    says: str
+    met: Callable[[Answer], bool]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One request of the plan.
+
+    ``name`` is unique and made to be searched for. ``asks`` says in words what is sent. ``body`` is the JSON body;
+    ``raw`` takes its place where bytes that are no JSON object are sent on purpose. ``auth`` is a variant of
+    :func:`conformance.wire.client.credentials`. A scenario with ``after`` is built by ``follow`` from the answer to
+    that one (None: it gives nothing to build on). One with a ``need`` is repeated up to ``tries`` times until it is
+    met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by, ``claims`` what a server must
+    offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last`` is sent after all others.
+    """
+
+    name: str
+    asks: str
+    body: Body = field(default_factory=dict)
+    raw: bytes | None = None
+    method: str = "POST"
+    auth: str = "api-key"
+    headers: Headers = ()
+    expect: Expect = "answer"
+    need: Need | None = None
+    tries: int = 1
+    after: str | None = None
+    follow: Follow | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    claims: frozenset[str] = frozenset()
+    wrong: bool = False
+    last: bool = False
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it asks for a stream."""
+        return self.body.get("stream") is True
+
+    def digest(self, model: str) -> str:
+        """Identifies the request: scenarios that send the same have the same, and share one exchange."""
+        built = self.name if self.after else None  # What it sends is known only when it is sent.
+        parts = [self.method, encode(self.body, model), self.raw, self.auth, self.headers, built, self.last]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+    def streamed(self, **changes: Any) -> Scenario:
+        """The same request with ``stream: true``; its name ends in ``.stream``."""
+        return replace(
+            self,
+            name=self.name + ".stream",
+            asks=self.asks + ", streaming",
+            body={**self.body, "stream": True},
+            tags=self.tags - {"plain"},
+            claims=self.claims | {"streaming"},
+            **changes,
+        )
+
+
+def encode(body: Body, model: str) -> bytes:
+    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out."""
+    full = {"model": model, **body}
+    if full["model"] is None:
+        del full["model"]
+    return json.dumps(full, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,59 @@
+"""Conversations: history written by the client, and an answer's output returned unchanged."""
+
+from __future__ import annotations
+
+from conformance.answer import Answer
+from conformance.scenarios.answers import CORE, SHORT, both
+from conformance.scenarios.effort import QUESTION
+from conformance.scenarios.scenario import Body, Scenario
+
+_ARRAY = frozenset({"input-array"})
+
+
+def scenarios() -> list[Scenario]:
+    """The conversations."""
+    history = Scenario(
+        "turns.history",
+        "a conversation of three turns",
+        {
+            **SHORT,
+            "instructions": "Be brief.",
+            "input": [
+                {"role": "user", "content": "My favourite colour is green."},
+                {"role": "assistant", "content": "Noted."},
+                {"role": "user", "content": "Name one plant of that colour."},
+            ],
+        },
+        tags=CORE | {"turns", "form"},
+        about={"form": "input-role-assistant"},
+        claims=_ARRAY,
+    )
+    returned = Scenario(
+        "turns.output-returned",
+        "the turn after text, with its output unchanged",
+        SHORT,
+        after="text",
+        follow=_continue,
+        tags=CORE | {"turns", "returned"},
+        claims=_ARRAY,
+    )
+    thinking = Scenario(
+        "turns.reasoning-returned",
+        "the turn after effort.high, its reasoning item included",
+        {**QUESTION, "reasoning": {"effort": "high"}},
+        after="effort.high",
+        follow=_continue,
+        tags=CORE | {"turns", "returned", "reasoning-returned"},
+        claims=_ARRAY | {"reasoning"},
+    )
+    return [*both(history), *both(returned), thinking]
+
+
+def _continue(body: Body, answer: Answer) -> Body | None:
+    if not answer.output:
+        return None
+    question = {"role": "user", "content": answer.sent.get("input")}
+    return {
+        **body,
+        "input": [question, *answer.output, {"role": "user", "content": "Say the same in other words."}],
+    }

@@ -1,0 +1,143 @@
+"""Parameters of OpenAI's API that the page does not document, alone and nested, and names that nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.answer import Answer
+from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.tools import WEATHER
+from conformance.schemas import Schemas
+
+#: Named on the page as unsupported: ignored, or an error.
+UNSUPPORTED: dict[str, Any] = {
+    "background": True,
+    "previous_response_id": "resp_00000000000000000000000000000000",
+    "context_management": [{"type": "compaction", "compact_threshold": 1000}],
+}
+
+#: The rest of what openai, CreateResponse has and the page has not.
+FOREIGN: dict[str, Any] = {
+    "conversation": "conv_00000000000000000000000000000000",
+    "include": ["reasoning.encrypted_content"],
+    "max_tool_calls": 1,
+    "metadata": {"purpose": "conformance"},
+    "moderation": {"mode": "auto"},
+    "parallel_tool_calls": False,
+    "prompt": {"id": "pmpt_00000000000000000000000000000000"},
+    "prompt_cache_key": "conformance",
+    "prompt_cache_retention": "24h",
+    "safety_identifier": "conformance",
+    "service_tier": "auto",
+    "store": False,
+    "stream_options": {"include_obfuscation": False},
+    "top_logprobs": 2,
+    "truncation": "auto",
+    "user": "conformance",
+}
+
+_JSON_SCHEMA = {
+    "type": "json_schema",
+    "name": "answer",
+    "schema": {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]},
+}
+
+_PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+
+def _message(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": [{"type": "input_text", "text": "Say hello."}, *parts]}]}
+
+
+#: Inside the documented objects.
+NESTED: dict[str, Body] = {
+    "reasoning.summary": {"reasoning": {"effort": "none", "summary": "auto"}},
+    "reasoning.generate_summary": {"reasoning": {"effort": "none", "generate_summary": "auto"}},
+    "text.verbosity": {"text": {"verbosity": "low"}},
+    "text.format.json_schema": {"text": {"format": _JSON_SCHEMA}},
+    "input_image.detail": _message({"type": "input_image", "image_url": _PIXEL, "detail": "low"}),
+    "input_file": _message({"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,aGk="}),
+}  # fmt: skip
+
+TOOL_TYPES: dict[str, dict[str, Any]] = {
+    "web_search": {"type": "web_search"},
+    "mcp": {"type": "mcp", "server_label": "none", "server_url": "http://127.0.0.1:9/none"},
+    "custom": {"type": "custom", "name": "run_query", "description": "Run a query."},
+}
+
+TOOL_CHOICES: dict[str, Any] = {
+    "required": "required",
+    "none": "none",
+    "object": {"type": "function", "name": "get_weather"},
+}
+
+#: What clients send with most of their streaming requests.
+_STREAMED = ("store", "include", "stream_options")
+
+
+def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
+    """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
+    found: list[Scenario] = []
+    for name, value in UNSUPPORTED.items():
+        one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
+        found += [one, one.streamed()]
+    for name, value in FOREIGN.items():
+        one = _one(name, {name: value}, "undocumented")
+        found += [one, one.streamed()] if name in _STREAMED else [one]
+    found += [_one(name, body, "undocumented") for name, body in NESTED.items()]
+    for name, tool in TOOL_TYPES.items():
+        if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
+            found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
+    for name, choice in TOOL_CHOICES.items():
+        body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
+        found.append(_one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other"))
+    return [*found, *_unknown(nonce), _earlier(nonce)]
+
+
+def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scenario:
+    return Scenario(
+        f"undocumented.{name}",
+        f"the undocumented {name}",
+        {**CHEAP, **body},
+        expect="either",
+        about={"of": name, "rule": rule or f"undocumented.{name}", **about},
+        tags=frozenset({"outside", kind}),
+        wrong=True,
+    )
+
+
+def _unknown(nonce: str) -> list[Scenario]:
+    """Names and values that nobody can know: the value must not turn up anywhere."""
+    name, value = f"x_{nonce}", f"zebra-{nonce}"
+    bodies: dict[str, Body] = {
+        "unknown": {name: value},
+        "unknown-object": {name: {"inner": [value]}},
+        "reasoning.unknown": {"reasoning": {"effort": "none", name: value}},
+    }
+    found = [_one(of, body, "unknown", "undocumented.unknown-name", value=value) for of, body in bodies.items()]
+    return [*found, found[0].streamed()]
+
+
+def _earlier(nonce: str) -> Scenario:
+    """An earlier response's id, and a question that only its conversation answers."""
+
+    def follow(body: Body, answer: Answer) -> Body | None:
+        earlier = answer.response.get("id")
+        return {**body, "previous_response_id": earlier} if isinstance(earlier, str) else None
+
+    return Scenario(
+        "undocumented.previous_response_id-real",
+        "the id of an earlier response as previous_response_id, and a question about that response",
+        {**CHEAP, "max_output_tokens": 64, "input": "Which codeword did I ask you to repeat just now?"},
+        expect="either",
+        after="parallel.1",
+        follow=follow,
+        about={
+            "of": "previous_response_id",
+            "rule": "unsupported.previous-response-id",
+            "codeword": f"heron-{nonce}-1",
+        },
+        tags=frozenset({"outside", "unsupported", "earlier"}),
+        wrong=True,
+    )

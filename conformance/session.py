@@ -1,0 +1,102 @@
+"""One run in one process: the target, its world of scenarios, the pool that sends them, and the judging."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance import __version__
+from conformance.run import Plan, Recorded
+from conformance.scenarios import scenarios
+from conformance.schemas import Schemas
+from conformance.target import Misconfigured, Target
+from conformance.verdict import CHECKS, Case, Result, World, cases, judge
+from conformance.wire.client import Client
+from conformance.wire.pool import Pool
+from conformance.wire.record import Folder
+
+
+def world_of(target: Target) -> World:
+    """The scenarios and schemas of a target's revision."""
+    schemas = Schemas(target.revision)
+    return World(scenarios(schemas, target.nonce), schemas, target)
+
+
+def all_cases(world: World) -> list[Case]:
+    """Every case of every registered check."""
+    return [case for check in CHECKS for case in cases(check, world)]
+
+
+class Session:
+    """Sends what the cases need, each request once, and judges them."""
+
+    def __init__(self, world: World, folder: Folder, key: str, turn: int = 0) -> None:
+        self.world = world
+        self.folder = folder
+        self._key = key
+        self._turn = turn
+        self._pool: Pool | None = None
+        self._recorded: Recorded | None = None
+        self.plan: Plan | None = None
+
+    def start(self, needed: Iterable[str]) -> None:
+        """Begin to send what these scenarios need."""
+        self.plan = Plan(self.world, needed)
+        target = self.world.target
+        client = Client(target, self._key)
+        self._pool = Pool(self.plan.asks, self.folder, client, target.concurrency, self._turn)
+        self._recorded = Recorded(self.plan.key_of, self._pool.settle)
+        self._pool.start()
+
+    @property
+    def planned(self) -> int:
+        """How many requests are planned, repeated tries left out."""
+        return len(self.plan.asks) if self.plan else 0
+
+    def wait(self) -> None:
+        """Wait until all has been answered."""
+        if self._pool:
+            self._pool.join()
+
+    def judge(self, case: Case) -> Result:
+        """The verdict of a case; waits for its exchanges."""
+        if self._recorded is None:
+            raise RuntimeError("the session has not been started")
+        return judge(case, self._recorded)
+
+    def record(self) -> Recorded:
+        """The answers so far."""
+        if self._recorded is None:
+            raise RuntimeError("the session has not been started")
+        return self._recorded
+
+    def close(self) -> None:
+        """Stop sending."""
+        if self._pool:
+            self._pool.close()
+
+
+def head(target: Target, mode: str) -> dict[str, Any]:
+    """The first line of a results file."""
+    return {
+        "kind": "run",
+        "format": 1,
+        "suite": __version__,
+        "revision": target.revision,
+        "target": {"name": target.name, "endpoint": target.endpoint, "model": target.model},
+        "mode": mode,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def reach(target: Target) -> None:
+    """Open a connection and close it again; :class:`Misconfigured` if nothing listens there."""
+    parts = urlsplit(target.endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=target.connect_timeout).close()
+    except OSError as error:
+        raise Misconfigured(f"nothing answers at {target.endpoint}: {error.strerror or error}") from None

@@ -1,0 +1,110 @@
+"""Frames to typed events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.stream.sse import Frame
+
+#: The marker some servers send last; not an event of the Responses API.
+DONE_MARKER = "[DONE]"
+
+TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: ``index`` in the stream, its frame, and ``data``, the JSON object the frame carried.
+
+    ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for.
+    """
+
+    index: int
+    frame: Frame
+    data: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The event's type; empty if it has none."""
+        named = self.data.get("type")
+        return named if isinstance(named, str) else self.frame.event
+
+    @property
+    def number(self) -> Any:
+        """``sequence_number`` as it stands, None if it is missing."""
+        return self.data.get("sequence_number")
+
+    @property
+    def output_index(self) -> int | None:
+        """``output_index`` if it is an integer."""
+        return integer(self.data.get("output_index"))
+
+    @property
+    def content_index(self) -> int | None:
+        """``content_index`` if it is an integer."""
+        return integer(self.data.get("content_index"))
+
+    @property
+    def item(self) -> dict[str, Any]:
+        """``item`` if it is an object, else an empty one."""
+        return mapping(self.data.get("item"))
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """``response`` if it is an object, else an empty one."""
+        return mapping(self.data.get("response"))
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this event ends a response."""
+        return self.type in TERMINAL
+
+
+def integer(value: Any) -> int | None:
+    """The value if it is an integer (a boolean is none)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects of the value if it is an array, else none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """The value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
+    """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker."""
+    events: list[Event] = []
+    strange: list[Frame] = []
+    for frame in frames:
+        if frame.data.strip() == DONE_MARKER:
+            continue
+        data = _object(frame.data)
+        if data is None:
+            strange.append(frame)
+        else:
+            events.append(Event(len(events), frame, data))
+    return tuple(events), tuple(strange)
+
+
+def _object(data: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,230 @@
+"""The lifecycle of items, their parts and a call's arguments: automata as tables, and what strays from them.
+
+Sources: the one-line event descriptions of doc 2026-06-24 ("Response chunk"), and openai, ResponseStreamEvent.
+Each automaton reports a stray event once, takes the state the server evidently is in, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.stream.events import Event
+from conformance.stream.violation import Violation
+
+
+@dataclass
+class Part:
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``."""
+
+    state: str = "absent"
+    announced: bool = False
+    deltas: int = 0
+    kind: str = ""
+    last: Event | None = None
+
+
+@dataclass
+class Item:
+    """An output item: ``state`` is ``open`` or ``closed``; ``arguments`` is a call's own little automaton."""
+
+    state: str
+    opened: Event
+    parts: dict[int, Part] = field(default_factory=dict)
+    arguments: Part = field(default_factory=Part)
+
+
+#: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done.
+#: A step that is not listed leaves the state alone and breaks nothing that is not reported elsewhere.
+PART = {
+    ("absent", "add"): ("open", None),
+    ("absent", "use"): ("open", "lifecycle.part-opened-before-use"),
+    ("absent", "text"): ("text-done", "lifecycle.part-opened-before-use"),
+    ("absent", "close"): ("closed", "lifecycle.part-opened-before-use"),
+    ("open", "add"): ("open", "lifecycle.part-opened-once"),
+    ("open", "use"): ("open", None),
+    ("open", "text"): ("text-done", None),
+    ("open", "close"): ("closed", "lifecycle.text-done-before-part-done"),
+    ("text-done", "add"): ("open", "lifecycle.part-opened-once"),
+    ("text-done", "use"): ("text-done", "lifecycle.deltas-before-done"),
+    ("text-done", "text"): ("text-done", "lifecycle.done-once"),
+    ("text-done", "close"): ("closed", None),
+    ("closed", "add"): ("open", "lifecycle.part-opened-once"),
+    ("closed", "use"): ("closed", "lifecycle.deltas-before-done"),
+    ("closed", "text"): ("closed", "lifecycle.text-done-before-part-done"),
+    ("closed", "close"): ("closed", "lifecycle.part-closed-once"),
+}
+
+#: A call's arguments have no part around them: a delta opens them, their done closes them.
+ARGUMENTS = {
+    ("absent", "use"): ("open", None),
+    ("absent", "text"): ("text-done", None),
+    ("open", "use"): ("open", None),
+    ("open", "text"): ("text-done", None),
+    ("text-done", "use"): ("text-done", "lifecycle.deltas-before-done"),
+    ("text-done", "text"): ("text-done", "lifecycle.done-once"),
+}
+
+#: What each event does to a part or to a call's arguments.
+PART_STEPS = {
+    "response.content_part.added": "add",
+    "response.output_text.delta": "use",
+    "response.reasoning_text.delta": "use",
+    "response.output_text.done": "text",
+    "response.reasoning_text.done": "text",
+    "response.content_part.done": "close",
+}
+ARGUMENT_STEPS = {
+    "response.function_call_arguments.delta": "use",
+    "response.custom_tool_call_input.delta": "use",
+    "response.function_call_arguments.done": "text",
+    "response.custom_tool_call_input.done": "text",
+}
+
+_BROKEN = {
+    "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
+    "lifecycle.part-opened-once": "opens a part that was opened before",
+    "lifecycle.part-closed-once": "closes a part that was closed before",
+    "lifecycle.text-done-before-part-done": "does not stand between the text's done and the end of its part in order",
+    "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
+    "lifecycle.done-once": "is the second done of the same text",
+}
+
+
+def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item]]:
+    """What strays from the lifecycle of items and parts, and the items by ``output_index`` as they ended up."""
+    walker = _Walker()
+    for event in events:
+        walker.step(event)
+    return walker.found, walker.items
+
+
+class _Walker:
+    def __init__(self) -> None:
+        self.found: list[Violation] = []
+        self.items: dict[int, Item] = {}
+
+    def step(self, event: Event) -> None:
+        if event.type in ("response.completed", "response.incomplete"):
+            self._end(event)
+            return
+        index = event.output_index
+        if index is None or not self._has_item(event):
+            return
+        if event.type == "response.output_item.added":
+            self._open(event, index)
+            return
+        item = self._use(event, index)
+        if event.type == "response.output_item.done":
+            self._close(event, item)
+        elif event.type in ARGUMENT_STEPS:
+            self._move(ARGUMENTS, item.arguments, ARGUMENT_STEPS[event.type], event)
+        elif event.type in PART_STEPS and event.content_index is not None:
+            self._part(event, item, event.content_index)
+
+    def _has_item(self, event: Event) -> bool:
+        return event.type.startswith("response.output_item.") or event.type in PART_STEPS | ARGUMENT_STEPS
+
+    def _open(self, event: Event, index: int) -> None:
+        if index in self.items:
+            self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
+        elif index != len(self.items):
+            self._report(
+                "lifecycle.indexes-dense",
+                "is not the next output_index in order of opening",
+                event, "/output_index", len(self.items), index,
+            )  # fmt: skip
+        self.items[index] = Item("open", event)
+
+    def _use(self, event: Event, index: int) -> Item:
+        item = self.items.get(index)
+        if item is None:
+            self._report(
+                "lifecycle.item-opened-before-use",
+                f"uses output_index {index} before its output_item.added", event, "/output_index",
+            )  # fmt: skip
+            item = self.items[index] = Item("open", event)
+        elif item.state == "closed":
+            if event.type == "response.output_item.done":
+                self._report("lifecycle.item-closed-once", f"closes output_index {index} a second time", event)
+            else:
+                self._report(
+                    "lifecycle.nothing-after-item-closed",
+                    f"uses output_index {index} after its output_item.done", event, "/output_index",
+                )  # fmt: skip
+        return item
+
+    def _part(self, event: Event, item: Item, index: int) -> None:
+        part = item.parts.get(index)
+        if part is None:
+            if index != len(item.parts):
+                self._report(
+                    "lifecycle.indexes-dense",
+                    "is not the next content_index of its item",
+                    event, "/content_index", len(item.parts), index,
+                )  # fmt: skip
+            part = item.parts[index] = Part()
+        step = PART_STEPS[event.type]
+        reasoning = event.type.startswith("response.reasoning_text.")
+        if part.state == "absent" and reasoning and step in ("use", "text"):
+            part.state = "open"  # content_part around reasoning text is optional.
+        part.announced = part.announced or step == "add"
+        part.kind = part.kind or _kind(event)
+        if step == "close" and part.kind not in ("output_text", "reasoning_text"):
+            part.state = "text-done"  # Parts of another kind have no text done of their own.
+        self._move(PART, part, step, event)
+
+    def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
+        before = part.state
+        part.state, rule = table.get((before, step), (before, None))
+        part.deltas += step == "use"
+        part.last = event
+        if rule == "lifecycle.text-done-before-part-done" and step == "close" and not part.deltas:
+            return  # A part that had no delta owes no text done.
+        if rule:
+            self._report(rule, _BROKEN[rule], event)
+
+    def _close(self, event: Event, item: Item) -> None:
+        if item.state == "closed":
+            return
+        item.state = "closed"
+        for index, part in item.parts.items():
+            if part.announced and part.state in ("open", "text-done"):
+                self._report(
+                    "lifecycle.part-done-before-item-done",
+                    f"closes the item while its part {index} has had no content_part.done", event,
+                )  # fmt: skip
+            if part.state == "open" and part.deltas:
+                self._owed(event, part)
+        if item.arguments.state == "open":
+            self._owed(event, item.arguments)
+
+    def _owed(self, event: Event, part: Part) -> None:
+        sent = part.last.type if part.last else "delta"
+        self._report(
+            "lifecycle.done-present",
+            f"closes an item whose text had deltas but no {sent.replace('.delta', '.done')}", event,
+        )  # fmt: skip
+
+    def _end(self, event: Event) -> None:
+        if event.type != "response.completed":
+            return  # What was cut may stay open.
+        for index, item in self.items.items():
+            if item.state == "open":
+                self._report(
+                    "lifecycle.all-closed-at-terminal",
+                    f"ends the response while output_index {index} is still open", event,
+                )  # fmt: skip
+
+    def _report(
+        self, rule: str, message: str, event: Event, pointer: str = "", want: Any = None, got: Any = None
+    ) -> None:
+        self.found.append(Violation(rule, f"{event.type} {message}", event, pointer, want, got))
+
+
+def _kind(event: Event) -> str:
+    if event.type.startswith("response.content_part."):
+        part = event.data.get("part")
+        return str(part.get("type", "")) if isinstance(part, dict) else ""
+    return "reasoning_text" if "reasoning_text" in event.type else "output_text"

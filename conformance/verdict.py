@@ -1,0 +1,224 @@
+"""From findings and levels to verdicts: the checks' registry, cases, and the pure function that judges one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.requirements import Requirement, requirement
+from conformance.scenarios.scenario import Scenario
+from conformance.schemas import ABSENT, SchemaProblem, Schemas
+from conformance.stream.events import Event
+from conformance.stream.violation import Violation
+from conformance.target import Target
+
+PASS, FAIL, WARNING = "pass", "fail", "warning"
+INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
+
+#: What a broken rule of each level gives.
+_BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One departure from a rule: ``event`` is an index in the stream, ``pointer`` a JSON pointer into that event or
+    into the body, ``count`` how often the same was found, ``scenario`` where first."""
+
+    message: str
+    pointer: str = ""
+    event: int | None = None
+    want: Any = ABSENT
+    got: Any = ABSENT
+    scenario: str = ""
+    count: int = 1
+
+
+def on(event: Event, message: str, pointer: str = "", want: Any = ABSENT, got: Any = ABSENT) -> Finding:
+    """A finding at an event."""
+    return Finding(f"{event.type}: {message}", pointer, event.index, want, got)
+
+
+def strays(violation: Violation) -> Finding:
+    """The finding of what an automaton reported."""
+    event = violation.event.index if violation.event else None
+    want = ABSENT if violation.want is None else violation.want
+    got = ABSENT if violation.got is None else violation.got
+    return Finding(violation.message, violation.pointer, event, want, got)
+
+
+def breaks_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
+    """The finding of a schema problem below ``pointer``."""
+    where = pointer + problem.pointer
+    message = f"{event.type + ': ' if event else ''}{where or 'the whole'} {problem.message}"
+    return Finding(message, where, event.index if event else None, problem.want, problem.got)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id."""
+
+    label: str
+    scenarios: tuple[str, ...]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class World:
+    """What selectors choose from."""
+
+    scenarios: Mapping[str, Scenario]
+    schemas: Schemas
+    target: Target
+
+
+Selector = Callable[[World], list[Group]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: the rule's id (with placeholders), its selector, and the bare generator.
+
+    ``together``: the generator takes the list of a group's answers instead of one at a time.
+    """
+
+    rule: str
+    over: Selector
+    judge: Callable[..., Iterator[Finding]]
+    together: bool
+    takes_case: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that gets one verdict: a requirement at a scenario or group."""
+
+    requirement: Requirement
+    rule: str
+    label: str
+    scenarios: tuple[str, ...]
+    about: Mapping[str, str]
+    check: Check
+    world: World
+
+    @property
+    def id(self) -> str:
+        """``<requirement>@<scenario>``: the key in results, baselines and comparisons."""
+        return f"{self.rule}@{self.label}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw."""
+
+    case: Case
+    verdict: str
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    observed: tuple[str, ...] = ()
+
+
+class Record(Protocol):
+    """Where the answers come from."""
+
+    def answer(self, scenario: str) -> Answer:
+        """The recorded answer of a scenario."""
+
+
+CHECKS: list[Check] = []
+
+
+def check(rule: str, over: Selector, together: bool = False) -> Callable[[Any], Any]:
+    """Register a generator of findings as the check of a rule; pytest gets a function that takes one ``case``."""
+
+    def register(judge: Callable[..., Iterator[Finding]]) -> Callable[..., None]:
+        taken = len(inspect.signature(judge).parameters)
+        registered = Check(rule, over, judge, together, takes_case=taken > 1)
+        CHECKS.append(registered)
+
+        def test(case: Case, judged: Callable[[Case], None]) -> None:
+            judged(case)
+
+        test.__doc__ = judge.__doc__
+        test.__name__ = judge.__name__
+        test.__module__ = judge.__module__
+        test.conformance_check = registered  # type: ignore[attr-defined]  # Functions take attributes.
+        return test
+
+    return register
+
+
+def cases(check: Check, world: World) -> list[Case]:
+    """The cases of a check at a target."""
+    found: list[Case] = []
+    for group in check.over(world):
+        rule = check.rule.format_map(dict(group.about))
+        found.append(Case(requirement(rule), rule, group.label, group.scenarios, group.about, check, world))
+    return found
+
+
+def judge(case: Case, record: Record) -> Result:
+    """The verdict of a case; a pure function of the recorded answers."""
+    if case.requirement.excluded:
+        return Result(case, NOT_APPLICABLE, reason=case.requirement.excluded)
+    world = case.world
+    lacking = {name: world.scenarios[name].claims & world.target.lacks for name in case.scenarios}
+    names = [name for name in case.scenarios if not lacking[name]]
+    if not names or (case.check.together and len(names) < len(case.scenarios)):
+        lacks = sorted(set().union(*lacking.values()))
+        return Result(case, NOT_APPLICABLE, reason=f"the target's profile lacks {', '.join(lacks)}")
+    found: list[Finding] = []
+    blocked: list[str] = []
+    idle: list[str] = []
+    for subject, name in _subjects(case, names, record):
+        try:
+            if isinstance(subject, Answer):
+                _usable(subject, world.scenarios[name])
+            findings = case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject)
+            found += [replace(one, scenario=one.scenario or name) for one in findings]
+        except DoesNotApply as error:
+            idle.append(str(error))
+        except CannotJudge as error:
+            blocked.append(f"{name}: {error}" if len(names) > 1 else str(error))
+    if case.requirement.level == "MAY":
+        return Result(case, PASS, observed=tuple(one.message for one in merge(found)))
+    if found:
+        return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)))
+    if blocked and (case.check.together or len(blocked) + len(idle) == len(names)):
+        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
+    if idle and len(idle) == len(names):
+        return Result(case, NOT_APPLICABLE, reason=idle[0])
+    return Result(case, PASS)
+
+
+def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
+    if case.check.together:
+        yield [record.answer(name) for name in names], names[0]
+    else:
+        for name in names:
+            yield record.answer(name), name
+
+
+def _usable(answer: Answer, scenario: Scenario) -> None:
+    """A request that was never sent says nothing."""
+    if answer.exchange.ended == "not-sent":
+        raise CannotJudge(answer.exchange.detail)
+
+
+def merge(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that differ in place only, as one with a count."""
+    merged: dict[tuple[str, str], Finding] = {}
+    for one in findings:
+        key = (_without_numbers(one.message), _without_numbers(one.pointer))
+        first = merged.get(key)
+        merged[key] = replace(first, count=first.count + one.count) if first else one
+    return list(merged.values())
+
+
+def _without_numbers(text: str) -> str:
+    """The text with what varies from place to place taken out: numbers, quoted values, ids."""
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "_", text)
+    return re.sub(r"\b[a-z]+_[0-9a-f]{6,}\b|\d+", "#", text)

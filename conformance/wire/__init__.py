@@ -1,0 +1,1 @@
+"""What was sent and what came back: recorded once, then only read."""

@@ -1,0 +1,187 @@
+"""The wire record: one request and every byte that came back, with its time of arrival.
+
+An :class:`Exchange` is frozen. All that judges is a function of it, so the same record gives the same verdicts
+today and in a year. Its JSON form carries :data:`FORMAT`; a reader refuses a format it does not know.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+FORMAT = 1
+
+#: The most bytes a compressed body may unfold to; beyond it the record counts as oversize (a gzip bomb).
+DECODED_LIMIT = 64 * 1024 * 1024
+
+Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unreachable", "not-sent"]
+"""How an exchange ended.
+
+``clean``: by the protocol's own end. ``cut``: the peer closed before the announced end. ``reset``: the connection
+broke. ``time-out``: a limit of ours passed. ``oversize``: more bytes than we take. ``invalid``: not HTTP.
+``unreachable``: no connection. ``not-sent``: a budget of ours was used up.
+"""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was sent. Credentials in ``headers`` are already replaced by ``$NAME`` or a description."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Bytes as one read returned them, ``at`` milliseconds after the request was sent."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try that was repeated: its status (None without one), how it ended, and the wait after it in seconds."""
+
+    status: int | None
+    ended: Ended
+    waited: float
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer as recorded.
+
+    ``sent_at`` is unix seconds, ``elapsed`` milliseconds. ``leaks`` names the places where part of the credential
+    came back (the bytes themselves are blanked before anything is kept). ``detail`` is what the transport said.
+    """
+
+    key: str
+    scenario: str
+    sample: int
+    request: Request
+    status: int | None
+    headers: Headers
+    chunks: tuple[Chunk, ...]
+    ended: Ended
+    detail: str
+    sent_at: float
+    elapsed: float
+    leaks: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = field(default=())
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name in any case, or None."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower case; empty if there is none."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+    @cached_property
+    def decoded(self) -> tuple[Chunk, ...]:
+        """The chunks with any content coding (RFC 9110 8.4) undone, each with the arrival time of its bytes."""
+        coding = (self.header("content-encoding") or "identity").strip().lower()
+        return decode(self.chunks, coding)
+
+    @cached_property
+    def body(self) -> bytes:
+        """The whole body, content coding undone."""
+        return b"".join(chunk.data for chunk in self.decoded)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def decode(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
+    """Undo ``gzip`` or ``deflate`` chunk by chunk; bytes that do not decode, or another coding, stay as they are."""
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        return chunks
+    engine = zlib.decompressobj(wbits=47 if coding != "deflate" else 15)
+    decoded: list[Chunk] = []
+    room = DECODED_LIMIT
+    try:
+        for chunk in chunks:
+            data = engine.decompress(chunk.data, room + 1)
+            room -= len(data)
+            if room < 0:
+                break
+            decoded.append(Chunk(chunk.at, data))
+    except zlib.error:
+        return chunks
+    return tuple(decoded)
+
+
+def to_json(exchange: Exchange) -> dict[str, Any]:
+    """The JSON form: bytes as text where they are UTF-8, in base64 otherwise, so that any byte survives."""
+    return {
+        "format": FORMAT,
+        "key": exchange.key,
+        "scenario": exchange.scenario,
+        "sample": exchange.sample,
+        "request": {
+            "method": exchange.request.method,
+            "url": exchange.request.url,
+            "headers": [list(pair) for pair in exchange.request.headers],
+            "body": _text(exchange.request.body),
+        },
+        "status": exchange.status,
+        "headers": [list(pair) for pair in exchange.headers],
+        "chunks": [[round(chunk.at, 3), _text(chunk.data)] for chunk in exchange.chunks],
+        "ended": exchange.ended,
+        "detail": exchange.detail,
+        "sent_at": exchange.sent_at,
+        "elapsed": round(exchange.elapsed, 3),
+        "leaks": list(exchange.leaks),
+        "attempts": [[one.status, one.ended, one.waited] for one in exchange.attempts],
+    }
+
+
+def from_json(document: Mapping[str, Any]) -> Exchange:
+    """The exchange of a JSON form; ``ValueError`` names a format this version cannot read."""
+    if document.get("format") != FORMAT:
+        raise ValueError(f"recording has format {document.get('format')!r}; this version reads {FORMAT}")
+    request = document["request"]
+    return Exchange(
+        key=document["key"],
+        scenario=document["scenario"],
+        sample=document["sample"],
+        request=Request(request["method"], request["url"], _pairs(request["headers"]), _bytes(request["body"])),
+        status=document["status"],
+        headers=_pairs(document["headers"]),
+        chunks=tuple(Chunk(at, _bytes(data)) for at, data in document["chunks"]),
+        ended=document["ended"],
+        detail=document["detail"],
+        sent_at=document["sent_at"],
+        elapsed=document["elapsed"],
+        leaks=tuple(document["leaks"]),
+        attempts=tuple(Attempt(status, ended, waited) for status, ended, waited in document["attempts"]),
+    )
+
+
+def _pairs(pairs: list[list[str]]) -> Headers:
+    return tuple((name, value) for name, value in pairs)
+
+
+def _text(data: bytes) -> str | dict[str, str]:
+    """Plain text where the bytes are UTF-8 (a recording is read by people too), base64 otherwise."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode("ascii")}
+
+
+def _bytes(text: str | Mapping[str, str]) -> bytes:
+    return text.encode("utf-8") if isinstance(text, str) else base64.b64decode(text["base64"])
