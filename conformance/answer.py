@@ -105,10 +105,10 @@ class Answer:
     @cached_property
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
-        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff")
-        return bool(re.match(r"(?:[\r\n]|:|data|event|id|retry)", head)) or (
-            not head and self.exchange.media_type == EVENT_STREAM
-        )
+        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+        if not head:
+            return self.exchange.media_type == EVENT_STREAM
+        return bool(re.match(r":|(?:data|event|id|retry)\b", head))
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:

@@ -1,0 +1,81 @@
+"""Reading a request body into an `Ask`.
+
+Nothing here complains: validation has spoken before. A fault may have waved a broken body through, so every
+member is looked at with suspicion and left out where it makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import tokens
+from .shapes import Ask, Dict, Tool, Turn, to_json
+
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+# What a prompt costs before its first word: the template around the turns.
+TEMPLATE_TOKENS = 8
+
+
+def read(body: Dict) -> Ask:
+    """The request as the pretend model sees it."""
+    instructions = _text(body.get("instructions"))
+    given = body.get("input")
+    tools = tuple(callables(body.get("tools")))
+    return Ask(
+        model=_text(body.get("model")),
+        instructions=instructions,
+        turns=tuple(_turns(given)),
+        thinking=_inside(body.get("reasoning"), "effort") != "none",
+        cap=_cap(body.get("max_output_tokens")),
+        tools=tools,
+        json_object=_inside(_inside(body.get("text"), "format"), "type") == "json_object",
+        input_tokens=TEMPLATE_TOKENS
+        + tokens.count(instructions)
+        + tokens.count(given if isinstance(given, str) else to_json(given))
+        + (tokens.count(to_json(body.get("tools"))) if tools else 0),
+    )
+
+
+def callables(tools: object, namespace: str | None = None) -> Iterator[Tool]:
+    """The functions and custom tools declared, those inside namespaces included."""
+    for tool in tools if isinstance(tools, list) else []:
+        kind, name = _inside(tool, "type"), _text(_inside(tool, "name"))
+        if kind == "namespace":
+            yield from callables(_inside(tool, "tools"), name)
+        elif kind in ("function", "custom") and name:
+            parameters = _inside(tool, "parameters")
+            yield Tool(str(kind), name, parameters if isinstance(parameters, dict) else {}, namespace)
+
+
+def text_of(content: object) -> str:
+    """The text of a string or of the text parts of a list."""
+    if isinstance(content, list):
+        return "\n".join(part for part in (_text(_inside(one, "text")) for one in content) if part)
+    return _text(content)
+
+
+def _turns(given: object) -> Iterator[Turn]:
+    if isinstance(given, str):
+        yield Turn("user", given)
+    for one in given if isinstance(given, list) else []:
+        kind = _inside(one, "type")
+        if kind in OUTPUTS:
+            yield Turn("output", text_of(_inside(one, "output")))
+        elif kind in ("function_call", "custom_tool_call"):
+            yield Turn("call", _text(_inside(one, "name")))
+        elif kind in (None, "message"):
+            yield Turn(_text(_inside(one, "role")), text_of(_inside(one, "content")))
+
+
+def _cap(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+
+
+def _inside(value: object, member: str) -> object:
+    return value.get(member) if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

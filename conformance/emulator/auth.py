@@ -1,0 +1,42 @@
+"""Who may come in: the two documented ways of presenting a key, and the one refusal."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+from .shapes import Header, Refusal, sent
+
+REFUSED = Refusal(
+    401,
+    {
+        "message": "Invalid API Key",
+        "param": "Please provide valid API Key",
+        "code": "401",
+        "type": "invalid_key",
+    },
+    (("WWW-Authenticate", 'Bearer realm="mimo"'),),
+)
+
+
+def authenticate(headers: Sequence[Header], key: str) -> Refusal | None:
+    """None when the request carries the key, else the refusal.
+
+    A key may stand in `api-key` or in `Authorization: Bearer`. Whatever is present must be right: one good
+    credential beside a bad one is refused, since nobody can say which of them the caller meant.
+    """
+    given: list[str | None] = list(sent(headers, "api-key"))
+    given += [_bearer(value) for value in sent(headers, "authorization")]
+    if given and all(_same(one, key) for one in given):
+        return None
+    return REFUSED
+
+
+def _bearer(value: str) -> str | None:
+    scheme, _, credential = value.partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else None
+
+
+def _same(given: str | None, key: str) -> bool:
+    # Constant time, and bytes because compare_digest turns down text beyond ASCII.
+    return bool(given) and hmac.compare_digest((given or "").encode("utf-8", "replace"), key.encode())

@@ -1,0 +1,147 @@
+"""The endpoint without a transport: a request's parts in, a finished `Reply` out."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from email.utils import formatdate
+from http import HTTPStatus
+
+from . import ask as reading
+from . import events, model, refusals, render, tokens
+from .auth import authenticate
+from .shapes import MODELS, REVISIONS, Ask, Dict, Header, Plan, Refusal, Reply, phrase, to_json
+from .twist import CLEAN, Context, Stage, Twist, through
+from .validate import parse, validate
+
+PATH = "/v1/responses"
+
+
+class Endpoint:
+    """A pretend `POST /v1/responses`, safe to call from many threads.
+
+    `key` is the one credential let in; `model` an id known besides those of the `revision`;
+    `first_byte_ms` and `event_ms` the waits before the first byte and between the events of a stream;
+    `twist` what it does differently from the contract; `seed` what identifiers are derived from (two
+    endpoints with the same seed hand out the same ones); `clock` tells the time in unix seconds.
+    Raises ValueError for an unknown revision.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        revision: str = REVISIONS[0],
+        model: str | None = None,
+        first_byte_ms: float = 0,
+        event_ms: float = 0,
+        twist: Twist | None = None,
+        seed: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if revision not in REVISIONS:
+            raise ValueError(f"unknown revision {revision!r}: there are {', '.join(REVISIONS)}")
+        self.revision = revision
+        self.models = (*MODELS[revision], *([model] if model else []))
+        self._key = key
+        self._first_byte_ms = first_byte_ms
+        self._event_ms = event_ms
+        self._twist = twist or CLEAN
+        self._seed = seed
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._requests = self._responses = self._minted = 0
+        self._memory: Dict = {}
+
+    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """The reply to one request; `path` may carry a query. Never raises for anything a client can send."""
+        ctx = self._context(method, path, headers, body)
+        refusal = self._judge(ctx)
+        reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
+        reply = through(self._twist.reply, ctx, reply).complete()
+        # The answer to HEAD has the headers of a GET's and ends there.
+        return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
+
+    def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
+        with self._lock:
+            self._requests += 1
+            number = self._requests
+        return Context(
+            method, path, tuple(headers), body, self._key, self.revision, self._clock(), number,
+            mint=self._mint, memory=self._memory, lock=self._lock,
+        )  # fmt: skip
+
+    def _mint(self, prefix: str) -> str:
+        with self._lock:
+            self._minted += 1
+            text = f"{self._seed}/{self._minted}"
+        return prefix + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _judge(self, ctx: Context) -> Refusal | None:
+        ctx.body, unreadable = parse(ctx.raw)
+        ctx.stream = ctx.body.get("stream") is True
+        # The key comes before everything: a stranger learns nothing about paths, methods or bodies.
+        if refusal := through(self._twist.auth, ctx, authenticate(ctx.headers, self._key)):
+            return refusal
+        if ctx.path.partition("?")[0] != PATH:
+            return refusals.not_found(ctx.path.partition("?")[0])
+        if ctx.method != "POST":
+            return refusals.wrong_method("POST")
+        refusal = unreadable or validate(ctx.body, self.revision, self.models)
+        return through(self._twist.validate, ctx, refusal)
+
+    def _refuse(self, ctx: Context, refusal: Refusal) -> Reply:
+        text = to_json(refusal.envelope())
+        headers = [*self._headers(ctx), ("Content-Type", "application/json"), *refusal.headers]
+        # Seen on the service: the status stays what it is, the body looks like the start of an event.
+        chunk = (f"data:{text}" if ctx.stream else text).encode()
+        return Reply(refusal.status, phrase(refusal.status), headers, [(self._first_byte_ms, chunk)])
+
+    def _serve(self, ctx: Context) -> Reply:
+        with self._lock:
+            ctx.responses = self._responses
+            self._responses += 1
+        ctx.served = True
+        ask = through(self._twist.ask, ctx, reading.read(ctx.body))
+        ident = ctx.mint("resp_")
+        drafted = through(self._twist.draft, ctx, model.draft(ask, ctx.mint))
+        items, cut = tokens.truncate(drafted, ask.cap)
+        plan = through(self._twist.plan, ctx, Plan(tuple(items), tokens.usage(items, ask.input_tokens), cut))
+        if ctx.stream:
+            return self._stream(ctx, ident, ask, plan)
+        text = to_json(self._response(ctx, "plain", ident, ask, plan))
+        headers = [*self._headers(ctx), ("Content-Type", "application/json")]
+        return Reply(200, HTTPStatus.OK.phrase, headers, [(self._first_byte_ms, text.encode())])
+
+    def _stream(self, ctx: Context, ident: str, ask: Ask, plan: Plan) -> Reply:
+        built = events.build(
+            self._response(ctx, "created", ident, ask, None),
+            self._response(ctx, "in_progress", ident, ask, None),
+            self._response(ctx, "terminal", ident, ask, plan),
+            plan,
+        )
+        built = through(self._twist.events, ctx, built)
+        numbered = through(self._twist.numbered, ctx, events.number(built))
+        frames = (through(self._twist.frame, ctx, events.frame(event)) for event in numbered)
+        chunks = through(self._twist.chunks, ctx, [events.to_bytes(frame) for frame in frames])
+        headers = [
+            *self._headers(ctx),
+            ("Content-Type", "text/event-stream"),
+            ("Cache-Control", "no-cache"),
+        ]
+        timed = list(zip(self._waits(), chunks, strict=False))
+        return Reply(200, HTTPStatus.OK.phrase, headers, timed, "chunked")
+
+    def _response(self, ctx: Context, stage: Stage, ident: str, ask: Ask, plan: Plan | None) -> Dict:
+        ctx.stage = stage
+        return through(self._twist.response, ctx, render.response(ident, int(ctx.now), ask, plan))
+
+    def _headers(self, ctx: Context) -> list[Header]:
+        return [("Date", formatdate(ctx.now, usegmt=True))]
+
+    def _waits(self) -> Iterator[float]:
+        yield self._first_byte_ms
+        while True:
+            yield self._event_ms

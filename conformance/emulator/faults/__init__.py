@@ -1,0 +1,45 @@
+"""Named faults: each makes the endpoint break a rule, as narrowly as it can."""
+
+from __future__ import annotations
+
+from ..twist import Twist
+from . import (
+    auth,
+    effort,
+    errors,
+    event,
+    http,
+    identity,
+    lifecycle,
+    outside,
+    request,
+    response,
+    sse,
+    sums,
+    talk,
+    tools,
+    truncation,
+    usage,
+)
+
+MODULES = (
+    auth,
+    http,
+    request,
+    outside,
+    response,
+    usage,
+    effort,
+    tools,
+    truncation,
+    sse,
+    event,
+    lifecycle,
+    identity,
+    sums,
+    errors,
+    talk,
+)
+
+FAULTS: dict[str, Twist] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
+"""All faults by name; the part before the dot is the area."""

@@ -1,0 +1,138 @@
+"""Faults in saying no."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from ..edits import cut
+from ..gates import SPOILED, envelope, error, refused
+from ..shapes import Dict, Refusal, Reply, to_json
+from ..twist import Context, Hook, twist
+from ..validate import parse
+
+FORM, REAL, SAME = "error.envelope", "error.real-status", "error.streaming-same-status"
+TRACE = (
+    "Traceback (most recent call last):\n"
+    '  File "/app/server/api/responses.py", line 214, in create_response\n'
+    "    raise ValueError(reason)\nValueError: bad request"
+)
+PAGE = "<html><head><title>400 Bad Request</title></head><body><h1>400</h1><hr>openresty</body></html>"
+
+
+def body(kind: str, text: str) -> Callable[[Reply], Reply]:
+    return lambda reply: reply.having("Content-Type", kind).saying(text)
+
+
+def bad_request(how: Callable[[Context, Reply], Reply], stream: bool | None = None) -> Hook[Reply]:
+    """Rewrites answers to bad requests; only streaming or only plain ones if told so."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        wanted = not ctx.served and reply.status == 400 and stream in (None, ctx.stream)
+        return how(ctx, reply) if wanted else reply
+
+    return hook
+
+
+def opened(ctx: Context, reply: Reply) -> Reply:
+    """Opens a stream under 200 and reports the error inside it."""
+    inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
+    event = {"type": "error", "sequence_number": 0, **{name: inner.get(name) for name in ("code", "message")}}
+    text = f"event: error\ndata: {to_json(event)}\n\n"
+    return reply.coded(200).having("Content-Type", "text/event-stream").saying(text)
+
+
+def failed(ctx: Context, reply: Reply) -> Reply:
+    """Answers 200 with a response that has failed."""
+    inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
+    what = {"code": "invalid_request", "message": inner["message"]}
+    one: Dict = {"id": ctx.mint("resp_"), "object": "response", "created_at": int(ctx.now),
+           "status": "failed",
+           "error": what, "incomplete_details": None, "model": ctx.body.get("model"), "metadata": None,
+           "output": [], "output_text": "", "usage": None}  # fmt: skip
+    return reply.coded(200).saying(one)
+
+
+def dead(test: Callable[[Context], bool]) -> Hook[Refusal | None]:
+    """Goes down at a certain request and answers 500 from then on."""
+
+    def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+        with ctx.lock:
+            if ctx.memory.get("dead"):
+                return SPOILED
+            if refusal and test(ctx):
+                ctx.memory["dead"] = True
+        return refusal
+
+    return hook
+
+
+def flat(whole: Dict) -> Dict:
+    return {"object": "error", **whole["error"]}
+
+
+def put_in(**members: object) -> Callable[[Dict], object]:
+    return lambda one: one.update(members)
+
+
+FAULTS = [
+    twist("error.is-html", "Refuses with a gateway's page.", FORM, reply=refused(body("text/html", PAGE))),
+    twist("error.is-text", "Refuses in plain words.", FORM,
+          reply=refused(body("text/plain", "Bad Request"))),
+    twist("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
+    twist("error.in-detail", "Refuses in a web framework's form.", FORM, reply=envelope(
+        lambda whole: {"detail": [{"loc": ["body"], "msg": whole["error"]["message"], "type": "value"}]})),
+    twist("error.without-envelope", "Puts the error's members at the top.", FORM, reply=envelope(flat)),
+    twist("error.is-a-string", "Gives a word for the error object.", FORM, reply=envelope(
+        lambda whole: {"error": whole["error"]["message"]})),
+    twist("error.is-null", "Gives null for the error object.", FORM,
+          reply=envelope(lambda _: {"error": None})),
+    twist("error.is-a-list", "Wraps the envelope in a list.", FORM, reply=envelope(lambda whole: [whole])),
+    twist("error.without-message", "Leaves the message out.", FORM, reply=error(cut("message"))),
+    twist("error.message-empty", "Leaves the message empty.", FORM, reply=error(put_in(message=""))),
+    twist("error.message-null", "Gives null for the message.", FORM, reply=error(put_in(message=None))),
+    twist("error.message-is-an-object", "Gives an object for the message.", FORM,
+          reply=error(put_in(message={"text": "Param Incorrect"}))),
+    twist("error.code-is-a-number", "Gives a number for the code.", FORM, reply=error(put_in(code=400))),
+    twist("error.param-is-a-list", "Gives a list for param.", FORM,
+          reply=error(lambda one: one.update(param=["body", one["param"]]))),
+    twist("error.type-is-a-number", "Gives a number for the type.", FORM, reply=error(put_in(type=4))),
+    twist("error.json-broken", "Cuts the JSON of refusals.", FORM, reply=refused(
+        lambda reply: reply.saying(reply.body[:-2]))),
+    twist("error.as-text-type", "Labels refusals as text.", "error.json-content-type",
+          reply=refused(lambda reply: reply.having("Content-Type", "text/plain; charset=utf-8"))),
+    twist("error.as-html-type", "Labels refusals as a page.", "error.json-content-type",
+          reply=refused(lambda reply: reply.having("Content-Type", "text/html"))),
+    twist("error.without-content-type", "Gives refusals no content type.", "error.json-content-type",
+          reply=refused(lambda reply: reply.without("Content-Type"))),
+    twist("error.with-traceback", "Shows its stack when it refuses.", "error.no-internals",
+          reply=error(put_in(message=TRACE))),
+    twist("error.with-file-path", "Shows a path of its own when it refuses.", "error.no-internals",
+          reply=error(lambda one: one.update(
+              message=f"{one['message']} (/usr/src/app/node_modules/gateway/lib/validate.js:88:13)"))),
+    twist("error.with-markup", "Puts a page into the message.", "error.no-internals",
+          reply=error(put_in(message=PAGE))),
+    twist("error.under-200", "Sends refusals under 200.", REAL, reply=bad_request(
+        lambda _, reply: reply.coded(200))),
+    twist("error.as-failed-response", "Sends a failed response under 200 for a bad request.", REAL,
+          reply=bad_request(failed)),
+    twist("error.bad-request-is-500", "Calls bad requests its own failure.", REAL, reply=bad_request(
+        lambda _, reply: reply.coded(500))),
+    twist("error.bad-request-is-502", "Lets a gateway answer bad requests with 502.", REAL,
+          reply=bad_request(lambda _, reply: reply.coded(502))),
+    twist("error.does-not-survive-bad-json", "Answers nothing but 500 once it has seen broken JSON.",
+          "error.endpoint-survives",
+          validate=dead(lambda ctx: bool(ctx.raw) and parse(ctx.raw)[1] is not None)),
+    twist("error.does-not-survive-bad-parameter", "Answers nothing but 500 after a bad parameter.",
+          "error.endpoint-survives", validate=dead(lambda ctx: bool(ctx.body))),
+    twist("error.opens-a-stream", "Opens a stream under 200 to report a bad request.", SAME, REAL,
+          reply=bad_request(opened, stream=True)),
+    twist("error.under-200-streaming", "Sends refusals under 200 when a stream is asked for.", SAME, REAL,
+          reply=bad_request(lambda _, reply: reply.coded(200), stream=True)),
+    twist("error.is-500-streaming", "Calls bad streaming requests its own failure.", SAME, REAL,
+          reply=bad_request(lambda _, reply: reply.coded(500), stream=True)),
+    twist("error.is-500-plain", "Calls bad plain requests its own failure.", SAME, REAL,
+          reply=bad_request(lambda _, reply: reply.coded(500), stream=False)),
+    twist("error.cut-off", "Hangs up on a bad request without a word.", REAL, reply=bad_request(
+        lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
+]  # fmt: skip

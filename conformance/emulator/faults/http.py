@@ -1,0 +1,120 @@
+"""Faults of HTTP and of the JSON body."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..gates import Rewrite, bytes_of, served
+from ..shapes import Dict, Reply, to_json
+from ..twist import Context, Hook, twist
+
+UTF8 = "http.body-is-utf8-json"
+HTML = "<!DOCTYPE html><html><body><h1>{}</h1><hr>nginx/1.24.0</body></html>"
+
+
+def plain(how: Rewrite) -> Hook[Reply]:
+    return served(how, stream=False)
+
+
+def stream(how: Rewrite) -> Hook[Reply]:
+    return served(how, stream=True)
+
+
+def typed(value: str) -> Rewrite:
+    return lambda reply: reply.having("Content-Type", value)
+
+
+def swap(old: str, new: bytes) -> Hook[Reply]:
+    """Replaces the first occurrence of some text in a plain body by raw bytes."""
+    return plain(bytes_of(lambda data: data.replace(old.encode(), new, 1)))
+
+
+def other_method(status: int, body: str | Dict, kind: str = "application/json") -> Hook[Reply]:
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        wrong = ctx.method != "POST" and reply.status == 405
+        return reply.coded(status).having("Content-Type", kind).saying(body) if wrong else reply
+
+    return hook
+
+
+def redirect(status: int, target: str) -> Rewrite:
+    return lambda reply: Reply(status, "Redirect", [("Location", target)], [])
+
+
+def half(reply: Reply) -> Reply:
+    body = reply.body[: len(reply.body) // 2]
+    return replace(reply.having("Content-Length", str(len(reply.body))).saying(body), ending="cut")
+
+
+def python_repr(reply: Reply) -> Reply:
+    text = reply.body.decode().replace("null", "None").replace('"', "'")
+    return reply.saying(text)
+
+
+FAULTS = [
+    twist("http.success-is-201", "Answers 201 Created.", "http.success-is-200",
+          reply=served(lambda reply: reply.coded(201))),
+    twist("http.success-is-202", "Answers 202 to plain requests.", "http.success-is-200",
+          reply=plain(lambda reply: reply.coded(202))),
+    twist("http.stream-is-206", "Answers 206 to streaming requests.", "http.success-is-200",
+          reply=stream(lambda reply: reply.coded(206))),
+    twist("http.json-as-text", "Labels plain answers as text.", "http.json-content-type",
+          reply=plain(typed("text/plain; charset=utf-8"))),
+    twist("http.json-without-type", "Gives plain answers no content type.", "http.json-content-type",
+          reply=plain(lambda reply: reply.without("Content-Type"))),
+    twist("http.json-as-event-stream", "Labels plain answers as event streams.", "http.json-content-type",
+          reply=plain(typed("text/event-stream"))),
+    twist("http.json-as-octets", "Labels plain answers as bytes.", "http.json-content-type",
+          reply=plain(typed("application/octet-stream"))),
+    twist("http.stream-as-json", "Labels event streams as JSON.", "http.stream-content-type",
+          reply=stream(typed("application/json"))),
+    twist("http.stream-as-text", "Labels event streams as text.", "http.stream-content-type",
+          reply=stream(typed("text/plain; charset=utf-8"))),
+    twist("http.stream-as-json-lines", "Labels event streams as JSON lines.", "http.stream-content-type",
+          reply=stream(typed("application/x-ndjson"))),
+    twist("http.stream-without-type", "Gives event streams no content type.", "http.stream-content-type",
+          reply=stream(lambda reply: reply.without("Content-Type"))),
+    twist("http.body-in-windows-1252", "Writes plain bodies in a legacy encoding.", UTF8,
+          reply=plain(bytes_of(lambda data: data.decode().encode("cp1252", "replace")))),
+    twist("http.body-with-stray-byte", "Has a byte in the body that is not UTF-8.", UTF8,
+          reply=swap('"metadata":null', b'"metadata":{"note":"\xff"}')),
+    twist("http.body-with-trailing-bytes", "Adds a stray brace behind the JSON.", UTF8,
+          reply=plain(bytes_of(lambda data: data + b"}"))),
+    twist("http.body-twice", "Sends the JSON value twice.", UTF8,
+          reply=plain(bytes_of(lambda data: data + b"\n" + data))),
+    twist("http.body-with-nan", "Writes a number as NaN.", UTF8,
+          reply=swap('"metadata":null', b'"metadata":null,"temperature":NaN')),
+    twist("http.body-with-infinity", "Writes a number as Infinity.", UTF8,
+          reply=swap('"metadata":null', b'"metadata":null,"top_p":Infinity')),
+    twist("http.body-as-python", "Prints its dictionary instead of writing JSON.", UTF8,
+          reply=plain(python_repr)),
+    twist("http.body-with-bad-escape", "Escapes a space in a way JSON does not know.", UTF8,
+          reply=swap('"object":"response"', b'"object":"response","note":"a\\x20b"')),
+    twist("http.body-with-raw-newline", "Leaves a line break bare inside a string.", UTF8,
+          reply=swap('"object":"response"', b'"object":"response","note":"a\nb"')),
+    twist("http.body-with-comment", "Leaves a comment in the JSON.", UTF8,
+          reply=swap('"metadata":null,', b'"metadata":null,/* none */')),
+    twist("http.body-truncated", "Loses the second half of the body and says it is whole.", UTF8,
+          reply=plain(lambda reply: reply.saying(reply.body[: len(reply.body) // 2]))),
+    twist("http.body-cut-by-connection", "Hangs up halfway through a plain body.", UTF8, reply=plain(half)),
+    twist("http.body-empty", "Answers 200 with nothing.", UTF8, reply=plain(lambda reply: reply.saying(b""))),
+    twist("http.body-as-json-text", "Wraps the JSON in a JSON string.", UTF8, "response.schema",
+          reply=plain(lambda reply: reply.saying(to_json(reply.body.decode())))),
+    twist("http.body-with-duplicate-key", "Writes a member twice.", UTF8,
+          reply=swap('"object":"response"', b'"object":"response","object":"response"')),
+    twist("http.get-is-served", "Answers GET on the endpoint with 200.", "http.other-method-refused",
+          reply=other_method(200, {"status": "ok"})),
+    twist("http.get-is-500", "Fails inside on GET.", "http.other-method-refused",
+          reply=other_method(500, {"error": {"message": "Internal Server Error", "code": "500"}})),
+    twist("http.get-is-html", "Refuses GET with a page.", "http.other-method-refused",
+          reply=other_method(405, HTML.format("405 Not Allowed"), "text/html")),
+    twist("http.get-is-text", "Refuses GET in plain words.", "http.other-method-refused",
+          reply=other_method(404, "404 page not found", "text/plain")),
+    twist("http.redirects-to-slash", "Redirects the endpoint to itself with a slash.", "http.no-redirect",
+          reply=served(redirect(307, "/v1/responses/"))),
+    twist("http.redirects-streams", "Redirects streaming requests to another host.", "http.no-redirect",
+          reply=stream(redirect(308, "http://stream.invalid/v1/responses"))),
+    twist("http.redirects-get", "Redirects GET on the endpoint.", "http.no-redirect",
+          "http.other-method-refused",
+          reply=lambda ctx, reply: redirect(302, "/docs")(reply) if reply.status == 405 else reply),
+]  # fmt: skip

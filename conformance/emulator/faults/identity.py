@@ -1,0 +1,138 @@
+"""Faults in identity: ids, names and times that change under way, and things that share one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from ..edits import DELTAS, change, events, items_in, put, response, streamed_items
+from ..shapes import Dict, Item
+from ..twist import Context, twist
+
+ITEM, BELONGS = "identity.item-id", "identity.index-belongs-to-item"
+DONES = (
+    "output_text.done",
+    "reasoning_text.done",
+    "function_call_arguments.done",
+    "custom_tool_call_input.done",
+)
+CALLS = ("function_call", "custom_tool_call")
+
+
+def other(ident: str) -> str:
+    """Another id of the same looks, always the same one for the same id."""
+    prefix, _, _ = ident.rpartition("_")
+    return f"{prefix}_{hashlib.sha256(ident.encode()).hexdigest()[:32]}"
+
+
+def one_id(_: Context, items: list[Item]) -> list[Item]:
+    return [replace(one, id=items[0].id) for one in items]
+
+
+def response_id(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Gives the first item the id of the response, everywhere."""
+    whole, first = stream[-1]["response"]["id"], stream[2]["item"]["id"]
+    for event in stream:
+        if event.get("item_id") == first:
+            event["item_id"] = whole
+        if event.get("item", {}).get("id") == first:
+            event["item"]["id"] = whole
+    for item in stream[-1]["response"]["output"]:
+        item["id"] = whole if item["id"] == first else item["id"]
+    return stream
+
+
+def per_event(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Makes up a new id for every event of an item."""
+    for place, event in enumerate(stream):
+        if "item_id" in event:
+            event["item_id"] = other(f"{event['item_id']}_{place}")
+    return stream
+
+
+def crossed(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Lets the deltas of the second item point at the place of the first."""
+    for event in stream:
+        if event["type"].endswith(".delta") and event["output_index"] == 1:
+            event["output_index"] = 0
+    return stream
+
+
+def by_call_id(_: Context, stream: list[Dict]) -> list[Dict]:
+    calls = {item["id"]: item["call_id"] for item in stream[-1]["response"]["output"] if "call_id" in item}
+    for event in stream:
+        if event.get("item_id") in calls:
+            event["item_id"] = calls[event["item_id"]]
+    return stream
+
+
+def off_by_one(event: Dict) -> None:
+    event["output_index"] += 1
+
+
+FAULTS = [
+    twist("identity.created-has-another-id", "Gives the response another id in created.",
+          "identity.response-id", "lifecycle.snapshots",
+          response=response(change("id", other), "created")),
+    twist("identity.in-progress-has-another-id", "Gives the response another id in in_progress.",
+          "identity.response-id", "lifecycle.snapshots",
+          response=response(change("id", other), "in_progress")),
+    twist("identity.terminal-has-another-id", "Gives the response another id at the end.",
+          "identity.response-id", "lifecycle.snapshots",
+          response=response(change("id", other), "terminal")),
+    twist("identity.deltas-have-another-item-id", "Uses another item id in deltas than in added.", ITEM,
+          evidence="vllm-project/vllm#23218",
+          events=events(change("item_id", other), *DELTAS)),
+    twist("identity.dones-have-another-item-id", "Uses another item id when a text is done.", ITEM,
+          events=events(change("item_id", other), *DONES)),
+    twist("identity.parts-have-another-item-id", "Uses another item id in events of parts.", ITEM,
+          events=events(change("item_id", other), "content_part.added", "content_part.done")),
+    twist("identity.item-id-made-up-anew", "Makes up a new item id for every event.", ITEM, events=per_event),
+    twist("identity.item-done-has-another-id", "Closes items under another id.", ITEM,
+          events=streamed_items(change("id", other), "output_item.done")),
+    twist("identity.item-added-has-another-id", "Announces items under another id.", ITEM,
+          events=streamed_items(change("id", other), "output_item.added")),
+    twist("identity.output-has-another-item-id", "Lists items under other ids at the end.", ITEM,
+          response=response(items_in(change("id", other)), "terminal")),
+    twist("identity.item-id-empty-in-deltas", "Leaves the item id empty in deltas.", ITEM,
+          events=events(put(item_id=""), *DELTAS)),
+    twist("identity.item-id-is-call-id", "Uses the call_id as item id while arguments arrive.", ITEM,
+          events=by_call_id),
+    twist("identity.call-id-changes", "Closes calls under another call_id.", "identity.call-id",
+          events=streamed_items(change("call_id", other), "output_item.done", kinds=CALLS)),
+    twist("identity.output-has-another-call-id", "Lists calls under other call_ids at the end.",
+          "identity.call-id", evidence="vllm-project/vllm#47916",
+          response=response(items_in(change("call_id", other), *CALLS), "terminal")),
+    twist("identity.call-id-empty-when-added", "Announces calls with an empty call_id.", "identity.call-id",
+          events=streamed_items(put(call_id=""), "output_item.added", kinds=CALLS)),
+    twist("identity.name-changes", "Closes calls under another name.", "identity.name",
+          events=streamed_items(change("name", str.upper), "output_item.done", kinds=CALLS)),
+    twist("identity.name-differs-in-arguments-done", "Names another tool when arguments are done.",
+          "identity.name", events=events(change("name", str.upper), "function_call_arguments.done")),
+    twist("identity.name-empty-when-added", "Announces calls with an empty name.", "identity.name",
+          events=streamed_items(put(name=""), "output_item.added", kinds=CALLS)),
+    twist("identity.name-differs-in-output", "Names another tool at the end.", "identity.name",
+          response=response(items_in(change("name", str.upper), *CALLS), "terminal")),
+    twist("identity.model-differs-in-created", "Names another model in created.", "identity.model",
+          response=response(put(model="mimo-v2-flash"), "created")),
+    twist("identity.model-differs-in-in-progress", "Names another model in in_progress.", "identity.model",
+          response=response(put(model="mimo-v2-flash"), "in_progress")),
+    twist("identity.model-differs-at-end", "Names another model at the end.", "identity.model",
+          response=response(put(model="mimo-v2-flash"), "terminal")),
+    twist("identity.created-at-moves", "Gives the time of the end as created_at at the end.",
+          "identity.created-at", response=response(change("created_at", lambda at: at + 1), "terminal")),
+    twist("identity.created-at-differs-in-in-progress", "Gives another created_at in in_progress.",
+          "identity.created-at", response=response(change("created_at", lambda at: at - 1), "in_progress")),
+    twist("identity.one-item-id-for-all", "Gives all items of a response one id.",
+          "identity.item-ids-distinct", draft=one_id),
+    twist("identity.first-item-has-response-id", "Gives the first item the id of the response.",
+          "identity.item-ids-distinct", events=response_id),
+    twist("identity.deltas-point-at-first-item", "Lets deltas of the second item point at the first.",
+          BELONGS, events=crossed),
+    twist("identity.deltas-point-one-further", "Counts one too many in the index of deltas.", BELONGS,
+          events=events(off_by_one, *DELTAS)),
+    twist("identity.dones-point-one-further", "Counts one too many in the index of dones.", BELONGS,
+          events=events(off_by_one, *DONES)),
+    twist("identity.item-done-points-one-further", "Counts one too many when items close.", BELONGS,
+          events=events(off_by_one, "output_item.done")),
+]  # fmt: skip

@@ -1,0 +1,177 @@
+"""Faults with parameters outside the contract: the named unsupported ones and the merely undocumented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..gates import crash, crash_streaming, input_parts, inside
+from ..shapes import Ask, Dict, Refusal, Reply, Turn
+from ..twist import Context, Hook, Twist, twist
+
+DOCUMENTED = (
+    "model",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "stream",
+    "reasoning",
+    "temperature",
+    "top_p",
+    "text",
+    "tool_choice",
+    "tools",
+)
+UNSUPPORTED = ("background", "previous_response_id", "context_management")
+OPENAI = (
+    "conversation",
+    "include",
+    "max_tool_calls",
+    "metadata",
+    "moderation",
+    "parallel_tool_calls",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream_options",
+    "top_logprobs",
+    "truncation",
+    "user",
+)
+NESTED = (("reasoning", "summary"), ("reasoning", "generate_summary"), ("text", "verbosity"))
+KNOWN = (*DOCUMENTED, *UNSUPPORTED, *OPENAI)
+
+
+def slug(name: str) -> str:
+    return name.replace("_", "-").replace(".", "-")
+
+
+def has(name: str) -> Callable[[Dict], bool]:
+    return lambda body: name in body
+
+
+def crashing(area: str, name: str, rule: str) -> list[Twist]:
+    return [
+        twist(f"{area}.{slug(name)}-is-500", f"Fails inside on {name}.", rule, validate=crash(has(name))),
+        twist(f"{area}.{slug(name)}-is-500-streaming", f"Fails inside on {name} when a stream is asked for.",
+              rule, validate=crash_streaming(has(name))),
+    ]  # fmt: skip
+
+
+def nested(above: str, name: str) -> Twist:
+    rule = f"undocumented.{above}.{name}"
+    return twist(f"undocumented.{above}-{slug(name)}-is-500", f"Fails inside on {above}.{name}.", rule,
+                 validate=crash(lambda body: inside(body, above, name) is not None))  # fmt: skip
+
+
+def unknown(body: Dict) -> list[str]:
+    return [name for name in body if name not in KNOWN]
+
+
+def silent(test: Callable[[Dict], Any]) -> Hook[Reply]:
+    """Takes the request and never says anything."""
+    return lambda ctx, reply: replace(reply, chunks=[], ending="stall") if test(ctx.body) else reply
+
+
+def queued(ctx: Context, one: Dict) -> Dict:
+    if ctx.body.get("background") is True and ctx.stage in ("plain", "terminal"):
+        one.update(status="queued", output=[], output_text="", usage=None)
+    return one
+
+
+def remembered(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    return None if refusal and refusal.members.get("param") == "previous_response_id" else refusal
+
+
+def recall(ctx: Context, ask: Ask) -> Ask:
+    """Puts the turns of earlier requests before the new ones."""
+    with ctx.lock:
+        past: list[Turn] = ctx.memory.setdefault("turns", [])
+        earlier = tuple(past) if ctx.body.get("previous_response_id") else ()
+        past.extend(ask.turns)
+    return replace(ask, turns=(*earlier, *ask.turns))
+
+
+def echo_previous(ctx: Context, one: Dict) -> Dict:
+    if ctx.body.get("previous_response_id"):
+        one["previous_response_id"] = ctx.body["previous_response_id"]
+    return one
+
+
+def echo_unknown(ctx: Context, one: Dict) -> Dict:
+    one.update({name: ctx.body[name] for name in unknown(ctx.body)})
+    return one
+
+
+def echo_unknown_in_metadata(ctx: Context, one: Dict) -> Dict:
+    strange = {name: ctx.body[name] for name in unknown(ctx.body)}
+    return {**one, "metadata": {"ignored": strange}} if strange else one
+
+
+def tool_type(body: Dict) -> bool:
+    tools = body.get("tools")
+    return isinstance(tools, list) and any(inside(tool, "type") != "function" for tool in tools)
+
+
+def part_type(kind: str) -> Callable[[Dict], bool]:
+    return lambda body: any(part.get("type") == kind for part in input_parts(body))
+
+
+CHOICE = "undocumented.tool-choice-other"
+
+FAULTS = [
+    *(fault for name in UNSUPPORTED for fault in crashing("unsupported", name, f"unsupported.{slug(name)}")),
+    twist("unsupported.background-hangs", "Never answers a background request.", "unsupported.background",
+          reply=silent(has("background"))),
+    twist("unsupported.previous-response-id-hangs", "Waits for ever for an earlier response.",
+          "unsupported.previous-response-id", reply=silent(has("previous_response_id"))),
+    twist("unsupported.context-management-hangs", "Never answers a request with context_management.",
+          "unsupported.context-management", reply=silent(has("context_management"))),
+    twist("unsupported.background-honoured", "Queues background requests.",
+          "unsupported.background-not-honoured", response=queued),
+    twist("unsupported.background-left-in-progress", "Answers background requests before they are done.",
+          "unsupported.background-not-honoured", response=lambda ctx, one: (
+              {**one, "status": "in_progress"}
+              if ctx.body.get("background") is True and ctx.stage == "plain" else one)),
+    twist("unsupported.previous-response-id-honoured", "Answers out of the earlier conversation.",
+          "unsupported.previous-response-id-not-honoured", validate=remembered, ask=recall),
+    twist("unsupported.previous-response-id-echoed", "Ignores the earlier response and repeats its id.",
+          "unsupported.previous-response-id-not-honoured", validate=remembered, response=echo_previous),
+    *(fault for name in OPENAI for fault in crashing("undocumented", name, f"undocumented.{slug(name)}")),
+    *(nested(above, name) for above, name in NESTED),
+    twist("undocumented.input-image-detail-is-500", "Fails inside on the detail of an image.",
+          "undocumented.input_image.detail",
+          validate=crash(lambda body: any("detail" in part for part in input_parts(body)))),
+    twist("undocumented.input-file-is-500", "Fails inside on a file as input.", "undocumented.input_file",
+          validate=crash(part_type("input_file"))),
+    twist("undocumented.unknown-name-is-500", "Fails inside on a parameter nobody knows.",
+          "undocumented.unknown-name", validate=crash(unknown)),
+    twist("undocumented.unknown-name-is-500-streaming", "Fails inside on an unknown parameter in streams.",
+          "undocumented.unknown-name", validate=crash_streaming(unknown)),
+    twist("undocumented.unknown-name-echoed", "Copies unknown parameters into the response.",
+          "undocumented.unknown-name", response=echo_unknown),
+    twist("undocumented.unknown-name-in-metadata", "Repeats unknown parameters inside metadata.",
+          "undocumented.unknown-name", response=echo_unknown_in_metadata),
+    twist("undocumented.unknown-name-hangs", "Never answers a request with an unknown parameter.",
+          "undocumented.unknown-name", reply=silent(unknown)),
+    twist("undocumented.tool-choice-required-is-500", "Fails inside on tool_choice required.", CHOICE,
+          validate=crash(lambda body: body.get("tool_choice") == "required")),
+    twist("undocumented.tool-choice-none-is-500", "Fails inside on tool_choice none.", CHOICE,
+          validate=crash(lambda body: body.get("tool_choice") == "none")),
+    twist("undocumented.tool-choice-object-is-500", "Fails inside on a tool_choice naming a tool.", CHOICE,
+          validate=crash(lambda body: isinstance(body.get("tool_choice"), dict))),
+    twist("undocumented.json-schema-is-500", "Fails inside on the format json_schema.",
+          "undocumented.json-schema-format",
+          validate=crash(lambda body: inside(body, "text", "format", "type") == "json_schema")),
+    twist("undocumented.json-schema-hangs", "Never answers a request for the format json_schema.",
+          "undocumented.json-schema-format",
+          reply=silent(lambda body: inside(body, "text", "format", "type") == "json_schema")),
+    twist("undocumented.tool-type-is-500", "Fails inside on tools other than functions.",
+          "undocumented.tool-types", validate=crash(tool_type)),
+    twist("undocumented.tool-type-hangs", "Never answers a request with tools other than functions.",
+          "undocumented.tool-types", reply=silent(tool_type)),
+]  # fmt: skip

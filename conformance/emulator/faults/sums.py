@@ -1,0 +1,229 @@
+"""Faults in sums: what deltas, dones, parts, items and the final output say of one and the same text."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..edits import (
+    change,
+    cut,
+    drop_one,
+    events,
+    is_a,
+    items_in,
+    parts_in,
+    places,
+    put,
+    response,
+    streamed_items,
+    twice,
+)
+from ..shapes import Dict, Plan
+from ..twist import Context, Hook, Twist, twist
+
+TEXT, THOUGHT, CALL = "output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"
+RULES = {TEXT: "sum.text-deltas", THOUGHT: "sum.reasoning-deltas", CALL: "sum.arguments-deltas"}
+WORDS = {TEXT: "text", THOUGHT: "reasoning", CALL: "arguments"}
+PART, ITEM, FINAL, EMPTY = "sum.part", "sum.item", "sum.final-output", "sum.starts-empty"
+
+
+def deltas(how: Callable[[str], str], name: str = TEXT) -> Hook[list[Dict]]:
+    return events(change("delta", how), name)
+
+
+def swapped(name: str) -> Hook[list[Dict]]:
+    """Swaps the texts of the first two deltas."""
+
+    def hook(_: Context, stream: list[Dict]) -> list[Dict]:
+        at = places(stream, name)
+        if len(at) > 1:
+            one, two = stream[at[0]], stream[at[1]]
+            one["delta"], two["delta"] = two["delta"], one["delta"]
+        return stream
+
+    return hook
+
+
+def cumulative(name: str) -> Hook[list[Dict]]:
+    """Lets each delta carry all the text so far."""
+
+    def hook(_: Context, stream: list[Dict]) -> list[Dict]:
+        sofar: dict[str, str] = {}
+        for event in stream:
+            if is_a(event, name):
+                sofar[event["item_id"]] = sofar.get(event["item_id"], "") + event["delta"]
+                event["delta"] = sofar[event["item_id"]]
+        return stream
+
+    return hook
+
+
+def per_kind(name: str) -> list[Twist]:
+    """What can happen to the deltas of any kind of text."""
+    rule, word = RULES[name], WORDS[name]
+    return [
+        twist(f"sum.first-{word}-delta-lost", f"Loses the first delta of {word}.", rule,
+              events=drop_one(name)),
+        twist(f"sum.last-{word}-delta-lost", f"Loses the last delta of {word}.", rule,
+              events=drop_one(name, -1)),
+        twist(f"sum.first-{word}-delta-twice", f"Sends the first delta of {word} twice.", rule,
+              events=twice(name, once=True)),
+        twist(f"sum.{word}-deltas-swapped", f"Sends the second delta of {word} before the first.", rule,
+              events=swapped(name)),
+        twist(f"sum.{word}-deltas-cumulative", f"Sends all the {word} so far in each delta.", rule,
+              events=cumulative(name)),
+    ]  # fmt: skip
+
+
+def mangled(text: str) -> str:
+    """What becomes of a text whose bytes are decoded piece by piece: two marks for a split character."""
+    return "".join(char if char.isascii() else "\ufffd\ufffd" for char in text)
+
+
+def mangle_all(value: Any) -> Any:
+    """Mangles every string inside an event, so that all sums still agree."""
+    if isinstance(value, str):
+        return mangled(value)
+    if isinstance(value, list):
+        return [mangle_all(one) for one in value]
+    if isinstance(value, dict):
+        return {name: mangle_all(one) for name, one in value.items()}
+    return value
+
+
+def thoughts_mangled(_: Context, stream: list[Dict]) -> list[Dict]:
+    return [mangle_all(event) for event in stream]
+
+
+def early_text(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Puts the first delta into the announced part as well."""
+    for at in places(stream, "content_part.added"):
+        if is_a(stream[at + 1], TEXT, THOUGHT):
+            stream[at]["part"]["text"] = stream[at + 1]["delta"]
+    return stream
+
+
+def early_arguments(_: Context, stream: list[Dict]) -> list[Dict]:
+    for at in places(stream, "output_item.added"):
+        if is_a(stream[at + 1], CALL):
+            stream[at]["item"]["arguments"] = stream[at + 1]["delta"]
+    return stream
+
+
+def early_content(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Shows the whole item when it is announced."""
+    done = {event["output_index"]: event["item"] for event in stream if is_a(event, "output_item.done")}
+    for at in places(stream, "output_item.added"):
+        item = copy.deepcopy(done[stream[at]["output_index"]])
+        stream[at]["item"] = {**item, "status": "in_progress"}
+    return stream
+
+
+def message_only(one: Dict) -> None:
+    one["output"] = [item for item in one["output"] if item["type"] != "reasoning"]
+
+
+def extra_item(one: Dict) -> None:
+    again = copy.deepcopy(one["output"][-1])
+    one["output"].append({**again, "id": again["id"][:-4] + "0000"})
+
+
+def unthinking_plain(ctx: Context, plan: Plan) -> Plan:
+    if ctx.stream:
+        return plan
+    shown = tuple(one for one in plan.items if one.kind != "reasoning")
+    return replace(plan, items=shown)
+
+
+def split_plain(ctx: Context, plan: Plan) -> Plan:
+    """Sends the plain text in two messages and the streamed one in one."""
+    if ctx.stream or plan.items[-1].kind != "message":
+        return plan
+    last = plan.items[-1]
+    text = "".join(last.texts)
+    halves = (text[: len(text) // 2], text[len(text) // 2 :])
+    return replace(plan, items=(
+        *plan.items[:-1], replace(last, texts=halves[:1]),
+        replace(last, id=ctx.mint("msg_"), texts=halves[1:])))  # fmt: skip
+
+
+def at_end(edit: Callable[[Dict], object]) -> Hook[Dict]:
+    return response(edit, "terminal")
+
+
+def shorter(text: str) -> str:
+    return text[:-1]
+
+
+FAULTS = [
+    *(fault for name in RULES for fault in per_kind(name)),
+    twist("sum.blanks-lost-in-deltas", "Strips blanks off deltas.", RULES[TEXT], events=deltas(str.strip)),
+    twist("sum.newlines-lost-in-deltas", "Loses line breaks in deltas.", RULES[TEXT],
+          events=deltas(lambda text: text.replace("\n", ""))),
+    twist("sum.quotes-lost-in-arguments", "Loses escapes in deltas of arguments.", RULES[CALL],
+          events=deltas(lambda text: text.replace('"', "'"), CALL)),
+    twist("sum.text-done-shorter", "Loses the last character when a text is done.", RULES[TEXT],
+          events=events(change("text", shorter), "output_text.done")),
+    twist("sum.text-done-empty", "Leaves a finished text empty.", RULES[TEXT],
+          events=events(put(text=""), "output_text.done")),
+    twist("sum.reasoning-done-empty", "Leaves finished thoughts empty.", RULES[THOUGHT],
+          events=events(put(text=""), "reasoning_text.done")),
+    twist("sum.arguments-done-empty", "Leaves finished arguments empty.", RULES[CALL],
+          events=events(put(arguments=""), "function_call_arguments.done")),
+    twist("sum.arguments-done-shorter", "Loses the last character of finished arguments.", RULES[CALL],
+          events=events(change("arguments", shorter), "function_call_arguments.done")),
+    twist("sum.part-done-empty", "Closes parts with no text in them.", PART,
+          events=events(lambda event: event["part"].update(text=""), "content_part.done")),
+    twist("sum.part-done-shorter", "Loses the last character when a part is done.", PART,
+          events=events(lambda event: change("text", shorter)(event["part"]), "content_part.done")),
+    twist("sum.item-done-without-content", "Closes items with an empty content list.", ITEM,
+          events=streamed_items(lambda item: item.update(content=[]) if "content" in item else None,
+                                "output_item.done")),
+    twist("sum.item-done-shorter", "Loses the last character when an item is done.", ITEM,
+          events=streamed_items(parts_in(change("text", shorter)), "output_item.done")),
+    twist("sum.item-done-without-arguments", "Closes calls with empty arguments.", ITEM,
+          events=streamed_items(put(arguments=""), "output_item.done", kinds=("function_call",))),
+    twist("sum.item-done-with-part-added", "Closes messages with one part more.", ITEM,
+          events=streamed_items(lambda item: item["content"].append({**item["content"][0], "text": "Bye"}),
+                                "output_item.done", kinds=("message",))),
+    twist("sum.output-empty-at-end", "Lists no items at the end of the stream.", FINAL,
+          response=at_end(put(output=[]))),
+    twist("sum.output-reversed-at-end", "Lists items in reverse at the end.", FINAL,
+          response=at_end(change("output", lambda items: items[::-1]))),
+    twist("sum.output-without-thoughts-at-end", "Leaves thoughts out at the end of the stream.", FINAL,
+          response=at_end(message_only)),
+    twist("sum.output-with-one-more-at-end", "Lists one item more at the end.", FINAL,
+          response=at_end(extra_item)),
+    twist("sum.text-shorter-at-end", "Loses the last character of texts at the end.", FINAL,
+          response=at_end(items_in(parts_in(change("text", shorter)), "message"))),
+    twist("sum.thoughts-shorter-at-end", "Loses the last character of thoughts at the end.", FINAL,
+          response=at_end(items_in(parts_in(change("text", shorter)), "reasoning"))),
+    twist("sum.arguments-differ-at-end", "Adds blanks to arguments at the end.", FINAL,
+          response=at_end(items_in(change("arguments", lambda text: text.replace(":", ": ")),
+                                   "function_call"))),
+    twist("sum.arguments-empty-at-end", "Leaves arguments empty at the end.", FINAL,
+          response=at_end(items_in(put(arguments=""), "function_call"))),
+    twist("sum.content-empty-at-end", "Leaves messages empty at the end.", FINAL,
+          response=at_end(items_in(put(content=[]), "message"))),
+    twist("sum.split-characters-mangled", "Decodes each piece of a character by itself.",
+          "sum.no-replacement-characters", events=thoughts_mangled),
+    twist("sum.split-characters-mangled-in-deltas", "Mangles split characters in deltas only.",
+          "sum.no-replacement-characters", RULES[TEXT], events=deltas(mangled)),
+    twist("sum.part-added-with-text", "Announces parts with their first words.", EMPTY, events=early_text),
+    twist("sum.item-added-with-arguments", "Announces calls with the start of their arguments.", EMPTY,
+          events=early_arguments),
+    twist("sum.item-added-whole", "Announces items with all that is to come.", EMPTY, events=early_content),
+    twist("sum.plain-without-thoughts", "Shows thoughts only in streams.", "sum.plain-same-shape",
+          plan=unthinking_plain),
+    twist("sum.plain-in-two-messages", "Splits the message of plain answers in two.", "sum.plain-same-shape",
+          plan=split_plain),
+    twist("sum.stream-without-output-text", "Leaves output_text out of streams.", "sum.plain-same-shape",
+          response=response(cut("output_text"), "created", "in_progress", "terminal")),
+    twist("sum.stream-without-metadata", "Leaves metadata out of streams.", "sum.plain-same-shape",
+          response=response(cut("metadata"), "created", "in_progress", "terminal")),
+    twist("sum.plain-with-one-member-more", "Has one member more in plain answers.", "sum.plain-same-shape",
+          response=response(put(system_fingerprint="fp_1"), "plain")),
+]  # fmt: skip

@@ -1,0 +1,128 @@
+"""Faults in structure, in conversations and in serving several callers at once."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..edits import is_a
+from ..gates import crash, input_items, refuse
+from ..shapes import Ask, Dict, Item
+from ..twist import Context, Hook, twist
+
+FORMAT, HISTORY, RETURNED = "format.json-object", "turns.history-accepted", "turns.full-output-returned"
+MIXED = "parallel.requests-do-not-mix"
+# Requests this close together count as served at the same time.
+TOGETHER = 0.25
+
+
+def formatted(how: Callable[[str], str]) -> Hook[list[Item]]:
+    """Changes the text of answers that should be a JSON object."""
+
+    def hook(ctx: Context, items: list[Item]) -> list[Item]:
+        wanted = (ctx.body.get("text") or {}).get("format") or {}
+        if wanted.get("type") != "json_object":
+            return items
+        return [replace(one, texts=tuple(map(how, one.texts))) if one.kind == "message" else one
+                for one in items]  # fmt: skip
+
+    return hook
+
+
+def unformatted(_: Context, ask: Ask) -> Ask:
+    return replace(ask, json_object=False)
+
+
+def any_item(test: Callable[[Dict], object]) -> Callable[[Dict], bool]:
+    return lambda body: any(test(one) for one in input_items(body))
+
+
+def returned(one: Dict) -> bool:
+    """An item as only an answer has it: with an id of its own and a status."""
+    return "id" in one and "status" in one
+
+
+def annotated(one: Dict) -> bool:
+    content = one.get("content")
+    return isinstance(content, list) and any("annotations" in part for part in content)
+
+
+def many_turns(body: Dict) -> bool:
+    return sum(one.get("role") in ("user", "assistant") for one in input_items(body)) >= 3
+
+
+def neighbour(ctx: Context, name: str, own: Any) -> Any:
+    """Stores a value and returns the one of the request before, if that was just now."""
+    with ctx.lock:
+        at, value = ctx.memory.get(name, (float("-inf"), own))
+        ctx.memory[name] = (ctx.now, own)
+    return value if ctx.now - at < TOGETHER else own
+
+
+def same_second(ctx: Context, one: Dict) -> Dict:
+    """Makes the id out of the clock: equal for requests of one second."""
+    ident = hashlib.sha256(str(int(ctx.now)).encode()).hexdigest()[:32]
+    return {**one, "id": f"resp_{ident}"}
+
+
+def foreign_model(ctx: Context, ask: Ask) -> Ask:
+    """Answers with the model that was named by the neighbour."""
+    return replace(ask, model=neighbour(ctx, "model", ask.model))
+
+
+def foreign_text(ctx: Context, items: list[Item]) -> list[Item]:
+    """Answers with the neighbour's texts."""
+    return [*neighbour(ctx, f"items {ctx.stream}", items)]
+
+
+def foreign_delta(ctx: Context, stream: list[Dict]) -> list[Dict]:
+    """Lets a delta of the neighbour's stream slip into this one."""
+    own = [copy.deepcopy(event) for event in stream if is_a(event, "output_text.delta")][:1]
+    strays = neighbour(ctx, "delta", own)
+    return stream if strays is own else [*stream[:-1], *copy.deepcopy(strays), stream[-1]]
+
+
+def foreign_terminal(ctx: Context, stream: list[Dict]) -> list[Dict]:
+    """Ends a stream with the neighbour's response."""
+    return [*stream[:-1], copy.deepcopy(neighbour(ctx, "terminal", stream[-1]))]
+
+
+FAULTS = [
+    twist("format.json-object-ignored", "Answers in prose when asked for an object.", FORMAT,
+          ask=unformatted),
+    twist("format.json-object-in-a-fence", "Wraps the object in a code fence.", FORMAT,
+          draft=formatted(lambda text: f"```json\n{text}\n```")),
+    twist("format.json-object-introduced", "Writes a sentence before the object.", FORMAT,
+          draft=formatted(lambda text: f"Here is the JSON: {text}")),
+    twist("format.json-array", "Wraps the object in a list.", FORMAT,
+          draft=formatted(lambda text: f"[{text}]")),
+    twist("format.json-unclosed", "Loses the last brace of the object.", FORMAT,
+          draft=formatted(lambda text: text[:-1])),
+    twist("turns.history-refused", "Takes no more than one turn.", HISTORY,
+          validate=refuse(many_turns, "input")),
+    twist("turns.history-is-500", "Fails inside on a conversation.", HISTORY, validate=crash(many_turns)),
+    twist("turns.second-user-turn-refused", "Takes one user turn only.", HISTORY, validate=refuse(
+        lambda body: sum(one.get("role") == "user" for one in input_items(body)) > 1, "input")),
+    twist("turns.output-items-refused", "Refuses items that carry an id and a status.", RETURNED,
+          validate=refuse(any_item(returned), "input[1].id")),
+    twist("turns.annotations-refused", "Refuses parts that carry annotations.", RETURNED,
+          validate=refuse(any_item(annotated), "input[1].content[0].annotations")),
+    twist("turns.output-message-is-500", "Fails inside on a returned message.", RETURNED, validate=crash(
+        any_item(lambda one: one.get("type") == "message" and returned(one)))),
+    twist("turns.function-call-refused", "Refuses the call a result belongs to.", RETURNED,
+          "request.reasoning-returned", validate=refuse(any_item(
+              lambda one: one.get("type") == "function_call"), "input[1].type")),
+    twist("parallel.ids-from-the-clock", "Makes ids out of the second of the day.", MIXED,
+          "response.id-unique", response=same_second),
+    twist("parallel.models-mix", "Answers with the model of a request served at the same time.", MIXED,
+          ask=foreign_model),
+    twist("parallel.texts-mix", "Answers with the items of a request served at the same time.", MIXED,
+          draft=foreign_text),
+    twist("parallel.deltas-mix", "Lets a delta slip into a stream served at the same time.", MIXED,
+          events=foreign_delta),
+    twist("parallel.ends-mix", "Ends a stream with the response of another one.", MIXED,
+          events=foreign_terminal),
+]  # fmt: skip

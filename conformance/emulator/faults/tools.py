@@ -1,0 +1,156 @@
+"""Faults in calling tools and in taking their results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..edits import change, cut, everywhere, put, said
+from ..gates import crash, input_items, refuse
+from ..shapes import Dict, Item, to_json
+from ..twist import Context, Twist, twist
+
+SHAPE, JSON, FIT = "tools.call-shape", "tools.arguments-are-json", "tools.arguments-fit-schema"
+DISTINCT = "tools.call-ids-distinct"
+
+
+def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Twist:
+    """Changes every function call wherever it shows."""
+    return twist(f"tools.{name}", says, *(rules or (SHAPE,)), **everywhere(how, "function_call"))
+
+
+def arguments(name: str, says: str, rule: str, how: Callable[[str], str]) -> Twist:
+    """Changes the arguments at their source, so that deltas and dones still add up."""
+    return twist(f"tools.{name}", says, rule, draft=said(how, "function_call"))
+
+
+def object_of(how: Callable[[Dict], Any]) -> Callable[[str], str]:
+    return lambda text: to_json(how(json.loads(text)))
+
+
+def renamed(how: Callable[[str], str]) -> Callable[[Context, list[Item]], list[Item]]:
+    return lambda _, items: [replace(one, name=how(one.name)) if one.is_call else one for one in items]
+
+
+def as_object(item: Dict) -> None:
+    try:
+        item["arguments"] = json.loads(item["arguments"])
+    except ValueError:
+        # Announced and cut calls have no readable arguments.
+        item["arguments"] = {}
+
+
+def chat_form(item: Dict) -> None:
+    item["function"] = {"name": item.pop("name"), "arguments": item.pop("arguments")}
+
+
+def same_call_id(_: Context, items: list[Item]) -> list[Item]:
+    first = next((one.call_id for one in items if one.is_call), "")
+    return [replace(one, call_id=first) if one.is_call else one for one in items]
+
+
+def call_id_is_id(_: Context, items: list[Item]) -> list[Item]:
+    return [replace(one, call_id=one.id) if one.is_call else one for one in items]
+
+
+def as_markup(_: Context, items: list[Item]) -> list[Item]:
+    """Leaves the call in the text, in the form the model writes it."""
+    return [
+        replace(one, kind="message", texts=(
+            f'<tool_call>\n{{"name": "{one.name}", "arguments": {one.texts[0]}}}\n</tool_call>',))
+        if one.is_call else one for one in items
+    ]  # fmt: skip
+
+
+def beside_markup(ctx: Context, items: list[Item]) -> list[Item]:
+    calls = [one for one in items if one.is_call]
+    leak = [Item("message", ctx.mint("msg_"), ("</tool_call>",))] if calls else []
+    return [*items, *leak]
+
+
+def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
+    """Calls a tool nobody declared."""
+    if ctx.body.get("tools"):
+        return items
+    return [*items, Item("function_call", ctx.mint("fc_"), ('{"query":"news"}',), "completed", "web_search",
+                         ctx.mint("call_"))]  # fmt: skip
+
+
+
+
+def output(kind: type) -> Callable[[Dict], bool]:
+    return lambda body: any(
+        one.get("type") == "function_call_output" and isinstance(one.get("output"), kind)
+        for one in input_items(body)
+    )  # fmt: skip
+
+
+def wrong_types(values: Dict) -> Dict:
+    """Numbers become text and text becomes numbers."""
+    return {name: 7 if isinstance(value, str) else str(value) for name, value in values.items()}
+
+
+FAULTS = [
+    call("type-is-tool-call", "Gives calls the type tool_call.", put(type="tool_call")),
+    call("type-is-function", "Gives calls the type function.", put(type="function")),
+    call("in-chat-form", "Nests name and arguments as chat completions do.", chat_form),
+    call("call-id-missing", "Leaves call_id out.", cut("call_id")),
+    call("call-id-empty", "Leaves call_id empty.", put(call_id="")),
+    call("call-id-null", "Gives null for call_id.", put(call_id=None)),
+    call("item-id-missing", "Gives calls no id.", cut("id")),
+    call("name-missing", "Gives calls no name.", cut("name")),
+    call("name-empty", "Gives calls an empty name.", put(name="")),
+    call("arguments-are-an-object", "Gives arguments as an object.", as_object),
+    call("arguments-missing", "Gives calls no arguments.", cut("arguments")),
+    call("arguments-are-null", "Gives null for arguments.", put(arguments=None)),
+    twist("tools.name-with-prefix", "Puts functions. before the name of the tool.", SHAPE,
+          draft=renamed(lambda name: f"functions.{name}")),
+    twist("tools.name-in-capitals", "Changes the case of the name of the tool.", SHAPE,
+          draft=renamed(str.upper)),
+    twist("tools.name-truncated", "Loses the end of the name of the tool.", SHAPE,
+          draft=renamed(lambda name: name[:-1])),
+    twist("tools.name-with-blank", "Adds a blank to the name of the tool.", SHAPE,
+          draft=renamed(lambda name: f"{name} ")),
+    arguments("arguments-in-single-quotes", "Writes arguments as Python does.", JSON,
+              lambda text: repr(json.loads(text))),
+    arguments("arguments-unclosed", "Loses the last brace of arguments.", JSON, lambda text: text[:-1]),
+    arguments("arguments-doubled", "Writes arguments twice in a row.", JSON, lambda text: text * 2),
+    arguments("arguments-with-comma", "Leaves a comma at the end of arguments.", JSON,
+              lambda text: text[:-1] + ",}"),
+    arguments("arguments-in-a-fence", "Wraps arguments in a code fence.", JSON,
+              lambda text: f"```json\n{text}\n```"),
+    arguments("arguments-empty", "Gives no text at all for arguments.", JSON, lambda _: ""),
+    arguments("arguments-with-markup", "Leaves an end tag behind arguments.", JSON,
+              lambda text: f"{text}</tool_call>"),
+    arguments("arguments-encoded-twice", "Encodes arguments twice.", FIT, to_json),
+    arguments("arguments-are-null-text", "Writes null for arguments.", FIT, lambda _: "null"),
+    arguments("arguments-without-members", "Calls without the required arguments.", FIT, lambda _: "{}"),
+    arguments("arguments-nested", "Nests arguments one level too deep.", FIT,
+              object_of(lambda values: {"arguments": values})),
+    arguments("arguments-of-wrong-type", "Mixes up text and numbers in arguments.", FIT,
+              object_of(wrong_types)),
+    arguments("arguments-in-a-list", "Wraps arguments in a list.", FIT, object_of(lambda values: [values])),
+    twist("tools.call-ids-equal", "Gives parallel calls one call_id.", DISTINCT, draft=same_call_id),
+    twist("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
+    twist("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
+          draft=as_markup),
+    twist("tools.tag-beside-call", "Leaves a tag of the call behind as text.", "tools.no-markup-leak",
+          draft=beside_markup),
+    twist("tools.output-string-refused", "Refuses results given as text.", "tools.output-accepted",
+          validate=refuse(output(str), "input[0].output")),
+    twist("tools.output-is-500", "Fails inside on results given as text.", "tools.output-accepted",
+          validate=crash(output(str))),
+    twist("tools.output-parts-refused", "Refuses results given as parts.", "tools.output-parts-accepted",
+          validate=refuse(output(list), "input[0].output")),
+    twist("tools.output-parts-is-500", "Fails inside on results given as parts.",
+          "tools.output-parts-accepted",
+          validate=crash(output(list))),
+    twist("tools.undeclared-called", "Calls a tool of its own when none was declared.",
+          "tools.none-declared-none-called", draft=uncalled),
+    twist("tools.other-tool-called", "Calls a tool by a name nobody declared.", SHAPE,
+          draft=renamed(lambda _: "multi_tool_use.parallel")),
+    call("status-unknown", "Gives calls a status nobody knows.", change("status", lambda _: "called"),
+         "response.schema"),
+]  # fmt: skip

@@ -1,0 +1,117 @@
+"""Faults when a cap cuts the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..edits import final, put
+from ..gates import served
+from ..shapes import Ask, Dict, Item, Plan
+from ..tokens import count, truncate, usage
+from ..twist import Context, Hook, Twist, twist
+
+RULE, WITHIN, NEEDLESS = "truncation.incomplete", "truncation.usage-within-cap", "truncation.cap-not-needed"
+
+
+def when_cut(name: str, says: str, *rules: str, **members: Any) -> Twist:
+    """Changes members of a response that a cap has cut."""
+
+    def edit(one: Dict) -> None:
+        if one["status"] == "incomplete":
+            put(**members)(one)
+
+    return twist(f"truncation.{name}", says, *rules, response=final(edit))
+
+
+def capped(ctx: Context) -> bool:
+    return ctx.body.get("max_output_tokens") is not None
+
+
+def uncapped(_: Context, ask: Ask) -> Ask:
+    return replace(ask, cap=None)
+
+
+def whole(_: Context, plan: Plan) -> Plan:
+    """Cuts as it should and then says that nothing was cut."""
+    items = tuple(replace(one, status="completed") for one in plan.items)
+    return replace(plan, cut=False, items=items)
+
+
+def only_visible(ctx: Context, plan: Plan) -> Plan:
+    """Applies the cap to the visible text alone: with the thoughts the bill exceeds it."""
+    cap = ctx.body.get("max_output_tokens")
+    if not isinstance(cap, int) or not plan.cut:
+        return plan
+    thought = Item("reasoning", ctx.mint("rs_"), ("Let me think about what was asked. " * (1 + cap // 8),))
+    shown = [one for one in plan.items if one.kind != "reasoning"]
+    items, _ = truncate(shown, cap)
+    return replace(plan, items=(thought, *items), usage=usage([thought, *items], plan.usage.input))
+
+
+def overshot(tokens: int) -> Hook[Plan]:
+    def hook(_: Context, plan: Plan) -> Plan:
+        more = replace(plan.usage, output=plan.usage.output + tokens)
+        return replace(plan, usage=more) if plan.cut else plan
+
+    return hook
+
+
+def needless(test: Callable[[Context], object]) -> Hook[Plan]:
+    return lambda ctx, plan: replace(plan, cut=True) if test(ctx) else plan
+
+
+def event_named(wrong: str, right: str) -> Hook[list[Dict]]:
+    def hook(_: Context, stream: list[Dict]) -> list[Dict]:
+        for event in stream:
+            if event["type"] == right:
+                event["type"] = wrong
+        return stream
+
+    return hook
+
+
+def roomy(ctx: Context) -> bool:
+    """A cap far above anything the pretend model says."""
+    cap = ctx.body.get("max_output_tokens")
+    return isinstance(cap, int) and cap >= 1000 + count(ctx.raw.decode("utf-8", "replace"))
+
+
+FAULTS = [
+    twist("truncation.reported-completed", "Cuts and calls the answer complete.", RULE, plan=whole),
+    when_cut("status-completed", "Cuts, says why, and calls the answer complete.", RULE,
+             "response.completed-is-clean", "lifecycle.terminal-agrees-with-status", status="completed"),
+    when_cut("status-failed", "Calls a cut answer failed.", RULE, "lifecycle.terminal-agrees-with-status",
+             status="failed"),
+    when_cut("reason-is-length", "Gives the reason of chat completions.", RULE,
+             incomplete_details={"reason": "length"}),
+    when_cut("reason-is-max-tokens", "Gives the reason by a shorter name.", RULE,
+             incomplete_details={"reason": "max_tokens"}),
+    when_cut("reason-is-content-filter", "Blames the content for the cut.", RULE,
+             incomplete_details={"reason": "content_filter"}),
+    when_cut("reason-is-bare", "Gives the reason as a bare word.", RULE, "response.schema",
+             incomplete_details="max_output_tokens"),
+    when_cut("reason-missing", "Gives details without a reason.", RULE, incomplete_details={}),
+    when_cut("details-null", "Gives no details of the cut.", RULE, incomplete_details=None),
+    when_cut("error-set", "Calls the cut an error.", RULE,
+             error={"code": "max_output_tokens", "message": "The answer was cut."}),
+    twist("truncation.event-is-completed", "Ends a cut stream with response.completed.", RULE,
+          "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
+          events=event_named("response.completed", "response.incomplete")),
+    twist("truncation.event-is-failed", "Ends a cut stream with response.failed.", RULE,
+          "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
+          events=event_named("response.failed", "response.incomplete")),
+    twist("truncation.is-an-error", "Answers 500 when the cap cuts.", RULE,
+          reply=served(lambda reply: reply.coded(500).saying({"error": {"message": "cut", "code": "500"}})
+                       if b'"max_output_tokens"}' in reply.body else reply)),
+    twist("truncation.cap-ignored", "Says all it has to say, whatever the cap.", WITHIN, RULE, ask=uncapped),
+    twist("truncation.cap-overshot", "Goes three tokens beyond the cap.", WITHIN, plan=overshot(3)),
+    twist("truncation.cap-overshot-by-one", "Goes one token beyond the cap.", WITHIN, plan=overshot(1)),
+    twist("truncation.thoughts-outside-cap", "Does not count thoughts towards the cap.", WITHIN,
+          plan=only_visible),
+    twist("truncation.cap-always-cuts", "Calls every answer under a cap incomplete.", NEEDLESS,
+          plan=needless(capped)),
+    twist("truncation.roomy-cap-cuts", "Calls answers incomplete when the cap is large.", NEEDLESS,
+          plan=needless(roomy)),
+]  # fmt: skip

@@ -1,0 +1,128 @@
+"""What the pretend model says: the same request gets the same answer, plain or streamed, now or next year."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+
+from .arguments import fit
+from .shapes import Ask, Item, Kind, Tool, to_json
+
+OPENERS = ("Most evenings", "In early spring", "Before the storm", "After a long walk", "By the old bridge")
+WHO = ("the patient gardener", "a young carpenter", "our neighbour", "the lighthouse keeper", "one student")
+DOES = ("counts", "paints", "repairs", "describes", "collects", "measures")
+WHAT = ("seven copper bells", "the broken clock", "small wooden boats", "letters from the sea", "river maps")
+WHY = (
+    "because nobody else remembers how it was done",
+    "while the kettle slowly comes to the boil",
+    "until the lamps along the harbour are lit",
+    "so that the children will find it in summer",
+)
+
+REPEAT = re.compile(r"repeat exactly:\s*(.*)", re.IGNORECASE | re.DOTALL)
+COUNT = re.compile(r"count from (\d{1,6}) to (\d{1,6})", re.IGNORECASE)
+ASKS_CODEWORD = re.compile(r"\b(what|which|tell|say|recall|repeat|give)\b[^.!?]*\bcodeword", re.IGNORECASE)
+TELLS_CODEWORD = re.compile(r"\bcodeword is[:\s]+[\"'“]?([\w-]+)", re.IGNORECASE)
+QUOTES = ('""', "''", "“”", "``", "«»")
+# Counting further than this would only test the patience of whoever reads along.
+FARTHEST = 5000
+
+
+def draft(ask: Ask, mint: Callable[[str], str]) -> list[Item]:
+    """The items of the answer before any cap: a thought if thinking is on, then calls or one message."""
+    items: list[Item] = []
+    if ask.thinking:
+        items.append(Item("reasoning", mint("rs_"), (thought(ask),)))
+    wanted = calls(ask)
+    for tool, text in wanted:
+        kind: Kind = "custom_tool_call" if tool.kind == "custom" else "function_call"
+        ident = mint("ctc_" if tool.kind == "custom" else "fc_")
+        items.append(Item(kind, ident, (text,), "completed", tool.name, mint("call_"), tool.namespace))
+    if not wanted:
+        items.append(Item("message", mint("msg_"), (answer(ask),)))
+    return items
+
+
+def thought(ask: Ask) -> str:
+    """The reasoning text: never empty, and told apart from the answer at a glance."""
+    start = " ".join(last_text(ask).split())[:40]
+    tools = "A tool may help here. " if ask.tools else ""
+    return f"Let me think: the request begins with “{start}”. {tools}I will keep the reply short and plain."
+
+
+def calls(ask: Ask) -> list[tuple[Tool, str]]:
+    """The calls made, in order: one for each time the last user message names a declared tool."""
+    if not ask.tools or not ask.turns or ask.turns[-1].who != "user":
+        return []
+    text = ask.turns[-1].text
+    by_name = {tool.name: tool for tool in reversed(ask.tools)}
+    names = "|".join(re.escape(name) for name in sorted(by_name, key=len, reverse=True))
+    hits = list(re.finditer(rf"(?<![\w-])(?:{names})(?![\w-])", text))
+    made: list[tuple[Tool, str]] = []
+    for hit, following in itertools.zip_longest(hits, hits[1:]):
+        tool = by_name[hit.group()]
+        rest = text[hit.end() : following.start() if following else None]
+        if tool.kind == "custom":
+            made.append((tool, " ".join(rest.split()) or "example"))
+        else:
+            made.append((tool, to_json(fit(tool.parameters, _capitalised(rest)))))
+    return made
+
+
+def answer(ask: Ask) -> str:
+    """The visible text, never empty; a JSON object where that format was asked for."""
+    text = _plain(ask)
+    if not ask.json_object:
+        return text
+    try:
+        whole = isinstance(json.loads(text), dict)
+    except ValueError:
+        whole = False
+    return text if whole else to_json({"answer": text, "words": len(text.split())})
+
+
+def last_text(ask: Ask) -> str:
+    """The text of the last user turn, or the instructions where there is none."""
+    return next((turn.text for turn in reversed(ask.turns) if turn.who == "user"), ask.instructions)
+
+
+def sentence(seed: str) -> str:
+    """An ordinary sentence of 12 to 25 words that depends on the seed."""
+    bits = hashlib.sha256(seed.encode("utf-8", "replace")).digest()
+    words = (OPENERS, WHO, DOES, WHAT, WHY)
+    return " ".join(pool[bit % len(pool)] for pool, bit in zip(words, bits, strict=False)) + "."
+
+
+def _plain(ask: Ask) -> str:
+    latest = itertools.takewhile(lambda turn: turn.who == "output", reversed(ask.turns))
+    if outputs := [turn.text for turn in latest]:
+        return f"The tool answered: {'; '.join(reversed(outputs)) or 'nothing'}"
+    text = last_text(ask)
+    if (repeat := REPEAT.search(text)) and (wanted := _unquoted(repeat.group(1).strip())):
+        return wanted
+    if count := COUNT.search(text):
+        first, last = int(count.group(1)), int(count.group(2))
+        if first <= last <= first + FARTHEST:
+            return ", ".join(str(value) for value in range(first, last + 1))
+    if ASKS_CODEWORD.search(text):
+        told = [found for place in (ask.instructions, *_said(ask)) for found in TELLS_CODEWORD.findall(place)]
+        return f"The codeword is {told[-1]}." if told else "I do not know any codeword."
+    return sentence("\n".join((ask.instructions, *_said(ask))))
+
+
+def _said(ask: Ask) -> Iterator[str]:
+    return (turn.text for turn in ask.turns)
+
+
+def _capitalised(text: str) -> Iterator[str]:
+    words = [word for word in re.findall(r"[^\W\d_][\w'-]*", text) if word[0].isupper()]
+    # A schema with more strings than the text has names gets the last name again rather than a stranger.
+    return itertools.chain(words, itertools.repeat(words[-1])) if words else iter(())
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 2 and text[0] + text[-1] in QUOTES
+    return text[1:-1] if quoted else text

@@ -1,0 +1,46 @@
+"""How the service turns a request down: `code` is always a string, the reason stands in `param`."""
+
+from __future__ import annotations
+
+from .shapes import Refusal, phrase
+
+
+class Refused(Exception):
+    """Raised while a body is judged; carries the refusal to answer with."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.members.get("message"))
+        self.refusal = refusal
+
+
+def bad_parameter(where: str, why: str) -> Refused:
+    """400: the parameter at `where` (a path such as `input[0].role`) is wrong in the way `why` says."""
+    return Refused(of(400, "Param Incorrect", f"{where} {why}", "invalid_request_error"))
+
+
+def bad_body(why: str) -> Refused:
+    """400: the body as a whole cannot be read."""
+    return Refused(of(400, "Param Incorrect", f"request body {why}", "invalid_request_error"))
+
+
+def unsupported(where: str, what: str) -> Refused:
+    """400: a feature of OpenAI's API which this service does not have."""
+    message = f"{what} is not supported by the Responses API"
+    members = {"message": message, "param": where, "type": "unsupported_feature"}
+    return Refused(Refusal(400, {"code": "responses_feature_not_supported", **members}))
+
+
+def of(status: int, message: str, param: str, kind: str) -> Refusal:
+    """A refusal whose code is the status in words of digits."""
+    return Refusal(status, {"message": message, "param": param, "code": str(status), "type": kind})
+
+
+def not_found(path: str) -> Refusal:
+    """404: nothing lives at this path."""
+    return of(404, f"{phrase(404)}: there is no such endpoint", path, "not_found")
+
+
+def wrong_method(allowed: str) -> Refusal:
+    """405, naming the one method that works."""
+    refusal = of(405, f"{phrase(405)}: use {allowed}", "method", "invalid_request_error")
+    return Refusal(refusal.status, refusal.members, (("Allow", allowed),))

@@ -1,0 +1,200 @@
+"""The endpoint on a socket: HTTP/1.1, kept alive, a thread for each connection, chunks sent when due."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, TextIO
+
+from .endpoint import Endpoint
+from .shapes import Reply, phrase
+
+# A stalled answer holds its connection this long, unless the server closes before.
+STALL_SECONDS = 600
+
+
+class Server:
+    """A running server; a context manager that closes itself.
+
+    `url` is the base to give a client (it ends in /v1), `requests` how many requests have been answered.
+    """
+
+    def __init__(self, endpoint: Endpoint, host: str, port: int, log: TextIO | None) -> None:
+        self._tcp = _Listener(endpoint, (host, port), log)
+        self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        host, port = self._tcp.server_address[:2]
+        name = host.decode() if isinstance(host, (bytes, bytearray)) else str(host)
+        return f"http://{f'[{name}]' if ':' in name else name}:{port}/v1"
+
+    @property
+    def requests(self) -> int:
+        return self._tcp.answered
+
+    def close(self) -> None:
+        """Stops listening and lets go of stalled connections; answers under way are left to end."""
+        self._tcp.closing.set()
+        self._tcp.shutdown()
+        self._tcp.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def serve(endpoint: Endpoint, host: str = "127.0.0.1", port: int = 0, log: TextIO | None = None) -> Server:
+    """Starts serving and returns once the port is open.
+
+    Port 0 takes any free one. With `log`, every request leaves one JSON line there: method, path, SHA-256 of
+    the body and status, never a header. Raises OSError when the port cannot be had.
+    """
+    return Server(endpoint, host, port, log)
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, endpoint: Endpoint, address: tuple[str, int], log: TextIO | None) -> None:
+        self.endpoint = endpoint
+        self.closing = threading.Event()
+        self.answered = 0
+        self._log = log
+        self._lock = threading.Lock()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def note(self, method: str, path: str, body: bytes, status: int) -> None:
+        """Counts a request and writes its line."""
+        line = {"method": method, "path": path, "sha256": hashlib.sha256(body).hexdigest(), "status": status}
+        with self._lock:
+            self.answered += 1
+            if self._log is not None:
+                self._log.write(json.dumps(line) + "\n")
+                self._log.flush()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no event worth a traceback."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def __getattr__(self, name: str) -> Any:
+        # The standard handler looks for do_GET and its like; the endpoint itself knows what to say to each.
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        body = self._read_body()
+        if body is None:
+            self.close_connection = True
+            return
+        path = self.path
+        try:
+            reply = self.server.endpoint.answer(self.command, path, list(self.headers.items()), body)
+        except Exception:
+            # Only a twist can get here; a client must still be told in the service's own form.
+            reply = _complaint(500, phrase(500))
+        self.server.note(self.command, path, body, reply.status)
+        try:
+            if reply.chunks or reply.ending != "stall":
+                self._send(reply)
+            self._end(reply)
+        except OSError:
+            self.close_connection = True
+
+    def _send(self, reply: Reply) -> None:
+        chunks = list(reply.chunks)
+        if reply.framing != "chunked" and chunks:
+            # An answer of known length is ready as a whole or not at all: the wait comes before its head.
+            self._wait(chunks[0][0])
+            chunks[0] = (0, chunks[0][1])
+        lines = [f"{self.protocol_version} {reply.status} {reply.reason}"]
+        lines += [f"{name}: {value}" for name, value in reply.headers]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+        for wait, data in chunks:
+            self._wait(wait)
+            if reply.framing == "chunked" and data:
+                data = b"%x\r\n%s\r\n" % (len(data), data)
+            self.wfile.write(data)
+
+    def _end(self, reply: Reply) -> None:
+        if reply.ending == "clean" and reply.framing == "chunked":
+            self.wfile.write(b"0\r\n\r\n")
+        closes = (reply.header("connection") or "").lower() == "close"
+        if reply.ending != "clean" or reply.framing == "close" or closes:
+            self.close_connection = True
+        if reply.ending == "stall":
+            self._stall()
+        if reply.ending == "reset":
+            # Lingering for no time at all makes close() abort instead of saying goodbye.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def _stall(self) -> None:
+        """Silence until the client hangs up, the server closes or patience ends."""
+        until = time.monotonic() + STALL_SECONDS
+        self.connection.settimeout(0.1)
+        while time.monotonic() < until and not self.server.closing.is_set():
+            try:
+                if not self.connection.recv(1):
+                    return
+            except TimeoutError:
+                continue
+
+    def _wait(self, milliseconds: float) -> None:
+        if milliseconds > 0:
+            self.server.closing.wait(milliseconds / 1000)
+
+    def _read_body(self) -> bytes | None:
+        """The request's body, or None when its framing makes no sense."""
+        try:
+            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+                return self._read_chunks()
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        except ValueError:
+            self.send_error(400)
+            return None
+
+    def _read_chunks(self) -> bytes:
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(parts)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """For what is not HTTP at all: the standard library would answer with a page of HTML."""
+        self.close_connection = True
+        self._send(_complaint(code, message or phrase(code)).having("Connection", "close"))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The log is the listener's business."""
+
+
+def _complaint(status: int, message: str) -> Reply:
+    error = {"message": message, "param": "", "code": str(status), "type": "server_error"}
+    bare = Reply(status, phrase(status), [("Content-Type", "application/json")], [])
+    return bare.saying({"error": error}).complete()

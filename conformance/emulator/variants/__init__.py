@@ -1,0 +1,11 @@
+"""Named varieties: each makes the endpoint differ from its default in a way that is allowed."""
+
+from __future__ import annotations
+
+from ..twist import Twist
+from . import behaviour, framing, members
+
+MODULES = (framing, members, behaviour)
+
+VARIANTS: dict[str, Twist] = {one.name: one for module in MODULES for one in module.VARIANTS}
+"""All varieties by name; the part before the dot says what they vary."""

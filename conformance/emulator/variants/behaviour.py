@@ -1,0 +1,207 @@
+"""Legal varieties of behaviour: ways to refuse, things filtered or rejected, defaults, busy moments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..auth import REFUSED, authenticate
+from ..gates import envelope, error, inside, refused
+from ..refusals import bad_parameter, of, unsupported
+from ..shapes import Ask, Dict, Refusal, Reply
+from ..twist import Context, Hook, twist
+
+FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
+OUTSIDE = "Undocumented parameters are filtered and may cause an error (doc 2026-06-24)."
+UNSUPPORTED = "Named unsupported parameters are ignored or cause an error (doc 2026-06-24)."
+BOTH = "The page says to choose one way of authentication and not what happens with two (doc 2026-06-24)."
+BUSY = "429 and 503 are documented answers (doc 2026-10, error codes)."
+DOCUMENTED = {
+    "model", "input", "instructions", "max_output_tokens", "stream", "reasoning", "temperature", "top_p",
+    "text", "tool_choice", "tools",
+}  # fmt: skip
+NO_401 = (400, 404, 405, 422, 500)
+ANY: tuple[int, ...] = ()
+
+
+def undocumented(body: Dict) -> str | None:
+    """The first parameter that is in no table, nested ones included."""
+    for above, known in (("reasoning", {"effort"}), ("text", {"format"})):
+        nested = body.get(above)
+        if isinstance(nested, dict) and set(nested) - known:
+            return f"{above}.{min(set(nested) - known)}"
+    return min(set(body) - DOCUMENTED, default=None)
+
+
+def rejected(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    name = undocumented(ctx.body)
+    return bad_parameter(name, "is not a known parameter").refusal if name and not refusal else refusal
+
+
+def ignored(test: Callable[[str], bool]) -> Hook[Refusal | None]:
+    """Lets pass what the clean endpoint refuses, going by the `param` of its refusal."""
+    return lambda _, refusal: None if refusal and test(str(refusal.members.get("param"))) else refusal
+
+
+def named_unsupported(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    name = next((one for one in ("background", "context_management") if ctx.body.get(one)), None)
+    return unsupported(name, name).refusal if name and not refusal else refusal
+
+
+def strict_choice(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    other = ctx.body.get("tool_choice") not in (None, "auto")
+    return bad_parameter("tool_choice", "must be auto").refusal if other and not refusal else refusal
+
+
+def no_nulls(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    name = next((one for one, value in ctx.body.items() if value is None), None)
+    return bad_parameter(name, "must not be null").refusal if name and not refusal else refusal
+
+
+def honoured_choice(ctx: Context, ask: Ask) -> Ask:
+    return replace(ask, tools=()) if ctx.body.get("tool_choice") == "none" else ask
+
+
+def busy(test: Callable[[Context], bool], status: int, *headers: tuple[str, str]) -> Hook[Reply]:
+    kind = "limitation" if status == 429 else "server_error"
+    body = of(status, "Too many requests" if status == 429 else "Service overloaded", "", kind).envelope()
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if not ctx.served or not test(ctx):
+            return reply
+        away = replace(reply, headers=[*reply.headers, *headers], framing="length").coded(status)
+        return away.having("Content-Type", "application/json").saying(body)
+
+    return hook
+
+
+def once(name: str) -> Callable[[Context], bool]:
+    return lambda ctx: ctx.count(name) == 0
+
+
+def as_event(prefix: str, suffix: str, kind: str = "application/json") -> Hook[Reply]:
+    """Writes refusals of streaming requests with something before and behind."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if ctx.served or not ctx.stream:
+            return reply
+        text = reply.body.decode().removeprefix("data:")
+        return reply.having("Content-Type", kind).saying(f"{prefix}{text}{suffix}")
+
+    return hook
+
+
+def openai_form(whole: Dict) -> Any:
+    inner = whole["error"]
+    where = str(inner.get("param") or "").partition(" ")[0] or None
+    message = f"Invalid request: {inner.get('param') or inner['message']}."
+    return {"error": {"message": message, "type": "invalid_request_error", "param": where,
+                      "code": "invalid_value"}}  # fmt: skip
+
+
+def bare(whole: Dict) -> Any:
+    inner = whole["error"]
+    message = f"{inner['message']} {inner.get('param', '')}".strip()
+    return {"error": {"code": inner["code"], "message": message}}
+
+
+def null_members(one: Dict) -> None:
+    one.update(message=f"{one['message']}: {one.get('param')}", param=None, type=None)
+
+
+def unknown_model(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    hit = refusal is not None and str(refusal.members["message"]).startswith("Unsupported model")
+    if refusal is None or not hit:
+        return refusal
+    return replace(refusal, status=404, members={**refusal.members, "code": "model_not_found"})
+
+
+def any_right(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    """One right credential is enough."""
+    if all(authenticate([header], ctx.key) for header in ctx.headers):
+        return refusal
+    return None
+
+
+def no_two_ways(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    both = ctx.sent("api-key") is not None and ctx.sent("authorization") is not None
+    return REFUSED if both else refusal
+
+
+def forbidden(_: Context, refusal: Refusal | None) -> Refusal | None:
+    if refusal is None:
+        return None
+    return replace(refusal, status=403, members={**refusal.members, "code": "403"}, headers=())
+
+
+def lenient_effort(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    known = inside(ctx.body, "reasoning", "effort") in ("minimal", "xhigh", "max", "ultra")
+    about = refusal is not None and str(refusal.members.get("param")).startswith("reasoning.effort must")
+    return None if known and about else refusal
+
+
+def longer_refusal(whole: Dict) -> Any:
+    return {**whole, "request_id": "req_1", "error": {**whole["error"], "details": [{"reason": "x"}]}}
+
+
+def default_off(ctx: Context, ask: Ask) -> Ask:
+    return replace(ask, thinking=False) if ctx.body.get("reasoning") is None else ask
+
+
+def spaced(reply: Reply) -> Reply:
+    text = reply.body.decode()
+    prefix = "data:" if text.startswith("data:") else ""
+    return reply.saying(prefix + json.dumps(json.loads(text.removeprefix("data:"))))
+
+
+VARIANTS = [
+    twist("refusals.without-type-and-param", FORM, reply=envelope(bare, ANY)),
+    twist("refusals.with-null-type-and-param", FORM, reply=error(null_members, ANY)),
+    twist("refusals.code-is-a-word", FORM,
+          reply=error(lambda one: one.update(code="invalid_request"), ANY)),
+    twist("refusals.openai-form", "The page aligns with OpenAI (openai, Error).",
+          reply=envelope(openai_form)),
+    twist("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
+    twist("refusals.with-blanks", "JSON allows blanks between tokens (RFC 8259 2).",
+          reply=refused(spaced, ANY)),
+    twist("refusals.plain-json-when-streaming", "Seen: a data: prefix; plain JSON is what HTTP would expect.",
+          reply=as_event("", "")),
+    twist("refusals.data-with-space-when-streaming", "The space after the colon is optional (WHATWG HTML).",
+          reply=as_event("data: ", "\n\n")),
+    twist("refusals.charset-in-type", "Parameters of a media type are allowed (RFC 9110 8.3.1).",
+          reply=refused(lambda reply: reply.having("Content-Type", "application/json; charset=utf-8"), ANY)),
+    twist("refusals.unknown-model-is-404", "404 is documented for what is not available (doc 2026-10).",
+          validate=unknown_model),
+    twist("refusals.other-method-is-404", "A server may hide what it has (RFC 9110 15.5.5).",
+          reply=lambda _, reply: reply.coded(404).without("Allow") if reply.status == 405 else reply),
+    twist("refusals.forbidden-instead-of-unauthorized", "403 is documented for keys (doc 2026-10).",
+          auth=forbidden),
+    twist("refusals.without-challenge", "The page does not promise WWW-Authenticate.",
+          reply=lambda _, reply: reply.without("WWW-Authenticate") if reply.status == 401 else reply),
+    twist("outside.undocumented-rejected", OUTSIDE, validate=rejected),
+    twist("outside.named-unsupported-rejected", UNSUPPORTED, validate=named_unsupported),
+    twist("outside.previous-response-id-ignored", UNSUPPORTED,
+          validate=ignored(lambda param: param == "previous_response_id")),
+    twist("outside.json-schema-ignored", OUTSIDE, validate=ignored(lambda param: param == "text.format")),
+    twist("outside.tool-types-ignored", OUTSIDE,
+          validate=ignored(lambda param: param.startswith("tools[") and param.endswith("].type"))),
+    twist("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
+    twist("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
+          ask=honoured_choice),
+    twist("outside.null-rejected", "The page gives optional parameters types, and none is null.",
+          validate=no_nulls),
+    twist("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",
+          validate=lenient_effort),
+    twist("auth.one-right-key-is-enough", BOTH, auth=any_right),
+    twist("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
+    twist("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
+          ask=default_off),
+    twist("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
+    twist("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
+    twist("behaviour.first-stream-is-429", BUSY, reply=busy(
+        lambda ctx: ctx.stream and ctx.count("429 stream") == 0, 429, ("Retry-After", "0"))),
+    twist("behaviour.every-ninth-is-429", BUSY, reply=busy(
+        lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
+]  # fmt: skip

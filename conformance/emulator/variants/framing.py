@@ -1,0 +1,224 @@
+"""Legal varieties of bytes: how frames are written, cut into chunks and labelled."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ..gates import Rewrite, bytes_of, served
+from ..shapes import Frame, Reply, to_json
+from ..twist import Context, Hook, twist
+
+GRAMMAR = "The event-stream grammar (WHATWG HTML, server-sent events)"
+FRAMES = f"{GRAMMAR} says nothing of network chunks: bytes may be split or joined anywhere."
+
+
+def stream_bytes(how: Callable[[bytes], bytes]) -> Hook[Reply]:
+    return served(bytes_of(how), stream=True)
+
+
+def lines(how: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Hook[Frame]:
+    return lambda _, frame: replace(frame, lines=how(frame.lines))
+
+
+def frames(how: Callable[[list[bytes]], list[bytes]]) -> Hook[list[bytes]]:
+    return lambda _, chunks: how(chunks)
+
+
+def plain_bytes(how: Callable[[bytes], bytes]) -> Hook[Reply]:
+    return served(bytes_of(how), stream=False)
+
+
+def plain_json(how: Callable[[object], str]) -> Hook[Reply]:
+    return plain_bytes(lambda data: how(json.loads(data)).encode())
+
+
+def stream_json(how: Callable[[object], str]) -> Hook[Frame]:
+    """Writes the JSON of every event in another, equal way."""
+
+    def written(line: str) -> str:
+        return f"data: {how(json.loads(line[6:]))}" if line.startswith("data: ") else line
+
+    return lines(lambda all_lines: tuple(map(written, all_lines)))
+
+
+def over_lines(all_lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Splits JSON at blanks that JSON allows: each line becomes a data line of its own."""
+    split: list[str] = []
+    for line in all_lines:
+        if line.startswith("data: "):
+            text = json.dumps(json.loads(line[6:]), indent=1, ensure_ascii=False)
+            split += [f"data: {piece}" for piece in text.split("\n")]
+        else:
+            split.append(line)
+    return tuple(split)
+
+
+def numbered(_: Context, frame: Frame) -> Frame:
+    return replace(frame, lines=(*frame.lines, f"id: {frame.event.get('sequence_number')}"))
+
+
+def in_bites(size: int) -> Callable[[list[bytes]], list[bytes]]:
+    def how(chunks: list[bytes]) -> list[bytes]:
+        whole = b"".join(chunks)
+        return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+    return how
+
+
+def inside_characters(chunks: list[bytes]) -> list[bytes]:
+    """Cuts in the middle of every character that takes more than one byte."""
+    whole = b"".join(chunks)
+    cuts = [at for at in range(1, len(whole)) if whole[at] & 0xC0 == 0x80]
+    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+def joined(count: int) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda chunks: [b"".join(chunks[at : at + count]) for at in range(0, len(chunks), count)]
+
+
+def between(extra: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda chunks: [piece for chunk in chunks for piece in (chunk, extra)]
+
+
+def mixed_ends(chunks: list[bytes]) -> list[bytes]:
+    ends = (b"\n", b"\r\n")
+    return [chunk.replace(b"\n", ends[at % 2]) for at, chunk in enumerate(chunks)]
+
+
+def header(name: str, value: str, stream: bool | None = None) -> Hook[Reply]:
+    return served(lambda reply: reply.having(name, value), stream)
+
+
+def gzipped(ctx: Context, reply: Reply) -> Reply:
+    """Compresses as it goes, if the caller takes gzip at all."""
+    if "gzip" not in (ctx.sent("accept-encoding") or "").lower() or not reply.chunks:
+        return reply
+    return replace(reply, chunks=list(_squeezed(reply))).having("Content-Encoding", "gzip")
+
+
+def _squeezed(reply: Reply) -> Iterator[tuple[float, bytes]]:
+    press = zlib.compressobj(wbits=31)
+    for place, (wait, data) in enumerate(reply.chunks, 1):
+        last = zlib.Z_FINISH if place == len(reply.chunks) else zlib.Z_SYNC_FLUSH
+        yield wait, press.compress(data) + press.flush(last)
+
+
+def closing(reply: Reply) -> Reply:
+    return replace(reply, framing="close")
+
+
+def chunked(reply: Reply) -> Reply:
+    body = reply.body
+    half = len(body) // 2
+    return replace(reply, framing="chunked", chunks=[(0, body[:half]), (0, body[half:])])
+
+
+def paused(reply: Reply) -> Reply:
+    return replace(reply, chunks=[(wait + 2, data) for wait, data in reply.chunks])
+
+
+def late(reply: Reply) -> Reply:
+    return replace(reply, chunks=[(wait + 50, data) for wait, data in reply.chunks[:1]] + reply.chunks[1:])
+
+
+def sorted_members(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def spaced(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def escaped(value: object) -> str:
+    return json.dumps(value).replace("/", "\\/")
+
+
+def indented(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def typed(value: str, stream: bool) -> Hook[Reply]:
+    how: Rewrite = lambda reply: reply.having("Content-Type", value)  # noqa: E731
+    return served(how, stream)
+
+
+TYPES = "Media types and parameter names are case-insensitive, parameters allowed (RFC 9110 8.3.1)."
+SPACES = "JSON allows blanks between tokens and any escape of a character (RFC 8259 2 and 7)."
+
+VARIANTS = [
+    twist("framing.no-space-after-colon", f"{GRAMMAR} drops one space after the colon, if there is one.",
+          frame=lines(lambda these: tuple(line.replace(": ", ":", 1) for line in these))),
+    twist("framing.crlf", f"{GRAMMAR} ends lines with CRLF as well.",
+          chunks=frames(lambda chunks: [chunk.replace(b"\n", b"\r\n") for chunk in chunks])),
+    twist("framing.cr", f"{GRAMMAR} ends lines with CR alone as well.",
+          chunks=frames(lambda chunks: [chunk.replace(b"\n", b"\r") for chunk in chunks])),
+    twist("framing.mixed-line-ends", f"{GRAMMAR} takes each line end for itself.", chunks=frames(mixed_ends)),
+    twist("framing.crlf-split", f"{GRAMMAR} knows CRLF as one line end, even cut in two by the network.",
+          chunks=lambda _, chunks: [
+              piece for chunk in chunks for line in chunk.split(b"\n")[:-1]
+              for piece in (line + b"\r", b"\n")]),
+    twist("framing.byte-order-mark", f"{GRAMMAR} allows one at the start.",
+          chunks=frames(lambda chunks: [b"\xef\xbb\xbf" + chunks[0], *chunks[1:]])),
+    twist("framing.comments", f"{GRAMMAR} ignores lines that start with a colon.",
+          chunks=frames(between(b": keep-alive\n\n"))),
+    twist("framing.comment-first", f"{GRAMMAR} ignores comments, at the start too.",
+          chunks=frames(lambda chunks: [b": connected\n\n", *chunks])),
+    twist("framing.comment-last", f"{GRAMMAR} ignores comments, at the end too.",
+          chunks=frames(lambda chunks: [*chunks, b": bye\n\n"])),
+    twist("framing.comment-inside-frame", f"{GRAMMAR} ignores comments, inside a frame too.",
+          frame=lines(lambda these: (these[0], ":", *these[1:]))),
+    twist("framing.id-lines", f"{GRAMMAR} has a field id.", frame=numbered),
+    twist("framing.retry-line", f"{GRAMMAR} has a field retry.",
+          chunks=frames(lambda chunks: [b"retry: 3000\n\n", *chunks])),
+    twist("framing.unknown-field", f"{GRAMMAR} ignores fields it does not know.",
+          frame=lines(lambda these: (*these, "trace: 1", "lonely"))),
+    twist("framing.data-over-lines", f"{GRAMMAR} joins several data lines with line feeds.",
+          frame=lines(over_lines)),
+    twist("framing.data-before-event", f"{GRAMMAR} does not order fields.",
+          frame=lines(lambda these: these[::-1])),
+    twist("framing.no-event-lines", "The page does not speak of event lines; the type is in the data.",
+          frame=lines(lambda these: tuple(line for line in these if not line.startswith("event")))),
+    twist("framing.extra-blank-lines", f"{GRAMMAR} dispatches nothing at a blank line without data.",
+          chunks=frames(between(b"\n\n"))),
+    twist("framing.done-marker", "The page leaves open whether [DONE] ends the stream.",
+          chunks=frames(lambda chunks: [*chunks, b"data: [DONE]\n\n"])),
+    twist("framing.done-marker-without-space", f"The same, and {GRAMMAR} needs no space.",
+          chunks=frames(lambda chunks: [*chunks, b"data:[DONE]\n\n"])),
+    twist("framing.byte-by-byte", FRAMES, chunks=frames(in_bites(1))),
+    twist("framing.seven-bytes-each", FRAMES, chunks=frames(in_bites(7))),
+    twist("framing.split-inside-characters", FRAMES, chunks=frames(inside_characters)),
+    twist("framing.three-frames-each", FRAMES, chunks=frames(joined(3))),
+    twist("framing.ten-frames-each", FRAMES, chunks=frames(joined(10))),
+    twist("framing.members-sorted", "Members of a JSON object have no order (RFC 8259 4).",
+          frame=stream_json(sorted_members), reply=plain_json(sorted_members)),
+    twist("framing.spaces-in-json", SPACES, frame=stream_json(spaced), reply=plain_json(spaced)),
+    twist("framing.escapes-in-json", SPACES, frame=stream_json(escaped), reply=plain_json(escaped)),
+    twist("framing.indented-json", SPACES, reply=plain_json(indented)),
+    twist("framing.blanks-around-json", SPACES, reply=plain_bytes(lambda data: b"\n  " + data + b"\r\n")),
+    twist("framing.stream-type-with-charset", TYPES, reply=typed("text/event-stream; charset=utf-8", True)),
+    twist("framing.stream-type-in-odd-case", TYPES, reply=typed("Text/Event-Stream;Charset=UTF-8", True)),
+    twist("framing.json-type-with-charset", TYPES, reply=typed("application/json; charset=utf-8", False)),
+    twist("framing.json-type-in-odd-case", TYPES, reply=typed("Application/JSON;charset=\"UTF-8\"", False)),
+    twist("framing.gzip", "A server may use a coding the caller accepts (RFC 9110 8.4).", reply=gzipped),
+    twist("framing.closed-without-length", "A body may end with its connection (RFC 9112 6.3).",
+          reply=served(closing)),
+    twist("framing.connection-close", "A server may close after any answer (RFC 9112 9.6).",
+          reply=lambda _, reply: reply.having("Connection", "close")),
+    twist("framing.plain-in-chunks", "A plain body may be chunked too (RFC 9112 7.1).",
+          reply=served(chunked, stream=False)),
+    twist("framing.more-headers", "Unknown headers are ignored (RFC 9110 5.1).",
+          reply=lambda ctx, reply: replace(reply, headers=[
+              *reply.headers, ("X-Request-Id", str(ctx.number)), ("Server", "gateway"),
+              ("X-RateLimit-Remaining-Requests", "99")])),
+    twist("framing.header-names-in-small-letters", "Header names are case-insensitive (RFC 9110 5.1).",
+          reply=lambda _, reply: replace(
+              reply, headers=[(name.lower(), value) for name, value in reply.headers])),
+    twist("framing.pauses", "Nothing is said about the pace of a stream.", reply=served(paused, stream=True)),
+    twist("framing.late-first-byte", "Cold first tokens can take minutes.", reply=served(late)),
+    twist("framing.data-of-terminal-over-lines", f"{GRAMMAR} joins several data lines with line feeds.",
+          frame=lambda _, frame: replace(frame, lines=over_lines(frame.lines)) if "response" in frame.event
+          and len(to_json(frame.event)) > 400 else frame),
+]  # fmt: skip

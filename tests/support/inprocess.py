@@ -1,0 +1,132 @@
+"""The built-in endpoint asked without a network: the same exchanges, thousands a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from conformance.emulator import Endpoint, Reply, Twist
+from conformance.run import Plan, Recorded
+from conformance.session import all_cases, world_of
+from conformance.target import Target, resolve
+from conformance.verdict import Case, Result, World, judge
+from conformance.wire.client import PASSING, Outgoing, credentials
+from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Request
+
+KEY = "in-process-key-77c1d09e"
+
+_ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
+
+
+class InProcess:
+    """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        """The exchange that the endpoint's reply makes."""
+        attempts: list[Attempt] = []
+        while True:
+            exchange = self._once(outgoing, tuple(attempts))
+            if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
+                return exchange
+            attempts.append(Attempt(exchange.status, exchange.ended, 0.0))
+
+    def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
+        headers = [("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"), *outgoing.headers]
+        auth = credentials(outgoing.auth, KEY)
+        reply = self._endpoint.answer(outgoing.method, "/v1/responses", [*headers, *auth], outgoing.body)
+        return _exchange(outgoing, reply, [value for _, value in auth], attempts)
+
+
+def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]) -> Exchange:
+    from conformance.wire.redact import blank_answer
+
+    headers = tuple((name.lower(), value) for name, value in reply.headers)
+    chunks = tuple(_timed(reply))
+    size = dict(headers).get("content-length")
+    ended = _ENDED[reply.ending]
+    if reply.framing == "length" and ended == "clean" and size and sum(len(one.data) for one in chunks) < int(size):
+        ended = "cut"
+    secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
+    kept, chunks, leaks = blank_answer(headers, chunks, secrets)
+    request = Request(outgoing.method, "http://in-process/v1/responses", (), outgoing.body)
+    no_status = reply.ending in ("reset", "stall") and not reply.chunks
+    return Exchange(
+        outgoing.key,
+        outgoing.scenario,
+        outgoing.sample,
+        request,
+        None if no_status else reply.status,
+        kept,
+        chunks,
+        ended,
+        f"in process: {reply.ending}",
+        time.time(),
+        chunks[-1].at if chunks else 0.0,
+        leaks,
+        attempts,
+    )
+
+
+def _timed(reply: Reply) -> Iterator[Chunk]:
+    at = 0.0
+    for delay, data in reply.chunks:
+        at += delay
+        yield Chunk(at, data)
+
+
+@cache
+def target(revision: str = "2026-06-24") -> Target:
+    """The target that the in-process endpoint stands for."""
+    options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
+    return resolve(options, {}, "5eed5eed", None)
+
+
+@cache
+def world(revision: str = "2026-06-24") -> World:
+    """Its scenarios and schemas."""
+    import importlib
+    import pkgutil
+
+    from conformance import checks
+
+    for module in pkgutil.iter_modules(checks.__path__):
+        importlib.import_module(f"conformance.checks.{module.name}")
+    return world_of(target(revision))
+
+
+@cache
+def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
+    """Every case of that revision."""
+    return tuple(all_cases(world(revision)))
+
+
+def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:
+    """What an endpoint with this twist answers to every planned request."""
+    endpoint = Endpoint(key=KEY, revision=revision, model=target(revision).model, twist=twist, **options)
+    sender = InProcess(endpoint)
+    plan = Plan(world(revision), world(revision).scenarios)
+    settled: dict[str, tuple[Exchange, ...]] = {}
+    for ask in plan.asks:
+        before = [settled[key][-1] for key in ask.after]
+        samples: list[Exchange] = []
+        following = ask
+        while following:
+            outgoing = following.build(before)
+            samples.append(sender.send(outgoing) if outgoing else _not_sent(following.key, before[0]))
+            following = following.more(samples)
+        settled[ask.key] = tuple(samples)
+    return Recorded(plan.key_of, settled.__getitem__)
+
+
+def _not_sent(key: str, first: Exchange) -> Exchange:
+    return Exchange(key, key, 0, first.request, None, (), (), "not-sent", "nothing to build on", first.sent_at, 0.0)
+
+
+def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
+    """The results of all cases against an endpoint with this twist."""
+    recorded = record(twist, revision, **options)
+    return [judge(case, recorded) for case in cases(revision)]
