@@ -11,8 +11,8 @@ from conformance.wire.client import BACK_OFF, Outgoing
 from conformance.wire.exchange import Exchange
 from conformance.wire.pool import Ask
 
-#: Statuses that a request which must be refused is asked again for only once: 5xx is then the finding.
-_ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, 2
+#: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
+_ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
 
 
 def plan(world: World, needed: Iterable[str]) -> list[Scenario]:

@@ -13,6 +13,16 @@ _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", 
 Wanted = Callable[[Scenario], bool]
 
 
+def served(label: str, *tags: str) -> Selector:
+    """One case for all scenarios with any of the tags that may be refused; those that are refused drop out."""
+    return together(label, *tags, where=lambda one: one.expect == "either")
+
+
+def answers_and_served(world: World) -> list[Group]:
+    """As :func:`answers`, and one case for what a server answers though it might have refused it."""
+    return ANSWERS(world) + served("lenient", "outside", "violation", "bad")(world)
+
+
 def each(tag: str, stream: bool | None = None, where: Wanted | None = None) -> Selector:
     """A case for each scenario with the tag (and only streaming or only plain ones)."""
 
@@ -85,5 +95,6 @@ def _fits(one: Scenario, stream: bool | None, where: Wanted | None) -> bool:
 
 
 ANSWERS = answers()
+
 PLAIN = answers(stream=False)
 STREAMS = answers(stream=True)

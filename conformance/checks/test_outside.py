@@ -14,8 +14,8 @@ _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_r
 
 
 @check("{rule}", over=each("outside"))
-def test_filtered_or_refused(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_filtered_or_refused(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("undocumented.unknown-value-unseen", over=each("unknown"))

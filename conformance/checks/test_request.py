@@ -13,6 +13,7 @@ from conformance.checks.common import (
     must_be_served_or_refused,
     refused,
     scenario_of,
+    settled,
 )
 from conformance.select import each, together
 from conformance.verdict import Case, Finding, check
@@ -29,10 +30,33 @@ _OTHER_VALUE = each(
 
 
 @check("request.{parameter}-accepted", over=each("accepted"))
-def test_documented_value_is_accepted(answer: Answer, case: Case) -> Iterator[Finding]:
+def test_documented_value_is_accepted(answer: Answer) -> Iterator[Finding]:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
-        yield from must_be_an_answer(answer, case)
+        yield from must_be_an_answer(answer)
+
+
+@check("request.model-accepted", over=each("text"))
+def test_model_is_accepted(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served(answer)
+
+
+@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True)
+def test_streams_are_accepted(answers: list[Answer]) -> Iterator[Finding]:
+    yield from _never_served(answers, "stream: true")
+
+
+@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True)
+def test_effort_is_accepted(answers: list[Answer]) -> Iterator[Finding]:
+    yield from _never_served(answers, "reasoning.effort")
+
+
+def _never_served(answers: list[Answer], what: str) -> Iterator[Finding]:
+    """A parameter of which no value at all is served; single values have rules of their own."""
+    if answers and all(400 <= answer.status < 500 for answer in answers):
+        first = answers[0]
+        message = f"no request with {what} is served: HTTP {first.status}"
+        yield Finding(message, want=200, got=first.status, scenario=first.scenario)
 
 
 @check("request.tools-accepted", over=each("tools-accepted"))
@@ -41,10 +65,10 @@ def test_tools_are_accepted(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.{form}", over=each("form"))
-def test_form_of_input_is_accepted(answer: Answer, case: Case) -> Iterator[Finding]:
+def test_form_of_input_is_accepted(answer: Answer) -> Iterator[Finding]:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
-        yield from must_be_an_answer(answer, case)
+        yield from must_be_an_answer(answer)
 
 
 @check("request.reasoning-returned", over=each("reasoning-returned"))
@@ -58,8 +82,8 @@ def test_missing_parameter_is_refused(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.missing-member", over=each("required", where=lambda one: one.expect == "either"))
-def test_missing_member_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_missing_member_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.{rule}", over=each("bad", where=lambda one: one.expect == "refusal"))
@@ -68,13 +92,13 @@ def test_bad_request_is_refused(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.{rule}", over=each("bad", where=lambda one: one.expect == "either"))
-def test_wrong_input_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_wrong_input_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.wrong-type", over=_TYPE)
-def test_wrong_type_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_wrong_type_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.wrong-type-refused", over=_TYPE)
@@ -83,8 +107,8 @@ def test_wrong_type_is_refused(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.out-of-range", over=_RANGE)
-def test_value_out_of_range_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_value_out_of_range_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.out-of-range-refused", over=_RANGE)
@@ -93,8 +117,8 @@ def test_value_out_of_range_is_refused(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.unlisted-value", over=_VALUE)
-def test_unlisted_value_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_unlisted_value_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.unlisted-value-refused", over=_OTHER_VALUE)
@@ -103,8 +127,8 @@ def test_unlisted_value_is_refused(answer: Answer) -> Iterator[Finding]:
 
 
 @check("request.null-optional", over=each("null"))
-def test_null_does_no_harm(answer: Answer, case: Case) -> Iterator[Finding]:
-    yield from must_be_served_or_refused(answer, case)
+def test_null_does_no_harm(answer: Answer) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
 
 
 @check("request.null-outcome", over=together("nulls", "null"))
@@ -125,5 +149,8 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Findi
 
 
 def _should_be_refused(answer: Answer) -> Iterator[Finding]:
-    if answer.status == 200:
-        yield Finding("served with HTTP 200 as if nothing were wrong", want="a 4xx status", got=200)
+    status = settled(answer)
+    if status == 200:
+        yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
+    elif 400 < status < 500:
+        yield Finding(f"refused with HTTP {status}", want=400, got=status)

@@ -11,8 +11,11 @@ from conformance.stream.events import mapping, objects, text
 from conformance.stream.sums import Text
 from conformance.verdict import Finding, check, on
 
-#: The documented members whose presence plain and streaming must share (null counts as absent).
-_RESPONSE = ("id", "object", "created_at", "status", "model", "output", "output_text", "usage")
+#: The documented members whose presence plain and streaming must share.
+_RESPONSE = (
+    "id", "object", "created_at", "status", "error", "incomplete_details", "model", "metadata", "output",
+    "output_text", "usage",
+)  # fmt: skip
 _ITEM = ("id", "type", "role", "status", "content", "call_id", "name", "arguments")
 _NAMES = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
@@ -184,8 +187,8 @@ def _by_kind(answer: Answer) -> dict[str, dict[str, Any]]:
 
 
 def _one_sided(one: dict[str, Any], other: dict[str, Any], members: tuple[str, ...]) -> list[str]:
-    return [member for member in members if (one.get(member) is None) != (other.get(member) is None)]
+    return [member for member in members if (member in one) != (member in other)]
 
 
 def _shown(holder: dict[str, Any], member: str) -> Any:
-    return holder[member] if holder.get(member) is not None else "(absent)"
+    return holder.get(member, "(absent)")

@@ -84,6 +84,14 @@ def test_output_tokens_cover_the_text(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, answer.pointer + "/usage/output_tokens", answer.event, "a count of this text", output)
 
 
+@check("usage.details-present", over=ANSWERS)
+def test_details_are_there(answer: Answer) -> Iterator[Finding]:
+    for name in _COUNTERS:
+        if not isinstance(answer.usage.get(name), dict):
+            pointer = f"{answer.pointer}/usage/{name}"
+            yield Finding(f"usage has no {name}", pointer, answer.event, "an object", answer.usage.get(name))
+
+
 @check("usage.details-hold-integers", over=ANSWERS)
 def test_details_hold_their_counter(answer: Answer) -> Iterator[Finding]:
     for name, counter in _COUNTERS.items():

@@ -12,7 +12,7 @@ NO_THINKING: Body = {"reasoning": {"effort": "none"}}
 SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
 
 #: Characters of two, three and four bytes, a joined emoji, and separators that only some readers take for line ends.
-MANY_SCRIPTS = "Grüße, 你好世界, Привет, naïve café, 😀👍🏽, a\u2028b, end."
+MANY_SCRIPTS = "Grüße, 你好世界, Привет, naïve café, 😀👍🏽, a\u2028b, end.\nSecond line, still the same text."
 
 SMOKE = frozenset({"smoke"})
 CORE = frozenset({"core"})
@@ -42,8 +42,8 @@ def scenarios(nonce: str) -> list[Scenario]:
         "text",
         "a short text without thinking",
         {**SHORT, "input": "Reply with one short sentence about the sea."},
-        tags=CORE | SMOKE | {"form"},
-        about={"form": "input-string"},
+        tags=CORE | SMOKE | {"form", "text"},
+        about={"form": "input-string", "parameter": "model"},
     )
     unicode = Scenario(
         "unicode",
@@ -141,7 +141,7 @@ def _forms() -> list[Scenario]:
             f"input in the form {form}",
             {**SHORT, "max_output_tokens": 64, "input": content},
             tags=frozenset({"form"}),
-            about={"form": form},
+            about={"form": "input-roles" if "role" in form else form},
             claims=frozenset({"input-array"}),
         )
         for form, content in forms.items()
@@ -153,7 +153,7 @@ def _codeword(nonce: str, number: int) -> Scenario:
     scenario = Scenario(
         f"parallel.{number}",
         "one of four concurrent requests, each with a codeword of its own",
-        {**SHORT, "max_output_tokens": 64, "input": f"Repeat exactly: {word}"},
+        {**SHORT, "max_output_tokens": 64, "input": f"The codeword is {word}. Repeat exactly: {word}"},
         tags=frozenset({"parallel"}),
         about={"codeword": word},
     )

@@ -95,7 +95,7 @@ def accepted(schemas: Schemas) -> list[Scenario]:
                     f"{parameter.name}={_show(value)}",
                     f"{parameter.name} as {_show(value)}",
                     body,
-                    about={"parameter": parameter.name},
+                    about={"parameter": parameter.name.removesuffix(".type")},
                     tags=frozenset({"accepted"}),
                 )
             )

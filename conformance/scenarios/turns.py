@@ -25,7 +25,7 @@ def scenarios() -> list[Scenario]:
             ],
         },
         tags=CORE | {"turns", "form"},
-        about={"form": "input-role-assistant"},
+        about={"form": "input-roles"},
         claims=_ARRAY,
     )
     returned = Scenario(

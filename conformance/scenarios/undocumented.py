@@ -92,7 +92,8 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     for name, choice in TOOL_CHOICES.items():
         body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
         found.append(_one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other"))
-    return [*found, *_unknown(nonce), _earlier(nonce)]
+    together = _one("all-together", {**FOREIGN, "include": []}, "undocumented")
+    return [*found, together.streamed(), *_unknown(nonce), _earlier(nonce)]
 
 
 def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scenario:
@@ -129,14 +130,14 @@ def _earlier(nonce: str) -> Scenario:
     return Scenario(
         "undocumented.previous_response_id-real",
         "the id of an earlier response as previous_response_id, and a question about that response",
-        {**CHEAP, "max_output_tokens": 64, "input": "Which codeword did I ask you to repeat just now?"},
+        {**CHEAP, "max_output_tokens": 64, "input": "What is the codeword?"},
         expect="either",
         after="parallel.1",
         follow=follow,
         about={
             "of": "previous_response_id",
             "rule": "unsupported.previous-response-id",
-            "codeword": f"heron-{nonce}-1",
+            "codeword": f"heron-{nonce}",
         },
         tags=frozenset({"outside", "unsupported", "earlier"}),
         wrong=True,

@@ -127,7 +127,8 @@ class _Walker:
         return event.type.startswith("response.output_item.") or event.type in PART_STEPS | ARGUMENT_STEPS
 
     def _open(self, event: Event, index: int) -> None:
-        if index in self.items:
+        before = self.items.get(index)
+        if before and before.opened.item.get("id") == event.item.get("id"):
             self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
         elif index != len(self.items):
             self._report(

@@ -48,4 +48,6 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
     if after:
         message = f"{after[0].type} comes after the terminal event ({len(after)} such)"
         found.append(Violation("sse.ends-after-terminal", message, after[0]))
+        if after[0].type.startswith("response."):
+            found.append(Violation(rule, message, after[0]))
     return found

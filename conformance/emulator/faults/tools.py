@@ -78,8 +78,6 @@ def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
                          ctx.mint("call_"))]  # fmt: skip
 
 
-
-
 def output(kind: type) -> Callable[[Dict], bool]:
     return lambda body: any(
         one.get("type") == "function_call_output" and isinstance(one.get("output"), kind)
