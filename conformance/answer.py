@@ -106,8 +106,8 @@ class Answer:
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
         head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        if not head:
-            return self.exchange.media_type == EVENT_STREAM
+        if self.exchange.media_type == EVENT_STREAM:
+            return head[:1] not in ("{", "[", "<", '"')  # A field of any name may come first.
         return bool(re.match(r":|(?:data|event|id|retry)\b", head))
 
     @property

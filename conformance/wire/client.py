@@ -9,6 +9,7 @@ import contextlib
 import re
 import secrets
 import socket
+import string
 import threading
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import httpx
 from conformance import __version__
 from conformance.target import Target, is_loopback
 from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Headers, Request
-from conformance.wire.redact import blank, blank_answer
+from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
 
 #: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 PASSING = frozenset({429, 500, 502, 503, 504, 529})
@@ -33,6 +34,8 @@ LONGEST_WAIT = 60.0
 LINGER = 5.0
 
 _TERMINAL = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"|^data: ?\[DONE\]', re.MULTILINE)
+
+_LETTERS = string.ascii_letters + string.digits
 
 _BASE_HEADERS = (
     ("Accept", "*/*"),
@@ -59,7 +62,7 @@ def wrong_keys(key: str) -> dict[str, str]:
     """Credentials that must be refused, by name; those of ``almost`` differ from the key in one place only."""
     last = "a" if key[-1] != "a" else "b"
     return {
-        "wrong": "sk-" + secrets.token_hex(24),
+        "wrong": RANDOM_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(40)),
         "last-character": key[:-1] + last,
         "prefix": key[:-1] or key + "-",
         "suffix": key + "0",
@@ -85,6 +88,7 @@ def credentials(auth: str, key: str) -> Headers:
                 "API-KEY": ("API-KEY", value),
                 "bearer": ("Authorization", f"Bearer {value}".strip()),
                 "lower-header": ("authorization", f"Bearer {value}"),
+                "upper-header": ("AUTHORIZATION", f"Bearer {value}"),
                 "lower-scheme": ("Authorization", f"bearer {value}"),
                 "other-scheme": ("Authorization", f"Basic {value}"),
                 "no-scheme": ("Authorization", value),
@@ -254,7 +258,8 @@ def _broken(taken: _Taken, message: str) -> Ended:
 def _passing(exchange: Exchange) -> bool:
     if exchange.status is None:
         return exchange.ended in ("unreachable", "reset")
-    return exchange.status in PASSING
+    # An error whose body a closing connection took away is asked for again: it was not the server's last word.
+    return exchange.status in PASSING or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
 
 
 def _wait(exchange: Exchange, done: int) -> float:

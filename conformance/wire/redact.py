@@ -9,9 +9,13 @@ from urllib.parse import quote
 
 from conformance.wire.exchange import Chunk, Headers, decode
 
-#: A run of this many characters of a credential, a digit among them, counts as part of it: shorter runs, and words
-#: such as ``api-key-``, stand in honest answers too. A credential shorter than this cannot be told from a word.
+#: A run of this many characters of the key, a digit among them, counts as part of it: shorter runs, and words such
+#: as ``api-key-``, stand in honest answers too. A key shorter than this cannot be told from a word.
 PART = 8
+
+#: The same for the random credentials that must be refused: of those even six characters cannot stand there by chance.
+RANDOM_PART = 6
+RANDOM_PREFIX = "sk-wrong"
 
 _BLANK = ord("*")
 
@@ -35,7 +39,7 @@ def blank(data: bytes, secrets: Sequence[str]) -> bytes:
     out = bytearray(data)
     for secret in secrets:
         for form in forms(secret):
-            for part in _parts(form):
+            for part in _parts(form, secret.startswith(RANDOM_PREFIX)):
                 at = data.find(part)
                 while at >= 0:
                     out[at : at + len(part)] = bytes([_BLANK]) * len(part)
@@ -43,12 +47,13 @@ def blank(data: bytes, secrets: Sequence[str]) -> bytes:
     return bytes(out)
 
 
-def _parts(form: bytes) -> Iterator[bytes]:
+def _parts(form: bytes, random: bool) -> Iterator[bytes]:
+    size = RANDOM_PART if random else PART
     if len(form) >= PART:
         yield form
-    for start in range(len(form) - PART + 1):
-        part = form[start : start + PART]
-        if any(chr(byte).isdigit() for byte in part):
+    for start in range(len(RANDOM_PREFIX) if random else 0, len(form) - size + 1):
+        part = form[start : start + size]
+        if random or any(chr(byte).isdigit() for byte in part):
             yield part
 
 
