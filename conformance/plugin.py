@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shlex
+import sys
 import time
 from collections.abc import Callable, Generator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import emulator
+from conformance import emulator, launch
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import render
-from conformance.session import Session, head, reach, world_of
-from conformance.target import BUILT_IN, SETTINGS, Misconfigured, Target, key_of, resolve
+from conformance.session import Session
+from conformance.target import SETTINGS, Misconfigured
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING, Case, cases
-from conformance.wire.record import Folder
-
-#: The built-in endpoint's key; it opens nothing else.
-_BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
 _LETTERS = {
     FAIL: ("failed", "F", ("FAIL", {"red": True})),
@@ -48,65 +42,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """A plan is made in one process."""
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Set the run up if the checks are among what pytest was asked to collect; a bad setting is one line and exit 2."""
+    if not launch.asked_for_checks(config.args, config.invocation_params.dir):
+        return None
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
-        config.option.numprocesses = None
+        config.option.numprocesses = None  # A plan is made in one process.
         config.option.tx = []
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Set the run up if the checks are among what pytest was asked to collect."""
-    config.addinivalue_line("markers", "smoke: the heart of the suite, in few requests")
-    if not _asked_for_checks(config):
-        return
     try:
-        run = _worker(config) if hasattr(config, "workerinput") else _controller(config)
+        run = _run(config)
     except Misconfigured as error:
-        pytest.exit(f"conformance: {error}", returncode=2)
+        print(f"conformance: {error}", file=sys.stderr)
+        return 2
     config.pluginmanager.register(run, "conformance-run")
+    return None
 
 
-def _asked_for_checks(config: pytest.Config) -> bool:
-    checks = Path(__file__).parent / "checks"
-    for argument in config.args:
-        path = (config.invocation_params.dir / argument.partition("::")[0]).resolve()
-        if path == checks or path in checks.parents or checks in path.parents:
-            return True
-    return False
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the suite's mark."""
+    config.addinivalue_line("markers", "smoke: the heart of the suite, in few requests")
 
 
-def _controller(config: pytest.Config) -> Run:
+def _run(config: pytest.Config) -> Run:
+    if hasattr(config, "workerinput"):
+        given = config.workerinput["conformance"]
+        session = launch.in_worker(given, str(config.workerinput["workerid"]))
+        return Run(config, session, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
-    file = config.getoption("target")
-    target = resolve(options, os.environ, secrets.token_hex(4), Path(file) if file else None)
-    plan_only = bool(config.getoption("plan"))
-    server = None
-    if target.built_in:
-        key = _BUILT_IN_KEY
-        if not plan_only:
-            endpoint = emulator.Endpoint(key=key, revision=target.revision, model=target.model)
-            server = emulator.serve(endpoint)
-            target = Target(**{**vars(target), "endpoint": server.url, "name": BUILT_IN})
-    else:
-        key = "not-needed" if plan_only else key_of(target)
-        if not plan_only:
-            reach(target)
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = Folder(Path(config.getoption("run_dir") or Path("reports") / "runs" / started).absolute())
-    if not plan_only:
-        mode = "built-in" if target.built_in else "live"
-        folder.create({"head": head(target, mode), "nonce": target.nonce, "revision": target.revision})
-    return Run(config, Session(world_of(target), folder, key), server)
-
-
-def _worker(config: pytest.Config) -> Run:
-    given = config.workerinput["conformance"]  # type: ignore[attr-defined]  # Set by pytest-xdist.
-    target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
-    key = _BUILT_IN_KEY if target.built_in else key_of(target)
-    turn = int(str(config.workerinput["workerid"]).removeprefix("gw"))  # type: ignore[attr-defined]  # As above.
-    return Run(config, Session(world_of(target), Folder(Path(given["folder"])), key, turn), None, given["wait"])
+    file, folder = config.getoption("target"), config.getoption("run_dir")
+    plan_only = bool(config.getoption("plan") or config.option.collectonly)
+    session, server = launch.in_controller(
+        options, Path(file) if file else None, Path(folder) if folder else None, plan_only
+    )
+    return Run(config, session, server)
 
 
 class Run:
@@ -149,13 +117,7 @@ class Run:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Hand a worker what the controller resolved; the key travels in the environment only."""
-        target = self.session.world.target
-        plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
-        node.workerinput["conformance"] = {
-            "target": plain,
-            "folder": str(self.session.folder.path),
-            "wait": self._wait,
-        }
+        node.workerinput["conformance"] = {**launch.for_worker(self.session), "wait": self._wait}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A test for each case of a check."""

@@ -95,8 +95,7 @@ def test_every_reference_resolves_by_id_and_on_disk(revision: str, path: str) ->
         assert Schemas(revision).resolve({"$ref": urljoin(schema["$id"], file) + "#" + fragment})
     older = REVISIONS[: REVISIONS.index(revision) + 1]
     assert all(
-        each.split("/")[4] in older
-        for each in re.findall(r"https://schemas\.invalid/\S+?(?=\")", json.dumps(schema))
+        each.split("/")[4] in older for each in re.findall(r"https://schemas\.invalid/\S+?(?=\")", json.dumps(schema))
     )
 
 
@@ -104,9 +103,7 @@ def test_every_reference_resolves_by_id_and_on_disk(revision: str, path: str) ->
 def test_the_file_is_formatted(revision: str, path: str) -> None:
     text = (schema_dir() / revision / path).read_text(encoding="utf-8")
     assert text.endswith("}\n")
-    assert all(
-        (len(line) - len(line.lstrip(" "))) % 2 == 0 and "\t" not in line for line in text.splitlines()
-    )
+    assert all((len(line) - len(line.lstrip(" "))) % 2 == 0 and "\t" not in line for line in text.splitlines())
 
 
 @each_schema

@@ -7,10 +7,13 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import needs, scenario_of
+from conformance.schemas import ABSENT
 from conformance.select import STREAMS, pairs
 from conformance.stream.events import mapping, objects, text
 from conformance.stream.sums import Text
 from conformance.verdict import Case, Finding, check, on
+
+Object = dict[str, Any]
 
 #: The documented members whose presence plain and streaming must share.
 _RESPONSE = (
@@ -18,6 +21,7 @@ _RESPONSE = (
     "output_text", "usage",
 )  # fmt: skip
 _ITEM = ("id", "type", "role", "status", "content", "call_id", "name", "arguments")
+_DETAILS = ("input_tokens_details", "output_tokens_details")
 _NAMES = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
 
@@ -163,36 +167,25 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer],
         needs(answer, case)
     if plain.response.get("status") != stream.response.get("status"):
         raise CannotJudge("one of the two answers was cut")
-    event = stream.terminal.index
-    for member in _one_sided(plain.response, stream.response, _RESPONSE):
-        message = f"{member} stands in one of the plain and the streamed Response only"
-        yield Finding(message, f"/response/{member}", event, _shown(plain.response, member),
-                      _shown(stream.response, member), stream.scenario)  # fmt: skip
     kinds = _by_kind(plain), _by_kind(stream)
     free = "tools" in plain.sent and not scenario_of(plain, case).need  # The model may call or not.
     if set(kinds[0]) != set(kinds[1]) and not free:
         message = "the plain and the streamed Response hold items of other kinds"
-        yield Finding(message, "/response/output", event, sorted(kinds[0]), sorted(kinds[1]), stream.scenario)
-    for kind in set(kinds[0]) & set(kinds[1]):
-        for member in _one_sided(kinds[0][kind], kinds[1][kind], _ITEM):
-            message = f"{member} of a {kind} stands in one of the plain and the streamed Response only"
-            yield Finding(message, f"/response/output/{member}", event, _shown(kinds[0][kind], member),
-                          _shown(kinds[1][kind], member), stream.scenario)  # fmt: skip
+        want, got = sorted(kinds[0]), sorted(kinds[1])
+        yield Finding(message, "/response/output", stream.event, want, got, stream.scenario)
     usages = mapping(plain.response.get("usage")), mapping(stream.response.get("usage"))
-    if all(usages):
-        for member in _one_sided(*usages, ("input_tokens_details", "output_tokens_details")):
-            message = f"usage.{member} stands in one of the plain and the streamed Response only"
-            yield Finding(message, f"/response/usage/{member}", event, _shown(usages[0], member),
-                          _shown(usages[1], member), stream.scenario)  # fmt: skip
+    holders: list[tuple[str, str, tuple[Object, Object], tuple[str, ...]]] = [
+        ("the Response", "", (plain.response, stream.response), _RESPONSE),
+        *((f"a {kind}", "/output", (kinds[0][kind], kinds[1][kind]), _ITEM) for kind in kinds[0] if kind in kinds[1]),
+        *([("usage", "/usage", usages, _DETAILS)] if all(usages) else []),
+    ]
+    for what, pointer, (one, other), members in holders:
+        for member in members:
+            if (member in one) != (member in other):
+                message = f"{member} of {what} stands in one of the plain and the streamed answer only"
+                want, got = one.get(member, ABSENT), other.get(member, ABSENT)
+                yield Finding(message, f"/response{pointer}/{member}", stream.event, want, got, stream.scenario)
 
 
 def _by_kind(answer: Answer) -> dict[str, dict[str, Any]]:
     return {str(item.get("type")): item for item in reversed(answer.output)}
-
-
-def _one_sided(one: dict[str, Any], other: dict[str, Any], members: tuple[str, ...]) -> list[str]:
-    return [member for member in members if (member in one) != (member in other)]
-
-
-def _shown(holder: dict[str, Any], member: str) -> Any:
-    return holder.get(member, "(absent)")

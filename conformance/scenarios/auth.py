@@ -94,7 +94,7 @@ def _refused() -> list[Scenario]:
                 auth=variant,
                 expect="refusal",
                 about={"refused": rule},
-                tags=frozenset({"auth-refused"}) | (SMOKE if variant in ("none", "api-key:wrong") else frozenset()),
+                tags=frozenset({"auth-refused"}) | (SMOKE if variant == "none" else frozenset()),
                 claims=frozenset({"auth"}),
             )
             found.append(scenario)

@@ -37,6 +37,13 @@ def scenarios(nonce: str) -> list[Scenario]:
             rule="wrong-input",
         ),
         _bad(
+            "input-null-content",
+            "an input message whose content is null",
+            body={**CHEAP, "input": [{"role": "user", "content": None}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
             "orphan-output",
             "a function_call_output without its call",
             body={
@@ -45,6 +52,7 @@ def scenarios(nonce: str) -> list[Scenario]:
             },
             expect="either",
             rule="wrong-input",
+            wrong=False,  # Each item alone is well formed.
         ),
     ]
     return [*found, found[0].streamed()]

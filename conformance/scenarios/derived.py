@@ -152,6 +152,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     stranger = next(value for kind, value in _STRANGER.items() if kind in types)
     if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
         yield "type", stranger, _with(parameter, stranger)
+        if "array" in types:
+            yield "type", [5], _with(parameter, [5])
         if parameter.required:
             yield "required", None, _without(parameter)
         elif len(parameter.path) == 1:

@@ -10,7 +10,7 @@ from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.schemas import Schemas
 
 QUESTION: Body = {
-    "max_output_tokens": 4000,
+    "max_output_tokens": 2000,
     "input": "How many prime numbers lie between 20 and 60? Think it through, then answer in one short sentence.",
 }
 

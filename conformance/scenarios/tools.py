@@ -28,7 +28,11 @@ CLOCK: dict[str, Any] = {
     "type": "function",
     "name": "get_time-" + "z" * 55,
     "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
+    "strict": False,
 }
+
+#: A tool that takes nothing, with as little said of it as the page allows.
+PING: dict[str, Any] = {"type": "function", "name": "ping", "parameters": {"type": "object", "properties": {}}}
 
 CUSTOM: dict[str, Any] = {
     "type": "custom",
@@ -72,20 +76,21 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.thinking",
         asks="a call after thinking",
-        body={**call.body, "reasoning": {"effort": "high"}, "max_output_tokens": 2000},
+        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "high"}, "max_output_tokens": 2000},
         tags=CORE | {"call", "thinking-call"},
         claims=_TOOLS | {"reasoning"},
     )
     long_name = replace(
         call,
         name="tools.long-name",
-        asks="two tools, one named with 64 characters and without description and strict",
-        body=_body(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK),
+        asks="three tools, one named with 64 characters, one without parameters",
+        body=_body(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
         tags=CORE | {"call", "tools-accepted"},
     )
     found = [*both(call), *both(two), *both(thinking), long_name]
     found += both(_follow(call, "tools.output", "the tool's output as a string", _returned(_as_string)))
-    found.append(_follow(call, "tools.output-parts", "the tool's output as parts", _returned(_as_parts)))
+    parts = _follow(call, "tools.output-parts", "its output as parts, no tool declared again", _returned(_as_parts))
+    found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
     found.append(_follow(two, "tools.outputs", "the outputs of two calls", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
     unused = {**NO_THINKING, "max_output_tokens": 200, "input": "Say hello.", "tools": [WEATHER]}

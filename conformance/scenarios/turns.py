@@ -19,6 +19,7 @@ def scenarios() -> list[Scenario]:
             **SHORT,
             "instructions": "Be brief.",
             "input": [
+                {"role": "system", "content": "Speak of plants only."},
                 {"role": "user", "content": "My favourite colour is green."},
                 {"role": "assistant", "content": "Noted."},
                 {"role": "user", "content": "Name one plant of that colour."},

@@ -1,0 +1,83 @@
+"""The plan: what is sent fits the contract unless it is wrong on purpose, and every keyword has its violation."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conformance.run import Plan, most_output_tokens
+from conformance.scenarios.derived import parameters
+from conformance.scenarios.scenario import Scenario, encode
+from conformance.schemas import REVISIONS, Schemas
+from tests.support.inprocess import record, world
+
+ALL = [(revision, one) for revision in REVISIONS for one in world(revision).scenarios.values()]
+SENT = [(revision, one) for revision, one in ALL if one.method == "POST" and one.raw is None]
+
+
+def _ids(value: object) -> str:
+    return value.name if isinstance(value, Scenario) else str(value)
+
+
+@pytest.mark.parametrize(("revision", "scenario"), SENT, ids=_ids)
+def test_request_fits_the_schema_unless_wrong_on_purpose(revision: str, scenario: Scenario) -> None:
+    recorded = _record(revision).answer(scenario.name)
+    body = json.loads(recorded.exchange.request.body or encode(scenario.body, "mimo-v2.5-pro"))
+    problems = Schemas(revision).errors("request.json", body)
+    assert bool(problems) == scenario.wrong, problems
+
+
+_RECORDS: dict[str, object] = {}
+
+
+def _record(revision: str):  # type: ignore[no-untyped-def]  # A cache of what record() gives.
+    if revision not in _RECORDS:
+        _RECORDS[revision] = record(None, revision)
+    return _RECORDS[revision]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_no_two_scenarios_send_the_same(revision: str) -> None:
+    plan = Plan(world(revision), world(revision).scenarios)
+    assert len(plan.asks) == len(plan.scenarios)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_keyword_of_every_parameter_is_violated(revision: str) -> None:
+    scenarios = world(revision).scenarios
+    for parameter in parameters(Schemas(revision)):
+        if parameter.path[0] == "tools" and not parameter.required and len(parameter.path) > 1:
+            continue
+        for keyword, name in (("minimum", None), ("maximum", None), ("enum", "unlisted"), ("pattern", "not-a-name!")):
+            if keyword in parameter.schema and parameter.name != "tool_choice":
+                sent = [
+                    one
+                    for one in scenarios.values()
+                    if one.about.get("keyword") == keyword
+                    and one.about["parameter"] == parameter.name
+                    and not one.streaming
+                ]
+                assert len(sent) == 1, (parameter.name, keyword)
+                assert name is None or sent[0].name == f"{parameter.name}={name}"
+
+
+def test_what_needs_a_profile_is_not_planned() -> None:
+    from dataclasses import replace
+
+    here = world()
+    without = replace(here, target=replace(here.target, lacks=frozenset({"tools"})))
+    names = {one.name for one in Plan(without, here.scenarios).scenarios}
+    assert not any(name.startswith("tools.") for name in names)
+    assert "text" in names
+
+
+def test_the_plan_is_bounded() -> None:
+    plan = Plan(world(), world().scenarios)
+    assert len(plan.asks) <= 200
+    assert most_output_tokens([one for one in plan.scenarios if "131072" not in one.name]) < 200_000
+
+
+def test_smoke_takes_few_requests() -> None:
+    smoke = [one.name for one in world().scenarios.values() if "smoke" in one.tags]
+    assert 5 <= len(Plan(world(), smoke).asks) <= 15
