@@ -85,10 +85,12 @@ class Answer:
 
     @cached_property
     def envelope(self) -> Any:
-        """The JSON of an error body; a ``data:`` prefix is tolerated. :class:`CannotJudge` if there is none."""
+        """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
         body = self.exchange.body.decode("utf-8", "replace")
+        if self.sent.get("stream"):
+            body = _DATA_PREFIX.sub("", body, count=1)
         try:
-            return json.loads(_DATA_PREFIX.sub("", body, count=1))
+            return json.loads(body)
         except (ValueError, RecursionError):
             raise CannotJudge("the body is not JSON") from None
 
@@ -167,6 +169,14 @@ class Answer:
         if not isinstance(response, dict):
             raise CannotJudge("no Response object")
         return response
+
+    @property
+    def final_status(self) -> str:
+        """The status of the final Response; :class:`CannotJudge` if it is no string."""
+        status = self.response.get("status")
+        if not isinstance(status, str):
+            raise CannotJudge("the Response has no status")
+        return status
 
     @property
     def pointer(self) -> str:

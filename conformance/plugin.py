@@ -251,6 +251,7 @@ class Run:
         """What was found, by rule."""
         if self._end:
             terminal.show(terminalreporter, self._lines, self._texts, self._end, self._written)
+            terminalreporter.line(terminal.header(self.session.world.target, self.session.folder)[0])
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,9 @@ def pairs(tag: str) -> Selector:
 
     def select(world: World) -> list[Group]:
         twins = [(one, one.name + ".stream") for one in _with(world, tag, False, None)]
-        return [Group(one.name, (one.name, twin), one.about) for one, twin in twins if twin in world.scenarios]
+        return [
+            Group(one.name, (one.name, twin), one.about, whole=True) for one, twin in twins if twin in world.scenarios
+        ]
 
     return select
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.requirements import Requirement, requirement
 from conformance.scenarios.scenario import Scenario
-from conformance.schemas import ABSENT, SchemaProblem, Schemas
+from conformance.schemas import SchemaProblem, Schemas
 from conformance.stream.events import Event
 from conformance.stream.violation import Violation
 from conformance.target import Target
@@ -23,6 +23,10 @@ INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
 
+#: Stands for ``want`` or ``got`` where a finding has nothing to set against each other.
+UNSAID = object()
+
+
 @dataclass(frozen=True)
 class Finding:
     """One departure from a rule: ``event`` is an index in the stream, ``pointer`` a JSON pointer into that event or
@@ -31,13 +35,13 @@ class Finding:
     message: str
     pointer: str = ""
     event: int | None = None
-    want: Any = ABSENT
-    got: Any = ABSENT
+    want: Any = UNSAID
+    got: Any = UNSAID
     scenario: str = ""
     count: int = 1
 
 
-def on(event: Event, message: str, pointer: str = "", want: Any = ABSENT, got: Any = ABSENT) -> Finding:
+def on(event: Event, message: str, pointer: str = "", want: Any = UNSAID, got: Any = UNSAID) -> Finding:
     """A finding at an event."""
     return Finding(f"{event.type}: {message}", pointer, event.index, want, got)
 
@@ -45,25 +49,30 @@ def on(event: Event, message: str, pointer: str = "", want: Any = ABSENT, got: A
 def strays(violation: Violation) -> Finding:
     """The finding of what an automaton reported."""
     event = violation.event.index if violation.event else None
-    want = ABSENT if violation.want is None else violation.want
-    got = ABSENT if violation.got is None else violation.got
+    want = UNSAID if violation.want is None else violation.want
+    got = UNSAID if violation.got is None else violation.got
     return Finding(violation.message, violation.pointer, event, want, got)
 
 
 def breaks_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
     """The finding of a schema problem below ``pointer``."""
     where = pointer + problem.pointer
-    message = f"{event.type + ': ' if event else ''}{where or 'the whole'} {problem.message}"
-    return Finding(message, where, event.index if event else None, problem.want, problem.got)
+    message = f"{event.type + ': ' if event else ''}{where or 'the body'} {problem.message}"
+    want = "not empty" if problem.keyword in ("minLength", "minItems") else problem.want
+    return Finding(message, where, event.index if event else None, want, problem.got)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id."""
+    """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
+
+    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out.
+    """
 
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,13 @@ class Case:
     about: Mapping[str, str]
     check: Check
     world: World
+    whole: bool = False
+
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """The clients that stop working; Codex only streams, so that a plain answer is nothing to it."""
+        streams = any(self.world.scenarios[name].streaming for name in self.scenarios)
+        return tuple(name for name in self.requirement.breaks if name != "codex" or streams)
 
     @property
     def id(self) -> str:
@@ -156,7 +172,9 @@ def cases(check: Check, world: World) -> list[Case]:
     found: list[Case] = []
     for group in check.over(world):
         rule = check.rule.format_map(dict(group.about))
-        found.append(Case(requirement(rule), rule, group.label, group.scenarios, group.about, check, world))
+        found.append(
+            Case(requirement(rule), rule, group.label, group.scenarios, group.about, check, world, group.whole)
+        )
     return found
 
 
@@ -167,7 +185,7 @@ def judge(case: Case, record: Record) -> Result:
     world = case.world
     lacking = {name: world.scenarios[name].claims & world.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
-    if not names or (case.check.together and len(names) < len(case.scenarios)):
+    if not names or (case.whole and len(names) < len(case.scenarios)):
         lacks = sorted(set().union(*lacking.values()))
         return Result(case, NOT_APPLICABLE, reason=f"the target's profile lacks {', '.join(lacks)}")
     found: list[Finding] = []
@@ -182,7 +200,7 @@ def judge(case: Case, record: Record) -> Result:
         except DoesNotApply as error:
             idle.append(str(error))
         except CannotJudge as error:
-            blocked.append(f"{name}: {error}" if len(names) > 1 else str(error))
+            blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
     if case.requirement.level == "MAY":
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)))
     if found:

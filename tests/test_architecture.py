@@ -28,7 +28,7 @@ LAYERS = (
 )
 
 LONGEST_MODULE = 320
-LONGEST_CHECK = 25
+LONGEST_CHECK = 15
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -21,8 +21,8 @@ def scenario_of(answer: Answer, case: Case) -> Scenario:
 
 
 def refused(answer: Answer) -> bool:
-    """Whether the status is a 4xx."""
-    return 400 <= settled(answer) < 500
+    """Whether a request with the right key got a 4xx."""
+    return 400 <= judged_past_the_key(answer) < 500
 
 
 def settled(answer: Answer) -> int:
@@ -33,17 +33,25 @@ def settled(answer: Answer) -> int:
     return status
 
 
+def judged_past_the_key(answer: Answer) -> int:
+    """The settled status of a request with the right key: a 401 says nothing about what else was sent."""
+    status = settled(answer)
+    if status == 401:
+        raise CannotJudge("HTTP 401: the right key was refused")
+    return status
+
+
 def must_be_served(answer: Answer) -> Iterator[Finding]:
     """A documented request gets 200."""
     if answer.status != 200:
-        yield Finding(f"answered with HTTP {answer.status}{_said(answer)}", want=200, got=answer.status)
+        yield Finding(f"answered with HTTP {answer.status}{said(answer)}", want=200, got=answer.status)
 
 
 def must_be_refused(answer: Answer) -> Iterator[Finding]:
     """A request that cannot be served gets a 4xx."""
-    status = settled(answer)
+    status = judged_past_the_key(answer)
     if not 400 <= status < 500:
-        yield Finding(f"answered with HTTP {status}{_said(answer)}", want="a 4xx status", got=status)
+        yield Finding(f"answered with HTTP {status}{said(answer)}", want="a 4xx status", got=status)
 
 
 def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
@@ -51,11 +59,11 @@ def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
     if answer.exchange.ended == "time-out" and answer.exchange.status is None:
         yield Finding(f"no answer at all: {answer.exchange.detail}", want="an answer or a 4xx", got="silence")
         return
-    status = settled(answer)
+    status = judged_past_the_key(answer)
     if 400 <= status < 500:
         return
     if status != 200:
-        yield Finding(f"answered with HTTP {status}{_said(answer)}", want="200 or a 4xx status", got=status)
+        yield Finding(f"answered with HTTP {status}{said(answer)}", want="200 or a 4xx status", got=status)
     else:
         yield from must_be_an_answer(answer)
 
@@ -104,7 +112,7 @@ def needs(answer: Answer, case: Case) -> None:
     need = scenario_of(answer, case).need
     if need and not need.met(answer):
         tries = len(answer.samples)
-        raise CannotJudge(f"in {tries} {'try' if tries == 1 else 'tries'} it did not happen that {need.says}")
+        raise CannotJudge(f"this needs that {need.says}; it did not in {tries} {'try' if tries == 1 else 'tries'}")
 
 
 def parsed(text: Any) -> Any:
@@ -120,8 +128,8 @@ def is_event_stream(answer: Answer) -> bool:
     return answer.exchange.media_type == EVENT_STREAM
 
 
-def _said(answer: Answer) -> str:
-    """What the server said about it."""
+def said(answer: Answer) -> str:
+    """What the server said about it, as the end of a sentence."""
     try:
         error = mapping(mapping(answer.envelope).get("error"))
     except CannotJudge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.answer import Answer
-from conformance.checks.common import envelope, must_be_served, refused, settled
+from conformance.checks.common import envelope, must_be_served, said, settled
 from conformance.select import each, everything
 from conformance.verdict import Case, Finding, breaks_schema, check
 
@@ -21,7 +21,7 @@ def test_documented_way_is_accepted(answer: Answer) -> Iterator[Finding]:
 def test_credential_is_refused(answer: Answer) -> Iterator[Finding]:
     status = settled(answer)
     if status not in (401, 403):
-        yield Finding(f"answered with HTTP {status}", want=401, got=status)
+        yield Finding(f"answered with HTTP {status}{said(answer)}", want=401, got=status)
 
 
 @check("auth.refused-with-401", over=_REFUSED)
@@ -38,7 +38,7 @@ def test_key_is_judged_before_the_body(answer: Answer) -> Iterator[Finding]:
 
 @check("auth.refusal-is-enveloped", over=_REFUSED)
 def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Iterator[Finding]:
-    if refused(answer):
+    if settled(answer) in (401, 403):
         for problem in case.world.schemas.errors("error.json", envelope(answer)):
             yield breaks_schema(problem)
 

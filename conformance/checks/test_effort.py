@@ -42,6 +42,15 @@ def test_none_does_not_think(answer: Answer) -> Iterator[Finding]:
 
 @check("effort.{effort}-thinks", over=each("thinking"))
 def test_effort_thinks(answer: Answer) -> Iterator[Finding]:
+    yield from _thinks(answer)
+
+
+@check("effort.{effort}-thinks", over=each("thinking-call"))
+def test_effort_thinks_with_tools_too(answer: Answer) -> Iterator[Finding]:
+    yield from _thinks(answer)
+
+
+def _thinks(answer: Answer) -> Iterator[Finding]:
     if not answer.response or answer.thinks:
         return
     tries = len(answer.samples)

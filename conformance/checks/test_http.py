@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge
-from conformance.checks.common import excerpt, must_be_served, settled
+from conformance.checks.common import envelope, excerpt, must_be_served, settled
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.verdict import Case, Finding, check
 
@@ -83,9 +83,12 @@ def test_no_object_names_a_member_twice(answer: Answer) -> Iterator[Finding]:
 
 
 @check("http.other-method-refused", over=each("method"))
-def test_other_method_is_refused(answer: Answer) -> Iterator[Finding]:
+def test_other_method_is_refused(answer: Answer, case: Case) -> Iterator[Finding]:
     if (status := settled(answer)) not in (404, 405):
         yield Finding(f"GET is answered with HTTP {status}", want="404 or 405", got=status)
+    elif problems := case.world.schemas.errors("error.json", envelope(answer)):
+        message = f"the error of a GET is not enveloped: {problems[0].pointer or 'the body'} {problems[0].message}"
+        yield Finding(message, problems[0].pointer, None, "an error envelope", excerpt(answer))
 
 
 @check("http.no-redirect", over=everything("all"))

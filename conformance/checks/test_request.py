@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from conformance.answer import Answer, DoesNotApply
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
+    judged_past_the_key,
     must_be_an_answer,
     must_be_refused,
     must_be_served,
     must_be_served_or_refused,
     refused,
     scenario_of,
-    settled,
 )
 from conformance.select import each, together
+from conformance.stream.events import mapping, objects
 from conformance.verdict import Case, Finding, check
 
 _TYPE = each("type")
@@ -73,6 +73,8 @@ def test_form_of_input_is_accepted(answer: Answer) -> Iterator[Finding]:
 
 @check("request.reasoning-returned", over=each("reasoning-returned"))
 def test_returned_reasoning_is_accepted(answer: Answer) -> Iterator[Finding]:
+    if not any(item.get("type") == "reasoning" for item in objects(answer.sent.get("input"))):
+        raise CannotJudge("the answer before held no reasoning item to send back")
     yield from must_be_served(answer)
 
 
@@ -141,15 +143,17 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Findi
     if not refused(answer):
         raise DoesNotApply("the request was not refused")
     parameter = scenario_of(answer, case).about["parameter"]
-    said = json.dumps(answer.envelope, ensure_ascii=False).lower()
-    names = [part.strip("[]").lower() for part in parameter.split(".")]
+    error = mapping(mapping(answer.envelope).get("error"))
+    said = " / ".join(str(error[name]) for name in ("message", "param", "code") if error.get(name)).lower()
+    steps = [step.strip("[]").lower() for step in parameter.split(".")]
+    names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in said for name in names):
         message = f"the error does not name {parameter}: {said[:160]}"
         yield Finding(message, "/error/param", want=parameter, got=said[:160])
 
 
 def _should_be_refused(answer: Answer) -> Iterator[Finding]:
-    status = settled(answer)
+    status = judged_past_the_key(answer)
     if status == 200:
         yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
     elif 400 < status < 500:

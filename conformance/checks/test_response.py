@@ -28,6 +28,8 @@ def test_response_has_the_documented_shape(answer: Answer, case: Case) -> Iterat
     if case.label == "lenient" and 400 <= answer.arrived < 500:
         raise DoesNotApply("every such request was refused")
     event = answer.terminal if answer.looks_like_stream else None
+    if event and event.type in ("error", "response.failed"):
+        raise CannotJudge(f"the stream ended in {event.type}")
     for problem in case.world.schemas.errors("response.json", answer.response):
         if not _told_elsewhere(answer, problem.pointer):
             yield breaks_schema(problem, answer.pointer, event)
@@ -59,14 +61,7 @@ def test_answer_ends_completed_or_incomplete(answer: Answer) -> Iterator[Finding
 def test_no_id_is_used_twice(answers: list[Answer]) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for answer in answers:
-        if not answer.exchange.ok:
-            continue
-        response = _response_or_none(answer)
-        named = {"/id": response.get("id")}
-        named |= {f"/output/{place}/id": item.get("id") for place, item in enumerate(objects(response.get("output")))}
-        for pointer, name in named.items():
-            if not isinstance(name, str) or not name or name in _sent_ids(answer):
-                continue
+        for pointer, name in _ids(answer):
             place = f"{answer.scenario} at {pointer}"
             first = seen.setdefault(name, place)
             if first != place:
@@ -74,10 +69,21 @@ def test_no_id_is_used_twice(answers: list[Answer]) -> Iterator[Finding]:
                 yield Finding(message, answer.pointer + pointer, None, "an id of its own", name, answer.scenario)
 
 
+def _ids(answer: Answer) -> Iterator[tuple[str, str]]:
+    """The ids of a Response and of its items; those that the request itself returned may be kept."""
+    response = _response_or_none(answer) if answer.exchange.ok else {}
+    returned = {item.get("id") for item in objects(answer.sent.get("input"))}
+    named = {"/id": response.get("id")}
+    named |= {f"/output/{place}/id": item.get("id") for place, item in enumerate(objects(response.get("output")))}
+    for pointer, name in named.items():
+        if isinstance(name, str) and name and name not in returned:
+            yield pointer, name
+
+
 @check("response.id-prefix", over=together("all-answers", "core"))
 def test_id_prefixes(answer: Answer) -> Iterator[Finding]:
     names = [answer.response.get("id"), *(item.get("id") for item in answer.output)]
-    prefixes = sorted({text(name).partition("_")[0] for name in names})
+    prefixes = sorted({match[0] if (match := re.match(r"[A-Za-z]+[_-]", text(name))) else "none" for name in names})
     yield Finding(f"prefixes: {', '.join(prefixes)}")
 
 
@@ -104,7 +110,7 @@ def test_model_is_the_one_asked_for(answer: Answer) -> Iterator[Finding]:
 
 @check("response.completed-is-clean", over=ANSWERS)
 def test_completed_response_has_no_error(answer: Answer) -> Iterator[Finding]:
-    if answer.response.get("status") == "completed":
+    if answer.final_status == "completed":
         for member in ("error", "incomplete_details"):
             if (value := answer.response.get(member)) is not None:
                 message = f"{member} is set though the status is completed"
@@ -113,7 +119,7 @@ def test_completed_response_has_no_error(answer: Answer) -> Iterator[Finding]:
 
 @check("response.items-finished", over=ANSWERS)
 def test_items_of_a_completed_response_are_finished(answer: Answer) -> Iterator[Finding]:
-    if answer.response.get("status") == "completed":
+    if answer.final_status == "completed":
         for index, item in enumerate(answer.output):
             if item.get("status") == "in_progress":
                 pointer = f"{answer.pointer}/output/{index}/status"
@@ -131,8 +137,10 @@ def test_output_text_is_the_text_of_the_parts(answer: Answer) -> Iterator[Findin
 
 @check("response.output-text-present", over=ANSWERS)
 def test_output_text_is_there(answer: Answer) -> Iterator[Finding]:
-    if "output_text" not in answer.response:
-        yield Finding("output_text is missing", answer.pointer + "/output_text", answer.event, answer.words)
+    said = answer.response.get("output_text")
+    if said is None:
+        missing = "is null" if "output_text" in answer.response else "is missing"
+        yield Finding(f"output_text {missing}", answer.pointer + "/output_text", answer.event, answer.words, said)
 
 
 @check("response.message-shape", over=ANSWERS)
@@ -173,7 +181,7 @@ def test_output_text_has_annotations(answer: Answer) -> Iterator[Finding]:
 
 @check("response.not-empty", over=ANSWERS)
 def test_completed_response_says_something(answer: Answer) -> Iterator[Finding]:
-    if answer.response.get("status") != "completed":
+    if answer.final_status != "completed":
         return
     kinds = {item.get("type") for item in answer.output}
     if not answer.output:
@@ -216,12 +224,6 @@ def _response_or_none(answer: Answer) -> dict[str, object]:
         return answer.response
     except CannotJudge:
         return {}
-
-
-def _sent_ids(answer: Answer) -> set[str]:
-    """Ids of the items that the request itself returned: a server may keep them."""
-    sent = answer.sent.get("input")
-    return {text(item.get("id")) for item in objects(sent)}
 
 
 def _date(answer: Answer) -> float | None:

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from conformance.answer import Answer
 from conformance.checks.common import must_be_served, needs, parsed
-from conformance.select import answers, each
+from conformance.select import answers, each, together
 from conformance.stream.events import mapping, objects, text
 from conformance.verdict import Case, Finding, check
 
@@ -19,7 +19,8 @@ _MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CA
 
 def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     """The calls with their pointers; where the model made none there is nothing to judge."""
-    needs(answer, case)
+    if not answer.items("function_call"):
+        needs(answer, case)
     return [(f"{answer.pointer}/output/{place}", item) for place, item in answer.items("function_call")]
 
 
@@ -70,6 +71,7 @@ def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
 
 @check("tools.call-ids-distinct", over=_CALLS)
 def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
+    needs(answer, case)
     items = {item.get("id") for item in answer.output}
     seen: dict[Any, str] = {}
     for pointer, call in _calls(answer, case):
@@ -80,6 +82,18 @@ def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
             message = "a call_id is the id of an item"
             yield Finding(message, pointer + "/call_id", answer.event, "a call_id of its own", name)
         seen[name] = pointer
+
+
+@check("tools.call-ids-unique-in-run", over=together("calls", "call"), together=True)
+def test_call_ids_differ_between_responses(answers: list[Answer]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for answer in answers:
+        for place, call in answer.items("function_call") if answer.exchange.ok else ():
+            name, pointer = text(call.get("call_id")), f"{answer.pointer}/output/{place}/call_id"
+            first = seen.setdefault(name, answer.scenario)
+            if name and first != answer.scenario:
+                message = f"the call_id was given before, in {first}"
+                yield Finding(message, pointer, answer.event, "a call_id of its own", name, answer.scenario)
 
 
 @check("tools.no-markup-leak", over=each("core", where=lambda one: "tools" in one.body))

@@ -12,16 +12,10 @@ from conformance.verdict import Finding, check
 
 @check("truncation.incomplete", over=each("cut"))
 def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
-    response, cap = answer.response, int(answer.sent["max_output_tokens"])
-    if response.get("status") == "completed":
-        used = answer.tokens("output_tokens") or 0
-        if used < cap or used > cap:  # Too short to be cut, or another rule's finding.
-            raise CannotJudge(f"the answer was not cut: {used} output tokens under a cap of {cap}")
-        message = f"the answer used up its cap of {cap} tokens and is called completed"
-        yield Finding(message, answer.pointer + "/status", answer.event, "incomplete", "completed")
-        return
+    response = answer.response
     if response.get("status") != "incomplete":
-        return  # Another rule's finding.
+        yield from _not_called_incomplete(answer)
+        return
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason != "max_output_tokens":
         pointer = answer.pointer + "/incomplete_details/reason"
@@ -30,6 +24,17 @@ def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
     if response.get("error") is not None:
         message = "error is set though the answer was only cut"
         yield Finding(message, answer.pointer + "/error", answer.event, None, response["error"])
+
+
+def _not_called_incomplete(answer: Answer) -> Iterator[Finding]:
+    """A finding if the answer used its cap up; one that is shorter or longer shows nothing here."""
+    cap, used = int(answer.sent["max_output_tokens"]), answer.tokens("output_tokens") or 0
+    if used != cap:
+        says = "was too short to be cut" if used < cap else "ignored its cap"
+        raise CannotJudge(f"the answer {says}: {used} output tokens under a cap of {cap}")
+    message = f"the answer used up its cap of {cap} tokens and is not called incomplete"
+    got = answer.response.get("status")
+    yield Finding(message, answer.pointer + "/status", answer.event, "incomplete", got)
 
 
 @check("truncation.usage-within-cap", over=ANSWERS)

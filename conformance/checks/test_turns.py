@@ -15,7 +15,7 @@ from conformance.verdict import Case, Finding, check
 @check("format.json-object", over=each("json"))
 def test_json_object_is_one(answer: Answer) -> Iterator[Finding]:
     if answer.response.get("status") != "completed":
-        raise DoesNotApply("the answer was cut")
+        raise DoesNotApply("the answer did not end completed")
     if not IS_JSON.met(answer):
         message = f"in {len(answer.samples)} tries the text was no JSON object"
         yield Finding(message, answer.pointer + "/output", answer.event, "a JSON object", answer.words[:160])

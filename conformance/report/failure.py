@@ -10,8 +10,7 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge
 from conformance.requirements import CLIENTS
 from conformance.run import Recorded
-from conformance.schemas import ABSENT
-from conformance.verdict import Finding, Result
+from conformance.verdict import UNSAID, Finding, Result
 from conformance.wire.record import Folder
 
 #: Findings shown in full; the results file has them all.
@@ -34,8 +33,8 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
         yield from _finding(one, record)
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
-    if requirement.breaks:
-        yield f"  breaks  {', '.join(CLIENTS[name] for name in requirement.breaks)}"
+    if case.breaks:
+        yield f"  breaks  {', '.join(CLIENTS[name] for name in case.breaks)}"
     first = result.findings[0]
     answer = record.answer(first.scenario)
     yield f"  again   {again} --only '{case.id}'"
@@ -52,9 +51,9 @@ def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     if one.pointer:
         place += f", at {_printable(one.pointer)}"
     yield f"  where   {place}"
-    if one.want != ABSENT or one.got != ABSENT:
-        yield f"  want    {show(one.want)}"
-        yield f"  got     {show(one.got)}"
+    for name, value in (("want", one.want), ("got", one.got)):
+        if value is not UNSAID:
+            yield f"  {name:<7} {show(value)}"
     if one.event is not None:
         yield from _around(record.answer(one.scenario), one.event)
 

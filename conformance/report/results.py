@@ -10,9 +10,8 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.run import Recorded
-from conformance.schemas import ABSENT
 from conformance.stream.events import integer
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Finding, Result
+from conformance.verdict import FAIL, INCONCLUSIVE, PASS, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
 from conformance.wire.record import Folder, write_atomically
 
@@ -36,7 +35,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "area": case.requirement.area,
         "level": case.requirement.level,
         "verdict": result.verdict,
-        "breaks": list(case.requirement.breaks),
+        "breaks": list(case.breaks),
         "findings": [_finding(one, record) for one in result.findings],
         "observed": list(result.observed),
         "reason": result.reason,
@@ -60,8 +59,7 @@ def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
         "message": one.message,
         "pointer": one.pointer,
         "event": one.event,
-        "want": _kept(one.want),
-        "got": _kept(one.got),
+        **{name: _kept(value) for name, value in (("want", one.want), ("got", one.got)) if value is not UNSAID},
         "scenario": one.scenario,
         "exchange": record.key(one.scenario),
         "count": one.count,
@@ -73,7 +71,7 @@ def _kept(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > _LONGEST:
         return text[:_LONGEST] + "..."
-    return value if value is None or isinstance(value, str | int | float | bool | list | dict) else ABSENT
+    return value if value is None or isinstance(value, str | int | float | bool | list | dict) else text
 
 
 def exit_code(verdicts: Iterable[str], strict: bool) -> int:

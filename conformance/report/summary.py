@@ -41,7 +41,7 @@ def others(first: Mapping[str, Any], rest: Iterable[Mapping[str, Any]]) -> Itera
         if {one["message"] for one in line["findings"]} <= told:
             same.append(line["scenario"])
             continue
-        one = line["findings"][0]
+        one = next(each for each in line["findings"] if each["message"] not in told)
         told |= {each["message"] for each in line["findings"]}
         yield f"  also    @{line['scenario']}: {one['message'][:160]}"
     if same:

@@ -12,7 +12,7 @@ from conformance.report import summary
 from conformance.report.results import ERROR
 from conformance.run import Plan, most_output_tokens
 from conformance.target import SETTINGS, Target
-from conformance.verdict import FAIL, INCONCLUSIVE, WARNING, World
+from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, World
 from conformance.wire.record import Folder
 
 
@@ -61,6 +61,20 @@ def summary_lines(lines: summary.Lines, texts: Mapping[str, str], verdict: str) 
         yield ""
 
 
+def hints(lines: summary.Lines) -> Iterator[str]:
+    """What a reader may want to set before looking further."""
+    failed = {line["requirement"] for line in lines if line["verdict"] == FAIL}
+    passed = {line["requirement"] for line in lines if line["verdict"] == PASS}
+    for refused, works, lacks in (
+        ("auth.api-key-header-accepted", "auth.bearer-accepted", "api-key"),
+        ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
+    ):
+        if refused in failed and works in passed - failed:
+            yield f'hint: only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
+    if "auth.missing-key-refused" in failed and "auth.wrong-bearer-refused" in failed:
+        yield 'hint: no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
+
+
 def show(reporter: Any, lines: summary.Lines, texts: Mapping[str, str], end: Mapping[str, Any], written: str) -> None:
     """The end of a run."""
     for verdict, title in ((ERROR, "THE SUITE ITSELF BROKE"), (FAIL, "FAILURES"), (WARNING, "WARNINGS")):
@@ -78,6 +92,8 @@ def show(reporter: Any, lines: summary.Lines, texts: Mapping[str, str], end: Map
     for line in summary.areas(lines):
         reporter.line(line)
     reporter.line("")
+    for line in hints(lines):
+        reporter.line(line)
     reporter.line(f"failed rules by client: {summary.who_breaks(lines)}")
     reporter.line(f"results: {written}")
     reporter.line(summary.totals(end))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from conformance.answer import Answer
 from conformance.scenarios.scenario import Body, Need, Scenario
@@ -103,17 +104,23 @@ def _format() -> list[Scenario]:
         "input": "Give the capital of France as JSON, with the members country and capital.",
         "text": {"format": {"type": "json_object"}},
     }
-    return both(
-        Scenario(
-            "json",
-            "text.format json_object, with the word JSON in the instructions",
-            body,
-            need=IS_JSON,
-            tries=3,
-            tags=CORE | {"json"},
-            claims=frozenset({"json-object"}),
-        )
+    plain = Scenario(
+        "json",
+        "text.format json_object, with the word JSON in the instructions",
+        body,
+        need=IS_JSON,
+        tries=3,
+        tags=CORE | {"json"},
+        claims=frozenset({"json-object"}),
     )
+    thinking = replace(
+        plain,
+        name="json.thinking",
+        asks=f"{plain.asks}, thinking",
+        body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000},
+        claims=plain.claims | {"reasoning"},
+    )
+    return [*both(plain), thinking]
 
 
 def _forms() -> list[Scenario]:

@@ -17,8 +17,12 @@ WEATHER: dict[str, Any] = {
     "description": "Get the current weather of a city.",
     "parameters": {
         "type": "object",
-        "properties": {"city": {"type": "string", "description": "Name of the city"}},
-        "required": ["city"],
+        "properties": {
+            "city": {"type": "string", "description": "Name of the city"},
+            "days": {"type": "integer", "minimum": 1, "description": "How many days ahead"},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        },
+        "required": ["city", "days", "unit"],
         "additionalProperties": False,
     },
     "strict": True,
@@ -58,7 +62,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     call = Scenario(
         "tools.call",
         "a question that one declared tool answers",
-        _body("Use get_weather to find out the weather in Paris.", WEATHER),
+        _body("Use get_weather to find out the weather in Paris for 2 days in celsius.", WEATHER),
         need=CALLS,
         tries=3,
         tags=CORE | {"smoke", "call"},
@@ -68,7 +72,9 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.parallel",
         asks="a question that takes two calls at once",
-        body=_body("Call get_weather for Paris and also get_weather for Tokyo, both at once.", WEATHER),
+        body=_body(
+            "Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER
+        ),
         need=CALLS_TWICE,
         tags=CORE | {"call"},
     )
@@ -76,8 +82,9 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.thinking",
         asks="a call after thinking",
-        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "high"}, "max_output_tokens": 2000},
+        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "medium"}, "max_output_tokens": 2000},
         tags=CORE | {"call", "thinking-call"},
+        about={"effort": "medium"},
         claims=_TOOLS | {"reasoning"},
     )
     long_name = replace(
@@ -87,7 +94,14 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         body=_body(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
         tags=CORE | {"call", "tools-accepted"},
     )
-    found = [*both(call), *both(two), *both(thinking), long_name]
+    nothing = replace(
+        call,
+        name="tools.no-arguments",
+        asks="a tool that takes no arguments",
+        body=_body("Use ping once.", PING),
+        tags=CORE | {"call"},
+    )
+    found = [*both(call), *both(two), *both(thinking), long_name, nothing]
     found += both(_follow(call, "tools.output", "the tool's output as a string", _returned(_as_string)))
     parts = _follow(call, "tools.output-parts", "its output as parts, no tool declared again", _returned(_as_parts))
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))

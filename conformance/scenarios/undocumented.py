@@ -74,7 +74,7 @@ TOOL_CHOICES: dict[str, Any] = {
 }
 
 #: What clients send with most of their streaming requests.
-_STREAMED = ("store", "include", "stream_options")
+_STREAMED = ("store", "include", "stream_options", "text.format.json_schema", "none")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
@@ -84,16 +84,20 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
     for name, value in FOREIGN.items():
-        one = _one(name, {name: value}, "undocumented")
+        tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
+        one = _one(name, {name: value, **tools}, "undocumented")
         found += [one, one.streamed()] if name in _STREAMED else [one]
-    found += [_one(name, body, "undocumented") for name, body in NESTED.items()]
+    for name, body in NESTED.items():
+        one = _one(name, body, "undocumented")
+        found += [one, one.streamed()] if name in _STREAMED else [one]
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
     for name, choice in TOOL_CHOICES.items():
         body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
-        found.append(_one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other"))
-    together = _one("all-together", {**FOREIGN, "include": []}, "undocumented")
+        one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
+        found += [one, one.streamed()] if name in _STREAMED else [one]
+    together = _one("all-together", {**FOREIGN, "include": [], "tools": [WEATHER]}, "undocumented")
     return [*found, together.streamed(), *_unknown(nonce), _earlier(nonce)]
 
 

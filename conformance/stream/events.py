@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,9 @@ class Event:
         return integer(self.data.get("output_index"))
 
     @property
-    def content_index(self) -> int | None:
-        """``content_index`` if it is an integer."""
-        return integer(self.data.get("content_index"))
+    def content_index(self) -> int:
+        """``content_index``, 0 where it is missing: most items have one part, and the schema tells the lack."""
+        return integer(self.data.get("content_index")) or 0
 
     @property
     def item(self) -> dict[str, Any]:
@@ -61,6 +61,21 @@ class Event:
     def terminal(self) -> bool:
         """Whether this event ends a response."""
         return self.type in TERMINAL
+
+
+def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
+    """Each event with the index of the item it is about: that of its ``item_id`` where the item was announced under
+    another (a wrong index is reported once, and must not make everything after it look wrong), else its own."""
+    announced: dict[str, list[int]] = {}
+    for event in events:
+        index = event.output_index
+        named = event.data.get("item_id") or event.item.get("id")
+        known = announced.get(named, []) if isinstance(named, str) else []
+        if event.type == "response.output_item.added" and index is not None and isinstance(named, str):
+            announced.setdefault(named, []).append(index)
+        elif known and index not in known:
+            index = known[-1]
+        yield event, index
 
 
 def integer(value: Any) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.stream.events import Event
+from conformance.stream.events import Event, places
 from conformance.stream.violation import Violation
 
 
@@ -86,7 +86,7 @@ _BROKEN = {
     "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
     "lifecycle.part-opened-once": "opens a part that was opened before",
     "lifecycle.part-closed-once": "closes a part that was closed before",
-    "lifecycle.text-done-before-part-done": "does not stand between the text's done and the end of its part in order",
+    "lifecycle.text-done-before-part-done": "comes in the wrong order: a text's done goes before the end of its part",
     "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
     "lifecycle.done-once": "is the second done of the same text",
 }
@@ -95,8 +95,8 @@ _BROKEN = {
 def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item]]:
     """What strays from the lifecycle of items and parts, and the items by ``output_index`` as they ended up."""
     walker = _Walker()
-    for event in events:
-        walker.step(event)
+    for event, index in places(events):
+        walker.step(event, index)
     return walker.found, walker.items
 
 
@@ -105,11 +105,10 @@ class _Walker:
         self.found: list[Violation] = []
         self.items: dict[int, Item] = {}
 
-    def step(self, event: Event) -> None:
+    def step(self, event: Event, index: int | None) -> None:
         if event.type in ("response.completed", "response.incomplete"):
             self._end(event)
             return
-        index = event.output_index
         if index is None or not self._has_item(event):
             return
         if event.type == "response.output_item.added":
@@ -120,7 +119,7 @@ class _Walker:
             self._close(event, item)
         elif event.type in ARGUMENT_STEPS:
             self._move(ARGUMENTS, item.arguments, ARGUMENT_STEPS[event.type], event)
-        elif event.type in PART_STEPS and event.content_index is not None:
+        elif event.type in PART_STEPS:
             self._part(event, item, event.content_index)
 
     def _has_item(self, event: Event) -> bool:

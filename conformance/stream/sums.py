@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.stream.events import Event, mapping, objects
+from conformance.stream.events import Event, mapping, objects, places
 
 #: Event type -> (what is written, the station, the member that holds it).
 _STATIONS = {
@@ -62,16 +62,15 @@ class Text:
 def texts(events: Sequence[Event]) -> list[Text]:
     """Every text of the stream, in order of first sight."""
     found: dict[tuple[int, int | None], Text] = {}
-    for event in events:
-        for what, index, content, station, value in _writings(event):
+    for event, place in places(events):
+        for what, index, content, station, value in _writings(event, place):
             key = (index, content)
             text = found.setdefault(key, Text(what, index, content))
             text.put(station, value, event)
     return list(found.values())
 
 
-def _writings(event: Event) -> Iterator[tuple[str, int, int | None, str, Any]]:
-    index = event.output_index
+def _writings(event: Event, index: int | None) -> Iterator[tuple[str, int, int | None, str, Any]]:
     if event.type in ("response.completed", "response.incomplete"):
         for place, item in enumerate(objects(event.response.get("output"))):
             for what, content, value in item_texts(item):
@@ -81,9 +80,8 @@ def _writings(event: Event) -> Iterator[tuple[str, int, int | None, str, Any]]:
     elif event.type in _STATIONS:
         what, station, member = _STATIONS[event.type]
         content = event.content_index if what in ("text", "reasoning") else None
-        if content is not None or what in ("arguments", "input"):
-            yield what, index, content, station, event.data.get(member)
-    elif event.type == "response.content_part.done" and event.content_index is not None:
+        yield what, index, content, station, event.data.get(member)
+    elif event.type == "response.content_part.done":
         part = mapping(event.data.get("part"))
         if part.get("type") in ("output_text", "reasoning_text"):
             what = "text" if part["type"] == "output_text" else "reasoning"

@@ -35,6 +35,17 @@ LINGER = 5.0
 
 _TERMINAL = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"|^data: ?\[DONE\]', re.MULTILINE)
 
+_SCHEMES = ("Bearer", "bearer", "Basic")
+
+_AS_SHELL = {
+    "": "$KEY",
+    "wrong": "sk-wrong",
+    "last-character": "${KEY%?}_",
+    "prefix": "${KEY%?}",
+    "suffix": "${KEY}0",
+    "empty": "",
+}
+
 _LETTERS = string.ascii_letters + string.digits
 
 _BASE_HEADERS = (
@@ -155,7 +166,10 @@ class Client:
             scenario=outgoing.scenario,
             sample=outgoing.sample,
             request=Request(
-                outgoing.method, self._target.url, (*headers, *_described(auth, outgoing.auth)), outgoing.body
+                outgoing.method,
+                self._target.url,
+                (*headers, *_described(auth, outgoing.auth, self._target.api_key_env)),
+                outgoing.body,
             ),
             status=taken.status,
             headers=kept_headers,
@@ -269,11 +283,10 @@ def _wait(exchange: Exchange, done: int) -> float:
     return BACK_OFF[min(done, len(BACK_OFF) - 1)]
 
 
-def _described(auth: Headers, variant: str) -> Headers:
-    """The auth headers as they are kept: the variable's name for the right key, words for any other."""
+def _described(auth: Headers, variant: str, variable: str) -> Headers:
+    """The auth headers as they are kept: credentials as a shell makes them from the variable that holds the key."""
     described: list[tuple[str, str]] = []
     for (name, value), way in zip(auth, variant.split("+"), strict=False):
-        scheme = value.partition(" ")[0] + " " if name.lower() == "authorization" and " " in value else ""
-        what = way.partition(":")[2]
-        described.append((name, scheme + (f"<{what} key>" if what else "$MIMO_API_KEY")))
+        scheme = next((word + " " for word in _SCHEMES if value.startswith(word)), "")
+        described.append((name, scheme + _AS_SHELL[way.partition(":")[2]].replace("KEY", variable)))
     return tuple(described)

@@ -31,7 +31,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Request:
-    """What was sent. Credentials in ``headers`` are already replaced by ``$NAME`` or a description."""
+    """What was sent; credentials stand in ``headers`` as a shell makes them from the variable, ``${NAME}``."""
 
     method: str
     url: str

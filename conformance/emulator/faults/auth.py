@@ -104,6 +104,8 @@ FAULTS = [
           auth=keep_out(lambda ctx: not any(name in NAMES for name, _ in ctx.headers))),
     twist("auth.scheme-case-sensitive", "Takes Bearer but not bearer.", "auth.scheme-case-insensitive",
           auth=keep_out(lambda ctx: bearer(ctx) and not str(ctx.sent("authorization")).startswith("Bearer"))),
+    twist("auth.refused-with-403", "Refuses keys with 403.", "auth.refused-with-401",
+          auth=lambda _, refusal: replace(refusal, status=403) if refusal else None),
     twist("auth.no-key-let-in", "Serves callers who show no key.", "auth.missing-key-refused",
           auth=let_in(lambda ctx: ctx.sent("api-key") is None and ctx.sent("authorization") is None)),
     twist("auth.wrong-api-key-let-in", "Takes any api-key.", "auth.wrong-api-key-refused",

@@ -114,6 +114,10 @@ FAULTS = [
           reply=error(put_in(message=PAGE))),
     twist("error.under-200", "Sends refusals under 200.", REAL, reply=bad_request(
         lambda _, reply: reply.coded(200))),
+    twist("error.served-as-error-under-200", "Answers requests with instructions by an error under 200.",
+          "error.success-is-no-error", reply=lambda ctx, reply: (
+              reply.saying({"error": {"code": "500", "message": "Try again"}})
+              if ctx.served and not ctx.stream and "instructions" in ctx.body else reply)),
     twist("error.as-failed-response", "Sends a failed response under 200 for a bad request.", REAL,
           reply=bad_request(failed)),
     twist("error.bad-request-is-500", "Calls bad requests its own failure.", REAL, reply=bad_request(

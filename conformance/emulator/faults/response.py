@@ -153,6 +153,8 @@ FAULTS = [
             how=parts_in(put(type="text"))),
     message("part-type-is-input-text", "Gives parts the type of input.", SHAPE,
             how=parts_in(put(type="input_text"))),
+    message("annotations-are-missing", "Leaves annotations out.", "response.annotations-array",
+            how=parts_in(lambda part: part.pop("annotations", None))),
     message("annotations-are-null", "Gives null for annotations.", "response.annotations-array",
             how=parts_in(put(annotations=None))),
     message("annotations-are-an-object", "Gives an object for annotations.", "response.annotations-array",

@@ -51,6 +51,10 @@ def same_call_id(_: Context, items: list[Item]) -> list[Item]:
     return [replace(one, call_id=first) if one.is_call else one for one in items]
 
 
+def counted_call_ids(_: Context, items: list[Item]) -> list[Item]:
+    return [replace(one, call_id=f"call_{place}") if one.is_call else one for place, one in enumerate(items)]
+
+
 def call_id_is_id(_: Context, items: list[Item]) -> list[Item]:
     return [replace(one, call_id=one.id) if one.is_call else one for one in items]
 
@@ -131,6 +135,8 @@ FAULTS = [
               object_of(wrong_types)),
     arguments("arguments-in-a-list", "Wraps arguments in a list.", FIT, object_of(lambda values: [values])),
     twist("tools.call-ids-equal", "Gives parallel calls one call_id.", DISTINCT, draft=same_call_id),
+    twist("tools.call-ids-start-anew", "Counts call_ids from 0 in every response.",
+          "tools.call-ids-unique-in-run", draft=counted_call_ids),
     twist("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
     twist("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
           draft=as_markup),

@@ -1,0 +1,69 @@
+"""Which rules each fault breaks, from judging them all; ``python -m tests.matrix --write`` notes it down.
+
+The file is generated and then read by a person; a test compares it with what the checks say today.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.schemas import REVISIONS
+from conformance.verdict import FAIL, WARNING
+from tests.support.inprocess import verdicts
+
+FILE = Path(__file__).parent / "matrix.json"
+
+#: Faults that show in times only need events that take time.
+_EVENT_MS = 5.0
+
+
+def revisions(fault: str) -> tuple[str, ...]:
+    """The revision a fault is judged in: the later one where only that has what it breaks."""
+    later = ("custom-tool", "effort.minimal", "effort.xhigh", "effort.max-", "effort.ultra")
+    return REVISIONS[1:] if any(name in fault for name in later) else REVISIONS[:1]
+
+
+def broken(name: str) -> dict[str, str]:
+    """The rules that a fault breaks, each with the verdict it gives."""
+    timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
+    found: dict[str, str] = {}
+    for revision in revisions(name):
+        for result in verdicts(FAULTS[name], revision, event_ms=timed):
+            if result.verdict in (FAIL, WARNING):
+                found[result.case.rule] = result.verdict
+    return dict(sorted(found.items()))
+
+
+def failed_cases(variant: str) -> list[str]:
+    """The cases that a legal variant fails: there must be none."""
+    return [
+        result.case.id
+        for revision in REVISIONS[:1]
+        for result in verdicts(VARIANTS[variant], revision)
+        if result.verdict == FAIL
+    ]
+
+
+def main() -> None:
+    """Judge every fault and write the file, or say what differs from it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--write", action="store_true")
+    write = parser.parse_args().write
+    with ProcessPoolExecutor() as pool:
+        matrix = dict(zip(FAULTS, pool.map(broken, FAULTS, chunksize=16), strict=True))
+    if write:
+        FILE.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+        return
+    noted = json.loads(FILE.read_text(encoding="utf-8"))
+    for name in sorted(matrix.keys() | noted.keys()):
+        if matrix.get(name) != noted.get(name):
+            print(f"{name}: {noted.get(name)} -> {matrix.get(name)}")
+
+
+if __name__ == "__main__":
+    main()

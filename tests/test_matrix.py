@@ -1,0 +1,49 @@
+"""Every fault breaks exactly the rules that are noted, every rule is broken by some fault, no legal variant fails."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.schemas import REVISIONS
+from tests.matrix import FILE, broken, failed_cases
+from tests.support.inprocess import cases, verdicts
+
+NOTED: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
+
+#: Faults of the emulator that the suite leaves alone, each for its reason.
+UNSEEN = {
+    "effort.medium-in-two-items": "how often a model stops to think is its own affair",
+    "parallel.models-mix": "it takes two models, and a run asks for one",
+    "request.booleans-as-integers-taken": "one wrong type a parameter is sent; true is not the one",
+    "sum.plain-in-two-messages": "several messages are legal, and a model may write two today and one tomorrow",
+    "sum.stream-without-metadata": "null, as in the plain answer, is as good as absent",
+    "sum.plain-with-one-member-more": "members that the page does not document are free",
+}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_clean_endpoint_passes_every_case(revision: str) -> None:
+    assert {result.verdict for result in verdicts(None, revision)} <= {"pass", "not-applicable"}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_breaks_exactly_what_is_noted(name: str) -> None:
+    assert broken(name) == NOTED[name]
+    assert bool(NOTED[name]) != (name in UNSEEN)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_legal_variant_fails_nothing(name: str) -> None:
+    assert failed_cases(name) == []
+
+
+def test_every_rule_is_broken_by_some_fault() -> None:
+    judged = {
+        case.rule for revision in REVISIONS for case in cases(revision) if case.requirement.level != "MAY"
+    }  # fmt: skip
+    told = {rule for rules in NOTED.values() for rule in rules}
+    assert judged - told - {"undocumented.outcome-as-profile"} == set()
