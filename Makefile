@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 run: $(READY)
-	@$(VENV)/bin/pytest conformance -q $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+	@$(VENV)/bin/pytest conformance $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 test: $(READY)
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,14 @@ _CHECKS = Path(__file__).parent / "checks"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is the run's."""
+    try:
+        return _main(argv)
+    except BrokenPipeError:  # The reader, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["serve"]:
         from conformance.emulator.__main__ import main as serve

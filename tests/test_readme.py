@@ -1,0 +1,92 @@
+"""What the README says is what the suite does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.report.results import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
+from conformance.requirements import catalogue
+from conformance.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS
+from tests.support.inprocess import record, verdicts
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def conformance(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user types it."""
+    command = [sys.executable, "-m", "conformance", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+
+
+def test_every_option_named_exists() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "conformance", "--help"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    ).stdout
+    named = set(re.findall(r"`(--[a-z-]+)", README)) - {"--first-byte-ms", "--event-ms"}
+    assert named >= {f"--{setting.name}" for setting in SETTINGS}
+    assert [option for option in sorted(named) if option not in listed] == []
+
+
+def test_the_options_of_serve_exist() -> None:
+    said = conformance("serve", "--help").stdout
+    for option in ("--port", "--fault", "--list-faults", "--first-byte-ms", "--event-ms"):
+        assert option in said
+
+
+def test_the_profile_of_the_readme_is_whole() -> None:
+    line = next(line for line in README.splitlines() if line.startswith("lacks = "))
+    assert all(name in line for name in LACKABLE)
+    assert all(name in README for name in UNKNOWN_PARAMETERS)
+
+
+def test_the_exit_codes_are_those_of_the_table() -> None:
+    assert exit_code(["pass", "warning"], strict=False) == 0
+    assert exit_code(["pass", "warning"], strict=True) == 1
+    assert exit_code(["fail", "inconclusive"], strict=False) == 1
+    assert exit_code(["pass", "inconclusive"], strict=False) == EXIT_INCONCLUSIVE == 6
+    assert exit_code(["pass", ERROR], strict=False) == EXIT_BROKEN == 3
+    assert exit_code(["not-applicable"], strict=False) == exit_code([], strict=False) == EXIT_NOTHING == 5
+
+
+def test_the_failure_shown_is_a_real_one(tmp_path: Path) -> None:
+    from conformance.report.failure import render
+    from conformance.wire.record import Folder
+
+    twist = FAULTS["lifecycle.no-in-progress"]
+    failed = next(one for one in verdicts(twist) if one.case.id == "lifecycle.in-progress-second@text.stream")
+    text = render(failed, record(twist), Folder(tmp_path), "pytest conformance")
+    shown = re.search(r"```text\n(lifecycle\..*?)```", README, re.DOTALL)
+    assert shown is not None
+    assert text.startswith(shown[1].rstrip())
+
+
+def test_rules_are_listed_and_explained() -> None:
+    listed = conformance("list").stdout.splitlines()
+    assert len(listed) == len(catalogue())
+    said = conformance("explain", "sequence.contiguous").stdout
+    assert "Each sequence_number is one more than the one before." in said
+    assert "text.stream" in said
+
+
+def test_an_unknown_rule_is_named_with_the_nearest() -> None:
+    run = conformance("explain", "sequence.contigous")
+    assert (run.returncode, "did you mean 'sequence.contiguous'" in run.stderr) == (2, True)
+
+
+def test_hundreds_of_faults_and_a_hundred_variants() -> None:
+    assert len(FAULTS) >= 200
+    assert len(VARIANTS) >= 100
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:conformance|schemas|tests)/[\w./]*\w/?)`", README + CONTRIBUTING))
+def test_every_path_named_exists(path: str) -> None:
+    assert (ROOT / path).exists()
