@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,11 +122,11 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         model=values["model"],
         api_key_env=values["api-key-env"],
         revision=values["revision"],
-        concurrency=int(_positive(values, "concurrency")),
+        concurrency=_whole(values, "concurrency"),
         connect_timeout=_positive(values, "connect-timeout"),
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
         total_timeout=_positive(values, "total-timeout", 90 if local else 900),
-        max_body=int(_positive(values, "max-body")),
+        max_body=_whole(values, "max-body"),
         lacks=frozenset(_known(profile.get("lacks", []), LACKABLE, "profile.lacks")),
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
@@ -152,6 +153,8 @@ def _read(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
     _known(document, ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS)], str(file))
+    if not isinstance(document.get("name", ""), str):
+        raise Misconfigured(f"{file}: name is not a text")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
     _known(document.get("profile", {}), ["lacks", "unknown_parameters"], f"{file}, [profile]")
@@ -179,7 +182,7 @@ def _pick(
 def _typed(setting: Setting, value: Any, where: str) -> Any:
     if setting.kind == "number":
         try:
-            return float(value)
+            return float(value if not isinstance(value, bool) else "true")
         except (TypeError, ValueError):
             raise Misconfigured(f"{where} is {value!r}, not a number") from None
     if not isinstance(value, str) or not value.strip():
@@ -194,28 +197,42 @@ def _positive(values: Mapping[str, Any], name: str, default: float = 0) -> float
     return value
 
 
+def _whole(values: Mapping[str, Any], name: str) -> int:
+    value = _positive(values, name)
+    if value != int(value):
+        raise Misconfigured(f"{name} is {value:g}; it must be a whole number")
+    return int(value)
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be secret in it."""
+    return repr(re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0]))
+
+
 def _check_endpoint(url: str) -> bool:
     """Whether the endpoint is on loopback; it must be an absolute http(s) URL without credentials or query."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise Misconfigured(f"endpoint {url!r} is not a URL: {error}") from None
+        raise Misconfigured(f"endpoint {_shown(url)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misconfigured(f"endpoint {url!r} is not a URL such as http://127.0.0.1:8080/v1")
+        raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080/v1")
     if parts.username is not None or parts.password is not None:
         raise Misconfigured("endpoint holds credentials; give the key in the environment variable only")
     if parts.query or parts.fragment:
-        raise Misconfigured(f"endpoint {url!r} has a query or fragment; give the base that ends in /v1")
+        raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give the base that ends in /v1")
     if parts.path.rstrip("/").endswith("/responses"):
         raise Misconfigured("endpoint ends in /responses; give the base before it, the one that ends in /v1")
     return is_loopback(url)
 
 
 def _known(given: Any, known: Any, where: str) -> list[Any]:
+    if not isinstance(given, str | list | dict):
+        raise Misconfigured(f"{where} is {given!r}, not a list of texts")
     values = [given] if isinstance(given, str) else list(given)
     for value in values:
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise Misconfigured(f"{where}: {value!r} is not known; {_nearest(str(value), known)}")
     return values
 
@@ -233,6 +250,6 @@ def key_of(target: Target, environ: Mapping[str, str] = os.environ) -> str:
             f"{target.api_key_env} is not set: put the endpoint's key there "
             "(--api-key-env names another variable; any text will do for a server without keys)"
         )
-    if not key.isascii() or not key.isprintable() or key != key.strip():
+    if not key.isascii() or not key.isprintable() or " " in key:
         raise Misconfigured(f"{target.api_key_env} holds blanks, line ends or letters outside ASCII")
     return key

@@ -195,12 +195,14 @@ def judge(case: Case, record: Record) -> Result:
         try:
             if isinstance(subject, Answer):
                 _usable(subject, world.scenarios[name])
-            findings = case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject)
-            found += [replace(one, scenario=one.scenario or name) for one in findings]
+            for one in case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject):
+                found.append(replace(one, scenario=one.scenario or name))
         except DoesNotApply as error:
             idle.append(str(error))
         except CannotJudge as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
+    if case.requirement.level == "MAY" and not found and blocked:
+        return Result(case, NOT_APPLICABLE, reason=f"nothing to record: {blocked[0]}")
     if case.requirement.level == "MAY":
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)))
     if found:

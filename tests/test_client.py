@@ -432,6 +432,9 @@ def test_get_sends_no_body(serve: Serve) -> None:
     ask(server.url, method="GET", body=b"")
     assert server.head()[0] == b"GET /v1/responses HTTP/1.1"
     assert not [line for line in server.head() if line.lower().startswith((b"content-", b"transfer-"))]
+    ask(server.url, method="GET", body=BODY)
+    assert server.requests[1].endswith(b"\r\n\r\n")
+    assert BODY not in server.requests[1]
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,10 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
     # -- texts
     "part without deltas owes no text done": (TEXT, all_of(without("output_text.delta"), drop("output_text.done")), []),
     "part done before text done": (
-        TEXT, move("output_text.done", "content_part.done"), [TEXT_BEFORE_PART, TEXT_BEFORE_PART],
+        TEXT, move("output_text.done", "content_part.done"), [TEXT_BEFORE_PART],
+    ),
+    "no text done": (
+        TEXT, drop("output_text.done"), [DONE],
     ),
     "neither text done nor part done": (
         TEXT, drop("output_text.done", "content_part.done"), [PART_BEFORE_ITEM, DONE],

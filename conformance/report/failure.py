@@ -44,12 +44,12 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
 
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     times = f"   ({one.count} times in all, here first)" if one.count > 1 else ""
-    yield f"  found   {_printable(one.message)}{times}"
+    yield f"  found   {show(one.message, 3 * _WIDTH)}{times}"
     place = f"in {one.scenario}"
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
-        place += f", at {_printable(one.pointer)}"
+        place += f", at {show(one.pointer)}"
     yield f"  where   {place}"
     for name, value in (("want", one.want), ("got", one.got)):
         if value is not UNSAID:
@@ -67,7 +67,7 @@ def _around(answer: Answer, index: int) -> Iterator[str]:
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
         line = f"{event.index:>5} {event.frame.at:>7.0f} ms  {json.dumps(event.data, ensure_ascii=False)}"
-        yield f"  {mark}{_printable(line[: _WIDTH + 40])}"
+        yield f"  {mark}{printable(line)[: _WIDTH + 40]}"
 
 
 def curl(answer: Answer) -> str:
@@ -78,22 +78,26 @@ def curl(answer: Answer) -> str:
         words.append(f"-X {request.method}")
     words.append(shlex.quote(request.url))
     for name, value in request.headers:
-        if name.lower() in ("accept", "accept-encoding", "user-agent"):
+        if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
         # Double quotes, so that the shell puts the key in.
         quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if request.method == "POST":
-        words.append(f"-d {shlex.quote(request.body.decode('utf-8', 'replace'))}")
+        body = request.body.decode("utf-8", "replace")
+        # Escaped as JSON does it, so that the command stays the same request and the terminal stays whole.
+        body = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in body)
+        words.append(f"-d {shlex.quote(body)}")
     return " ".join(words)
 
 
-def show(value: Any) -> str:
+def show(value: Any, width: int = _WIDTH) -> str:
     """A value on one line, safe for a terminal."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _printable(text[:_WIDTH] + (f"... ({len(text)} characters)" if len(text) > _WIDTH else ""))
+    shown = printable(text[:width])[:width]
+    return shown + (f"... ({len(text)} characters)" if len(text) > width else "")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with control characters written out: what a server sends must not move the cursor."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

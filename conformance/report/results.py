@@ -71,6 +71,10 @@ def _kept(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > _LONGEST:
         return text[:_LONGEST] + "..."
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError):
+        return text  # NaN, or no JSON at all.
     return value if value is None or isinstance(value, str | int | float | bool | list | dict) else text
 
 

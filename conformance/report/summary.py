@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.report.failure import printable
 from conformance.requirements import CLIENTS
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 
@@ -43,7 +44,7 @@ def others(first: Mapping[str, Any], rest: Iterable[Mapping[str, Any]]) -> Itera
             continue
         one = next(each for each in line["findings"] if each["message"] not in told)
         told |= {each["message"] for each in line["findings"]}
-        yield f"  also    @{line['scenario']}: {one['message'][:160]}"
+        yield f"  also    @{line['scenario']}: {printable(one['message'][:160])}"
     if same:
         shown = ", ".join(same[:6]) + (f" and {len(same) - 6} more" if len(same) > 6 else "")
         yield f"  same    in {len(same)} more: {shown}"
@@ -57,7 +58,7 @@ def reasons(lines: Lines) -> Iterator[str]:
             found[line["reason"].partition("; ")[0]].append(line["id"])
     for reason, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"  {names[0]}{more}: {reason[:200]}"
+        yield f"  {names[0]}{more}: {printable(reason[:200])}"
 
 
 def who_breaks(lines: Lines) -> str:

@@ -72,9 +72,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.parallel",
         asks="a question that takes two calls at once",
-        body=_body(
-            "Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER
-        ),
+        body=_body("Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER),
         need=CALLS_TWICE,
         tags=CORE | {"call"},
     )

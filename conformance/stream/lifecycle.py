@@ -16,10 +16,12 @@ from conformance.stream.violation import Violation
 
 @dataclass
 class Part:
-    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``."""
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``owed``: it had deltas and was
+    closed before the done of its text."""
 
     state: str = "absent"
     announced: bool = False
+    owed: bool = False
     deltas: int = 0
     kind: str = ""
     last: Event | None = None
@@ -27,10 +29,12 @@ class Part:
 
 @dataclass
 class Item:
-    """An output item: ``state`` is ``open`` or ``closed``; ``arguments`` is a call's own little automaton."""
+    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: its added event was seen; ``arguments`` is a
+    call's own little automaton."""
 
     state: str
-    opened: Event
+    name: Any
+    announced: bool
     parts: dict[int, Part] = field(default_factory=dict)
     arguments: Part = field(default_factory=Part)
 
@@ -45,14 +49,14 @@ PART = {
     ("open", "add"): ("open", "lifecycle.part-opened-once"),
     ("open", "use"): ("open", None),
     ("open", "text"): ("text-done", None),
-    ("open", "close"): ("closed", "lifecycle.text-done-before-part-done"),
-    ("text-done", "add"): ("open", "lifecycle.part-opened-once"),
+    ("open", "close"): ("closed", None),
+    ("text-done", "add"): ("text-done", "lifecycle.part-opened-once"),
     ("text-done", "use"): ("text-done", "lifecycle.deltas-before-done"),
     ("text-done", "text"): ("text-done", "lifecycle.done-once"),
     ("text-done", "close"): ("closed", None),
-    ("closed", "add"): ("open", "lifecycle.part-opened-once"),
+    ("closed", "add"): ("closed", "lifecycle.part-opened-once"),
     ("closed", "use"): ("closed", "lifecycle.deltas-before-done"),
-    ("closed", "text"): ("closed", "lifecycle.text-done-before-part-done"),
+    ("closed", "text"): ("closed", "lifecycle.done-once"),
     ("closed", "close"): ("closed", "lifecycle.part-closed-once"),
 }
 
@@ -127,15 +131,18 @@ class _Walker:
 
     def _open(self, event: Event, index: int) -> None:
         before = self.items.get(index)
-        if before and before.opened.item.get("id") == event.item.get("id"):
-            self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
-        elif index != len(self.items):
+        if before and before.name == event.item.get("id"):
+            if before.announced:
+                self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
+            before.announced = True  # One that comes late was told when the item was first used.
+            return
+        if index != len(self.items):
             self._report(
                 "lifecycle.indexes-dense",
                 "is not the next output_index in order of opening",
                 event, "/output_index", len(self.items), index,
             )  # fmt: skip
-        self.items[index] = Item("open", event)
+        self.items[index] = Item("open", event.item.get("id"), announced=True)
 
     def _use(self, event: Event, index: int) -> Item:
         item = self.items.get(index)
@@ -144,7 +151,8 @@ class _Walker:
                 "lifecycle.item-opened-before-use",
                 f"uses output_index {index} before its output_item.added", event, "/output_index",
             )  # fmt: skip
-            item = self.items[index] = Item("open", event)
+            named = event.data.get("item_id") or event.item.get("id")
+            item = self.items[index] = Item("open", named, announced=False)
         elif item.state == "closed":
             if event.type == "response.output_item.done":
                 self._report("lifecycle.item-closed-once", f"closes output_index {index} a second time", event)
@@ -179,9 +187,11 @@ class _Walker:
         before = part.state
         part.state, rule = table.get((before, step), (before, None))
         part.deltas += step == "use"
-        part.last = event
-        if rule == "lifecycle.text-done-before-part-done" and step == "close" and not part.deltas:
-            return  # A part that had no delta owes no text done.
+        part.last = event if step == "use" else part.last
+        if (before, step) == ("open", "close"):
+            part.owed = part.deltas > 0  # A part that had no delta owes no text done.
+        elif step == "text" and part.owed:
+            rule, part.owed = "lifecycle.text-done-before-part-done", False
         if rule:
             self._report(rule, _BROKEN[rule], event)
 
@@ -195,7 +205,7 @@ class _Walker:
                     "lifecycle.part-done-before-item-done",
                     f"closes the item while its part {index} has had no content_part.done", event,
                 )  # fmt: skip
-            if part.state == "open" and part.deltas:
+            if part.owed or (part.state == "open" and part.deltas):
                 self._owed(event, part)
         if item.arguments.state == "open":
             self._owed(event, item.arguments)

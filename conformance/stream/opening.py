@@ -25,7 +25,8 @@ def opening(events: Sequence[Event]) -> list[Violation]:
         # OpenAI's response.queued may stand between the two; a failure may end a stream before it began.
         ahead = [one for one in types[: place + 2] if one not in ("response.queued",)]
         if types and (len(ahead) <= place or ahead[place] != name) and not _broke_off(types, place):
-            stray = events[min(place, len(events) - 1)]
+            begun = [event for event in events if event.type != "response.queued"] or list(events)
+            stray = begun[min(place, len(begun) - 1)]
             message = f"event {stray.index} is {stray.type or 'without a type'}, not {name}"
             found.append(Violation(rule, message, stray, "/type", name, stray.type))
         found += [Violation("lifecycle.each-once", f"{name} is sent a second time", again) for again in seen[1:]]

@@ -13,6 +13,7 @@ import string
 import threading
 import time
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -33,7 +34,12 @@ LONGEST_WAIT = 60.0
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0
 
-_TERMINAL = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"|^data: ?\[DONE\]', re.MULTILINE)
+#: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
+_TAIL = 64
+
+_TERMINAL = re.compile(
+    rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^data: ?\[DONE\]', re.MULTILINE
+)
 
 _SCHEMES = ("Bearer", "bearer", "Basic")
 
@@ -116,6 +122,9 @@ class Client:
         self._key = key
         self._http = httpx.Client(
             follow_redirects=False,
+            # Every exchange stands alone: what one answer sets must not travel with the next request.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={"response": [_keep_location]},
             # A proxy from the environment is for the world outside, never for loopback.
             trust_env=not is_loopback(target.endpoint),
             timeout=httpx.Timeout(target.read_timeout, connect=target.connect_timeout),
@@ -208,19 +217,30 @@ class Client:
 
     def _read(self, response: httpx.Response, taken: _Taken, started: float, hang_up: _HangUp) -> tuple[Ended, str]:
         taken.status = response.status_code
-        taken.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-        size = 0
+        raw = [*response.headers.raw, *response.extensions.get("location", ())]
+        taken.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+        size, tail = 0, b""
         for data in response.iter_raw():
             now = time.monotonic()
             taken.chunks.append(Chunk((now - started) * 1000, data))
             size += len(data)
             if size > self._target.max_body:
                 return "oversize", f"more than {self._target.max_body} bytes of body"
-            if _TERMINAL.search(data):
+            tail = (tail + data)[-_TAIL - len(data) :]
+            if _TERMINAL.search(tail):
+                tail = b""
                 hang_up.after(LINGER, f"still open {LINGER:g} s after the terminal event")
         if hang_up.reason:
             return "time-out", hang_up.reason
         return "clean", ""
+
+
+def _keep_location(response: httpx.Response) -> None:
+    """Take Location out of httpx's hands: it would parse it, though no redirect is ever followed."""
+    found = [pair for pair in response.headers.raw if pair[0].lower() == b"location"]
+    if found:
+        del response.headers["location"]
+        response.extensions["location"] = found
 
 
 class _HangUp:
@@ -278,7 +298,7 @@ def _passing(exchange: Exchange) -> bool:
 
 def _wait(exchange: Exchange, done: int) -> float:
     asked = exchange.header("retry-after") or ""
-    if asked.isdigit():
+    if asked.isascii() and asked.isdecimal():
         return min(float(asked), LONGEST_WAIT)
     return BACK_OFF[min(done, len(BACK_OFF) - 1)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -91,8 +91,7 @@ class Exchange:
     @cached_property
     def decoded(self) -> tuple[Chunk, ...]:
         """The chunks with any content coding (RFC 9110 8.4) undone, each with the arrival time of its bytes."""
-        coding = (self.header("content-encoding") or "identity").strip().lower()
-        return decode(self.chunks, coding)
+        return decode(self.chunks, content_coding(self.headers))
 
     @cached_property
     def body(self) -> bytes:
@@ -105,23 +104,43 @@ class Exchange:
         return self.status is not None and 200 <= self.status < 300
 
 
+def content_coding(headers: Headers) -> str:
+    """The value of Content-Encoding, several headers as one list; empty without any."""
+    return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
+
+
 def decode(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
-    """Undo ``gzip`` or ``deflate`` chunk by chunk; bytes that do not decode, or another coding, stay as they are."""
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return chunks
-    engine = zlib.decompressobj(wbits=47 if coding != "deflate" else 15)
-    decoded: list[Chunk] = []
-    room = DECODED_LIMIT
-    try:
-        for chunk in chunks:
-            data = engine.decompress(chunk.data, room + 1)
-            room -= len(data)
-            if room < 0:
+    """Undo the codings of a Content-Encoding (several are undone from the last), each chunk keeping its time.
+
+    Only gzip and deflate are known; bytes that do not decode are kept as they came.
+    """
+    for name in reversed([one.strip().lower() for one in coding.split(",")]):
+        if name in ("", "identity"):
+            continue
+        if name not in ("gzip", "x-gzip", "deflate"):
+            break  # What stands under a coding that is not known cannot be undone either.
+        chunks = tuple(_undo(chunks, 15 if name == "deflate" else 31))
+    return chunks
+
+
+def _undo(chunks: tuple[Chunk, ...], wbits: int) -> Iterator[Chunk]:
+    engine, room, broken = zlib.decompressobj(wbits), DECODED_LIMIT, False
+    for chunk in chunks:
+        data, out = chunk.data, b""
+        while data and not broken:
+            try:
+                out += engine.decompress(data, room - len(out) + 1)
+            except zlib.error:
+                broken = True
                 break
-            decoded.append(Chunk(chunk.at, data))
-    except zlib.error:
-        return chunks
-    return tuple(decoded)
+            data = engine.unused_data
+            if engine.eof:  # RFC 1952 2.2: members may follow one another.
+                engine = zlib.decompressobj(wbits)
+            if len(out) > room:
+                return
+        out += data if broken else b""
+        room -= len(out)
+        yield Chunk(chunk.at, out)
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
