@@ -7,10 +7,14 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.select import STREAMS, together
+from conformance.stream.events import Event, mapping, text
 from conformance.verdict import Finding, check, on, strays
 
 _SNAPSHOTS = ("response.created", "response.in_progress")
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+
+#: And parts of these types.
+_PART_FITS = {"output_text": "message", "reasoning_text": "reasoning"}
 
 #: Events named so, without their last part, belong to items of this type.
 _FITS = {
@@ -78,8 +82,7 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Iterator[Fi
 def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Iterator[Finding]:
     for event in answer.of(*_SNAPSHOTS):
         status, output = event.response.get("status"), event.response.get("output")
-        allowed = ("in_progress", "queued") if event.type == "response.created" else ("in_progress",)
-        if isinstance(status, str) and status not in allowed:
+        if isinstance(status, str) and status != "in_progress":
             yield on(event, f"carries status {status!r}", "/response/status", "in_progress", status)
         if output:
             yield on(event, "carries output already", "/response/output", [], output)
@@ -105,11 +108,15 @@ def test_done_items_are_final(answer: Answer) -> Iterator[Finding]:
 def test_event_is_of_its_items_kind(answer: Answer) -> Iterator[Finding]:
     kinds = {event.output_index: event.item.get("type") for event in answer.of("response.output_item.added")}
     for event in answer.events:
-        fits = _FITS.get(event.type.rpartition(".")[0])
+        fits = _FITS.get(event.type.rpartition(".")[0]) or _PART_FITS.get(_part_type(event))
         kind = kinds.get(event.output_index)
         if fits and isinstance(kind, str) and event.output_index is not None and kind != fits:
             message = f"output_index {event.output_index} is a {kind}"
             yield on(event, message, "/output_index", f"the index of a {fits}", event.output_index)
+
+
+def _part_type(event: Event) -> str:
+    return text(mapping(event.data.get("part")).get("type"))
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))

@@ -12,8 +12,12 @@ NO_THINKING: Body = {"reasoning": {"effort": "none"}}
 
 SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
 
-#: Characters of two, three and four bytes, a joined emoji, and separators that only some readers take for line ends.
-MANY_SCRIPTS = "Grüße, 你好世界, Привет, naïve café, 😀👍🏽, a\u2028b, end.\nSecond line, still the same text."
+#: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
+#: what HTML, JSON and shells escape.
+MANY_SCRIPTS = (
+    "Grüße, 你好世界, Привет, naïve café, 😀👍🏽🌍👩\u200d💻, a\u2028b, "
+    '<b>&amp; "quoted" C:\\dir</b>\nSecond line, still the same text.'
+)
 
 SMOKE = frozenset({"smoke"})
 CORE = frozenset({"core"})
@@ -54,8 +58,8 @@ def scenarios(nonce: str) -> list[Scenario]:
     )
     count = Scenario(
         "count",
-        "a longer text",
-        {**NO_THINKING, "max_output_tokens": 1000, "input": "Count from 1 to 80, separated by commas."},
+        "a text of some thousand characters",
+        {**NO_THINKING, "max_output_tokens": 6000, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
     return [

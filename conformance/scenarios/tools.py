@@ -62,7 +62,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     call = Scenario(
         "tools.call",
         "a question that one declared tool answers",
-        _body("Use get_weather to find out the weather in Paris for 2 days in celsius.", WEATHER),
+        _body("Use get_weather to find out the weather in Zürich for 2 days in celsius.", WEATHER),
         need=CALLS,
         tries=3,
         tags=CORE | {"smoke", "call"},
@@ -99,7 +99,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         body=_body("Use ping once.", PING),
         tags=CORE | {"call"},
     )
-    found = [*both(call), *both(two), *both(thinking), long_name, nothing]
+    found = [*both(call), *both(two), *both(thinking), long_name, *both(nothing)]
     found += both(_follow(call, "tools.output", "the tool's output as a string", _returned(_as_string)))
     parts = _follow(call, "tools.output-parts", "its output as parts, no tool declared again", _returned(_as_parts))
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))

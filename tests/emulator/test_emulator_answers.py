@@ -245,8 +245,7 @@ def test_a_stream_is_in_order_and_adds_up(request_: tuple[str, str, Any, bytes])
         assert all(event.get("item_id", item["id"]) == item["id"] for event in mine)
         assert mine[0]["item"]["status"] == "in_progress"
         deltas = [event["delta"] for event in mine if event["type"].endswith(".delta")]
-        held = item.get("arguments", item.get("input")) or "".join(
-            part["text"] for part in item.get("content", ()))
+        held = item.get("arguments", item.get("input")) or "".join(part["text"] for part in item.get("content", ()))
         assert "".join(deltas) == held
         assert len(deltas) > 1
         order = [event["type"].removeprefix("response.") for event in mine]

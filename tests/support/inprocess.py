@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -15,6 +14,9 @@ from conformance.wire.client import PASSING, Outgoing, credentials
 from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Request
 
 KEY = "in-process-key-77c1d09e"
+
+#: The endpoint's clock and ours: it stands, so that every run gives the same.
+NOW = 1_790_000_000.0
 
 _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
@@ -64,7 +66,7 @@ def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: t
         chunks,
         ended,
         f"in process: {reply.ending}",
-        time.time(),
+        NOW,
         chunks[-1].at if chunks else 0.0,
         leaks,
         attempts,
@@ -106,7 +108,9 @@ def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
 
 def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:
     """What an endpoint with this twist answers to every planned request."""
-    endpoint = Endpoint(key=KEY, revision=revision, model=target(revision).model, twist=twist, **options)
+    endpoint = Endpoint(
+        key=KEY, revision=revision, model=target(revision).model, twist=twist, clock=lambda: NOW, **options
+    )
     sender = InProcess(endpoint)
     plan = Plan(world(revision), world(revision).scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
