@@ -92,8 +92,8 @@ class Run:
         self._server = server
         self.worker = hasattr(config, "workerinput")
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
-        self.progress = Progress(session.folder, terminal.interactive()) if not self.worker else None
-        self._wait = wait if wait is not None else terminal.interactive()
+        self.progress: Progress | None = None
+        self._wait = bool(wait)
         self._judged: dict[str, dict[str, Any]] = {}
         self._lines: list[dict[str, Any]] = []
         self._texts: dict[str, str] = {}
@@ -113,6 +113,15 @@ class Run:
         if self.worker:
             return []
         return terminal.header(self.session.world.target, self.session.folder)
+
+    def pytest_sessionstart(self) -> None:
+        """Where a person watches, requests go first, under a line that says how far they are."""
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if not self.worker and terminal.interactive(reporter):
+            self._wait = True
+            self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
+            if self.distributed:
+                self.progress.start()  # Only the workers know how many requests there will be.
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -143,8 +152,6 @@ class Run:
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
         if self.distributed and not self.worker:
-            assert self.progress is not None
-            self.progress.start()
             return None
         needed = [name for item in session.items if (case := _case(item)) for name in case.scenarios]
         if self.config.getoption("plan"):

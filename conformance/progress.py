@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from typing import TextIO
+from collections.abc import Callable
 
 from conformance.report.results import cost
 from conformance.wire.record import Folder
 
 
 class Progress:
-    """Watches the run folder, whichever process fills it; says nothing unless ``shown``."""
+    """Watches the run folder, whichever process fills it; ``rewrite`` puts a line in place of the last one."""
 
-    def __init__(self, folder: Folder, shown: bool, out: TextIO = sys.stderr) -> None:
+    def __init__(self, folder: Folder, rewrite: Callable[[str], object]) -> None:
         self._folder = folder
-        self._shown = shown
-        self._out = out
+        self._rewrite = rewrite
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._known: dict[str, int] = {}
 
     def start(self, planned: int = 0) -> None:
         """Begin to show; ``planned`` is 0 where only the workers know."""
-        if self._shown and self._thread is None:
+        if self._thread is None:
             self._thread = threading.Thread(target=self._watch, args=(planned,), daemon=True)
             self._thread.start()
 
@@ -33,8 +31,7 @@ class Progress:
         if self._thread:
             self._thread.join()
             self._thread = None
-            self._out.write("\r\033[K")
-            self._out.flush()
+            self._rewrite("")
 
     def _watch(self, planned: int) -> None:
         while not self._stop.wait(0.2):
@@ -43,5 +40,4 @@ class Progress:
                     self._known[key] = cost(exchange)[1]
             total = f" of {planned}" if planned else ""
             tokens = sum(self._known.values())
-            self._out.write(f"\r\033[K{len(self._known)}{total} answered, {tokens:,} output tokens so far")
-            self._out.flush()
+            self._rewrite(f"{len(self._known)}{total} answered, {tokens:,} output tokens so far")

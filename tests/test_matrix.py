@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from conformance.emulator import Twist
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.schemas import REVISIONS
+from conformance.verdict import judge
 from tests.matrix import FILE, broken, failed_cases
-from tests.support.inprocess import cases, verdicts
+from tests.support.inprocess import cases, record, verdicts, world
 
 NOTED: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
 
@@ -39,6 +42,23 @@ def test_fault_breaks_exactly_what_is_noted(name: str) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_legal_variant_fails_nothing(name: str) -> None:
     assert failed_cases(name) == []
+
+
+@pytest.mark.parametrize(
+    ("demanded", "twist"), [("reject", None), ("filter", VARIANTS["outside.undocumented-rejected"])]
+)
+def test_a_profile_that_demands_the_other_outcome_fails(demanded: str, twist: Twist | None) -> None:
+    here = world()
+    asked = replace(here, target=replace(here.target, unknown_parameters=demanded))
+    recorded = record(twist)
+    results = [
+        judge(replace(case, world=asked), recorded)
+        for case in cases()
+        if case.rule == "undocumented.outcome-as-profile"
+    ]
+    told = {result.case.label: result.verdict for result in results}
+    assert told["undocumented.metadata"] == "fail"
+    assert {result.verdict for result in results} <= {"pass", "fail"}
 
 
 def test_every_rule_is_broken_by_some_fault() -> None:

@@ -121,7 +121,8 @@ def test_time_is_that_of_the_last_byte(body: bytes, edges: list[int]) -> None:
 @given(bodies)
 def test_bytes_of_a_frame_give_that_frame(body: bytes) -> None:
     for frame in parse([Chunk(0.0, body)]).frames:
-        alone = parse([Chunk(0.0, body[frame.start : frame.end])]).frames
+        # A line end goes ahead, as a BOM counts at the very start only.
+        alone = parse([Chunk(0.0, b"\n" + body[frame.start : frame.end])]).frames
         assert [(one.event, one.data) for one in alone] == [(frame.event, frame.data)]
 
 

@@ -19,7 +19,8 @@ def listing(area: str | None, level: str | None) -> Iterator[str]:
     """A line a rule."""
     for row in catalogue().values():
         if (area is None or row.area == area) and (level is None or row.level == level):
-            yield f"{row.id:<50} {row.level:<7} {row.says}"
+            aside = f" (not judged: {row.excluded})" if row.excluded else ""
+            yield f"{row.id:<50} {row.level:<7} {row.says}{aside}"
 
 
 def explain(rule: str, revision: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,9 +15,9 @@ from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, World
 from conformance.wire.record import Folder
 
 
-def interactive() -> bool:
-    """Whether a person watches."""
-    return sys.stderr.isatty() and not os.environ.get("CI")
+def interactive(reporter: Any) -> bool:
+    """Whether a person watches what pytest's terminal reporter writes."""
+    return bool(reporter and reporter.isatty) and not os.environ.get("CI")
 
 
 def matches(case_id: str, glob: str) -> bool:

@@ -142,7 +142,7 @@ def _forms() -> list[Scenario]:
         "input-messages": [{"type": "message", **user}],
         "untyped-message": [user],
         "input-parts": [{"type": "message", "role": "user", "content": [part, {**part, "text": "Be brief."}]}],
-        "input-role-system": [{"role": "system", "content": "Be brief."}, user],
+        "input-role-system": [user, {"role": "system", "content": "Be brief."}],
         "input-role-developer": [user, {"role": "developer", "content": [{**part, "text": "Be brief."}]}, user],
         "input-output-message": [user, assistant, {**user, "content": "Again."}],
     }

@@ -73,6 +73,9 @@ TOOL_CHOICES: dict[str, Any] = {
     "number": 5,
 }
 
+#: Rules with a name of their own.
+_RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
+
 #: What clients send with most of their streaming requests.
 _STREAMED = ("store", "include", "stream_options", "text.format.json_schema", "none")
 
@@ -107,7 +110,7 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         f"the undocumented {name}",
         {**CHEAP, **body},
         expect="either",
-        about={"of": name, "rule": rule or f"undocumented.{name}", **about},
+        about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
         wrong=name != "input_image.detail",  # Items are open to more members than are documented.
     )
