@@ -148,7 +148,6 @@ def test_nothing_selected_is_no_success(server: Server, tmp_path: Path) -> None:
         (("--revision", "2026-09"), KEY, "did you mean"),
         (("--target", "no-such-file.toml"), KEY, "cannot be read"),
         (("--read-timeout", "soon"), KEY, "not a number"),
-        (("--run-dir", "conformance"), KEY, "holds files that are not a run"),
     ],
 )
 def test_bad_configuration_is_one_line(arguments: tuple[str, ...], key: str | None, says: str) -> None:
@@ -157,6 +156,16 @@ def test_bad_configuration_is_one_line(arguments: tuple[str, ...], key: str | No
     assert run.returncode == 2
     assert len(said) == 1
     assert says in said[0]
+
+
+def test_a_run_folder_keeps_what_is_not_of_a_run(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    arguments = ("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path))
+    assert [pytest_run(*arguments).returncode for _ in range(2)] == [0, 0]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    (tmp_path / "run.json").unlink()
+    run = pytest_run(*arguments)
+    assert (run.returncode, "of no run of ours" in run.stderr) == (2, True)
 
 
 def test_results_that_cannot_be_written_are_no_success(server: Server, tmp_path: Path) -> None:

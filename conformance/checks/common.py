@@ -112,7 +112,7 @@ def needs(answer: Answer, case: Case) -> None:
     need = scenario_of(answer, case).need
     if need and not need.met(answer):
         tries = len(answer.samples)
-        raise CannotJudge(f"this needs that {need.says}; it did not in {tries} {'try' if tries == 1 else 'tries'}")
+        raise CannotJudge(f"this needs that {need.says}, and in {tries} {'try' if tries == 1 else 'tries'} it did not")
 
 
 def parsed(text: Any) -> Any:

@@ -23,11 +23,11 @@ class Folder:
         self.locks = path / "locks"
 
     def create(self, head: Mapping[str, Any]) -> None:
-        """Make the folder new. One that holds an earlier run is emptied of it; one that holds anything else is
-        refused with :class:`Misconfigured`, as is one that cannot be written."""
+        """Begin a run here. An earlier run's exchanges are taken out; folders of these names that are not from a run
+        are left alone, with :class:`Misconfigured`, as is a place that cannot be written."""
         try:
-            if self.path.exists() and any(self.path.iterdir()) and not (self.path / _HEAD).exists():
-                raise Misconfigured(f"run folder {self.path} holds files that are not a run; name another")
+            if not (self.path / _HEAD).exists() and (self.exchanges.exists() or self.locks.exists()):
+                raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
             for part in (self.exchanges, self.locks):
                 part.mkdir(parents=True, exist_ok=True)
                 for file in part.iterdir():
