@@ -72,7 +72,7 @@ def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
 @check("tools.call-ids-distinct", over=_CALLS)
 def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
     needs(answer, case)
-    items = {item.get("id") for item in answer.output}
+    items = [item.get("id") for item in answer.output]
     seen: dict[Any, str] = {}
     for pointer, call in _calls(answer, case):
         name = text(call.get("call_id"))
