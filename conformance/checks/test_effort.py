@@ -8,7 +8,7 @@ from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import must_be_served, refused
 from conformance.scenarios.scenario import Scenario
 from conformance.select import ANSWERS, answers, each, pairs, together
-from conformance.stream.events import Event, mapping, objects, text
+from conformance.stream.events import mapping, objects, text
 from conformance.verdict import Finding, check
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
@@ -70,13 +70,8 @@ def test_values_do_the_same(given: list[Answer]) -> Iterator[Finding]:
 
 def _kinds(answer: Answer) -> frozenset[str]:
     if answer.looks_like_stream:
-        return frozenset(f"{event.type} {_part(event)}".strip() for event in answer.events)
+        return frozenset(f"{event.type} {event.part_type}".strip() for event in answer.events)
     return frozenset(str(item.get("type")) for item in answer.output)
-
-
-def _part(event: Event) -> str:
-    """The type of the part that an event opens or closes: those around reasoning text are a kind of their own."""
-    return text(mapping(event.data.get("part")).get("type"))
 
 
 @check("effort.reasoning-precedes-answer", over=ANSWERS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.select import STREAMS, together
-from conformance.stream.events import Event, mapping, places, text
+from conformance.stream.events import places
 from conformance.verdict import Finding, check, on, strays
 
 _SNAPSHOTS = ("response.created", "response.in_progress")
@@ -108,15 +108,11 @@ def test_done_items_are_final(answer: Answer) -> Iterator[Finding]:
 def test_event_is_of_its_items_kind(answer: Answer) -> Iterator[Finding]:
     kinds = {event.output_index: event.item.get("type") for event in answer.of("response.output_item.added")}
     for event, index in places(answer.events):
-        fits = _FITS.get(event.type.rpartition(".")[0]) or _PART_FITS.get(_part_type(event))
+        fits = _FITS.get(event.type.rpartition(".")[0]) or _PART_FITS.get(event.part_type)
         kind = kinds.get(index) if index is not None else None
         if fits and isinstance(kind, str) and kind != fits:
             message = f"output_index {index} is a {kind}"
             yield on(event, message, "/output_index", f"the index of a {fits}", index)
-
-
-def _part_type(event: Event) -> str:
-    return text(mapping(event.data.get("part")).get("type"))
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))

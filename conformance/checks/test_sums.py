@@ -9,7 +9,7 @@ from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import needs, scenario_of
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, pairs
-from conformance.stream.events import Event, mapping, objects, text
+from conformance.stream.events import Event, objects, text
 from conformance.stream.sums import Text
 from conformance.verdict import Case, Finding, check, on
 
@@ -149,9 +149,8 @@ def test_added_items_and_parts_are_empty(answer: Answer) -> Iterator[Finding]:
             if content.get("text"):
                 yield on(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
     for event in answer.of("response.content_part.added"):
-        part = mapping(event.data.get("part"))
-        if part.get("text"):
-            yield on(event, "the part has text already", "/part/text", "", part["text"])
+        if event.part.get("text"):
+            yield on(event, "the part has text already", "/part/text", "", event.part["text"])
 
 
 def _comparable(given: list[Answer], case: Case) -> tuple[Answer, Answer]:

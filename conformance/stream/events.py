@@ -53,6 +53,16 @@ class Event:
         return mapping(self.data.get("item"))
 
     @property
+    def part(self) -> dict[str, Any]:
+        """``part`` if it is an object, else an empty one."""
+        return mapping(self.data.get("part"))
+
+    @property
+    def part_type(self) -> str:
+        """The type of the part that the event opens or closes; empty without one."""
+        return text(self.part.get("type"))
+
+    @property
     def response(self) -> dict[str, Any]:
         """``response`` if it is an object, else an empty one."""
         return mapping(self.data.get("response"))
