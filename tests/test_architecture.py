@@ -23,7 +23,10 @@ LAYERS = (
     ("checks",),
     ("report",),
     ("progress", "launch"),
+    ("runner",),
+    ("reporter",),
     ("plugin",),
+    ("commands",),
     ("cli",),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from conformance.stream.events import integer
 from conformance.verdict import FAIL, INCONCLUSIVE, PASS, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
 from conformance.wire.record import Folder, write_atomically
+
+#: Of the results file; a reader refuses another.
+FORMAT = 1
 
 #: The check itself broke: a bug of the suite.
 ERROR = "error"
@@ -112,6 +116,45 @@ def cost(exchange: Exchange) -> tuple[int, int]:
     except CannotJudge:
         return 0, 0
     return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0
+
+
+def in_order(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The case lines by area, level and id, whatever order they were judged in."""
+    order = {"MUST": 0, "SHOULD": 1, "MAY": 2}
+    return sorted(lines, key=lambda line: (line["area"], order[line["level"]], line["id"]))
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results file that was read: its first line, its case lines, and its last (None: the run broke off)."""
+
+    path: Path
+    head: dict[str, Any]
+    cases: list[dict[str, Any]]
+    end: dict[str, Any] | None
+
+    @property
+    def folder(self) -> Folder:
+        """The run folder beside it, where the exchanges lie if they were kept."""
+        return Folder(self.path.parent)
+
+
+def read(path: Path) -> Results:
+    """The results in a file, or in the run folder of that name; ``ValueError`` says in one line what is wrong."""
+    file = path / "results.jsonl" if path.is_dir() else path
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+        kinds = [line["kind"] for line in lines]
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{file} is not a results file: its lines are not JSON objects with a kind") from None
+    if kinds[:1] != ["run"] or kinds.count("run") > 1 or "end" in kinds[:-1]:
+        raise ValueError(f"{file} is not a results file: it must begin with one run line and end with one end line")
+    if lines[0].get("format") != FORMAT:
+        raise ValueError(f"{file} has format {lines[0].get('format')!r}; this version reads {FORMAT}")
+    end = lines[-1] if kinds[-1] == "end" else None
+    return Results(file, lines[0], [line for line in lines if line["kind"] == "case"], end)
 
 
 def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -1,0 +1,23 @@
+"""``conformance list``: the rules, one a line."""
+
+from __future__ import annotations
+
+import argparse
+
+from conformance.report import catalogue
+from conformance.requirements import LEVELS
+
+HELP = "the rules, one a line"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What to list."""
+    parser.add_argument("--area", help="only rules of this area, such as auth or lifecycle")
+    parser.add_argument("--level", choices=LEVELS, help="only rules of this level")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the rules."""
+    for line in catalogue.listing(options.area, options.level):
+        print(line)
+    return 0

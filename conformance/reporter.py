@@ -1,0 +1,94 @@
+"""What a run leaves: the letters while it goes, then the results file, what is rendered from it, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.report import results, terminal
+from conformance.runner import Runner
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING
+
+_LETTERS = {
+    FAIL: ("failed", "F", ("FAIL", {"red": True})),
+    WARNING: ("warning", "W", ("WARNING", {"yellow": True})),
+    INCONCLUSIVE: ("inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})),
+    NOT_APPLICABLE: ("not-applicable", "s", ("NOT-APPLICABLE", {})),
+    results.ERROR: ("error", "E", ("ERROR", {"red": True})),
+}
+
+
+class Reporter:
+    """Collects the judged cases of all processes; the controller writes and shows them when the run has ended."""
+
+    def __init__(self, config: pytest.Config, runner: Runner) -> None:
+        self._config = config
+        self._runner = runner
+        self._lines: list[dict[str, Any]] = []
+        self._texts: dict[str, str] = {}
+        self._started = time.monotonic()
+        self._end: dict[str, Any] | None = None
+        self._written = ""
+        # Failures are told by rule at the end, not one by one with tracebacks.
+        config.option.tbstyle = "no"
+        if config.option.reportchars == "fE":
+            config.option.reportchars = "N"
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
+        """A letter and a category of its own for each verdict."""
+        kept = getattr(report, "conformance", None)
+        return _LETTERS.get(json.loads(kept)["verdict"]) if kept else None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect the lines, from workers too."""
+        kept = getattr(report, "conformance", None)
+        if kept and not self._runner.worker:
+            line = json.loads(kept)
+            self._texts[line["id"]] = line.pop("text", "")
+            self._lines.append(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the results file and set the exit code."""
+        self._runner.close()
+        config = self._config
+        if self._runner.worker or config.getoption("plan") or config.option.collectonly:
+            return
+        self._lines = results.in_order(self._lines)
+        code = results.exit_code([line["verdict"] for line in self._lines], _strict(config))
+        if exitstatus not in (
+            pytest.ExitCode.OK,
+            pytest.ExitCode.TESTS_FAILED,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
+            code = int(exitstatus)
+        session.exitstatus = self._write(code)
+
+    def _write(self, code: int) -> int:
+        """Write the results file; the exit code, which says so if that cannot be done."""
+        folder = self._runner.session.folder
+        seconds = time.monotonic() - self._started
+        self._end = results.end_line(self._lines, folder, seconds, code)
+        path = Path(self._config.getoption("results") or folder.path / "results.jsonl")
+        try:
+            results.write(path, [folder.head(), *self._lines, self._end])
+            self._written = str(path)
+        except OSError as error:
+            self._end["exit"] = code = results.EXIT_BROKEN
+            self._written = f"NOT WRITTEN ({error.strerror}): {path}"
+        return code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """What was found, by rule."""
+        if self._end:
+            terminal.show(terminalreporter, self._lines, self._texts, self._end, self._written)
+            session = self._runner.session
+            terminalreporter.line(terminal.header(session.world.target, session.folder)[0])
+
+
+def _strict(config: pytest.Config) -> bool:
+    return "strict=true" in (config.getoption("override_ini") or [])

@@ -1,0 +1,174 @@
+"""What pytest does in each process of a run: collect the cases, send what they need, judge them one by one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from conformance import emulator, launch
+from conformance.progress import Progress
+from conformance.report import results, terminal
+from conformance.report.failure import render
+from conformance.session import Session
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, Case, cases
+
+
+class Runner:
+    """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        session: Session,
+        server: emulator.Server | None,
+        wait: bool | None = None,
+    ) -> None:
+        self.config = config
+        self.session = session
+        self._server = server
+        self.worker = hasattr(config, "workerinput")
+        self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
+        self.progress: Progress | None = None
+        self._wait = bool(wait)
+        self._judged: dict[str, dict[str, Any]] = {}
+        self._again = _again(config)
+
+    # -- before -----------------------------------------------------------------------------------------------------
+
+    def pytest_report_header(self) -> list[str]:
+        """What is judged, with what, and where each setting came from."""
+        if self.worker:
+            return []
+        return terminal.header(self.session.world.target, self.session.folder)
+
+    def pytest_sessionstart(self) -> None:
+        """Where a person watches, requests go first, under a line that says how far they are."""
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if not self.worker and terminal.interactive(reporter):
+            self._wait = True
+            self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
+            if self.distributed:
+                self.progress.start()  # Only the workers know how many requests there will be.
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand a worker what the controller resolved; the key travels in the environment only."""
+        node.workerinput["conformance"] = {**launch.for_worker(self.session), "wait": self._wait}
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A test for each case of a check."""
+        check = getattr(metafunc.function, "conformance_check", None)
+        if check is None:
+            return
+        world = self.session.world
+        params = []
+        for case in cases(check, world):
+            smoke = all("smoke" in world.scenarios[name].tags for name in case.scenarios)
+            params.append(pytest.param(case, id=case.id, marks=[pytest.mark.smoke] if smoke else []))
+        metafunc.parametrize("case", params)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep what ``--only`` names; drop the place-holders of checks that have no case in this revision."""
+        items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
+        glob = self.config.getoption("only")
+        if glob:
+            kept = [item for item in items if (case := _case(item)) is None or terminal.matches(case.id, glob)]
+            self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+            items[:] = kept
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
+        if self.distributed and not self.worker:
+            return None
+        needed = [name for item in session.items if (case := _case(item)) for name in case.scenarios]
+        if self.config.getoption("plan"):
+            terminal.show_plan(self.session.world, needed, self.config.get_terminal_writer())
+            return True
+        if session.testsfailed or not needed or self.config.option.collectonly:
+            return None
+        self.session.start(needed)
+        if self.progress:
+            self.progress.start(self.session.planned)
+        if self._wait:
+            self.session.wait()
+        if self.progress:
+            self.progress.stop()
+        return None
+
+    # -- judging ----------------------------------------------------------------------------------------------------
+
+    def judge(self, case: Case) -> None:
+        """Judge a case and keep its line for the report."""
+        started = time.perf_counter()
+        result = self.session.judge(case)
+        record = self.session.record()
+        line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
+        if result.findings:
+            line["text"] = render(result, record, self.session.folder, self._again)
+        self._judged[case.id] = line
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn the verdict into the report's outcome."""
+        report = yield
+        case = _case(item)
+        if case is None:
+            return report
+        if call.excinfo is not None:
+            line = results.error_line(case.id, str(call.excinfo.value))
+            line["text"] = f"{case.id}\n{report.longreprtext}"
+        elif call.when == "call":
+            line = self._judged.pop(case.id)
+        else:
+            return report
+        verdict = line["verdict"]
+        if verdict == FAIL:
+            report.outcome, report.longrepr = "failed", line["text"]
+        elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"{verdict}: {line['reason']}")
+        for name in ("requirement", "level", "verdict"):
+            report.user_properties.append((name, line[name]))
+        # As ASCII text it survives the way from a worker, whatever a server sent.
+        report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
+        return report
+
+    # -- after ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop showing, sending and serving."""
+        if self.progress:
+            self.progress.stop()
+        self.session.close()
+        if self._server:
+            self._server.close()
+
+
+def _case(item: pytest.Item) -> Case | None:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec else None
+    return case if isinstance(case, Case) else None
+
+
+def _function(item: pytest.Item) -> object:
+    return getattr(item, "function", None)
+
+
+def _again(config: pytest.Config) -> str:
+    """The command as it was given, without what names this run only."""
+    words: list[str] = []
+    skip = False
+    for word in map(str, config.invocation_params.args):
+        name, equals, _ = word.partition("=")
+        if skip or name in ("--only", "--results", "--run-dir", "-n", "--numprocesses", "-q"):
+            skip = not skip and not equals and name != "-q"
+            continue
+        words.append(word)
+    return shlex.join(["pytest", *words])
