@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.report import results, terminal
+from conformance.report.fold import fold
 from conformance.runner import Runner
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING
 
@@ -58,7 +59,7 @@ class Reporter:
         config = self._config
         if self._runner.worker or config.getoption("plan") or config.option.collectonly:
             return
-        self._lines = results.in_order(self._lines)
+        self._lines = fold(results.in_order(self._lines))
         code = results.exit_code([line["verdict"] for line in self._lines], _strict(config))
         if exitstatus not in (
             pytest.ExitCode.OK,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import FINAL, Answer, CannotJudge
 from conformance.scenarios.scenario import Scenario, encode
 from conformance.verdict import World
 from conformance.wire.client import BACK_OFF, Outgoing
@@ -23,8 +23,7 @@ def plan(world: World, needed: Iterable[str]) -> list[Scenario]:
         scenario = world.scenarios[todo.pop()]
         if scenario.name not in wanted and not scenario.claims & world.target.lacks:
             wanted.add(scenario.name)
-            if scenario.after:
-                todo.append(scenario.after)
+            todo += [name for name in (scenario.after, scenario.within) if name]
     return [one for one in world.scenarios.values() if one.name in wanted]
 
 
@@ -49,6 +48,8 @@ class Plan:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
         self.asks = [self._ask(one, 0) for one in self._senders()]
+        #: How many requests are sent where every answer is what the contract says, repeated tries left out.
+        self.expected = sum(not one.within for one in self._senders())
 
     def _senders(self) -> list[Scenario]:
         seen: set[str] = set()
@@ -64,12 +65,12 @@ class Plan:
         after: tuple[str, ...] = ()
         if scenario.last:
             after = tuple(self.key_of[one.name] for one in self._senders() if not one.last)
-        elif scenario.after in self.key_of:
-            after = (self.key_of[scenario.after],)
+        elif (first := scenario.after or scenario.within) in self.key_of:
+            after = (self.key_of[first or ""],)
 
         def build(before: Sequence[Exchange]) -> Outgoing | None:
             body = self._body(scenario, before)
-            if body is None:
+            if body is None or (scenario.within and before and spoken_for(scenario, before[0])):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
@@ -106,6 +107,21 @@ class Plan:
         return "bearer"
 
 
+def spoken_for(scenario: Scenario, whole: Exchange) -> bool:
+    """Whether the answer to the request that this one is within tells what this one would.
+
+    A finished answer shows that every part of it was taken; a refusal does not say of which part. Streaming, a refusal
+    is enough: what each part does alone is then seen in the plain requests.
+    """
+    if scenario.streaming and whole.status is not None and 400 <= whole.status < 500 and whole.status != 429:
+        return True
+    try:
+        response = Answer(whole, scenario.name).response
+    except CannotJudge:
+        return False
+    return response.get("status") in FINAL and isinstance(response.get("output"), list)
+
+
 def met(scenario: Scenario, exchange: Exchange) -> bool:
     """Whether an exchange gives what the scenario needs."""
     if scenario.need is None:
@@ -123,8 +139,9 @@ def _file_name(name: str) -> str:
 class Recorded:
     """The answers of a run by scenario, read once each."""
 
-    def __init__(self, key_of: Mapping[str, str], settle: Callable[[str], tuple[Exchange, ...]]) -> None:
-        self._key_of = key_of
+    def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]]) -> None:
+        self._key_of = plan.key_of
+        self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._settle = settle
         self._answers: dict[str, Answer] = {}
 
@@ -135,8 +152,11 @@ class Recorded:
         return self._key_of.get(scenario, "")
 
     def answer(self, scenario: str) -> Answer:
-        """The answer of a planned scenario: the last sample, which met the need if any did."""
+        """The answer of a planned scenario: the last sample, which met the need if any did; or the answer that speaks
+        for it."""
         if scenario not in self._answers:
             samples = self._settle(self._key_of[scenario])
+            if samples[-1].ended == "not-sent" and scenario in self._within:
+                samples = self._settle(self._key_of[self._within[scenario]])
             self._answers[scenario] = Answer(samples[-1], scenario, samples)
         return self._answers[scenario]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from conformance.scenarios.scenario import Scenario
 from conformance.verdict import Group, Selector, World
@@ -10,17 +11,21 @@ from conformance.verdict import Group, Selector, World
 #: Tags of ordinary requests that are judged together, as one case.
 _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", "survives"})
 
+#: Tags of requests that a server may serve or refuse.
+_STRANGE = ("outside", "violation", "bad")
+
 Wanted = Callable[[Scenario], bool]
 
 
-def served(label: str, *tags: str) -> Selector:
+def served(label: str, *tags: str, stream: bool | None = None) -> Selector:
     """One case for all scenarios with any of the tags that may be refused; those that are refused drop out."""
-    return together(label, *tags, where=lambda one: one.expect == "either")
+    select = together(label, *tags, stream=stream, where=lambda one: one.expect == "either")
+    return lambda world: [replace(group, if_served=True) for group in select(world)]
 
 
 def answers_and_served(world: World) -> list[Group]:
     """As :func:`answers`, and one case for what a server answers though it might have refused it."""
-    return ANSWERS(world) + served("lenient", "outside", "violation", "bad")(world)
+    return ANSWERS(world) + served("lenient", *_STRANGE)(world)
 
 
 def each(tag: str, stream: bool | None = None, where: Wanted | None = None) -> Selector:
@@ -63,6 +68,10 @@ def answers(stream: bool | None = None, where: Wanted | None = None) -> Selector
     return lambda world: cores(world) + others(world)
 
 
+def _also(*selectors: Selector) -> Selector:
+    return lambda world: [group for select in selectors for group in select(world)]
+
+
 def pairs(tag: str) -> Selector:
     """A case for each plain scenario with the tag that has a streaming twin."""
 
@@ -98,5 +107,6 @@ def _fits(one: Scenario, stream: bool | None, where: Wanted | None) -> bool:
 
 ANSWERS = answers()
 
-PLAIN = answers(stream=False)
-STREAMS = answers(stream=True)
+#: The form of what a server answers though it might have refused it is judged too, where it answers.
+PLAIN = _also(answers(stream=False), served("lenient.plain", *_STRANGE, stream=False))
+STREAMS = _also(answers(stream=True), served("lenient.stream", *_STRANGE, stream=True))

@@ -48,13 +48,13 @@ class Session:
         target = self.world.target
         client = Client(target, self._key)
         self._pool = Pool(self.plan.asks, self.folder, client, target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan.key_of, self._pool.settle)
+        self._recorded = Recorded(self.plan, self._pool.settle)
         self._pool.start()
 
     @property
     def planned(self) -> int:
         """How many requests are planned, repeated tries left out."""
-        return len(self.plan.asks) if self.plan else 0
+        return self.plan.expected if self.plan else 0
 
     def wait(self) -> None:
         """Wait until all has been answered."""

@@ -30,7 +30,7 @@ UNSAID = object()
 @dataclass(frozen=True)
 class Finding:
     """One departure from a rule: ``event`` is an index in the stream, ``pointer`` a JSON pointer into that event or
-    into the body, ``count`` how often the same was found, ``scenario`` where first."""
+    into the body, ``count`` how often the same was found, ``scenario`` where first and ``also`` where else."""
 
     message: str
     pointer: str = ""
@@ -39,6 +39,7 @@ class Finding:
     got: Any = UNSAID
     scenario: str = ""
     count: int = 1
+    also: tuple[str, ...] = ()
 
 
 def on(event: Event, message: str, pointer: str = "", want: Any = UNSAID, got: Any = UNSAID) -> Finding:
@@ -66,13 +67,15 @@ def breaks_schema(problem: SchemaProblem, pointer: str = "", event: Event | None
 class Group:
     """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out.
+    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``if_served``:
+    those that were refused drop out too.
     """
 
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
+    if_served: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Case:
     check: Check
     world: World
     whole: bool = False
+    if_served: bool = False
 
     @property
     def breaks(self) -> tuple[str, ...]:
@@ -173,7 +177,17 @@ def cases(check: Check, world: World) -> list[Case]:
     for group in check.over(world):
         rule = check.rule.format_map(dict(group.about))
         found.append(
-            Case(requirement(rule), rule, group.label, group.scenarios, group.about, check, world, group.whole)
+            Case(
+                requirement(rule),
+                rule,
+                group.label,
+                group.scenarios,
+                group.about,
+                check,
+                world,
+                group.whole,
+                group.if_served,
+            )  # fmt: skip
         )
     return found
 
@@ -194,7 +208,7 @@ def judge(case: Case, record: Record) -> Result:
     for subject, name in _subjects(case, names, record):
         try:
             if isinstance(subject, Answer):
-                _usable(subject, world.scenarios[name])
+                _usable(subject, case)
             for one in case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject):
                 found.append(replace(one, scenario=one.scenario or name))
         except DoesNotApply as error:
@@ -222,23 +236,29 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
             yield record.answer(name), name
 
 
-def _usable(answer: Answer, scenario: Scenario) -> None:
-    """A request that was never sent says nothing."""
+def _usable(answer: Answer, case: Case) -> None:
+    """A request that was never sent says nothing, and a refusal nothing of an answer."""
     if answer.exchange.ended == "not-sent":
         raise CannotJudge(answer.exchange.detail)
+    if case.if_served and 400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429:
+        raise DoesNotApply("every such request was refused")
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
     """Findings that differ in place only, as one with a count."""
-    merged: dict[tuple[str, str], Finding] = {}
+    merged: dict[str, Finding] = {}
     for one in findings:
-        key = (_without_numbers(one.message), _without_numbers(one.pointer))
+        key = without_numbers(one.message)
         first = merged.get(key)
-        merged[key] = replace(first, count=first.count + one.count) if first else one
+        if first is None:
+            merged[key] = one
+            continue
+        also = first.also if one.scenario in (first.scenario, *first.also) else (*first.also, one.scenario)
+        merged[key] = replace(first, count=first.count + one.count, also=also)
     return list(merged.values())
 
 
-def _without_numbers(text: str) -> str:
+def without_numbers(text: str) -> str:
     """The text with what varies from place to place taken out: numbers, quoted values, ids."""
     text = re.sub(r"'[^']*'|\"[^\"]*\"", "_", text)
     return re.sub(r"\b[a-z]+_[0-9a-f]{6,}\b|\d+", "#", text)

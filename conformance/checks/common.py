@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge
+from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
 from conformance.stream.events import mapping
 from conformance.verdict import Case, Finding
@@ -113,6 +113,13 @@ def needs(answer: Answer, case: Case) -> None:
     if need and not need.met(answer):
         tries = len(answer.samples)
         raise CannotJudge(f"this needs that {need.says}, and in {tries} {'try' if tries == 1 else 'tries'} it did not")
+
+
+def not_seen(what: str, answers: Sequence[Answer]) -> CannotJudge | DoesNotApply:
+    """Why a thing that no answer held cannot be judged; where a server refused all that would hold it, it need not."""
+    if all(400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429 for answer in answers):
+        return DoesNotApply(f"every request that could bring {what} was refused")
+    return CannotJudge(f"no answer held {what}")
 
 
 def parsed(text: Any) -> Any:

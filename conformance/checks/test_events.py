@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import needs
+from conformance.checks.common import needs, not_seen
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, integer
 from conformance.verdict import Case, Finding, World, breaks_schema, check, on
@@ -46,7 +46,7 @@ def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Iterator[Fi
                 _at(found, answer) for found in _problems(event, case) if not _told_elsewhere(found.pointer, kind)
             )
     if not seen:
-        raise CannotJudge(f"no stream held {kind}")
+        raise not_seen(kind, answers)
 
 
 def _problems(event: Event, case: Case) -> Iterator[Finding]:
@@ -55,10 +55,10 @@ def _problems(event: Event, case: Case) -> Iterator[Finding]:
 
 
 def _told_elsewhere(pointer: str, kind: str) -> bool:
-    """The Response in a terminal event has a rule of its own, and so have missing types and numbers."""
+    """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
     if pointer in ("/type", "/sequence_number"):
         return True
-    return kind in _TERMINAL and pointer.startswith("/response/")
+    return pointer.startswith("/item/") or (kind in _TERMINAL and pointer.startswith("/response/"))
 
 
 def _at(finding: Finding, answer: Answer) -> Finding:

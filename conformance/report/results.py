@@ -44,6 +44,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "observed": list(result.observed),
         "reason": result.reason,
         "exchange": record.key(case.scenarios[0]),
+        "cause": "",  # Known when all cases are judged: see conformance.report.fold.
         "ms": round(ms, 3),
     }
 
@@ -54,7 +55,7 @@ def error_line(case_id: str, reason: str) -> dict[str, Any]:
     return {
         "kind": "case", "id": case_id, "requirement": requirement, "scenario": scenario,
         "area": requirement.partition(".")[0], "level": "MUST", "verdict": ERROR, "breaks": [], "findings": [],
-        "observed": [], "reason": reason, "exchange": "", "ms": 0,
+        "observed": [], "reason": reason, "exchange": "", "cause": "", "ms": 0,
     }  # fmt: skip
 
 
@@ -65,6 +66,7 @@ def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
         "event": one.event,
         **{name: _kept(value) for name, value in (("want", one.want), ("got", one.got)) if value is not UNSAID},
         "scenario": one.scenario,
+        "also": list(one.also),
         "exchange": record.key(one.scenario),
         "count": one.count,
     }

@@ -26,12 +26,24 @@ def areas(lines: Lines) -> Iterator[str]:
 
 
 def by_rule(lines: Lines, verdict: str) -> dict[str, list[Mapping[str, Any]]]:
-    """The cases of a verdict by rule, the rule with most cases first."""
+    """The cases of a verdict that stand for themselves, by rule; the rule that explains most comes first."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    weight: Counter[str] = Counter()
+    rule_of = {line["id"]: line["requirement"] for line in lines}
     for line in lines:
-        if line["verdict"] == verdict:
+        if line["verdict"] == verdict and not line["cause"]:
             found[line["requirement"]].append(line)
-    return dict(sorted(found.items(), key=lambda pair: -len(pair[1])))
+        weight[rule_of.get(line["cause"] or line["id"], "")] += line["verdict"] in (FAIL, WARNING)
+    return dict(sorted(found.items(), key=lambda pair: -weight[pair[0]]))
+
+
+def followers(lines: Lines, causes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What only follows from these cases, folded into one line."""
+    names = {one["id"] for one in causes}
+    rules = Counter(line["requirement"] for line in lines if line["cause"] in names)
+    if rules:
+        more = f", and {len(rules) - 6} rules more" if len(rules) > 6 else ""
+        yield f"  follow  {rules.total()} more follow from this: {', '.join(list(rules)[:6])}{more}"
 
 
 def others(first: Mapping[str, Any], rest: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -62,13 +74,14 @@ def reasons(lines: Lines) -> Iterator[str]:
 
 
 def who_breaks(lines: Lines) -> str:
-    """How many failed rules stop each client."""
+    """How many failed rules stop each client; what only follows from another is not counted again."""
     rules: dict[str, set[str]] = {name: set() for name in CLIENTS}
+    causes: dict[str, str] = {line["id"]: line["requirement"] for line in lines}
     for line in lines:
         if line["verdict"] == FAIL:
             for name in line["breaks"]:
-                rules[name].add(line["requirement"])
-    return " · ".join(f"{CLIENTS[name]}: {len(found)}" for name, found in rules.items())
+                rules[name].add(causes[line["cause"] or line["id"]])
+    return " · ".join(f"{CLIENTS[name]}: {len(found)}{' blocking' * bool(found)}" for name, found in rules.items())
 
 
 def totals(end: Mapping[str, Any]) -> str:

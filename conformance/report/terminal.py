@@ -43,20 +43,22 @@ def show_plan(world: World, needed: Sequence[str], writer: Any) -> None:
     plan = Plan(world, needed)
     writer.line()
     for one in plan.scenarios:
-        tries = f", up to {one.tries} times" if one.tries > 1 else ""
-        writer.line(f"{one.name:<44} {one.asks}{tries}")
+        aside = f", up to {one.tries} times" if one.tries > 1 else ""
+        aside += f", if {one.within} is not served" if one.within else ""
+        writer.line(f"{one.name:<44} {one.asks}{aside}")
     most = sum(one.tries for one in plan.scenarios)
     writer.line(
-        f"{len(plan.asks)} requests (at most {most} with repeated tries), "
+        f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
         f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
     )
 
 
 def summary_lines(lines: summary.Lines, texts: Mapping[str, str], verdict: str) -> Iterator[str]:
-    """The cases of a verdict: the first of each rule on a screen, the others folded under it."""
+    """The cases of a verdict: the first of each rule on a screen, the others and what follows folded under it."""
     for cases in summary.by_rule(lines, verdict).values():
         yield texts.get(cases[0]["id"], cases[0]["id"])
         yield from summary.others(cases[0], cases[1:])
+        yield from summary.followers(lines, cases)
         yield ""
 
 
@@ -93,6 +95,6 @@ def show(reporter: Any, lines: summary.Lines, texts: Mapping[str, str], end: Map
     reporter.line("")
     for line in hints(lines):
         reporter.line(line)
-    reporter.line(f"failed rules by client: {summary.who_breaks(lines)}")
+    reporter.line(f"who breaks: {summary.who_breaks(lines)}")
     reporter.line(f"results: {written}")
     reporter.line(summary.totals(end))

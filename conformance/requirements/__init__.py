@@ -2,8 +2,7 @@
 
 A row has ``id`` (``area.rule``; ``{name}`` stands for a part that the schemas or scenarios fill in), ``level``,
 ``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that stop working), ``since`` (the
-revision that brought it), ``follows`` (rules whose breach makes this one fail too) or ``excluded`` (why it is not
-judged).
+revision that brought it) or ``excluded`` (why it is not judged).
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ class Requirement:
     source: str
     breaks: tuple[str, ...] = ()
     since: str = ""
-    follows: tuple[str, ...] = ()
     excluded: str = ""
 
     @property
@@ -81,6 +79,4 @@ def requirement(rule: str) -> Requirement:
 def _rows() -> Iterator[Requirement]:
     for file in sorted(Path(__file__).parent.glob("*.toml")):
         for row in tomllib.loads(file.read_text(encoding="utf-8"))["requirement"]:
-            for name in ("breaks", "follows"):
-                row[name] = tuple(row.get(name, ()))
-            yield Requirement(**row)
+            yield Requirement(**{**row, "breaks": tuple(row.get("breaks", ()))})

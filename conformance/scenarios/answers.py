@@ -11,6 +11,7 @@ from conformance.scenarios.scenario import Body, Need, Scenario
 NO_THINKING: Body = {"reasoning": {"effort": "none"}}
 
 SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
+TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
 #: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
 #: what HTML, JSON and shells escape.
@@ -46,7 +47,7 @@ def scenarios(nonce: str) -> list[Scenario]:
     text = Scenario(
         "text",
         "a short text without thinking",
-        {**SHORT, "input": "Reply with one short sentence about the sea."},
+        TEXT,
         tags=CORE | SMOKE | {"form", "text"},
         about={"form": "input-string", "parameter": "model"},
     )
@@ -159,13 +160,18 @@ def _forms() -> list[Scenario]:
     ]
 
 
+#: What the concurrent requests say they accept, an empty header being none: all of it is fine for a plain client.
+_ACCEPT = {1: "", 2: "text/event-stream", 3: "application/json", 4: "*/*"}
+
+
 def _codeword(nonce: str, number: int) -> Scenario:
-    word = f"heron-{nonce}-{number}"
+    word, accept = f"heron-{nonce}-{number}", _ACCEPT[number]
     scenario = Scenario(
         f"parallel.{number}",
-        "one of four concurrent requests, each with a codeword of its own",
+        f"one of four concurrent requests, each with a codeword of its own, {accept or 'no'} Accept header",
         {**SHORT, "max_output_tokens": 64, "input": f"The codeword is {word}. Repeat exactly: {word}"},
-        tags=frozenset({"parallel"}),
+        headers=(("Accept", accept),),
+        tags=frozenset({"parallel", "accept"}),
         about={"codeword": word},
     )
     return scenario if number % 2 else scenario.streamed()

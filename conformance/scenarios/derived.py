@@ -32,6 +32,9 @@ _STRANGER = {
     "array": "all",
 }
 
+#: The request that has every optional parameter as null.
+NULLS = "optional=null"
+
 #: How far outside its range a number is sent.
 _BEYOND = {"integer": 1, "number": 0.1}
 
@@ -124,7 +127,21 @@ _STREAMED = ("model=missing", "input=missing", "max_output_tokens=many", "temper
 def violations(schemas: Schemas) -> list[Scenario]:
     """One violation of each keyword of each parameter."""
     plain = _plain_violations(schemas)
-    return plain + [one.streamed() for one in plain if one.name in _STREAMED]
+    return [_together(plain), *plain, *(one.streamed() for one in plain if one.name in _STREAMED)]
+
+
+def _together(plain: list[Scenario]) -> Scenario:
+    """The nulls at once; each is sent alone only where this is not served."""
+    body = {name: value for one in plain if one.within for name, value in one.body.items() if value is None}
+    return Scenario(
+        NULLS,
+        "every optional parameter as null, but the cap",
+        {**CHEAP, **body},
+        expect="either",
+        about={"parameter": "every optional parameter"},
+        tags=frozenset({"null"}),
+        wrong=True,
+    )
 
 
 def _plain_violations(schemas: Schemas) -> list[Scenario]:
@@ -137,6 +154,8 @@ def _plain_violations(schemas: Schemas) -> list[Scenario]:
             about={"parameter": parameter.name, "keyword": keyword, "value": _show(value)},
             tags=frozenset({"violation", keyword}),
             wrong=True,
+            # Without a cap all that follows is dear.
+            within=NULLS if keyword == "null" and parameter.name != "max_output_tokens" else None,
         )
         for parameter in parameters(schemas)
         for keyword, value, body in _violations(parameter)

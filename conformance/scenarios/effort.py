@@ -51,4 +51,4 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         QUESTION,
         tags=frozenset({"core", "effort-default"}),
     )
-    return [*found, *both(default)]
+    return [*found, default]

@@ -33,9 +33,11 @@ class Scenario:
     ``name`` is unique and made to be searched for. ``asks`` says in words what is sent. ``body`` is the JSON body;
     ``raw`` takes its place where bytes that are no JSON object are sent on purpose. ``auth`` is a variant of
     :func:`conformance.wire.client.credentials`. A scenario with ``after`` is built by ``follow`` from the answer to
-    that one (None: it gives nothing to build on). One with a ``need`` is repeated up to ``tries`` times until it is
-    met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by, ``claims`` what a server must
-    offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last`` is sent after all others.
+    that one (None: it gives nothing to build on). One ``within`` another is sent only where that other, which asks for
+    the same and more, was not served: a served one speaks for all in it. One with a ``need`` is repeated up to
+    ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by,
+    ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last``
+    is sent after all others.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Scenario:
     tries: int = 1
     after: str | None = None
     follow: Follow | None = None
+    within: str | None = None
     about: Mapping[str, str] = field(default_factory=dict)
     tags: frozenset[str] = frozenset()
     claims: frozenset[str] = frozenset()
@@ -63,7 +66,7 @@ class Scenario:
 
     def digest(self, model: str) -> str:
         """Identifies the request: scenarios that send the same have the same, and share one exchange."""
-        built = self.name if self.after else None  # What it sends is known only when it is sent.
+        built = self.name if self.after or self.within else None  # What it sends is known only when it is sent.
         parts = [self.method, encode(self.body, model), self.raw, self.auth, self.headers, built, self.last]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 

@@ -99,7 +99,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         body=_body("Use ping once.", PING),
         tags=CORE | {"call"},
     )
-    found = [*both(call), *both(two), *both(thinking), long_name, *both(nothing)]
+    found = [*both(call), *both(two), *both(thinking), long_name, nothing.streamed()]
     found += both(_follow(call, "tools.output", "the tool's output as a string", _returned(_as_string)))
     parts = _follow(call, "tools.output-parts", "its output as parts, no tool declared again", _returned(_as_parts))
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from conformance.answer import Answer
@@ -76,8 +77,12 @@ TOOL_CHOICES: dict[str, Any] = {
 #: Rules with a name of their own.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
-#: What clients send with most of their streaming requests.
-_STREAMED = ("store", "include", "stream_options", "text.format.json_schema", "none")
+#: Also sent streaming, alone.
+_STREAMED = ("text.format.json_schema", "none")
+
+#: All that can stand in one request; each is sent alone only where that is not served.
+_TOGETHER = "undocumented.all-together"
+_APART = ("text.format.json_schema", "input_image.detail", "input_file")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
@@ -86,13 +91,14 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     for name, value in UNSUPPORTED.items():
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
+    together = _one("all-together", _all_of_them(), "undocumented")
+    found += [together, together.streamed()]
     for name, value in FOREIGN.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
-        one = _one(name, {name: value, **tools}, "undocumented")
-        found += [one, one.streamed()] if name in _STREAMED else [one]
+        found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
-        found += [one, one.streamed()] if name in _STREAMED else [one]
+        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _APART else _within(one)
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
@@ -100,8 +106,20 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
         one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
         found += [one, one.streamed()] if name in _STREAMED else [one]
-    together = _one("all-together", {**FOREIGN, "include": [], "tools": [WEATHER]}, "undocumented")
-    return [*found, together.streamed(), *_unknown(nonce), _earlier(nonce)]
+    return [*found, *_unknown(nonce), _earlier(nonce)]
+
+
+def _all_of_them() -> Body:
+    nested: dict[str, Any] = {}
+    for name in NESTED.keys() - set(_APART):
+        for outer, inner in NESTED[name].items():
+            nested[outer] = {**nested.get(outer, {}), **inner}
+    return {**FOREIGN, **nested, "tools": [WEATHER]}
+
+
+def _within(one: Scenario) -> list[Scenario]:
+    """Plain and streaming, each within the request of its kind that holds them all."""
+    return [replace(one, within=_TOGETHER), replace(one.streamed(), within=f"{_TOGETHER}.stream")]
 
 
 def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scenario:
@@ -119,13 +137,9 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
 def _unknown(nonce: str) -> list[Scenario]:
     """Names and values that nobody can know: the value must not turn up anywhere."""
     name, value = f"x_{nonce}", f"zebra-{nonce}"
-    bodies: dict[str, Body] = {
-        "unknown": {name: value},
-        "unknown-object": {name: {"inner": [value]}},
-        "reasoning.unknown": {"reasoning": {"effort": "none", name: value}},
-    }
-    found = [_one(of, body, "unknown", "undocumented.unknown-name", value=value) for of, body in bodies.items()]
-    return [*found, found[0].streamed()]
+    body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": "none", name: value}}
+    one = _one("unknown", body, "unknown", "undocumented.unknown-name", value=value)
+    return [one, one.streamed()]
 
 
 def _earlier(nonce: str) -> Scenario:

@@ -118,7 +118,7 @@ class Pool:
 
 
 def _nothing_to_build_on(key: str, first: Exchange) -> Exchange:
-    detail = f"not sent, as {first.scenario} gave nothing to build it on"
+    detail = f"not sent, after what {first.scenario} gave"
     return Exchange(
         key, key, 0, first.request, None, (), (), "not-sent", detail, first.sent_at, 0.0
     )  # fmt: skip

@@ -1,0 +1,42 @@
+"""Which rules cannot hold where another is broken: the rows of ``consequences.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answer, or with
+    ``anywhere`` in any. Both are globs over rule ids."""
+
+    rules: tuple[str, ...]
+    follow: tuple[str, ...]
+    why: str
+    anywhere: bool = False
+
+
+@cache
+def consequences() -> tuple[Consequence, ...]:
+    """Every row, in the order of the file: the outermost causes first."""
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    rows = tomllib.loads(text)["consequence"]
+    return tuple(
+        Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], row.get("anywhere", False)) for row in rows
+    )
+
+
+@cache
+def follows(rule: str, cause: str) -> Consequence | None:
+    """The row by which a breach of ``rule`` follows from one of ``cause``; None if there is none."""
+    if rule == cause:
+        return None
+    return next((row for row in consequences() if _any(rule, row.rules) and _any(cause, row.follow)), None)
+
+
+def _any(rule: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(rule, glob) for glob in globs)

@@ -1,0 +1,90 @@
+"""Causes first: which broken case only follows from another, so that one defect is told once.
+
+Two things tie a case to its cause. ``consequences.toml`` says which rules cannot hold where another is broken. And the
+same fact, found by several rules in the same words, is told by one of them. A fail is never put under a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from conformance.consequences import follows
+from conformance.requirements import catalogue, requirement
+from conformance.verdict import FAIL, WARNING, without_numbers
+
+#: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
+_AREAS = (
+    "auth", "http", "sse", "request", "effort", "tools", "format", "turns", "unsupported", "undocumented", "error",
+    "response", "item", "event", "sequence", "usage", "truncation", "lifecycle", "identity", "sum", "parallel",
+)  # fmt: skip
+
+#: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
+_MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
+
+_REFUSED = re.compile(r"answered with HTTP 4(?!01|03)")
+
+Line = Mapping[str, Any]
+
+
+def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does."""
+    told = list(lines)
+    broken = sorted((one for one in told if one["verdict"] in (FAIL, WARNING)), key=_rank)
+    above: dict[str, str] = {}
+    by_rule: dict[str, list[Line]] = defaultdict(list)
+    for one in broken:
+        by_rule[one["requirement"]].append(one)
+    for one in broken:
+        if cause := _explaining(one, by_rule):
+            above[one["id"]] = cause
+    _same_words([one for one in broken if one["id"] not in above], above)
+    return [{**one, "cause": _root(one["id"], above)} for one in told]
+
+
+def _rank(one: Line) -> tuple[bool, bool, bool, int, int, str]:
+    """Sorts what is to tell a fact before what repeats it."""
+    row, area = requirement(one["requirement"]), one["area"]
+    message = one["findings"][0]["message"] if one["findings"] else ""
+    named = one["requirement"].partition(".")[2].removesuffix("-accepted") in message
+    # What was sent is the cause of a refusal, not the key.
+    aside = area == "auth" and _REFUSED.match(message) is not None
+    place = _AREAS.index(area) if area in _AREAS else len(_AREAS)
+    return one["verdict"] != FAIL, aside, not named, place, list(catalogue()).index(row.id), one["id"]
+
+
+def _explaining(one: Line, by_rule: Mapping[str, list[Line]]) -> str:
+    """The id of a broken case that is a cause of this one, empty if there is none."""
+    here = _scenarios(one)
+    for rule, others in by_rule.items():
+        row = follows(one["requirement"], rule)
+        for other in others if row else ():
+            seen = row is not None and (row.anywhere or here & _scenarios(other))
+            if seen and other["verdict"] in (FAIL, one["verdict"]):
+                return str(other["id"])
+    return ""
+
+
+def _scenarios(one: Line) -> set[str]:
+    return {name for finding in one["findings"] for name in (finding["scenario"], *finding["also"])}
+
+
+def _same_words(roots: list[Line], above: dict[str, str]) -> None:
+    """Put a case all of whose findings were told before under the one that told the first of them."""
+    first: dict[str, str] = {}
+    for one in roots:
+        words = [_MEMBER.sub(r"\1", without_numbers(finding["message"])) for finding in one["findings"]]
+        if words and all(word in first for word in words):
+            above[one["id"]] = first[words[0]]
+        for word in words:
+            first.setdefault(word, one["id"])
+
+
+def _root(case: str, above: Mapping[str, str]) -> str:
+    """The cause of the cause: what stands at the top, empty for what stands for itself."""
+    top = case
+    while top in above:
+        top = above[top]
+    return top if top != case else ""
