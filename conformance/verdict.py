@@ -187,7 +187,7 @@ def cases(check: Check, world: World) -> list[Case]:
                 world,
                 group.whole,
                 group.if_served,
-            )  # fmt: skip
+            )
         )
     return found
 
@@ -253,8 +253,8 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
         if first is None:
             merged[key] = one
             continue
-        also = first.also if one.scenario in (first.scenario, *first.also) else (*first.also, one.scenario)
-        merged[key] = replace(first, count=first.count + one.count, also=also)
+        places = dict.fromkeys((first.scenario, *first.also, one.scenario, *one.also))
+        merged[key] = replace(first, count=first.count + one.count, also=tuple(places)[1:])
     return list(merged.values())
 
 

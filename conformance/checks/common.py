@@ -122,6 +122,12 @@ def not_seen(what: str, answers: Sequence[Answer]) -> CannotJudge | DoesNotApply
     return CannotJudge(f"no answer held {what}")
 
 
+def between(plain: Answer, stream: Answer, message: str, pointer: str, want: Any, got: Any) -> Finding:
+    """A finding that two answers to the same request differ: told of the streamed one, and about both."""
+    event = stream.event if pointer else None
+    return Finding(message, pointer, event, want, got, stream.scenario, also=(plain.scenario,))
+
+
 def parsed(text: Any) -> Any:
     """The JSON value of a text; ``ValueError`` if it is none."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, refused
+from conformance.checks.common import between, must_be_served, refused
 from conformance.scenarios.scenario import Scenario
 from conformance.select import ANSWERS, answers, each, pairs, together
 from conformance.stream.events import mapping, objects, text
@@ -154,4 +154,4 @@ def test_thinking_is_the_same_plain_and_streaming(given: list[Answer]) -> Iterat
     if plain.thinks != stream.thinks:
         says = {True: "thinks", False: "does not think"}
         message = f"plain {says[plain.thinks]}, streaming {says[stream.thinks]}"
-        yield Finding(message, want=says[plain.thinks], got=says[stream.thinks], scenario=stream.scenario)
+        yield between(plain, stream, message, "", says[plain.thinks], says[stream.thinks])

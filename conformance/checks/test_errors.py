@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
+    between,
     envelope,
     is_error_body,
     must_be_an_answer,
@@ -105,7 +106,7 @@ def test_streaming_error_has_the_same_status(given: list[Answer]) -> Iterator[Fi
     plain, stream = (settled(answer) for answer in given)
     if plain // 100 != stream // 100:
         message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
-        yield Finding(message, want=plain, got=stream, scenario=given[1].scenario)
+        yield between(given[0], given[1], message, "", plain, stream)
 
 
 def _when_refused(answer: Answer) -> None:

@@ -27,7 +27,7 @@ _TERMINAL = ("response.completed", "response.incomplete")
 
 
 def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
-    streams = tuple(one.name for one in world.scenarios.values() if one.streaming and one.expect == "answer")
+    streams = tuple(one.name for one in world.scenarios.values() if one.streaming and one.expect != "refusal")
     custom = tuple(one.name for one in world.scenarios.values() if one.streaming and "custom" in one.tags)
     return {name: (custom if "custom" in name else streams) for name in world.schemas.event_types}
 

@@ -20,7 +20,7 @@ def _by_type(world: World) -> list[Group]:
         names = tuple(
             one.name
             for one in world.scenarios.values()
-            if (("custom" in one.tags) if custom else one.expect == "answer")
+            if (("custom" in one.tags) if custom else one.expect != "refusal")
         )
         found.append(Group("custom" if custom else "answers", names, {"type": kind}))
     return [group for group in found if group.scenarios]

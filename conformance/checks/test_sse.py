@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import excerpt
-from conformance.select import ANSWERS, STREAMS, each, together
+from conformance.select import STREAMS, answers_and_served, each, together
 from conformance.stream.events import DONE_MARKER
 from conformance.verdict import Finding, check, strays
 
@@ -18,7 +18,7 @@ _NOTICED = 150.0
 _AT_ONCE = 10.0
 
 
-@check("sse.plain-stays-plain", over=ANSWERS)
+@check("sse.plain-stays-plain", over=answers_and_served)
 def test_stream_only_where_asked_for(answer: Answer) -> Iterator[Finding]:
     if answer.status != 200:
         raise CannotJudge(f"HTTP {answer.status}")

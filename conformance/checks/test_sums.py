@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import needs, scenario_of
+from conformance.checks.common import between, needs, scenario_of
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, pairs
 from conformance.stream.events import Event, objects, text
@@ -54,9 +54,9 @@ def _deltas(answer: Answer, what: tuple[str, ...]) -> Iterator[Finding]:
         if one.what not in what:
             continue
         yield from _differs(one, "done", "/arguments" if one.what == "arguments" else "/text", "done")
-        whole = one.done or one.item or one.final
+        whole = one.done or one.item
         if one.deltas is None and whole:
-            station = next(name for name in ("done", "item", "final") if getattr(one, name))
+            station = "done" if one.done else "item"
             message = f"no delta carried the {_NAMES[one.what]} of output_index {one.output_index}"
             yield Finding(message, "", one.events[station].index, "deltas that add up to it", whole[:160])
 
@@ -173,7 +173,7 @@ def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(
     kinds = [sorted(_by_kind(answer)) for answer in given]
     if kinds[0] != kinds[1] and not free:
         message = "the plain and the streamed Response hold items of other kinds"
-        yield Finding(message, "/response/output", stream.event, kinds[0], kinds[1], stream.scenario)
+        yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
 @check("sum.plain-same-shape", over=pairs("core"), together=True)
@@ -185,7 +185,7 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer],
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):
                 message = f"{member} of {what} stands in one of the plain and the streamed answer only"
-                yield Finding(message, f"/response{pointer}/{member}", stream.event, want, got, stream.scenario)
+                yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 
 def _holders(plain: Answer, stream: Answer) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:

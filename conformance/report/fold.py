@@ -24,6 +24,7 @@ _AREAS = (
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
+_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5|HTTP 5\d\d in each")
 _REFUSED = re.compile(r"answered with HTTP 4(?!01|03)")
 
 Line = Mapping[str, Any]
@@ -75,11 +76,16 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
     """Put a case all of whose findings were told before under the one that told the first of them."""
     first: dict[str, str] = {}
     for one in roots:
-        words = [_MEMBER.sub(r"\1", without_numbers(finding["message"])) for finding in one["findings"]]
+        words = [_gist(finding["message"]) for finding in one["findings"]]
         if words and all(word in first for word in words):
             above[one["id"]] = first[words[0]]
         for word in words:
             first.setdefault(word, one["id"])
+
+
+def _gist(message: str) -> str:
+    """What a message says wherever it was found; of a server that broke only that it did."""
+    return "broke" if _BROKE.match(message) else _MEMBER.sub(r"\1", without_numbers(message))
 
 
 def _root(case: str, above: Mapping[str, str]) -> str:
