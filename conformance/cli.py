@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from conformance.commands import CommandError, explain, run, serve
+from conformance.commands import CommandError, coverage, explain, run, serve
 from conformance.commands import list as listing
 
-COMMANDS: dict[str, Any] = {"run": run, "serve": serve, "list": listing, "explain": explain}
+COMMANDS: dict[str, Any] = {"run": run, "serve": serve, "list": listing, "explain": explain, "coverage": coverage}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,6 +19,10 @@ class Consequence:
     why: str
     anywhere: bool = False
 
+    def concerns(self, rule: str) -> bool:
+        """Whether a breach of this rule can be a consequence."""
+        return _any(rule, self.rules)
+
 
 @cache
 def consequences() -> tuple[Consequence, ...]:
@@ -35,7 +39,7 @@ def follows(rule: str, cause: str) -> Consequence | None:
     """The row by which a breach of ``rule`` follows from one of ``cause``; None if there is none."""
     if rule == cause:
         return None
-    return next((row for row in consequences() if _any(rule, row.rules) and _any(cause, row.follow)), None)
+    return next((row for row in consequences() if row.concerns(rule) and _any(cause, row.follow)), None)
 
 
 def _any(rule: str, globs: tuple[str, ...]) -> bool:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
+from conformance.matrix import FILE, Broken
+from conformance.report.fold import fold
+from conformance.report.results import case_line
 from conformance.schemas import REVISIONS
 from conformance.verdict import FAIL, WARNING
-from tests.support.inprocess import verdicts
-
-FILE = Path(__file__).parent / "matrix.json"
+from tests.support.inprocess import judged
 
 #: Faults that show in times only need events that take time.
 _EVENT_MS = 5.0
@@ -28,15 +28,18 @@ def revisions(fault: str) -> tuple[str, ...]:
     return REVISIONS[1:] if any(name in fault for name in later) else REVISIONS[:1]
 
 
-def broken(name: str) -> dict[str, str]:
-    """The rules that a fault breaks, each with the verdict it gives."""
+def broken(name: str) -> dict[str, Broken]:
+    """The rules that a fault breaks, each with the verdict it gives: those that tell it, and those that follow."""
     timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
-    found: dict[str, str] = {}
+    causes: Broken = {}
+    follows: Broken = {}
     for revision in revisions(name):
-        for result in verdicts(FAULTS[name], revision, event_ms=timed):
-            if result.verdict in (FAIL, WARNING):
-                found[result.case.rule] = result.verdict
-    return dict(sorted(found.items()))
+        results, recorded = judged(FAULTS[name], revision, event_ms=timed)
+        lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        for line in fold(lines):
+            (follows if line["cause"] else causes)[line["requirement"]] = line["verdict"]
+    only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
+    return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
 
 
 def failed_cases(variant: str) -> list[str]:
@@ -44,7 +47,7 @@ def failed_cases(variant: str) -> list[str]:
     return [
         result.case.id
         for revision in REVISIONS[:1]
-        for result in verdicts(VARIANTS[variant], revision)
+        for result in judged(VARIANTS[variant], revision)[0]
         if result.verdict == FAIL
     ]
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 #: Later may import earlier, never the other way round.
 LAYERS = (
     ("schemas", "wire.exchange", "emulator"),
-    ("target", "requirements"),
+    ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
     ("answer",),
     ("scenarios",),

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from graphlib import TopologicalSorter
 
 import pytest
 
+from conformance.consequences import Consequence, consequences, follows
+from conformance.contract import clauses
+from conformance.needs import need_for, needs
+from conformance.report.coverage import covered, gaps
+from conformance.report.results import case_line
 from conformance.requirements import Requirement, catalogue, requirement
-from tests.support.inprocess import cases
+from conformance.schemas import REVISIONS
+from tests.support.inprocess import cases, judged
 
 ROWS = list(catalogue().values())
 
@@ -41,3 +49,46 @@ def test_a_row_without_placeholders_goes_before_one_with() -> None:
 def test_an_unknown_rule_has_no_row() -> None:
     with pytest.raises(KeyError):
         requirement("nonsense.rule")
+
+
+def test_who_breaks_and_what_clients_need_agree() -> None:
+    unexplained = [(row.id, client) for row in ROWS for client in row.breaks if need_for(client, row.id) is None]
+    assert unexplained == []
+    for need in needs():
+        named = [row.id for row in ROWS if need.client in row.breaks]
+        assert [glob for glob in need.rules if not fnmatch.filter(named, glob)] == [], need.client
+
+
+def test_causes_never_run_in_a_circle() -> None:
+    rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
+    causes = {rule: {cause for cause in rules if follows(rule, cause)} for rule in rules}
+    list(TopologicalSorter(causes).static_order())  # Raises CycleError.
+
+
+@pytest.mark.parametrize("row", consequences(), ids=lambda row: row.why)
+def test_every_consequence_names_rules(row: Consequence) -> None:
+    rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
+    assert [glob for glob in (*row.rules, *row.follow) if not fnmatch.filter(rules, glob)] == []
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(revision: str) -> None:
+    results, recorded = judged(None, revision)
+    lines = [case_line(result, recorded, 0) for result in results]
+    assert gaps(covered(lines), lines, revision) == []
+
+
+def test_every_glob_of_a_clause_names_a_rule() -> None:
+    rules = {case.rule for revision in REVISIONS for case in cases(revision)}
+    assert [(one.id, glob) for one in clauses() for glob in one.rules if not fnmatch.filter(rules, glob)] == []
+
+
+def test_a_gap_is_seen() -> None:
+    results, recorded = judged(None)
+    lines = [case_line(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
+    assert "clause 5.usage is judged by no case" in gaps(covered(lines), lines, "2026-06-24")
+    odd = {**lines[0], "requirement": "odd.rule", "level": "MUST", "verdict": "pass"}
+    assert {
+        "rule odd.rule belongs to no clause",
+        "rule odd.rule is broken by no fault of the built-in endpoint",
+    } <= set(gaps(covered([*lines, odd]), [*lines, odd], "2026-06-24"))

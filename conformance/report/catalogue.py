@@ -7,9 +7,13 @@ import importlib
 import pkgutil
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 
 from conformance import checks
-from conformance.requirements import CLIENTS, Requirement, catalogue, requirement
+from conformance.consequences import consequences
+from conformance.matrix import faults_of, matrix
+from conformance.report.failure import who_breaks
+from conformance.requirements import Requirement, catalogue, requirement
 from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from conformance.verdict import Case
@@ -38,13 +42,34 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
     yield f"  source  {row.source}"
-    if row.breaks:
-        yield f"  breaks  {', '.join(CLIENTS[name] for name in row.breaks)}"
+    yield from who_breaks(rule, row.breaks)
     if row.excluded:
         yield f"  not judged: {row.excluded}"
     labels = [case.label for case in _cases(revision) if case.rule == rule or case.requirement.id == rule]
     judged = ", ".join(labels) or f"nothing in revision {revision}"
-    yield textwrap.fill(f"judged at: {judged}", 100, initial_indent="  ", subsequent_indent="    ")
+    yield _filled(f"judged at: {judged}")
+    told, followed = (sorted(set().union(*found)) for found in zip(*map(faults_of, _rules_of(row)), strict=True))
+    if told:
+        yield _filled(f"told by it, {len(told)} faults of the built-in endpoint: {', '.join(told)}")
+    if followed:
+        yield _filled(f"broken too, as a consequence, by {len(followed)}: {', '.join(followed)}")
+    for one in consequences():
+        if any(one.concerns(name) for name in _rules_of(row)):
+            yield _filled(f"a consequence where {', '.join(one.follow)} is broken: {one.why}")
+
+
+def _rules_of(row: Requirement) -> list[str]:
+    """The ids that a row stands for, as far as faults break them."""
+    return [one for one in _known() if row.matches(one)] or [row.id]
+
+
+@cache
+def _known() -> list[str]:
+    return sorted({rule for broken in matrix().values() for kind in broken.values() for rule in kind})
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _cases(revision: str) -> list[Case]:

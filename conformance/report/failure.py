@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
+from conformance.needs import need_for
 from conformance.requirements import CLIENTS
 from conformance.run import Recorded
 from conformance.verdict import UNSAID, Finding, Result
@@ -33,13 +35,21 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
         yield from _finding(one, record)
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
-    if case.breaks:
-        yield f"  breaks  {', '.join(CLIENTS[name] for name in case.breaks)}"
+    yield from who_breaks(case.rule, case.breaks)
     first = result.findings[0]
     answer = record.answer(first.scenario)
     yield f"  again   {again} --only '{case.id}'"
     yield f"  curl    {curl(answer)}"
     yield f"  bytes   {folder.file(answer.exchange.key)}"
+
+
+def who_breaks(rule: str, breaks: Sequence[str]) -> Iterator[str]:
+    """The clients that stop working, each with the reason."""
+    for place, name in enumerate(breaks):
+        need = need_for(name, rule)
+        why = f" ({need.version}): {need.says}" if need else ""
+        first = f"  {'' if place else 'breaks':<7} "
+        yield textwrap.fill(f"{CLIENTS[name]}{why}", _WIDTH, initial_indent=first, subsequent_indent=" " * 12)
 
 
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:

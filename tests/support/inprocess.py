@@ -131,21 +131,27 @@ def _not_sent(key: str, first: Exchange) -> Exchange:
 
 
 def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
-    """The results of all cases against an endpoint with this twist.
+    """The results of all cases against an endpoint with this twist."""
+    return judged(twist, revision, **options)[0]
+
+
+def judged(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> tuple[list[Result], Recorded]:
+    """The results of all cases, and what they were judged by.
 
     A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
     """
     recorded = record(twist, revision, **options)
     if twist is None:
-        return [judge(case, recorded) for case in cases(revision)]
-    clean, clean_results = _clean(revision)
+        return [judge(case, recorded) for case in cases(revision)], recorded
+    clean_results, clean = _clean(revision)
     same = {name for name in world(revision).scenarios if recorded.answer(name).samples == clean.answer(name).samples}
-    return [
+    results = [
         known if same.issuperset(case.scenarios) else judge(case, recorded)
         for case, known in zip(cases(revision), clean_results, strict=True)
     ]
+    return results, recorded
 
 
 @cache
-def _clean(revision: str) -> tuple[Recorded, list[Result]]:
-    return record(None, revision), verdicts(None, revision)
+def _clean(revision: str) -> tuple[list[Result], Recorded]:
+    return judged(None, revision)

@@ -1,0 +1,39 @@
+"""What each client needs of an endpoint: the evidence behind ``breaks``, the rows of ``needs.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Need:
+    """``says`` completes the sentence that begins with the client's name; ``version`` is what was tried; ``rules`` are
+    globs over the rules that it needs."""
+
+    client: str
+    version: str
+    says: str
+    rules: tuple[str, ...]
+
+
+@cache
+def needs() -> tuple[Need, ...]:
+    """Every need, in the order of the file."""
+    rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["need"]
+    return tuple(Need(row["client"], row["version"], row["says"], tuple(row["rules"])) for row in rows)
+
+
+@cache
+def need_for(client: str, rule: str) -> Need | None:
+    """Why a client breaks where a rule does: the need that names the rule most closely; None if nothing is known."""
+    found = [
+        (len(glob), need)
+        for need in needs()
+        for glob in need.rules
+        if need.client == client and fnmatchcase(rule, glob)
+    ]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
