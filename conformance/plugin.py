@@ -15,7 +15,7 @@ import pytest
 from conformance import emulator, launch
 from conformance.progress import Progress
 from conformance.report import results, terminal
-from conformance.report.failure import render
+from conformance.report.failure import printable, render
 from conformance.session import Session
 from conformance.target import SETTINGS, Misconfigured
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING, Case, cases
@@ -178,7 +178,7 @@ class Run:
         line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
         if result.findings:
             line["text"] = render(result, record, self.session.folder, self._again)
-        self._judged[case.id] = line
+        self._judged[case.id] = self.session.cleared(line)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -192,6 +192,8 @@ class Run:
         if call.excinfo is not None:
             line = results.error_line(case.id, str(call.excinfo.value))
             line["text"] = f"{case.id}\n{report.longreprtext}"
+            line = self.session.cleared(line)
+            report.longrepr = line["text"]
         elif call.when == "call":
             line = self._judged.pop(case.id)
         else:
@@ -201,7 +203,7 @@ class Run:
             report.outcome, report.longrepr = "failed", line["text"]
         elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
             report.outcome = "skipped"
-            report.longrepr = (str(item.path), 0, f"{verdict}: {line['reason']}")
+            report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))
         for name in ("requirement", "level", "verdict"):
             report.user_properties.append((name, line[name]))
         # As ASCII text it survives the way from a worker, whatever a server sent.
