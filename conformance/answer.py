@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -35,6 +36,26 @@ class CannotJudge(Exception):
 
 class DoesNotApply(Exception):
     """The rule is about something that did not happen and need not happen; the message says what."""
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
+
+    why: str
+
+
+def _loaded(text: str | bytes) -> Any:
+    try:
+        return load(text)
+    except ValueError as error:
+        return _Broken(f"the body is not JSON: {error}")
+
+
+def _unless_broken(value: Any) -> Any:
+    if isinstance(value, _Broken):
+        raise CannotJudge(value.why)
+    return value
 
 
 class Answer:
@@ -76,24 +97,26 @@ class Answer:
             raise CannotJudge(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
         return self.exchange.status
 
-    @cached_property
+    @property
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
-        try:
-            return load(self.exchange.body)
-        except ValueError as error:
-            raise CannotJudge(f"the body is not JSON: {error}") from None
+        return _unless_broken(self._json)
 
-    @cached_property
+    @property
     def envelope(self) -> Any:
         """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
+        return _unless_broken(self._envelope)
+
+    @cached_property
+    def _json(self) -> Any:
+        return _loaded(self.exchange.body)
+
+    @cached_property
+    def _envelope(self) -> Any:
         body = self.exchange.body.decode("utf-8", "replace")
         if self.sent.get("stream"):
             body = _DATA_PREFIX.sub("", body, count=1)
-        try:
-            return load(body)
-        except ValueError:
-            raise CannotJudge("the body is not JSON") from None
+        return _loaded(body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 reads it.
 
 Beyond RFC 8259 nothing is accepted but NaN and Infinity, and those only on request. Its section 9 lets a reader set
-limits: deeper than :data:`DEEPEST` is refused, and an integer of thousands of digits is read as a number without end.
+limits: what is deeper than :data:`DEEPEST` or holds more than :data:`MOST` is refused, and an integer of thousands of
+digits is read as a number without end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 
 #: Levels of arrays and objects; readers in use (serde_json) take no more.
 DEEPEST = 128
+
+#: Arrays and objects in one text, their opening brackets counted (those within strings too).
+MOST = 100_000
 
 
 def load(text: str | bytes) -> Any:
@@ -50,6 +54,9 @@ class Reader:
 
 
 def _read(text: str, decoder: json.JSONDecoder, wide: json.JSONDecoder) -> Any:
+    opened = text.count("[") + text.count("{")
+    if opened > MOST:
+        raise ValueError(f"more than {MOST} brackets")
     try:
         try:
             value = decoder.decode(text)
@@ -59,7 +66,7 @@ def _read(text: str, decoder: json.JSONDecoder, wide: json.JSONDecoder) -> Any:
             value = wide.decode(text)
     except RecursionError:
         raise ValueError(f"arrays and objects more than {DEEPEST} deep") from None
-    if text.count("[") + text.count("{") > DEEPEST and _deep(value):
+    if opened > DEEPEST and _deep(value):
         raise ValueError(f"arrays and objects more than {DEEPEST} deep")
     return value
 
