@@ -207,13 +207,13 @@ class Run:
         for name in ("requirement", "level", "verdict"):
             report.user_properties.append((name, line[name]))
         # As ASCII text it survives the way from a worker, whatever a server sent.
+        report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
         report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
         return report
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
         """A letter and a category of its own for each verdict."""
-        kept = getattr(report, "conformance", None)
-        return _LETTERS.get(json.loads(kept)["verdict"]) if kept else None
+        return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the lines, from workers too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -73,10 +72,7 @@ class Session:
 
     def cleared(self, line: dict[str, Any]) -> dict[str, Any]:
         """The line of a case without the key: what stood in pieces in an answer may stand whole in a finding."""
-        said = {name: line[name] for name in _SAID if name in line}
-        text = json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        clean = blank(text, [self._key])
-        return line if clean == text else {**line, **json.loads(clean.decode("utf-8", "surrogatepass"))}
+        return {**line, **{name: _without(self._key, line[name]) for name in _SAID if line.get(name)}}
 
     def record(self) -> Recorded:
         """The answers so far."""
@@ -101,3 +97,12 @@ def head(target: Target, mode: str) -> dict[str, Any]:
         "mode": mode,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _without(key: str, value: Any) -> Any:
+    """The value with the key blanked out of every text in it."""
+    if isinstance(value, str):
+        return blank(value.encode("utf-8", "surrogatepass"), [key]).decode("utf-8", "surrogatepass")
+    if isinstance(value, dict):
+        return {_without(key, name): _without(key, inner) for name, inner in value.items()}
+    return [_without(key, inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -103,7 +103,7 @@ def credentials(auth: str, key: str) -> Headers:
     """
     if auth == "none":
         return ()
-    known = {"right": key, **wrong_keys(key)}
+    known = {"right": key, **(wrong_keys(key) if ":" in auth else {})}
     headers: list[tuple[str, str]] = []
     for way in auth.split("+"):
         header, _, name = way.partition(":")
