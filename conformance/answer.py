@@ -6,16 +6,18 @@ What a check cannot read because something else is broken raises :class:`CannotJ
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from conformance.stream import events as decoding
 from conformance.stream import sse
-from conformance.stream.events import Event, integer, mapping, objects, text
+from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, text
 from conformance.stream.identity import identities
+from conformance.stream.jsontext import load
 from conformance.stream.lifecycle import walk
 from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
@@ -36,6 +38,26 @@ class DoesNotApply(Exception):
     """The rule is about something that did not happen and need not happen; the message says what."""
 
 
+@dataclass(frozen=True)
+class _Broken:
+    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
+
+    why: str
+
+
+def _loaded(text: str | bytes) -> Any:
+    try:
+        return load(text)
+    except ValueError as error:
+        return _Broken(f"the body is not JSON: {error}")
+
+
+def _unless_broken(value: Any) -> Any:
+    if isinstance(value, _Broken):
+        raise CannotJudge(value.why)
+    return value
+
+
 class Answer:
     """One exchange and what can be read from it.
 
@@ -51,7 +73,7 @@ class Answer:
     def sent(self) -> dict[str, Any]:
         """The request's body as a JSON object, empty if it is none."""
         try:
-            return mapping(json.loads(self.exchange.request.body or b"null"))
+            return mapping(load(self.exchange.request.body or b"null"))
         except ValueError:
             return {}
 
@@ -75,24 +97,26 @@ class Answer:
             raise CannotJudge(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
         return self.exchange.status
 
-    @cached_property
+    @property
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
-        try:
-            return json.loads(self.exchange.body)
-        except (ValueError, RecursionError) as error:
-            raise CannotJudge(f"the body is not JSON: {error}") from None
+        return _unless_broken(self._json)
 
-    @cached_property
+    @property
     def envelope(self) -> Any:
         """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
+        return _unless_broken(self._envelope)
+
+    @cached_property
+    def _json(self) -> Any:
+        return _loaded(self.exchange.body)
+
+    @cached_property
+    def _envelope(self) -> Any:
         body = self.exchange.body.decode("utf-8", "replace")
         if self.sent.get("stream"):
             body = _DATA_PREFIX.sub("", body, count=1)
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
-            raise CannotJudge("the body is not JSON") from None
+        return _loaded(body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
@@ -138,15 +162,24 @@ class Answer:
 
     def of(self, *types: str) -> list[Event]:
         """The events of these types."""
-        return [event for event in self.events if event.type in types]
+        found = [self.by_type[name] for name in types if name in self.by_type]
+        return found[0] if len(found) == 1 else sorted(chain(*found), key=lambda event: event.index)
+
+    @cached_property
+    def by_type(self) -> dict[str, list[Event]]:
+        """The events of each type, the types in order of first sight."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.type, []).append(event)
+        return found
 
     @property
     def terminal(self) -> Event:
         """The first terminal event; :class:`CannotJudge` without one."""
-        for event in self.events:
-            if event.terminal:
-                return event
-        raise CannotJudge("the stream has no terminal event")
+        ends = self.of(*TERMINAL)
+        if not ends:
+            raise CannotJudge("the stream has no terminal event")
+        return ends[0]
 
     @cached_property
     def violations(self) -> list[Violation]:
@@ -237,7 +270,7 @@ class Answer:
         """Whether any sign of reasoning is there: an item, an event, a counted token."""
         seen = bool(self.items("reasoning"))
         if self.looks_like_stream:
-            seen = seen or any("reasoning" in event.type for event in self.events)
+            seen = seen or any("reasoning" in name for name in self.by_type)
         return seen or bool(_reasoning_tokens(self.response))
 
 

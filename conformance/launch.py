@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance import emulator
-from conformance.session import Session, head, reach, world_of
+from conformance.session import Session, head, world_of
 from conformance.target import Target, key_of, resolve
+from conformance.wire.reach import reach
 from conformance.wire.record import Folder
 
 #: The built-in endpoint's key; it opens nothing else.

@@ -41,8 +41,7 @@ class Reporter:
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
         """A letter and a category of its own for each verdict."""
-        kept = getattr(report, "conformance", None)
-        return _LETTERS.get(json.loads(kept)["verdict"]) if kept else None
+        return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the lines, from workers too."""

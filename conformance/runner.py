@@ -13,7 +13,7 @@ import pytest
 from conformance import emulator, launch
 from conformance.progress import Progress
 from conformance.report import results, terminal
-from conformance.report.failure import render
+from conformance.report.failure import printable, render
 from conformance.session import Session
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, Case, cases
 
@@ -110,7 +110,7 @@ class Runner:
         line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
         if result.findings:
             line["text"] = render(result, record, self.session.folder, self._again)
-        self._judged[case.id] = line
+        self._judged[case.id] = self.session.cleared(line)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -124,6 +124,8 @@ class Runner:
         if call.excinfo is not None:
             line = results.error_line(case.id, str(call.excinfo.value))
             line["text"] = f"{case.id}\n{report.longreprtext}"
+            line = self.session.cleared(line)
+            report.longrepr = line["text"]
         elif call.when == "call":
             line = self._judged.pop(case.id)
         else:
@@ -133,10 +135,11 @@ class Runner:
             report.outcome, report.longrepr = "failed", line["text"]
         elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
             report.outcome = "skipped"
-            report.longrepr = (str(item.path), 0, f"{verdict}: {line['reason']}")
+            report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))
         for name in ("requirement", "level", "verdict"):
             report.user_properties.append((name, line[name]))
         # As ASCII text it survives the way from a worker, whatever a server sent.
+        report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
         report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
         return report
 

@@ -11,23 +11,34 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urljoin
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 Schema = dict[str, Any]
 REVISIONS: tuple[str, ...] = ("2026-06-24", "2026-10")  #: The dates of the page, oldest first.
 ABSENT = "(absent)"  #: Stands for the value of a member that is not there.
+_MOST = 500  #: Items of an array, and errors of an instance, that are looked at: a flood must not take hours.
 _SPECIFIC = ["required", "additionalProperties", "const", "enum", "type"]
 _PAGE_ORDER = ["created", "in_progress", "completed", "incomplete", "output_item", "content_part"]
 _PAGE_ORDER += ["output_text", "function_call_arguments", "reasoning_text", "custom_tool_call_input"]
 _ARTICLE = {"integer": "an ", "object": "an ", "array": "an ", "null": ""}
 _WORDS = {"type": "not", "const": "not", "enum": "not one of", "minimum": "less than", "maximum": "more than"}
+
+
+def _first_items(validator: Any, items: Any, instance: Any, schema: Any) -> Any:
+    some = instance[:_MOST] if isinstance(instance, list) else instance
+    return Draft202012Validator.VALIDATORS["items"](validator, items, some, schema)
+
+
+_Validator = cast(type[Validator], validators.extend(Draft202012Validator, {"items": _first_items}))  # type: ignore[no-untyped-call]  # Its stubs name no types.
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Schemas:
         self.revision = revision
         known = REVISIONS[: REVISIONS.index(revision) + 1]
         self._documents = {path: schema for each in known for path, schema in _library()[0][each].items()}
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._validators: dict[str, Validator] = {}
         events = sorted(self._names("events/"), key=lambda name: _PAGE_ORDER.index(name.split(".")[1]))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
@@ -80,15 +91,16 @@ class Schemas:
             schema = {**_library()[1].resolver().lookup(schema["$ref"]).contents, **beside}
         return schema
 
-    def validator(self, path: str) -> Draft202012Validator:
+    def validator(self, path: str) -> Validator:
         """The validator of the schema at a path, made once; LookupError as :meth:`document`."""
         if path not in self._validators:
-            self._validators[path] = Draft202012Validator(self.document(path), registry=_library()[1])
+            self._validators[path] = _Validator(self.document(path), registry=_library()[1])
         return self._validators[path]
 
-    def errors(self, path: str, instance: object) -> list[SchemaProblem]:
+    def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
         """One problem a wrong place of the decoded JSON, deepest first; LookupError as :meth:`document`."""
-        found = [each for error in self.validator(path).iter_errors(instance) for each in self._told(error)]
+        errors = islice(self.validator(path).iter_errors(instance), _MOST)
+        found = [each for error in errors for each in self._told(error)]
         found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
         places = {each.pointer: each for each in found}  # of one place the last, most specific one stays
         return sorted(places.values(), key=lambda each: (-each.pointer.count("/"), each.pointer))

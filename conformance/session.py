@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from conformance import __version__
 from conformance.run import Plan, Recorded
 from conformance.scenarios import scenarios
 from conformance.schemas import Schemas
-from conformance.target import Misconfigured, Target
+from conformance.target import Target
 from conformance.verdict import CHECKS, Case, Result, World, cases, judge
 from conformance.wire.client import Client
 from conformance.wire.pool import Pool
 from conformance.wire.record import Folder
+from conformance.wire.redact import blank
 
 
 def world_of(target: Target) -> World:
@@ -28,6 +27,10 @@ def world_of(target: Target) -> World:
 def all_cases(world: World) -> list[Case]:
     """Every case of every registered check."""
     return [case for check in CHECKS for case in cases(check, world)]
+
+
+#: What of a case's line comes from the endpoint.
+_SAID = ("findings", "observed", "reason", "text")
 
 
 class Session:
@@ -67,6 +70,10 @@ class Session:
             raise RuntimeError("the session has not been started")
         return judge(case, self._recorded)
 
+    def cleared(self, line: dict[str, Any]) -> dict[str, Any]:
+        """The line of a case without the key: what stood in pieces in an answer may stand whole in a finding."""
+        return {**line, **{name: _without(self._key, line[name]) for name in _SAID if line.get(name)}}
+
     def record(self) -> Recorded:
         """The answers so far."""
         if self._recorded is None:
@@ -92,11 +99,10 @@ def head(target: Target, mode: str) -> dict[str, Any]:
     }
 
 
-def reach(target: Target) -> None:
-    """Open a connection and close it again; :class:`Misconfigured` if nothing listens there."""
-    parts = urlsplit(target.endpoint)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=target.connect_timeout).close()
-    except OSError as error:
-        raise Misconfigured(f"nothing answers at {target.endpoint}: {error.strerror or error}") from None
+def _without(key: str, value: Any) -> Any:
+    """The value with the key blanked out of every text in it."""
+    if isinstance(value, str):
+        return blank(value.encode("utf-8", "surrogatepass"), [key]).decode("utf-8", "surrogatepass")
+    if isinstance(value, dict):
+        return {_without(key, name): _without(key, inner) for name, inner in value.items()}
+    return [_without(key, inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -39,6 +39,8 @@ LACKABLE = {
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 
 class Misconfigured(Exception):
     """A setting that cannot be used; the message is one line for the person who gave it."""
@@ -61,8 +63,9 @@ SETTINGS = (
     Setting("revision", "text", REVISIONS[0], f"revision of the contract: {' or '.join(REVISIONS)}"),
     Setting("concurrency", "number", 4, "requests under way at a time, over all processes"),
     Setting("connect-timeout", "number", 10, "seconds to connect"),
-    Setting("read-timeout", "number", None, "seconds without a byte (default 300; 30 on loopback)"),
-    Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 90 on loopback)"),
+    Setting("first-byte-timeout", "number", None, "seconds until an answer begins (default 600; 120 on loopback)"),
+    Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
+    Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 180 on loopback)"),
     Setting("max-body", "number", 16_000_000, "bytes of one answer's body that are read"),
 )
 
@@ -82,6 +85,7 @@ class Target:
     revision: str
     concurrency: int
     connect_timeout: float
+    first_byte_timeout: float
     read_timeout: float
     total_timeout: float
     max_body: int
@@ -110,6 +114,8 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         values[setting.name], sources[setting.name] = _pick(setting, options, environ, document, file)
     if values["revision"] not in REVISIONS:
         raise Misconfigured(f"revision {values['revision']!r} is not known; {_nearest(values['revision'], REVISIONS)}")
+    if not _VARIABLE.fullmatch(values["api-key-env"]):
+        raise Misconfigured("api-key-env is not the name of a variable; never give the key itself, it stays in one")
     if values["model"] is None:
         values["model"] = DEFAULT_MODELS[values["revision"]]
     local = True
@@ -124,8 +130,9 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         revision=values["revision"],
         concurrency=_whole(values, "concurrency"),
         connect_timeout=_positive(values, "connect-timeout"),
+        first_byte_timeout=_positive(values, "first-byte-timeout", 120 if local else 600),
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
-        total_timeout=_positive(values, "total-timeout", 90 if local else 900),
+        total_timeout=_positive(values, "total-timeout", 180 if local else 900),
         max_body=_whole(values, "max-body"),
         lacks=frozenset(_known(profile.get("lacks", []), LACKABLE, "profile.lacks")),
         unknown_parameters=_known(

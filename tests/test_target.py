@@ -52,7 +52,7 @@ def test_nothing_given_is_the_built_in_endpoint() -> None:
     assert got.built_in
     assert (got.endpoint, got.name, got.model, got.revision) == (BUILT_IN, BUILT_IN, "mimo-v2.5-pro", REVISIONS[0])
     assert (got.api_key_env, got.concurrency, got.max_body) == ("MIMO_API_KEY", 4, 16_000_000)
-    assert (got.connect_timeout, got.read_timeout, got.total_timeout) == (10.0, 30.0, 90.0)
+    assert (got.connect_timeout, got.first_byte_timeout, got.read_timeout, got.total_timeout) == (10, 120, 30, 180)
     assert (got.lacks, got.unknown_parameters, got.nonce) == (frozenset(), "either", "nonce")
     assert got.sources == {one.name: "default" for one in SETTINGS}
 
@@ -66,7 +66,8 @@ def test_nothing_given_is_the_built_in_endpoint() -> None:
         ("concurrency", "3", "2", 1, 4),
         ("connect-timeout", 3.5, "2.5", 1.5, 10.0),
         ("read-timeout", "3", "2", 1, 30.0),
-        ("total-timeout", "3", "2", 1, 90.0),
+        ("first-byte-timeout", "3", "2", 1, 120.0),
+        ("total-timeout", "3", "2", 1, 180.0),
         ("max-body", "3", "2", 1, 16_000_000),
     ],
 )
@@ -109,13 +110,14 @@ def test_blanks_around_a_text_are_dropped() -> None:
 @pytest.mark.parametrize("endpoint", [REMOTE, "http://192.0.2.1/v1", "http://localhost.example.com/v1"])
 def test_remote_endpoint_has_longer_times(endpoint: str) -> None:
     got = target({"endpoint": endpoint})
-    assert (got.read_timeout, got.total_timeout, got.built_in, got.name) == (300.0, 900.0, False, endpoint)
+    assert (got.first_byte_timeout, got.read_timeout, got.total_timeout) == (600, 300, 900)
+    assert (got.built_in, got.name) == (False, endpoint)
 
 
 @pytest.mark.parametrize("endpoint", [LOCAL, "http://localhost/v1", "http://[::1]:1/v1", "http://127.9.9.9/v1"])
 def test_loopback_has_shorter_times(endpoint: str) -> None:
     got = target({"endpoint": endpoint})
-    assert (got.read_timeout, got.total_timeout, got.built_in) == (30.0, 90.0, False)
+    assert (got.first_byte_timeout, got.read_timeout, got.total_timeout, got.built_in) == (120, 30, 180, False)
 
 
 @pytest.mark.parametrize(

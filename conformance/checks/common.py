@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
 from conformance.stream.events import mapping
+from conformance.stream.jsontext import load
 from conformance.verdict import Case, Finding
 
 #: Statuses of a trouble that has nothing to do with the request.
@@ -130,10 +130,9 @@ def between(plain: Answer, stream: Answer, message: str, pointer: str, want: Any
 
 def parsed(text: Any) -> Any:
     """The JSON value of a text; ``ValueError`` if it is none."""
-    try:
-        return json.loads(text)
-    except (TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from None
+    if not isinstance(text, str):
+        raise ValueError("not a text")
+    return load(text)
 
 
 def is_event_stream(answer: Answer) -> bool:

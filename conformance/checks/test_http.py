@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge
 from conformance.checks.common import envelope, excerpt, must_be_served, settled
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
+from conformance.stream.jsontext import Reader
 from conformance.verdict import Case, Finding, check
 
 #: Tags of scenarios whose acceptance has a rule of its own.
@@ -58,7 +57,7 @@ def test_stream_is_text_event_stream(answer: Answer) -> Iterator[Finding]:
 
 @check("http.body-complete", over=PLAIN)
 def test_plain_body_arrives_whole(answer: Answer) -> Iterator[Finding]:
-    if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "time-out", "oversize"):
+    if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "time-out", "oversize", "invalid"):
         size = len(answer.exchange.body)
         message = f"the body ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
         yield Finding(message, want="the announced end", got=answer.exchange.ended)
@@ -69,17 +68,16 @@ def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
     try:
-        json.loads(answer.exchange.body.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        Reader().load(answer.exchange.body.decode("utf-8"))
+    except ValueError as error:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(answer))
 
 
 @check("http.no-duplicate-keys", over=ANSWERS)
 def test_no_object_names_a_member_twice(answer: Answer) -> Iterator[Finding]:
-    texts = [frame.data for frame in answer.frames] if answer.looks_like_stream else [_text(answer)]
-    for index, text in enumerate(texts):
-        for name in _twice(text):
-            yield Finding(f"the member {name!r} stands twice in one object", event=_index(answer, index), got=name)
+    for index, names in _named_twice(answer):
+        for name in names:
+            yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
 
 
 @check("http.other-method-refused", over=each("method"))
@@ -103,33 +101,13 @@ def test_accept_headers(answer: Answer) -> Iterator[Finding]:
     yield Finding(f"{answer.scenario}: HTTP {answer.arrived}")
 
 
-def _text(answer: Answer) -> str:
-    return answer.exchange.body.decode("utf-8", "replace")
-
-
-def _index(answer: Answer, frame: int) -> int | None:
-    return (
-        next((one.index for one in answer.events if one.frame.index == frame), None)
-        if answer.looks_like_stream
-        else None
-    )
-
-
-def _twice(text: str) -> list[str]:
-    """The member names that one object of the JSON text holds twice."""
-    found: list[str] = []
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
-        return dict(pairs)
-
+def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
+    """The member names that one object holds twice, with the index of the event."""
+    if answer.looks_like_stream:
+        return [(event.index, event.twice) for event in answer.events if event.twice]
+    reader = Reader()
     try:
-        json.loads(text, object_pairs_hook=note)
-    except (ValueError, RecursionError):
+        reader.load(answer.exchange.body.decode("utf-8", "replace"))
+    except ValueError:
         return []  # What is no JSON at all is told by another rule.
-    return found
-
-
-def _no_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    return [(None, reader.twice)]

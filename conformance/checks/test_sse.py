@@ -9,6 +9,7 @@ from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import excerpt
 from conformance.select import STREAMS, answers_and_served, each, together
 from conformance.stream.events import DONE_MARKER
+from conformance.stream.sse import Frame
 from conformance.verdict import Finding, check, strays
 
 #: A wait in milliseconds that a reader notices; below it nothing can be said of bursts.
@@ -16,6 +17,9 @@ _NOTICED = 150.0
 
 #: Deltas that came within this many milliseconds came at once.
 _AT_ONCE = 10.0
+
+#: A line that begins as a document would, where a field name belongs.
+_NO_FIELD = re.compile(rb"[\r\n]([{\[<][^\r\n]{0,119})")
 
 
 @check("sse.plain-stays-plain", over=answers_and_served)
@@ -44,10 +48,9 @@ def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
 def test_nothing_stands_outside_the_fields(answer: Answer) -> Iterator[Finding]:
     if answer.exchange.ended == "clean" and not answer.frames:
         yield Finding("the stream holds no event", want="events", got=excerpt(answer))
-    for line in re.split(rb"\r\n|\r|\n", answer.exchange.body):
-        if line[:1] in b"{[<" and line:
-            got = line[:120].decode("utf-8", "replace")
-            yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
+    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body):
+        got = found[1].decode("utf-8", "replace")
+        yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
 
 
 @check("sse.data-is-json-object", over=STREAMS)
@@ -79,15 +82,19 @@ def test_event_line_is_there(answer: Answer) -> Iterator[Finding]:
             yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
 
 
+def _done_markers(answer: Answer) -> list[Frame]:
+    return [frame for frame in answer.frames if len(frame.data) < 64 and frame.data.strip() == DONE_MARKER]
+
+
 @check("sse.done-marker", over=together("streams", "core", stream=True))
 def test_done_marker(answer: Answer) -> Iterator[Finding]:
-    marks = any(frame.data.strip() == DONE_MARKER for frame in answer.frames)
+    marks = _done_markers(answer)
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
 @check("sse.done-marker-last", over=STREAMS)
 def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
-    marks = [frame for frame in answer.frames if frame.data.strip() == DONE_MARKER]
+    marks = _done_markers(answer)
     if marks and marks[0] is not answer.frames[-1]:
         after = answer.frames[marks[0].index + 1]
         yield Finding(

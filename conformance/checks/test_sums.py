@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from conformance.verdict import Case, Finding, check, on
 
 #: Of these null is as good as absent.
 _NULLABLE = ("error", "incomplete_details", "metadata", "output_text")
+
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 Object = dict[str, Any]
 
@@ -135,7 +138,7 @@ def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
             said, where = text(event.data.get(member)), f"/{member}"
             if "\ufffd" in said and "\ufffd" not in asked:
                 yield on(event, f"{member} holds U+FFFD: a character was split", where, "no U+FFFD", said[:80])
-            elif any("\ud800" <= letter <= "\udfff" for letter in said):
+            elif _HALF_A_PAIR.search(said):
                 yield on(event, f"{member} holds half a surrogate pair", where, "whole characters", repr(said[:80]))
 
 

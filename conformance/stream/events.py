@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.stream.jsontext import Reader
 from conformance.stream.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
@@ -15,22 +15,25 @@ DONE_MARKER = "[DONE]"
 TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event: ``index`` in the stream, its frame, and ``data``, the JSON object the frame carried.
 
-    ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for.
+    ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for; empty
+    if it has none. ``twice`` are the members that one object of it names twice.
     """
 
     index: int
     frame: Frame
     data: dict[str, Any]
+    twice: tuple[str, ...] = ()
+    type: str = field(init=False)
 
-    @property
-    def type(self) -> str:
-        """The event's type; empty if it has none."""
+    def __post_init__(self) -> None:
         named = self.data.get("type")
-        return named if isinstance(named, str) else self.frame.event
+        # The usual thing is that both say the same: then one text is kept.
+        same = not isinstance(named, str) or named == self.frame.event
+        object.__setattr__(self, "type", self.frame.event if same else named)
 
     @property
     def number(self) -> Any:
@@ -112,24 +115,17 @@ def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...
     """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker."""
     events: list[Event] = []
     strange: list[Frame] = []
+    reader = Reader()
     for frame in frames:
-        if frame.data.strip() == DONE_MARKER:
+        text = frame.data
+        if text.strip() == DONE_MARKER:
             continue
-        data = _object(frame.data)
-        if data is None:
-            strange.append(frame)
+        try:
+            data = reader.load(text)
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            events.append(Event(len(events), frame, data, reader.twice))
         else:
-            events.append(Event(len(events), frame, data))
+            strange.append(frame)
     return tuple(events), tuple(strange)
-
-
-def _object(data: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(data, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

@@ -86,6 +86,8 @@ ARGUMENT_STEPS = {
     "response.custom_tool_call_input.done": "text",
 }
 
+_ABOUT_ITEMS = PART_STEPS.keys() | ARGUMENT_STEPS.keys()
+
 _BROKEN = {
     "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
     "lifecycle.part-opened-once": "opens a part that was opened before",
@@ -127,7 +129,7 @@ class _Walker:
             self._part(event, item, event.content_index)
 
     def _has_item(self, event: Event) -> bool:
-        return event.type.startswith("response.output_item.") or event.type in PART_STEPS | ARGUMENT_STEPS
+        return event.type.startswith("response.output_item.") or event.type in _ABOUT_ITEMS
 
     def _open(self, event: Event, index: int) -> None:
         before = self.items.get(index)

@@ -5,18 +5,20 @@ stream"). Nothing is judged here; what a reader would ignore is ignored, what it
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from conformance.wire.exchange import Chunk
 
-_LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")
+#: A line's end and an empty line after it. Only CR, LF and CRLF end a line: U+2028 and its like are ordinary
+#: characters of a value.
+_EMPTY_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r|\n)")
+_EMPTY_LINE_OF_LF = re.compile(rb"\n\n")
+_AT_TEXT = re.compile(rb"[^\r\n]|\Z")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One dispatched event.
 
@@ -44,42 +46,48 @@ class Frames:
 def parse(chunks: Sequence[Chunk]) -> Frames:
     """The frames of these bytes; how they were cut into chunks changes nothing but ``at``."""
     body = b"".join(chunk.data for chunk in chunks)
-    ends = list(accumulate(len(chunk.data) for chunk in chunks))
     frames: list[Frame] = []
-    event, start = "", None
-    data: list[str] = []
-    for line, line_start, line_end, ended in _lines(body):
-        if not line:
-            if ended and data:
-                chunk = chunks[min(bisect_left(ends, line_end), len(chunks) - 1)]
-                begin = line_start if start is None else start
-                frames.append(Frame(len(frames), event, "\n".join(data), begin, line_end, chunk.at))
-            if ended:
-                event, data, start = "", [], None
-            continue
-        start = line_start if start is None else start
-        name, value = _field(line)
-        if name == "event":
-            event = value
-        elif name == "data":
-            data.append(value)
-    return Frames(tuple(frames), "\n".join(data))
+    names: dict[str, str] = {}
+    number, arrived = -1, 0
+    rest: list[str] = []
+    for start, end, ended in _blocks(body):
+        event, data = _fields(body[start:end])
+        if not ended:
+            rest = data
+        elif data:
+            while arrived < end:
+                number += 1
+                arrived += len(chunks[number].data)
+            # The names are few: each is kept once.
+            event = names.setdefault(event, event)
+            frames.append(Frame(len(frames), event, "\n".join(data), start, end, chunks[number].at))
+    return Frames(tuple(frames), "\n".join(rest))
 
 
-def _lines(body: bytes) -> Iterator[tuple[str, int, int, bool]]:
-    """Each line's text, its first byte, the byte after its end, and whether a line end closed it.
+def _blocks(body: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Where each run of lines that are not empty begins, the byte after the empty line that ends it, and whether there
+    is one."""
+    pattern = _EMPTY_LINE if b"\r" in body else _EMPTY_LINE_OF_LF
+    start = len(_BOM) if body.startswith(_BOM) else 0
+    while True:
+        if body[start : start + 1] in (b"\r", b"\n"):
+            start = _AT_TEXT.search(body, start).start()  # type: ignore[union-attr]  # The end matches, too.
+        if start == len(body):
+            return
+        match = pattern.search(body, start)
+        yield start, match.end() if match else len(body), match is not None
+        if not match:
+            return
+        start = match.end()
 
-    Only CR, LF and CRLF end a line: U+2028 and its like are ordinary characters of a value.
-    """
-    at = len(_BOM) if body.startswith(_BOM) else 0
-    while at < len(body):
-        match = _LINE.match(body, at)
-        assert match is not None  # The pattern matches anything.
-        yield match[1].decode("utf-8", "replace"), at, match.end(), bool(match[2])
-        at = match.end()
 
-
-def _field(line: str) -> tuple[str, str]:
-    """Name and value of a line; a comment has an empty name."""
-    name, _, value = line.partition(":")
-    return name, value.removeprefix(" ")
+def _fields(block: bytes) -> tuple[str, list[str]]:
+    """The last event line's value and the values of the data lines; a comment has an empty name."""
+    event, data = "", []
+    for line in block.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
+        elif name == b"event":
+            event = value.removeprefix(b" ").decode("utf-8", "replace")
+    return event, data

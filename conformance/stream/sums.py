@@ -35,19 +35,29 @@ class Text:
     what: str
     output_index: int
     content_index: int | None
-    deltas: str | None = None
     done: str | None = None
     part: str | None = None
     item: str | None = None
     final: str | None = None
     events: dict[str, Event] = field(default_factory=dict)
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def deltas(self) -> str | None:
+        """What the deltas add up to, None without any."""
+        if len(self.pieces) > 1:
+            self.pieces[:] = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else None
 
     def put(self, station: str, value: Any, event: Event) -> None:
         """Note a station's text; deltas add up, a repeated station keeps its last word."""
-        if isinstance(value, str):
-            before = self.deltas or "" if station == "deltas" else ""
-            setattr(self, station, before + value)
-            self.events[station] = event
+        if not isinstance(value, str):
+            return
+        if station == "deltas":
+            self.pieces.append(value)
+        else:
+            setattr(self, station, value)
+        self.events[station] = event
 
     def before(self, station: str) -> tuple[str, str] | None:
         """The nearest earlier station that the stream has, and its text."""

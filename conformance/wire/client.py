@@ -6,21 +6,22 @@ Nothing is judged and nothing is raised here: whatever the peer does ends in an 
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import secrets
-import socket
+import ssl
 import string
-import threading
 import time
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 
 import httpx
 
 from conformance import __version__
 from conformance.target import Target, is_loopback
-from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Headers, Request
+from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
 from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
+from conformance.wire.watch import Taken, Watch
 
 #: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 PASSING = frozenset({429, 500, 502, 503, 504, 529})
@@ -33,6 +34,9 @@ LONGEST_WAIT = 60.0
 
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0
+
+#: Seconds that httpx waits beyond our own limits; they pass first, and say more.
+_BEHIND = 5.0
 
 #: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
 _TAIL = 64
@@ -59,6 +63,11 @@ _BASE_HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("User-Agent", f"mimo-responses-conformance/{__version__}"),
 )
+
+# What these log holds the headers of answers, and with them whatever a server puts there.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).propagate = False
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ def credentials(auth: str, key: str) -> Headers:
     """
     if auth == "none":
         return ()
-    known = {"right": key, **wrong_keys(key)}
+    known = {"right": key, **(wrong_keys(key) if ":" in auth else {})}
     headers: list[tuple[str, str]] = []
     for way in auth.split("+"):
         header, _, name = way.partition(":")
@@ -115,20 +124,24 @@ def credentials(auth: str, key: str) -> Headers:
 
 
 class Client:
-    """Sends requests to one target over kept connections; safe to use from several threads."""
+    """Sends requests to one target, each over a connection of its own; safe to use from several threads.
+
+    A kept connection would carry what one answer sent too much into the next one.
+    """
 
     def __init__(self, target: Target, key: str) -> None:
         self._target = target
         self._key = key
+        silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
         self._http = httpx.Client(
             follow_redirects=False,
-            # Every exchange stands alone: what one answer sets must not travel with the next request.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            cookies=_NoCookies(),
             event_hooks={"response": [_keep_location]},
+            verify=tls(),
             # A proxy from the environment is for the world outside, never for loopback.
             trust_env=not is_loopback(target.endpoint),
-            timeout=httpx.Timeout(target.read_timeout, connect=target.connect_timeout),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=16),
+            timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         )
 
     def close(self) -> None:
@@ -165,11 +178,13 @@ class Client:
             if not value:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
-        taken = _Taken()
+        taken = Taken()
         ended, detail = self._receive(request, taken, started)
         elapsed = (time.monotonic() - started) * 1000
         secret = [self._key, *sent]
-        kept_headers, chunks, leaks = blank_answer(taken.headers, tuple(taken.chunks), secret)
+        if not unfold(taken.chunks, content_coding(taken.headers))[1]:
+            ended, detail = "oversize", "the compressed body unfolds to more than is taken"
+        kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -191,19 +206,21 @@ class Client:
             attempts=attempts,
         )
 
-    def _receive(self, request: httpx.Request, taken: _Taken, started: float) -> tuple[Ended, str]:
+    def _receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
+        limits = self._target
+        with Watch() as watch:
+            request.extensions["trace"] = watch.trace
+            watch.limit("total", limits.total_timeout, f"the whole answer took over {limits.total_timeout:g} s")
+            first = f"no answer, or none with a whole head, in {limits.first_byte_timeout:g} s"
+            watch.limit("first byte", limits.first_byte_timeout, first)
+            ended, detail = self._exchange(request, taken, started, watch)
+            # What the transport says of a connection that we took away is our doing.
+            return ("time-out", watch.reason) if watch.reason else (ended, detail)
+
+    def _exchange(self, request: httpx.Request, taken: Taken, started: float, watch: Watch) -> tuple[Ended, str]:
         try:
-            response = self._http.send(request, stream=True)
-            with contextlib.closing(response), _HangUp(response) as hang_up:
-                hang_up.after(
-                    self._target.total_timeout, f"the whole answer took over {self._target.total_timeout:g} s"
-                )
-                try:
-                    return self._read(response, taken, started, hang_up)
-                except httpx.TransportError:
-                    if hang_up.reason:
-                        return "time-out", hang_up.reason
-                    raise
+            with contextlib.closing(self._http.send(request, stream=True)) as response:
+                return self._read(response, taken, started, watch)
         except httpx.ConnectError as error:
             return "unreachable", str(error)
         except httpx.TimeoutException as error:
@@ -212,27 +229,41 @@ class Client:
             return _broken(taken, str(error)), str(error)
         except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
             return "reset", str(error) or type(error).__name__
-        except (httpx.HTTPError, ValueError) as error:
+        except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
             return "invalid", str(error) or type(error).__name__
 
-    def _read(self, response: httpx.Response, taken: _Taken, started: float, hang_up: _HangUp) -> tuple[Ended, str]:
+    def _read(self, response: httpx.Response, taken: Taken, started: float, watch: Watch) -> tuple[Ended, str]:
+        watch.lift("first byte")
         taken.status = response.status_code
         raw = [*response.headers.raw, *response.extensions.get("location", ())]
         taken.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
-        size, tail = 0, b""
+        idle, silent = self._target.read_timeout, f"no byte for {self._target.read_timeout:g} s"
+        watch.limit("idle", idle, silent)
+        tail, over = b"", False
         for data in response.iter_raw():
-            now = time.monotonic()
-            taken.chunks.append(Chunk((now - started) * 1000, data))
-            size += len(data)
-            if size > self._target.max_body:
+            if watch.reason:
+                break
+            watch.limit("idle", idle, silent)
+            taken.add((time.monotonic() - started) * 1000, data)
+            if taken.size > self._target.max_body:
                 return "oversize", f"more than {self._target.max_body} bytes of body"
             tail = (tail + data)[-_TAIL - len(data) :]
-            if _TERMINAL.search(tail):
-                tail = b""
-                hang_up.after(LINGER, f"still open {LINGER:g} s after the terminal event")
-        if hang_up.reason:
-            return "time-out", hang_up.reason
+            if not over and _TERMINAL.search(tail):
+                over = True  # Once: who repeats the end must not gain time by it.
+                watch.limit("linger", LINGER, f"still open {LINGER:g} s after the terminal event")
         return "clean", ""
+
+
+class _NoCookies(CookieJar):
+    """Every exchange stands alone: what one answer sets is not even looked at."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave them."""
+
+
+def tls() -> ssl.SSLContext:
+    """How certificates are verified; SSL_CERT_FILE or SSL_CERT_DIR give a private CA, on loopback too."""
+    return httpx.create_ssl_context()
 
 
 def _keep_location(response: httpx.Response) -> None:
@@ -243,50 +274,11 @@ def _keep_location(response: httpx.Response) -> None:
         response.extensions["location"] = found
 
 
-class _HangUp:
-    """Shuts the connection down from outside when a time has passed: a read that trickles has no other end."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._stream = response.extensions.get("network_stream")
-        self._timer: threading.Timer | None = None
-        self.reason = ""
-
-    def __enter__(self) -> _HangUp:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer:
-            self._timer.cancel()
-
-    def after(self, seconds: float, reason: str) -> None:
-        """Hang up in so many seconds, in place of what was set before."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer = threading.Timer(seconds, self._now, (reason,))
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _now(self, reason: str) -> None:
-        self.reason = reason
-        connection = self._stream.get_extra_info("socket") if self._stream else None
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Taken:
-    """What has arrived so far; kept apart so that it survives an exception."""
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-        self.headers: Headers = ()
-        self.chunks: list[Chunk] = []
-
-
-def _broken(taken: _Taken, message: str) -> Ended:
-    if taken.status is not None:
+def _broken(taken: Taken, message: str) -> Ended:
+    said = message.lower()
+    if taken.status is not None and ("closed" in said or "incomplete" in said):
         return "cut"
-    return "reset" if "disconnected" in message.lower() else "invalid"
+    return "reset" if "disconnected" in said else "invalid"
 
 
 def _passing(exchange: Exchange) -> bool:

@@ -16,7 +16,10 @@ from typing import Any, Literal
 FORMAT = 1
 
 #: The most bytes a compressed body may unfold to; beyond it the record counts as oversize (a gzip bomb).
-DECODED_LIMIT = 64 * 1024 * 1024
+DECODED_LIMIT = 32 * 1024 * 1024
+
+#: The most codings that are undone, one over another, and the most members of one gzip body (RFC 1952 2.2).
+_LAYERS, _MEMBERS = 4, 1000
 
 Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unreachable", "not-sent"]
 """How an exchange ended.
@@ -110,37 +113,63 @@ def content_coding(headers: Headers) -> str:
 
 
 def decode(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
-    """Undo the codings of a Content-Encoding (several are undone from the last), each chunk keeping its time.
+    """The chunks with the codings of a Content-Encoding undone, as :func:`unfold` does it."""
+    return unfold(chunks, coding)[0]
+
+
+def unfold(chunks: tuple[Chunk, ...], coding: str) -> tuple[tuple[Chunk, ...], bool]:
+    """Undo the codings of a Content-Encoding (several are undone from the last), each chunk keeping its time, and
+    say whether that is the whole: False beyond :data:`DECODED_LIMIT`.
 
     Only gzip and deflate are known; bytes that do not decode are kept as they came.
     """
-    for name in reversed([one.strip().lower() for one in coding.split(",")]):
-        if name in ("", "identity"):
-            continue
+    names = [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
+    whole = True
+    for name in reversed(names[-_LAYERS:]):
         if name not in ("gzip", "x-gzip", "deflate"):
             break  # What stands under a coding that is not known cannot be undone either.
-        chunks = tuple(_undo(chunks, 15 if name == "deflate" else 31))
-    return chunks
+        engine = _Unfolding(15 if name == "deflate" else 31)
+        chunks = tuple(engine.undo(chunks))
+        whole = whole and engine.whole
+    return chunks, whole
 
 
-def _undo(chunks: tuple[Chunk, ...], wbits: int) -> Iterator[Chunk]:
-    engine, room, broken = zlib.decompressobj(wbits), DECODED_LIMIT, False
-    for chunk in chunks:
-        data, out = chunk.data, b""
-        while data and not broken:
-            try:
-                out += engine.decompress(data, room - len(out) + 1)
-            except zlib.error:
-                broken = True
-                break
-            data = engine.unused_data
-            if engine.eof:  # RFC 1952 2.2: members may follow one another.
-                engine = zlib.decompressobj(wbits)
+class _Unfolding:
+    """One coding on its way to be undone; ``whole`` turns False where there is no room for more."""
+
+    def __init__(self, wbits: int) -> None:
+        self._wbits = wbits
+        self._engine = zlib.decompressobj(wbits)
+        self._members = 1
+        self._broken = False
+        self.whole = True
+
+    def undo(self, chunks: tuple[Chunk, ...]) -> Iterator[Chunk]:
+        room = DECODED_LIMIT
+        for chunk in chunks:
+            out = self._undo(chunk.data, room)
             if len(out) > room:
+                self.whole = False
                 return
-        out += data if broken else b""
-        room -= len(out)
-        yield Chunk(chunk.at, out)
+            room -= len(out)
+            yield Chunk(chunk.at, out)
+
+    def _undo(self, data: bytes, room: int) -> bytes:
+        out = bytearray()
+        while data and not self._broken and len(out) <= room:
+            try:
+                out += self._engine.decompress(data, room - len(out) + 1)
+            except zlib.error:
+                self._broken = True
+                break
+            if not self._engine.eof:
+                return bytes(out)
+            # Members may follow one another, but thousands of empty ones are there to keep us busy.
+            data = self._engine.unused_data
+            self._engine = zlib.decompressobj(self._wbits)
+            self._members += 1
+            self._broken = self._members > _MEMBERS
+        return bytes(out) + data if self._broken else bytes(out)
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
