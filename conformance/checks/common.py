@@ -47,8 +47,19 @@ def must_be_served(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"answered with HTTP {answer.status}{said(answer)}", want=200, got=answer.status)
 
 
+def _no_answer(answer: Answer) -> Iterator[Finding]:
+    """A finding if the server let the request fall without a word, every time it was sent."""
+    exchange = answer.exchange
+    if exchange.status is None and exchange.ended in ("time-out", "reset", "invalid"):
+        tries = len(exchange.attempts) + 1
+        message = f"no HTTP answer in {tries} {'try' if tries == 1 else 'tries'}: {exchange.ended} ({exchange.detail})"
+        yield Finding(message, want="an answer", got=exchange.ended)
+
+
 def must_be_refused(answer: Answer) -> Iterator[Finding]:
     """A request that cannot be served gets a 4xx."""
+    if answer.exchange.status is None:
+        yield from _no_answer(answer)
     status = judged_past_the_key(answer)
     if not 400 <= status < 500:
         yield Finding(f"answered with HTTP {status}{said(answer)}", want="a 4xx status", got=status)
@@ -56,9 +67,8 @@ def must_be_refused(answer: Answer) -> Iterator[Finding]:
 
 def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
-    if answer.exchange.ended == "time-out" and answer.exchange.status is None:
-        yield Finding(f"no answer at all: {answer.exchange.detail}", want="an answer or a 4xx", got="silence")
-        return
+    if answer.exchange.status is None:
+        yield from _no_answer(answer)
     status = judged_past_the_key(answer)
     if 400 <= status < 500:
         return
@@ -126,6 +136,17 @@ def between(plain: Answer, stream: Answer, message: str, pointer: str, want: Any
     """A finding that two answers to the same request differ: told of the streamed one, and about both."""
     event = stream.event if pointer else None
     return Finding(message, pointer, event, want, got, stream.scenario, also=(plain.scenario,))
+
+
+def encoded_twice(text: str) -> str | None:
+    """What a text was before its UTF-8 was taken for Latin-1 or Windows-1252; None for any other text."""
+    for wrong in ("latin-1", "cp1252"):
+        try:
+            meant = text.encode(wrong).decode("utf-8")
+        except UnicodeError:
+            continue
+        return meant if meant != text else None
+    return None
 
 
 def parsed(text: Any) -> Any:

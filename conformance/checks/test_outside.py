@@ -29,6 +29,15 @@ def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> I
         )
 
 
+@check("undocumented.unknown-value-not-quoted", over=each("unknown"))
+def test_refusal_does_not_quote_the_unknown_value(answer: Answer, case: Case) -> Iterator[Finding]:
+    if not 400 <= answer.status < 500:
+        raise DoesNotApply("the request was not refused")
+    value = scenario_of(answer, case).about["value"]
+    if value.encode() in answer.exchange.body:
+        yield Finding(f"the refusal quotes the value {value!r} of an unknown parameter", want="its name", got=value)
+
+
 @check("unsupported.background-not-honoured", over=_BACKGROUND)
 def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
     _when_filtered(answer)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from conformance.answer import FINAL, Answer, CannotJudge
+from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
+from conformance.checks.common import encoded_twice
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS, answers_and_served, together
 from conformance.stream.events import mapping, objects, text
@@ -159,6 +160,18 @@ def test_message_holds_output_text(answer: Answer) -> Iterator[Finding]:
                 pointer = f"{answer.pointer}/output/{place}/content/{index}/type"
                 message = f"a message's part has type {part['type']!r}"
                 yield Finding(message, pointer, answer.event, "output_text", part["type"])
+
+
+@check("response.text-intact", over=ANSWERS)
+def test_text_is_not_mangled(answer: Answer) -> Iterator[Finding]:
+    if answer.final_status != "completed":
+        raise DoesNotApply("what was cut may end inside a character")
+    if "\ufffd" in answer.words and "\ufffd" not in answer.exchange.request.body.decode("utf-8", "replace"):
+        message = "the text holds U+FFFD: a character was lost"
+        yield Finding(message, answer.pointer + "/output", answer.event, "no U+FFFD", answer.words[:160])
+    if (meant := encoded_twice(answer.words)) is not None:
+        message = "the text was encoded twice: UTF-8 taken for Latin-1"
+        yield Finding(message, answer.pointer + "/output", answer.event, meant[:160], answer.words[:160])
 
 
 @check("response.documented-items-only", over=ANSWERS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import between, needs, scenario_of
+from conformance.checks.common import between, encoded_twice, needs, scenario_of
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, pairs
 from conformance.stream.events import Event, objects, text
@@ -140,6 +140,8 @@ def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
                 yield on(event, f"{member} holds U+FFFD: a character was split", where, "no U+FFFD", said[:80])
             elif _HALF_A_PAIR.search(said):
                 yield on(event, f"{member} holds half a surrogate pair", where, "whole characters", repr(said[:80]))
+            elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
+                yield on(event, f"{member} was encoded twice: UTF-8 taken for Latin-1", where, meant[:80], said[:80])
 
 
 @check("sum.starts-empty", over=STREAMS)

@@ -102,6 +102,22 @@ def _truncated() -> list[Scenario]:
     return [*both(cut), *both(thinking)]
 
 
+#: A conversation in messages of role and content alone, a long one among them.
+HISTORY: Body = {
+    **SHORT,
+    "instructions": "Be brief.",
+    "input": [
+        {"role": "system", "content": "Speak of plants only."},
+        {
+            "role": "user",
+            "content": "My favourite colour is green. " + "I say it again so that this grows long. " * 200,
+        },
+        {"role": "assistant", "content": "Noted."},
+        {"role": "user", "content": "Name one plant of that colour."},
+    ],
+}
+
+
 def _format() -> list[Scenario]:
     body = {
         **SHORT,
@@ -141,22 +157,24 @@ def _forms() -> list[Scenario]:
     }
     forms = {
         "input-messages": [{"type": "message", **user}],
-        "untyped-message": [user],
         "input-parts": [{"type": "message", "role": "user", "content": [part, {**part, "text": "Be brief."}]}],
-        "input-role-system": [user, {"role": "system", "content": "Be brief."}],
         "input-role-developer": [user, {"role": "developer", "content": [{**part, "text": "Be brief."}]}, user],
         "input-output-message": [user, assistant, {**user, "content": "Again."}],
     }
+    bodies: dict[str, Body] = {
+        form: {**SHORT, "max_output_tokens": 64, "input": content} for form, content in forms.items()
+    }
+    bodies |= {"untyped-message": HISTORY, "input-role-system": HISTORY}  # Sent once, with the conversations.
     return [
         Scenario(
             f"input.{form.removeprefix('input-')}",
             f"input in the form {form}",
-            {**SHORT, "max_output_tokens": 64, "input": content},
+            body,
             tags=frozenset({"form"}),
             about={"form": "input-roles" if "role" in form else form},
             claims=frozenset({"input-array"}),
         )
-        for form, content in forms.items()
+        for form, body in bodies.items()
     ]
 
 

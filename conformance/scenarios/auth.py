@@ -56,10 +56,6 @@ def scenarios() -> list[Scenario]:
             about={"accepted": names}, tags=key.tags,
         ),
         replace(
-            bearer, name="auth.AUTHORIZATION", asks="AUTHORIZATION in capitals", auth="upper-header",
-            about={"accepted": names}, tags=key.tags,
-        ),
-        replace(
             bearer, name="auth.lower-scheme", asks="the scheme bearer in lower case", auth="lower-scheme",
             about={"accepted": "auth.scheme-case-insensitive"}, tags=key.tags,
         ),

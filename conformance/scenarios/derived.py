@@ -171,11 +171,14 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     stranger = next(value for kind, value in _STRANGER.items() if kind in types)
     if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
         yield "type", stranger, _with(parameter, stranger)
+        if types == ["integer"]:  # What lax readers take for one.
+            yield "type", "16", _with(parameter, "16")
+            yield "type", 10.5, _with(parameter, 10.5)
         if "array" in types:
             yield "type", [5], _with(parameter, [5])
         if parameter.required:
             yield "required", None, _without(parameter)
-        elif len(parameter.path) == 1:
+        if len(parameter.path) == 1 and not parameter.required:
             yield "null", None, _with(parameter, None)
     if "enum" in schema:
         yield "enum", "unlisted", _with(parameter, "unlisted")
@@ -222,4 +225,7 @@ def _parent(body: dict[str, Any], parameter: Parameter) -> Any:
 
 
 def _show(value: Any) -> str:
-    return value.replace(" ", "-") if isinstance(value, str) else json.dumps(value)
+    """The value as names have it; a text that looks like a number keeps its quotes."""
+    if isinstance(value, str):
+        return json.dumps(value) if value.isdecimal() else value.replace(" ", "-")
+    return json.dumps(value)

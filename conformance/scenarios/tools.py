@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.answer import Answer
-from conformance.scenarios.answers import CORE, NO_THINKING, both
+from conformance.scenarios.answers import CORE, CUT, NO_THINKING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.schemas import Schemas
 
@@ -99,9 +99,22 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         body=_body("Use ping once.", PING),
         tags=CORE | {"call"},
     )
-    found = [*both(call), *both(two), *both(thinking), long_name, nothing.streamed()]
+    cut = replace(
+        call.streamed(),
+        name="tools.cut.stream",
+        asks="a call under a cap of 8 tokens, streaming",
+        body={**call.streamed().body, "max_output_tokens": 8},
+        need=CUT,
+        tags=CORE | {"cut"},
+    )
+    found = [cut, *both(call), *both(two), *both(thinking), long_name, nothing.streamed()]
     found += both(_follow(call, "tools.output", "the tool's output as a string", _returned(_as_string)))
-    parts = _follow(call, "tools.output-parts", "its output as parts, no tool declared again", _returned(_as_parts))
+    parts = _follow(
+        call,
+        "tools.output-parts",
+        "the call as a client writes it, its output as parts, no tool declared again",
+        _returned(_as_parts, _written),
+    )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
     found.append(_follow(two, "tools.outputs", "the outputs of two calls", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
@@ -167,8 +180,20 @@ def _follow(first: Scenario, name: str, asks: str, follow: Callable[[Body, Answe
     )
 
 
-def _returned(output: Callable[[str], Any]) -> Callable[[Body, Answer], Body | None]:
-    """The conversation so far, the answer's items unchanged, then an output for each of its calls."""
+def _unchanged(item: dict[str, Any]) -> dict[str, Any]:
+    return item
+
+
+def _written(item: dict[str, Any]) -> dict[str, Any]:
+    """A call with what the page requires of one alone: no id, no status."""
+    needed = ("type", "call_id", "name", "arguments")
+    return {name: item[name] for name in needed if name in item} if item.get("type") == "function_call" else item
+
+
+def _returned(
+    output: Callable[[str], Any], item: Callable[[dict[str, Any]], dict[str, Any]] = _unchanged
+) -> Callable[[Body, Answer], Body | None]:
+    """The conversation so far, the answer's items, then an output for each of its calls."""
 
     def follow(body: Body, answer: Answer) -> Body | None:
         calls = [item for _, item in answer.items("function_call")]
@@ -182,7 +207,7 @@ def _returned(output: Callable[[str], Any]) -> Callable[[Body, Answer], Body | N
             }
             for place, call in enumerate(calls)
         ]
-        return {**body, "input": [*body["input"], *answer.output, *outputs]}
+        return {**body, "input": [*body["input"], *map(item, answer.output), *outputs]}
 
     return follow
 

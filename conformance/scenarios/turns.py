@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.answer import Answer
-from conformance.scenarios.answers import CORE, SHORT, both
+from conformance.scenarios.answers import CORE, HISTORY, SHORT, both
 from conformance.scenarios.effort import QUESTION
 from conformance.scenarios.scenario import Body, Scenario
 
@@ -15,16 +15,7 @@ def scenarios() -> list[Scenario]:
     history = Scenario(
         "turns.history",
         "a conversation of three turns",
-        {
-            **SHORT,
-            "instructions": "Be brief.",
-            "input": [
-                {"role": "system", "content": "Speak of plants only."},
-                {"role": "user", "content": "My favourite colour is green."},
-                {"role": "assistant", "content": "Noted."},
-                {"role": "user", "content": "Name one plant of that colour."},
-            ],
-        },
+        HISTORY,
         tags=CORE | {"turns", "form"},
         about={"form": "input-roles"},
         claims=_ARRAY,

@@ -71,7 +71,6 @@ TOOL_CHOICES: dict[str, Any] = {
     "required": "required",
     "none": "none",
     "object": {"type": "function", "name": "get_weather"},
-    "number": 5,
 }
 
 #: Rules with a name of their own.
@@ -106,7 +105,8 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
         one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
         found += [one, one.streamed()] if name in _STREAMED else [one]
-    return [*found, *_unknown(nonce), _earlier(nonce)]
+    earlier = _earlier(nonce)
+    return [*found, *_unknown(nonce), earlier, earlier.streamed()]
 
 
 def _all_of_them() -> Body:

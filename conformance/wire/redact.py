@@ -23,6 +23,9 @@ WORD = 12
 RANDOM_PART = 6
 RANDOM_PREFIX = "sk-wrong"
 
+#: And of their end four: the part that is shown most often.
+RANDOM_END = 4
+
 _BLANK = ord("*")
 
 #: The deltas of a stream: a credential may be dealt out over many of them, and stands whole where they are joined.
@@ -42,7 +45,7 @@ class Form:
     @property
     def part(self) -> int:
         """The shortest run that counts, in bytes."""
-        return RANDOM_PART if self.random else PART * self.width
+        return min(RANDOM_PART, len(self.text)) if self.random else PART * self.width
 
     def counts(self, run: bytes) -> bool:
         """Whether a run of this form is long enough to be told from chance."""
@@ -53,7 +56,7 @@ class Form:
     def anchors(self) -> Iterator[tuple[int, bytes]]:
         """Bits of the form, with their places, of which every run that counts holds at least one whole."""
         size = self.part // 2
-        first = len(RANDOM_PREFIX) if self.random else 0
+        first = len(RANDOM_PREFIX) if self.text.startswith(RANDOM_PREFIX.encode()) and self.random else 0
         for place in range(first, len(self.text) - size + 1, self.part - size + 1):
             yield place, self.text[place : place + size]
 
@@ -73,6 +76,8 @@ def forms(secret: str) -> list[Form]:
     texts += ["".join(pairs).encode(), "".join(pairs).upper().encode()]
     random = secret.startswith(RANDOM_PREFIX)
     found = {text: Form(text, random=random and text == raw) for text in texts}
+    if random:
+        found[raw[-RANDOM_END:]] = Form(raw[-RANDOM_END:], random=True)
     for before in ("%", "\\u00", "\\x", "&#x"):
         after = ";" if before == "&#x" else ""
         for every in (pairs, [pair.upper() for pair in pairs]):
