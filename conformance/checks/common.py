@@ -10,6 +10,7 @@ from conformance.scenarios.scenario import Scenario
 from conformance.stream.events import mapping
 from conformance.stream.jsontext import load
 from conformance.verdict import Case, Finding
+from conformance.wire.exchange import Exchange
 
 #: Statuses of a trouble that has nothing to do with the request.
 BUSY = (429, 503, 529)
@@ -31,6 +32,20 @@ def settled(answer: Answer) -> int:
     if status in BUSY:
         raise CannotJudge(f"HTTP {status} after {len(answer.exchange.attempts) + 1} tries")
     return status
+
+
+def breaks_every_time(exchange: Exchange) -> bool:
+    """Whether each try, and there were several, ended in the same 5xx."""
+    status = exchange.status or 0
+    return status >= 500 and bool(exchange.attempts) and all(one.status == status for one in exchange.attempts)
+
+
+def busy_elsewhere(answer: Answer, answers: Sequence[Answer]) -> bool:
+    """Whether the same status came to other requests too: then it may be the server's trouble and not the request's.
+    A 500 is never a passing trouble."""
+    status, name = answer.exchange.status, answer.scenario.removesuffix(".stream")
+    others = [one.exchange for one in answers if one.scenario.removesuffix(".stream") != name]
+    return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
 
 
 def judged_past_the_key(answer: Answer) -> int:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
+    BUSY,
     between,
+    breaks_every_time,
+    busy_elsewhere,
     envelope,
     is_error_body,
     must_be_an_answer,
     must_be_served,
     settled,
 )
-from conformance.select import each, everything, pairs
+from conformance.select import each, everything, pairs, together
 from conformance.verdict import Case, Finding, Group, Selector, World, breaks_schema, check
 
 
@@ -77,6 +80,16 @@ def test_error_has_an_error_status(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
     elif answer.exchange.ok and is_error_body(answer):
         yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
+
+
+@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True)
+def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Iterator[Finding]:
+    for answer in answers:
+        status = answer.exchange.status
+        if status in BUSY and breaks_every_time(answer.exchange) and not busy_elsewhere(answer, answers):
+            tries = len(answer.exchange.attempts) + 1
+            message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
+            yield Finding(message, want="a 4xx status", got=status, scenario=answer.scenario)
 
 
 @check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"))

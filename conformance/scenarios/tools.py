@@ -30,7 +30,7 @@ WEATHER: dict[str, Any] = {
 
 CLOCK: dict[str, Any] = {
     "type": "function",
-    "name": "get_time-" + "z" * 55,
+    "name": "get_time-24h-" + "z" * 51,
     "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
     "strict": False,
 }

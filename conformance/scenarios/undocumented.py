@@ -77,7 +77,7 @@ TOOL_CHOICES: dict[str, Any] = {
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
 #: Also sent streaming, alone.
-_STREAMED = ("text.format.json_schema", "none")
+_STREAMED = ("text.format.json_schema", "none", "object")
 
 #: All that can stand in one request; each is sent alone only where that is not served.
 _TOGETHER = "undocumented.all-together"

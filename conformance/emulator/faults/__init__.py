@@ -12,6 +12,7 @@ from . import (
     identity,
     lifecycle,
     outside,
+    rare,
     request,
     response,
     sse,
@@ -39,6 +40,7 @@ MODULES = (
     sums,
     errors,
     talk,
+    rare,
 )
 
 FAULTS: dict[str, Twist] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

@@ -1,0 +1,140 @@
+"""Faults that one odd request shows and no other: lax readers, narrow doors, characters lost on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..edits import items_in, parts_in, response
+from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse
+from ..shapes import Dict, Refusal, Reply, to_json
+from ..twist import Context, Hook, twist
+
+
+def coerced(wanted: Callable[[Any], bool]) -> Hook[Refusal | None]:
+    """Takes a max_output_tokens that only a lax reader takes for an integer."""
+
+    def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+        value: Any = ctx.body.get("max_output_tokens")
+        if refusal is None or not wanted(value):
+            return refusal
+        ctx.body["max_output_tokens"] = int(float(value))
+        return None
+
+    return hook
+
+
+def unknown_part(body: Dict) -> bool:
+    return any(str(part.get("type")).startswith("part-") for part in input_parts(body))
+
+
+def bare_call(body: Dict) -> bool:
+    return any(one.get("type") == "function_call" and "id" not in one for one in input_items(body))
+
+
+def too_long(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    return replace(SPOILED, status=413) if len(ctx.raw) > 4000 and not refusal else refusal
+
+
+def string_body(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    return SPOILED if ctx.raw.startswith(b'"') else refusal
+
+
+def model_down(_: Context, refusal: Refusal | None) -> Refusal | None:
+    unknown = refusal is not None and "Unsupported model" in str(refusal.members.get("message"))
+    return replace(SPOILED, status=503) if unknown else refusal
+
+
+def silent(ctx: Context, reply: Reply) -> Reply:
+    """Hangs up without a word on what is no JSON."""
+    try:
+        json.loads(ctx.raw or b"{}")
+    except ValueError:
+        return Reply(reply.status, reply.reason, [], [], "length", "reset")
+    return reply
+
+
+def first_fails(ctx: Context, reply: Reply) -> Reply:
+    """Answers 500 the first time it sees a conversation, and as it should the second."""
+    again = ctx.count(f"seen {ctx.raw!r}") if ctx.served and "instructions" in ctx.body else 1
+    return reply if again else reply.coded(500).saying(SPOILED.envelope())
+
+
+def quotes_value(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    names = [name for name in ctx.body if name.startswith("x_")]
+    if not names:
+        return refusal
+    message = f"Unknown parameter {names[0]} with value {to_json(ctx.body[names[0]])}"
+    return Refusal(400, {"message": message, "code": "400", "param": names[0]})
+
+
+def shows_end(ctx: Context, reply: Reply) -> Reply:
+    """Shows the last four characters of the key it refuses."""
+    key = (ctx.sent("api-key") or "")[-4:]
+    if reply.status != 401 or not key:
+        return reply
+    whole = json.loads(reply.body.removeprefix(b"data:"))
+    whole["error"]["message"] = f"Incorrect API key provided: ****{key}"
+    return reply.saying(("data:" if ctx.stream else "") + to_json(whole))
+
+
+def retext(how: Callable[[str], str]) -> Hook[Dict]:
+    """Changes the text of plain answers only."""
+
+    def edit(one: Dict) -> None:
+        items_in(parts_in(lambda part: part.update(text=how(part["text"]))))(one)
+        one["output_text"] = how(one["output_text"])
+
+    return response(edit, "plain")
+
+
+def no_emoji(text: str) -> str:
+    return "".join("\ufffd" if ord(letter) > 0xFFFF else letter for letter in text)
+
+
+def twice(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+def twice_streamed(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Encodes every text of the stream twice."""
+    return [json.loads(to_json(event).encode().decode("latin-1")) for event in stream]
+
+
+FAULTS = [
+    twist("request.cap-in-quotes-taken", "Takes a number in quotes for max_output_tokens.",
+          "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, str) and value.isdecimal())),
+    twist("request.cap-with-fraction-taken", "Takes a fraction for max_output_tokens.",
+          "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, float))),
+    twist("request.empty-instructions-are-500", "Fails inside on empty instructions.", "request.wrong-input",
+          validate=crash(lambda body: body.get("instructions") == "")),
+    twist("request.effort-null-is-500", "Fails inside on a null effort.", "request.wrong-input",
+          validate=crash(lambda body: "effort" in (body.get("reasoning") or {}) and
+                         inside(body, "reasoning", "effort") is None)),
+    twist("request.unknown-part-is-500", "Fails inside on a part of an unknown type.", "request.wrong-input",
+          validate=crash(unknown_part)),
+    twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
+          "request.body-not-an-object", validate=string_body),
+    twist("request.bad-json-unanswered", "Hangs up without a word on what is no JSON.", "request.malformed-json",
+          reply=silent),
+    twist("request.unknown-model-is-503", "Calls itself down for an unknown model, every time.",
+          "error.real-status", validate=model_down),
+    twist("request.long-input-refused", "Refuses bodies of more than 4000 bytes.", "turns.history-accepted",
+          validate=too_long),
+    twist("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
+          "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
+    twist("http.first-time-is-500", "Answers 500 the first time and well the second.", "http.no-sporadic-error",
+          reply=first_fails),
+    twist("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
+          "undocumented.unknown-value-not-quoted", validate=quotes_value),
+    twist("auth.key-end-shown", "Shows the last four characters of the key it refuses.",
+          "auth.refusal-never-echoes-key", reply=shows_end),
+    twist("response.emoji-lost", "Loses characters beyond the first plane in plain answers.",
+          "response.no-lost-character", response=retext(no_emoji)),
+    twist("response.encoded-twice", "Encodes the text of plain answers twice.", "response.text-intact",
+          response=retext(twice)),
+    twist("sum.encoded-twice", "Encodes every text of a stream twice.", "sum.no-replacement-characters",
+          events=twice_streamed),
+]  # fmt: skip
