@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from conformance.answer import FINAL, Answer, CannotJudge
-from conformance.scenarios.scenario import Scenario, encode
+from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.verdict import World
 from conformance.wire.client import BACK_OFF, Outgoing
 from conformance.wire.exchange import Exchange
@@ -70,6 +70,8 @@ class Plan:
 
         def build(before: Sequence[Exchange]) -> Outgoing | None:
             body = self._body(scenario, before)
+            if scenario.meant_well and not scenario.follow and misfit(self._target.revision, body or b"null"):
+                return None  # A bug of the suite: told where it is judged, and no server is asked.
             if body is None or (scenario.within and before and spoken_for(scenario, before[0])):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES

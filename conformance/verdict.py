@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.requirements import Requirement, requirement
-from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.schemas import SchemaProblem, Schemas
 from conformance.stream.events import Event
 from conformance.stream.violation import Violation
@@ -141,6 +141,10 @@ class Result:
     observed: tuple[str, ...] = ()
 
 
+class SuiteFault(Exception):
+    """The suite itself is wrong; the server has nothing to do with it."""
+
+
 class Record(Protocol):
     """Where the answers come from."""
 
@@ -238,9 +242,16 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
 
 def _usable(answer: Answer, case: Case) -> None:
     """A request that was never sent says nothing, and a refusal nothing of an answer."""
+    scenario, target = case.world.scenarios[answer.scenario], case.world.target
     if answer.exchange.ended == "not-sent":
+        if scenario.meant_well and (why := misfit(target.revision, encode(scenario.body, target.model))):
+            raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
         raise CannotJudge(answer.exchange.detail)
-    if case.if_served and 400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429:
+    refused = 400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429
+    followed = refused and scenario.follow and scenario.meant_well
+    if followed and (why := misfit(target.revision, answer.exchange.request.body)):
+        raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
+    if case.if_served and refused:
         raise DoesNotApply("every such request was refused")
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from conformance.emulator.faults import FAULTS
 from conformance.run import Plan, most_output_tokens
 from conformance.scenarios.derived import parameters
 from conformance.scenarios.scenario import Scenario, encode
 from conformance.schemas import REVISIONS, Schemas
-from tests.support.inprocess import record, world
+from conformance.verdict import SuiteFault, judge
+from tests.support.inprocess import cases, record, record_of, verdicts, world
 
 ALL = [(revision, one) for revision in REVISIONS for one in world(revision).scenarios.values()]
 SENT = [(revision, one) for revision, one in ALL if one.method == "POST" and one.raw is None]
@@ -38,10 +41,17 @@ def _record(revision: str):  # type: ignore[no-untyped-def]  # A cache of what r
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_only_the_usual_key_shares_its_requests(revision: str) -> None:
+def test_only_what_is_meant_to_shares_its_request(revision: str) -> None:
     plan = Plan(world(revision), world(revision).scenarios)
-    shared = [one.name for one in plan.scenarios if not plan.key_of[one.name].startswith(f"{one.name}-")]
-    assert set(shared) - {one for one in shared if "=" in one or "[" in one} == {"auth.api-key", "auth.api-key.stream"}
+    shared = {one.name for one in plan.scenarios if plan.key_of[one.name] in _keys(plan, but=one.name)}
+    assert shared == {
+        *("text", "text.stream", "auth.api-key", "auth.api-key.stream"),
+        *("turns.history", "input.untyped-message", "input.role-system"),
+    }
+
+
+def _keys(plan: Plan, but: str) -> set[str]:
+    return {key for name, key in plan.key_of.items() if name != but}
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -63,9 +73,25 @@ def test_every_keyword_of_every_parameter_is_violated(revision: str) -> None:
                 assert name is None or sent[0].name == f"{parameter.name}={name}"
 
 
-def test_what_needs_a_profile_is_not_planned() -> None:
-    from dataclasses import replace
+def test_a_request_of_ours_that_is_wrong_is_not_sent_and_blamed_on_the_suite() -> None:
+    here = world()
+    broken = replace(here.scenarios["text"], body={**here.scenarios["text"].body, "temperature": "warm"})
+    spoiled = replace(here, scenarios={**here.scenarios, "text": broken})
+    recorded = record_of(spoiled)
+    assert recorded.answer("text").exchange.ended == "not-sent"
+    case = next(one for one in cases() if one.id == "http.success-is-200@text")
+    with pytest.raises(SuiteFault, match="text would send a request whose /temperature is 'warm', not a number"):
+        judge(replace(case, world=spoiled), recorded)
 
+
+def test_a_follow_up_that_is_refused_for_what_the_server_said_is_inconclusive() -> None:
+    results = {one.case.id: one for one in verdicts(FAULTS["tools.call-id-missing"])}
+    told = results["tools.output-accepted@tools.output"]
+    assert told.verdict == "inconclusive"
+    assert "tools.call answered is malformed when sent back: /input/1/call_id is missing" in told.reason
+
+
+def test_what_needs_a_profile_is_not_planned() -> None:
     here = world()
     without = replace(here, target=replace(here.target, lacks=frozenset({"tools"})))
     names = {one.name for one in Plan(without, here.scenarios).scenarios}
@@ -75,7 +101,7 @@ def test_what_needs_a_profile_is_not_planned() -> None:
 
 def test_the_plan_is_bounded() -> None:
     plan = Plan(world(), world().scenarios)
-    assert plan.expected <= 165
+    assert plan.expected <= 170
     assert most_output_tokens([one for one in plan.scenarios if "131072" not in one.name]) < 220_000
 
 

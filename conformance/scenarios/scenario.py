@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from conformance.answer import Answer
+from conformance.schemas import Schemas
 from conformance.wire.exchange import Headers
 
 Expect = Literal["answer", "refusal", "either"]
@@ -60,6 +62,11 @@ class Scenario:
     last: bool = False
 
     @property
+    def meant_well(self) -> bool:
+        """Whether it sends a body that fits the request schema, if the suite is right."""
+        return self.method == "POST" and self.raw is None and not self.wrong
+
+    @property
     def streaming(self) -> bool:
         """Whether it asks for a stream."""
         return self.body.get("stream") is True
@@ -81,6 +88,13 @@ class Scenario:
             claims=self.claims | {"streaming"},
             **changes,
         )
+
+
+@lru_cache(maxsize=1024)
+def misfit(revision: str, body: bytes) -> str:
+    """How a request that is meant to be right breaks the request schema of a revision; empty if it does not."""
+    problems = Schemas(revision).errors("request.json", json.loads(body))
+    return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""
 
 
 def encode(body: Body, model: str) -> bytes:

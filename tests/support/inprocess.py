@@ -108,11 +108,17 @@ def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
 
 def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:
     """What an endpoint with this twist answers to every planned request."""
+    return record_of(world(revision), twist, **options)
+
+
+def record_of(world: World, twist: Twist | None = None, **options: float) -> Recorded:
+    """What an endpoint with this twist answers to every planned request of a world."""
+    revision = world.target.revision
     endpoint = Endpoint(
         key=KEY, revision=revision, model=target(revision).model, twist=twist, clock=lambda: NOW, **options
     )
     sender = InProcess(endpoint)
-    plan = Plan(world(revision), world(revision).scenarios)
+    plan = Plan(world, world.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
     for ask in plan.asks:
         before = [settled[key][-1] for key in ask.after]
