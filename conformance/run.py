@@ -161,7 +161,7 @@ class Recorded:
         for it."""
         if scenario not in self._answers:
             samples = self._settle(self._key_of[scenario])
-            if samples[-1].ended == "not-sent" and scenario in self._within:
+            if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
                 samples = self._settle(self._key_of[self._within[scenario]])
             self._answers[scenario] = Answer(samples[-1], scenario, samples)
         return self._answers[scenario]

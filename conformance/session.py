@@ -55,7 +55,7 @@ class Session:
         """Whether a case is to be judged unless the user says which: in a replay, those that were to be judged."""
         if self.recording is None:
             return True
-        return self.recording.selects(case.id, (self._keys.get(name, "") for name in case.scenarios))
+        return self.recording.selects(case.id, {name: self._keys.get(name, "") for name in case.scenarios})
 
     @cached_property
     def _keys(self) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
         aside += f", if {one.within} is not served" if one.within else ""
         writer.line(f"{one.name:<44} {one.asks}{aside}")
     most = sum(one.tries for one in plan.scenarios)
-    for line in _limits(world.target, len(plan.asks), most):
+    for line in _limits(world.target, plan.expected, most):
         writer.line(line)
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "

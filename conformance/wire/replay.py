@@ -1,15 +1,16 @@
 """A recorded run, read to be judged again: it answers in the place of the client, without network or key.
 
 Formats of ``run.json`` that ever landed stay readable, each by its own reader; the files of the exchanges carry a
-format of their own. Exchanges are found by the digest of their request, so that a scenario may get another name.
+format of their own. An exchange is found by its request, so that a scenario may get another name.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +44,25 @@ class Recording:
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
 
-    def find(self, key: str) -> Exchange | None:
-        """The exchange of a request, whatever its scenario was called, or None."""
-        return self.exchanges.get(_place(key))
+    def find(self, outgoing: Outgoing) -> Exchange | None:
+        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
+        found = self.exchanges.get(_place(outgoing.key))
+        named = self._by_name.get((outgoing.scenario, outgoing.sample))
+        if found is None and named and named.request.body == outgoing.body:
+            return named
+        return found
 
-    def selects(self, case: str, keys: Iterable[str]) -> bool:
-        """Whether a case, which needs these requests, is among those that the run was to judge."""
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, int], Exchange]:
+        return {(one.scenario, one.sample): one for one in self.exchanges.values()}
+
+    def selects(self, case: str, keys: Mapping[str, str]) -> bool:
+        """Whether a case, which needs these scenarios (each with its key), is among those that were to be judged."""
         if self.whole:
             return True
         if self.cases is not None:
             return case in self.cases
-        return all(_place(key) in self.exchanges for key in keys)
+        return all(_place(key) in self.exchanges or (name, 0) in self._by_name for name, key in keys.items())
 
     def target(self, given: Target) -> Target:
         """The target as it was recorded; :class:`Misconfigured` where an option or a target file asks for another."""
@@ -83,7 +92,7 @@ class Replay:
 
     def send(self, outgoing: Outgoing) -> Exchange:
         """The recorded exchange; one that says that there is none."""
-        found = self._recording.find(outgoing.key)
+        found = self._recording.find(outgoing)
         if found is None:
             request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
             return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, _MISSING)
