@@ -59,8 +59,10 @@ class Playback:
         )
         if not found:
             return self._unknown(method, path, kind, body)
-        digest = max(found, key=lambda one: _likeness(found[one][0].request.headers, headers, sent))
         with self._mutex:
+            likeness = {one: _likeness(found[one][0].request.headers, headers, sent) for one in found}
+            # Of those that are alike, the one that was asked for least: so each that was recorded has its turn.
+            digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
             self._asked[digest] += 1
         return self._reply(found[digest][turn % len(found[digest])])
