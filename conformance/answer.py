@@ -93,6 +93,8 @@ class Answer:
     @property
     def arrived(self) -> int:
         """The status code as it came; :class:`CannotJudge` if none did."""
+        if self.exchange.ended == "not-sent":
+            raise CannotJudge(self.exchange.detail)
         if self.exchange.status is None:
             raise CannotJudge(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
         return self.exchange.status
@@ -277,3 +279,12 @@ class Answer:
 def _reasoning_tokens(response: dict[str, Any]) -> int:
     details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
     return integer(details.get("reasoning_tokens")) or 0
+
+
+def cost(exchange: Exchange) -> tuple[int, int]:
+    """Input and output tokens by the answer's own count, 0 where it has none."""
+    try:
+        usage = Answer(exchange, exchange.scenario).usage
+    except CannotJudge:
+        return 0, 0
+    return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0

@@ -7,14 +7,16 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from conformance import emulator
 from conformance.session import Session, head, world_of
-from conformance.target import Target, key_of, resolve
+from conformance.target import Misconfigured, Target, key_of, resolve
 from conformance.wire.reach import reach
 from conformance.wire.record import Folder
+from conformance.wire.replay import open_recording
 
 #: The built-in endpoint's key; it opens nothing else.
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
@@ -32,38 +34,54 @@ def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:
 
 
 def in_controller(
-    options: Mapping[str, Any], file: Path | None, path: Path | None, plan_only: bool
+    options: Mapping[str, Any], file: Path | None, path: Path | None, plan_only: bool, replay: Path | None = None
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the only process, or of the one that starts workers, and the built-in endpoint if it runs.
 
     :class:`conformance.target.Misconfigured` says what cannot be used. With ``plan_only`` nothing is opened.
+    ``replay`` is the folder of a recorded run that takes the endpoint's place.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = Folder((path or Path("reports") / "runs" / started).absolute())
+    recording = open_recording(replay.absolute()) if replay else None
+    if recording:
+        target = recording.target(target)
+        if path and path.resolve() == recording.path.resolve():
+            raise Misconfigured(f"run folder {path} is the recording itself; name another")
     if plan_only:
-        return Session(world_of(target), folder, "not-needed"), None
-    key = BUILT_IN_KEY if target.built_in else key_of(target)
-    if not target.built_in:
+        return Session(world_of(target), Folder(_fresh()), "not-needed", recording=recording), None
+    mode = "replay" if recording else "built-in" if target.built_in else "live"
+    key = BUILT_IN_KEY if target.built_in else "" if recording else key_of(target)
+    if mode == "live":
         reach(target)
-    folder.create({"head": head(target, "built-in" if target.built_in else "live"), "nonce": target.nonce})
+    folder = Folder(path.absolute() if path else _fresh())
+    folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters)
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
         target = replace(target, endpoint=server.url)
-    return Session(world_of(target), folder, key), server
+    return Session(world_of(target), folder, key, recording=recording), server
+
+
+def _fresh() -> Path:
+    """A folder named by the time that no run has yet."""
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    runs = (Path("reports") / "runs").absolute()
+    names = (f"{started}-{number}" if number > 1 else started for number in count(1))
+    return next(runs / name for name in names if not (runs / name).exists())
 
 
 def for_worker(session: Session) -> dict[str, Any]:
     """What a worker needs to join a run; the key travels in the environment only."""
     target = session.world.target
     plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
-    return {"target": plain, "folder": str(session.folder.path)}
+    recording = str(session.recording.path) if session.recording else ""
+    return {"target": plain, "folder": str(session.folder.path), "recording": recording}
 
 
 def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     """The session of a worker such as ``gw3``."""
     target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
-    key = BUILT_IN_KEY if target.built_in else key_of(target)
+    recording = open_recording(Path(given["recording"])) if given["recording"] else None
+    key = BUILT_IN_KEY if target.built_in else "" if recording else key_of(target)
     turn = int(worker.removeprefix("gw"))
-    return Session(world_of(target), Folder(Path(given["folder"])), key, turn)
+    return Session(world_of(target), Folder(Path(given["folder"])), key, turn, recording)

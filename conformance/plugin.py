@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
     group.addoption("--only", default=None, metavar="GLOB", help="judge only cases (rule@scenario) that match")
+    group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
     group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
 
 
@@ -56,11 +57,10 @@ def _runner(config: pytest.Config) -> Runner:
         session = launch.in_worker(given, str(config.workerinput["workerid"]))
         return Runner(config, session, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
-    file, folder = config.getoption("target"), config.getoption("run_dir")
+    given = (config.getoption(name) for name in ("target", "run_dir", "replay"))
+    file, folder, replay = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
-    session, server = launch.in_controller(
-        options, Path(file) if file else None, Path(folder) if folder else None, plan_only
-    )
+    session, server = launch.in_controller(options, file, folder, plan_only, replay)
     return Runner(config, session, server)
 
 

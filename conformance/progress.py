@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from conformance.report.results import cost
+from conformance.answer import cost
 from conformance.wire.record import Folder
 
 

@@ -13,6 +13,7 @@ from conformance.report import results, terminal
 from conformance.report.fold import fold
 from conformance.runner import Runner
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING
+from conformance.wire.record import RESULTS
 
 _LETTERS = {
     FAIL: ("failed", "F", ("FAIL", {"red": True})),
@@ -50,11 +51,17 @@ class Reporter:
             line = json.loads(kept)
             self._texts[line["id"]] = line.pop("text", "")
             self._lines.append(line)
+        elif report.when not in ("setup", "call", "teardown") and "@" in report.nodeid:
+            # A worker died while it judged this; pytest-xdist says so, and what it had under way others take over.
+            line = results.error_line(report.nodeid.partition("[")[2][:-1], str(report.longrepr))
+            self._texts[line["id"]] = f"{line['id']}\n{line['reason']}"
+            self._lines.append(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the results file and set the exit code."""
-        self._runner.close()
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        self._runner.close(wait=not interrupted)
         config = self._config
         if self._runner.worker or config.getoption("plan") or config.option.collectonly:
             return
@@ -66,14 +73,14 @@ class Reporter:
             pytest.ExitCode.NO_TESTS_COLLECTED,
         ):
             code = int(exitstatus)
-        session.exitstatus = self._write(code)
+        session.exitstatus = self._write(code, interrupted)
 
-    def _write(self, code: int) -> int:
+    def _write(self, code: int, interrupted: bool) -> int:
         """Write the results file; the exit code, which says so if that cannot be done."""
         folder = self._runner.session.folder
         seconds = time.monotonic() - self._started
-        self._end = results.end_line(self._lines, folder, seconds, code)
-        path = Path(self._config.getoption("results") or folder.path / "results.jsonl")
+        self._end = results.end_line(self._lines, folder, seconds, code, interrupted)
+        path = Path(self._config.getoption("results") or folder.path / RESULTS)
         try:
             results.write(path, [folder.head(), *self._lines, self._end])
             self._written = str(path)

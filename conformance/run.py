@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from conformance.answer import FINAL, Answer, CannotJudge
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.verdict import World
-from conformance.wire.client import BACK_OFF, Outgoing
+from conformance.wire.client import Outgoing
 from conformance.wire.exchange import Exchange
 from conformance.wire.pool import Ask
+from conformance.wire.retry import BACK_OFF
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -29,11 +30,13 @@ def plan(world: World, needed: Iterable[str]) -> list[Scenario]:
 
 def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
     """The most output tokens that these may cost if all are answered, tries included."""
-    return sum(int(one.body.get("max_output_tokens") or 0) * one.tries for one in scenarios if _capped(one))
+    return sum(_most(one) * one.tries for one in scenarios)
 
 
-def _capped(scenario: Scenario) -> bool:
-    return scenario.expect != "refusal" and isinstance(scenario.body.get("max_output_tokens"), int)
+def _most(scenario: Scenario) -> int:
+    """The most output tokens that one answer may cost; what must be refused costs none."""
+    cap = scenario.body.get("max_output_tokens")
+    return cap if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 class Plan:
@@ -76,7 +79,9 @@ class Plan:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
-            return Outgoing(key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries)
+            return Outgoing(
+                key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries, _most(scenario)
+            )
 
         def more(samples: Sequence[Exchange]) -> Ask | None:
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
@@ -158,7 +163,7 @@ class Recorded:
         for it."""
         if scenario not in self._answers:
             samples = self._settle(self._key_of[scenario])
-            if samples[-1].ended == "not-sent" and scenario in self._within:
+            if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
                 samples = self._settle(self._key_of[self._within[scenario]])
             self._answers[scenario] = Answer(samples[-1], scenario, samples)
         return self._answers[scenario]

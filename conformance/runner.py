@@ -16,6 +16,7 @@ from conformance.report import results, terminal
 from conformance.report.failure import printable, render
 from conformance.session import Session
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, Case, cases
+from conformance.wire.pool import CannotRecord
 
 
 class Runner:
@@ -73,25 +74,31 @@ class Runner:
         metafunc.parametrize("case", params)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what ``--only`` names; drop the place-holders of checks that have no case in this revision."""
+        """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
+        have no case in this revision."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
         glob = self.config.getoption("only")
-        if glob:
-            kept = [item for item in items if (case := _case(item)) is None or terminal.matches(case.id, glob)]
-            self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        kept: list[pytest.Item] = []
+        others: list[pytest.Item] = []
+        for item in items:
+            case = _case(item)
+            wanted = case is None or (terminal.matches(case.id, glob) if glob else self.session.selects(case))
+            (kept if wanted else others).append(item)
+        if others:
+            self.config.hook.pytest_deselected(items=others)
             items[:] = kept
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
         if self.distributed and not self.worker:
             return None
-        needed = [name for item in session.items if (case := _case(item)) for name in case.scenarios]
+        cases = [case for item in session.items if (case := _case(item))]
         if self.config.getoption("plan"):
-            terminal.show_plan(self.session.world, needed, self.config.get_terminal_writer())
+            terminal.show_plan(self.session.world, cases, self.config.get_terminal_writer())
             return True
-        if session.testsfailed or not needed or self.config.option.collectonly:
+        if session.testsfailed or not cases or self.config.option.collectonly:
             return None
-        self.session.start(needed)
+        self.session.start(cases)
         if self.progress:
             self.progress.start(self.session.planned)
         if self._wait:
@@ -121,6 +128,10 @@ class Runner:
         case = _case(item)
         if case is None:
             return report
+        if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord):
+            item.session.shouldstop = str(call.excinfo.value)  # Nothing more can be judged, here or in any process.
+            report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(call.excinfo.value))
+            return report
         if call.excinfo is not None:
             line = results.error_line(case.id, str(call.excinfo.value))
             line["text"] = f"{case.id}\n{report.longreprtext}"
@@ -145,11 +156,11 @@ class Runner:
 
     # -- after ------------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Stop showing, sending and serving."""
+    def close(self, wait: bool = True) -> None:
+        """Stop showing, sending and serving; without ``wait``, whatever is under way."""
         if self.progress:
             self.progress.stop()
-        self.session.close()
+        self.session.close(wait)
         if self._server:
             self._server.close()
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from conformance import __version__
-from conformance.run import Plan, Recorded
+from conformance.run import Plan, Recorded, plan
 from conformance.scenarios import scenarios
 from conformance.schemas import Schemas
 from conformance.target import Target
 from conformance.verdict import CHECKS, Case, Result, World, cases, judge
 from conformance.wire.client import Client
-from conformance.wire.pool import Pool
+from conformance.wire.limits import Limits
+from conformance.wire.pool import Pool, Sender
 from conformance.wire.record import Folder
 from conformance.wire.redact import blank
+from conformance.wire.replay import Recording, Replay
 
 
 def world_of(target: Target) -> World:
@@ -34,25 +37,48 @@ _SAID = ("findings", "observed", "reason", "text")
 
 
 class Session:
-    """Sends what the cases need, each request once, and judges them."""
+    """Sends what the cases need, each request once, and judges them; or judges what a recording holds."""
 
-    def __init__(self, world: World, folder: Folder, key: str, turn: int = 0) -> None:
+    def __init__(
+        self, world: World, folder: Folder, key: str, turn: int = 0, recording: Recording | None = None
+    ) -> None:
         self.world = world
         self.folder = folder
+        self.recording = recording
         self._key = key
         self._turn = turn
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
         self.plan: Plan | None = None
 
-    def start(self, needed: Iterable[str]) -> None:
-        """Begin to send what these scenarios need."""
-        self.plan = Plan(self.world, needed)
+    def selects(self, case: Case) -> bool:
+        """Whether a case is to be judged unless the user says which: in a replay, those that were to be judged."""
+        if self.recording is None:
+            return True
+        return self.recording.selects(case.id, {name: self._keys.get(name, "") for name in case.scenarios})
+
+    @cached_property
+    def _keys(self) -> Mapping[str, str]:
+        return Plan(self.world, self.world.scenarios).key_of
+
+    def start(self, cases: Sequence[Case]) -> None:
+        """Begin to send what these cases need."""
+        self.plan = Plan(self.world, [name for case in cases for name in case.scenarios])
         target = self.world.target
-        client = Client(target, self._key)
-        self._pool = Pool(self.plan.asks, self.folder, client, target.concurrency, self._turn)
+        self._pool = Pool(self.plan.asks, self.folder, self._sender(), target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.settle)
+        whole = len(self.plan.scenarios) == len(plan(self.world, self.world.scenarios))
+        try:
+            self.folder.select(whole, [case.id for case in cases])
+        except OSError as error:
+            self._pool.give_up(error)
         self._pool.start()
+
+    def _sender(self) -> Sender:
+        if self.recording:
+            return Replay(self.recording)
+        target = self.world.target
+        return Client(target, self._key, Limits(target, self.folder.locks))
 
     @property
     def planned(self) -> int:
@@ -65,7 +91,7 @@ class Session:
             self._pool.join()
 
     def judge(self, case: Case) -> Result:
-        """The verdict of a case; waits for its exchanges."""
+        """The verdict of a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
         if self._recorded is None:
             raise RuntimeError("the session has not been started")
         return judge(case, self._recorded)
@@ -80,10 +106,10 @@ class Session:
             raise RuntimeError("the session has not been started")
         return self._recorded
 
-    def close(self) -> None:
-        """Stop sending."""
+    def close(self, wait: bool = True) -> None:
+        """Stop sending; without ``wait``, at once."""
         if self._pool:
-            self._pool.close()
+            self._pool.close(wait)
 
 
 def head(target: Target, mode: str) -> dict[str, Any]:

@@ -22,7 +22,13 @@ from conformance.schemas import REVISIONS
 #: Named by ``endpoint`` when the suite's own endpoint is judged.
 BUILT_IN = "built-in"
 
+#: How the source of a setting begins that comes from a recorded run.
+RECORDING = "recording "
+
 DEFAULT_MODELS = {"2026-06-24": "mimo-v2.5-pro", "2026-10": "mimo-v2.6-pro"}
+
+#: Requests a minute that the service allows a model and account; kept to where the endpoint is not on loopback.
+RPM = 100.0
 
 #: What a profile may say a server does not offer; scenarios that need it become not-applicable.
 LACKABLE = {
@@ -62,6 +68,9 @@ SETTINGS = (
     Setting("api-key-env", "text", "MIMO_API_KEY", "environment variable that holds the key"),
     Setting("revision", "text", REVISIONS[0], f"revision of the contract: {' or '.join(REVISIONS)}"),
     Setting("concurrency", "number", 4, "requests under way at a time, over all processes"),
+    Setting("rpm", "number", None, "requests a minute, over all processes (default 100; no limit on loopback)"),
+    Setting("max-requests", "number", None, "requests in all, repeated tries counted; then nothing more is sent"),
+    Setting("max-output-tokens", "number", None, "output tokens in all; what might exceed them is not sent"),
     Setting("connect-timeout", "number", 10, "seconds to connect"),
     Setting("first-byte-timeout", "number", None, "seconds until an answer begins (default 600; 120 on loopback)"),
     Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
@@ -75,7 +84,7 @@ class Target:
     """The endpoint under judgement, with every setting resolved.
 
     ``nonce`` is random per run and makes names that no server can know; ``lacks`` and ``unknown_parameters`` are the
-    profile; ``sources`` maps each setting to where its value came from.
+    profile; ``sources`` maps each setting to where its value came from. A limit that is None holds nothing back.
     """
 
     name: str
@@ -84,6 +93,9 @@ class Target:
     api_key_env: str
     revision: str
     concurrency: int
+    rpm: float | None
+    max_requests: int | None
+    max_output_tokens: int | None
     connect_timeout: float
     first_byte_timeout: float
     read_timeout: float
@@ -98,6 +110,11 @@ class Target:
     def built_in(self) -> bool:
         """Whether the suite's own endpoint is judged."""
         return self.sources.get("endpoint") == "default"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a recording is judged in the place of the endpoint."""
+        return self.sources.get("endpoint", "").startswith(RECORDING)
 
     @property
     def url(self) -> str:
@@ -129,6 +146,9 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         api_key_env=values["api-key-env"],
         revision=values["revision"],
         concurrency=_whole(values, "concurrency"),
+        rpm=None if local and values["rpm"] is None else _positive(values, "rpm", RPM),
+        max_requests=_if_given(values, "max-requests"),
+        max_output_tokens=_if_given(values, "max-output-tokens"),
         connect_timeout=_positive(values, "connect-timeout"),
         first_byte_timeout=_positive(values, "first-byte-timeout", 120 if local else 600),
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
@@ -209,6 +229,10 @@ def _whole(values: Mapping[str, Any], name: str) -> int:
     if value != int(value):
         raise Misconfigured(f"{name} is {value:g}; it must be a whole number")
     return int(value)
+
+
+def _if_given(values: Mapping[str, Any], name: str) -> int | None:
+    return None if values[name] is None else _whole(values, name)
 
 
 def _shown(url: str) -> str:

@@ -206,6 +206,9 @@ def judge(case: Case, record: Record) -> Result:
     if not names or (case.whole and len(names) < len(case.scenarios)):
         lacks = sorted(set().union(*lacking.values()))
         return Result(case, NOT_APPLICABLE, reason=f"the target's profile lacks {', '.join(lacks)}")
+    withheld = [held.detail for name in names if (held := record.answer(name).exchange).withheld]
+    if withheld and (case.check.together or len(withheld) == len(names)):
+        return _unasked(case, withheld)
     found: list[Finding] = []
     blocked: list[str] = []
     idle: list[str] = []
@@ -225,11 +228,19 @@ def judge(case: Case, record: Record) -> Result:
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)))
     if found:
         return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)))
+    if withheld:  # What was asked is in order; nobody knows of the rest.
+        return _unasked(case, withheld)
     if blocked and (case.check.together or len(blocked) + len(idle) == len(names)):
         return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
     if idle and len(idle) == len(names):
         return Result(case, NOT_APPLICABLE, reason=idle[0])
     return Result(case, PASS)
+
+
+def _unasked(case: Case, why: Sequence[str]) -> Result:
+    """The result where a limit of ours, or a recording's gap, kept requests of the case from being asked."""
+    verdict = NOT_APPLICABLE if case.requirement.level == "MAY" else INCONCLUSIVE
+    return Result(case, verdict, reason="; ".join(dict.fromkeys(why)))
 
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:

@@ -15,6 +15,7 @@ import pytest
 from conformance import __version__
 from conformance.target import resolve
 from conformance.wire import client as module
+from conformance.wire import retry
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.exchange import Attempt, Exchange, Headers, from_json, to_json
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
@@ -43,7 +44,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BACK_OFF", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(retry, "BACK_OFF", (0.01, 0.02, 0.03))
 
 
 def ask(
@@ -265,7 +266,7 @@ def test_retry_after_is_honoured(serve: Serve, asked: str, waited: float) -> Non
 
 
 def test_retry_after_has_a_limit(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 0.05)
     limited = answer(b"", "Retry-After: 3", status="429 Too Many Requests")
     assert ask(serve(limited, answer(b"fine")).url, tries=2).attempts == (Attempt(429, "clean", 0.05),)
 

@@ -38,7 +38,7 @@ def test_every_option_named_exists() -> None:
 
 def test_the_options_of_serve_exist() -> None:
     said = conformance("serve", "--help").stdout
-    for option in ("--port", "--fault", "--list-faults", "--first-byte-ms", "--event-ms"):
+    for option in ("--port", "--fault", "--list-faults", "--first-byte-ms", "--event-ms", "--replay", "--speed"):
         assert option in said
 
 

@@ -64,6 +64,9 @@ def test_nothing_given_is_the_built_in_endpoint() -> None:
         ("model", "of-option", "of-environment", "of-file", "mimo-v2.5-pro"),
         ("api-key-env", "O_KEY", "E_KEY", "F_KEY", "MIMO_API_KEY"),
         ("concurrency", "3", "2", 1, 4),
+        ("rpm", "3.5", "2", 1, None),
+        ("max-requests", "3", "2", 1, None),
+        ("max-output-tokens", "3", "2", 1, None),
         ("connect-timeout", 3.5, "2.5", 1.5, 10.0),
         ("read-timeout", "3", "2", 1, 30.0),
         ("first-byte-timeout", "3", "2", 1, 120.0),
@@ -72,7 +75,7 @@ def test_nothing_given_is_the_built_in_endpoint() -> None:
     ],
 )
 def test_option_beats_environment_beats_file_beats_default(
-    name: str, option: str | float, variable: str, in_file: str | float, default: str | float, toml: Path
+    name: str, option: str | float, variable: str, in_file: str | float, default: str | float | None, toml: Path
 ) -> None:
     member = name.replace("-", "_")
     toml.write_text(f"{member} = {in_file!r}\n")
@@ -84,9 +87,8 @@ def test_option_beats_environment_beats_file_beats_default(
         target({}, {}, None),
     ]
     kind = str if isinstance(default, str) else float
-    assert [kind(getattr(one, member)) for one in got] == [
-        kind(value) for value in (option, variable, in_file, default)
-    ]
+    assert [kind(getattr(one, member)) for one in got[:3]] == [kind(value) for value in (option, variable, in_file)]
+    assert getattr(got[3], member) == default
     assert [one.sources[name] for one in got] == ["option", "CONFORMANCE_" + member.upper(), str(toml), "default"]
     assert {one.sources[other.name] for one in got for other in SETTINGS if other.name != name} == {"default"}
 
@@ -111,13 +113,14 @@ def test_blanks_around_a_text_are_dropped() -> None:
 def test_remote_endpoint_has_longer_times(endpoint: str) -> None:
     got = target({"endpoint": endpoint})
     assert (got.first_byte_timeout, got.read_timeout, got.total_timeout) == (600, 300, 900)
-    assert (got.built_in, got.name) == (False, endpoint)
+    assert (got.built_in, got.name, got.rpm) == (False, endpoint, 100.0)
 
 
 @pytest.mark.parametrize("endpoint", [LOCAL, "http://localhost/v1", "http://[::1]:1/v1", "http://127.9.9.9/v1"])
 def test_loopback_has_shorter_times(endpoint: str) -> None:
     got = target({"endpoint": endpoint})
     assert (got.first_byte_timeout, got.read_timeout, got.total_timeout, got.built_in) == (120, 30, 180, False)
+    assert got.rpm is None
 
 
 @pytest.mark.parametrize(

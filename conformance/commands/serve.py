@@ -1,19 +1,70 @@
-"""``conformance serve``: the built-in endpoint alone."""
+"""``conformance serve``: the built-in endpoint alone, or a recording as an endpoint."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
 
-from conformance.emulator.__main__ import main as serve
+from conformance.commands import CommandError
+from conformance.emulator import serve
+from conformance.emulator.__main__ import DEFAULT_KEY, KEY_VARIABLE
+from conformance.emulator.__main__ import main as serve_built_in
+from conformance.target import Misconfigured
+from conformance.wire.playback import Playback
+from conformance.wire.replay import open_recording
 
-HELP = "run the built-in endpoint alone (conformance serve --help)"
+HELP = "run the built-in endpoint alone, or answer from a recording (conformance serve --help)"
 PASSES_ON = True
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """None of ours: the endpoint's own program reads them."""
+    """None of ours: see :func:`main`."""
 
 
 def main(words: list[str]) -> int:
-    """Serve until interrupted."""
-    return serve(words)
+    """Serve until interrupted: a recording where ``--replay`` is given, else as the built-in endpoint's own program."""
+    if any(word.partition("=")[0] == "--replay" for word in words):
+        return _replay(_parser().parse_args(words))
+    if {"-h", "--help"} & set(words):
+        print(f"{_parser().format_help()}\nWithout --replay, the built-in endpoint:\n")
+    return serve_built_in(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="conformance serve",
+        description="Answer requests from a recorded run, in the recorded chunks.",
+        epilog=f"The key it takes for the right one comes from {KEY_VARIABLE}; without it, it is {DEFAULT_KEY!r}.",
+    )
+    parser.add_argument("--replay", required=True, type=Path, metavar="DIR", help="the run folder of a recorded run")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0, the default, is any free one")
+    parser.add_argument(
+        "--speed", type=float, metavar="N", help="wait as recorded, N times as fast (default: no waits)"
+    )
+    parser.add_argument("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
+    return parser
+
+
+def _replay(options: argparse.Namespace) -> int:
+    if options.speed is not None and not 0 < options.speed < float("inf"):
+        raise CommandError(f"--speed is {options.speed:g}; it must be more than 0")
+    stopped = threading.Event()
+    with contextlib.ExitStack() as stack:
+        try:
+            recording = open_recording(options.replay)
+            playback = Playback(recording, os.environ.get(KEY_VARIABLE) or DEFAULT_KEY, options.speed)
+            log = stack.enter_context(Path(options.log).open("a", encoding="utf-8")) if options.log else None
+            server = stack.enter_context(serve(playback, options.host, options.port, log))
+        except (Misconfigured, OSError, OverflowError) as error:
+            raise CommandError(str(error)) from None
+        with contextlib.suppress(ValueError):  # Only the main thread may set this.
+            signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        print(server.url, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            stopped.wait()
+    return 0

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import cost
 from conformance.run import Recorded
-from conformance.stream.events import integer
 from conformance.verdict import FAIL, INCONCLUSIVE, PASS, UNSAID, WARNING, Finding, Result
-from conformance.wire.exchange import Exchange
-from conformance.wire.record import Folder, write_atomically
+from conformance.wire.record import RESULTS, Folder, write_atomically
 
 #: Of the results file; a reader refuses another.
 FORMAT = 1
@@ -96,7 +94,9 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
     return EXIT_OK if counts[PASS] or counts[WARNING] else EXIT_NOTHING
 
 
-def end_line(lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int) -> dict[str, Any]:
+def end_line(
+    lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int, interrupted: bool = False
+) -> dict[str, Any]:
     """The last line, with what the run cost by its recorded exchanges."""
     exchanges = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     costs = [cost(one) for one in exchanges]
@@ -108,16 +108,8 @@ def end_line(lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float,
         "tokens": {"input": sum(one[0] for one in costs), "output": sum(one[1] for one in costs)},
         "seconds": round(seconds, 3),
         "exit": code,
+        **({"interrupted": True} if interrupted else {}),
     }
-
-
-def cost(exchange: Exchange) -> tuple[int, int]:
-    """Input and output tokens by the answer's own count, 0 where it has none."""
-    try:
-        usage = Answer(exchange, exchange.scenario).usage
-    except CannotJudge:
-        return 0, 0
-    return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0
 
 
 def in_order(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -143,7 +135,7 @@ class Results:
 
 def read(path: Path) -> Results:
     """The results in a file, or in the run folder of that name; ``ValueError`` says in one line what is wrong."""
-    file = path / "results.jsonl" if path.is_dir() else path
+    file = path / RESULTS if path.is_dir() else path
     try:
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
         kinds = [line["kind"] for line in lines]

@@ -11,7 +11,8 @@ from conformance.report import summary
 from conformance.report.results import ERROR
 from conformance.run import Plan, most_output_tokens
 from conformance.target import SETTINGS, Target
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, World
+from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
+from conformance.wire.limits import MINUTE
 from conformance.wire.record import Folder
 
 
@@ -27,30 +28,53 @@ def matches(case_id: str, glob: str) -> bool:
 
 def header(target: Target, folder: Folder) -> list[str]:
     """What is judged, with what, and where each setting came from."""
-    lines = [f"conformance: judging {target.name} against revision {target.revision}"]
+    what = f"a recording of {target.name}" if target.recorded else target.name
+    lines = [f"conformance: judging {what} against revision {target.revision}"]
     for setting in SETTINGS:
         value = getattr(target, setting.name.replace("-", "_"))
-        value = f"{value:g}" if isinstance(value, float) else value
-        lines.append(f"  {setting.name:<16} {value}  ({target.sources[setting.name]})")
+        value = "no limit" if value is None else f"{value:g}" if isinstance(value, float) else value
+        lines.append(f"  {setting.name:<17} {value}  ({target.sources[setting.name]})")
     if target.lacks:
-        lines.append(f"  {'lacks':<16} {', '.join(sorted(target.lacks))}  (profile)")
-    lines.append(f"  {'run folder':<16} {folder.path}")
+        lines.append(f"  {'lacks':<17} {', '.join(sorted(target.lacks))}  (profile)")
+    lines.append(f"  {'run folder':<17} {folder.path}")
     return lines
 
 
-def show_plan(world: World, needed: Sequence[str], writer: Any) -> None:
-    """The requests of a run, in the order they are sent, and the most they may cost."""
-    plan = Plan(world, needed)
+def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
+    """The requests of a run, in the order they are sent, the time they take, and the most they may cost."""
+    plan = Plan(world, [name for case in cases for name in case.scenarios])
     writer.line()
     for one in plan.scenarios:
         aside = f", up to {one.tries} times" if one.tries > 1 else ""
         aside += f", if {one.within} is not served" if one.within else ""
         writer.line(f"{one.name:<44} {one.asks}{aside}")
     most = sum(one.tries for one in plan.scenarios)
+    for line in _limits(world.target, plan.expected, most):
+        writer.line(line)
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
         f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
     )
+
+
+def _limits(target: Target, requests: int, most: int) -> Iterator[str]:
+    """How long the requests take at the target's limits, and which limit stops them."""
+    at_a_time = f"{target.concurrency} at a time"
+    if target.rpm:
+        least, longest = duration(requests, target.rpm), duration(most, target.rpm)
+        yield f"at {target.rpm:g} requests a minute, {at_a_time}: {least}, with repeated tries {longest}"
+    else:
+        yield f"{at_a_time}, as fast as they are answered"
+    if target.max_requests and target.max_requests < most:
+        yield f"--max-requests {target.max_requests}: what comes after is not sent, and its cases are inconclusive"
+    if target.max_output_tokens:
+        yield f"--max-output-tokens {target.max_output_tokens}: what might exceed them is not sent"
+
+
+def duration(requests: int, rpm: float) -> str:
+    """The time that so many requests take at that rate: minutes and seconds."""
+    minutes, seconds = divmod(round(max(0, requests - 1) * MINUTE / rpm), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def summary_lines(lines: summary.Lines, texts: Mapping[str, str], verdict: str) -> Iterator[str]:

@@ -111,8 +111,8 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
 
 def _all_of_them() -> Body:
     nested: dict[str, Any] = {}
-    for name in NESTED.keys() - set(_APART):
-        for outer, inner in NESTED[name].items():
+    for body in (body for name, body in NESTED.items() if name not in _APART):
+        for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
     return {**FOREIGN, **nested, "tools": [WEATHER]}
 

@@ -20,17 +20,11 @@ import httpx
 from conformance import __version__
 from conformance.target import Target, is_loopback
 from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
+from conformance.wire.limits import Gate
 from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
+from conformance.wire.retry import passing, wait_after
+from conformance.wire.unsent import withheld
 from conformance.wire.watch import Taken, Watch
-
-#: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
-PASSING = frozenset({429, 500, 502, 503, 504, 529})
-
-#: Seconds before the second, third and fourth try, where the server does not say.
-BACK_OFF = (0.2, 0.6, 1.5)
-
-#: The longest Retry-After that is honoured, in seconds.
-LONGEST_WAIT = 60.0
 
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0
@@ -72,7 +66,10 @@ for _name in ("httpx", "httpcore"):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A request ready to be sent: ``auth`` names a way of :func:`credentials`, ``headers`` come on top."""
+    """A request ready to be sent: ``auth`` names a way of :func:`credentials`, ``headers`` come on top.
+
+    ``tries`` is how often in all, ``most`` how many output tokens a try may cost.
+    """
 
     key: str
     scenario: str
@@ -82,6 +79,7 @@ class Outgoing:
     auth: str
     headers: Headers
     tries: int
+    most: int = 0
 
 
 def wrong_keys(key: str) -> dict[str, str]:
@@ -129,9 +127,10 @@ class Client:
     A kept connection would carry what one answer sent too much into the next one.
     """
 
-    def __init__(self, target: Target, key: str) -> None:
+    def __init__(self, target: Target, key: str, gate: Gate | None = None) -> None:
         self._target = target
         self._key = key
+        self._gate = gate or Gate()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
         self._http = httpx.Client(
             follow_redirects=False,
@@ -148,16 +147,33 @@ class Client:
         """Give the connections back."""
         self._http.close()
 
+    def stop(self) -> None:
+        """Begin nothing more: who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+        self._gate.stop()
+
     def send(self, outgoing: Outgoing) -> Exchange:
-        """Send, and send again after a passing trouble (at most ``outgoing.tries`` times in all)."""
+        """Send when it is its turn, and again after a passing trouble (at most ``outgoing.tries`` times in all).
+
+        What a limit holds back is an exchange that was not sent, or the last try that was.
+        """
         attempts: list[Attempt] = []
+        exchange: Exchange | None = None
         while True:
+            refused = self._gate.enter(outgoing.most)
+            if refused:
+                request = Request(outgoing.method, self._target.url, (), outgoing.body)
+                return exchange or withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, refused)
             exchange = self._once(outgoing, tuple(attempts))
-            if len(attempts) + 1 >= outgoing.tries or not _passing(exchange):
+            self._gate.leave(outgoing.most, exchange)
+            busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
+            if not passing(exchange) or (last and not busy):
                 return exchange
-            wait = _wait(exchange, len(attempts))
+            wait = wait_after(exchange, len(attempts))
+            # A 429 is for all who ask, so all wait, even after the last try.
+            if not self._gate.pause(wait, everybody=busy) or last:
+                return exchange
             attempts.append(Attempt(exchange.status, exchange.ended, wait))
-            time.sleep(wait)
+            self._gate.sleep(wait)
 
     def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
         auth = credentials(outgoing.auth, self._key)
@@ -279,20 +295,6 @@ def _broken(taken: Taken, message: str) -> Ended:
     if taken.status is not None and ("closed" in said or "incomplete" in said):
         return "cut"
     return "reset" if "disconnected" in said else "invalid"
-
-
-def _passing(exchange: Exchange) -> bool:
-    if exchange.status is None:
-        return exchange.ended in ("unreachable", "reset")
-    # An error whose body a closing connection took away is asked for again: it was not the server's last word.
-    return exchange.status in PASSING or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
-
-
-def _wait(exchange: Exchange, done: int) -> float:
-    asked = exchange.header("retry-after") or ""
-    if asked.isascii() and asked.isdecimal():
-        return min(float(asked), LONGEST_WAIT)
-    return BACK_OFF[min(done, len(BACK_OFF) - 1)]
 
 
 def _described(auth: Headers, variant: str, variable: str) -> Headers:

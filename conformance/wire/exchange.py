@@ -26,8 +26,11 @@ Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unr
 
 ``clean``: by the protocol's own end. ``cut``: the peer closed before the announced end. ``reset``: the connection
 broke. ``time-out``: a limit of ours passed. ``oversize``: more bytes than we take. ``invalid``: not HTTP.
-``unreachable``: no connection. ``not-sent``: a budget of ours was used up.
+``unreachable``: no connection. ``not-sent``: never asked; ``detail`` says why.
 """
+
+#: How ``detail`` begins where the request was held back by a limit of ours, or is not in the recording.
+WITHHELD = "not asked: "
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -105,6 +108,11 @@ class Exchange:
     def ok(self) -> bool:
         """Whether the status is a 2xx."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def withheld(self) -> bool:
+        """Whether it was never asked for a reason that is not the server's."""
+        return self.ended == "not-sent" and self.detail.startswith(WITHHELD)
 
 
 def content_coding(headers: Headers) -> str:

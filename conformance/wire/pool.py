@@ -8,16 +8,37 @@ so another takes its work over.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Outgoing
 from conformance.wire.exchange import Exchange
-from conformance.wire.record import Folder
+from conformance.wire.limits import Stopped
+from conformance.wire.record import Folder, locked
+from conformance.wire.unsent import unbuilt
+
+#: Seconds between looks for a free slot, at first and at most.
+_SOON, _LATE = 0.002, 0.02
+
+
+class CannotRecord(Exception):
+    """The run folder takes nothing more, so nothing more is asked; the message is one line."""
+
+
+class Sender(Protocol):
+    """What makes an exchange of a request: the client, or a recording."""
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        """The exchange, whatever the peer does."""
+
+    def stop(self) -> None:
+        """Begin nothing more; who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+
+    def close(self) -> None:
+        """Give back what is held."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +58,10 @@ class Ask:
 class Pool:
     """The planned exchanges of a run, sent ahead by ``concurrency`` threads."""
 
-    def __init__(self, asks: Sequence[Ask], folder: Folder, client: Client, concurrency: int, turn: int = 0) -> None:
+    def __init__(self, asks: Sequence[Ask], folder: Folder, sender: Sender, concurrency: int, turn: int = 0) -> None:
         self._asks = {ask.key: ask for ask in asks}
         self._folder = folder
-        self._client = client
+        self._sender = sender
         self._slots = concurrency
         self._settled: dict[str, tuple[Exchange, ...]] = {}
         self._todo = list(self._asks)
@@ -50,6 +71,7 @@ class Pool:
         self._mutex = threading.Lock()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(concurrency)]
         self._stop = False
+        self._broken: CannotRecord | None = None
 
     def start(self) -> None:
         """Begin to send ahead."""
@@ -62,14 +84,22 @@ class Pool:
             if thread.is_alive():
                 thread.join()
 
-    def close(self) -> None:
-        """Stop after the exchanges that are under way."""
+    def close(self, wait: bool = True) -> None:
+        """Stop after the exchanges that are under way, as other processes may count on them; or at once."""
         self._stop = True
+        if not wait:
+            self._sender.stop()
+            return
         self.join()
-        self._client.close()
+        self._sender.close()
 
     def settle(self, key: str) -> tuple[Exchange, ...]:
-        """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent."""
+        """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent.
+
+        :class:`CannotRecord` if the run folder cannot take it.
+        """
+        if self._broken:
+            raise self._broken
         settled = self._settled.get(key)
         if settled is None:
             ask: Ask | None = self._asks[key]
@@ -80,33 +110,45 @@ class Pool:
             settled = self._settled[key] = tuple(samples)
         return settled
 
+    def give_up(self, error: OSError) -> CannotRecord:
+        """Ask nothing more, as the run folder takes nothing more; what :meth:`settle` raises from now on."""
+        self._broken = CannotRecord(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
+        return self._broken
+
     def _get(self, ask: Ask) -> Exchange:
-        kept = self._folder.read(ask.key)
-        if kept is None:
-            before = [self.settle(other)[-1] for other in ask.after]
-            with _locked(self._folder.locks / f"{ask.key}.lock"):
-                kept = self._folder.read(ask.key) or self._send(ask, before)
-        return kept
+        try:
+            kept = self._folder.read(ask.key)
+            if kept is None:
+                before = [self.settle(other)[-1] for other in ask.after]
+                with locked(self._folder.locks / f"{ask.key}.lock"):
+                    kept = self._folder.read(ask.key) or self._send(ask, before)
+            return kept
+        except OSError as error:
+            raise self.give_up(error) from error
 
     def _send(self, ask: Ask, before: Sequence[Exchange]) -> Exchange:
+        if self._broken:  # Since this thread began to wait for its turn.
+            raise self._broken
         outgoing = ask.build(before)
         if outgoing is None:
-            exchange = _nothing_to_build_on(ask.key, before[0])
+            exchange = unbuilt(ask.key, before[0])
         else:
             with self._slot():
-                exchange = self._client.send(outgoing)
+                exchange = self._sender.send(outgoing)
         self._folder.write(exchange)
         return exchange
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
+        look = _SOON
         while True:
             for number in range(self._slots):
-                with _locked(self._folder.locks / f"slot-{number}", wait=False) as mine:
+                with locked(self._folder.locks / f"slot-{number}", wait=False) as mine:
                     if mine:
                         yield
                         return
-            time.sleep(0.002)
+            time.sleep(look)
+            look = min(2 * look, _LATE)
 
     def _work(self) -> None:
         while not self._stop:
@@ -114,22 +156,7 @@ class Pool:
                 if not self._todo:
                     return
                 key = self._todo.pop(0)
-            self.settle(key)
-
-
-def _nothing_to_build_on(key: str, first: Exchange) -> Exchange:
-    detail = f"not sent, after what {first.scenario} gave"
-    return Exchange(
-        key, key, 0, first.request, None, (), (), "not-sent", detail, first.sent_at, 0.0
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True  # Closing the file frees the lock, and so does the end of the process.
+            try:
+                self.settle(key)
+            except (CannotRecord, Stopped):
+                return

@@ -1,40 +1,65 @@
-"""The folder of a run: who was asked, and one file an exchange. Written atomically, read back as it was."""
+"""The folder of a run: who was asked, for which cases, and one file an exchange. Written atomically, read as it was."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.target import Misconfigured
 from conformance.wire.exchange import Exchange, from_json, to_json
 
-_HEAD = "run.json"
+#: Of ``run.json``. Format 1 had neither the format nor the profile, and no ``cases.json`` beside it.
+FORMAT = 2
+
+_HEAD, _CASES = "run.json", "cases.json"
+
+RESULTS = "results.jsonl"
 
 
 class Folder:
-    """One run's folder: ``run.json``, ``exchanges/<key>.json`` and ``locks/``."""
+    """One run's folder: ``run.json``, ``cases.json``, ``exchanges/<key>.json``, ``locks/`` and the results."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.exchanges = path / "exchanges"
         self.locks = path / "locks"
 
-    def create(self, head: Mapping[str, Any]) -> None:
-        """Begin a run here. An earlier run's exchanges are taken out; folders of these names that are not from a run
-        are left alone, with :class:`Misconfigured`, as is a place that cannot be written."""
+    def create(self, head: Mapping[str, Any], nonce: str, lacks: Sequence[str], unknown_parameters: str) -> None:
+        """Begin a run here, with all that decides what is judged. An earlier run is taken out; folders of these names
+        that are not from a run are left alone, with :class:`Misconfigured`, as is a place that cannot be written."""
+        profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters}
+        document = {"format": FORMAT, "head": head, "nonce": nonce, "profile": profile}
         try:
-            if not (self.path / _HEAD).exists() and (self.exchanges.exists() or self.locks.exists()):
+            ours = (self.path / _HEAD).exists()
+            if not ours and (self.exchanges.exists() or self.locks.exists()):
                 raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
             for part in (self.exchanges, self.locks):
                 part.mkdir(parents=True, exist_ok=True)
                 for file in part.iterdir():
                     file.unlink()
-            write_atomically(self.path / _HEAD, json.dumps(head, indent=1))
+            for name in (_CASES, RESULTS) if ours else ():
+                (self.path / name).unlink(missing_ok=True)
+            write_atomically(self.path / _HEAD, json.dumps(document, indent=1))
         except OSError as error:
             raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+
+    def select(self, whole: bool, cases: Sequence[str]) -> None:
+        """Keep which cases are to be judged: all that the suite has, or these."""
+        chosen = {"whole": True} if whole else {"whole": False, "cases": list(cases)}
+        write_atomically(self.path / _CASES, json.dumps(chosen))
+
+    def selected(self) -> tuple[bool, frozenset[str] | None]:
+        """What :meth:`select` kept; False and None where nothing was."""
+        try:
+            chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False, None
+        return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
 
     def read(self, key: str) -> Exchange | None:
         """The recorded exchange of that key, or None."""
@@ -67,3 +92,15 @@ def write_atomically(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8", newline="")
     part.replace(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock on a file; without ``wait``, False if somebody else holds it."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True  # Closing the file frees the lock, and so does the end of the process.

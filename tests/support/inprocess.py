@@ -10,8 +10,9 @@ from conformance.run import Plan, Recorded
 from conformance.session import all_cases, world_of
 from conformance.target import Target, resolve
 from conformance.verdict import Case, Result, World, judge
-from conformance.wire.client import PASSING, Outgoing, credentials
+from conformance.wire.client import Outgoing, credentials
 from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Request
+from conformance.wire.retry import PASSING
 
 KEY = "in-process-key-77c1d09e"
 

@@ -1,0 +1,165 @@
+"""What a run may do in all its processes together: requests a minute, requests, output tokens, waits.
+
+The processes share one small state in the run folder, changed only under an operating-system lock. What a request may
+cost is set aside before it is sent and settled by what its answer says it cost; of a process that died meanwhile it
+counts as spent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conformance.answer import cost
+from conformance.target import Target
+from conformance.wire.exchange import Exchange
+from conformance.wire.record import locked, write_atomically
+
+#: A minute, with a second more: what is delayed on its way must not make the server count one too many.
+MINUTE = 61.0
+
+#: Seconds that a run waits in all for servers that say "later"; after that their answers are taken as they are.
+MOST_WAITED = 600.0
+
+#: Seconds between looks while what is under way may still turn out cheaper than feared.
+_LOOK = 0.05
+
+
+class Stopped(Exception):
+    """The run ends here; nothing more is to be sent."""
+
+
+class Gate:
+    """What every request passes before it is sent. This one holds nothing back."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def enter(self, most: int) -> str:
+        """Wait for a turn to send what costs ``most`` output tokens at most; or say at once why it may not be sent."""
+        return ""
+
+    def leave(self, most: int, exchange: Exchange) -> None:
+        """Settle what the request did cost."""
+
+    def pause(self, seconds: float, everybody: bool) -> bool:
+        """Ask to wait so long before another try, and for ``everybody`` to wait; False if the patience is used up."""
+        return True
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; :class:`Stopped` as soon as the run is stopped."""
+        if self._stopped.wait(seconds):
+            raise Stopped
+
+    def stop(self) -> None:
+        """Let all who wait go, with :class:`Stopped`."""
+        self._stopped.set()
+
+
+class Limits(Gate):
+    """The limits of a target, over all processes of the run in that folder."""
+
+    def __init__(self, target: Target, locks: Path) -> None:
+        super().__init__()
+        self._interval = MINUTE / target.rpm if target.rpm else 0.0
+        self._requests = target.max_requests
+        self._tokens = target.max_output_tokens
+        self._limited = bool(self._interval or self._requests or self._tokens)
+        self._locks = locks
+        self._file = locks / "limits.json"
+        self._me = secrets.token_hex(4)
+        self._alive: contextlib.ExitStack | None = None
+
+    def enter(self, most: int) -> str:
+        while self._limited or self._file.exists():
+            with self._changing() as state:
+                refused, wait = self._turn(state, most)
+            if refused or not wait:
+                return refused
+            self.sleep(wait)
+        return ""
+
+    def _turn(self, state: dict[str, Any], most: int) -> tuple[str, float]:
+        """Why this may not be sent, or the seconds until it is worth asking again; neither: it is to be sent now."""
+        if self._requests and state["sent"] >= self._requests:
+            return f"--max-requests {self._requests} is used up", 0.0
+        if self._tokens:
+            self._bury(state)
+            free = self._tokens - state["used"]
+            if free <= 0 or most > free:
+                why = f"--max-output-tokens {self._tokens} might be exceeded"
+                return f"{why}; {state['used']} are used, and this may take {most}", 0.0
+            if most > free - sum(one for _, one in state["under_way"]):
+                return "", _LOOK
+        now = time.monotonic()
+        wait = max(state["next"], state["paused_until"]) - now
+        if wait > 0:
+            return "", wait
+        state["next"] = now + self._interval
+        state["sent"] += 1
+        if self._tokens:
+            self._live()
+            state["under_way"].append([self._me, most])
+        return "", 0.0
+
+    def _bury(self, state: dict[str, Any]) -> None:
+        """What dead processes had under way is spent: nobody knows better."""
+        for one in list(state["under_way"]):
+            if one[0] != self._me and self._dead(one[0]):
+                state["under_way"].remove(one)
+                state["used"] += one[1]
+
+    def leave(self, most: int, exchange: Exchange) -> None:
+        if not self._tokens:
+            return
+        with self._changing() as state:
+            if [self._me, most] in state["under_way"]:
+                state["under_way"].remove([self._me, most])
+            state["used"] += _spent(most, exchange)
+
+    def pause(self, seconds: float, everybody: bool) -> bool:
+        with self._changing() as state:
+            until = time.monotonic() + seconds
+            added = max(0.0, min(seconds, until - state["paused_until"])) if everybody else seconds
+            if state["waited"] + added > MOST_WAITED:
+                return False
+            state["waited"] += added
+            if everybody:
+                state["paused_until"] = max(until, state["paused_until"])
+        return True
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        with locked(self._locks / "limits.lock"):
+            try:
+                state = json.loads(self._file.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                state = {"sent": 0, "used": 0, "under_way": [], "next": 0.0, "paused_until": 0.0, "waited": 0.0}
+            yield state
+            write_atomically(self._file, json.dumps(state))
+
+    def _live(self) -> None:
+        """Hold a lock as long as this process lives, so that the others know."""
+        if self._alive is None:
+            self._alive = contextlib.ExitStack()
+            self._alive.enter_context(locked(self._life(self._me)))
+
+    def _life(self, name: str) -> Path:
+        return self._locks / f"alive-{name}.lock"
+
+    def _dead(self, name: str) -> bool:
+        with locked(self._life(name), wait=False) as mine:
+            return mine
+
+
+def _spent(most: int, exchange: Exchange) -> int:
+    """Output tokens by the answer's own count; all that were set aside where it was served but does not say."""
+    if exchange.ended == "unreachable" or (exchange.status is not None and not exchange.ok):
+        return 0
+    return cost(exchange)[1] or most

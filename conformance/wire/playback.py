@@ -1,0 +1,178 @@
+"""A recording as an endpoint: answers what was asked as it was answered then, for real clients to be pointed at.
+
+A request is known again by its method, its JSON body (whatever its blanks and order) and the kind of its credential.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from conformance.emulator import Reply
+from conformance.emulator.shapes import Ending, phrase
+from conformance.wire.exchange import Ended, Exchange, Headers
+from conformance.wire.replay import Recording
+
+#: How a connection behaves at the end of what was recorded.
+_ENDINGS: dict[Ended, Ending] = {"clean": "clean", "cut": "cut", "reset": "reset", "time-out": "stall"}
+
+#: Headers by which two requests that are otherwise alike are told apart.
+_TELLING = frozenset({"content-type", "accept"})
+
+#: Scenarios named in the message of a request that is not known.
+_NAMED = 12
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class Playback:
+    """What an endpoint is to the emulator's server.
+
+    ``key`` is the key that counts as the right one. ``speed`` is how many times as fast as recorded the answers come;
+    None: without any wait.
+    """
+
+    def __init__(self, recording: Recording, key: str, speed: float | None = None) -> None:
+        self._recording = recording
+        self._key = key
+        self._speed = speed
+        self._mutex = threading.Lock()
+        self._asked: dict[str, int] = defaultdict(int)
+        self._known: dict[tuple[str, str, str], dict[str, list[Exchange]]] = defaultdict(lambda: defaultdict(list))
+        for (digest, _), exchange in sorted(recording.exchanges.items(), key=lambda pair: pair[1].sent_at):
+            if exchange.ended != "not-sent":
+                request = exchange.request
+                kind = _kind(_recorded_credentials(request.headers))
+                self._known[request.method, _same(request.body), kind][digest].append(exchange)
+
+    def answer(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
+        """The recorded answer; several samples of one request in turn. What is not recorded gets a 404 that says so."""
+        sent = _credentials(headers, self._key)
+        kind = _kind(sent)
+        found = (
+            self._known.get((method, _same(body), kind), {})
+            if path.partition("?")[0].rstrip("/").endswith("/responses")
+            else {}
+        )
+        if not found:
+            return self._unknown(method, path, kind, body)
+        with self._mutex:
+            likeness = {one: _likeness(found[one][0].request.headers, headers, sent) for one in found}
+            # Of those that are alike, the one that was asked for least: so each that was recorded has its turn.
+            digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
+            turn = self._asked[digest]
+            self._asked[digest] += 1
+        return self._reply(found[digest][turn % len(found[digest])])
+
+    def _reply(self, exchange: Exchange) -> Reply:
+        if exchange.status is None and exchange.ended != "time-out":
+            return _envelope(
+                502, f"recorded is no answer: {exchange.ended} ({exchange.detail})", "recorded_without_answer"
+            )
+        names = {name.lower(): value.lower() for name, value in exchange.headers}
+        headers = list(exchange.headers)
+        ending = _ENDINGS.get(exchange.ended, "cut")
+        reply = Reply(
+            exchange.status or 0, phrase(exchange.status or 0), headers, list(self._timed(exchange)), ending=ending
+        )
+        if "chunked" in names.get("transfer-encoding", ""):
+            return _framed(reply, "chunked")
+        if "content-length" not in names and reply.chunks:
+            return _framed(reply, "close").complete()
+        # A body from which a credential was taken out may no longer have the length it was announced with.
+        whole = ending == "clean" and exchange.status not in (204, 304)
+        return reply.having("Content-Length", str(len(reply.body))) if whole else reply
+
+    def _timed(self, exchange: Exchange) -> Iterator[tuple[float, bytes]]:
+        before = 0.0
+        for chunk in exchange.chunks:
+            yield ((chunk.at - before) / self._speed if self._speed else 0.0), chunk.data
+            before = chunk.at
+
+    def _unknown(self, method: str, path: str, kind: str, body: bytes) -> Reply:
+        names = list(dict.fromkeys(one.scenario for one in self._recording.exchanges.values()))
+        shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        message = f"{method} {path} with this body and {kind} is not in the recording"
+        near = self._nearest(method, kind, body)
+        return _envelope(404, f"{message}{near}; recorded are {shown}", "not_recorded", recorded=names)
+
+    def _nearest(self, method: str, kind: str, body: bytes) -> str:
+        """The recorded request that differs in the fewest members, in words."""
+        mine = _members(body)
+        differences = {
+            exchanges[0].scenario: sorted(
+                name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
+            )
+            for (other, _, its_kind), found in self._known.items()
+            for exchanges in found.values()
+            if other == method and its_kind == kind and (theirs := _members(exchanges[0].request.body))
+        }
+        if not mine or not differences:
+            return ""
+        name = min(differences, key=lambda one: len(differences[one]))
+        return f" (nearest is {name}, which differs in {', '.join(differences[name])})"
+
+
+def _framed(reply: Reply, framing: Any) -> Reply:
+    return Reply(reply.status, reply.reason, reply.headers, reply.chunks, framing, reply.ending)
+
+
+def _envelope(status: int, message: str, kind: str, **more: Any) -> Reply:
+    error = {"message": message, "type": kind, "param": "", "code": str(status), **more}
+    bare = Reply(status, phrase(status), [("Content-Type", "application/json")], [])
+    return bare.saying({"error": error}).complete()
+
+
+def _same(body: bytes) -> str:
+    """The same text for bodies that are the same JSON."""
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except (ValueError, RecursionError):
+        return body.hex()
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+#: Credentials: header, scheme, and whether it is the right key.
+_Sent = tuple[tuple[str, str, bool], ...]
+
+
+def _credentials(headers: Pairs, key: str) -> _Sent:
+    found = []
+    for name, value in headers:
+        if name.lower() == "api-key":
+            found.append(("api-key", "", value.strip() == key))
+        elif name.lower() == "authorization":
+            scheme, _, credential = value.strip().rpartition(" ")
+            found.append(("authorization", scheme.lower(), credential == key))
+    return tuple(sorted(found))
+
+
+def _recorded_credentials(headers: Headers) -> _Sent:
+    """The same of a recorded request: there the right key is a bare shell variable."""
+    bare = [(name, value) for name, value in headers if value.rpartition(" ")[2].startswith("$")]
+    key = next((word for _, value in bare if "{" not in (word := value.rpartition(" ")[2])), "$")
+    return _credentials(headers, key)
+
+
+def _kind(sent: _Sent) -> str:
+    if not sent:
+        return "no credential"
+    usual = all(right and scheme == ("bearer" if name == "authorization" else "") for name, scheme, right in sent)
+    return "the right key" if usual else "a wrong credential"
+
+
+def _likeness(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
+    """How well a recorded request fits one that has come: by its way to authenticate, then by the telling headers."""
+    mine = {name.lower(): value for name, value in headers if name.lower() in _TELLING}
+    theirs = {name.lower(): value for name, value in recorded if name.lower() in _TELLING}
+    return _recorded_credentials(recorded) == sent, sum(mine.get(name) == theirs.get(name) for name in _TELLING)

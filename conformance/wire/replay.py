@@ -1,0 +1,169 @@
+"""A recorded run, read to be judged again: it answers in the place of the client, without network or key.
+
+Formats of ``run.json`` that ever landed stay readable, each by its own reader; the files of the exchanges carry a
+format of their own. An exchange is found by its request, so that a scenario may get another name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from conformance.schemas import REVISIONS
+from conformance.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
+from conformance.wire.client import Outgoing
+from conformance.wire.exchange import Exchange, Request
+from conformance.wire.record import Folder
+from conformance.wire.unsent import withheld
+
+_KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
+
+_MISSING = "the recording does not hold this request"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run folder as it was read.
+
+    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` decide with it
+    what is judged. ``whole``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
+    (None: that was not kept). ``exchanges`` are by digest and sample.
+    """
+
+    path: Path
+    head: Mapping[str, Any]
+    nonce: str
+    lacks: frozenset[str]
+    unknown_parameters: str
+    whole: bool
+    cases: frozenset[str] | None
+    exchanges: Mapping[tuple[str, int], Exchange]
+
+    def find(self, outgoing: Outgoing) -> Exchange | None:
+        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
+        found = self.exchanges.get(_place(outgoing.key))
+        named = self._by_name.get((outgoing.scenario, outgoing.sample))
+        if found is None and named and named.request.body == outgoing.body:
+            return named
+        return found
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, int], Exchange]:
+        return {(one.scenario, one.sample): one for one in self.exchanges.values()}
+
+    def selects(self, case: str, keys: Mapping[str, str]) -> bool:
+        """Whether a case, which needs these scenarios (each with its key), is among those that were to be judged."""
+        if self.whole:
+            return True
+        if self.cases is not None:
+            return case in self.cases
+        return all(_place(key) in self.exchanges or (name, 0) in self._by_name for name, key in keys.items())
+
+    def target(self, given: Target) -> Target:
+        """The target as it was recorded; :class:`Misconfigured` where an option or a target file asks for another."""
+        recorded = {
+            "endpoint": self.head["target"]["endpoint"],
+            "model": self.head["target"]["model"],
+            "revision": self.head["revision"],
+            "lacks": self.lacks,
+            "unknown_parameters": self.unknown_parameters,
+        }
+        here = f"{RECORDING}{self.path}"
+        for name, value in recorded.items():
+            if _by_hand(given, name) and getattr(given, name) != value:
+                raise Misconfigured(f"{name} cannot be set with --replay: {here} has {_shown(value)}")
+        sources = {**given.sources, "endpoint": here, "model": here, "revision": here}
+        return replace(
+            given, **recorded, name=self.head["target"]["name"], nonce=self.nonce, sources=sources,
+            rpm=None, max_requests=None, max_output_tokens=None,
+        )  # fmt: skip
+
+
+class Replay:
+    """Sends nothing: a request's exchange is the recorded one."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        """The recorded exchange; one that says that there is none."""
+        found = self._recording.find(outgoing)
+        if found is None:
+            request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, _MISSING)
+        return replace(found, key=outgoing.key, scenario=outgoing.scenario)
+
+    def stop(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_recording(path: Path) -> Recording:
+    """Read a run folder; :class:`Misconfigured` says in one line why it is no recording."""
+    folder = Folder(path)
+    try:
+        document = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        reader = _READERS.get(document.get("format", 1))
+        if reader is None:
+            raise ValueError(f"run.json has format {document['format']!r}; this version reads {sorted(_READERS)}")
+        exchanges = {_place(key): exchange for key in folder.recorded() if (exchange := folder.read(key))}
+        recording = reader(folder, document, exchanges)
+    except FileNotFoundError as error:
+        raise Misconfigured(f"{path} is no recording: there is no {Path(error.filename).name}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Misconfigured(f"recording {path} cannot be read: {error}") from None
+    if recording.head["revision"] not in REVISIONS:
+        raise Misconfigured(f"recording {path} is of revision {recording.head['revision']!r}, which is not known")
+    return recording
+
+
+def _first(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+    """Format 1: nothing is said of the profile, nor of the cases: those whose requests are there."""
+    return Recording(
+        folder.path, document["head"], document["nonce"], frozenset(), "either", False, None, exchanges
+    )  # fmt: skip
+
+
+def _second(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+    """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
+    profile, (whole, cases) = document["profile"], folder.selected()
+    return Recording(
+        folder.path,
+        document["head"],
+        document["nonce"],
+        frozenset(profile["lacks"]),
+        profile["unknown_parameters"],
+        whole,
+        cases,
+        exchanges,
+    )
+
+
+_READERS: dict[int, Callable[[Folder, Mapping[str, Any], Mapping[tuple[str, int], Exchange]], Recording]] = {
+    1: _first,
+    2: _second,
+}
+
+
+def _place(key: str) -> tuple[str, int]:
+    """Digest and sample of a key such as ``tools.call-ccbefc5c3fdc-2``."""
+    found = _KEY.search(key)
+    return (found[1], int(found[2] or 1)) if found else (key, 1)
+
+
+def _by_hand(target: Target, name: str) -> bool:
+    """Whether an option or a target file gave this; what stands in the environment is for runs of all kinds."""
+    if name not in target.sources:
+        return getattr(target, name) not in (frozenset(), UNKNOWN_PARAMETERS[0])
+    return target.sources[name] not in ("default", f"CONFORMANCE_{name.upper()}")
+
+
+def _shown(value: object) -> str:
+    return ", ".join(sorted(value)) or "nothing" if isinstance(value, frozenset) else str(value)

@@ -1,0 +1,48 @@
+"""What is asked again: which troubles pass, and how long to wait before the next try."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from conformance.wire.exchange import Exchange
+
+#: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
+PASSING = frozenset({429, 500, 502, 503, 504, 529})
+
+#: Seconds before the second, third and fourth try, where the server does not say.
+BACK_OFF = (0.2, 0.6, 1.5)
+
+#: The longest Retry-After that is honoured, in seconds.
+LONGEST_WAIT = 60.0
+
+
+def passing(exchange: Exchange) -> bool:
+    """Whether the same request may fare better a little later."""
+    if exchange.status is None:
+        return exchange.ended in ("unreachable", "reset")
+    # An error whose body a closing connection took away is asked for again: it was not the server's last word.
+    return exchange.status in PASSING or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
+
+
+def wait_after(exchange: Exchange, done: int) -> float:
+    """Seconds to wait after this answer, ``done`` tries having been repeated before: as Retry-After says, or ours."""
+    asked = (exchange.header("retry-after") or "").strip()
+    if asked.isascii() and asked.isdecimal():
+        return min(float(asked), LONGEST_WAIT)
+    until = _moment(asked)
+    if until is None:
+        return BACK_OFF[min(done, len(BACK_OFF) - 1)]
+    # RFC 9110 10.2.3 allows a date; the server's own clock, if it shows it, is the one that counts.
+    now = _moment(exchange.header("date") or "")
+    came = exchange.sent_at + exchange.elapsed / 1000 if now is None else now
+    return min(max(until - came, 0.0), LONGEST_WAIT)
+
+
+def _moment(text: str) -> float | None:
+    """Unix seconds of an HTTP date, None if it is none."""
+    try:
+        moment: datetime = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,28 @@
+"""One process of a run with one request: ``python -m tests.support.poolchild URL FOLDER``; prints the status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from conformance.target import resolve
+from conformance.wire.client import Client, Outgoing
+from conformance.wire.limits import Limits
+from conformance.wire.pool import Ask, Pool
+from conformance.wire.record import Folder
+from tests.support.running import KEY
+
+
+def main(url: str, path: str) -> None:
+    """Settle the one request, as any worker does."""
+    folder = Folder(Path(path))
+    target = resolve({"endpoint": url, "max-output-tokens": "1000"}, {}, "nonce", None)
+    outgoing = Outgoing("one-000000000000", "one", 0, "POST", b'{"model": "m"}', "api-key", (), 4, most=400)
+    ask = Ask(outgoing.key, (), lambda before: outgoing, lambda samples: None)
+    pool = Pool([ask], folder, Client(target, KEY, Limits(target, folder.locks)), 2)
+    print("ready", flush=True)
+    print(pool.settle(outgoing.key)[-1].status, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

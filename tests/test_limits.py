@@ -1,0 +1,302 @@
+"""Limits over all processes of a run: requests a minute, requests, tokens, pauses; and what is said of the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from conformance.report.terminal import duration
+from conformance.run import Plan, Recorded
+from conformance.target import resolve
+from conformance.verdict import judge
+from conformance.wire import limits as module
+from conformance.wire.client import Client, Outgoing
+from conformance.wire.exchange import WITHHELD, Attempt, Chunk, Exchange, Request
+from conformance.wire.limits import MINUTE, Limits, Stopped
+from conformance.wire.retry import wait_after
+from tests.support.inprocess import cases, record, world
+from tests.support.running import KEY, ROOT, lines_of, run
+from tests.support.stub import Stub, reply
+
+URL = "http://127.0.0.1:9/v1"
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+def limits(folder: Path, **options: str) -> Limits:
+    """The limits of one process."""
+    given = {"endpoint": URL, **{name.replace("_", "-"): value for name, value in options.items()}}
+    return Limits(resolve(given, {}, "nonce", None), folder)
+
+
+def answered(output_tokens: int | None, status: int | None = 200, **headers: str) -> Exchange:
+    """An exchange, as recorded at :data:`NOW`, whose answer says how many output tokens it took."""
+    body = b"{}" if output_tokens is None else b'{"usage": {"output_tokens": %d}}' % output_tokens
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    request = Request("POST", URL, (), b"{}")
+    return Exchange("k", "s", 0, request, status, named, (Chunk(0.0, body),), "clean", "", NOW.timestamp(), 0.0)
+
+
+# -- requests a minute and in all -------------------------------------------------------------------------------------
+
+
+def test_requests_a_minute_hold_over_processes_and_threads(tmp_path: Path) -> None:
+    every = 0.04
+    both = [limits(tmp_path, rpm=str(MINUTE / every)) for _ in range(2)]
+    times: list[float] = []
+
+    def work(one: Limits) -> None:
+        for _ in range(3):
+            assert one.enter(0) == ""
+            times.append(time.monotonic())
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in both * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gaps = [after - before for before, after in zip(sorted(times), sorted(times)[1:], strict=False)]
+    assert len(times) == 12
+    assert sorted(times)[-1] - sorted(times)[0] >= 11 * every * 0.95
+    assert sum(gap < every / 4 for gap in gaps) <= 2  # Noise of a busy machine; never a burst.
+
+
+def test_workers_share_the_requests_a_minute(tmp_path: Path) -> None:
+    stub = Stub()
+    with stub.serve() as server:
+        arguments = ("--endpoint", server.url, "--only", "lifecycle.*@*t.stream", "--rpm", str(MINUTE / 0.2))
+        done = run(*arguments, "-n", "2", "--run-dir", str(tmp_path / "run"), checks=["lifecycle"])
+    assert done.returncode == 0, done.stdout
+    assert len(stub.times) >= 4
+    assert stub.times[-1] - stub.times[0] >= 0.2 * (len(stub.times) - 1) - 0.1
+
+
+def test_requests_in_all_hold_over_processes(tmp_path: Path) -> None:
+    first, second = (limits(tmp_path, max_requests="3") for _ in range(2))
+    assert [first.enter(0), second.enter(0), first.enter(0)] == ["", "", ""]
+    assert second.enter(0) == first.enter(0) == "--max-requests 3 is used up"
+
+
+def test_no_limits_leave_nothing_behind(tmp_path: Path) -> None:
+    assert limits(tmp_path).enter(10_000) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- output tokens ----------------------------------------------------------------------------------------------------
+
+
+def test_tokens_are_set_aside_and_settled(tmp_path: Path) -> None:
+    one = limits(tmp_path, max_output_tokens="100")
+    assert one.enter(60) == ""
+    one.leave(60, answered(10))
+    assert one.enter(91).startswith("--max-output-tokens 100 might be exceeded; 10 are used, and this may take 91")
+    assert one.enter(90) == ""
+    one.leave(90, answered(95))  # More than it was allowed.
+    assert one.enter(0).startswith("--max-output-tokens 100 might be exceeded")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "used"),
+    [
+        (answered(7), 7),
+        (answered(None), 40),  # Served, and nobody knows at what price.
+        (answered(None, 400), 0),
+        (replace(answered(None, None), ended="time-out"), 40),
+        (replace(answered(None, None), ended="unreachable"), 0),
+    ],
+)
+def test_what_an_answer_did_cost(exchange: Exchange, used: int, tmp_path: Path) -> None:
+    one = limits(tmp_path, max_output_tokens="100")
+    assert one.enter(40) == ""
+    one.leave(40, exchange)
+    assert one.enter(100 - used) == ""
+    one.leave(100 - used, answered(1))
+    assert one.enter(100 - used).startswith("--max-output-tokens")
+
+
+def test_what_is_under_way_elsewhere_is_waited_for(tmp_path: Path) -> None:
+    first, second = (limits(tmp_path, max_output_tokens="100") for _ in range(2))
+    assert first.enter(60) == ""
+    got: list[str] = []
+    waiting = threading.Thread(target=lambda: got.append(second.enter(60)))
+    waiting.start()
+    waiting.join(0.2)
+    assert got == []
+    first.leave(60, answered(10))
+    waiting.join(5)
+    assert got == [""]
+
+
+_DIES = """
+import os, sys
+from pathlib import Path
+from tests.test_limits import limits
+assert limits(Path(sys.argv[1]), max_output_tokens="100").enter(60) == ""
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_dead_process_had_under_way_is_spent(tmp_path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", _DIES, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
+    one = limits(tmp_path, max_output_tokens="100")
+    assert one.enter(41).startswith("--max-output-tokens 100 might be exceeded; 60 are used")
+    assert one.enter(40) == ""
+
+
+# -- waits ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pause_is_for_everybody_a_wait_is_not(tmp_path: Path) -> None:
+    first, second = limits(tmp_path), limits(tmp_path)
+    started = time.monotonic()
+    assert first.pause(30, everybody=False)
+    assert second.enter(0) == ""
+    assert first.pause(0.3, everybody=True)
+    assert second.enter(0) == ""
+    assert 0.3 <= time.monotonic() - started < 20
+
+
+def test_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITED", 100.0)
+    first, second = limits(tmp_path), limits(tmp_path)
+    assert [one.pause(60, everybody=True) for one in (first, second, first)] == [True, True, True]  # The same minute.
+    assert first.pause(30, everybody=False)
+    assert not second.pause(30, everybody=False)
+
+
+def test_stopping_lets_all_go_that_wait(tmp_path: Path) -> None:
+    one = limits(tmp_path)
+    one.pause(60, everybody=True)
+    threading.Timer(0.1, one.stop).start()
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        one.enter(0)
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "date", "wait"),
+    [
+        ("7", "", 7.0),
+        (format_datetime(NOW + timedelta(seconds=9), usegmt=True), "", 9.0),
+        (format_datetime(NOW + timedelta(seconds=9), usegmt=True), format_datetime(NOW + timedelta(seconds=4)), 5.0),
+        ("Tuesday, 24-Nov-26 12:00:09 GMT", "", 9.0),
+        ("Tue Nov 24 12:00:09 2026", "", 9.0),
+        (format_datetime(NOW - timedelta(days=1), usegmt=True), "", 0.0),
+        (format_datetime(NOW + timedelta(days=1), usegmt=True), "", 60.0),
+        ("9" * 400, "", 60.0),
+        ("soon", "", 0.2),
+        ("Tue, 99 Nov 2026 99:99:99 GMT", "", 0.2),
+        ("", "", 0.2),
+    ],
+)
+def test_retry_after_in_all_its_forms(asked: str, date: str, wait: float) -> None:
+    assert wait_after(answered(None, 503, Retry_After=asked, Date=date), 0) == wait
+
+
+def send(url: str, gate: Limits, tries: int = 4) -> Exchange:
+    client = Client(resolve({"endpoint": url}, {}, "nonce", None), KEY, gate)
+    try:
+        return client.send(Outgoing("k", "s", 0, "POST", b'{"model": "m"}', "api-key", (), tries, most=10))
+    finally:
+        client.close()
+
+
+def test_a_429_holds_all_processes_back(tmp_path: Path) -> None:
+    stub = Stub(lambda number, body: reply(*((200,) if number else (429, b"{}", ("Retry-After", "1")))))
+    other = limits(tmp_path)
+    with stub.serve() as server:
+        sending = threading.Thread(target=send, args=(server.url, limits(tmp_path)))
+        sending.start()
+        stub.wait_for(1)
+        time.sleep(0.2)
+        assert other.enter(0) == ""
+        assert time.monotonic() - stub.times[0] > 0.9
+        sending.join()
+    assert stub.times[1] - stub.times[0] > 0.9
+
+
+def test_a_used_up_limit_ends_the_tries(tmp_path: Path) -> None:
+    stub = Stub(lambda number, body: reply(503))
+    gate = limits(tmp_path, max_requests="2")
+    with stub.serve() as server:
+        got = send(server.url, gate)
+        held = send(server.url, gate)
+    assert (got.status, got.attempts) == (503, (Attempt(503, "clean", 0.2),))
+    assert (held.status, held.ended, held.detail) == (None, "not-sent", WITHHELD + "--max-requests 2 is used up")
+    assert held.withheld
+    assert len(stub.bodies) == 2
+
+
+# -- what is said of it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_stops_asking_and_says_what_is_open(workers: str, tmp_path: Path) -> None:
+    stub = Stub()
+    with stub.serve() as server:
+        arguments = ("--endpoint", server.url, "--max-requests", "3", "-n", workers, "--run-dir", str(tmp_path / "run"))
+        done = run(*arguments, checks=["lifecycle"])
+    *found, end = lines_of(tmp_path / "run")[1:]
+    assert (done.returncode, len(stub.bodies), end["requests"]) == (6, 3, 3), done.stdout
+    assert {one["verdict"] for one in found} <= {"pass", "inconclusive", "not-applicable"}
+    opened = [one for one in found if one["verdict"] == "inconclusive"]
+    assert {one["reason"] for one in opened} == {"not asked: --max-requests 3 is used up"}
+    assert len(opened) > 50
+    assert "not asked: --max-requests 3 is used up" in done.stdout
+
+
+def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
+    stub = Stub()
+    with stub.serve() as server:
+        arguments = ("--endpoint", server.url, "--max-output-tokens", "300", "--run-dir", str(tmp_path / "run"))
+        done = run(*arguments, checks=["lifecycle"])
+    *found, end = lines_of(tmp_path / "run")[1:]
+    assert done.returncode == 6, done.stdout
+    assert 0 < end["tokens"]["output"] <= 300
+    assert any(one["verdict"] == "pass" for one in found)
+    said = "not asked: --max-output-tokens 300 might be exceeded; "
+    assert all(one["reason"].startswith(said) for one in found if one["verdict"] == "inconclusive")
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_what_was_not_asked_is_never_passed_nor_failed(step: int) -> None:
+    clean = record(None)
+    plan = Plan(world(), world().scenarios)
+    held = set(sorted(plan.key_of.values())[::step])
+
+    def settle(key: str) -> tuple[Exchange, ...]:
+        name = next(one for one, its in plan.key_of.items() if its == key)
+        samples = clean.answer(name).samples
+        if key not in held:
+            return samples
+        return (*samples[:-1], replace(samples[-1], status=None, ended="not-sent", detail=WITHHELD + "held back"))
+
+    recorded = Recorded(plan, settle)
+    for case in cases():
+        result = judge(case, recorded)
+        missing = [one for one in case.scenarios if recorded.answer(one).exchange.withheld]
+        asked = result.verdict == "pass" and case.requirement.level != "MAY"
+        assert result.verdict not in ("fail", "warning"), case.id
+        assert not (asked and missing), case.id
+
+
+def test_the_plan_says_how_long_it_takes() -> None:
+    done = run("--rpm", "100", "--only", "lifecycle.*@t*", "--plan", key=None, checks=["lifecycle"])
+    last = [line for line in done.stdout.splitlines() if "requests" in line][-2:]
+    requests = int(last[1].split()[0])
+    assert last[0].startswith(f"at 100 requests a minute, 4 at a time: {duration(requests, 100)}, with repeated tries")
+    assert (duration(1, 100), duration(101, 100), duration(199, 100)) == ("0 s", "1 min 1 s", "2 min 1 s")
+
+
+def test_the_plan_says_what_stops_it() -> None:
+    done = run("--max-requests", "3", "--max-output-tokens", "9", "--plan", key=None, checks=["lifecycle"])
+    assert "4 at a time, as fast as they are answered\n--max-requests 3: " in done.stdout
+    assert "\n--max-output-tokens 9: what might exceed them is not sent\n" in done.stdout

@@ -1,0 +1,218 @@
+"""A recorded run is judged again without network or key, with the same verdicts; what it lacks is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conformance.emulator import Endpoint, serve
+from conformance.emulator.faults import FAULTS
+from conformance.target import Misconfigured, resolve
+from conformance.wire import replay
+from conformance.wire.record import FORMAT, Folder
+from conformance.wire.replay import open_recording
+from tests.support.running import KEY, lines_of, run, timeless
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a whole run against an endpoint with a fault, under a profile of its own."""
+    folder = tmp_path_factory.mktemp("whole")
+    twist = FAULTS["lifecycle.no-in-progress"]
+    with serve(Endpoint(key=KEY, twist=twist)) as server:
+        profile = '[profile]\nlacks = ["json-object"]\nunknown_parameters = "filter"\n'
+        (folder / "mine.toml").write_text(f'name = "mine"\nendpoint = "{server.url}"\n{profile}')
+        done = run("--target", str(folder / "mine.toml"), "--run-dir", str(folder / "run"), "-n", "2")
+    assert done.returncode == 1, done.stdout
+    return folder / "run"
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A recording that a test may spoil."""
+    return shutil.copytree(RECORDINGS / f"format-{FORMAT}", tmp_path / "recording")
+
+
+def test_a_whole_run_is_judged_again_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    before = {file: file.read_bytes() for file in whole.rglob("*") if file.is_file()}
+    done = run("--replay", str(whole), "--run-dir", str(tmp_path / "again"), key=None)
+    assert done.returncode == 1, done.stdout
+    assert timeless(tmp_path / "again") == timeless(whole)
+    assert sum(line.get("verdict") == "fail" for line in lines_of(whole)) > 5
+    assert lines_of(tmp_path / "again")[0]["mode"] == "replay"
+    assert "conformance: judging a recording of mine against revision 2026-06-24" in done.stdout
+    assert {file: file.read_bytes() for file in whole.rglob("*") if file.is_file()} == before
+
+
+def test_a_part_of_a_run_can_be_judged_again_by_workers(whole: Path, tmp_path: Path) -> None:
+    arguments = ("--replay", str(whole), "--only", "*@tools.*", "-n", "2", "--run-dir", str(tmp_path / "again"))
+    run(*arguments, key=None, checks=["tools"])
+    some = [line for line in timeless(whole)[1:-1] if json.loads(line)["id"] in _ids(tmp_path / "again")]
+    assert len(some) > 10
+    assert timeless(tmp_path / "again")[1:-1] == some
+
+
+def _ids(folder: Path) -> set[str]:
+    return {line["id"] for line in lines_of(folder)[1:-1]}
+
+
+@pytest.mark.parametrize("number", replay._READERS)
+def test_every_format_that_landed_is_read(number: int, tmp_path: Path) -> None:
+    folder = RECORDINGS / f"format-{number}"
+    assert json.loads((folder / "run.json").read_text()).get("format", 1) == number
+    done = run("--replay", str(folder), "--run-dir", str(tmp_path / "run"), key=None, checks=["response", "sums"])
+    cases = lines_of(tmp_path / "run")[1:-1]
+    assert done.returncode == 0, done.stdout
+    assert {case["verdict"] for case in cases} == {"pass"}
+    assert any(case["id"] == "response.items-finished@tools.output.stream" for case in cases)
+    # Of format 1 nobody knows which cases were judged: those whose requests are there.
+    assert {case["scenario"] for case in cases} == {"tools.output.stream", *(["tools.call"] if number == 1 else [])}
+
+
+def test_the_newest_format_is_written() -> None:
+    assert max(replay._READERS) == FORMAT
+
+
+def test_a_part_is_judged_as_the_part_it_was(copied: Path, tmp_path: Path) -> None:
+    done = run("--replay", str(copied), "--run-dir", str(tmp_path / "run"), key=None)
+    assert done.returncode == 0, done.stdout
+    assert _ids(tmp_path / "run") == set(json.loads((copied / "cases.json").read_text())["cases"])
+
+
+@pytest.mark.parametrize("lost", ["tools.output.stream", "tools.call"])
+def test_what_is_not_recorded_is_inconclusive(lost: str, copied: Path, tmp_path: Path) -> None:
+    next((copied / "exchanges").glob(f"{lost}-*")).unlink()
+    done = run("--replay", str(copied), "--run-dir", str(tmp_path / "run"), key=None, checks=["response"])
+    cases = lines_of(tmp_path / "run")[1:-1]
+    assert done.returncode == 6, done.stdout
+    assert {case["verdict"] for case in cases} <= {"inconclusive", "not-applicable"}
+    assert {case["reason"] for case in cases} == {"not asked: the recording does not hold this request"}
+
+
+def test_only_may_name_what_was_not_recorded(copied: Path, tmp_path: Path) -> None:
+    arguments = ("--replay", str(copied), "--only", "response.items-finished@t*", "--run-dir", str(tmp_path / "run"))
+    done = run(*arguments, key=None, checks=["response"])
+    verdicts = {case["scenario"]: case["verdict"] for case in lines_of(tmp_path / "run")[1:-1]}
+    assert done.returncode == 6, done.stdout
+    assert (verdicts["tools.output.stream"], verdicts["text"]) == ("pass", "inconclusive")
+
+
+def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    run("--replay", str(copied), "--run-dir", str(first), key=None, checks=["response"])
+    run("--replay", str(first), "--run-dir", str(second), key=None, checks=["response"])
+    assert timeless(first) == timeless(second)
+
+
+def test_a_plan_of_a_replay_makes_nothing(copied: Path) -> None:
+    done = run("--replay", str(copied), "--plan", key=None, checks=["response"])
+    assert done.returncode == 0, done.stdout
+    assert "\n2 requests (at most " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--model", "other"), "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
+        (("--revision", "2026-10"), "revision cannot be set with --replay: recording {path} has 2026-06-24"),
+        (
+            ("--endpoint", "http://127.0.0.1:9/v1"),
+            "endpoint cannot be set with --replay: recording {path} has built-in",
+        ),
+        (("--run-dir", "{path}"), "run folder {path} is the recording itself; name another"),
+    ],
+)
+def test_what_was_recorded_cannot_be_set(arguments: tuple[str, ...], says: str, copied: Path) -> None:
+    words = (word.format(path=copied) for word in arguments)
+    done = run("--replay", str(copied), *words, key=None, checks=["response"])
+    assert (done.returncode, done.stderr) == (2, f"conformance: {says.format(path=copied)}\n")
+
+
+def test_the_environment_and_equal_options_do_not_matter(copied: Path) -> None:
+    recording = open_recording(copied)
+    environ = {"CONFORMANCE_ENDPOINT": "https://api.example.com/v1", "CONFORMANCE_MODEL": "other"}
+    got = recording.target(resolve({"revision": "2026-06-24"}, environ, "fresh", None))
+    assert (got.endpoint, got.model, got.nonce, got.rpm) == ("built-in", "mimo-v2.5-pro", recording.nonce, None)
+    assert not got.built_in
+    assert got.sources["model"] == f"recording {copied}"
+
+
+def test_a_profile_in_a_target_file_must_be_the_recorded_one(copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text('[profile]\nlacks = ["tools"]\n')
+    with pytest.raises(Misconfigured, match=r"^lacks cannot be set with --replay: recording .* has nothing$"):
+        open_recording(copied).target(resolve({}, {}, "fresh", tmp_path / "t.toml"))
+
+
+def _no_folder(path: Path) -> None:
+    shutil.rmtree(path)
+
+
+def _no_head(path: Path) -> None:
+    (path / "run.json").unlink()
+
+
+def _later_format(path: Path) -> None:
+    (path / "run.json").write_text('{"format": 99}')
+
+
+def _later_exchange(path: Path) -> None:
+    (path / "exchanges" / "x-000000000000.json").write_text('{"format": 99}')
+
+
+def _half_an_exchange(path: Path) -> None:
+    (path / "exchanges" / "x-000000000000.json").write_text('{"format": 1, "key": "x')
+
+
+def _no_object(path: Path) -> None:
+    (path / "run.json").write_text("[]")
+
+
+def _unknown_revision(path: Path) -> None:
+    text = (path / "run.json").read_text()
+    (path / "run.json").write_text(text.replace("2026-06-24", "2031-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_no_folder, "is no recording: there is no run.json"),
+        (_no_head, "is no recording: there is no run.json"),
+        (_later_format, "run.json has format 99; this version reads [1, 2]"),
+        (_later_exchange, "recording has format 99; this version reads"),
+        (_half_an_exchange, "cannot be read: "),
+        (_no_object, "cannot be read: "),
+        (_unknown_revision, "is of revision '2031-01-01', which is not known"),
+    ],
+)
+def test_what_is_no_recording_is_one_line(spoil: object, says: str, copied: Path) -> None:
+    spoil(copied)  # type: ignore[operator]
+    with pytest.raises(Misconfigured) as raised:
+        open_recording(copied)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) -> None:
+    kept = next((copied / "exchanges").glob("tools.call-*"))
+    kept.rename(kept.with_name(kept.name.replace("tools.call-", "tools.renamed-")))
+    recording = open_recording(copied)
+    assert recording.selects("response.items-finished@tools.output.stream", {})
+    assert [exchange.scenario for exchange in recording.exchanges.values()] == ["tools.output.stream", "tools.call"]
+
+
+def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "run")
+    for _ in range(2):
+        folder.create({}, "nonce", [], "either")
+        assert folder.selected() == (False, None)
+        assert not (folder.path / "results.jsonl").exists()
+        folder.select(False, ["a@b"])
+        (folder.path / "results.jsonl").write_text("")
+        assert folder.selected() == (False, frozenset({"a@b"}))
+    folder.select(True, ["a@b"])
+    assert folder.selected() == (True, None)

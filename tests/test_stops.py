@@ -1,0 +1,97 @@
+"""Runs that end before their time: interrupted, or with a run folder that takes nothing more."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from conformance.emulator import Reply
+from conformance.schemas import schema_dir
+from tests.support.running import ROOT, command, environment, lines_of
+from tests.support.stub import Stub, reply
+
+
+def start(*arguments: str, largest_file: int = 0) -> subprocess.Popen[str]:
+    """A run that may write files of so many bytes at most."""
+
+    def limit() -> None:
+        if largest_file:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    words = command(*arguments, checks=["lifecycle"])
+    environ = environment(PYTHONDONTWRITEBYTECODE="1")
+    return subprocess.Popen(
+        words, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=limit
+    )
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_interrupted_run_leaves_results_that_say_so(workers: str, tmp_path: Path) -> None:
+    stub = Stub(first_byte_ms=600)
+    with stub.serve() as server:
+        started = start(
+            "--endpoint", server.url, "--concurrency", "2", "-n", workers, "--run-dir", str(tmp_path / "run")
+        )
+        stub.wait_for(5)
+        started.send_signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        said = started.communicate(timeout=60)[0]
+    assert started.returncode == 2, said
+    assert time.monotonic() - interrupted < 30
+    head, *cases, end = lines_of(tmp_path / "run")
+    assert (end["interrupted"], end["exit"]) == (True, 2)
+    assert sum(end["counts"].values()) == len(cases)
+    validator = Draft202012Validator(json.loads((schema_dir() / "results.json").read_text(encoding="utf-8")))
+    assert [error.message for line in (head, *cases, end) for error in validator.iter_errors(line)] == []
+
+
+def test_an_interrupt_does_not_wait_for_what_is_under_way(tmp_path: Path) -> None:
+    stub = Stub(lambda number, body: Reply(200, "OK", [], [], ending="stall"))
+    with stub.serve() as server:
+        started = start("--endpoint", server.url, "--run-dir", str(tmp_path / "run"))
+        stub.wait_for(2)
+        started.send_signal(signal.SIGINT)
+        said = started.communicate(timeout=20)[0]  # The time-out of a silent answer is longer.
+    assert started.returncode == 2, said
+    assert lines_of(tmp_path / "run")[-1]["interrupted"] is True
+
+
+def told(said: str, folder: Path) -> list[str]:
+    """The lines that say that the run folder cannot be written."""
+    return [line for line in said.splitlines() if f"run folder {folder} cannot be written" in line]
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_full_disk_is_one_line(workers: str, tmp_path: Path) -> None:
+    stub = Stub()
+    with stub.serve() as server:
+        arguments = ("--endpoint", server.url, "--only", "lifecycle.*@*t.stream", "-n", workers)
+        started = start(*arguments, "--run-dir", str(tmp_path / "run"), largest_file=4000)
+        said = started.communicate(timeout=60)[0]
+    assert started.returncode == 2, said
+    assert len(told(said, tmp_path / "run")) == 1, said
+    assert "File too large" in told(said, tmp_path / "run")[0]
+    assert "Traceback" not in said
+
+
+def test_a_folder_that_goes_away_is_one_line(tmp_path: Path) -> None:
+    def answer(number: int, body: bytes) -> Reply:
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        return reply(200)
+
+    stub = Stub(answer)
+    with stub.serve() as server:
+        started = start("--endpoint", server.url, "--run-dir", str(tmp_path / "run"))
+        said = started.communicate(timeout=60)[0]
+    assert started.returncode != 0, said
+    assert len(told(said, tmp_path / "run")) == 1, said
+    assert "Traceback" not in said
+    assert len(stub.bodies) <= 5  # Each thread sees it at its own first answer, and asks nothing more.
