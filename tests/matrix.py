@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -17,6 +19,8 @@ from conformance.report.results import case_line
 from conformance.schemas import REVISIONS
 from conformance.verdict import FAIL, WARNING
 from tests.support.inprocess import judged
+
+PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
 #: Faults that show in times only need events that take time.
 _EVENT_MS = 5.0
@@ -52,6 +56,37 @@ def failed_cases(variant: str) -> list[str]:
     ]
 
 
+def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
+    """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
+    lines = [
+        "# Faults and the rules that tell them",
+        "",
+        f"Made by `python -m tests.matrix --write`: {len(matrix)} faults of the built-in endpoint, each judged by every",
+        "check; a test judges them anew and compares. A rule in bold is a warning (SHOULD), every other a fail (MUST).",
+        "What is broken only as a consequence is folded in a report, and counted here.",
+    ]
+    area = ""
+    for name, rules in matrix.items():
+        if FAULTS[name].area != area:
+            area = FAULTS[name].area
+            lines += [
+                "",
+                f"## {area}",
+                "",
+                "| fault | what it does | told by | consequences |",
+                "| --- | --- | --- | --- |",
+            ]
+        told = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
+        says = FAULTS[name].says.replace("|", "\\|")
+        lines.append(
+            f"| {name} | {says} | {told or 'nothing: see tests/test_matrix.py'} | {len(rules['follows']) or ''} |"
+        )
+    lines += ["", "## Legal variants", "", f"{len(VARIANTS)} ways to differ that no rule may fail.", ""]
+    lines += ["| variant | why it is legal |", "| --- | --- |"]
+    lines += [f"| {name} | {one.says.replace('|', chr(92) + '|')} |" for name, one in VARIANTS.items()]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Judge every fault and write the file, or say what differs from it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -61,6 +96,7 @@ def main() -> None:
         matrix = dict(zip(FAULTS, pool.map(broken, FAULTS, chunksize=16), strict=True))
     if write:
         FILE.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(markdown(matrix), encoding="utf-8")
         return
     noted = json.loads(FILE.read_text(encoding="utf-8"))
     for name in sorted(matrix.keys() | noted.keys()):

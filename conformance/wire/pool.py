@@ -131,7 +131,7 @@ class Pool:
             raise self._broken
         outgoing = ask.build(before)
         if outgoing is None:
-            exchange = unbuilt(ask.key, before[0])
+            exchange = unbuilt(ask.key, before)
         else:
             with self._slot():
                 exchange = self._sender.send(outgoing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from conformance.wire.exchange import WITHHELD, Exchange, Request
 
@@ -17,7 +18,10 @@ def withheld(key: str, scenario: str, sample: int, request: Request, why: str) -
     return unsent(key, scenario, sample, request, WITHHELD + why)
 
 
-def unbuilt(key: str, first: Exchange) -> Exchange:
-    """The same where the answer before gave nothing to build the request on."""
+def unbuilt(key: str, before: Sequence[Exchange]) -> Exchange:
+    """The same where no request could be built: the answer before gave nothing for it, or the suite itself is wrong."""
+    if not before:
+        return unsent(key, key, 0, Request("POST", "", (), b""), "not sent, as the request itself is wrong")
+    first = before[0]
     why = first.detail if first.withheld else f"not sent, after what {first.scenario} gave"
     return unsent(key, key, 0, first.request, why)

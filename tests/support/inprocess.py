@@ -13,6 +13,7 @@ from conformance.verdict import Case, Result, World, judge
 from conformance.wire.client import Outgoing, credentials
 from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Request
 from conformance.wire.retry import PASSING
+from conformance.wire.unsent import unbuilt
 
 KEY = "in-process-key-77c1d09e"
 
@@ -127,14 +128,10 @@ def record_of(world: World, twist: Twist | None = None, **options: float) -> Rec
         following = ask
         while following:
             outgoing = following.build(before)
-            samples.append(sender.send(outgoing) if outgoing else _not_sent(following.key, before[0]))
+            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
             following = following.more(samples)
         settled[ask.key] = tuple(samples)
     return Recorded(plan, settled.__getitem__)
-
-
-def _not_sent(key: str, first: Exchange) -> Exchange:
-    return Exchange(key, key, 0, first.request, None, (), (), "not-sent", "nothing to build on", first.sent_at, 0.0)
 
 
 def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
