@@ -31,14 +31,19 @@ class Cause:
 
     @property
     def clients(self) -> list[str]:
-        """The clients that its own cases break, in the catalogue's order."""
-        broken = {name for line in self.cases for name in line["breaks"]}
-        return [name for name in CLIENTS if name in broken]
+        """The clients that it and what follows from it break, in the catalogue's order."""
+        stopped = {name for line in (*self.cases, *self.follow) for name in line["breaks"]}
+        return [name for name in CLIENTS if name in stopped]
 
 
 def broken(line: Line) -> bool:
     """Whether a case shows something wrong."""
     return line["verdict"] not in QUIET
+
+
+def reason(line: Line) -> str:
+    """Why a case has no verdict of its own, or why its failure is expected; empty if neither."""
+    return str(line["reason"] or line.get("baseline", {}).get("reason", ""))
 
 
 def causes(lines: Sequence[Line]) -> list[Cause]:
@@ -78,10 +83,11 @@ def _roots(lines: Sequence[Line]) -> dict[str, str]:
     return roots
 
 
-def _plainness(line: Line) -> tuple[int, int, str]:
-    """Early in its stream, then short of name: the case that is read fastest."""
-    first = line["findings"][0] if line["findings"] else {}
-    return first.get("event") or 0, len(line["id"]), line["id"]
+def _plainness(line: Line) -> tuple[bool, int, int, str]:
+    """About one scenario, early in its stream, short of name: the case that is read fastest."""
+    first: Line = line["findings"][0] if line["findings"] else {}
+    elsewhere = first.get("scenario") != line["scenario"]
+    return elsewhere, first.get("event") or 0, len(line["id"]), line["id"]
 
 
 def _badness(cause: Cause) -> tuple[int, int, int, int, str]:

@@ -94,7 +94,7 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
         return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
     if rules[FAIL]:
         cases = sum(len(one.cases) + len(one.follow) for one in found if one.verdict == FAIL)
-        return Verdict(FAIL, "fails", f"{_rules(rules[FAIL])} of level MUST, in {_many(cases, 'case')}.")
+        return Verdict(FAIL, "fails", f"{_rules(rules[FAIL], 'MUST')}, in {_many(cases, 'case')}.")
     if counts["stale"]:
         return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
     if not counts[PASS] + counts[WARNING] + counts["expected"] + counts[INCONCLUSIVE]:
@@ -104,12 +104,12 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
     if counts["expected"]:
         return Verdict(WARNING, "expected failures", f"{_many(counts['expected'], 'failure')}, all expected.")
     if rules[WARNING]:
-        return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING])} of level SHOULD.")
+        return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
     return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
 
 
-def _rules(number: int) -> str:
-    return f"{_many(number, 'rule')} {'is' if number == 1 else 'are'} broken"
+def _rules(number: int, level: str) -> str:
+    return f"{_many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
 
 
 def _many(number: int, what: str) -> str:

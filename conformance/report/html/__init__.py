@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from conformance.report import markdown
+from conformance.report import job_summary
 from conformance.report.html.data import document
 from conformance.report.results import Results
 from conformance.report.score import verdict
@@ -20,7 +20,8 @@ from conformance.wire.record import Folder
 _PARTS = Path(__file__).parent
 _SCRIPTS = ("base.js", "timeline.js", "case.js", "page.js")
 
-#: The tab's picture, by verdict.
+#: The tab's picture, and its colour by verdict.
+_DOT = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><circle cx='4.5' cy='4.5' r='4' fill='%s'/></svg>"
 _COLOURS = {"pass": "#22703f", "fail": "#b3261e", "error": "#b3261e", "warning": "#8a5300"}
 
 
@@ -28,13 +29,13 @@ def render(results: Results, folder: Folder, again: str) -> str:
     """The page of these results; ``folder`` holds the exchanges, ``again`` is the command that judges again."""
     whole = verdict(results.cases, results.end)
     target, head = results.head["target"], results.head
+    named = (target["name"], target["endpoint"], target["model"], head["started_at"])
     script = "\n".join(_part(name).replace('"use strict";\n', "") for name in _SCRIPTS)
     script = f'"use strict";\n{{\n{script}}}\n'
     style = _part("style.css")
-    dot = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><circle cx='4.5' cy='4.5' r='4' fill='{_COLOURS.get(whole.verdict, '#5a4fb0')}'/></svg>"
     filled = {
         "policy": _policy(script, style),
-        "icon": f"data:image/svg+xml,{quote(dot)}",
+        "icon": f"data:image/svg+xml,{quote(_DOT % _COLOURS.get(whole.verdict, '#5a4fb0'))}",
         "style": style,
         "script": script,
         "data": _embedded(document(results, folder, again)),
@@ -43,8 +44,8 @@ def render(results: Results, folder: Folder, again: str) -> str:
         "verdict": _text(whole.verdict),
         "word": _text(whole.word),
         "says": _text(whole.says),
-        "target": _text(" · ".join(dict.fromkeys(map(str, (target["name"], target["endpoint"], target["model"], head["started_at"]))))),
-        "plain": _text(markdown.render(results, again)),
+        "target": _text(" · ".join(dict.fromkeys(str(one) for one in named))),
+        "plain": _text(job_summary.render(results, again)),
         "foot": _text("Made from results.jsonl and the recorded exchanges of one run. The key is in neither."),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _part("page.html"))

@@ -61,6 +61,7 @@ function finding(one) {
   const place = [`in ${one.scenario}`];
   if (one.event !== null) place.push(`event ${one.event}`);
   if (one.pointer) place.push(`at ${one.at}`);
+  if (one.also.length) place.push(`also in ${one.also.slice(0, 5).join(", ")}${one.also.length > 5 ? " …" : ""}`);
   if (one.count > 1) place.push(`${one.count.toLocaleString("en")} times in all, here first`);
   const box = el("div", { class: "finding" }, el("p", { class: "message" }, one.message), el("p", { class: "place" }, place.join(" · ")));
   if ("want" in one || "got" in one) {

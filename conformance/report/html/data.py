@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from conformance.report import score
-from conformance.report.causes import broken, causes
+from conformance.report.causes import broken, causes, reason
 from conformance.report.failure import show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
@@ -50,7 +50,7 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
             verdicts.at(line["verdict"]),
             clients.at(tuple(line["breaks"])),
             keys.at(line["exchange"]),
-            reasons.at(shortened(line["reason"], 400)),
+            reasons.at(shortened(reason(line), 400)),
         ]
         for line in results.cases
     ]
@@ -59,7 +59,9 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "end": results.end,
         "again": again,
         "clients": CLIENTS,
-        "scores": [[one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)],
+        "scores": [
+            [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
+        ],
         "breaks": score.who_breaks(causes(results.cases)),
         "rules": rules.rows,
         "scenarios": scenarios.rows,
@@ -100,6 +102,7 @@ def _findings(line: Line) -> list[Any]:
             "event": one["event"],
             **{name: show(one[name], 400) for name in ("want", "got") if name in one},
             "scenario": one["scenario"],
+            "also": one.get("also", []),
             "exchange": one["exchange"],
             "count": one["count"],
         }

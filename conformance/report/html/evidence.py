@@ -28,7 +28,7 @@ def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
         "method": recorded.request.method,
         "url": printable(recorded.request.url),
         "sent": _headers(recorded.request.headers),
-        "request": _body(recorded.request.body, ()),
+        "request": _body(recorded.request.body.decode("utf-8", "replace"), ()),
         "curl": command if len(command) <= _CURL else "",
         "status": recorded.status,
         "headers": _headers(recorded.headers),
@@ -40,15 +40,14 @@ def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
     try:
         events = answer.events
     except CannotJudge:
-        shown["body"] = _body(recorded.body, [pointer for event, pointer in pointers if event is None])
+        body = recorded.body.decode("utf-8", "replace")
+        shown["body"] = _body(body, [pointer for event, pointer in pointers if event is None])
         return shown
     marked = sorted({event for event, _ in pointers if event is not None and event < len(events)})
     shown["stream"] = drawn(events, marked)
     shown["strange"] = [shortened(frame.data, _HEADER) for frame in answer.strange[:3]]
     shown["marked"] = {
-        str(index): _body(
-            events[index].frame.data.encode("utf-8", "replace"), [pointer for event, pointer in pointers if event == index]
-        )
+        str(index): _body(events[index].frame.data, [pointer for event, pointer in pointers if event == index])
         for index in marked[:_EVENTS]
     }
     return shown
@@ -58,9 +57,8 @@ def _headers(headers: Headers) -> list[list[str]]:
     return [[printable(name[:_HEADER]), shortened(value, _HEADER)] for name, value in headers[:60]]
 
 
-def _body(body: bytes, pointers: Collection[str]) -> dict[str, Any]:
+def _body(raw: str, pointers: Collection[str]) -> dict[str, Any]:
     """A body's text, its spans by pointer, and whether it was cut."""
-    raw = body.decode("utf-8", "replace")
     laid = pretty(raw, pointers) if raw else None
     if laid:
         return {"text": laid.text, "spans": laid.spans, "cut": laid.cut}

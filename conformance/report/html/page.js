@@ -55,7 +55,7 @@ function tally(key) {
 function showScores() {
   const box = document.getElementById("scores");
   for (const [level, passed, judged, hold, rules, percent] of data.scores) {
-    box.append(el("section", { class: "score", "aria-label": `Score of ${level}` },
+    box.append(el("section", { class: `score ${level}`, "aria-label": `Score of ${level}` },
       el("h2", {}, level), el("p", { class: "big" }, percent || "–"),
       el("progress", { max: String(judged || 1), value: String(passed), "aria-label": `${level} cases passed` }),
       el("p", {}, `${passed.toLocaleString("en")} of ${many(judged, "case")}`), el("p", {}, `${hold} of ${many(rules, "rule")} hold`)));
@@ -186,7 +186,7 @@ function showList() {
 
 function groupDetails(group, own, follow) {
   const [id, , level, says] = rule(group.own[0]);
-  const clients = [...new Set(group.own.flatMap(breaks))].map((name) => data.clients[name] || name);
+  const clients = [...new Set([...group.own, ...group.follow].flatMap(breaks))].map((name) => data.clients[name] || name);
   const bad = group.cause;
   const counts = [many(own.length, "case")];
   if (follow.length) counts.push(`${follow.length.toLocaleString("en")} more follow${follow.length === 1 ? "s" : ""} from this`);
@@ -195,7 +195,7 @@ function groupDetails(group, own, follow) {
     el("span", { class: "meta" }, el("code", {}, id), el("span", { class: "level" }, level), el("span", {}, counts.join(" · ")),
       bad && clients.length ? el("span", { class: "hit" }, `breaks ${clients.join(", ")}`) : null),
     bad || group.verdict === "inconclusive" ? el("span", { class: "gist" }, gist(own[0] ?? follow[0])) : null));
-  group.node = lazily(el("details", { class: "group" }, summary), () => {
+  group.node = lazily(el("details", { class: QUIET.includes(group.verdict) ? "group quiet" : "group" }, summary), () => {
     const parts = own.map((index) => caseDetails(index));
     if (bad && parts.length) unfold(parts[0]);
     if (follow.length) {
@@ -223,8 +223,9 @@ function openNamed() {
   const fold = node.closest("details.fold");
   if (fold) fold.open = true;
   unfold(node);
-  node.scrollIntoView({ block: "start" });
   node.querySelector("summary").focus({ preventScroll: true });
+  // Once the page has been laid out, and after the browser's own looking for the fragment.
+  requestAnimationFrame(() => setTimeout(() => node.scrollIntoView({ block: "start" }), 50));
 }
 
 showScores();

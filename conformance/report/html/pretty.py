@@ -1,4 +1,4 @@
-"""JSON laid out for reading, as it was sent (numbers, order and double members kept), with the place of each pointer."""
+"""JSON laid out for reading, as it was sent (numbers, order, double members), with the place of each pointer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from conformance.report.failure import printable
 
-#: Characters of a text within the JSON, and of the whole.
-_STRING, _WHOLE = 1_500, 12_000
+#: Characters of a text within the JSON, of the whole, and of JSON that is worth reading at all.
+_STRING, _WHOLE, _READ = 1_500, 12_000, 500_000
 
 #: How deep what no pointer leads through is shown, tried in turn until the whole is short enough.
 _DEPTHS = (100, 4, 2, 1)
@@ -34,7 +34,10 @@ class _Members(list[tuple[str, Any]]):
 
 
 def pretty(raw: str, wanted: Collection[str] = ()) -> Pretty | None:
-    """The JSON text laid out; None if it is none. A span's third member says whether the pointer itself is there."""
+    """The JSON text laid out; None if it is none or far too long. A span's third member says whether the pointer
+    itself is there."""
+    if len(raw) > _READ:
+        return None
     try:
         value = json.loads(
             raw, object_pairs_hook=_Members, parse_int=_Literal, parse_float=_Literal, parse_constant=_Literal

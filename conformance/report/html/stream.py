@@ -1,4 +1,5 @@
-"""A recorded stream as a drawing needs it: a row for the response, each item and part; a step an event or run of deltas."""
+"""A recorded stream as a drawing needs it: a row for the response, each item and part, a step an event or some
+deltas."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def drawn(events: Sequence[Event], marked: Collection[int]) -> dict[str, Any]:
     kept = _fewer(steps, marked)
     return {
         "rows": [_label(row, kinds) for row in rows],
-        "steps": [_step(one, min(rows.index(one[0][1]) if one[0][1] in rows else len(rows), _ROWS - 1)) for one in kept],
+        # What has no row of its own is drawn in the last.
+        "steps": [_step(one, rows.index(one[0][1]) if one[0][1] in rows else len(rows) - 1) for one in kept],
         "events": len(events),
         "left_out": len(events) - sum(len(one) for one in kept),
     }

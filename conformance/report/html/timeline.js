@@ -1,10 +1,12 @@
 "use strict";
 // A stream drawn: a row for the response, each item and each part; events in order from left to right.
 
-const ROW = 28, STEP = 30, RUN = 64, PAD = 14, HEAD = 22, FOOT = 24;
+const ROW = 28, RUN = 72, PAD = 14, HEAD = 22, FOOT = 24;
 
 function timeline(stream, marked, open) {
-  const wide = stream.steps.map((step) => (step[0] === step[1] ? STEP : RUN));
+  // A short stream is given air, a long one scrolls.
+  const narrow = Math.min(56, Math.max(30, Math.floor(760 / stream.steps.length)));
+  const wide = stream.steps.map((step) => (step[0] === step[1] ? narrow : RUN));
   const starts = [];
   wide.reduce((at, width, index) => { starts[index] = at; return at + width; }, PAD);
   const width = PAD * 2 + wide.reduce((a, b) => a + b, 0);

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from conformance.report import score
-from conformance.report.causes import Cause, causes
+from conformance.report.causes import Cause, causes, reason
 from conformance.report.failure import show
 from conformance.report.results import Results
+from conformance.report.summary import quoted
 from conformance.requirements import CLIENTS, requirement
 from conformance.verdict import FAIL, PASS, WARNING
 
@@ -49,8 +50,8 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         yield "### Inconclusive"
         yield ""
-        for reason, cases in unsettled[:_CAUSES]:
-            yield f"- {len(cases)} × {code(show(reason, 200))}, such as {code(cases[0])}"
+        for why, cases in unsettled[:_CAUSES]:
+            yield f"- {len(cases)} times {code(show(why, 200))}, such as {code(cases[0])}"
     if results.end:
         end, tokens = results.end, results.end["tokens"]
         yield ""
@@ -78,8 +79,8 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         for name in ("want", "got"):
             if name in one:
                 yield f"- {name} {code(show(one[name], 200))}"
-    if first["reason"]:
-        yield f"- {code(show(first['reason'], 300))}"
+    if why := reason(first):
+        yield f"- {code(show(why, 300))}"
     if cause.clients:
         yield f"- breaks {', '.join(CLIENTS[name] for name in cause.clients)}"
     names = ", ".join(code(line["scenario"]) for line in cause.cases[:_CASES])
@@ -90,11 +91,6 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
         yield f"- {len(cause.follow)} more follow from this: {shown}"
     yield f"- again {code(again + ' --only ' + quoted(first['id']))}"
-
-
-def quoted(case: str) -> str:
-    """A case's id as one word of a shell."""
-    return "'" + case.replace("'", "'\\''") + "'"
 
 
 def code(text: str) -> str:
