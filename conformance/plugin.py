@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance import launch
-from conformance.report import outputs
+from conformance.report import allure, outputs
 from conformance.reporter import Reporter
 from conformance.runner import Runner
 from conformance.target import SETTINGS, Misconfigured
@@ -46,6 +46,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
+    allure.watch(config, runner.session.folder, runner.session.world.target.revision)
     return None
 
 

@@ -21,7 +21,7 @@ _WORST = ("error", "fail", "stale", "warning", "expected")
 
 @dataclass(frozen=True)
 class Cause:
-    """A broken rule: its own cases, the easiest to read first, and the cases that only follow from those."""
+    """A broken rule: its own cases, the easiest to read first, and the cases of other rules that only follow."""
 
     rule: str
     level: str
@@ -49,23 +49,17 @@ def reason(line: Line) -> str:
 def causes(lines: Sequence[Line]) -> list[Cause]:
     """The broken rules that stand for themselves, the worst first."""
     roots = _roots(lines)
+    of = {line["id"]: (line["verdict"], line["requirement"]) for line in lines}
     own: dict[tuple[str, str], list[Line]] = defaultdict(list)
-    follow: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        if not broken(line):
-            continue
-        root = roots[line["id"]]
-        if root == line["id"]:
-            own[line["verdict"], line["requirement"]].append(line)
-        else:
-            follow[root].append(line)
+    follow: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in filter(broken, lines):
+        cause = of[roots[line["id"]]]
+        # The same rule broken elsewhere is the same thing once more, not a consequence.
+        (own if cause == of[line["id"]] else follow)[cause].append(line)
     found = [
-        Cause(
-            rule, cases[0]["level"], verdict, tuple(sorted(cases, key=_plainness)),
-            tuple(one for case in cases for one in follow[case["id"]]),
-        )
+        Cause(rule, cases[0]["level"], verdict, tuple(sorted(cases, key=_plainness)), tuple(follow[verdict, rule]))
         for (verdict, rule), cases in own.items()
-    ]  # fmt: skip
+    ]
     return sorted(found, key=_badness)
 
 

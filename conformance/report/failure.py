@@ -62,7 +62,7 @@ def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     yield from labelled("where", place)
     for name, value in (("want", one.want), ("got", one.got)):
         if value is not UNSAID:
-            yield from labelled(name, show(value, 2 * _WIDTH) or "(an empty text)")
+            yield from labelled(name, show(value, 140) or "(an empty text)")
     if one.event is not None:
         yield from _around(record.answer(one.scenario), one.event)
 
@@ -106,6 +106,12 @@ def show(value: Any, width: int = _WIDTH) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     shown = printable(text[:width])[:width]
     return shown + (f"... ({len(text)} characters)" if len(text) > width else "")
+
+
+def clipped(value: Any, width: int) -> str:
+    """A value from a results file on one line: it may have been cut there, so that its length says nothing."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return printable(text[:width]) + "..." * (len(text) > width) or "(an empty text)"
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from conformance.report import score
 from conformance.report.causes import Cause, causes, reason
-from conformance.report.failure import show
+from conformance.report.failure import clipped, show
 from conformance.report.results import Results
 from conformance.report.summary import quoted
 from conformance.requirements import CLIENTS, requirement
@@ -78,7 +78,7 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         yield f"- found {code(show(one['message'], 300))}{' in ' + code(show(where, 200)) if where else ''}"
         for name in ("want", "got"):
             if name in one:
-                yield f"- {name} {code(show(one[name], 200))}"
+                yield f"- {name} {code(clipped(one[name], 200))}"
     if why := reason(first):
         yield f"- {code(show(why, 300))}"
     if cause.clients:

@@ -124,9 +124,11 @@ def show(
         reporter.section(INCONCLUSIVE, yellow=True)
         for line in unsettled:
             reporter.line(line)
+        reporter.line("")
     reporter.section("by area")
     for line in summary.areas(lines):
         reporter.line(line)
+    reporter.line("")
     reporter.section(whole.word, bold=True, **_COLOURS.get(whole.verdict, {"yellow": True}))
     reporter.line(whole.says, bold=True)
     for line in summary.scores(lines):

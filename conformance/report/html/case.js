@@ -67,7 +67,7 @@ function finding(one) {
   if ("want" in one || "got" in one) {
     const pairs = [["want", "expected"], ["got", "received"]].filter(([name]) => name in one);
     box.append(el("dl", { class: "against" }, ...pairs.map(([name, label]) => el("div", { class: name },
-      el("dt", {}, label), el("dd", {}, one[name] === "" ? el("span", { class: "aside" }, "an empty text") : one[name])))));
+      el("dt", {}, label), el("dd", {}, one[name])))));
   }
   return box;
 }

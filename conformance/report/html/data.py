@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.report import score
 from conformance.report.causes import broken, causes, reason
-from conformance.report.failure import show
+from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
 from conformance.report.results import Results
@@ -100,7 +100,7 @@ def _findings(line: Line) -> list[Any]:
             "pointer": one["pointer"],
             "at": show(one["pointer"], 200),
             "event": one["event"],
-            **{name: show(one[name], 400) for name in ("want", "got") if name in one},
+            **{name: clipped(one[name], 400) for name in ("want", "got") if name in one},
             "scenario": one["scenario"],
             "also": one.get("also", []),
             "exchange": one["exchange"],
