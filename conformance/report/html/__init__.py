@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from conformance.report import job_summary
+from conformance.report.failure import printable
 from conformance.report.html.data import document
 from conformance.report.results import Results
 from conformance.report.score import verdict
@@ -39,12 +40,12 @@ def render(results: Results, folder: Folder, again: str) -> str:
         "style": style,
         "script": script,
         "data": _embedded(document(results, folder, again)),
-        "title": _text(f"{whole.word}: {target['name']}"),
+        "title": _text(f"{whole.word}: {printable(target['name'])}"),
         "eyebrow": _text(f"Responses API conformance · revision {head['revision']} · suite {head['suite']}"),
         "verdict": _text(whole.verdict),
         "word": _text(whole.word),
         "says": _text(whole.says),
-        "target": _text(" · ".join(dict.fromkeys(str(one) for one in named))),
+        "target": _text(" · ".join(dict.fromkeys(printable(str(one)) for one in named))),
         "plain": _text(job_summary.render(results, again)),
         "foot": _text("Made from results.jsonl and the recorded exchanges of one run. The key is in neither."),
     }  # fmt: skip

@@ -77,8 +77,8 @@ function command(label, text) {
 }
 
 /** Laid-out JSON or plain text, with what a finding points at marked. */
-function source(body, pointers, label) {
-  const spans = [...new Set(pointers)].map((one) => body.spans[one] && [...body.spans[one], one]).filter(Boolean)
+function source(body, found, label) {
+  const spans = found.map((one) => body.spans[one.pointer] && [...body.spans[one.pointer], one.at]).filter(Boolean)
     .sort((a, b) => a[0] - b[0]);
   const parts = [];
   let at = 0;

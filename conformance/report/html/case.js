@@ -87,7 +87,7 @@ function exchange(key, found, several, number) {
 
 function exchangeParts(shown, found) {
   const parts = [];
-  const pointers = (event) => found.filter((one) => one.event === event).map((one) => one.pointer);
+  const about = (event) => found.filter((one) => one.event === event);
   const marked = [...new Set(found.filter((one) => one.event !== null).map((one) => one.event))].sort((a, b) => a - b);
   if (shown.stream) {
     const all = events(shown.stream, marked);
@@ -102,12 +102,12 @@ function exchangeParts(shown, found) {
       const body = shown.marked[event];
       if (!body) continue;
       parts.push(el("h4", {}, `Event ${event}`));
-      parts.push(source(body, pointers(event), `Event ${event}`));
+      parts.push(source(body, about(event), `Event ${event}`));
     }
     for (const frame of shown.strange) parts.push(el("p", {}, "A frame that is no event: ", el("code", {}, frame)));
     parts.push(all);
   } else if (shown.body) {
-    parts.push(el("h4", {}, `The answer: ${answerLine(shown)}`), source(shown.body, pointers(null), "Body of the answer"));
+    parts.push(el("h4", {}, `The answer: ${answerLine(shown)}`), source(shown.body, about(null), "Body of the answer"));
   }
   parts.push(lazily(el("details", { class: "fold" }, el("summary", {}, `Request: ${shown.method} ${shown.url}`)),
     () => [headers(shown.sent), source(shown.request, [], "Body of the request")]));

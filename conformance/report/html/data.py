@@ -55,7 +55,6 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         for line in results.cases
     ]
     return {
-        "head": results.head,
         "end": results.end,
         "again": again,
         "clients": CLIENTS,
