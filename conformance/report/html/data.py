@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from conformance.report import score
-from conformance.report.causes import broken, causes, reason
+from conformance.report.causes import Cause, broken, causes, reason
 from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
@@ -31,21 +32,22 @@ class _Table:
         self.rows: list[Any] = []
         self._places: dict[Hashable, int] = {}
 
-    def at(self, key: Hashable, row: Any = None) -> int:
-        """The place of a key, whose row is the key itself unless given."""
+    def at(self, key: Hashable, row: Callable[[], Any] | None = None) -> int:
+        """The place of a key, whose row is the key itself unless it is made otherwise."""
         if key not in self._places:
             self._places[key] = len(self.rows)
-            self.rows.append(key if row is None else row)
+            self.rows.append(row() if row else key)
         return self._places[key]
 
 
 def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
     """All that the page shows, as JSON values."""
     rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
+    found = causes(results.cases)
     place = {line["id"]: number for number, line in enumerate(results.cases)}
     cases = [
         [
-            rules.at(line["requirement"], _rule(line)),
+            rules.at(line["requirement"], partial(_rule, line)),
             scenarios.at(line["scenario"]),
             verdicts.at(line["verdict"]),
             clients.at(tuple(line["breaks"])),
@@ -61,7 +63,7 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "scores": [
             [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
         ],
-        "breaks": score.who_breaks(causes(results.cases)),
+        "breaks": score.who_breaks(found),
         "rules": rules.rows,
         "scenarios": scenarios.rows,
         "verdicts": verdicts.rows,
@@ -77,9 +79,9 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         },
         "causes": [
             [[place[line["id"]] for line in one.cases], [place[line["id"]] for line in one.follow]]
-            for one in causes(results.cases)
+            for one in found
         ],
-        "exchanges": _exchanges(results.cases, folder),
+        "exchanges": _exchanges(results.cases, found, folder),
     }  # fmt: skip
 
 
@@ -111,13 +113,13 @@ def _findings(line: Line) -> list[Any]:
     return [found, max(more, 0)]
 
 
-def _exchanges(lines: Sequence[Line], folder: Folder) -> dict[str, Any]:
+def _exchanges(lines: Sequence[Line], causes: Sequence[Cause], folder: Folder) -> dict[str, Any]:
     """The exchanges of what did not pass, by key; a word instead where one is missing or no room is left."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
-    ordered = [line for one in causes(lines) for line in (*one.cases, *one.follow)]
+    ordered = [line for one in causes for line in (*one.cases, *one.follow)]
     ordered += [line for line in lines if line["verdict"] == INCONCLUSIVE]
     # The case that each cause is told by has its evidence before all others.
-    told = {one.cases[0]["id"] for one in causes(lines)}
+    told = {one.cases[0]["id"] for one in causes}
     for line in sorted(ordered, key=lambda line: line["id"] not in told):
         for one in line["findings"][:_FINDINGS]:
             pointers[one["exchange"]].add((one["event"], one["pointer"]))
