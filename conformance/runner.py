@@ -153,8 +153,9 @@ class Runner:
         elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))
+        # JUnit files are written from the properties of the teardown's report, which takes them from the item.
         for name in ("requirement", "level", "verdict"):
-            report.user_properties.append((name, line[name]))
+            item.user_properties.append((name, line[name]))
         # As ASCII text it survives the way from a worker, whatever a server sent.
         report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
         report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
