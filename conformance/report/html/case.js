@@ -32,7 +32,7 @@ function caseDetails(index, extra) {
 function caseBody(index) {
   const [id, , level, says, from, link] = rule(index);
   const clients = breaks(index).map((name) => data.clients[name] || name).join(", ");
-  const body = el("div", { class: "body" },
+  const body = el("div", { class: `body ${verdict(index)}` },
     el("dl", { class: "facts" },
       el("dt", {}, "Rule"), el("dd", {}, says || "a rule that this version does not know"),
       el("dt", {}, "Source"), el("dd", {}, link ? el("a", { href: link, rel: "noreferrer noopener", target: "_blank" }, from) : from || "unknown"),
@@ -101,7 +101,8 @@ function exchangeParts(shown, found) {
     for (const event of marked) {
       const body = shown.marked[event];
       if (!body) continue;
-      parts.push(el("h4", {}, `Event ${event}`));
+      const step = shown.stream.steps.find(([first, last]) => first <= event && event <= last);
+      parts.push(el("h4", {}, `Event ${event}${step ? `, ${time(step[2])}: ${step[4]}` : ""}`));
       parts.push(source(body, about(event), `Event ${event}`));
     }
     for (const frame of shown.strange) parts.push(el("p", {}, "A frame that is no event: ", el("code", {}, frame)));
