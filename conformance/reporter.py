@@ -96,8 +96,11 @@ class Reporter:
             self._written |= {kind: str(file.absolute()) for kind, file in files.items()}
             outputs.write_step_summary(told, self._runner.again)
         except OSError as error:
-            self._end["exit"] = code = results.EXIT_BROKEN
             self._written["NOT WRITTEN"] = f"{error.filename} ({error.strerror})"
+        except Exception as error:  # A rendering that breaks is a bug of the suite, and must not take the run along.
+            self._written["NOT WRITTEN"] = f"a report: {type(error).__name__}: {error}"
+        if "NOT WRITTEN" in self._written:
+            self._end["exit"] = code = results.EXIT_BROKEN
         return code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -105,7 +108,8 @@ class Reporter:
         if not self._end:
             return
         with _no_commands(terminalreporter):
-            terminal.show(terminalreporter, self._lines, self._texts, self._end, self._runner.again, self._written)
+            again, folder = self._runner.again, self._runner.session.folder
+            terminal.show(terminalreporter, folder.head(), self._lines, self._texts, self._end, again, self._written)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._lines)):
                 terminalreporter.line(line)

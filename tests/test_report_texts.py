@@ -125,7 +125,7 @@ def shown(lines: list[dict[str, Any]], **written: str) -> list[str]:
     screen = Screen()
     end = {"requests": 3, "attempts": 4, "tokens": {"input": 5000, "output": 7}, "seconds": 1.5, "exit": 1}
     texts = {one["id"]: f"{one['id']}   {one['level']}" for one in lines}
-    terminal.show(screen, lines, texts, end, "pytest conformance", written)
+    terminal.show(screen, runs.HEAD, lines, texts, end, "pytest conformance", written)
     return screen.lines
 
 

@@ -108,6 +108,7 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
+    head: Mapping[str, Any],
     lines: summary.Lines,
     texts: Mapping[str, str],
     end: Mapping[str, Any],
@@ -134,7 +135,12 @@ def show(
     for line in summary.scores(lines):
         reporter.line(line)
     reporter.line("")
-    for label, text in (("breaks", summary.who_breaks(found)), ("took", f"{summary.totals(end)}, exit {end['exit']}")):
+    told = {
+        "breaks": summary.who_breaks(found),
+        "judged": f"{head['target']['name']}, {head['target']['model']}, revision {head['revision']}",
+        "took": f"{summary.totals(end)}, exit {end['exit']}",
+    }
+    for label, text in told.items():
         for line in labelled(label, text):
             reporter.line(line)
     for hint in hints(lines):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from conformance.needs import need_for
 from conformance.report import score
 from conformance.report.causes import Cause, broken, causes, reason
 from conformance.report.failure import clipped, show
@@ -91,7 +92,9 @@ def _rule(line: Line) -> list[Any]:
         says, source = row.says, row.source
     except KeyError:  # A rule that this version does not have.
         says = source = ""
-    return [line["requirement"], line["area"], line["level"], says, source, link(source)]
+    needs = {name: need for name in CLIENTS if (need := need_for(name, line["requirement"]))}
+    why = {name: f"{CLIENTS[name]} ({need.version}): {need.says}" for name, need in needs.items()}
+    return [line["requirement"], line["area"], line["level"], says, source, link(source), why]
 
 
 def _findings(line: Line) -> list[Any]:
