@@ -62,7 +62,7 @@ def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     yield from labelled("where", place)
     for name, value in (("want", one.want), ("got", one.got)):
         if value is not UNSAID:
-            yield from labelled(name, show(value, 140) or "(an empty text)")
+            yield from labelled(name, show(value) or "(an empty text)")
     if one.event is not None:
         yield from _around(record.answer(one.scenario), one.event)
 
