@@ -534,7 +534,8 @@ def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [None, 0, False, ""])
 def test_empty_got_is_shown(value: object, tmp_path: Path) -> None:
-    assert f"in one\n  got     {show(value) or '(an empty text)'}\n" in shown(Finding("m", got=value, scenario="one"), tmp_path=tmp_path)
+    text = shown(Finding("m", got=value, scenario="one"), tmp_path=tmp_path)
+    assert f"in one\n  got     {show(value) or '(an empty text)'}\n" in text
 
 
 def test_failure_fits_on_a_screen(tmp_path: Path) -> None:

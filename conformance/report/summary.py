@@ -93,10 +93,11 @@ def scores(lines: Lines) -> Iterator[str]:
 
 def totals(end: Mapping[str, Any]) -> str:
     """What the run took."""
-    tokens, sent = end["tokens"], f" ({end['attempts']:,} sent)" if end["attempts"] > end["requests"] else ""
+    requests, tokens = end["requests"], end["tokens"]
+    sent = f" ({end['attempts']:,} sent)" if end["attempts"] > requests else ""
     return (
-        f"{end['requests']:,} requests{sent}, {tokens['input']:,} tokens in, {tokens['output']:,} out, "
-        f"{end['seconds']:.1f} s"
+        f"{requests:,} request{'' if requests == 1 else 's'}{sent}, {tokens['input']:,} tokens in, "
+        f"{tokens['output']:,} out, {end['seconds']:.1f} s"
     )
 
 

@@ -28,7 +28,7 @@ _RED, _YELLOW, _GREEN = {"red": True}, {"yellow": True}, {"green": True}
 _COLOURS: Mapping[str, Mapping[str, bool]] = {ERROR: _RED, FAIL: _RED, WARNING: _YELLOW, PASS: _GREEN}
 
 #: How a line of a failure is coloured, by its first word.
-_MARKUP: Mapping[str, Mapping[str, bool]] = {"found": {"bold": True}, "want": _GREEN, "got": _RED, "follow": {}}
+_MARKUP: Mapping[str, Mapping[str, bool]] = {"found": {"bold": True}, "want": _GREEN, "got": _RED}
 
 
 def interactive(reporter: Any) -> bool:
@@ -156,8 +156,11 @@ def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[st
     reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
     for cause in found[:_WHOLE]:
         first = cause.cases[0]["id"]
+        markup: Mapping[str, bool] = {"bold": True}
         for number, line in enumerate([*texts.get(first, first).splitlines(), *summary.beside(cause)]):
-            reporter.line(line, **({"bold": True} if number == 0 else _MARKUP.get(line[:8].strip(), {})))
+            if number and line[:10].strip():  # Else a line goes on.
+                markup = _MARKUP.get(line[:8].strip(), {})
+            reporter.line(line, **markup)
         reporter.line("")
     for cause in found[_WHOLE:]:
         reporter.line(summary.brief(cause))

@@ -186,7 +186,8 @@ function showList() {
 
 function groupDetails(group, own, follow) {
   const [id, , level, says] = rule(group.own[0]);
-  const clients = [...new Set([...group.own, ...group.follow].flatMap(breaks))].map((name) => data.clients[name] || name);
+  const stopped = new Set([...group.own, ...group.follow].flatMap(breaks));
+  const clients = Object.keys(data.clients).filter((name) => stopped.has(name)).map((name) => data.clients[name]);
   const bad = group.cause;
   const counts = [many(own.length, "case")];
   if (follow.length) counts.push(`${follow.length.toLocaleString("en")} more follow${follow.length === 1 ? "s" : ""} from this`);
