@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from conformance.commands import CommandError, coverage, explain, run, serve
+from conformance.commands import CommandError, coverage, explain, report, run, serve
 from conformance.commands import list as listing
 
-COMMANDS: dict[str, Any] = {"run": run, "serve": serve, "list": listing, "explain": explain, "coverage": coverage}
+COMMANDS: dict[str, Any] = {
+    "run": run, "serve": serve, "report": report, "list": listing, "explain": explain, "coverage": coverage,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

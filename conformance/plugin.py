@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance import launch
+from conformance.report import allure, outputs
 from conformance.reporter import Reporter
 from conformance.runner import Runner
 from conformance.target import SETTINGS, Misconfigured
@@ -23,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
+    for kind, says in outputs.HELP.items():
+        group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
     group.addoption("--only", default=None, metavar="GLOB", help="judge only cases (rule@scenario) that match")
     group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
     group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
@@ -43,6 +46,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
+    allure.watch(config, runner.session.folder, runner.session.world.target.revision)
     return None
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.report import results, terminal
+from conformance.report import github, outputs, results, terminal
+from conformance.report.causes import causes
 from conformance.report.fold import fold
 from conformance.runner import Runner
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING
@@ -34,7 +39,7 @@ class Reporter:
         self._texts: dict[str, str] = {}
         self._started = time.monotonic()
         self._end: dict[str, Any] | None = None
-        self._written = ""
+        self._written: dict[str, str] = {}
         # Failures are told by rule at the end, not one by one with tracebacks.
         config.option.tbstyle = "no"
         if config.option.reportchars == "fE":
@@ -80,21 +85,45 @@ class Reporter:
         folder = self._runner.session.folder
         seconds = time.monotonic() - self._started
         self._end = results.end_line(self._lines, folder, seconds, code, interrupted)
-        path = Path(self._config.getoption("results") or folder.path / RESULTS)
+        path = Path(self._config.getoption("results") or folder.path / RESULTS).absolute()
+        files = {kind: Path(name) for kind in outputs.KINDS if (name := self._config.getoption(kind))}
+        files.setdefault("html", folder.path / "report.html")
         try:
             results.write(path, [folder.head(), *self._lines, self._end])
-            self._written = str(path)
+            self._written["results"] = str(path)
+            told = results.read(path)
+            outputs.write(told, folder, self._runner.again, files)
+            self._written |= {kind: str(file.absolute()) for kind, file in files.items()}
+            outputs.write_step_summary(told, self._runner.again)
         except OSError as error:
+            self._written["NOT WRITTEN"] = f"{error.filename} ({error.strerror})"
+        except Exception as error:  # A rendering that breaks is a bug of the suite, and must not take the run along.
+            self._written["NOT WRITTEN"] = f"a report: {type(error).__name__}: {error}"
+        if "NOT WRITTEN" in self._written:
             self._end["exit"] = code = results.EXIT_BROKEN
-            self._written = f"NOT WRITTEN ({error.strerror}): {path}"
         return code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """What was found, by rule."""
-        if self._end:
-            terminal.show(terminalreporter, self._lines, self._texts, self._end, self._written)
-            session = self._runner.session
-            terminalreporter.line(terminal.header(session.world.target, session.folder)[0])
+        """What was found, by cause."""
+        if not self._end:
+            return
+        with _no_commands(terminalreporter):
+            again, folder = self._runner.again, self._runner.session.folder
+            terminal.show(terminalreporter, folder.head(), self._lines, self._texts, self._end, again, self._written)
+        if os.environ.get("GITHUB_ACTIONS"):
+            for line in github.render(causes(self._lines)):
+                terminalreporter.line(line)
+
+
+@contextmanager
+def _no_commands(terminalreporter: Any) -> Iterator[None]:
+    """In GitHub Actions a line may be a command to its runner; nothing that a server said is one."""
+    token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
+    if token:
+        terminalreporter.line(f"::stop-commands::{token}")
+    yield
+    if token:
+        terminalreporter.line(f"::{token}::")
 
 
 def _strict(config: pytest.Config) -> bool:

@@ -18,6 +18,12 @@ from conformance.session import Session
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, Case, cases
 from conformance.wire.pool import CannotRecord
 
+#: Options that name this run only, each with a value.
+_NOT_AGAIN = (
+    "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
+    "-n", "--numprocesses",
+)  # fmt: skip
+
 
 class Runner:
     """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
@@ -37,7 +43,7 @@ class Runner:
         self.progress: Progress | None = None
         self._wait = bool(wait)
         self._judged: dict[str, dict[str, Any]] = {}
-        self._again = _again(config)
+        self.again = _again(config)
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -116,7 +122,7 @@ class Runner:
         record = self.session.record()
         line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
         if result.findings:
-            line["text"] = render(result, record, self.session.folder, self._again)
+            line["text"] = render(result, record, self.session.folder, self.again)
         self._judged[case.id] = self.session.cleared(line)
 
     @pytest.hookimpl(wrapper=True)
@@ -147,8 +153,9 @@ class Runner:
         elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))
+        # JUnit files are written from the properties of the teardown's report, which takes them from the item.
         for name in ("requirement", "level", "verdict"):
-            report.user_properties.append((name, line[name]))
+            item.user_properties.append((name, line[name]))
         # As ASCII text it survives the way from a worker, whatever a server sent.
         report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
         report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
@@ -181,7 +188,7 @@ def _again(config: pytest.Config) -> str:
     skip = False
     for word in map(str, config.invocation_params.args):
         name, equals, _ = word.partition("=")
-        if skip or name in ("--only", "--results", "--run-dir", "-n", "--numprocesses", "-q"):
+        if skip or name in ("--only", *_NOT_AGAIN, "-q"):
             skip = not skip and not equals and name != "-q"
             continue
         words.append(word)

@@ -104,7 +104,7 @@ class Check:
     takes_case: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One thing that gets one verdict: a requirement at a scenario or group."""
 
@@ -128,6 +128,10 @@ class Case:
     def id(self) -> str:
         """``<requirement>@<scenario>``: the key in results, baselines and comparisons."""
         return f"{self.rule}@{self.label}"
+
+    def __repr__(self) -> str:
+        """The id: the whole world it stands in would be megabytes, and reporters print parameters."""
+        return self.id
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.needs import need_for
+from conformance.report.columns import fit, labelled
 from conformance.requirements import CLIENTS
 from conformance.run import Recorded
 from conformance.verdict import UNSAID, Finding, Result
@@ -29,8 +29,8 @@ def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
 def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
     case, requirement = result.case, result.case.requirement
     yield f"{case.id}   {requirement.level}"
-    yield f"  rule    {requirement.says}"
-    yield f"  source  {requirement.source}"
+    yield from labelled("rule", requirement.says)
+    yield from labelled("source", requirement.source)
     for one in result.findings[:_MOST]:
         yield from _finding(one, record)
     if len(result.findings) > _MOST:
@@ -48,22 +48,21 @@ def who_breaks(rule: str, breaks: Sequence[str]) -> Iterator[str]:
     for place, name in enumerate(breaks):
         need = need_for(name, rule)
         why = f" ({need.version}): {need.says}" if need else ""
-        first = f"  {'' if place else 'breaks':<7} "
-        yield textwrap.fill(f"{CLIENTS[name]}{why}", _WIDTH, initial_indent=first, subsequent_indent=" " * 12)
+        yield from labelled("" if place else "breaks", f"{CLIENTS[name]}{why}")
 
 
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:
-    times = f"   ({one.count} times in all, here first)" if one.count > 1 else ""
-    yield f"  found   {show(one.message, 3 * _WIDTH)}{times}"
+    times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
+    yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
     place = f"in {one.scenario}"
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
         place += f", at {show(one.pointer)}"
-    yield f"  where   {place}"
+    yield from labelled("where", place)
     for name, value in (("want", one.want), ("got", one.got)):
         if value is not UNSAID:
-            yield f"  {name:<7} {show(value)}"
+            yield from labelled(name, show(value) or "(an empty text)")
     if one.event is not None:
         yield from _around(record.answer(one.scenario), one.event)
 
@@ -76,8 +75,9 @@ def _around(answer: Answer, index: int) -> Iterator[str]:
         return
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
-        line = f"{event.index:>5} {event.frame.at:>7.0f} ms  {json.dumps(event.data, ensure_ascii=False)}"
-        yield f"  {mark}{printable(line)[: _WIDTH + 40]}"
+        more = {name: value for name, value in event.data.items() if name != "type"}
+        line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
+        yield fit(f"  {mark}{printable(line[:_WIDTH])}")
 
 
 def curl(answer: Answer) -> str:
@@ -106,6 +106,12 @@ def show(value: Any, width: int = _WIDTH) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     shown = printable(text[:width])[:width]
     return shown + (f"... ({len(text)} characters)" if len(text) > width else "")
+
+
+def clipped(value: Any, width: int) -> str:
+    """A value from a results file on one line: it may have been cut there, so that its length says nothing."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return printable(text[:width]) + "..." * (len(text) > width) or "(an empty text)"
 
 
 def printable(text: str) -> str:

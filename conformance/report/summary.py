@@ -1,94 +1,119 @@
-"""The end of a run at the terminal: a line an area, the failures by rule, who breaks, and the totals."""
+"""The end of a run in lines of 80 columns: the areas, what belongs to a cause, the score, who breaks, what is next."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.report.failure import printable
+from conformance.report import score
+from conformance.report.causes import Cause, Line, reason
+from conformance.report.columns import fit, labelled, wrapped
+from conformance.report.failure import printable, show
 from conformance.requirements import CLIENTS
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
 
-_VERDICTS = (PASS, FAIL, WARNING, INCONCLUSIVE, NOT_APPLICABLE)
+#: A column of the table of areas: the verdict and its heading. The last ones are there only if a case has them.
+_COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
+_LAST = ((NOT_APPLICABLE, "not applicable"),)
 
-Lines = Sequence[Mapping[str, Any]]
+#: Further messages and scenarios told of one cause.
+_ALSO, _NAMES = 3, 5
+
+Lines = Sequence[Line]
 
 
 def areas(lines: Lines) -> Iterator[str]:
     """A table: one row an area, one column a verdict."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for line in lines:
-        counts[line["area"]][line["verdict"]] += 1
-    yield f"{'area':<14}" + "".join(f"{name:>16}" for name in _VERDICTS)
+    counts = score.by_area(lines)
+    usual = dict((*_COLUMNS, *_LAST))
+    rare = sorted({verdict for count in counts.values() for verdict in count if verdict not in usual})
+    columns = (*_COLUMNS, *((verdict, verdict) for verdict in rare), *_LAST)
+    yield f"{'area':<14}" + "".join(f"  {title:>6}" for _, title in columns)
     for area, count in counts.items():
-        yield f"{area:<14}" + "".join(f"{count[name] or '.':>16}" for name in _VERDICTS)
+        yield f"{fit(area, 14):<14}" + "".join(
+            f"  {count[verdict] or '.':>{max(6, len(title))}}" for verdict, title in columns
+        )
 
 
-def by_rule(lines: Lines, verdict: str) -> dict[str, list[Mapping[str, Any]]]:
-    """The cases of a verdict that stand for themselves, by rule; the rule that explains most comes first."""
-    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    weight: Counter[str] = Counter()
-    rule_of = {line["id"]: line["requirement"] for line in lines}
-    for line in lines:
-        if line["verdict"] == verdict and not line["cause"]:
-            found[line["requirement"]].append(line)
-        weight[rule_of.get(line["cause"] or line["id"], "")] += line["verdict"] in (FAIL, WARNING)
-    return dict(sorted(found.items(), key=lambda pair: -weight[pair[0]]))
-
-
-def followers(lines: Lines, causes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What only follows from these cases, folded into one line."""
-    names = {one["id"] for one in causes}
-    rules = Counter(line["requirement"] for line in lines if line["cause"] in names)
-    if rules:
-        more = f", and {len(rules) - 6} rules more" if len(rules) > 6 else ""
-        yield f"  follow  {rules.total()} more follow from this: {', '.join(list(rules)[:6])}{more}"
-
-
-def others(first: Mapping[str, Any], rest: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The cases of one rule beyond the first, folded: the same message is only counted."""
-    told = {one["message"] for one in first["findings"]}
+def beside(cause: Cause) -> Iterator[str]:
+    """What belongs to a cause beyond its first case: the others, folded by what they say, and what follows."""
+    told = {without_numbers(one["message"]) for one in cause.cases[0]["findings"]}
     same: list[str] = []
-    for line in rest:
-        if {one["message"] for one in line["findings"]} <= told:
+    others = 0
+    for line in cause.cases[1:]:
+        new = next((one for one in line["findings"] if without_numbers(one["message"]) not in told), None)
+        if new is None or others >= _ALSO:
             same.append(line["scenario"])
             continue
-        one = next(each for each in line["findings"] if each["message"] not in told)
-        told |= {each["message"] for each in line["findings"]}
-        yield f"  also    @{line['scenario']}: {printable(one['message'][:160])}"
+        others += 1
+        told |= {without_numbers(one["message"]) for one in line["findings"]}
+        yield from labelled("also", f"@{line['scenario']}: {show(new['message'], 160)}")
     if same:
-        shown = ", ".join(same[:6]) + (f" and {len(same) - 6} more" if len(same) > 6 else "")
-        yield f"  same    in {len(same)} more: {shown}"
+        yield from labelled("same", f"in {len(same)} more: {_some(same, 'more')}")
+    if cause.follow:
+        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        follow = "follows" if len(cause.follow) == 1 else "follow"
+        yield from labelled("follow", f"{len(cause.follow)} more {follow} from this: {_some(rules, 'rules more')}")
+
+
+def _some(names: Sequence[str], what: str) -> str:
+    more = f" and {len(names) - _NAMES} {what}" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
+
+
+def brief(cause: Cause) -> str:
+    """A cause on one line."""
+    first = cause.cases[0]
+    says = first["findings"][0]["message"] if first["findings"] else reason(first)
+    return fit(f"  {first['id']}  {show(says)}")
 
 
 def reasons(lines: Lines) -> Iterator[str]:
     """Why cases are inconclusive, the commonest reason first."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for line in lines:
-        if line["verdict"] == INCONCLUSIVE:
-            found[line["reason"].partition("; ")[0]].append(line["id"])
-    for reason, names in sorted(found.items(), key=lambda pair: -len(pair[1])):
+    for why, names in score.reasons(lines):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield f"  {names[0]}{more}: {printable(reason[:200])}"
+        for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
+            yield ("  " if number == 0 else "    ") + line
 
 
-def who_breaks(lines: Lines) -> str:
-    """How many failed rules stop each client; what only follows from another is not counted again."""
-    rules: dict[str, set[str]] = {name: set() for name in CLIENTS}
-    causes: dict[str, str] = {line["id"]: line["requirement"] for line in lines}
-    for line in lines:
-        if line["verdict"] == FAIL:
-            for name in line["breaks"]:
-                rules[name].add(causes[line["cause"] or line["id"]])
-    return " · ".join(f"{CLIENTS[name]}: {len(found)}{' blocking' * bool(found)}" for name, found in rules.items())
+def who_breaks(found: Sequence[Cause]) -> str:
+    """How many failed rules stop each client."""
+    counts = score.who_breaks(found)
+    return " · ".join(f"{CLIENTS[name]}: {number}{' blocking' * bool(number)}" for name, number in counts.items())
+
+
+def scores(lines: Lines) -> Iterator[str]:
+    """A line a level: cases passed of those judged, and rules that hold."""
+    for one in score.scores(lines):
+        line = f"  {one.level:<7} {one.passed:>6,} of {one.judged:>6,} cases {one.percent:>7}"
+        line += f"   {one.hold:>3} of {one.rules:>3} rules hold"
+        yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
 
 
 def totals(end: Mapping[str, Any]) -> str:
-    """The last line: counts, cost and time."""
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in end["counts"].items())
-    tokens = end["tokens"]
+    """What the run took."""
+    requests, tokens = end["requests"], end["tokens"]
+    sent = f" ({end['attempts']:,} sent)" if end["attempts"] > requests else ""
     return (
-        f"{counts}; {end['requests']} requests ({end['attempts']} sent), "
-        f"{tokens['input']} tokens in, {tokens['output']} out, {end['seconds']:.1f} s, exit {end['exit']}"
+        f"{requests:,} request{'' if requests == 1 else 's'}{sent}, {tokens['input']:,} tokens in, "
+        f"{tokens['output']:,} out, {end['seconds']:.1f} s"
     )
+
+
+def following(found: Sequence[Cause], again: str, written: Mapping[str, str]) -> Iterator[str]:
+    """What to do next: the commands, each whole on its line so that it can be copied."""
+    if found:
+        yield f"  see the first again    {again} --only {quoted(found[0].cases[0]['id'])}"
+    if written.get("html"):
+        yield f"  read it in a browser   {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
+    for kind, path in written.items():
+        if kind != "html":
+            yield f"  {kind:<21}  {printable(path)}"
+
+
+def quoted(text: str) -> str:
+    """A text as one word of a shell."""
+    if text and all(letter.isalnum() or letter in "/._-+:=" for letter in text) and text.isascii():
+        return text
+    return "'" + printable(text).replace("'", "'\\''") + "'"

@@ -5,15 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import groupby
 from typing import Any
 
-from conformance.report import summary
+from conformance.report import score, summary
+from conformance.report.causes import Cause, causes
+from conformance.report.columns import labelled
 from conformance.report.results import ERROR
 from conformance.run import Plan, most_output_tokens
 from conformance.target import SETTINGS, Target
 from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
 from conformance.wire.limits import MINUTE
 from conformance.wire.record import Folder
+
+#: Causes of one verdict that are told whole; a wall of them is better read in the page.
+_WHOLE = 12
+
+_TITLES = {ERROR: "the suite itself broke", FAIL: "failures", WARNING: "warnings", "expected": "expected failures"}
+
+_RED, _YELLOW, _GREEN = {"red": True}, {"yellow": True}, {"green": True}
+
+_COLOURS: Mapping[str, Mapping[str, bool]] = {ERROR: _RED, FAIL: _RED, WARNING: _YELLOW, PASS: _GREEN}
+
+#: How a line of a failure is coloured, by its first word.
+_MARKUP: Mapping[str, Mapping[str, bool]] = {"found": {"bold": True}, "want": _GREEN, "got": _RED}
 
 
 def interactive(reporter: Any) -> bool:
@@ -77,15 +92,6 @@ def duration(requests: int, rpm: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def summary_lines(lines: summary.Lines, texts: Mapping[str, str], verdict: str) -> Iterator[str]:
-    """The cases of a verdict: the first of each rule on a screen, the others and what follows folded under it."""
-    for cases in summary.by_rule(lines, verdict).values():
-        yield texts.get(cases[0]["id"], cases[0]["id"])
-        yield from summary.others(cases[0], cases[1:])
-        yield from summary.followers(lines, cases)
-        yield ""
-
-
 def hints(lines: summary.Lines) -> Iterator[str]:
     """What a reader may want to set before looking further."""
     failed = {line["requirement"] for line in lines if line["verdict"] == FAIL}
@@ -95,30 +101,68 @@ def hints(lines: summary.Lines) -> Iterator[str]:
         ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
     ):
         if refused in failed and works in passed - failed:
-            yield f'hint: only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
+            yield f'only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
     if "auth.missing-key-refused" in failed and "auth.wrong-bearer-refused" in failed:
-        yield 'hint: no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
+        yield 'no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
 
 
-def show(reporter: Any, lines: summary.Lines, texts: Mapping[str, str], end: Mapping[str, Any], written: str) -> None:
-    """The end of a run."""
-    for verdict, title in ((ERROR, "THE SUITE ITSELF BROKE"), (FAIL, "FAILURES"), (WARNING, "WARNINGS")):
-        found = list(summary_lines(lines, texts, verdict))
-        if found:
-            reporter.section(title.lower(), red=verdict != WARNING, yellow=verdict == WARNING)
-            for line in found:
-                reporter.line(line)
+def show(
+    reporter: Any,
+    head: Mapping[str, Any],
+    lines: summary.Lines,
+    texts: Mapping[str, str],
+    end: Mapping[str, Any],
+    again: str,
+    written: Mapping[str, str],
+) -> None:
+    """The end of a run; ``written`` is where each rendering lies (or why it does not), by kind."""
+    found = causes(lines)
+    whole = score.verdict(lines, end)
+    for verdict, group in groupby(found, lambda one: one.verdict):
+        _causes(reporter, _TITLES.get(verdict, verdict), list(group), texts)
     unsettled = list(summary.reasons(lines))
     if unsettled:
         reporter.section(INCONCLUSIVE, yellow=True)
         for line in unsettled:
             reporter.line(line)
+        reporter.line("")
     reporter.section("by area")
     for line in summary.areas(lines):
         reporter.line(line)
     reporter.line("")
-    for line in hints(lines):
+    reporter.section(whole.word, bold=True, **_COLOURS.get(whole.verdict, {"yellow": True}))
+    reporter.line(whole.says, bold=True)
+    for line in summary.scores(lines):
         reporter.line(line)
-    reporter.line(f"who breaks: {summary.who_breaks(lines)}")
-    reporter.line(f"results: {written}")
-    reporter.line(summary.totals(end))
+    reporter.line("")
+    told = {
+        "breaks": summary.who_breaks(found),
+        "judged": f"{head['target']['name']}, {head['target']['model']}, revision {head['revision']}",
+        "took": f"{summary.totals(end)}, exit {end['exit']}",
+    }
+    for label, text in told.items():
+        for line in labelled(label, text):
+            reporter.line(line)
+    for hint in hints(lines):
+        for line in labelled("hint", hint):
+            reporter.line(line)
+    reporter.line("")
+    for line in summary.following(found, again, written):
+        reporter.line(line)
+
+
+def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[str, str]) -> None:
+    """The causes of one verdict: the first ones on a screen each, the rest on a line each."""
+    reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
+    for cause in found[:_WHOLE]:
+        first = cause.cases[0]["id"]
+        markup: Mapping[str, bool] = {"bold": True}
+        for number, line in enumerate([*texts.get(first, first).splitlines(), *summary.beside(cause)]):
+            if number and line[:10].strip():  # Else a line goes on.
+                markup = _MARKUP.get(line[:8].strip(), {})
+            reporter.line(line, **markup)
+        reporter.line("")
+    for cause in found[_WHOLE:]:
+        reporter.line(summary.brief(cause))
+    if found[_WHOLE:]:
+        reporter.line("")

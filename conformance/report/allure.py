@@ -1,0 +1,155 @@
+"""What an Allure report shows of a case: where it belongs, how grave it is, and the evidence attached.
+
+allure-pytest writes the results; here each is filled from the case's line before it is written. allure-pytest's own
+history ids hash the test's path and its parameter, which name the target: here they are made of the case's id, so that
+nights and targets can be set against each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from hashlib import md5
+from typing import Any
+from uuid import uuid4
+
+import allure_commons
+import pytest
+from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
+from allure_commons.types import LabelType, LinkType, Severity
+
+from conformance.answer import Answer, CannotJudge
+from conformance.report.causes import Line, broken, reason
+from conformance.report.failure import curl, printable
+from conformance.report.results import ERROR
+from conformance.report.sources import link
+from conformance.requirements import requirement
+from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.wire.exchange import Exchange
+from conformance.wire.record import Folder
+
+_SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
+
+#: A warning breaks no run, so it is none of Allure's failures; its tag tells it.
+_STATUS = {
+    PASS: Status.PASSED, WARNING: Status.PASSED, INCONCLUSIVE: Status.SKIPPED, NOT_APPLICABLE: Status.SKIPPED,
+    "expected": Status.SKIPPED, ERROR: Status.BROKEN,
+}  # fmt: skip
+
+#: Labels of allure-pytest that stay; all else of its labels is about the test function.
+_KEPT = (LabelType.HOST, LabelType.THREAD, LabelType.FRAMEWORK, LabelType.LANGUAGE)
+
+#: Events listed in a timeline.
+_EVENTS = 2_000
+
+
+class Allure:
+    """A plugin of pytest, which hears of a case's verdict, and of allure-pytest, whose result it then fills."""
+
+    def __init__(self, folder: Folder, revision: str) -> None:
+        self._folder = folder
+        self._revision = revision
+        self._line: dict[str, Any] | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Remember the line of the case that was judged last; a process judges one at a time."""
+        report = yield
+        if kept := getattr(report, "conformance", None):
+            self._line = json.loads(kept)
+        return report
+
+    @allure_commons.hookimpl(tryfirst=True)
+    def report_result(self, result: TestResult) -> None:
+        """Fill a result before it is written."""
+        line, self._line = self._line, None
+        if line is None:
+            return
+        key = next((one["exchange"] for one in line["findings"]), line["exchange"])
+        shown = broken(line) or line["verdict"] == INCONCLUSIVE
+        exchange = self._folder.read(key) if shown and key else None
+        fill(result, line, self._revision)
+        for name, text, kind in evidence(line, exchange) if exchange else ():
+            file = ATTACHMENT_PATTERN.format(prefix=uuid4(), ext="json" if kind == "application/json" else "txt")
+            result.attachments.append(Attachment(name=name, source=file, type=kind))
+            allure_commons.plugin_manager.hook.report_attached_data(body=text, file_name=file)
+
+
+def fill(result: TestResult, line: Line, revision: str) -> None:
+    """Put into a result what the case's line says."""
+    identity = md5(line["id"].encode(), usedforsecurity=False).hexdigest()
+    result.name = result.fullName = line["id"]
+    result.historyId = result.testCaseId = identity
+    result.titlePath = [line["area"], line["requirement"]]
+    result.parameters = []
+    result.labels = [one for one in result.labels if one.name in _KEPT] + list(_labels(line, revision))
+    try:
+        row = requirement(line["requirement"])
+    except KeyError:  # A check without a rule is a bug that other tests tell.
+        return
+    result.description = f"{row.says}\n\nSource: {row.source}"
+    address = link(row.source)
+    result.links = [Link(LinkType.LINK, address, row.source)] if address else []
+    result.status = _STATUS.get(line["verdict"], Status.FAILED)
+    says = [one["message"] for one in line["findings"]] or [reason(line)]
+    if says[0]:
+        result.statusDetails = StatusDetails(message=printable(says[0]), trace=line.get("text") or None)
+
+
+def _labels(line: Line, revision: str) -> Iterator[Label]:
+    yield Label(LabelType.EPIC, f"Responses API {revision}")
+    yield Label(LabelType.FEATURE, line["area"])
+    yield Label(LabelType.STORY, line["requirement"])
+    yield Label(LabelType.SEVERITY, _SEVERITY[line["level"]].value)
+    yield Label(LabelType.PARENT_SUITE, line["area"])
+    yield Label(LabelType.SUITE, line["requirement"])
+    for tag in (line["level"], line["verdict"], *line["breaks"]):
+        yield Label(LabelType.TAG, tag)
+
+
+def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
+    """Name, text and media type of what is attached: never HTML, which Allure would render."""
+    answer = Answer(exchange, line["scenario"])
+    request = exchange.request
+    yield (
+        "request",
+        f"{request.method} {request.url}\n{_headers(request.headers)}\n\n{_text(request.body)}",
+        "text/plain",
+    )
+    status = f"HTTP {exchange.status}" if exchange.status is not None else "no status"
+    head = f"{status}, ended: {exchange.ended} {exchange.detail}".rstrip()
+    yield "answer", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
+    with suppress(CannotJudge):  # Only a stream has one.
+        yield "timeline", "\n".join(_timeline(answer, line)), "text/plain"
+    yield "reproduce", f"#!/bin/sh\n# {line['id']}; the key is taken from its variable.\n{curl(answer)}\n", "text/plain"
+    yield "finding", json.dumps(line["findings"], indent=2), "application/json"
+
+
+def _timeline(answer: Answer, line: Line) -> Iterator[str]:
+    marked = {one["event"] for one in line["findings"] if one["exchange"] == answer.exchange.key}
+    for event in answer.events[:_EVENTS]:
+        mark = ">" if event.index in marked else " "
+        place = "".join(
+            f" {value}" for value in (event.output_index, event.data.get("content_index")) if value is not None
+        )
+        yield printable(f"{mark}{event.index:>5} {event.frame.at:>9.1f} ms  {event.type}{place}")
+    if len(answer.events) > _EVENTS:
+        yield f"... and {len(answer.events) - _EVENTS} more"
+
+
+def _headers(headers: tuple[tuple[str, str], ...]) -> str:
+    return "\n".join(printable(f"{name}: {value}") for name, value in headers)
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+def watch(config: pytest.Config, folder: Folder, revision: str) -> None:
+    """Take part where Allure results are asked for (``--alluredir``)."""
+    if config.getoption("allure_report_dir", None):
+        plugin = Allure(folder, revision)
+        config.pluginmanager.register(plugin, "conformance-allure")
+        name = allure_commons.plugin_manager.register(plugin)
+        config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(name=name))

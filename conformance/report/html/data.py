@@ -1,0 +1,140 @@
+"""The page's data: every case in few bytes, and the evidence of those that did not pass, within a budget."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from conformance.needs import need_for
+from conformance.report import score
+from conformance.report.causes import Cause, broken, causes, reason
+from conformance.report.failure import clipped, show
+from conformance.report.html.evidence import exchange
+from conformance.report.html.stream import shortened
+from conformance.report.results import Results
+from conformance.report.sources import link
+from conformance.requirements import CLIENTS, requirement
+from conformance.verdict import INCONCLUSIVE
+from conformance.wire.record import Folder
+
+#: Characters of evidence on one page, and findings of one case.
+_BUDGET, _FINDINGS = 2_000_000, 5
+
+Line = Mapping[str, Any]
+
+
+class _Table:
+    """Values that repeat, each kept once; ``at`` is a value's place."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._places: dict[Hashable, int] = {}
+
+    def at(self, key: Hashable, row: Callable[[], Any] | None = None) -> int:
+        """The place of a key, whose row is the key itself unless it is made otherwise."""
+        if key not in self._places:
+            self._places[key] = len(self.rows)
+            self.rows.append(row() if row else key)
+        return self._places[key]
+
+
+def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
+    """All that the page shows, as JSON values."""
+    rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
+    found = causes(results.cases)
+    place = {line["id"]: number for number, line in enumerate(results.cases)}
+    cases = [
+        [
+            rules.at(line["requirement"], partial(_rule, line)),
+            scenarios.at(line["scenario"]),
+            verdicts.at(line["verdict"]),
+            clients.at(tuple(line["breaks"])),
+            keys.at(line["exchange"]),
+            reasons.at(shortened(reason(line), 400)),
+        ]
+        for line in results.cases
+    ]
+    return {
+        "end": results.end,
+        "again": again,
+        "clients": CLIENTS,
+        "scores": [
+            [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
+        ],
+        "breaks": score.who_breaks(found),
+        "rules": rules.rows,
+        "scenarios": scenarios.rows,
+        "verdicts": verdicts.rows,
+        "breaking": clients.rows,
+        "keys": keys.rows,
+        "reasons": reasons.rows,
+        "cases": cases,
+        "findings": {place[line["id"]]: _findings(line) for line in results.cases if line["findings"]},
+        "observed": {
+            place[line["id"]]: [show(one, 300) for one in line["observed"][:_FINDINGS]]
+            for line in results.cases
+            if line["observed"]
+        },
+        "causes": [
+            [[place[line["id"]] for line in one.cases], [place[line["id"]] for line in one.follow]]
+            for one in found
+        ],
+        "exchanges": _exchanges(results.cases, found, folder),
+    }  # fmt: skip
+
+
+def _rule(line: Line) -> list[Any]:
+    try:
+        row = requirement(line["requirement"])
+        says, source = row.says, row.source
+    except KeyError:  # A rule that this version does not have.
+        says = source = ""
+    needs = {name: need for name in CLIENTS if (need := need_for(name, line["requirement"]))}
+    why = {name: f"{CLIENTS[name]} ({need.version}): {need.says}" for name, need in needs.items()}
+    return [line["requirement"], line["area"], line["level"], says, source, link(source), why]
+
+
+def _findings(line: Line) -> list[Any]:
+    found = [
+        {
+            "message": show(one["message"], 600),
+            "pointer": one["pointer"],
+            "at": show(one["pointer"], 200),
+            "event": one["event"],
+            **{name: clipped(one[name], 400) for name in ("want", "got") if name in one},
+            "scenario": one["scenario"],
+            "also": one.get("also", []),
+            "exchange": one["exchange"],
+            "count": one["count"],
+        }
+        for one in line["findings"][:_FINDINGS]
+    ]
+    more = len(line["findings"]) - _FINDINGS
+    return [found, max(more, 0)]
+
+
+def _exchanges(lines: Sequence[Line], causes: Sequence[Cause], folder: Folder) -> dict[str, Any]:
+    """The exchanges of what did not pass, by key; a word instead where one is missing or no room is left."""
+    pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
+    ordered = [line for one in causes for line in (*one.cases, *one.follow)]
+    ordered += [line for line in lines if line["verdict"] == INCONCLUSIVE]
+    # The case that each cause is told by has its evidence before all others.
+    told = {one.cases[0]["id"] for one in causes}
+    for line in sorted(ordered, key=lambda line: line["id"] not in told):
+        for one in line["findings"][:_FINDINGS]:
+            pointers[one["exchange"]].add((one["event"], one["pointer"]))
+        if line["exchange"] and not (broken(line) and line["findings"]):
+            pointers[line["exchange"]].update(())
+    found: dict[str, Any] = {}
+    room = _BUDGET
+    for key, named in pointers.items():
+        recorded = folder.read(key) if key and room > 0 else None
+        if recorded is None:
+            found[key] = "missing" if room > 0 else "left out"
+            continue
+        found[key] = exchange(recorded, sorted(named, key=repr))
+        room -= len(json.dumps(found[key]))
+    return found

@@ -1,0 +1,66 @@
+"""A recorded exchange as the page shows it: request, answer, stream, and where the findings point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.report.failure import curl, printable
+from conformance.report.html.pretty import pretty
+from conformance.report.html.stream import drawn, shortened
+from conformance.wire.exchange import Exchange, Headers
+
+#: Characters of a body that is no JSON, of a header, and of a curl command that is worth copying.
+_TEXT, _HEADER, _CURL = 4_000, 400, 12_000
+
+#: Whole frames are laid out for this many events at most.
+_EVENTS = 12
+
+Pointers = Collection[tuple[int | None, str]]
+
+
+def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
+    """What is shown of an exchange; ``pointers`` are the events (None: the body) and places that findings name."""
+    answer = Answer(recorded, recorded.scenario)
+    command = curl(answer)
+    shown: dict[str, Any] = {
+        "method": recorded.request.method,
+        "url": printable(recorded.request.url),
+        "sent": _headers(recorded.request.headers),
+        "request": _body(recorded.request.body.decode("utf-8", "replace"), ()),
+        "curl": command if len(command) <= _CURL else "",
+        "status": recorded.status,
+        "headers": _headers(recorded.headers),
+        "ended": recorded.ended,
+        "detail": shortened(recorded.detail, _HEADER),
+        "elapsed": round(recorded.elapsed),
+        "tries": [[one.status, one.ended] for one in recorded.attempts],
+    }
+    try:
+        events = answer.events
+    except CannotJudge:
+        body = recorded.body.decode("utf-8", "replace")
+        shown["body"] = _body(body, [pointer for event, pointer in pointers if event is None])
+        return shown
+    marked = sorted({event for event, _ in pointers if event is not None and event < len(events)})
+    shown["stream"] = drawn(events, marked)
+    shown["strange"] = [shortened(frame.data, _HEADER) for frame in answer.strange[:3]]
+    shown["marked"] = {
+        str(index): _body(events[index].frame.data, [pointer for event, pointer in pointers if event == index])
+        for index in marked[:_EVENTS]
+    }
+    return shown
+
+
+def _headers(headers: Headers) -> list[list[str]]:
+    return [[printable(name[:_HEADER]), shortened(value, _HEADER)] for name, value in headers[:60]]
+
+
+def _body(raw: str, pointers: Collection[str]) -> dict[str, Any]:
+    """A body's text, its spans by pointer, and whether it was cut."""
+    laid = pretty(raw, pointers) if raw else None
+    if laid:
+        return {"text": laid.text, "spans": laid.spans, "cut": laid.cut}
+    lines = "\n".join(printable(line) for line in raw[:_TEXT].split("\n"))
+    return {"text": lines, "spans": {}, "cut": len(raw) > _TEXT}

@@ -1,0 +1,101 @@
+"""The summary of a run as Markdown, for a CI job's page or a comment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from conformance.report import score
+from conformance.report.causes import Cause, causes, reason
+from conformance.report.failure import clipped, show
+from conformance.report.results import Results
+from conformance.report.summary import quoted
+from conformance.requirements import CLIENTS, requirement
+from conformance.verdict import FAIL, PASS, WARNING
+
+#: Causes told in full, and case ids listed below each.
+_CAUSES, _CASES = 20, 5
+
+_SIGNS = {FAIL: "❌", "error": "💥", WARNING: "⚠️", PASS: "✅"}
+
+
+def render(results: Results, again: str) -> str:
+    """The Markdown; ``again`` is the command that judges again."""
+    return "\n".join(_lines(results, again)) + "\n"
+
+
+def _lines(results: Results, again: str) -> Iterator[str]:
+    whole = score.verdict(results.cases, results.end)
+    found = causes(results.cases)
+    head = results.head
+    yield f"## {_SIGNS.get(whole.verdict, '❔')} {whole.word.capitalize()}: {code(head['target']['name'])}"
+    yield ""
+    yield f"{whole.says} Revision {head['revision']}, model {code(head['target']['model'])}."
+    yield ""
+    yield "| level | cases passed | | rules that hold |"
+    yield "| --- | --- | --- | --- |"
+    for one in score.scores(results.cases):
+        undecided = f", {one.undecided} inconclusive" if one.undecided else ""
+        yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {one.percent} | {one.hold} of {one.rules} |"
+    yield ""
+    breaks = score.who_breaks(found)
+    yield "Failed rules by client: " + " · ".join(f"{CLIENTS[name]} {number}" for name, number in breaks.items())
+    for cause in found[:_CAUSES]:
+        yield from _cause(cause, again)
+    if len(found) > _CAUSES:
+        yield ""
+        yield f"... and {len(found) - _CAUSES} more broken rules, all in the results file."
+    unsettled = list(score.reasons(results.cases))
+    if unsettled:
+        yield ""
+        yield "### Inconclusive"
+        yield ""
+        for why, cases in unsettled[:_CAUSES]:
+            yield f"- {len(cases)} times {code(show(why, 200))}, such as {code(cases[0])}"
+    if results.end:
+        end, tokens = results.end, results.end["tokens"]
+        yield ""
+        yield (
+            f"{end['requests']} requests, {tokens['input']} tokens in, {tokens['output']} out, "
+            f"{end['seconds']:.1f} s, exit {end['exit']}."
+        )
+
+
+def _cause(cause: Cause, again: str) -> Iterator[str]:
+    first = cause.cases[0]
+    yield ""
+    yield f"### {_SIGNS.get(cause.verdict, '❔')} {code(cause.rule)} {cause.level}"
+    yield ""
+    try:
+        row = requirement(cause.rule)
+        yield f"{row.says} Source: {row.source}."
+        yield ""
+    except KeyError:
+        pass  # A rule that this version does not have.
+    for one in first["findings"][:1]:
+        place = f"event {one['event']}" if one["event"] is not None else ""
+        where = ", ".join(part for part in (place, f"at {one['pointer']}" if one["pointer"] else "") if part)
+        yield f"- found {code(show(one['message'], 300))}{' in ' + code(show(where, 200)) if where else ''}"
+        for name in ("want", "got"):
+            if name in one:
+                yield f"- {name} {code(clipped(one[name], 200))}"
+    if why := reason(first):
+        yield f"- {code(show(why, 300))}"
+    if cause.clients:
+        yield f"- breaks {', '.join(CLIENTS[name] for name in cause.clients)}"
+    names = ", ".join(code(line["scenario"]) for line in cause.cases[:_CASES])
+    more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
+    yield f"- in {names}{more}"
+    if cause.follow:
+        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
+        yield f"- {len(cause.follow)} more follow from this: {shown}"
+    yield f"- again {code(again + ' --only ' + quoted(first['id']))}"
+
+
+def code(text: str) -> str:
+    """A text as code on one line, whatever it holds: what a server says never becomes markup."""
+    text = show(text, 1000) or " "
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if text[0] in "` " or text[-1] in "` " else ""
+    return f"{fence}{pad}{text}{pad}{fence}"

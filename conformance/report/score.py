@@ -1,0 +1,116 @@
+"""What a run comes to: the score by level, who breaks, and the verdict in one sentence."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.report.causes import Cause, causes
+from conformance.report.results import ERROR
+from conformance.requirements import CLIENTS, LEVELS
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case."""
+
+    level: str
+    passed: int
+    judged: int
+    hold: int
+    rules: int
+    undecided: int
+
+    @property
+    def percent(self) -> str:
+        """The share of cases that passed, never rounded up to all; empty where none was judged."""
+        if not self.judged:
+            return ""
+        share = int(1000 * self.passed / self.judged) / 10
+        return f"{share:g} %"
+
+
+def scores(lines: Sequence[Line]) -> list[Score]:
+    """The score of each level that has cases."""
+    return [_score(level, found) for level in LEVELS if (found := [one for one in lines if one["level"] == level])]
+
+
+def _score(level: str, lines: Sequence[Line]) -> Score:
+    by_rule: dict[str, set[str]] = defaultdict(set)
+    counts = Counter(line["verdict"] for line in lines)
+    for line in lines:
+        if line["verdict"] not in (NOT_APPLICABLE, INCONCLUSIVE):
+            by_rule[line["requirement"]].add(line["verdict"])
+    hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
+    judged = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
+    return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE])
+
+
+def who_breaks(found: Sequence[Cause]) -> dict[str, int]:
+    """How many failed rules stop each client; what only follows from another is not counted again."""
+    rules = {(name, cause.rule) for cause in found if cause.verdict == FAIL for name in cause.clients}
+    return {name: sum(client == name for client, _ in rules) for name in CLIENTS}
+
+
+def by_area(lines: Sequence[Line]) -> dict[str, Counter[str]]:
+    """How many cases of each area have each verdict."""
+    counts: dict[str, Counter[str]] = {}
+    for line in lines:
+        counts.setdefault(line["area"], Counter())[line["verdict"]] += 1
+    return counts
+
+
+def reasons(lines: Sequence[Line]) -> Iterator[tuple[str, list[str]]]:
+    """Why cases are inconclusive, with the cases of each reason, the commonest first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        if line["verdict"] == INCONCLUSIVE:
+            found[line["reason"].partition("; ")[0]].append(line["id"])
+    yield from sorted(found.items(), key=lambda pair: -len(pair[1]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run says as a whole: a verdict's name, one word, and a sentence."""
+
+    verdict: str
+    word: str
+    says: str
+
+
+def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
+    """The verdict of a whole run; ``end`` is None where it broke off."""
+    found = causes(lines)
+    rules = Counter(one.verdict for one in found)
+    counts = Counter(line["verdict"] for line in lines)
+    if end is None:
+        return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
+    if counts[ERROR]:
+        return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
+    if rules[FAIL]:
+        cases = sum(len(one.cases) + len(one.follow) for one in found if one.verdict == FAIL)
+        return Verdict(FAIL, "fails", f"{_rules(rules[FAIL], 'MUST')}, in {_many(cases, 'case')}.")
+    if counts["stale"]:
+        return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
+    if not counts[PASS] + counts[WARNING] + counts["expected"] + counts[INCONCLUSIVE]:
+        return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
+    if counts[INCONCLUSIVE]:
+        return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
+    if counts["expected"]:
+        return Verdict(WARNING, "expected failures", f"{_many(counts['expected'], 'failure')}, all expected.")
+    if rules[WARNING]:
+        return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
+    return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
+
+
+def _rules(number: int, level: str) -> str:
+    return f"{_many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

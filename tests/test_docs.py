@@ -1,0 +1,56 @@
+"""The commands of the documents about reports are run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import runs
+from tests.support.runs import line
+
+ROOT = Path(__file__).parent.parent
+REPORTS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(text: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [one for block in blocks for one in block.splitlines() if one and not one.startswith("#")]
+
+
+@pytest.mark.parametrize("command", commands(REPORTS))
+def test_the_commands_of_reports_run(command: str, tmp_path: Path) -> None:
+    made = runs.written(runs.folder_at(tmp_path / "reports" / "runs" / "today"), [line("a.a@x", message="m")])
+    program, first, *words = shlex.split(command)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB", "MIMO", "PYTEST"))}
+    if program == "pytest":
+        # The same from a folder of its own, and for one case.
+        more = ["-p", "no:cacheprovider", "--only", "event.has-type@text.stream", "--run-dir", "run"]
+        words = ["-m", "pytest", str(ROOT / first), *words, *more]
+    else:
+        words = ["-m", program, first, *words]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in re.findall(r"(?:--[a-z-]+) ([\w.-]+)", command):
+        assert name == "-" or (tmp_path / name).exists()
+    assert ("--" in command) or made.path.with_name("report.html").exists()
+
+
+@pytest.mark.parametrize("text", [README, REPORTS])
+def test_what_is_linked_is_there(text: str) -> None:
+    for name in re.findall(r"\]\(((?!http)[^)#]+)", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_pictures_are_small() -> None:
+    sizes = {file.name: file.stat().st_size for file in (ROOT / "docs" / "pictures").glob("*.png")}
+    assert set(sizes) == {"terminal.png", "report.png", "case.png"}
+    assert max(sizes.values()) < 200_000

@@ -1,0 +1,243 @@
+"""What is rendered as text: causes, score, terminal, Markdown, badge, annotations. All from results made by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.report import badge, github, job_summary, score, sources, summary, terminal
+from conformance.report.causes import Cause, causes
+from conformance.report.columns import columns, fit, labelled, wrapped
+from tests.support import runs
+from tests.support.runs import line
+
+CAUSE, SAME, OTHER = "sum.text-deltas@text.stream", "sum.text-deltas@cut.stream", "sum.part@text.stream"
+
+
+def some() -> list[dict[str, Any]]:
+    """A cause at two scenarios, what follows from it, a warning, and one of each quiet verdict."""
+    return [
+        line(CAUSE, message="the text differs", breaks=["openai-python"]),
+        line(SAME, message="the text differs", cause=CAUSE),
+        line(OTHER, message="the part differs", cause=CAUSE, breaks=["ai-sdk"]),
+        line("sse.event-line-present@text.stream", "warning", "no event line", level="SHOULD", breaks=["codex"]),
+        line("auth.bearer-accepted@auth.bearer", "pass", level="MUST"),
+        line(
+            "auth.scheme-case-insensitive@auth.lower", "inconclusive", level="SHOULD", reason="HTTP 503 after 3 tries"
+        ),
+        line("auth.both-right@auth.both", "not-applicable", level="MAY", reason="the target's profile lacks bearer"),
+    ]
+
+
+def found(*lines: dict[str, Any]) -> list[Cause]:
+    return causes(lines)
+
+
+def test_a_cause_has_its_own_cases_and_what_follows() -> None:
+    first, second = causes(some())
+    assert (first.rule, first.verdict) == ("sum.text-deltas", "fail")
+    assert [one["id"] for one in first.cases] == [SAME, CAUSE]  # The shorter name is read faster.
+    assert [one["id"] for one in first.follow] == [OTHER]
+    assert (second.rule, second.verdict, second.follow) == ("sse.event-line-present", "warning", ())
+
+
+def test_the_worst_cause_comes_first() -> None:
+    lines = [
+        line("a.b@x", "warning", "m", level="SHOULD", breaks=["codex", "rust"]),
+        line("c.d@x", message="m"),
+        line("e.f@x", message="m", breaks=["codex"]),
+        line("g.h@x", "stale"),
+        line("i.j@x", "error", reason="boom"),
+    ]
+    assert [one.rule for one in causes(lines)] == ["i.j", "e.f", "c.d", "g.h", "a.b"]
+
+
+@pytest.mark.parametrize("names", [("b.b@x", "a.a@x"), ("a.a@x", "a.a@x"), ("gone.gone@x", "")])
+def test_a_cause_that_goes_round_or_is_not_there_hides_nothing(names: tuple[str, str]) -> None:
+    lines = [line("a.a@x", message="m", cause=names[0]), line("b.b@x", message="m", cause=names[1])]
+    told = [one["id"] for cause in causes(lines) for one in (*cause.cases, *cause.follow)]
+    assert sorted(told) == ["a.a@x", "b.b@x"]
+
+
+def test_a_line_without_a_cause_stands_for_itself() -> None:
+    old = {name: value for name, value in line("a.a@x", message="m").items() if name != "cause"}
+    assert [one.rule for one in found(old)] == ["a.a"]
+
+
+def test_the_score_counts_what_got_a_verdict() -> None:
+    must, should, may = score.scores(some())
+    assert (must.passed, must.judged, must.hold, must.rules, must.percent) == (1, 4, 1, 3, "25 %")
+    assert (should.passed, should.judged, should.undecided) == (0, 1, 1)
+    assert (may.judged, may.percent) == (0, "")
+
+
+def test_a_score_is_never_rounded_up_to_all() -> None:
+    lines = [*(line(f"a.a@{n}", "pass") for n in range(9_999)), line("a.a@x", message="m")]
+    assert score.scores(lines)[0].percent == "99.9 %"
+
+
+def test_what_follows_breaks_clients_too_and_warnings_none() -> None:
+    counts = score.who_breaks(causes(some()))
+    assert {name: number for name, number in counts.items() if number} == {"openai-python": 1, "ai-sdk": 1}
+    assert summary.who_breaks(causes(some())).startswith("Codex CLI: 0 · openai-python: 1 blocking")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word"),
+    [
+        (["pass"], "conforms"),
+        (["pass", "warning"], "conforms"),
+        (["pass", "fail"], "fails"),
+        (["pass", "stale"], "fails"),
+        (["pass", "expected"], "expected failures"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["pass", "error"], "no verdict"),
+        (["not-applicable"], "nothing judged"),
+        ([], "nothing judged"),
+    ],
+)
+def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
+    lines = [line(f"a.{verdict}@x", verdict) for verdict in verdicts]
+    assert score.verdict(lines, {}).word == word
+    assert score.verdict(lines, None).word == "broke off"
+
+
+# -- the terminal -----------------------------------------------------------------------------------------------------
+
+
+class Screen:
+    """What pytest's terminal reporter is to the end of a run."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def section(self, title: str, **_: Any) -> None:
+        self.lines.append(f" {title} ".center(80, "="))
+
+    def line(self, text: str, **_: Any) -> None:
+        self.lines.append(text)
+
+
+def shown(lines: list[dict[str, Any]], **written: str) -> list[str]:
+    screen = Screen()
+    end = {"requests": 3, "attempts": 4, "tokens": {"input": 5000, "output": 7}, "seconds": 1.5, "exit": 1}
+    texts = {one["id"]: f"{one['id']}   {one['level']}" for one in lines}
+    terminal.show(screen, runs.HEAD, lines, texts, end, "pytest conformance", written)
+    return screen.lines
+
+
+def test_the_end_of_a_run_tells_all() -> None:
+    text = "\n".join(shown(some(), html="/tmp/a run/report.html", results="/tmp/a run/results.jsonl"))
+    for part in (
+        "sum.text-deltas@cut.stream   MUST",
+        "  same    in 1 more: text.stream",
+        "  follow  1 more follows from this: sum.part",
+        "auth.scheme-case-insensitive@auth.lower: HTTP 503 after 3 tries",
+        "sum                  .       3       .             .               .",
+        "1 MUST rule is broken, in 3 cases.",
+        "MUST         1 of      4 cases    25 %     1 of   3 rules hold",
+        "breaks  Codex CLI: 0 · openai-python: 1 blocking",
+        "took    3 requests (4 sent), 5,000 tokens in, 7 out, 1.5 s, exit 1",
+        "see the first again    pytest conformance --only 'sum.text-deltas@cut.stream'",
+        "'/tmp/a run/report.html'",
+    ):
+        assert part in text
+    assert text.index("failures") < text.index("warnings") < text.index("inconclusive") < text.index("by area")
+
+
+def test_the_end_of_a_run_is_80_columns_wide() -> None:
+    wide = "一" * 70 + " " + "long " * 60
+    lines = [line(f"area{n}.rule@s{n}.stream", message=f"{n} {wide}", breaks=["codex"]) for n in range(40)]
+    lines += [line(f"a.a@{'s' * 30}{n}", message=f"{wide} {n // 3}") for n in range(40)]
+    lines += [line("b.b@x", "inconclusive", reason=wide), line("c.c@x", "expected", "m")]
+    lines += [line("c.d@x", message="m", cause="area1.rule@s1.stream") for n in range(40)]
+    for one in shown(lines, html="report.html"):
+        assert columns(one) <= 80 or one.startswith("  see the first again"), one
+
+
+def test_causes_beyond_a_dozen_are_told_in_a_line_each() -> None:
+    lines = [line(f"a.r{n:02}@x", message=f"says {n}") for n in range(15)]
+    text = shown(lines)
+    assert "a.r11@x   MUST" in text
+    assert "a.r12@x   MUST" not in text
+    assert "  a.r12@x  says 12" in text
+
+
+def test_columns_are_those_of_a_terminal() -> None:
+    assert (columns("abc"), columns("二个"), columns("e\u0301")) == (3, 4, 1)
+    assert fit("二" * 50, 11) == "二" * 5 + "…"
+    assert list(wrapped("one two three", 7)) == ["one two", "three"]
+    assert list(wrapped("x" * 10, 4)) == ["xxxx", "xxxx", "xx"]
+    assert list(wrapped("", 4)) == [""]
+    assert list(labelled("got", "")) == ["  got"]
+
+
+# -- machines ---------------------------------------------------------------------------------------------------------
+
+HOSTILE = "a`b``c | <b>x</b> @someone #1 [link](http://x) \u2028\n::error::x %0A\u202e"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Any:
+    lines = [line("a.a@x", message=HOSTILE), line("b.b@x", "inconclusive", reason=HOSTILE)]
+    head = {**runs.HEAD, "target": {"name": HOSTILE, "endpoint": "http://127.0.0.1:9/v1", "model": HOSTILE}}
+    return runs.written(runs.folder_at(tmp_path), lines, head)
+
+
+def test_the_markdown_tells_the_causes(tmp_path: Path) -> None:
+    text = job_summary.render(runs.written(runs.folder_at(tmp_path), some()), "pytest conformance")
+    for part in (
+        "## ❌ Fails: `my proxy`",
+        "| MUST | 1 of 4 | 25 % | 1 of 3 |",
+        "### ❌ `sum.text-deltas` MUST",
+        "- found `the text differs`",
+        "- in `cut.stream`, `text.stream`",
+        "- 1 more follow from this: `sum.part`",
+        "- again `pytest conformance --only 'sum.text-deltas@cut.stream'`",
+        "### ⚠️ `sse.event-line-present` SHOULD",
+        "- 1 times `HTTP 503 after 3 tries`, such as `auth.scheme-case-insensitive@auth.lower`",
+    ):
+        assert part in text
+
+
+def test_the_markdown_keeps_hostile_text_in_code(hostile: Any) -> None:
+    text = job_summary.render(hostile, "pytest conformance")
+    assert "```a`b``c | <b>x</b> @someone #1 [link](http://x) \\u2028\\n::error::x %0A\\u202e```" in text
+    outside = "".join(part for number, part in enumerate(text.split("```")) if number % 2 == 0)
+    assert "<b>" not in outside
+    assert "@someone" not in outside
+
+
+def test_the_badge_is_one_of_the_endpoint_form(tmp_path: Path) -> None:
+    made = json.loads(badge.render(runs.written(runs.folder_at(tmp_path), some())))
+    assert made == {
+        "schemaVersion": 1, "label": "Responses API 2026-06-24", "message": "fails, MUST 25 %", "color": "red",
+        "isError": True,
+    }  # fmt: skip
+    good = runs.written(runs.folder_at(tmp_path), [line("a.a@x", "pass")])
+    assert json.loads(badge.render(good))["color"] == "brightgreen"
+
+
+def test_annotations_are_ten_at_most_and_one_line_each() -> None:
+    lines = [line(f"a.r{n:02}@x", message=HOSTILE) for n in range(15)]
+    said = list(github.render(causes([*lines, line("b.b@x", "warning", "m", level="SHOULD")])))
+    assert len(said) == 10
+    assert all(one.startswith("::error title=a.r") and one.count("\n") == 0 and "%250A" in one for one in said)
+    warned = list(github.render(found(line("b.b@x", "warning", "m", level="SHOULD", breaks=["codex"]))))
+    assert warned == ["::warning title=b.b (SHOULD)::m; breaks Codex CLI; in 1 cases, such as b.b@x"]
+
+
+def test_renderings_are_the_same_each_time(hostile: Any) -> None:
+    assert job_summary.render(hostile, "x") == job_summary.render(hostile, "x")
+    assert badge.render(hostile) == badge.render(hostile)
+
+
+def test_sources_have_the_address_of_their_section() -> None:
+    assert sources.link("rfc 9110 11.6.1") == "https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1"
+    assert sources.link("rfc 8259") == "https://www.rfc-editor.org/rfc/rfc8259"
+    assert sources.link("sse 9.2.5; x").startswith("https://html.spec.whatwg.org/")
+    assert sources.link("openai, Response").startswith("https://platform.openai.com/")
+    assert sources.link("doc 2026-06-24, response.created") == ""
