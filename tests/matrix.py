@@ -61,8 +61,9 @@ def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
     lines = [
         "# Faults and the rules that tell them",
         "",
-        f"Made by `python -m tests.matrix --write`: {len(matrix)} faults of the built-in endpoint, each judged by every",
-        "check; a test judges them anew and compares. A rule in bold is a warning (SHOULD), every other a fail (MUST).",
+        f"Made by `python -m tests.matrix --write`: {len(matrix)} faults of the built-in endpoint, each judged by",
+        "every check; a test judges them anew and compares. A rule in bold is a warning (SHOULD), any other a fail",
+        "(MUST).",
         "What is broken only as a consequence is folded in a report, and counted here.",
     ]
     area = ""
