@@ -105,7 +105,7 @@ class Plan:
             if followed is None:
                 return None
             body = followed
-        return encode(body, self._target.model)
+        return encode(body, self._target.model, scenario.escaped)
 
     def _auth(self, scenario: Scenario) -> str:
         """The usual header is the first that the profile does not lack."""

@@ -47,12 +47,12 @@ def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> I
             yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=answer.scenario)
 
 
-@check("http.no-sporadic-error", over=_EXPECTED)
-def test_documented_request_does_not_fail_now_and_then(answer: Answer) -> Iterator[Finding]:
+@check("http.no-sporadic-error", over=everything("all"))
+def test_no_request_fails_now_and_then(answer: Answer) -> Iterator[Finding]:
     failed = [one.status for one in answer.exchange.attempts if one.status in (500, 502, 504)]
-    if failed and answer.exchange.ok:
-        message = f"HTTP {failed[0]}, and the same request then succeeds"
-        yield Finding(message, want="200, or 429 or 503 from a busy server", got=failed[0])
+    if failed and answer.arrived < 500:
+        message = f"HTTP {failed[0]}, and HTTP {answer.arrived} when the same is sent again"
+        yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 
 @check("http.json-content-type", over=PLAIN)

@@ -61,6 +61,7 @@ test_call_id_stays = _automaton("identity.call-id")
 test_name_stays = _automaton("identity.name")
 test_item_ids_are_distinct = _automaton("identity.item-ids-distinct")
 test_index_belongs_to_its_item = _automaton("identity.index-belongs-to-item")
+test_part_type_stays = _automaton("identity.part-type")
 
 
 @check("lifecycle.one-terminal-last", over=STREAMS)
@@ -86,6 +87,9 @@ def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Iterator[Find
             yield on(event, f"carries status {status!r}", "/response/status", "in_progress", status)
         if output:
             yield on(event, "carries output already", "/response/output", [], output)
+        for member in ("error", "incomplete_details"):
+            if (value := event.response.get(member)) is not None:
+                yield on(event, f"carries {member} already", f"/response/{member}", None, value)
 
 
 @check("lifecycle.added-status-in-progress", over=STREAMS)

@@ -65,7 +65,8 @@ def scenarios(nonce: str) -> list[Scenario]:
     )
     return [
         *both(text),
-        *both(unicode),
+        unicode,
+        unicode.streamed(escaped=True),
         *both(count),
         *_truncated(),
         *_format(),
@@ -106,6 +107,8 @@ def _truncated() -> list[Scenario]:
 HISTORY: Body = {
     **SHORT,
     "instructions": "Be brief.",
+    "temperature": 0.7,
+    "top_p": 0.9,
     "input": [
         {"role": "system", "content": "Speak of plants only."},
         {
@@ -138,7 +141,7 @@ def _format() -> list[Scenario]:
         plain,
         name="json.thinking",
         asks=f"{plain.asks}, thinking",
-        body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000},
+        body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
     return [*both(plain), thinking]

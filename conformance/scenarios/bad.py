@@ -7,12 +7,15 @@ from typing import Any
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Scenario
 
+GARBAGE = b'{"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16} and more'
+
 
 def scenarios(nonce: str) -> list[Scenario]:
     """The bad requests."""
     found = [
         _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
         _bad("malformed-json", "a body that is no JSON", raw=b'{"model": "mimo", "input": '),
+        _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
         _bad("empty-body", "no body at all", raw=b""),
         _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
         _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),

@@ -174,6 +174,7 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
         if types == ["integer"]:  # What lax readers take for one.
             yield "type", "16", _with(parameter, "16")
             yield "type", 10.5, _with(parameter, 10.5)
+            yield "type", True, _with(parameter, True)
         if "array" in types:
             yield "type", [5], _with(parameter, [5])
         if parameter.required:

@@ -39,7 +39,7 @@ class Scenario:
     the same and more, was not served: a served one speaks for all in it. One with a ``need`` is repeated up to
     ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by,
     ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last``
-    is sent after all others.
+    is sent after all others; ``escaped`` with all but ASCII as JSON escapes.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Scenario:
     claims: frozenset[str] = frozenset()
     wrong: bool = False
     last: bool = False
+    escaped: bool = False
 
     @property
     def meant_well(self) -> bool:
@@ -74,7 +75,15 @@ class Scenario:
     def digest(self, model: str) -> str:
         """Identifies the request: scenarios that send the same have the same, and share one exchange."""
         built = self.name if self.after or self.within else None  # What it sends is known only when it is sent.
-        parts = [self.method, encode(self.body, model), self.raw, self.auth, self.headers, built, self.last]
+        parts = [
+            self.method,
+            encode(self.body, model, self.escaped),
+            self.raw,
+            self.auth,
+            self.headers,
+            built,
+            self.last,
+        ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def streamed(self, **changes: Any) -> Scenario:
@@ -97,9 +106,10 @@ def misfit(revision: str, body: bytes) -> str:
     return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""
 
 
-def encode(body: Body, model: str) -> bytes:
-    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out."""
+def encode(body: Body, model: str, escaped: bool = False) -> bytes:
+    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out;
+    ``escaped``: in ASCII, all else as ``\\u`` escapes."""
     full = {"model": model, **body}
     if full["model"] is None:
         del full["model"]
-    return json.dumps(full, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(full, ensure_ascii=escaped, separators=(",", ":")).encode()

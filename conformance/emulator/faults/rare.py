@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import items_in, parts_in, response
+from ..edits import events, items_in, parts_in, put, response, snapshot
 from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse
+from ..refusals import bad_parameter
 from ..shapes import Dict, Refusal, Reply, to_json
 from ..twist import Context, Hook, twist
 
@@ -70,6 +71,23 @@ def quotes_value(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return Refusal(400, {"message": message, "code": "400", "param": names[0]})
 
 
+def escapes(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    return bad_parameter("request body", "holds an escape").refusal if b"\\u" in ctx.raw and not refusal else refusal
+
+
+def first_value(ctx: Context, reply: Reply) -> Reply:
+    """Answers what a body begins with, whatever comes behind it."""
+    behind = ctx.raw.rpartition(b"}")[2].strip()
+    if ctx.served or not behind or not ctx.raw.startswith(b"{") or reply.status != 400:
+        return reply
+    return reply.coded(200).saying(HELLO | {"id": ctx.mint("resp_"), "created_at": int(ctx.now)})
+
+
+def part_as_text(event: Dict) -> None:
+    if event["part"]["type"] == "output_text":
+        event["part"]["type"] = "text"
+
+
 def shows_end(ctx: Context, reply: Reply) -> Reply:
     """Shows the last four characters of the key it refuses."""
     key = (ctx.sent("api-key") or "")[-4:]
@@ -103,6 +121,15 @@ def twice_streamed(_: Context, stream: list[Dict]) -> list[Dict]:
     return [json.loads(to_json(event).encode().decode("latin-1")) for event in stream]
 
 
+HELLO: Dict = {
+    "object": "response", "status": "completed", "error": None, "incomplete_details": None, "model": "mimo-v2.5-pro",
+    "output": [{"id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
+                "content": [{"type": "output_text", "text": "Hello!", "annotations": []}]}],
+    "output_text": "Hello!", "metadata": None,
+    "usage": {"input_tokens": 4, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 2,
+              "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 6},
+}  # fmt: skip
+
 FAULTS = [
     twist("request.cap-in-quotes-taken", "Takes a number in quotes for max_output_tokens.",
           "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, str) and value.isdecimal())),
@@ -125,6 +152,20 @@ FAULTS = [
           validate=too_long),
     twist("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
           "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
+    twist("request.escapes-refused", "Takes no JSON escapes.", "http.success-is-200", validate=escapes),
+    twist("request.temperature-refused-while-thinking", "Refuses a temperature while it thinks.",
+          "http.success-is-200", validate=refuse(
+              lambda body: "temperature" in body and inside(body, "reasoning", "effort") != "none", "temperature")),
+    twist("request.temperature-beside-top-p-refused", "Refuses temperature and top_p in one request.",
+          "turns.history-accepted", validate=refuse(lambda body: {"temperature", "top_p"} <= body.keys(), "top_p")),
+    twist("request.garbage-behind-body-ignored", "Reads the first JSON value and no further.",
+          "request.malformed-json", reply=first_value),
+    twist("tools.empty-output-is-500", "Fails inside on an empty output.", "http.documented-request-served",
+          validate=crash(lambda body: any(one.get("output") == "" for one in input_items(body)))),
+    twist("lifecycle.snapshot-with-reason", "Says in the snapshots why it will end.", "lifecycle.snapshots",
+          response=snapshot(put(incomplete_details={"reason": "max_output_tokens"}))),
+    twist("identity.part-type-changes", "Announces parts as text and closes them as output_text.",
+          "identity.part-type", events=events(part_as_text, "content_part.added")),
     twist("http.first-time-is-500", "Answers 500 the first time and well the second.", "http.no-sporadic-error",
           reply=first_fails),
     twist("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
