@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from conformance.answer import Answer, CannotJudge
+from conformance.checks.common import parsed
 from conformance.select import ANSWERS, answers, each
 from conformance.stream.events import integer, mapping
 from conformance.verdict import Finding, check
@@ -32,9 +34,19 @@ def _not_called_incomplete(answer: Answer) -> Iterator[Finding]:
     if used != cap:
         says = "was too short to be cut" if used < cap else "ignored its cap"
         raise CannotJudge(f"the answer {says}: {used} output tokens under a cap of {cap}")
+    if "tools" in answer.sent and not any(_broken_off(call) for _, call in answer.items("function_call")):
+        raise CannotJudge("the answer used up its cap, and yet holds no call that is cut")
     message = f"the answer used up its cap of {cap} tokens and is not called incomplete"
     got = answer.response.get("status")
     yield Finding(message, answer.pointer + "/status", answer.event, "incomplete", got)
+
+
+def _broken_off(call: dict[str, Any]) -> bool:
+    try:
+        parsed(call.get("arguments"))
+    except ValueError:
+        return True
+    return False
 
 
 @check("truncation.usage-within-cap", over=ANSWERS)

@@ -159,7 +159,7 @@ def _forms() -> list[Scenario]:
         "content": [{"type": "output_text", "text": "Hello!", "annotations": []}],
     }
     forms = {
-        "input-messages": [{"type": "message", **user}],
+        "input-messages": [{"type": "message", "status": "completed", "role": "user", "content": [part]}],
         "input-parts": [{"type": "message", "role": "user", "content": [part, {**part, "text": "Be brief."}]}],
         "input-role-developer": [user, {"role": "developer", "content": [{**part, "text": "Be brief."}]}, user],
         "input-output-message": [user, assistant, {**user, "content": "Again."}],
