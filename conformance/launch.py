@@ -50,7 +50,7 @@ def in_controller(
     if plan_only:
         return Session(world_of(target), Folder(_fresh()), "not-needed", recording=recording), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
-    key = BUILT_IN_KEY if target.built_in else "" if recording else key_of(target)
+    key = _key(target)
     if mode == "live":
         reach(target)
     folder = Folder(path.absolute() if path else _fresh())
@@ -60,6 +60,13 @@ def in_controller(
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
         target = replace(target, endpoint=server.url)
     return Session(world_of(target), folder, key, recording=recording), server
+
+
+def _key(target: Target) -> str:
+    """The key of a run. A replay needs none, but keeps one that is there out of what it writes."""
+    if target.recorded:
+        return os.environ.get(target.api_key_env, "")
+    return BUILT_IN_KEY if target.built_in else key_of(target)
 
 
 def _fresh() -> Path:
@@ -82,6 +89,6 @@ def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     """The session of a worker such as ``gw3``."""
     target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
     recording = open_recording(Path(given["recording"])) if given["recording"] else None
-    key = BUILT_IN_KEY if target.built_in else "" if recording else key_of(target)
+    key = _key(target)
     turn = int(worker.removeprefix("gw"))
     return Session(world_of(target), Folder(Path(given["folder"])), key, turn, recording)

@@ -12,6 +12,9 @@ from conformance.wire.exchange import Exchange
 from conformance.wire.pool import Ask
 from conformance.wire.retry import BACK_OFF
 
+#: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
+UNCAPPED = 131_072
+
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
 
@@ -34,9 +37,14 @@ def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
 
 
 def _most(scenario: Scenario) -> int:
-    """The most output tokens that one answer may cost; what must be refused costs none."""
+    """The most output tokens that one answer may cost by its own limit; what must be refused costs none."""
     cap = scenario.body.get("max_output_tokens")
     return cap if scenario.expect != "refusal" and isinstance(cap, int) else 0
+
+
+def uncapped(scenario: Scenario) -> bool:
+    """Whether it may be served though it sets no limit that a server can use."""
+    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario) < 1
 
 
 class Plan:
@@ -80,8 +88,9 @@ class Plan:
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
             return Outgoing(
-                key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries, _most(scenario)
-            )
+                key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
+                UNCAPPED if uncapped(scenario) else _most(scenario),
+            )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> Ask | None:
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok

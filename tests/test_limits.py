@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import threading
@@ -10,19 +11,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from conformance.report.terminal import duration
-from conformance.run import Plan, Recorded
+from conformance.answer import cost
+from conformance.report.terminal import duration, show_plan
+from conformance.run import UNCAPPED, Plan, Recorded, uncapped
+from conformance.session import Session
 from conformance.target import resolve
 from conformance.verdict import judge
 from conformance.wire import limits as module
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.exchange import WITHHELD, Attempt, Chunk, Exchange, Request
 from conformance.wire.limits import MINUTE, Limits, Stopped
+from conformance.wire.record import Folder
 from conformance.wire.retry import wait_after
-from tests.support.inprocess import cases, record, world
+from tests.support.inprocess import cases, record, target, world
 from tests.support.running import KEY, ROOT, lines_of, run
 from tests.support.stub import Stub, reply
 
@@ -238,11 +243,10 @@ def test_a_used_up_limit_ends_the_tries(tmp_path: Path) -> None:
 # -- what is said of it -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_run_stops_asking_and_says_what_is_open(workers: str, tmp_path: Path) -> None:
+def test_a_run_stops_asking_and_says_what_is_open(tmp_path: Path) -> None:
     stub = Stub()
     with stub.serve() as server:
-        arguments = ("--endpoint", server.url, "--max-requests", "3", "-n", workers, "--run-dir", str(tmp_path / "run"))
+        arguments = ("--endpoint", server.url, "--max-requests", "3", "-n", "2", "--run-dir", str(tmp_path / "run"))
         done = run(*arguments, checks=["lifecycle"])
     *found, end = lines_of(tmp_path / "run")[1:]
     assert (done.returncode, len(stub.bodies), end["requests"]) == (6, 3, 3), done.stdout
@@ -254,16 +258,18 @@ def test_a_run_stops_asking_and_says_what_is_open(workers: str, tmp_path: Path) 
 
 
 def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
-    stub = Stub()
-    with stub.serve() as server:
-        arguments = ("--endpoint", server.url, "--max-output-tokens", "300", "--run-dir", str(tmp_path / "run"))
-        done = run(*arguments, checks=["lifecycle"])
-    *found, end = lines_of(tmp_path / "run")[1:]
-    assert done.returncode == 6, done.stdout
-    assert 0 < end["tokens"]["output"] <= 300
-    assert any(one["verdict"] == "pass" for one in found)
-    said = "not asked: --max-output-tokens 300 might be exceeded; "
-    assert all(one["reason"].startswith(said) for one in found if one["verdict"] == "inconclusive")
+    with Stub().serve() as server:
+        here = replace(world(), target=replace(target(), endpoint=server.url, max_output_tokens=300))
+        session = Session(here, Folder(tmp_path), KEY)
+        session.folder.create({}, "nonce", [], "either")
+        session.start(cases())
+        results = [session.judge(case) for case in cases()]
+        session.close()
+    spent = sum(cost(one)[1] for key in session.folder.recorded() if (one := session.folder.read(key)))
+    assert 0 < spent <= 300
+    assert {one.verdict for one in results} == {"pass", "inconclusive", "not-applicable"}
+    said = {one.reason.partition("; ")[0] for one in results if one.verdict == "inconclusive"}
+    assert said == {"not asked: --max-output-tokens 300 might be exceeded"}
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -288,15 +294,35 @@ def test_what_was_not_asked_is_never_passed_nor_failed(step: int) -> None:
         assert not (asked and missing), case.id
 
 
+def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
+    plan = Plan(world(), world().scenarios)
+    free = {one.name for one in plan.scenarios if uncapped(one)}
+    assert "max_output_tokens=null" in free
+    built = {ask.key: ask.build([]) for ask in plan.asks if not ask.after}
+    most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
+    assert {most[name] for name in free} == {UNCAPPED}
+    assert (most["text"], most["bad.malformed-json"]) == (200, 0)
+
+
+def planned(**options: str) -> list[str]:
+    """The lines of a plan of everything."""
+    given = {"endpoint": URL, **{name.replace("_", "-"): value for name, value in options.items()}}
+    here = replace(world(), target=resolve(given, {}, "nonce", None))
+    writer = io.StringIO()
+    show_plan(here, cases(), SimpleNamespace(line=lambda text="": writer.write(text + "\n")))
+    return writer.getvalue().splitlines()
+
+
 def test_the_plan_says_how_long_it_takes() -> None:
-    done = run("--rpm", "100", "--only", "lifecycle.*@t*", "--plan", key=None, checks=["lifecycle"])
-    last = [line for line in done.stdout.splitlines() if "requests" in line][-2:]
-    requests = int(last[1].split()[0])
-    assert last[0].startswith(f"at 100 requests a minute, 4 at a time: {duration(requests, 100)}, with repeated tries")
+    *_, time_it_takes, free, last = planned(rpm="100")
+    requests = int(last.split()[0])
+    assert time_it_takes.startswith(f"at 100 requests a minute, 4 at a time: {duration(requests, 100)}, with repeated")
+    assert "of them set no usable max_output_tokens: each that is served may cost 131,072 more" in free
     assert (duration(1, 100), duration(101, 100), duration(199, 100)) == ("0 s", "1 min 1 s", "2 min 1 s")
 
 
 def test_the_plan_says_what_stops_it() -> None:
-    done = run("--max-requests", "3", "--max-output-tokens", "9", "--plan", key=None, checks=["lifecycle"])
-    assert "4 at a time, as fast as they are answered\n--max-requests 3: " in done.stdout
-    assert "\n--max-output-tokens 9: what might exceed them is not sent\n" in done.stdout
+    *_, free, requests, tokens, _, _ = planned(max_requests="3", max_output_tokens="9")
+    assert free == "4 at a time, as fast as they are answered"
+    assert requests.startswith("--max-requests 3: ")
+    assert tokens == "--max-output-tokens 9: what might exceed them is not sent"

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
+from conformance.session import Session
 from conformance.wire.record import Folder
+from tests.support.inprocess import cases, target, world
 from tests.support.running import KEY, ROOT, command, environment, lines_of, run
 from tests.support.stub import Stub, reply
 
@@ -32,7 +35,7 @@ def begin(folder: Path) -> Folder:
 
 @pytest.mark.parametrize(
     "workers",
-    [("0",), ("2", "--dist", "load"), ("8", "--dist", "worksteal")],  # A whole run at 0, 2 and 4: test_plugin.
+    [("2", "--dist", "worksteal"), ("8", "--dist", "load")],  # A whole run at 0, 2 and 4: test_plugin.
     ids=" ".join,
 )
 def test_the_log_of_the_server_has_each_request_once(workers: tuple[str, ...], tmp_path: Path) -> None:
@@ -64,14 +67,19 @@ def test_every_process_plans_the_same_requests() -> None:
 
 def test_a_failed_exchange_is_recorded_and_shared(tmp_path: Path) -> None:
     half = Reply(200, "OK", [("Content-Length", "100")], [(0, b"half")], ending="cut")
-    stub = Stub(lambda number, body: half)
+    stub, folder = Stub(lambda number, body: half), begin(tmp_path / "run")
     with stub.serve() as server:
-        arguments = ("--endpoint", server.url, "--only", "*@text", "--run-dir", str(tmp_path / "run"), "-n", "2")
-        done = run(*arguments, checks=["response", "http"])
-    cases = lines_of(tmp_path / "run")[1:-1]
-    assert done.returncode == 1, done.stdout
-    assert len(stub.bodies) == 1 < len(cases)
-    assert Folder(tmp_path / "run").read(cases[0]["exchange"]).ended == "cut"  # type: ignore[union-attr]
+        here = replace(world(), target=replace(target(), endpoint=server.url))
+        some = [case for case in cases() if case.scenarios == ("text",)]
+        sessions = [Session(here, folder, KEY, turn) for turn in range(2)]
+        for session in sessions:
+            session.start(some)
+        verdicts = [session.judge(case).verdict for case in some for session in sessions]
+        for session in sessions:
+            session.close()
+    assert len(stub.bodies) == 1 < len(verdicts)
+    assert "fail" in verdicts
+    assert [folder.read(key).ended for key in folder.recorded()] == ["cut"]  # type: ignore[union-attr]
 
 
 def child(url: str, folder: Folder) -> subprocess.Popen[str]:
@@ -123,8 +131,8 @@ def test_a_run_outlives_a_killed_worker(tmp_path: Path) -> None:
         children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         said = started.communicate(timeout=100)[0]
-    *cases, end = lines_of(tmp_path / "run")[1:]
-    verdicts = Counter(case["verdict"] for case in cases)
+    *lines, end = lines_of(tmp_path / "run")[1:]
+    verdicts = Counter(line["verdict"] for line in lines)
     assert verdicts["error"] <= 1, said  # The case that it judged at that moment, which is said and not passed over.
     assert set(verdicts) <= {"pass", "not-applicable", "error"}
     assert started.returncode == end["exit"] == (3 if verdicts["error"] else 0), said

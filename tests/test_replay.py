@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
+from conformance import launch
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
+from conformance.session import all_cases
 from conformance.target import Misconfigured, resolve
+from conformance.verdict import Result
 from conformance.wire import replay
 from conformance.wire.record import FORMAT, Folder
 from conformance.wire.replay import open_recording
+from tests.support.inprocess import world
 from tests.support.running import KEY, lines_of, run, timeless
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -27,7 +32,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serve(Endpoint(key=KEY, twist=twist)) as server:
         profile = '[profile]\nlacks = ["json-object"]\nunknown_parameters = "filter"\n'
         (folder / "mine.toml").write_text(f'name = "mine"\nendpoint = "{server.url}"\n{profile}')
-        done = run("--target", str(folder / "mine.toml"), "--run-dir", str(folder / "run"), "-n", "2")
+        done = run("--target", str(folder / "mine.toml"), "--run-dir", str(folder / "run"))
     assert done.returncode == 1, done.stdout
     return folder / "run"
 
@@ -61,17 +66,26 @@ def _ids(folder: Path) -> set[str]:
     return {line["id"] for line in lines_of(folder)[1:-1]}
 
 
+def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
+    """The results of a replay by case, judged in this process."""
+    session, _ = launch.in_controller({}, None, into, plan_only=False, replay=folder)
+    world()  # It has all checks registered.
+    every = all_cases(session.world)
+    cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
+    session.start(cases)
+    return {case.id: session.judge(case) for case in cases}
+
+
 @pytest.mark.parametrize("number", replay._READERS)
 def test_every_format_that_landed_is_read(number: int, tmp_path: Path) -> None:
     folder = RECORDINGS / f"format-{number}"
     assert json.loads((folder / "run.json").read_text()).get("format", 1) == number
-    done = run("--replay", str(folder), "--run-dir", str(tmp_path / "run"), key=None, checks=["response", "sums"])
-    cases = lines_of(tmp_path / "run")[1:-1]
-    assert done.returncode == 0, done.stdout
-    assert {case["verdict"] for case in cases} == {"pass"}
-    assert any(case["id"] == "response.items-finished@tools.output.stream" for case in cases)
+    results = again(folder, tmp_path / "run")
+    assert {result.verdict for result in results.values()} == {"pass"}
+    assert "response.items-finished@tools.output.stream" in results
     # Of format 1 nobody knows which cases were judged: those whose requests are there.
-    assert {case["scenario"] for case in cases} == {"tools.output.stream", *(["tools.call"] if number == 1 else [])}
+    scenarios = {case.partition("@")[2] for case in results}
+    assert scenarios == {"tools.output.stream", *(["tools.call"] if number == 1 else [])}
 
 
 def test_the_newest_format_is_written() -> None:
@@ -79,58 +93,67 @@ def test_the_newest_format_is_written() -> None:
 
 
 def test_a_part_is_judged_as_the_part_it_was(copied: Path, tmp_path: Path) -> None:
-    done = run("--replay", str(copied), "--run-dir", str(tmp_path / "run"), key=None)
-    assert done.returncode == 0, done.stdout
-    assert _ids(tmp_path / "run") == set(json.loads((copied / "cases.json").read_text())["cases"])
+    assert again(copied, tmp_path / "run").keys() == set(json.loads((copied / "cases.json").read_text())["cases"])
 
 
 @pytest.mark.parametrize("lost", ["tools.output.stream", "tools.call"])
 def test_what_is_not_recorded_is_inconclusive(lost: str, copied: Path, tmp_path: Path) -> None:
     next((copied / "exchanges").glob(f"{lost}-*")).unlink()
-    done = run("--replay", str(copied), "--run-dir", str(tmp_path / "run"), key=None, checks=["response"])
-    cases = lines_of(tmp_path / "run")[1:-1]
-    assert done.returncode == 6, done.stdout
-    assert {case["verdict"] for case in cases} <= {"inconclusive", "not-applicable"}
-    assert {case["reason"] for case in cases} == {"not asked: the recording does not hold this request"}
+    results = again(copied, tmp_path / "run").values()
+    assert {result.verdict for result in results} == {"inconclusive"}
+    assert {result.reason for result in results} == {"not asked: the recording does not hold this request"}
 
 
 def test_only_may_name_what_was_not_recorded(copied: Path, tmp_path: Path) -> None:
-    arguments = ("--replay", str(copied), "--only", "response.items-finished@t*", "--run-dir", str(tmp_path / "run"))
-    done = run(*arguments, key=None, checks=["response"])
-    verdicts = {case["scenario"]: case["verdict"] for case in lines_of(tmp_path / "run")[1:-1]}
-    assert done.returncode == 6, done.stdout
-    assert (verdicts["tools.output.stream"], verdicts["text"]) == ("pass", "inconclusive")
+    results = again(copied, tmp_path / "run", only="response.items-finished@t*")
+    assert results["response.items-finished@tools.output.stream"].verdict == "pass"
+    assert results["response.items-finished@text"].verdict == "inconclusive"
 
 
 def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    run("--replay", str(copied), "--run-dir", str(first), key=None, checks=["response"])
-    run("--replay", str(first), "--run-dir", str(second), key=None, checks=["response"])
-    assert timeless(first) == timeless(second)
+    first, second = (again(folder, tmp_path / name) for folder, name in ((copied, "one"), (tmp_path / "one", "two")))
+    assert {case: result.verdict for case, result in first.items()} == {
+        case: result.verdict for case, result in second.items()
+    }
+    assert Folder(tmp_path / "two").recorded() == Folder(copied).recorded()
 
 
-def test_a_plan_of_a_replay_makes_nothing(copied: Path) -> None:
-    done = run("--replay", str(copied), "--plan", key=None, checks=["response"])
-    assert done.returncode == 0, done.stdout
-    assert "\n2 requests (at most " in done.stdout
+def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
+    session, server = launch.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
+    assert (session.world.target.nonce, server) == (open_recording(copied).nonce, None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = [launch.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
+    assert len({path.name for path in folders}) == 3
+    assert {path.parent for path in folders} == {tmp_path / "reports" / "runs"}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("options", "into", "says"),
     [
-        (("--model", "other"), "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
-        (("--revision", "2026-10"), "revision cannot be set with --replay: recording {path} has 2026-06-24"),
-        (
-            ("--endpoint", "http://127.0.0.1:9/v1"),
-            "endpoint cannot be set with --replay: recording {path} has built-in",
-        ),
-        (("--run-dir", "{path}"), "run folder {path} is the recording itself; name another"),
+        ({"model": "other"}, "run", "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
+        ({"revision": "2026-10"}, "run", "revision cannot be set with --replay: recording {path} has 2026-06-24"),
+        ({"endpoint": "http://h/v1"}, "run", "endpoint cannot be set with --replay: recording {path} has built-in"),
+        ({}, "recording", "run folder {path} is the recording itself; name another"),
     ],
 )
-def test_what_was_recorded_cannot_be_set(arguments: tuple[str, ...], says: str, copied: Path) -> None:
-    words = (word.format(path=copied) for word in arguments)
-    done = run("--replay", str(copied), *words, key=None, checks=["response"])
-    assert (done.returncode, done.stderr) == (2, f"conformance: {says.format(path=copied)}\n")
+def test_what_was_recorded_cannot_be_set(
+    options: dict[str, str], into: str, says: str, copied: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        launch.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
+    assert str(raised.value) == says.format(path=copied)
+
+
+def test_what_is_no_recording_ends_a_run_in_one_line(tmp_path: Path) -> None:
+    done = run("--replay", str(tmp_path / "none"), key=None, checks=["response"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"conformance: {tmp_path / 'none'} is no recording: there is no run.json\n"
 
 
 def test_the_environment_and_equal_options_do_not_matter(copied: Path) -> None:

@@ -12,7 +12,7 @@ from conformance.report import score, summary
 from conformance.report.causes import Cause, causes
 from conformance.report.columns import labelled
 from conformance.report.results import ERROR
-from conformance.run import Plan, most_output_tokens
+from conformance.run import UNCAPPED, Plan, most_output_tokens, uncapped
 from conformance.target import SETTINGS, Target
 from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
 from conformance.wire.limits import MINUTE
@@ -66,6 +66,8 @@ def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
     most = sum(one.tries for one in plan.scenarios)
     for line in _limits(world.target, plan.expected, most):
         writer.line(line)
+    if free := sum(map(uncapped, plan.scenarios)):
+        writer.line(f"{free} of them set no usable max_output_tokens: each that is served may cost {UNCAPPED:,} more")
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
         f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
