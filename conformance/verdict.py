@@ -101,7 +101,7 @@ class Check:
     takes_case: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One thing that gets one verdict: a requirement at a scenario or group."""
 
@@ -124,6 +124,10 @@ class Case:
     def id(self) -> str:
         """``<requirement>@<scenario>``: the key in results, baselines and comparisons."""
         return f"{self.rule}@{self.label}"
+
+    def __repr__(self) -> str:
+        """The id: Allure writes it down with each case, and the world in it would be a hundred kilobytes."""
+        return self.id
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,7 @@ _BASE_HEADERS = (
 
 # What these log holds the headers of answers, and with them whatever a server puts there.
 for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).propagate = False
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True)
