@@ -18,7 +18,7 @@ from http.cookiejar import CookieJar
 import httpx
 
 from conformance import __version__
-from conformance.target import Target, is_loopback
+from conformance.target import Misconfigured, Target, is_loopback
 from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
 from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
 from conformance.wire.watch import Taken, Watch
@@ -132,16 +132,20 @@ class Client:
         self._target = target
         self._key = key
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
-        self._http = httpx.Client(
-            follow_redirects=False,
-            cookies=_NoCookies(),
-            event_hooks={"response": [_keep_location]},
-            verify=tls(),
-            # A proxy from the environment is for the world outside, never for loopback.
-            trust_env=not is_loopback(target.endpoint),
-            timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-        )
+        try:
+            self._http = httpx.Client(
+                follow_redirects=False,
+                cookies=_NoCookies(),
+                event_hooks={"response": [_keep_location]},
+                verify=tls(),
+                # A proxy from the environment is for the world outside, never for loopback.
+                trust_env=not is_loopback(target.endpoint),
+                timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            says = " ".join(str(error).split())
+            raise Misconfigured(f"the proxy that the environment names cannot be used: {says}") from None
 
     def close(self) -> None:
         """Give the connections back."""
