@@ -18,7 +18,7 @@ from http.cookiejar import CookieJar
 import httpx
 
 from conformance import __version__
-from conformance.target import Target, is_loopback
+from conformance.target import Misconfigured, Target, is_loopback
 from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
 from conformance.wire.limits import Gate
 from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
@@ -60,8 +60,7 @@ _BASE_HEADERS = (
 
 # What these log holds the headers of answers, and with them whatever a server puts there.
 for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).propagate = False
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True)
@@ -132,16 +131,20 @@ class Client:
         self._key = key
         self._gate = gate or Gate()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
-        self._http = httpx.Client(
-            follow_redirects=False,
-            cookies=_NoCookies(),
-            event_hooks={"response": [_keep_location]},
-            verify=tls(),
-            # A proxy from the environment is for the world outside, never for loopback.
-            trust_env=not is_loopback(target.endpoint),
-            timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-        )
+        try:
+            self._http = httpx.Client(
+                follow_redirects=False,
+                cookies=_NoCookies(),
+                event_hooks={"response": [_keep_location]},
+                verify=tls(),
+                # A proxy from the environment is for the world outside, never for loopback.
+                trust_env=not is_loopback(target.endpoint),
+                timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            says = " ".join(str(error).split())
+            raise Misconfigured(f"the proxy that the environment names cannot be used: {says}") from None
 
     def close(self) -> None:
         """Give the connections back."""

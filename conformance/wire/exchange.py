@@ -16,7 +16,7 @@ from typing import Any, Literal
 FORMAT = 1
 
 #: The most bytes a compressed body may unfold to; beyond it the record counts as oversize (a gzip bomb).
-DECODED_LIMIT = 32 * 1024 * 1024
+DECODED_LIMIT = 16 * 1024 * 1024
 
 #: The most codings that are undone, one over another, and the most members of one gzip body (RFC 1952 2.2).
 _LAYERS, _MEMBERS = 4, 1000
@@ -149,6 +149,7 @@ class _Unfolding:
         self._wbits = wbits
         self._engine = zlib.decompressobj(wbits)
         self._members = 1
+        self._first = True
         self._broken = False
         self.whole = True
 
@@ -168,8 +169,14 @@ class _Unfolding:
             try:
                 out += self._engine.decompress(data, room - len(out) + 1)
             except zlib.error:
+                if self._wbits == 15 and self._first:  # Some servers leave the wrapper of zlib out; clients cope.
+                    self._wbits = -15
+                    self._engine = zlib.decompressobj(self._wbits)
+                    continue
                 self._broken = True
                 break
+            finally:
+                self._first = False
             if not self._engine.eof:
                 return bytes(out)
             # Members may follow one another, but thousands of empty ones are there to keep us busy.

@@ -20,10 +20,7 @@ def reach(target: Target) -> None:
         context = tls()
     except (OSError, ValueError) as error:
         raise Misconfigured(f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names: {error}") from None
-    try:
-        Client(target, "none").close()
-    except (ValueError, ImportError) as error:
-        raise Misconfigured(f"the proxy that the environment names cannot be used: {_line(error)}") from None
+    Client(target, "none").close()
     proxy = _proxy(target.endpoint)
     url = urlsplit(proxy or target.endpoint)
     port = _PORTS.get(url.scheme, 1080) if url.port is None else url.port

@@ -113,7 +113,7 @@ class Taken:
         if len(self._chunks) < FLOOD:
             self._chunks.append(Chunk(at, data))
             return
-        if at - self._since > GRAIN:
+        if not self._pending or at - self._since > GRAIN:
             self._flush()
             self._since = at
         self._pending.append(data)

@@ -84,6 +84,8 @@ class RawServer:
         while not self._over.is_set():
             try:
                 connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
             except OSError:
                 return
             worker = threading.Thread(target=self._serve, args=(connection, len(self._workers)), daemon=True)
