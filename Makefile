@@ -12,6 +12,11 @@ test: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/check-jsonschema --check-metaschema $$(find schemas -name '*.json')
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(VENV)/bin/zizmor --quiet --offline --no-progress .github/workflows action.yml
+	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
 	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
 
 # uv where it is, else venv and pip; made again only when the dependencies change.

@@ -8,12 +8,34 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from conformance.commands import CommandError, coverage, explain, report, run, serve
+from conformance.commands import (
+    CommandError,
+    baseline,
+    compare,
+    coverage,
+    explain,
+    history,
+    matrix,
+    nightly,
+    report,
+    run,
+    serve,
+)
 from conformance.commands import list as listing
 
 COMMANDS: dict[str, Any] = {
-    "run": run, "serve": serve, "report": report, "list": listing, "explain": explain, "coverage": coverage,
-}  # fmt: skip
+    "run": run,
+    "serve": serve,
+    "list": listing,
+    "explain": explain,
+    "coverage": coverage,
+    "report": report,
+    "baseline": baseline,
+    "compare": compare,
+    "nightly": nightly,
+    "history": history,
+    "matrix": matrix,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from conformance.wire.replay import open_recording
 #: The built-in endpoint's key; it opens nothing else.
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
-_CHECKS = Path(__file__).parent / "checks"
+_CHECKS = Path(__file__).resolve().parent / "checks"
 
 
 def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import launch
+from conformance import baseline_file, launch
 from conformance.report import allure, outputs
 from conformance.reporter import Reporter
 from conformance.runner import Runner
@@ -26,7 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
     for kind, says in outputs.HELP.items():
         group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
-    group.addoption("--only", default=None, metavar="GLOB", help="judge only cases (rule@scenario) that match")
+    only = "judge only cases (rule@scenario) that match; may be given several times"
+    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only)
+    expected = "TOML file of expected failures; may be given several times"
+    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
     group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
     group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
 
@@ -56,16 +59,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _runner(config: pytest.Config) -> Runner:
+    # Workers may start elsewhere, and have their options from here.
+    config.option.baseline = [str(Path(one).absolute()) for one in config.getoption("baseline")]
+    expected = baseline_file.read(map(Path, config.option.baseline))
     if hasattr(config, "workerinput"):
         given = config.workerinput["conformance"]
         session = launch.in_worker(given, str(config.workerinput["workerid"]))
-        return Runner(config, session, None, given["wait"])
+        return Runner(config, session, expected, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay"))
     file, folder, replay = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     session, server = launch.in_controller(options, file, folder, plan_only, replay)
-    return Runner(config, session, server)
+    return Runner(config, session, expected, server)
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,18 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.report import github, outputs, results, terminal
+from conformance import baseline
+from conformance.report import catalogue, expected, github, outputs, results, terminal
 from conformance.report.causes import causes
 from conformance.report.fold import fold
 from conformance.runner import Runner
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING
+from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
 from conformance.wire.record import RESULTS
 
 _LETTERS = {
@@ -25,6 +27,8 @@ _LETTERS = {
     WARNING: ("warning", "W", ("WARNING", {"yellow": True})),
     INCONCLUSIVE: ("inconclusive", "I", ("INCONCLUSIVE", {"yellow": True})),
     NOT_APPLICABLE: ("not-applicable", "s", ("NOT-APPLICABLE", {})),
+    EXPECTED: ("expected", "x", ("EXPECTED", {"yellow": True})),
+    STALE: ("stale", "X", ("STALE", {"red": True})),
     results.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
@@ -36,6 +40,7 @@ class Reporter:
         self._config = config
         self._runner = runner
         self._lines: list[dict[str, Any]] = []
+        self._problems: list[baseline.Problem] = []
         self._texts: dict[str, str] = {}
         self._started = time.monotonic()
         self._end: dict[str, Any] | None = None
@@ -70,8 +75,7 @@ class Reporter:
         config = self._config
         if self._runner.worker or config.getoption("plan") or config.option.collectonly:
             return
-        self._lines = fold(results.in_order(self._lines))
-        code = results.exit_code([line["verdict"] for line in self._lines], _strict(config))
+        code = self._apply_baseline()
         if exitstatus not in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
@@ -80,11 +84,23 @@ class Reporter:
             code = int(exitstatus)
         session.exitstatus = self._write(code, interrupted)
 
+    def _apply_baseline(self) -> int:
+        """Mark the cases that fail as expected; the exit code of what they and the baseline's entries come to."""
+        known = catalogue.case_ids(self._runner.session.world.target.revision) if self._runner.expected else []
+        today = datetime.now(UTC).date()
+        # Causes are found among what failed, listed or not; the workers have marked what is listed.
+        lines = fold(results.in_order(map(baseline.bare, self._lines)))
+        self._lines, self._problems = baseline.apply(lines, self._runner.expected, known, today)
+        code = results.exit_code([line["verdict"] for line in self._lines], _strict(self._config))
+        return results.EXIT_FAILED if self._problems and code != results.EXIT_BROKEN else code
+
     def _write(self, code: int, interrupted: bool) -> int:
         """Write the results file; the exit code, which says so if that cannot be done."""
         folder = self._runner.session.folder
         seconds = time.monotonic() - self._started
         self._end = results.end_line(self._lines, folder, seconds, code, interrupted)
+        if self._problems:
+            self._end["baseline"] = [one.as_json() for one in self._problems]
         path = Path(self._config.getoption("results") or folder.path / RESULTS).absolute()
         files = {kind: Path(name) for kind in outputs.KINDS if (name := self._config.getoption(kind))}
         files.setdefault("html", folder.path / "report.html")
@@ -107,12 +123,29 @@ class Reporter:
         """What was found, by cause."""
         if not self._end:
             return
+        self._count_again(terminalreporter)
         with _no_commands(terminalreporter):
             again, folder = self._runner.again, self._runner.session.folder
             terminal.show(terminalreporter, folder.head(), self._lines, self._texts, self._end, again, self._written)
+            expected.show(terminalreporter, self._lines, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._lines)):
                 terminalreporter.line(line)
+
+    def _count_again(self, terminalreporter: Any) -> None:
+        """Count as expected what follows from an expected failure, which shows only when all is known."""
+        names = {line["id"] for line in self._lines if line["verdict"] == EXPECTED}
+        stats = terminalreporter.stats
+        for category in ("failed", "warning"):
+            late = [one for one in stats.get(category, []) if _id(one) in names]
+            if late:
+                stats[category] = [one for one in stats[category] if _id(one) not in names]
+                stats.setdefault("expected", []).extend(late)
+
+
+def _id(report: pytest.TestReport) -> str:
+    kept = getattr(report, "conformance", None)
+    return str(json.loads(kept)["id"]) if kept else ""
 
 
 @contextmanager

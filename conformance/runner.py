@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from conformance import emulator, launch
+from conformance.baseline import Entry, apply_one, named
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
 from conformance.session import Session
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, Case, cases
+from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, Case, cases
 from conformance.wire.pool import CannotRecord
 
 #: Options that name this run only, each with a value.
@@ -32,11 +34,13 @@ class Runner:
         self,
         config: pytest.Config,
         session: Session,
+        expected: Sequence[Entry],
         server: emulator.Server | None,
         wait: bool | None = None,
     ) -> None:
         self.config = config
         self.session = session
+        self.expected = expected
         self._server = server
         self.worker = hasattr(config, "workerinput")
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
@@ -83,12 +87,12 @@ class Runner:
         """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
         have no case in this revision."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        glob = self.config.getoption("only")
+        globs = self.config.getoption("only")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
             case = _case(item)
-            wanted = case is None or (terminal.matches(case.id, glob) if glob else self.session.selects(case))
+            wanted = case is None or (named(case.id, globs) if globs else self.session.selects(case))
             (kept if wanted else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
@@ -144,12 +148,17 @@ class Runner:
             line = self.session.cleared(line)
             report.longrepr = line["text"]
         elif call.when == "call":
-            line = self._judged.pop(case.id)
+            line = apply_one(self._judged.pop(case.id), self.expected, datetime.now(UTC).date())
         else:
             return report
         verdict = line["verdict"]
         if verdict == FAIL:
             report.outcome, report.longrepr = "failed", line["text"]
+        elif verdict == STALE:
+            report.outcome, report.longrepr = "failed", f"{case.id}: listed at {line['baseline']['entry']}, and passes"
+        elif verdict == EXPECTED:
+            report.outcome, report.wasxfail = "skipped", line["baseline"]["reason"]
+            report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['baseline']['reason']}"))
         elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))

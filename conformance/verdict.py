@@ -19,6 +19,9 @@ from conformance.target import Target
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 
+#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (see conformance.baseline).
+EXPECTED, STALE = "expected", "stale"
+
 #: What a broken rule of each level gives.
 _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 

@@ -72,6 +72,11 @@ def _filled(text: str) -> str:
     return textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
+def case_ids(revision: str) -> list[str]:
+    """The ids of all cases of a revision."""
+    return [case.id for case in _cases(revision)]
+
+
 def _cases(revision: str) -> list[Case]:
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"conformance.checks.{module.name}")

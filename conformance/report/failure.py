@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
+from conformance.baseline import ready
 from conformance.needs import need_for
 from conformance.report.columns import fit, labelled
 from conformance.requirements import CLIENTS
@@ -41,6 +42,7 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
     yield f"  again   {again} --only '{case.id}'"
     yield f"  curl    {curl(answer)}"
     yield f"  bytes   {folder.file(answer.exchange.key)}"
+    yield f"  expect  {ready(case.id, result.verdict, [one.message for one in result.findings])}"
 
 
 def who_breaks(rule: str, breaks: Sequence[str]) -> Iterator[str]:

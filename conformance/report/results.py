@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance.answer import cost
 from conformance.run import Recorded
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, UNSAID, WARNING, Finding, Result
+from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.wire.record import RESULTS, Folder, write_atomically
 
 #: Of the results file; a reader refuses another.
@@ -87,11 +87,11 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
     counts = Counter(verdicts)
     if counts[ERROR]:
         return EXIT_BROKEN
-    if counts[FAIL] or (strict and counts[WARNING]):
+    if counts[FAIL] or counts[STALE] or (strict and counts[WARNING]):
         return EXIT_FAILED
     if counts[INCONCLUSIVE]:
         return EXIT_INCONCLUSIVE
-    return EXIT_OK if counts[PASS] or counts[WARNING] else EXIT_NOTHING
+    return EXIT_OK if counts[PASS] or counts[WARNING] or counts[EXPECTED] else EXIT_NOTHING
 
 
 def end_line(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
@@ -34,11 +33,6 @@ _MARKUP: Mapping[str, Mapping[str, bool]] = {"found": {"bold": True}, "want": _G
 def interactive(reporter: Any) -> bool:
     """Whether a person watches what pytest's terminal reporter writes."""
     return bool(reporter and reporter.isatty) and not os.environ.get("CI")
-
-
-def matches(case_id: str, glob: str) -> bool:
-    """Whether a case is named by a glob, or exactly: ids may hold brackets."""
-    return case_id == glob or fnmatchcase(case_id, glob)
 
 
 def header(target: Target, folder: Folder) -> list[str]:

@@ -1,0 +1,99 @@
+"""A comparison as Markdown: short enough for a terminal, whole enough for the summary of a CI job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from conformance.report.compare import ABSENT, Change, Comparison, Figure, folded
+from conformance.report.markdown import code
+
+#: Cases named of one kind; the rest is counted. Regressions are all named.
+_MOST = 20
+
+
+def render(
+    found: Comparison,
+    flaky: Mapping[str, tuple[int, int]] | None = None,
+    confirmed: Mapping[str, tuple[int, int]] | None = None,
+) -> str:
+    """The comparison as text. ``flaky`` and ``confirmed`` say how often a case failed and was asked, where it was asked
+    again; without them all that fails newly is a regression."""
+    flaky, confirmed = flaky or {}, confirmed or {}
+    # Apart from each other: a case that stays broken must not hide behind one that was broken once.
+    regressions = folded([one for one in found.failing if one.id not in flaky])
+    shaky = folded([one for one in found.failing if one.id in flaky])
+    lines = [_headline(found, len(regressions), len(shaky)), ""]
+    lines += _section("Regressions", regressions, confirmed, most=len(regressions))
+    lines += _section("Vanished", found.vanished, {}, most=len(found.vanished))
+    lines += _section("Flaky", shaky, flaky)
+    for title, changes in (
+        ("Newly passing", found.passing),
+        ("Newly inconclusive", found.inconclusive),
+        ("New warnings", found.warned),
+        ("Newly failing, as the baseline expects", found.expected),
+        ("No longer applicable", found.set_aside),
+        ("Same verdict, another message", found.reworded),
+        ("Recorded outcomes that differ", found.drifted),
+    ):
+        lines += _section(title, changes, {})
+    lines += _names("Events and members first seen", found.first_seen)
+    lines += ["### Figures", "", *(f"- {_figure(one)}" for one in found.figures), ""]
+    lines += [f"- note: {code(note)}" for note in found.notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _headline(found: Comparison, regressions: int, flaky: int) -> str:
+    parts = (
+        (regressions, "regression"),
+        (len(found.vanished), "vanished case"),
+        (flaky, "flaky case"),
+        (len(found.passing), "newly passing"),
+        (len(found.inconclusive), "newly inconclusive"),
+    )
+    told = [f"{number} {name}{_plural(number, name)}" for number, name in parts if number]
+    return "**" + (", ".join(told) or "nothing got better or worse") + "**"
+
+
+def _plural(number: int, name: str) -> str:
+    return "s" if number > 1 and not name.startswith("newly") else ""
+
+
+def _section(
+    title: str, changes: Sequence[Change], ratios: Mapping[str, tuple[int, int]], most: int = _MOST
+) -> Iterator[str]:
+    if not changes:
+        return
+    yield f"### {title} ({len(changes)})"
+    yield ""
+    for one in changes[:most]:
+        yield f"- {code(one.id)} {_what(one, ratios.get(one.id))}"
+    if len(changes) > most:
+        yield f"- and {len(changes) - most} more"
+    yield ""
+
+
+def _what(one: Change, ratio: tuple[int, int] | None) -> str:
+    if one.now == ABSENT:
+        return f"was {one.before}"
+    told = f"said {code(one.said)}" if one.said else f"was {one.before}, now {one.now}"
+    if ratio:
+        told += f", failed {ratio[0]} of {ratio[1]} times"
+    if one.follow:
+        told += f", {one.follow} more follow from it"
+    return told + (f": {code(one.says)}" if one.says else "")
+
+
+def _names(title: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"### {title} ({len(names)})"
+        yield ""
+        yield from (f"- {code(name)}" for name in names[:_MOST])
+        if len(names) > _MOST:
+            yield f"- and {len(names) - _MOST} more"
+        yield ""
+
+
+def _figure(one: Figure) -> str:
+    unit = f" {one.unit}" if one.unit else ""
+    before, now = ("unknown" if value is None else f"{value:,.6g}{unit}" for value in (one.before, one.now))
+    return f"{one.name}: {before}, now {now}"

@@ -1,0 +1,49 @@
+"""What a run says of its baseline: how many failures are expected and why, and which entries do not hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.baseline import Line, Problem
+from conformance.report.failure import printable
+from conformance.verdict import EXPECTED
+
+
+def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> None:
+    """The section of the baseline at the terminal, if there is anything to say."""
+    told = list(text(lines, problems))
+    if told:
+        reporter.section("baseline", red=bool(problems), yellow=not problems)
+        for line in told:
+            reporter.line(line)
+
+
+def text(lines: Sequence[Line], problems: Sequence[Problem]) -> Iterator[str]:
+    """The expected failures by reason, then each entry that does not hold with its line and what to do."""
+    reasons: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        if line["verdict"] == EXPECTED:
+            reasons[line["baseline"]["reason"], line["baseline"]["link"]] += 1
+    for (reason, link), number in reasons.most_common():
+        plural = "failure" if number == 1 else "failures"
+        yield printable(f"{number} expected {plural}: {reason}{' ' + link if link else ''}")
+    for one in problems:
+        yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
+        says, _, new = one.says.partition("\n")
+        yield f"  {printable(says)}"
+        if written := _written(one):
+            yield f"  - {printable(written)}"
+        if new:
+            yield f"  + {printable(new)}"
+
+
+def _written(problem: Problem) -> str:
+    """The entry's line as it stands in its file, empty if it cannot be shown."""
+    try:
+        lines = Path(problem.entry.file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return lines[problem.entry.line - 1].strip() if 0 < problem.entry.line <= len(lines) else ""

@@ -1,0 +1,21 @@
+"""Text from anywhere as Markdown that stays text: no link, no mention, no HTML, no line of its own."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.report.failure import printable
+
+
+def code(text: str, width: int = 200) -> str:
+    """The text as inline code, on one line."""
+    text = printable(text[:width]) + ("..." if len(text) > width else "")
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def cell(text: str) -> str:
+    """The text in a table: a bar would end the cell, even in code."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~&@!:])", r"\\\1", printable(text))

@@ -1,0 +1,193 @@
+"""What differs between two runs, and what only seems to."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.emulator import Endpoint, serve
+from conformance.emulator.faults import FAULTS
+from conformance.report import comparison
+from conformance.report.compare import Comparison, compare, folded
+from conformance.report.measures import measure
+from conformance.session import all_cases, world_of
+from conformance.target import resolve
+from tests.support.inprocess import cases as all_known
+from tests.support.inprocess import record, world
+from tests.support.lines import case, end, head, run, written
+from tests.test_plugin import FEW, KEY, pytest_run
+from tests.test_readme import conformance
+
+KINDS = ("failing", "expected", "warned", "passing", "vanished", "inconclusive", "set_aside", "reworded", "drifted")
+
+
+def kinds(found: Comparison) -> dict[str, list[str]]:
+    """The ids of all changed cases by kind."""
+    return {name: [one.id for one in getattr(found, name)] for name in KINDS if getattr(found, name)}
+
+
+def differ(before: dict[str, Any] | None, now: dict[str, Any] | None) -> tuple[list[str], bool]:
+    """The kinds of change from one case line to another, and whether it is a regression."""
+    found = compare(run(*[before] if before else []), run(*[now] if now else []))
+    return list(kinds(found)), found.regression
+
+
+A = "http.status@text"
+EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", "link": ""}}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind", "regression"),
+    [
+        (case(A), case(A), None, False),
+        (case(A), case(A, "fail"), "failing", True),
+        (case(A, "inconclusive"), case(A, "fail"), "failing", True),
+        (None, case(A, "fail"), "failing", True),
+        (None, case(A), None, False),
+        (case(A), None, "vanished", True),
+        (case(A, "fail"), None, "vanished", True),
+        (case(A, "fail"), case(A), "passing", False),
+        (case(A, "fail"), case(A, "fail"), None, False),
+        (case(A), case(A, "warning"), "warned", False),
+        (case(A), case(A, "inconclusive"), "inconclusive", False),
+        (case(A), case(A, "error"), "inconclusive", False),
+        (case(A), case(A, "not-applicable"), "set_aside", False),
+        (case(A), case(A, "expected", **EXPECTED), "expected", False),
+        (case(A, "expected", **EXPECTED), case(A, "fail"), None, False),
+        (case(A, "expected", **EXPECTED), case(A), "passing", False),
+        (case(A, "fail", "HTTP 500"), case(A, "fail", "HTTP 404"), "reworded", False),
+        (case(A, "fail", "one"), case(A, "fail", "one", "two"), "reworded", False),
+        (case(A, "fail", "event 3 is late"), case(A, "fail", "event 4 is late"), None, False),
+        (case(A, "inconclusive", reason="HTTP 429"), case(A, "inconclusive", reason="HTTP 503"), "reworded", False),
+        (case(A, observed=["user: filtered"]), case(A, observed=["user: rejected"]), "drifted", False),
+        (case(A, observed=["x_5eed5eed: 1"]), case(A, observed=["x_0badcafe: 1"]), None, False),
+        (case(A, observed=["starts at 0"]), case(A, observed=["starts at 1"]), "drifted", False),
+    ],
+)
+def test_each_kind_of_change(
+    before: dict[str, Any] | None, now: dict[str, Any] | None, kind: str | None, regression: bool
+) -> None:
+    assert differ(before, now) == ([kind] if kind else [], regression)
+
+
+def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
+    old = run(case("a.b@1"), case("a.b@2"), case("a.b@3", "fail"), case("a.b@4"))
+    new = run(
+        case("a.b@1", "fail"),
+        case("a.b@2", "fail", cause="a.b@1"),
+        case("a.b@3", "fail"),
+        case("a.b@4", "fail", cause="a.b@3"),
+    )
+    found = compare(old, new)
+    assert [(one.id, one.follow) for one in folded(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
+
+
+def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:
+    new = run(case("a.b@1", "fail"), case("a.b@2", "fail", cause="a.b@1"))
+    told = comparison.render(compare(run(case("a.b@1"), case("a.b@2")), new), {"a.b@1": (1, 3)}, {"a.b@2": (3, 3)})
+    assert "**1 regression, 1 flaky case**" in told
+    assert "- `a.b@2` was pass, now fail, failed 3 of 3 times" in told
+
+
+def test_what_changes_along_in_the_same_answer_is_only_counted() -> None:
+    old = run(case("a.b@1"), case("a.c@1", exchange="e1"), case("a.c@2", exchange="e2"))
+    gone = [case(f"a.c@{number}", "not-applicable", exchange=f"e{number}") for number in (1, 2)]
+    found = compare(old, run(case("a.b@1", "fail", exchange="e1"), *gone))
+    assert kinds(found) == {"failing": ["a.b@1"], "set_aside": ["a.c@2"]}
+    assert "1 more cases" in comparison.render(found)
+
+
+def test_a_file_without_causes_is_read_too() -> None:
+    new = case(A, "fail")
+    del new["cause"]
+    assert differ(case(A), new) == (["failing"], True)
+
+
+def test_a_case_that_was_flaky_is_news_when_it_fails_again() -> None:
+    old, new = run(case(A, "fail")), run(case(A, "fail"))
+    assert not compare(old, new).failing
+    assert [one.id for one in compare(old, new, {A}).failing] == [A]
+
+
+def test_a_drift_tells_both_outcomes() -> None:
+    (drift,) = compare(run(case(A, observed=["a: filtered", "b"])), run(case(A, observed=["a: rejected", "b"]))).drifted
+    assert (drift.said, drift.says) == ("a: filtered", "a: rejected")
+
+
+def test_the_ids_of_cases_are_the_same_every_night() -> None:
+    ids = [one.id for one in all_known()]
+    target = resolve({"endpoint": "http://127.0.0.1:9/v1"}, {}, "0badcafe", None)
+    assert ids == [one.id for one in all_cases(world_of(target))]
+    assert len(set(ids)) == len(ids) > 3000
+
+
+def test_members_and_events_are_seen_and_times_taken() -> None:
+    recorded = record(None, first_byte_ms=20, event_ms=10)
+    found = measure(recorded.answer(name).exchange for name in ("text", "text.stream", "tools.call.stream"))
+    assert {
+        "event response.created",
+        "answer /usage/input_tokens",
+        "response.completed /response/output/*/content/*/text",
+    } <= found.names
+    assert not any("/properties/" in name for name in found.names)
+    assert (found.first_byte, found.first_byte_95) == (20.0, 20.0)
+    assert found.token is not None
+    assert 0 < found.token < 100
+    other = record(FAULTS["event.undocumented-type"])
+    assert measure(other.answer(name).exchange for name in ("text", "text.stream")).names - found.names
+
+
+def test_two_nights_of_one_endpoint_show_nothing_new() -> None:
+    nights = [record(None), record(None)]
+    first, second = (measure(night.answer(one).exchange for one in world().scenarios) for night in nights)
+    assert first.names == second.names
+
+
+HOSTILE = "<script>x</script> @everyone `code` [link](http://127.0.0.1) | \x1b[2J"
+
+
+def test_what_a_server_says_stays_text() -> None:
+    found = compare(run(case(A)), run(case(A, "fail", HOSTILE)))
+    (line,) = [each for each in comparison.render(found).splitlines() if each.startswith(f"- `{A}`")]
+    told = line.partition(": ")[2]
+    assert told == "``<script>x</script> @everyone `code` [link](http://127.0.0.1) | \\x1b[2J``"
+
+
+def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
+    cases = [case(A), case("a.b@1")]
+    old = written(tmp_path / "old.jsonl", head(), *cases, end(cases))
+    worse = written(tmp_path / "worse.jsonl", head(), case(A, "fail"), end([case(A, "fail")]))
+    same = conformance("compare", str(old), str(old))
+    assert (same.returncode, "nothing got better or worse" in same.stdout) == (0, True)
+    told = conformance("compare", str(old), str(worse))
+    assert told.returncode == 1
+    assert "1 regression, 1 vanished case" in told.stdout
+    broken = written(tmp_path / "broken.jsonl", head(), case(A))
+    other = written(tmp_path / "other.jsonl", head(revision="2026-10"), end([]))
+    bare = written(tmp_path / "bare.jsonl", {"kind": "run", "format": 1})
+    for file, says in (
+        (broken, "no end line"),
+        (other, "different revisions"),
+        (bare, "has no suite"),
+        (tmp_path / "no", "cannot be read"),
+    ):
+        refused = conformance("compare", str(old), str(file))
+        assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
+        assert says in refused.stderr
+
+
+def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> None:
+    for name, delay in (("old", 0.0), ("new", 30.0)):
+        with serve(Endpoint(key=KEY, first_byte_ms=delay, seed=name)) as server:
+            assert pytest_run("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path / name)).returncode == 0
+    told = conformance("compare", str(tmp_path / "old"), str(tmp_path / "new"))
+    assert told.returncode == 0, told.stdout
+    before, now = map(float, re.findall(r"first byte, median: ([\d.]+) ms, now ([\d.]+) ms", told.stdout)[0])
+    assert now - before > 20
+    assert "first seen" not in told.stdout
+    (tmp_path / "old" / "run.json").write_text(json.dumps({"head": {}}))
+    assert "not compared" in conformance("compare", str(tmp_path / "old"), str(tmp_path / "new")).stdout
