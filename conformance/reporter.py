@@ -125,8 +125,9 @@ class Reporter:
             return
         self._count_again(terminalreporter)
         with _no_commands(terminalreporter):
-            again, folder = self._runner.again, self._runner.session.folder
-            terminal.show(terminalreporter, folder.head(), self._lines, self._texts, self._end, again, self._written)
+            again, target = self._runner.again, self._runner.session.world.target
+            judged = f"{target.name}, {target.model}, revision {target.revision}"
+            terminal.show(terminalreporter, judged, self._lines, self._texts, self._end, again, self._written)
             expected.show(terminalreporter, self._lines, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._lines)):

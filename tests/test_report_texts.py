@@ -102,7 +102,7 @@ def test_what_follows_breaks_clients_too_and_warnings_none() -> None:
 def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
     lines = [line(f"a.{verdict}@x", verdict) for verdict in verdicts]
     assert score.verdict(lines, {}).word == word
-    assert score.verdict(lines, None).word == "broke off"
+    assert score.verdict(lines, None).word == score.verdict(lines, {"interrupted": True}).word == "broke off"
 
 
 # -- the terminal -----------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def shown(lines: list[dict[str, Any]], **written: str) -> list[str]:
     screen = Screen()
     end = {"requests": 3, "attempts": 4, "tokens": {"input": 5000, "output": 7}, "seconds": 1.5, "exit": 1}
     texts = {one["id"]: f"{one['id']}   {one['level']}" for one in lines}
-    terminal.show(screen, runs.HEAD, lines, texts, end, "pytest conformance", written)
+    terminal.show(screen, "my proxy", lines, texts, end, "pytest conformance", written)
     return screen.lines
 
 

@@ -88,7 +88,7 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
     found = causes(lines)
     rules = Counter(one.verdict for one in found)
     counts = Counter(line["verdict"] for line in lines)
-    if end is None:
+    if end is None or end.get("interrupted"):
         return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
     if counts[ERROR]:
         return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")

@@ -104,14 +104,15 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
-    head: Mapping[str, Any],
+    judged: str,
     lines: summary.Lines,
     texts: Mapping[str, str],
     end: Mapping[str, Any],
     again: str,
     written: Mapping[str, str],
 ) -> None:
-    """The end of a run; ``written`` is where each rendering lies (or why it does not), by kind."""
+    """The end of a run: ``judged`` says what was, ``again`` is the command that does it again, ``written`` where each
+    rendering lies (or why it does not), by kind."""
     found = causes(lines)
     whole = score.verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
@@ -133,7 +134,7 @@ def show(
     reporter.line("")
     told = {
         "breaks": summary.who_breaks(found),
-        "judged": f"{head['target']['name']}, {head['target']['model']}, revision {head['revision']}",
+        "judged": judged,
         "took": f"{summary.totals(end)}, exit {end['exit']}",
     }
     for label, text in told.items():
