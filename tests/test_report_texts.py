@@ -82,6 +82,8 @@ def test_a_score_is_never_rounded_up_to_all() -> None:
 def test_what_follows_breaks_clients_too_and_warnings_none() -> None:
     counts = score.who_breaks(causes(some()))
     assert {name: number for name, number in counts.items() if number} == {"openai-python": 1, "ai-sdk": 1}
+    known = line("e.f@x", "expected", "m", breaks=["codex"])
+    assert score.who_breaks(causes([known]))["codex"] == 1
     assert summary.who_breaks(causes(some())).startswith("Codex CLI: 0 · openai-python: 1 blocking")
 
 

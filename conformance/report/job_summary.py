@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from functools import partial
 
-from conformance.report import score
+from conformance.report import markdown, score
 from conformance.report.causes import Cause, causes, reason
 from conformance.report.failure import clipped, show
 from conformance.report.results import Results
 from conformance.report.summary import quoted
 from conformance.requirements import CLIENTS, requirement
 from conformance.verdict import FAIL, PASS, WARNING
+
+#: Commands and messages are told whole.
+code = partial(markdown.code, width=1_000)
 
 #: Causes told in full, and case ids listed below each.
 _CAUSES, _CASES = 20, 5
@@ -91,11 +94,3 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
         yield f"- {len(cause.follow)} more follow from this: {shown}"
     yield f"- again {code(again + ' --only ' + quoted(first['id']))}"
-
-
-def code(text: str) -> str:
-    """A text as code on one line, whatever it holds: what a server says never becomes markup."""
-    text = show(text, 1000) or " "
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    pad = " " if text[0] in "` " or text[-1] in "` " else ""
-    return f"{fence}{pad}{text}{pad}{fence}"

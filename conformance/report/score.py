@@ -10,7 +10,7 @@ from typing import Any
 from conformance.report.causes import Cause, causes
 from conformance.report.results import ERROR
 from conformance.requirements import CLIENTS, LEVELS
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 
 Line = Mapping[str, Any]
 
@@ -52,8 +52,9 @@ def _score(level: str, lines: Sequence[Line]) -> Score:
 
 
 def who_breaks(found: Sequence[Cause]) -> dict[str, int]:
-    """How many failed rules stop each client; what only follows from another is not counted again."""
-    rules = {(name, cause.rule) for cause in found if cause.verdict == FAIL for name in cause.clients}
+    """How many failed rules stop each client, expected or not; what only follows from another is not counted again."""
+    failed = [one for one in found if one.verdict in (FAIL, EXPECTED) and one.level == "MUST"]
+    rules = {(name, cause.rule) for cause in failed for name in cause.clients}
     return {name: sum(client == name for client, _ in rules) for name in CLIENTS}
 
 

@@ -30,7 +30,7 @@ function time(ms) {
   return ms < 10000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-const letters = { pass: "✓", fail: "✕", warning: "!", inconclusive: "?", "not-applicable": "–", error: "E" };
+const letters = { pass: "✓", fail: "✕", warning: "!", inconclusive: "?", "not-applicable": "–", error: "E", expected: "x", stale: "X" };
 
 function badge(verdict) {
   return el("span", { class: `badge ${verdict}`, title: verdict },
