@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cli import main
 from tests.support import runs
 from tests.support.runs import line
 
@@ -25,20 +26,22 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands(REPORTS))
-def test_the_commands_of_reports_run(command: str, tmp_path: Path) -> None:
+def test_the_commands_of_reports_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = runs.written(runs.folder_at(tmp_path / "reports" / "runs" / "today"), [line("a.a@x", message="m")])
     program, first, *words = shlex.split(command)
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB", "MIMO", "PYTEST"))}
-    if program == "pytest":
+    if program == "conformance":
+        monkeypatch.chdir(tmp_path)
+        assert main([first, *words]) == 0
+    else:
+        assert program == "pytest"
         # The same from a folder of its own, and for one case.
         more = ["-p", "no:cacheprovider", "--only", "event.has-type@text.stream", "--run-dir", "run"]
-        words = ["-m", "pytest", str(ROOT / first), *words, *more]
-    else:
-        words = ["-m", program, first, *words]
-    done = subprocess.run(
-        [sys.executable, *words], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+        run = [sys.executable, "-m", "pytest", str(ROOT / first), *words, *more]
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(("GITHUB", "MIMO", "PYTEST"))
+        }
+        done = subprocess.run(run, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
     for name in re.findall(r"(?:--[a-z-]+) ([\w.-]+)", command):
         assert name == "-" or (tmp_path / name).exists()
     assert ("--" in command) or made.path.with_name("report.html").exists()
