@@ -18,9 +18,8 @@ from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from tests.support.inprocess import cases as all_known
 from tests.support.inprocess import record, world
-from tests.support.lines import case, end, head, run, written
+from tests.support.lines import case, command, end, head, run, written
 from tests.test_plugin import FEW, KEY, pytest_run
-from tests.test_readme import conformance
 
 KINDS = ("failing", "expected", "warned", "passing", "vanished", "inconclusive", "set_aside", "reworded", "drifted")
 
@@ -161,21 +160,23 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     cases = [case(A), case("a.b@1")]
     old = written(tmp_path / "old.jsonl", head(), *cases, end(cases))
     worse = written(tmp_path / "worse.jsonl", head(), case(A, "fail"), end([case(A, "fail")]))
-    same = conformance("compare", str(old), str(old))
+    same = command("compare", str(old), str(old))
     assert (same.returncode, "nothing got better or worse" in same.stdout) == (0, True)
-    told = conformance("compare", str(old), str(worse))
+    told = command("compare", str(old), str(worse))
     assert told.returncode == 1
     assert "1 regression, 1 vanished case" in told.stdout
     broken = written(tmp_path / "broken.jsonl", head(), case(A))
     other = written(tmp_path / "other.jsonl", head(revision="2026-10"), end([]))
+    stopped = written(tmp_path / "stopped.jsonl", head(), end([], interrupted=True))
     bare = written(tmp_path / "bare.jsonl", {"kind": "run", "format": 1})
     for file, says in (
         (broken, "no end line"),
+        (stopped, "was interrupted"),
         (other, "different revisions"),
         (bare, "has no suite"),
         (tmp_path / "no", "cannot be read"),
     ):
-        refused = conformance("compare", str(old), str(file))
+        refused = command("compare", str(old), str(file))
         assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
         assert says in refused.stderr
 
@@ -183,11 +184,16 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
 def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> None:
     for name, delay in (("old", 0.0), ("new", 30.0)):
         with serve(Endpoint(key=KEY, first_byte_ms=delay, seed=name)) as server:
-            assert pytest_run("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path / name)).returncode == 0
-    told = conformance("compare", str(tmp_path / "old"), str(tmp_path / "new"))
+            assert (
+                pytest_run(
+                    "--endpoint", server.url, *FEW, "-p", "no:hypothesispytest", "--run-dir", str(tmp_path / name)
+                ).returncode
+                == 0
+            )
+    told = command("compare", str(tmp_path / "old"), str(tmp_path / "new"))
     assert told.returncode == 0, told.stdout
     before, now = map(float, re.findall(r"first byte, median: ([\d.]+) ms, now ([\d.]+) ms", told.stdout)[0])
     assert now - before > 20
     assert "first seen" not in told.stdout
     (tmp_path / "old" / "run.json").write_text(json.dumps({"head": {}}))
-    assert "not compared" in conformance("compare", str(tmp_path / "old"), str(tmp_path / "new")).stdout
+    assert "not compared" in command("compare", str(tmp_path / "old"), str(tmp_path / "new")).stdout

@@ -12,8 +12,7 @@ import pytest
 from conformance.history import FLAKY, FORMAT, HistoryError, Night, opened
 from conformance.report.measures import Measures
 from conformance.report.trend import Trend, page, text
-from tests.support.lines import case, head, run
-from tests.test_readme import conformance
+from tests.support.lines import case, command, head, run
 
 RULES = ("a.b", "a.c", "x.y")
 
@@ -37,17 +36,15 @@ NIGHTS = (
 
 def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite", *NIGHTS)
-    told = conformance("history", "--history", str(tmp_path)).stdout.splitlines()
+    told = command("history", "--history", str(tmp_path)).stdout.splitlines()
     assert told[0] == "proxy: 4 nights, 2026-06-01 to 2026-06-04"
     assert told[1].endswith("50.0% passed, 1 failed, exit 0")
     assert len(told) == 4, told
     assert told[2].startswith("  ·█·█  a.b")
     assert told[3].startswith("  ··~   x.y")
     assert len(told) == 4
-    assert (
-        conformance("history", "--history", str(tmp_path), "--rule", "a.*").stdout.splitlines()[3].startswith("  ····")
-    )
-    last = conformance("history", "--history", str(tmp_path), "--nights", "1").stdout
+    assert command("history", "--history", str(tmp_path), "--rule", "a.*").stdout.splitlines()[3].startswith("  ····")
+    last = command("history", "--history", str(tmp_path), "--nights", "1").stdout
     assert "1 nights, 2026-06-04" in last
 
 
@@ -104,16 +101,16 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, made: str, says: str)
     for create in (True, False):
         with pytest.raises(HistoryError, match=says), opened(tmp_path / "history.sqlite", create):
             pass
-    told = conformance("history", "--history", str(tmp_path))
+    told = command("history", "--history", str(tmp_path))
     assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (2, "", 1)
 
 
 def test_no_history_is_one_line(tmp_path: Path) -> None:
-    told = conformance("history", "--history", str(tmp_path))
+    told = command("history", "--history", str(tmp_path))
     assert (told.returncode, "is not there" in told.stderr) == (2, True)
     assert not (tmp_path / "history.sqlite").exists()
     fill(tmp_path / "history.sqlite", *NIGHTS)
-    told = conformance("history", "--history", str(tmp_path), "--target", "prxy")
+    told = command("history", "--history", str(tmp_path), "--target", "prxy")
     assert (told.returncode, "there are 'proxy'" in told.stderr) == (2, True)
 
 
@@ -138,7 +135,7 @@ def test_the_page_holds_its_drawings_and_lets_no_text_become_more(tmp_path: Path
 def test_the_page_is_written(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite", *NIGHTS)
     html = tmp_path / "trend.html"
-    assert conformance("history", "--history", str(tmp_path), "--html", str(html)).returncode == 0
+    assert command("history", "--history", str(tmp_path), "--html", str(html)).returncode == 0
     assert html.read_text(encoding="utf-8").count("<rect") == 8
-    told = conformance("history", "--history", str(tmp_path), "--html", str(tmp_path / "no" / "trend.html"))
+    told = command("history", "--history", str(tmp_path), "--html", str(tmp_path / "no" / "trend.html"))
     assert (told.returncode, "cannot be written" in told.stderr) == (2, True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.report.matrix import markdown, matrix, page
-from tests.support.lines import case, end, head, run, written
-from tests.test_readme import conformance
+from tests.support.lines import case, command, end, head, run, written
 
 GOOD = run(case("a.b@1"), case("a.b@2"), case("x.y@1", "not-applicable"), first=head("good"))
 BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", reason="HTTP 429"), first=head("bad"))
@@ -55,10 +54,10 @@ def test_a_name_stays_a_name() -> None:
 def test_the_command_reads_files_from_anywhere_and_names_a_run_that_broke_off(tmp_path: Path) -> None:
     good = written(tmp_path / "good.jsonl", GOOD.head, *GOOD.cases, end(GOOD.cases))
     broken = written(tmp_path / "broken.jsonl", BAD.head, *BAD.cases)
-    told = conformance("matrix", str(good), str(good), "--html", str(tmp_path / "m.html"))
+    told = command("matrix", str(good), str(good), "--html", str(tmp_path / "m.html"))
     assert told.returncode == 0, told.stderr
     assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 5
-    told = conformance("matrix", str(good), str(broken))
+    told = command("matrix", str(good), str(broken))
     assert (told.returncode, "bad broke off" in told.stdout) == (2, True)
-    told = conformance("matrix", str(good), str(tmp_path / "none.jsonl"))
+    told = command("matrix", str(good), str(tmp_path / "none.jsonl"))
     assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (2, "", 1)

@@ -545,7 +545,7 @@ def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
     ]
     lines = shown(*found, tmp_path=tmp_path, breaks=("codex", "rust")).splitlines()
     assert len(lines) <= 40
-    assert max(len(one) for one in lines if not one.startswith(("  again", "  bytes", "  curl"))) <= 80
+    assert max(len(one) for one in lines if not one.startswith(("  again", "  bytes", "  curl", "  expect"))) <= 80
     assert "  ... and 2 more findings, all in the results file" in lines
     assert [one for one in lines if one.startswith("  found")] == [f"  found   {name} is wrong" for name in "abc"]
     assert "  want    " + "w" * 70 in lines

@@ -27,8 +27,10 @@ def load(path: Path) -> Results:
 
 
 def load_whole(path: Path) -> Results:
-    """As :func:`load`; a run that broke off is refused."""
+    """As :func:`load`; a run that broke off or was interrupted is refused."""
     run = load(path)
     if run.end is None:
         raise CommandError(f"{run.path} has no end line: the run broke off, and cannot be compared")
+    if run.end.get("interrupted"):
+        raise CommandError(f"{run.path} is of a run that was interrupted; it cannot be compared")
     return run

@@ -38,8 +38,12 @@ def matrix(runs: Sequence[Results]) -> Matrix:
         heads,
         _rows(runs, lambda line: str(line["area"])),
         {rule: cells for rule, cells in rules.items() if any(one.get(FAIL) or one.get(ERROR) for one in cells)},
-        tuple(head for head, run in zip(heads, runs, strict=True) if run.end is None),
+        tuple(head for head, run in zip(heads, runs, strict=True) if _partial(run)),
     )
+
+
+def _partial(run: Results) -> bool:
+    return run.end is None or bool(run.end.get("interrupted"))
 
 
 def _heads(runs: Sequence[Results]) -> tuple[str, ...]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
+from conformance.cli import main
 from conformance.report import results
 from conformance.report.results import Results
 
@@ -53,3 +57,11 @@ def written(path: Path, *lines: dict[str, Any]) -> Path:
     """A results file of these lines."""
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user types it, without a process of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
