@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,15 @@ class Run:
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Judge in place of calling a function; without a fixture, as thousands of cases are set up."""
+        case = _case(pyfuncitem)
+        if case is None:
+            return None
+        self.judge(case)
+        return True
+
     def judge(self, case: Case) -> None:
         """Judge a case and keep its line for the report."""
         started = time.perf_counter()
@@ -261,13 +270,6 @@ class Run:
         if self._end:
             terminal.show(terminalreporter, self._lines, self._texts, self._end, self._written)
             terminalreporter.line(terminal.header(self.session.world.target, self.session.folder)[0])
-
-
-@pytest.fixture(scope="session")
-def judged(pytestconfig: pytest.Config) -> Callable[[Case], None]:
-    """Judges a case."""
-    run = pytestconfig.pluginmanager.get_plugin("conformance-run")
-    return run.judge  # type: ignore[no-any-return, union-attr]  # A plugin of ours: see pytest_configure.
 
 
 def _case(item: pytest.Item) -> Case | None:
