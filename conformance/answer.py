@@ -128,7 +128,7 @@ class Answer:
             raise CannotJudge(f"no stream: HTTP {self.status}")
         if not self.looks_like_stream:
             raise CannotJudge("no stream: the body holds no event")
-        return sse.parse(self.exchange.decoded)
+        return sse.parse(self.exchange.decoded, self.exchange.body)
 
     @cached_property
     def looks_like_stream(self) -> bool:

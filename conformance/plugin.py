@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,10 +71,3 @@ def _runner(config: pytest.Config) -> Runner:
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     session, server = launch.in_controller(options, file, folder, plan_only, replay)
     return Runner(config, session, expected, server)
-
-
-@pytest.fixture(scope="session")
-def judged(pytestconfig: pytest.Config) -> Callable[[Case], None]:
-    """Judges a case."""
-    runner = pytestconfig.pluginmanager.get_plugin("conformance-run")
-    return runner.judge  # type: ignore[no-any-return, union-attr]  # A plugin of ours: see pytest_cmdline_main.

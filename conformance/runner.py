@@ -119,6 +119,15 @@ class Runner:
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Judge in place of calling a function; without a fixture, as thousands of cases are set up."""
+        case = _case(pyfuncitem)
+        if case is None:
+            return None
+        self.judge(case)
+        return True
+
     def judge(self, case: Case) -> None:
         """Judge a case and keep its line for the report."""
         started = time.perf_counter()

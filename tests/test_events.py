@@ -11,7 +11,8 @@ from conformance.stream.sse import Frame
 
 
 def frame(data: str, event: str = "", index: int = 0) -> Frame:
-    return Frame(index, event, data, 0, 0, 0.0)
+    body = b"".join(b"data: %b\n" % line.encode() for line in data.split("\n"))
+    return Frame(index, event, body, 0, len(body), 0.0)
 
 
 def event(data: dict[str, Any], line: str = "") -> Event:

@@ -18,6 +18,9 @@ DEEPEST = 128
 #: Arrays and objects in one text, their opening brackets counted (those within strings too).
 MOST = 100_000
 
+#: Members whose value comes again and again in one stream.
+_SAME = frozenset({"type", "item_id", "id"})
+
 
 def load(text: str | bytes) -> Any:
     """The value of a JSON text, NaN and Infinity included; ``ValueError`` says why there is none."""
@@ -46,7 +49,10 @@ class Reader:
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         share = self._shared.setdefault
-        made = {share(name, name): value for name, value in pairs}
+        made = {
+            share(name, name): share(value, value) if name in _SAME and type(value) is str else value
+            for name, value in pairs
+        }
         if len(made) < len(pairs):
             times = Counter(name for name, _ in pairs)
             self.twice += tuple(name for name, count in times.items() if count > 1)

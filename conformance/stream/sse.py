@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conformance.wire.exchange import Chunk
 
@@ -22,17 +22,21 @@ _BOM = b"\xef\xbb\xbf"
 class Frame:
     """One dispatched event.
 
-    ``index`` counts from 0; ``event`` is the last ``event:`` line (empty without one), ``data`` the data lines joined
-    by line feeds. ``start`` and ``end`` are byte offsets in the body, ``at`` the arrival of the last byte in
-    milliseconds.
+    ``index`` counts from 0; ``event`` is the last ``event:`` line (empty without one). ``start`` and ``end`` are byte
+    offsets in ``body``, ``at`` the arrival of the last byte in milliseconds.
     """
 
     index: int
     event: str
-    data: str
+    body: bytes = field(repr=False)
     start: int
     end: int
     at: float
+
+    @property
+    def data(self) -> str:
+        """The data lines joined by line feeds; read anew each time, as a copy of each would double a long stream."""
+        return "\n".join(_fields(self.body[self.start : self.end])[1])
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,10 @@ class Frames:
     undispatched: str
 
 
-def parse(chunks: Sequence[Chunk]) -> Frames:
-    """The frames of these bytes; how they were cut into chunks changes nothing but ``at``."""
-    body = b"".join(chunk.data for chunk in chunks)
+def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
+    """The frames of these bytes; how they were cut into chunks changes nothing but ``at``. ``body`` are all of them
+    joined, where the caller has that already."""
+    body = b"".join(chunk.data for chunk in chunks) if body is None else body
     frames: list[Frame] = []
     names: dict[str, str] = {}
     number, arrived = -1, 0
@@ -60,7 +65,7 @@ def parse(chunks: Sequence[Chunk]) -> Frames:
                 arrived += len(chunks[number].data)
             # The names are few: each is kept once.
             event = names.setdefault(event, event)
-            frames.append(Frame(len(frames), event, "\n".join(data), start, end, chunks[number].at))
+            frames.append(Frame(len(frames), event, body, start, end, chunks[number].at))
     return Frames(tuple(frames), "\n".join(rest))
 
 

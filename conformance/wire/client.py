@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import secrets
 import ssl
 import string
 import time
 from dataclasses import dataclass
+from functools import cache
 from http.cookiejar import CookieJar
 
 import httpx
@@ -282,7 +284,12 @@ class _NoCookies(CookieJar):
 
 def tls() -> ssl.SSLContext:
     """How certificates are verified; SSL_CERT_FILE or SSL_CERT_DIR give a private CA, on loopback too."""
-    return httpx.create_ssl_context()
+    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # Reads the two itself; reading hundreds of certificates takes a while.
 
 
 def _keep_location(response: httpx.Response) -> None:

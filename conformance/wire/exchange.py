@@ -45,7 +45,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Bytes as one read returned them, ``at`` milliseconds after the request was sent."""
 

@@ -1,0 +1,67 @@
+"""``python -m benchmarks``: everything, as one table of ratios. Minutes; ``--quick`` leaves the largest out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import judging, runs
+
+#: Events of the single streams.
+_STREAMS = (10_000, 100_000, 1_000_000)
+
+#: The server's delays: milliseconds before the first byte and between events.
+_DELAYS = ((0, 0), (300, 5))
+
+Row = tuple[str, str, str]
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one repeat, no delays, no stream of a million events")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of which the median counts (default 3)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        for row in _rows(Path(scratch), options.quick, 1 if options.quick else options.repeats):
+            print("{:<46} {:>16} {:>24}".format(*row), flush=True)
+    return 0
+
+
+def _rows(scratch: Path, quick: bool, repeats: int) -> Iterator[Row]:
+    yield "what", "measured", "aim"
+    for delays in _DELAYS[: 1 if quick else None]:
+        with runs.serving(*delays) as url:
+            yield from _runs(scratch, url, delays, repeats)
+    seconds, cases = judging.whole_run(scratch / "run", repeats)
+    yield f"judging alone: {cases} cases", f"{cases / seconds:,.0f} a second", ""
+    yield "  the whole recorded run", f"{seconds:.2f} s", "under 3 s"
+    for events in _STREAMS[: 2 if quick else None]:
+        found = judging.stream_apart(events, scratch)
+        yield f"a stream of {events:,} events", f"{found.events_a_second:,.0f} a second", "20,000 a second"
+        yield "  peak memory over the recording's size", f"{found.memory_ratio:.1f}", "at most 3"
+
+
+def _runs(scratch: Path, url: str, delays: tuple[int, int], repeats: int) -> Iterator[Row]:
+    at = f"at {delays[0]} ms + {delays[1]} ms an event"
+    folder = scratch / "run"
+    whole, cases = runs.whole(url, folder, 0, repeats)
+    floor, requests = runs.floor(url, folder, repeats)
+    yield f"{at}: {requests} requests, {cases} cases", "", ""
+    if delays == (0, 0):
+        empty = runs.empty(cases, scratch, repeats)
+        aim = "at most 1"
+        yield "  run / (3 floors + empty pytest cases)", f"{whole / (3 * floor + empty):.2f}", aim
+        yield "  run / (floor + empty pytest cases)", f"{whole / (floor + empty):.2f}", ""
+        yield "  run / empty pytest cases", f"{whole / empty:.2f}", ""
+    else:
+        yield "  run / floor", f"{whole / floor:.2f}", "at most 1.15"
+    for workers in (2, 4):
+        yield f"  run -n {workers} / run -n 0", f"{runs.whole(url, folder, workers, repeats)[0] / whole:.2f}", ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Judging without a network: a whole recorded run, and single streams of many events in a process of their own.
+
+The seconds are those of the processor: nothing here waits, and other work on the machine must not count.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conformance import checks
+from conformance.answer import Answer
+from conformance.run import Plan, Recorded
+from conformance.session import all_cases, world_of
+from conformance.target import resolve
+from conformance.verdict import World, judge
+from conformance.wire.exchange import Chunk, Exchange
+from conformance.wire.record import Folder
+
+#: The stream that is blown up; its first delta stands for all.
+_SUBJECT = "text.stream"
+_DELTA = "response.output_text.delta"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What one stream took; ``memory_ratio`` is the peak over that of an idle process, by the recording's bytes."""
+
+    events_a_second: float
+    memory_ratio: float
+
+
+def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
+    """Seconds to read and judge all of a recorded run (median), and how many cases that is."""
+    world = _world(folder)
+    cases = all_cases(world)
+    seconds = []
+    for _ in range(repeats):
+        started = time.process_time()
+        record = _recorded(world, Folder(folder))
+        for case in cases:
+            judge(case, record)
+        seconds.append(time.process_time() - started)
+    return statistics.median(seconds), len(cases)
+
+
+def stream_apart(events: int, scratch: Path) -> Stream:
+    """A stream of so many events, read and judged in a process of its own."""
+    big = scratch / "big"
+    _blow_up(Folder(scratch / "run"), Folder(big), events)
+    command = [sys.executable, "-m", "benchmarks.judging", str(scratch / "run"), str(big), str(events)]
+    said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return Stream(said["events_a_second"], said["memory_ratio"])
+
+
+def _world(folder: Path) -> World:
+    for module in pkgutil.iter_modules(checks.__path__):
+        importlib.import_module(f"conformance.checks.{module.name}")
+    document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    options = {"endpoint": "http://127.0.0.1:9/v1", "model": document["head"]["target"]["model"]}
+    return world_of(resolve(options, {}, document["nonce"], None))
+
+
+def _recorded(world: World, folder: Folder) -> Recorded:
+    def settle(key: str) -> tuple[Exchange, ...]:
+        exchange = folder.read(key)
+        if exchange is None:
+            raise LookupError(f"{key} is not in {folder.path}")
+        return (exchange,)
+
+    return Recorded(Plan(world, world.scenarios).key_of, settle)
+
+
+def _blow_up(small: Folder, big: Folder, events: int) -> None:
+    """Writes the subject's exchange with so many deltas in place of its own, a chunk each."""
+    world = _world(small.path)
+    answer = _recorded(world, small).answer(_SUBJECT)
+    big.exchanges.mkdir(parents=True, exist_ok=True)
+    frames = enumerate(_stream(answer, events))
+    chunks = (Chunk(float(place), b"event: %b\ndata: %b\n\n" % frame) for place, frame in frames)
+    big.write(replace(answer.exchange, key=_SUBJECT, chunks=tuple(chunks)))
+
+
+def _stream(answer: Answer, events: int) -> Iterator[tuple[bytes, bytes]]:
+    words = [f"word{number % 10} " for number in range(events)]
+    number, told = 0, False
+    for event in answer.events:
+        data: dict[str, Any] = json.loads(json.dumps(event.data))
+        if event.type == _DELTA and told:
+            continue
+        told = told or event.type == _DELTA
+        for word in words if event.type == _DELTA else [None]:
+            data["sequence_number"] = number
+            if word is None:
+                _put_text(data, "".join(words))
+            else:
+                data["delta"] = word
+            number += 1
+            yield event.type.encode(), json.dumps(data).encode()
+
+
+def _put_text(value: Any, text: str) -> None:
+    """Puts the text where a whole text stands."""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _put_text(inner, text)
+    if (
+        isinstance(value, dict)
+        and value.get("type") in ("output_text", "response.output_text.done")
+        and value.get("text")
+    ):
+        value["text"] = text
+
+
+def _measure(small: Path, big: Path, events: int) -> dict[str, float]:
+    world = _world(small)
+    cases = [case for case in all_cases(world) if _SUBJECT in case.scenarios]
+    others = _recorded(world, Folder(small))
+    for name in {name for case in cases for name in case.scenarios}:
+        others.answer(name)
+    file = Folder(big)
+    idle = _peak()
+    started = time.process_time()
+    exchange = file.read(_SUBJECT)
+    assert exchange is not None  # It has just been written.
+    subject = Answer(exchange, _SUBJECT)
+    del exchange
+
+    class Record:
+        def answer(self, scenario: str) -> Answer:
+            return subject if scenario == _SUBJECT else others.answer(scenario)
+
+    for case in cases:
+        judge(case, Record())
+    seconds = time.process_time() - started
+    size = file.file(_SUBJECT).stat().st_size
+    return {"events_a_second": events / seconds, "memory_ratio": (_peak() - idle) / size}
+
+
+def _peak() -> float:
+    """The most memory this process has held, in bytes (kilobytes on Linux, bytes on macOS)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))))
