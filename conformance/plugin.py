@@ -12,7 +12,6 @@ from conformance.report import allure, outputs
 from conformance.reporter import Reporter
 from conformance.runner import Runner
 from conformance.target import SETTINGS, Misconfigured
-from conformance.verdict import Case
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
