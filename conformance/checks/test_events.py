@@ -8,7 +8,7 @@ from dataclasses import replace
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import needs, not_seen
 from conformance.select import STREAMS, by_event_type, together
-from conformance.stream.events import Event, integer
+from conformance.stream.events import Event, whole
 from conformance.verdict import Case, Finding, World, breaks_schema, check, on
 
 #: Event type -> the scenario that must cause it, where it is not the streamed text.
@@ -103,6 +103,8 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> It
     needs(answer, case)
     if not answer.events:
         raise CannotJudge("the stream has no event")
+    if "reasoning" in kind and not answer.items("reasoning"):
+        raise CannotJudge("the model thinks and shows nothing of it")
     if kind == "response.completed" and answer.terminal.type == "response.incomplete":
         raise CannotJudge("the answer ended incomplete")
     got = ", ".join(dict.fromkeys(event.type for event in answer.events))
@@ -134,7 +136,7 @@ def test_arguments_done_names_the_function(answer: Answer) -> Iterator[Finding]:
 @check("sequence.present", over=STREAMS)
 def test_every_event_is_numbered(answer: Answer) -> Iterator[Finding]:
     for event in answer.events:
-        if integer(event.number) is None:
+        if whole(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "an event has no sequence_number that is an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
@@ -144,7 +146,7 @@ def test_every_event_is_numbered(answer: Answer) -> Iterator[Finding]:
 def test_each_number_is_one_more_than_the_last(answer: Answer) -> Iterator[Finding]:
     last, since = None, 1
     for event in answer.events:
-        number = integer(event.number)
+        number = whole(event.number)
         if number is None:
             since += 1
             continue

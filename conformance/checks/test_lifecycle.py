@@ -102,9 +102,10 @@ def test_added_items_are_in_progress(answer: Answer) -> Iterator[Finding]:
 
 @check("lifecycle.done-status-final", over=STREAMS)
 def test_done_items_are_final(answer: Answer) -> Iterator[Finding]:
+    cut = answer.events[-1].type == "response.incomplete" if answer.events else False
     for event in answer.of("response.output_item.done"):
         status = event.item.get("status")
-        if isinstance(status, str) and status not in ("completed", "incomplete"):
+        if isinstance(status, str) and status not in ("completed", "incomplete") and not cut:
             yield on(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
 
 

@@ -18,8 +18,9 @@ _REFUSED = {
     "auth.empty-bearer-refused": ("bearer:empty",),
     "auth.other-scheme-refused": ("other-scheme",),
     "auth.key-without-scheme-refused": ("no-scheme",),
-    "auth.almost-right-key-refused": tuple(
-        f"{header}:{name}" for header in ("api-key", "bearer") for name in ("last-character", "prefix", "suffix")
+    "auth.almost-right-key-refused": (
+        *(f"{header}:{name}" for header in ("api-key", "bearer") for name in ("last-character", "prefix", "suffix")),
+        "bearer:case",
     ),
 }
 

@@ -96,6 +96,11 @@ def integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def whole(value: Any) -> int | None:
+    """The value if it is a whole number, written ``1`` or ``1.0`` (JSON knows one kind of number)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """The value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -49,6 +49,7 @@ _AS_SHELL = {
     "last-character": "${KEY%?}_",
     "prefix": "${KEY%?}",
     "suffix": "${KEY}0",
+    "case": '$(printf %s "$KEY" | tr a-zA-Z A-Za-z)',
     "empty": "",
 }
 
@@ -91,6 +92,7 @@ def wrong_keys(key: str) -> dict[str, str]:
         "last-character": key[:-1] + last,
         "prefix": key[:-1] or key + "-",
         "suffix": key + "0",
+        "case": key.swapcase() if key.swapcase() != key else key + "A",
         "empty": "",
     }
 

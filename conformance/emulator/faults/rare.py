@@ -12,6 +12,7 @@ from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse
 from ..refusals import bad_parameter
 from ..shapes import Dict, Refusal, Reply, to_json
 from ..twist import Context, Hook, twist
+from .auth import either
 
 
 def coerced(wanted: Callable[[Any], bool]) -> Hook[Refusal | None]:
@@ -170,6 +171,8 @@ FAULTS = [
           reply=first_fails),
     twist("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
           "undocumented.unknown-value-not-quoted", validate=quotes_value),
+    twist("auth.key-case-ignored", "Compares keys in any case.", "auth.almost-right-key-refused",
+          auth=lambda ctx, refusal: None if either(ctx).lower() == ctx.key.lower() else refusal),
     twist("auth.key-end-shown", "Shows the last four characters of the key it refuses.",
           "auth.refusal-never-echoes-key", reply=shows_end),
     twist("response.emoji-lost", "Loses characters beyond the first plane in plain answers.",

@@ -198,6 +198,8 @@ VARIANTS = [
     twist("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
     twist("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
           ask=default_off),
+    twist("behaviour.thoughts-counted-not-shown", "The page counts reasoning tokens; that they are shown is not said.",
+          plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
     twist("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
     twist("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
     twist("behaviour.first-stream-is-429", BUSY, reply=busy(

@@ -254,6 +254,9 @@ VARIANTS = [
     twist("shapes.numbers-from-one", "The page does not say where numbers start.",
           numbered=lambda _, stream: [
               {**event, "sequence_number": event["sequence_number"] + 1} for event in stream]),
+    twist("shapes.numbers-with-a-point", "JSON has one kind of number: 1.0 is 1 (RFC 8259 6; doc 2026-10: number).",
+          numbered=lambda _, stream: [
+              {**event, "sequence_number": float(event["sequence_number"])} for event in stream]),
     twist("shapes.line-separators-in-text", f"{TEXTS} Only CR and LF end a line of an event stream.",
           draft=said(lambda text: f"{text}\u2028\u2029\u0085\x0b\x0c", "message", "reasoning")),
     twist("shapes.line-ends-in-text", TEXTS, draft=said(lambda text: f"{text}\r\n\n\rend\t", "message")),
