@@ -15,6 +15,7 @@ from conformance.report.coverage import covered, gaps
 from conformance.report.results import case_line
 from conformance.requirements import Requirement, catalogue, requirement
 from conformance.schemas import REVISIONS
+from tests import pages
 from tests.support.inprocess import cases, judged
 
 ROWS = list(catalogue().values())
@@ -81,6 +82,10 @@ def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(re
 def test_every_glob_of_a_clause_names_a_rule() -> None:
     rules = {case.rule for revision in REVISIONS for case in cases(revision)}
     assert [(one.id, glob) for one in clauses() for glob in one.rules if not fnmatch.filter(rules, glob)] == []
+
+
+def test_the_page_of_the_rules_is_that_of_the_catalogue() -> None:
+    assert pages.RULES.read_text(encoding="utf-8") == pages.rules()
 
 
 def test_a_gap_is_seen() -> None:

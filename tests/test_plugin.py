@@ -60,6 +60,11 @@ def test_the_built_in_endpoint_passes_whole(tmp_path: Path) -> None:
     schema = json.loads((schema_dir() / "results.json").read_text(encoding="utf-8"))
     validator = Draft202012Validator(schema)
     assert [error.message for line in (head, *cases, end) for error in validator.iter_errors(line)] == []
+    command = [sys.executable, "-m", "conformance", "coverage", str(tmp_path / "run")]
+    covered = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert covered.returncode == 0, covered.stdout
+    assert "1.api-key: api-key: KEY authenticates." in covered.stdout
+    assert covered.stdout.rstrip().endswith("0 gaps")
 
 
 @pytest.mark.parametrize("workers", ["0", "2", "4"])

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.emulator.faults import FAULTS
 from conformance.run import Plan, most_output_tokens
-from conformance.scenarios.derived import parameters
+from conformance.scenarios.derived import accepted, parameters, violations
 from conformance.scenarios.scenario import Scenario, encode
 from conformance.schemas import REVISIONS, Schemas
 from conformance.verdict import SuiteFault, judge
@@ -47,6 +47,7 @@ def test_only_what_is_meant_to_shares_its_request(revision: str) -> None:
     assert shared == {
         *("text", "text.stream", "auth.api-key", "auth.api-key.stream"),
         *("turns.history", "input.untyped-message", "input.role-system"),
+        *("input.role-developer", "input.parts"),
     }
 
 
@@ -91,6 +92,21 @@ def test_a_follow_up_that_is_refused_for_what_the_server_said_is_inconclusive() 
     assert "tools.call answered is malformed when sent back: /input/1/call_id is missing" in told.reason
 
 
+def test_a_parameter_in_the_schema_brings_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    schemas = Schemas()
+    document = schemas.document("request.json")
+    seed = {"type": "integer", "minimum": 1, "maximum": 9}
+    grown = {**document, "properties": {**document["properties"], "seed": seed}}
+    monkeypatch.setattr(schemas, "document", lambda path: grown if path == "request.json" else Schemas().document(path))
+    before = {one.name for one in (*accepted(Schemas()), *violations(Schemas()))}
+    new = {one.name: one for one in (*accepted(schemas), *violations(schemas)) if one.name not in before}
+    assert set(new) == {
+        *("seed=1", "seed=9", "seed=many", 'seed="16"', "seed=10.5", "seed=true", "seed=null", "seed=0", "seed=10"),
+    }
+    assert new["seed=0"].tags >= {"violation", "minimum"}
+    assert new["seed=9"].body["seed"] == 9
+
+
 def test_what_needs_a_profile_is_not_planned() -> None:
     here = world()
     without = replace(here, target=replace(here.target, lacks=frozenset({"tools"})))
@@ -101,7 +117,7 @@ def test_what_needs_a_profile_is_not_planned() -> None:
 
 def test_the_plan_is_bounded() -> None:
     plan = Plan(world(), world().scenarios)
-    assert plan.expected <= 170
+    assert plan.expected <= 171
     assert most_output_tokens([one for one in plan.scenarios if "131072" not in one.name]) < 220_000
 
 

@@ -160,14 +160,18 @@ def _forms() -> list[Scenario]:
     }
     forms = {
         "input-messages": [{"type": "message", "status": "completed", "role": "user", "content": [part]}],
-        "input-parts": [{"type": "message", "role": "user", "content": [part, {**part, "text": "Be brief."}]}],
-        "input-role-developer": [user, {"role": "developer", "content": [{**part, "text": "Be brief."}]}, user],
+        "input-role-developer": [
+            user,
+            {"role": "developer", "content": [{**part, "text": "Be brief."}]},
+            {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]},
+        ],
         "input-output-message": [user, assistant, {**user, "content": "Again."}],
     }
     bodies: dict[str, Body] = {
         form: {**SHORT, "max_output_tokens": 64, "input": content} for form, content in forms.items()
     }
-    bodies |= {"untyped-message": HISTORY, "input-role-system": HISTORY}  # Sent once, with the conversations.
+    # Sent once, with others of that form.
+    bodies |= {"input-parts": bodies["input-role-developer"], "untyped-message": HISTORY, "input-role-system": HISTORY}
     return [
         Scenario(
             f"input.{form.removeprefix('input-')}",
