@@ -39,7 +39,12 @@ def follows(rule: str, cause: str) -> Consequence | None:
     """The row by which a breach of ``rule`` follows from one of ``cause``; None if there is none."""
     if rule == cause:
         return None
-    return next((row for row in consequences() if row.concerns(rule) and _any(cause, row.follow)), None)
+    return next((row for row in _concerning(rule) if _any(cause, row.follow)), None)
+
+
+@cache
+def _concerning(rule: str) -> tuple[Consequence, ...]:
+    return tuple(row for row in consequences() if row.concerns(rule))
 
 
 def _any(rule: str, globs: tuple[str, ...]) -> bool:

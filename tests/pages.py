@@ -21,7 +21,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
     yield "# The rules"
     yield ""
     yield f"Made by `python -m tests.pages` from the catalogue: {len(rows)} rows. A part in braces stands for each"
-    yield "value of that kind. MUST: broken, it fails. SHOULD: it warns. MAY: what was seen is recorded, and nothing is judged."
+    yield "value of that kind. MUST: broken, it fails. SHOULD: it warns. MAY: what was seen is recorded."
     area = ""
     for row in rows:
         if row.area != area:

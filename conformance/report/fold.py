@@ -7,8 +7,8 @@ same fact, found by several rules in the same words, is told by one of them. A f
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from conformance.consequences import follows
@@ -34,13 +34,13 @@ def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does."""
     told = list(lines)
     broken = sorted((one for one in told if one["verdict"] in (FAIL, WARNING)), key=_rank)
-    above: dict[str, str] = {}
-    by_rule: dict[str, list[Line]] = defaultdict(list)
+    first: dict[str, Line] = {}
+    first_at: dict[tuple[str, str], Line] = {}
     for one in broken:
-        by_rule[one["requirement"]].append(one)
-    for one in broken:
-        if cause := _explaining(one, by_rule):
-            above[one["id"]] = cause
+        first.setdefault(one["requirement"], one)
+        for name in _scenarios(one):
+            first_at.setdefault((one["requirement"], name), one)
+    above = {one["id"]: cause for one in broken if (cause := _explaining(one, first, first_at))}
     _same_words([one for one in broken if one["id"] not in above], above)
     return [{**one, "cause": _root(one["id"], above)} for one in told]
 
@@ -53,17 +53,24 @@ def _rank(one: Line) -> tuple[bool, bool, bool, int, int, str]:
     # What was sent is the cause of a refusal, not the key.
     aside = area == "auth" and _REFUSED.match(message) is not None
     place = _AREAS.index(area) if area in _AREAS else len(_AREAS)
-    return one["verdict"] != FAIL, aside, not named, place, list(catalogue()).index(row.id), one["id"]
+    return one["verdict"] != FAIL, aside, not named, place, _places()[row.id], one["id"]
 
 
-def _explaining(one: Line, by_rule: Mapping[str, list[Line]]) -> str:
+@cache
+def _places() -> dict[str, int]:
+    return {name: place for place, name in enumerate(catalogue())}
+
+
+def _explaining(one: Line, first: Mapping[str, Line], first_at: Mapping[tuple[str, str], Line]) -> str:
     """The id of a broken case that is a cause of this one, empty if there is none."""
-    here = _scenarios(one)
-    for rule, others in by_rule.items():
+    here = sorted(_scenarios(one))
+    for rule in first:
         row = follows(one["requirement"], rule)
-        for other in others if row else ():
-            seen = row is not None and (row.anywhere or here & _scenarios(other))
-            if seen and other["verdict"] in (FAIL, one["verdict"]):
+        if row is None:
+            continue
+        others = [first[rule]] if row.anywhere else [first_at[rule, name] for name in here if (rule, name) in first_at]
+        for other in others:
+            if other["verdict"] in (FAIL, one["verdict"]):
                 return str(other["id"])
     return ""
 

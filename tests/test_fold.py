@@ -1,0 +1,98 @@
+"""Causes first: what follows from what, and what is one fact in the same words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from conformance.report.fold import fold
+from conformance.session import all_cases
+from tests.support.inprocess import world
+
+
+def line(case: str, message: str, verdict: str = "fail", at: str = "", also: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A broken case, found in its own scenario unless another is named."""
+    rule, _, scenario = case.partition("@")
+    found = {"message": message, "scenario": at or scenario, "also": list(also)}
+    return {"id": case, "requirement": rule, "area": rule.partition(".")[0], "verdict": verdict, "findings": [found]}
+
+
+def causes(*lines: dict[str, Any]) -> dict[str, str]:
+    """Case to cause, of those that have one."""
+    return {one["id"]: one["cause"] for one in fold(lines) if one["cause"]}
+
+
+def test_a_consequence_in_the_same_answer_is_put_under_its_cause() -> None:
+    told = causes(line("sum.part@text.stream", "a"), line("sum.text-deltas@text.stream", "b"))
+    assert told == {"sum.part@text.stream": "sum.text-deltas@text.stream"}
+
+
+def test_the_same_in_another_answer_stands_for_itself() -> None:
+    assert causes(line("sum.part@text.stream", "a"), line("sum.text-deltas@count.stream", "b")) == {}
+
+
+def test_a_case_over_many_answers_is_a_cause_where_it_was_found() -> None:
+    cause = line("sum.text-deltas@others.stream", "b", at="auth.bearer.stream", also=("text.stream",))
+    assert causes(line("sum.part@text.stream", "a"), cause) == {"sum.part@text.stream": cause["id"]}
+
+
+def test_some_causes_count_anywhere_in_the_run() -> None:
+    told = causes(line("auth.refused-when-streaming@b", "a"), line("auth.wrong-bearer-refused@c", "b"))
+    assert told == {"auth.refused-when-streaming@b": "auth.wrong-bearer-refused@c"}
+
+
+def test_the_cause_of_a_cause_stands_at_the_top() -> None:
+    told = causes(
+        line("sum.final-output@s", "a"),
+        line("sum.item@s", "b"),
+        line("sum.text-deltas@s", "c"),
+        line("sse.not-cut@s", "d"),
+    )
+    assert set(told.values()) == {"sse.not-cut@s"}
+
+
+def test_a_fail_is_never_put_under_a_warning() -> None:
+    assert causes(line("sum.part@s", "a"), line("sum.text-deltas@s", "b", "warning")) == {}
+    told = causes(line("sum.part@s", "a", "warning"), line("sum.text-deltas@s", "b", "warning"))
+    assert told == {"sum.part@s": "sum.text-deltas@s"}
+
+
+def test_the_same_words_are_one_fact() -> None:
+    refused = "answered with HTTP 401: Invalid key"
+    told = causes(
+        line("request.input-string@text", refused),
+        line("auth.api-key-header-accepted@auth.api-key", refused),
+        line("effort.low-accepted@effort.low", "answered with HTTP 400: low is not known"),
+    )
+    assert told == {"request.input-string@text": "auth.api-key-header-accepted@auth.api-key"}
+
+
+def test_the_rule_that_the_words_name_tells_the_fact() -> None:
+    refused = "answered with HTTP 400: temperature is not supported"
+    told = causes(
+        line("request.input-string@text", refused), line("request.temperature-accepted@temperature=0", refused)
+    )
+    assert told == {"request.input-string@text": "request.temperature-accepted@temperature=0"}
+
+
+def test_the_same_member_missing_in_many_types_is_one_fact() -> None:
+    told = causes(
+        line("event.response.output_text.delta.schema@streams", "response.output_text.delta: /item_id is missing"),
+        line("event.response.output_text.done.schema@streams", "response.output_text.done: /item_id is missing"),
+        line("event.response.content_part.done.schema@streams", "response.content_part.done: /part is missing"),
+    )
+    assert list(told) == ["event.response.output_text.done.schema@streams"]
+
+
+@pytest.mark.parametrize("verdict", ["pass", "inconclusive", "not-applicable", "error", "expected"])
+def test_what_is_not_broken_has_no_cause(verdict: str) -> None:
+    assert causes(line("sum.part@s", "a", verdict), line("sum.text-deltas@s", "b")) == {}
+
+
+def test_a_run_in_which_all_is_broken_is_folded_quickly() -> None:
+    lines = [line(case.id, f"{case.rule} is broken", at=case.scenarios[0]) for case in all_cases(world())]
+    started = time.perf_counter()
+    assert sum(not one["cause"] for one in fold(lines)) < len(lines) // 2
+    assert time.perf_counter() - started < 20  # Two seconds on an idle core; it was twenty once.
