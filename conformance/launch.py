@@ -47,13 +47,13 @@ def in_controller(
         target = recording.target(target)
         if path and path.resolve() == recording.path.resolve():
             raise Misconfigured(f"run folder {path} is the recording itself; name another")
+    folder = Folder(path.absolute() if path else _fresh())
     if plan_only:
-        return Session(world_of(target), Folder(_fresh()), "not-needed", recording=recording), None
+        return Session(world_of(target), folder, "not-needed", recording=recording), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     if mode == "live":
         reach(target)
-    folder = Folder(path.absolute() if path else _fresh())
     folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters)
     server = None
     if target.built_in:

@@ -28,6 +28,7 @@ class Folder:
         self.path = path
         self.exchanges = path / "exchanges"
         self.locks = path / "locks"
+        self._head: Mapping[str, Any] | None = None
 
     def create(self, head: Mapping[str, Any], nonce: str, lacks: Sequence[str], unknown_parameters: str) -> None:
         """Begin a run here, with all that decides what is judged. An earlier run is taken out; folders of these names
@@ -45,6 +46,7 @@ class Folder:
             for name in (_CASES, RESULTS) if ours else ():
                 (self.path / name).unlink(missing_ok=True)
             write_atomically(self.path / _HEAD, json.dumps(document, indent=1))
+            self._head = head
         except OSError as error:
             raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
 
@@ -75,8 +77,9 @@ class Folder:
 
     def head(self) -> dict[str, Any]:
         """The first line of the run's results."""
-        document: dict[str, Any] = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))["head"]
-        return document
+        if self._head is None:
+            self._head = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))["head"]
+        return dict(self._head or {})
 
     def recorded(self) -> list[str]:
         """The keys of all recorded exchanges."""
