@@ -126,7 +126,8 @@ class Reporter:
         self._count_again(terminalreporter)
         with _no_commands(terminalreporter):
             again, target = self._runner.again, self._runner.session.world.target
-            judged = f"{target.name}, {target.model}, revision {target.revision}"
+            what = f"a recording of {target.name}" if target.recorded else target.name
+            judged = f"{what}, {target.model}, revision {target.revision}"
             terminal.show(terminalreporter, judged, self._lines, self._texts, self._end, again, self._written)
             expected.show(terminalreporter, self._lines, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
