@@ -69,6 +69,11 @@ def test_the_same_words_are_one_fact() -> None:
     assert told == {"request.input-string@text": "auth.api-key-header-accepted@auth.api-key"}
 
 
+def test_two_wrong_requests_that_are_served_are_two_defects() -> None:
+    served = "answered with HTTP 200"
+    assert causes(line("request.missing-model@a", served), line("request.missing-input@b", served)) == {}
+
+
 def test_the_rule_that_the_words_name_tells_the_fact() -> None:
     refused = "answered with HTTP 400: temperature is not supported"
     told = causes(

@@ -19,9 +19,10 @@ NOTED = matrix()
 
 #: Faults of the emulator that the suite leaves alone, each for its reason.
 UNSEEN = {
+    "effort.default-thinks-only-plain": "what happens without reasoning is not said, nor that it is alike",
+    "effort.default-thinks-only-streaming": "what happens without reasoning is not said, nor that it is alike",
     "effort.medium-in-two-items": "how often a model stops to think is its own affair",
     "parallel.models-mix": "it takes two models, and a run asks for one",
-    "request.booleans-as-integers-taken": "one wrong type a parameter is sent; true is not the one",
     "sum.plain-in-two-messages": "several messages are legal, and a model may write two today and one tomorrow",
     "sum.stream-without-metadata": "null, as in the plain answer, is as good as absent",
     "sum.plain-with-one-member-more": "members that the page does not document are free",

@@ -25,6 +25,7 @@ _AREAS = (
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
 _BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5|HTTP 5\d\d in each")
+_SERVED = re.compile(r"(?:answered|served) with HTTP 2")
 _REFUSED = re.compile(r"answered with HTTP 4(?!01|03)")
 
 Line = Mapping[str, Any]
@@ -84,6 +85,8 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
     first: dict[str, str] = {}
     for one in roots:
         words = [_gist(finding["message"]) for finding in one["findings"]]
+        if any(_SERVED.match(finding["message"]) for finding in one["findings"]):
+            continue  # Of two wrong requests that are served each is a defect of its own.
         if words and all(word in first for word in words):
             above[one["id"]] = first[words[0]]
         for word in words:

@@ -35,6 +35,8 @@ class _Keeper:
             self._same(rule, ("response", member), event.response.get(member), event, f"/response/{member}")
         if event.terminal:
             for place, item in enumerate(objects(event.response.get("output"))):
+                if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
+                    continue  # Another item stands there: that is told where the output is compared as a whole.
                 for member, rule in self._ITEM.items():
                     pointer = f"/response/output/{place}/{member}"
                     self._same(rule, ("item", place, member), item.get(member), event, pointer)
@@ -46,6 +48,8 @@ class _Keeper:
         named = event.data.get("item_id")
         if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id"), index):
             return
+        if event.item:
+            self._bound.setdefault(("item", index, "type"), event.item.get("type"))
         for member, rule in self._ITEM.items():
             self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
         self._same("identity.item-id", ("item", index, "id"), named, event, "/item_id")
