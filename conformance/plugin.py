@@ -28,6 +28,9 @@ _LETTERS = {
     results.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
+#: A case over more scenarios than this is judged after the others.
+_MANY = 8
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""
@@ -148,6 +151,8 @@ class Run:
             kept = [item for item in items if (case := _case(item)) is None or terminal.matches(case.id, glob)]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
             items[:] = kept
+        # What waits for many answers goes last, so that the rest is judged while these come in.
+        items.sort(key=lambda item: (case := _case(item)) is not None and len(case.scenarios) > _MANY)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
