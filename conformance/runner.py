@@ -27,6 +27,10 @@ _NOT_AGAIN = (
 )  # fmt: skip
 
 
+#: A case over more scenarios than this is judged after the others.
+_MANY = 8
+
+
 class Runner:
     """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
 
@@ -97,6 +101,8 @@ class Runner:
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
+        # What waits for many answers goes last, so that the rest is judged while these come in.
+        items.sort(key=lambda item: (case := _case(item)) is not None and len(case.scenarios) > _MANY)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""

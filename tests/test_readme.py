@@ -13,7 +13,8 @@ from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.report.results import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
 from conformance.requirements import catalogue
-from conformance.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS
+from conformance.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
+from conformance.wire.exchange import DECODED_LIMIT
 from tests.support.inprocess import record, verdicts
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,27 @@ def test_every_option_named_exists() -> None:
     named = set(re.findall(r"`(--[a-z-]+)", README)) - {"--first-byte-ms", "--event-ms"}
     assert named >= {f"--{setting.name}" for setting in SETTINGS}
     assert [option for option in sorted(named) if option not in listed] == []
+
+
+def test_the_limits_are_those_of_the_table() -> None:
+    for name in ("connect", "first-byte", "read", "total"):
+        row = next(line for line in README.splitlines() if line.startswith(f"| `--{name}-timeout S`"))
+        for endpoint, pattern in (
+            ("https://example.com/v1", r"default (\d+)"),
+            ("http://127.0.0.1:1/v1", r"(\d+)\D*$"),
+        ):
+            limit = getattr(resolve({"endpoint": endpoint}, {}, "", None), f"{name.replace('-', '_')}_timeout")
+            found = re.search(pattern, row)
+            assert found is not None
+            assert int(found[1]) == limit
+    assert resolve({}, {}, "", None).max_body == DECODED_LIMIT == 16_000_000
+    assert "default 16,000,000" in README
+
+
+def test_the_benchmarks_can_be_run_and_are_told_of() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    assert subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60).returncode == 0
+    assert "python -m benchmarks" in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
 def test_the_options_of_serve_exist() -> None:

@@ -362,6 +362,9 @@ def test_check_registers_the_bare_generator(monkeypatch: pytest.MonkeyPatch) -> 
     assert [one.message for one in first.judge(None)] == ["found"]
     assert (test_alone.__name__, test_alone.__doc__) == ("test_alone", "Said.")
     (some,) = cases(second, world())
+    with pytest.raises(NotImplementedError):  # Only the plugin judges; called by itself it must not seem to pass.
+        test_alone(some)
+    assert repr(some) == some.id
     assert (some.id, some.rule, some.scenarios) == (
         "event.seen.response.created@b", "event.seen.response.created", ("one", "two"),
     )  # fmt: skip

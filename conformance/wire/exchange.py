@@ -16,7 +16,7 @@ from typing import Any, Literal
 FORMAT = 1
 
 #: The most bytes a compressed body may unfold to; beyond it the record counts as oversize (a gzip bomb).
-DECODED_LIMIT = 16 * 1024 * 1024
+DECODED_LIMIT = 16_000_000
 
 #: The most codings that are undone, one over another, and the most members of one gzip body (RFC 1952 2.2).
 _LAYERS, _MEMBERS = 4, 1000
