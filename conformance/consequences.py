@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Consequence:
-    """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answer, or with
-    ``anywhere`` in any. Both are globs over rule ids."""
+    """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answers, or
+    with ``anywhere`` in any; with ``members`` only where one of these is wrong. Both are globs over rule ids."""
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
     why: str
     anywhere: bool = False
+    members: tuple[str, ...] = ()
 
     def concerns(self, rule: str) -> bool:
         """Whether a breach of this rule can be a consequence."""
@@ -29,17 +31,18 @@ def consequences() -> tuple[Consequence, ...]:
     """Every row, in the order of the file: the outermost causes first."""
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
     rows = tomllib.loads(text)["consequence"]
-    return tuple(
-        Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], row.get("anywhere", False)) for row in rows
-    )
+    return tuple(_consequence(row) for row in rows)
+
+
+def _consequence(row: dict[str, Any]) -> Consequence:
+    members = tuple(row.get("members", ()))
+    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], row.get("anywhere", False), members)
 
 
 @cache
-def follows(rule: str, cause: str) -> Consequence | None:
-    """The row by which a breach of ``rule`` follows from one of ``cause``; None if there is none."""
-    if rule == cause:
-        return None
-    return next((row for row in _concerning(rule) if _any(cause, row.follow)), None)
+def follows(rule: str, cause: str) -> tuple[Consequence, ...]:
+    """The rows by which a breach of ``rule`` follows from one of ``cause``."""
+    return () if rule == cause else tuple(row for row in _concerning(rule) if _any(cause, row.follow))
 
 
 @cache

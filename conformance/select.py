@@ -18,8 +18,13 @@ Wanted = Callable[[Scenario], bool]
 
 
 def served(label: str, *tags: str, stream: bool | None = None) -> Selector:
-    """One case for all scenarios with any of the tags that may be refused; those that are refused drop out."""
-    select = together(label, *tags, stream=stream, where=lambda one: one.expect == "either")
+    """One case for all scenarios with any of the tags that may be refused; those that are refused drop out, and so does
+    one that asks for a stream in a way of its own: what kind of answer that brings is not said."""
+
+    def wanted(one: Scenario) -> bool:
+        return one.expect == "either" and isinstance(one.body.get("stream", False), bool | None)
+
+    select = together(label, *tags, stream=stream, where=wanted)
     return lambda world: [replace(group, if_served=True) for group in select(world)]
 
 

@@ -12,10 +12,12 @@ from conformance.session import all_cases
 from tests.support.inprocess import world
 
 
-def line(case: str, message: str, verdict: str = "fail", at: str = "", also: tuple[str, ...] = ()) -> dict[str, Any]:
+def line(
+    case: str, message: str, verdict: str = "fail", at: str = "", also: tuple[str, ...] = (), pointer: str = ""
+) -> dict[str, Any]:
     """A broken case, found in its own scenario unless another is named."""
     rule, _, scenario = case.partition("@")
-    found = {"message": message, "scenario": at or scenario, "also": list(also)}
+    found = {"message": message, "scenario": at or scenario, "also": list(also), "pointer": pointer}
     return {"id": case, "requirement": rule, "area": rule.partition(".")[0], "verdict": verdict, "findings": [found]}
 
 
@@ -38,9 +40,26 @@ def test_a_case_over_many_answers_is_a_cause_where_it_was_found() -> None:
     assert causes(line("sum.part@text.stream", "a"), cause) == {"sum.part@text.stream": cause["id"]}
 
 
+def test_a_cause_must_explain_each_answer() -> None:
+    """What was found in another answer too is no consequence of what is wrong in this one."""
+    wide = line("sum.part@others.stream", "a", at="text.stream", also=("count.stream",))
+    cause = line("sum.text-deltas@text.stream", "b")
+    assert causes(wide, cause) == {}
+    told = causes(wide, cause, line("sum.text-deltas@count.stream", "b"))
+    assert told["sum.part@others.stream"] == "sum.text-deltas@count.stream"
+
+
 def test_some_causes_count_anywhere_in_the_run() -> None:
     told = causes(line("auth.refused-when-streaming@b", "a"), line("auth.wrong-bearer-refused@c", "b"))
     assert told == {"auth.refused-when-streaming@b": "auth.wrong-bearer-refused@c"}
+
+
+def test_some_causes_count_only_for_a_member() -> None:
+    """A Response without created_at does not explain why a cut is not called incomplete; one without status does."""
+    late = line("truncation.incomplete@s", "a")
+    assert causes(late, line("response.schema@s", "b", pointer="/response/created_at")) == {}
+    told = causes(late, line("response.schema@s", "b", pointer="/response/status"))
+    assert told == {"truncation.incomplete@s": "response.schema@s"}
 
 
 def test_the_cause_of_a_cause_stands_at_the_top() -> None:

@@ -139,7 +139,7 @@ def test_the_end_of_a_run_tells_all() -> None:
         "  follow  1 more follows from this: sum.part",
         "auth.scheme-case-insensitive@auth.lower: HTTP 503 after 3 tries",
         "sum                  .       3       .             .               .",
-        "1 MUST rule is broken, in 3 cases.",
+        "2 MUST rules are broken, in 3 cases, for 1 cause.",
         "MUST         1 of      4 cases    25 %     1 of   3 rules hold",
         "breaks  Codex CLI: 0 · openai-python: 1 blocking",
         "took    3 requests (4 sent), 5,000 tokens in, 7 out, 1.5 s, exit 1",

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
-from conformance.stream.events import mapping
+from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
 from conformance.verdict import Case, Finding
 from conformance.wire.exchange import Exchange
@@ -95,6 +95,9 @@ def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
 
 def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
     """The body under a 200 is a finished Response, plain or streaming; its shape has a rule of its own."""
+    if (failure := ends_in_failure(answer)) is not None:
+        yield Finding(f"HTTP 200, and {failure}", "/type", answer.event, "a Response or a 4xx status", "a failure")
+        return
     try:
         response = answer.response
     except CannotJudge as error:
@@ -106,6 +109,19 @@ def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
         status = response["status"]
         message = f"the answer ends with status {status!r}"
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
+
+
+def ends_in_failure(answer: Answer) -> str | None:
+    """How a stream ends that ends in a failure, with the server's words; None for any other answer."""
+    last = next((event for event in answer.events if event.terminal), None) if _is_stream(answer) else None
+    if last is None or last.type not in ("error", "response.failed"):
+        return None
+    error = mapping(last.response.get("error")) or mapping(last.data.get("error")) or last.data
+    return f"the stream ends in {last.type}: {text(error.get('message'))[:160]}"
+
+
+def _is_stream(answer: Answer) -> bool:
+    return answer.exchange.ok and answer.looks_like_stream
 
 
 def excerpt(answer: Answer, size: int = 160) -> str:

@@ -53,8 +53,7 @@ def test_effort_thinks_with_tools_too(answer: Answer) -> Iterator[Finding]:
 def _thinks(answer: Answer) -> Iterator[Finding]:
     if not answer.response or answer.thinks:
         return
-    tries = len(answer.samples)
-    message = f"no sign of reasoning in {tries} {'try' if tries == 1 else 'tries'} with a question worth it"
+    message = f"no sign of reasoning with a question worth it (asked {len(answer.samples)} times at the most)"
     yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
+    ends_in_failure,
     judged_past_the_key,
     must_be_an_answer,
     must_be_refused,
@@ -154,6 +155,8 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Findi
 
 def _should_be_refused(answer: Answer) -> Iterator[Finding]:
     status = judged_past_the_key(answer)
+    if ends_in_failure(answer) is not None:
+        return  # Refused, though too late: that is told as a stream under 200.
     if status == 200:
         yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
     elif 400 < status < 500:

@@ -30,15 +30,20 @@ def test_response_has_the_documented_shape(answer: Answer, case: Case) -> Iterat
     event = answer.terminal if answer.looks_like_stream else None
     if event and event.type in ("error", "response.failed"):
         raise CannotJudge(f"the stream ended in {event.type}")
-    for problem in case.world.schemas.errors("response.json", answer.response):
+    for problem in case.world.schemas.errors("response.json", _response_or_other_json(answer)):
         if not _told_elsewhere(answer, problem.pointer, case):
             yield breaks_schema(problem, answer.pointer, event)
+
+
+def _response_or_other_json(answer: Answer) -> object:
+    """The Response, or what JSON stands in a plain answer in its place."""
+    return answer.json if answer.exchange.ok and not answer.looks_like_stream else answer.response
 
 
 def _told_elsewhere(answer: Answer, pointer: str, case: Case) -> bool:
     """The counters of usage, and the items of documented types, have rules of their own."""
     place = _OF_ITEM.match(pointer)
-    output = answer.response.get("output")
+    output = mapping(_response_or_other_json(answer)).get("output")
     if place and isinstance(output, list) and int(place[1]) < len(output):
         return mapping(output[int(place[1])]).get("type") in case.world.schemas.item_types
     return pointer.startswith("/usage/")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from conformance.consequences import follows
+from conformance.consequences import Consequence, follows
 from conformance.requirements import catalogue, requirement
 from conformance.verdict import FAIL, WARNING, without_numbers
 
@@ -24,7 +24,6 @@ _AREAS = (
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
-_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5|HTTP 5\d\d in each")
 _SERVED = re.compile(r"(?:answered|served) with HTTP 2")
 _REFUSED = re.compile(r"answered with HTTP 4(?!01|03)")
 
@@ -35,13 +34,11 @@ def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does."""
     told = list(lines)
     broken = sorted((one for one in told if one["verdict"] in (FAIL, WARNING)), key=_rank)
-    first: dict[str, Line] = {}
-    first_at: dict[tuple[str, str], Line] = {}
+    by_rule: dict[str, list[Line]] = {}
     for one in broken:
-        first.setdefault(one["requirement"], one)
-        for name in _scenarios(one):
-            first_at.setdefault((one["requirement"], name), one)
-    above = {one["id"]: cause for one in broken if (cause := _explaining(one, first, first_at))}
+        by_rule.setdefault(one["requirement"], []).append(one)
+    reach = _Reach(by_rule)
+    above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach))}
     _same_words([one for one in broken if one["id"] not in above], above)
     return [{**one, "cause": _root(one["id"], above)} for one in told]
 
@@ -62,18 +59,39 @@ def _places() -> dict[str, int]:
     return {name: place for place, name in enumerate(catalogue())}
 
 
-def _explaining(one: Line, first: Mapping[str, Line], first_at: Mapping[tuple[str, str], Line]) -> str:
-    """The id of a broken case that is a cause of this one, empty if there is none."""
-    here = sorted(_scenarios(one))
-    for rule in first:
-        row = follows(one["requirement"], rule)
-        if row is None:
-            continue
-        others = [first[rule]] if row.anywhere else [first_at[rule, name] for name in here if (rule, name) in first_at]
-        for other in others:
-            if other["verdict"] in (FAIL, one["verdict"]):
-                return str(other["id"])
+class _Reach:
+    """How far the broken cases of each rule reach: the scenarios in which they were found."""
+
+    def __init__(self, by_rule: Mapping[str, list[Line]]) -> None:
+        self.rules = tuple(by_rule)
+        self._by_rule = by_rule
+        self._known: dict[tuple[str, tuple[str, ...], bool], tuple[list[Line], set[str]]] = {}
+
+    def of(self, rule: str, row: Consequence, fails_only: bool) -> tuple[list[Line], set[str]]:
+        """The cases of a rule that can be a cause by a row, and where they were found."""
+        key = (rule, row.members, fails_only)
+        if key not in self._known:
+            cases = [one for one in self._by_rule[rule] if _concerns(one, row.members)]
+            cases = [one for one in cases if one["verdict"] == FAIL or not fails_only]
+            self._known[key] = (cases, set().union(*map(_scenarios, cases)))
+        return self._known[key]
+
+
+def _explaining(one: Line, reach: _Reach) -> str:
+    """The id of a broken case that is a cause of this one; empty if none explains it in each answer it was found in."""
+    here = _scenarios(one)
+    for rule in reach.rules:
+        for row in follows(one["requirement"], rule):
+            cases, where = reach.of(rule, row, one["verdict"] == FAIL)
+            if cases and (row.anywhere or here <= where):
+                return str(next((each for each in cases if here & _scenarios(each)), cases[0])["id"])
     return ""
+
+
+def _concerns(cause: Line, members: tuple[str, ...]) -> bool:
+    """Whether what is wrong there is one of these members, or lies in one."""
+    pointers = [finding.get("pointer", "").split("/") for finding in cause["findings"]]
+    return not members or any(member in pointer for pointer in pointers for member in members)
 
 
 def _scenarios(one: Line) -> set[str]:
@@ -94,8 +112,8 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
 
 
 def _gist(message: str) -> str:
-    """What a message says wherever it was found; of a server that broke only that it did."""
-    return "broke" if _BROKE.match(message) else _MEMBER.sub(r"\1", without_numbers(message))
+    """What a message says wherever it was found."""
+    return _MEMBER.sub(r"\1", without_numbers(message))
 
 
 def _root(case: str, above: Mapping[str, str]) -> str:

@@ -94,8 +94,9 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
     if counts[ERROR]:
         return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
     if rules[FAIL]:
-        cases = sum(len(one.cases) + len(one.follow) for one in found if one.verdict == FAIL)
-        return Verdict(FAIL, "fails", f"{_rules(rules[FAIL], 'MUST')}, in {_many(cases, 'case')}.")
+        broken = {line["requirement"] for line in lines if line["verdict"] == FAIL}
+        by = f", for {_many(rules[FAIL], 'cause')}" if rules[FAIL] != len(broken) else ""
+        return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
     if counts["stale"]:
         return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
     if not counts[PASS] + counts[WARNING] + counts["expected"] + counts[INCONCLUSIVE]:

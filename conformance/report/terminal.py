@@ -98,7 +98,11 @@ def hints(lines: summary.Lines) -> Iterator[str]:
     ):
         if refused in failed and works in passed - failed:
             yield f'only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
-    if "auth.missing-key-refused" in failed and "auth.wrong-bearer-refused" in failed:
+    both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
+    if both <= {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 401}:
+        yield "the key is refused everywhere: is it the right one?"
+    let_in = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 200}
+    if {"auth.missing-key-refused", "auth.wrong-bearer-refused"} <= failed & let_in:
         yield 'no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
 
 

@@ -29,7 +29,7 @@ def both(scenario: Scenario) -> list[Scenario]:
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the cap cuts the answer", lambda answer: answer.response.get("status") == "incomplete")
+CUT = Need("the answer ends incomplete", lambda answer: answer.response.get("status") == "incomplete")
 
 
 def _is_json(answer: Answer) -> bool:

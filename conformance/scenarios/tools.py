@@ -52,6 +52,9 @@ NAMESPACE: dict[str, Any] = {
 }
 
 CALLS = Need("the model calls a tool", lambda answer: bool(answer.items("function_call")))
+THINKS_AND_CALLS = Need(
+    "the model thinks and then calls a tool", lambda answer: bool(answer.items("function_call")) and answer.thinks
+)
 CALLS_TWICE = Need("the model calls two tools at once", lambda answer: len(answer.items("function_call")) > 1)
 CALLS_CUSTOM = Need("the model calls the custom tool", lambda answer: bool(answer.items("custom_tool_call")))
 _TOOLS = frozenset({"tools"})
@@ -81,6 +84,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         name="tools.thinking",
         asks="a call after thinking",
         body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "medium"}, "max_output_tokens": 2000},
+        need=THINKS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
         about={"effort": "medium"},
         claims=_TOOLS | {"reasoning"},
