@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from conformance import emulator, launch
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
+from conformance.run import plan
 from conformance.session import Session
 from conformance.target import SETTINGS, Misconfigured
 from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, WARNING, Case, cases
@@ -28,8 +29,8 @@ _LETTERS = {
     results.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
-#: A case over more scenarios than this is judged after the others.
-_MANY = 8
+#: The parts of a run; within each, cases are judged in the order of their files.
+_PARTS = 8
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -151,8 +152,18 @@ class Run:
             kept = [item for item in items if (case := _case(item)) is None or terminal.matches(case.id, glob)]
             self.config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
             items[:] = kept
-        # What waits for many answers goes last, so that the rest is judged while these come in.
-        items.sort(key=lambda item: (case := _case(item)) is not None and len(case.scenarios) > _MANY)
+        items.sort(key=self._part_of_run([name for item in items if (case := _case(item)) for name in case.scenarios]))
+
+    def _part_of_run(self, needed: Sequence[str]) -> Callable[[pytest.Item], int]:
+        """In which part of the run the last answer that a case needs comes in: what is there is judged meanwhile."""
+        sent = plan(self.session.world, needed)
+        part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
+
+        def of(item: pytest.Item) -> int:
+            case = _case(item)
+            return max((part.get(name, 0) for name in case.scenarios), default=0) if case else 0
+
+        return of
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
