@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from conformance.baseline import Entry, apply_one, named
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
+from conformance.run import plan
 from conformance.session import Session
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, Case, cases
 from conformance.wire.pool import CannotRecord
@@ -27,8 +28,8 @@ _NOT_AGAIN = (
 )  # fmt: skip
 
 
-#: A case over more scenarios than this is judged after the others.
-_MANY = 8
+#: The parts of a run; within each, cases are judged in the order of their files.
+_PARTS = 8
 
 
 class Runner:
@@ -101,8 +102,18 @@ class Runner:
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
-        # What waits for many answers goes last, so that the rest is judged while these come in.
-        items.sort(key=lambda item: (case := _case(item)) is not None and len(case.scenarios) > _MANY)
+        items.sort(key=self._part_of_run([name for item in items if (case := _case(item)) for name in case.scenarios]))
+
+    def _part_of_run(self, needed: Sequence[str]) -> Callable[[pytest.Item], int]:
+        """In which part of the run the last answer that a case needs comes in: what is there is judged meanwhile."""
+        sent = plan(self.session.world, needed)
+        part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
+
+        def of(item: pytest.Item) -> int:
+            case = _case(item)
+            return max((part.get(name, 0) for name in case.scenarios), default=0) if case else 0
+
+        return of
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
