@@ -13,13 +13,15 @@ from typing import Any
 @dataclass(frozen=True)
 class Consequence:
     """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answers, or
-    with ``anywhere`` in any; with ``members`` only where one of these is wrong. Both are globs over rule ids."""
+    with ``anywhere`` in any, with ``overlap`` in one of them (a pair of which one is wrong); with ``members`` only
+    where one of these is wrong. Both are globs over rule ids."""
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
     why: str
     anywhere: bool = False
     members: tuple[str, ...] = ()
+    overlap: bool = False
 
     def concerns(self, rule: str) -> bool:
         """Whether a breach of this rule can be a consequence."""
@@ -36,7 +38,8 @@ def consequences() -> tuple[Consequence, ...]:
 
 def _consequence(row: dict[str, Any]) -> Consequence:
     members = tuple(row.get("members", ()))
-    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], row.get("anywhere", False), members)
+    anywhere, overlap = row.get("anywhere", False), row.get("overlap", False)
+    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], anywhere, members, overlap)
 
 
 @cache

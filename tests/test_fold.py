@@ -110,6 +110,26 @@ def test_the_same_member_missing_in_many_types_is_one_fact() -> None:
     assert list(told) == ["event.response.output_text.done.schema@streams"]
 
 
+def test_of_a_pair_one_is_enough() -> None:
+    pair = line("sum.plain-same-shape@text", "a", at="text.stream", also=("text",))
+    assert causes(pair, line("usage.present@text", "b")) == {"sum.plain-same-shape@text": "usage.present@text"}
+
+
+@pytest.mark.parametrize(("rules", "folded"), [(6, 0), (7, 6)])
+def test_a_server_that_breaks_on_much_has_one_defect(rules: int, folded: int) -> None:
+    names = (
+        "missing-model",
+        "missing-input",
+        "unknown-model",
+        "malformed-json",
+        "empty-body",
+        "wrong-input",
+        "wrong-type",
+    )
+    lines = [line(f"request.{name}@{name}", f"answered with HTTP 500: {name} failed") for name in names[:rules]]
+    assert len(causes(*lines)) == folded
+
+
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", "not-applicable", "error", "expected"])
 def test_what_is_not_broken_has_no_cause(verdict: str) -> None:
     assert causes(line("sum.part@s", "a", verdict), line("sum.text-deltas@s", "b")) == {}

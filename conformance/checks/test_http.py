@@ -15,7 +15,7 @@ from conformance.checks.common import (
 )
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.stream.jsontext import Reader
-from conformance.verdict import Case, Finding, check
+from conformance.verdict import Case, Finding, breaks_schema, check
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
@@ -98,9 +98,8 @@ def test_no_object_names_a_member_twice(answer: Answer) -> Iterator[Finding]:
 def test_other_method_is_refused(answer: Answer, case: Case) -> Iterator[Finding]:
     if (status := settled(answer)) not in (404, 405):
         yield Finding(f"GET is answered with HTTP {status}", want="404 or 405", got=status)
-    elif problems := case.world.schemas.errors("error.json", envelope(answer)):
-        message = f"the error of a GET is not enveloped: {problems[0].pointer or 'the body'} {problems[0].message}"
-        yield Finding(message, problems[0].pointer, None, "an error envelope", excerpt(answer))
+    else:
+        yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
 @check("http.no-redirect", over=everything("all"))

@@ -24,8 +24,13 @@ _AREAS = (
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
-_SERVED = re.compile(r"(?:answered|served) with HTTP 2")
-_REFUSED = re.compile(r"answered with HTTP 4(?!01|03)")
+_SERVED = re.compile(r"(?:answered|served) with HTTP 200")
+_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5")
+
+#: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
+_SOME = 6
+
+_REFUSED = re.compile(r"answered with HTTP (?!401|403)")
 
 Line = Mapping[str, Any]
 
@@ -83,7 +88,7 @@ def _explaining(one: Line, reach: _Reach) -> str:
     for rule in reach.rules:
         for row in follows(one["requirement"], rule):
             cases, where = reach.of(rule, row, one["verdict"] == FAIL)
-            if cases and (row.anywhere or here <= where):
+            if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
                 return str(next((each for each in cases if here & _scenarios(each)), cases[0])["id"])
     return ""
 
@@ -101,8 +106,9 @@ def _scenarios(one: Line) -> set[str]:
 def _same_words(roots: list[Line], above: dict[str, str]) -> None:
     """Put a case all of whose findings were told before under the one that told the first of them."""
     first: dict[str, str] = {}
+    breaking = {one["requirement"] for one in roots for each in one["findings"] if _BROKE.match(each["message"])}
     for one in roots:
-        words = [_gist(finding["message"]) for finding in one["findings"]]
+        words = [_gist(finding["message"], len(breaking) > _SOME) for finding in one["findings"]]
         if any(_SERVED.match(finding["message"]) for finding in one["findings"]):
             continue  # Of two wrong requests that are served each is a defect of its own.
         if words and all(word in first for word in words):
@@ -111,8 +117,10 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
             first.setdefault(word, one["id"])
 
 
-def _gist(message: str) -> str:
-    """What a message says wherever it was found."""
+def _gist(message: str, often: bool) -> str:
+    """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
+    if often and _BROKE.match(message):
+        return "broke"
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 
