@@ -8,10 +8,10 @@ COPY conformance ./conformance
 RUN pip install --no-cache-dir --disable-pip-version-check . \
     && rm -rf /src \
     && useradd --uid 10001 --create-home judge \
-    && install -d -o judge -g judge /work
+    && install -d -o judge -g judge /runs
 
-# Runs and history are left in /work: mount a volume there to keep them.
+# Runs and history are left in /runs: mount a volume there to keep them.
 USER 10001
-WORKDIR /work
+WORKDIR /runs
 ENTRYPOINT ["conformance"]
 CMD ["--help"]
