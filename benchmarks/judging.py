@@ -78,7 +78,7 @@ def _recorded(world: World, folder: Folder) -> Recorded:
             raise LookupError(f"{key} is not in {folder.path}")
         return (exchange,)
 
-    return Recorded(Plan(world, world.scenarios).key_of, settle)
+    return Recorded(Plan(world, world.scenarios), settle)
 
 
 def _blow_up(small: Folder, big: Folder, events: int) -> None:

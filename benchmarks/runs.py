@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import statistics
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,27 +47,32 @@ def serving(first_byte_ms: int, event_ms: int) -> Iterator[str]:
             server.terminate()
 
 
-def whole(url: str, folder: Path, workers: int, repeats: int) -> tuple[float, int]:
-    """Seconds of a full run (median), and how many cases it judged."""
-    seconds = _median(
-        lambda: _pytest("conformance", "--endpoint", url, "--run-dir", str(folder), *_by(workers)), repeats
-    )
-    results = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    end = json.loads(results[-1])
+def whole(url: str, folder: Path, workers: int = 0) -> float:
+    """Seconds of a full run, which is left in the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    by = ["-n", str(workers)] if workers else []
+    seconds = _pytest("conformance", "--endpoint", url, "--run-dir", str(folder), *by)
+    end = json.loads((folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     if end["exit"]:
         raise RuntimeError(f"the run against the built-in endpoint ended with {end['counts']}")
-    return seconds, len(results) - 2
+    return seconds
 
 
-def floor(url: str, folder: Path, repeats: int) -> tuple[float, int]:
-    """Seconds to send what that run sent by httpx alone, read to the end and thrown away; and how many requests."""
+def size(folder: Path) -> tuple[int, int]:
+    """How many requests and cases a run had."""
+    end = json.loads((folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    return end["requests"], sum(end["counts"].values())
+
+
+def floor(url: str, folder: Path) -> float:
+    """Seconds to send what that run sent by httpx alone, read to the end and thrown away."""
     record = Folder(folder)
     exchanges = [one for key in record.recorded() if (one := record.read(key)) and one.ended != "not-sent"]
     requests = [
         (one.request.method, [(name, _filled(value)) for name, value in one.request.headers], one.request.body)
         for one in exchanges
     ]
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(CONCURRENCY) as threads:
 
         def send(request: Sendable) -> None:
             method, headers, body = request
@@ -75,17 +80,15 @@ def floor(url: str, folder: Path, repeats: int) -> tuple[float, int]:
                 for _ in response.iter_raw():
                     pass
 
-        def send_all() -> None:
-            with ThreadPoolExecutor(CONCURRENCY) as threads:
-                list(threads.map(send, requests))
-
-        return _median(send_all, repeats), len(requests)
+        started = time.perf_counter()
+        list(threads.map(send, requests))
+        return time.perf_counter() - started
 
 
-def empty(cases: int, scratch: Path, repeats: int) -> float:
+def empty(cases: int, scratch: Path) -> float:
     """Seconds of a pytest run of so many cases that do nothing."""
     (scratch / "test_empty.py").write_text(_EMPTY.format(count=cases), encoding="utf-8")
-    return _median(lambda: _pytest(str(scratch / "test_empty.py")), repeats)
+    return _pytest(str(scratch / "test_empty.py"))
 
 
 def _filled(value: str) -> str:
@@ -98,21 +101,10 @@ def _filled(value: str) -> str:
     )
 
 
-def _by(workers: int) -> list[str]:
-    return ["-n", str(workers)] if workers else []
-
-
-def _pytest(*arguments: str) -> None:
+def _pytest(*arguments: str) -> float:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CONFORMANCE"))}
     environ["MIMO_API_KEY"] = KEY
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, check=True)
-
-
-def _median(act: Callable[[], None], repeats: int) -> float:
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        act()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+    return time.perf_counter() - started

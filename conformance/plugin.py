@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shlex
 import sys
@@ -175,6 +176,7 @@ class Run:
             return True
         if session.testsfailed or not needed or self.config.option.collectonly:
             return None
+        gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
         self.session.start(needed)
         if self.progress:
             self.progress.start(self.session.planned)
