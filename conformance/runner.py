@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shlex
 import time
@@ -125,6 +126,7 @@ class Runner:
             return True
         if session.testsfailed or not cases or self.config.option.collectonly:
             return None
+        gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
         self.session.start(cases)
         if self.progress:
             self.progress.start(self.session.planned)
