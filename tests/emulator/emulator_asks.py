@@ -219,5 +219,17 @@ GROUPS: dict[str, list[Request]] = {
         post(input=HISTORY, model="mimo-v2.6-pro"), post(input="Other."), post(input=HISTORY, stream=True),
         post(input="Other.", stream=True),
     ],
+    "rare": [
+        post(max_output_tokens="16"), post(max_output_tokens=10.5), post(instructions=""),
+        post(reasoning={"effort": None}),
+        post(input=[{"role": "user", "content": [{"type": "part-x", "text": "Say something."}]}]),
+        post(body() + b" and more"), post(temperature=0.7, reasoning={"effort": "high"}),
+        post(temperature=0.7, top_p=0.9),
+        post(instructions="Be brief. " * 500), post(x_any="value"), post(instructions="Be brief.", input="Hello."),
+        post(input="Repeat exactly: \u00fc \U0001f600", reasoning=QUIET),
+        post(input="Repeat exactly: \u00fc \U0001f600", reasoning=QUIET, stream=True),
+        post(input=[{"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+                    {"type": "function_call_output", "call_id": "call_1", "output": ""}]),
+    ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
 }  # fmt: skip
