@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import events, items_in, parts_in, put, response, snapshot
+from ..edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
 from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse
 from ..refusals import bad_parameter
 from ..shapes import Dict, Refusal, Reply, to_json
@@ -151,6 +151,8 @@ FAULTS = [
           "error.real-status", validate=model_down),
     twist("request.long-input-refused", "Refuses bodies of more than 4000 bytes.", "turns.history-accepted",
           validate=too_long),
+    twist("tools.custom-tool-call-without-name", "Leaves the name out of calls of custom tools.",
+          "item.custom_tool_call.schema", **everywhere(cut("name"), "custom_tool_call")),
     twist("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
           "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
     twist("request.escapes-refused", "Takes no JSON escapes.", "http.success-is-200", validate=escapes),
