@@ -13,9 +13,6 @@ from conformance.reporter import Reporter
 from conformance.runner import Runner
 from conformance.target import SETTINGS, Misconfigured
 
-#: A case over more scenarios than this is judged after the others.
-_MANY = 8
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""

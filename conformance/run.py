@@ -129,7 +129,7 @@ def spoken_for(scenario: Scenario, whole: Exchange) -> bool:
     A finished answer shows that every part of it was taken; a refusal does not say of which part. Streaming, a refusal
     is enough: what each part does alone is then seen in the plain requests.
     """
-    if scenario.streaming and whole.status is not None and 400 <= whole.status < 500 and whole.status != 429:
+    if scenario.streaming and whole.refused:
         return True
     try:
         response = Answer(whole, scenario.name).response

@@ -267,7 +267,7 @@ def _usable(answer: Answer, case: Case) -> None:
         if ours and (why := misfit(target.revision, encode(scenario.body, target.model))):
             raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
         raise CannotJudge(answer.exchange.detail)
-    refused = 400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429
+    refused = answer.exchange.refused
     followed = refused and scenario.follow and scenario.meant_well
     if followed and (why := misfit(target.revision, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")

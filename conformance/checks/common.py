@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from conformance.answer import EVENT_STREAM, FINAL, Answer, CannotJudge, DoesNotApply
+from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
 from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
@@ -158,7 +158,7 @@ def needs(answer: Answer, case: Case) -> None:
 
 def not_seen(what: str, answers: Sequence[Answer]) -> CannotJudge | DoesNotApply:
     """Why a thing that no answer held cannot be judged; where a server refused all that would hold it, it need not."""
-    if all(400 <= (answer.exchange.status or 0) < 500 and answer.exchange.status != 429 for answer in answers):
+    if all(answer.exchange.refused for answer in answers):
         return DoesNotApply(f"every request that could bring {what} was refused")
     return CannotJudge(f"no answer held {what}")
 
@@ -185,11 +185,6 @@ def parsed(text: Any) -> Any:
     if not isinstance(text, str):
         raise ValueError("not a text")
     return load(text)
-
-
-def is_event_stream(answer: Answer) -> bool:
-    """Whether the content type says so."""
-    return answer.exchange.media_type == EVENT_STREAM
 
 
 def said(answer: Answer) -> str:

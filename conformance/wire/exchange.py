@@ -105,6 +105,11 @@ class Exchange:
         return b"".join(chunk.data for chunk in self.decoded)
 
     @property
+    def refused(self) -> bool:
+        """Whether the status is a 4xx that answers the request: a 429 says nothing of it."""
+        return self.status is not None and 400 <= self.status < 500 and self.status != 429
+
+    @property
     def ok(self) -> bool:
         """Whether the status is a 2xx."""
         return self.status is not None and 200 <= self.status < 300
