@@ -23,6 +23,9 @@ KEY = "benchmark-key-0b7e44d1"
 #: Requests under way at a time, by the suite and by the floor alike.
 CONCURRENCY = 4
 
+#: Plugins that neither the suite's runs nor the empty cases beside them load.
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+
 _EMPTY = """import pytest
 
 @pytest.mark.parametrize("number", range({count}))
@@ -104,7 +107,7 @@ def _filled(value: str) -> str:
 def _pytest(*arguments: str) -> float:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CONFORMANCE"))}
     environ["MIMO_API_KEY"] = KEY
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", *_WITHOUT, *arguments]
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - started

@@ -24,6 +24,11 @@ BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 _CHECKS = Path(__file__).resolve().parent / "checks"
 
 
+def asked_for_all(arguments: Sequence[str], folder: Path) -> bool:
+    """Whether pytest was asked to collect all the checks and nothing else."""
+    return {(folder / argument).resolve() for argument in arguments} <= {_CHECKS, _CHECKS.parent}
+
+
 def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether pytest was asked to collect the checks, by path or as part of a folder that holds them."""
     for argument in arguments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import secrets
@@ -83,6 +84,7 @@ class Reporter:
         ):
             code = int(exitstatus)
         session.exitstatus = self._write(code, interrupted)
+        gc.freeze()  # pytest ends by looking through all there is for what nothing refers to, several times.
 
     def _apply_baseline(self) -> int:
         """Mark the cases that fail as expected; the exit code of what they and the baseline's entries come to."""

@@ -32,6 +32,15 @@ _NOT_AGAIN = (
 #: The parts of a run; within each, cases are judged in the order of their files.
 _PARTS = 8
 
+#: Options under which not every case is judged, or none.
+_NARROWING = (
+    "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
+    "replay",
+)  # fmt: skip
+
+#: What ends the whole run, and is no case's own.
+_STOPS = (pytest.exit.Exception, KeyboardInterrupt)
+
 
 class Runner:
     """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
@@ -76,6 +85,13 @@ class Runner:
     def pytest_configure_node(self, node: Any) -> None:
         """Hand a worker what the controller resolved; the key travels in the environment only."""
         node.workerinput["conformance"] = {**launch.for_worker(self.session), "wait": self._wait}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Where nothing narrows the run, send what all of it needs while the cases are being collected."""
+        narrowed = self.distributed or any(getattr(self.config.option, name, None) for name in _NARROWING)
+        if not narrowed and launch.asked_for_all(self.config.args, self.config.invocation_params.dir):
+            self.session.begin()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A test for each case of a check."""
@@ -137,6 +153,24 @@ class Runner:
         return None
 
     # -- judging ----------------------------------------------------------------------------------------------------
+
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
+        cases that takes longer than judging. Allure's plugin hangs on these steps, and so has them."""
+        case = _case(item)
+        if case is None or getattr(self.config.option, "allure_report_dir", None):
+            return None
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        call = pytest.CallInfo.from_call(lambda: self.judge(case), "call", _STOPS)
+        hook.pytest_runtest_logreport(report=(report := hook.pytest_runtest_makereport(item=item, call=call)))
+        if call.excinfo is not None and report.failed:
+            hook.pytest_exception_interact(node=item, call=call, report=report)
+        if getattr(self.config.option, "xmlpath", None):  # JUnit's plugin ends a case with its teardown.
+            call = pytest.CallInfo.from_call(lambda: None, "teardown")
+            hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:

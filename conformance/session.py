@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -61,18 +61,26 @@ class Session:
     def _keys(self) -> Mapping[str, str]:
         return Plan(self.world, self.world.scenarios).key_of
 
+    def begin(self) -> None:
+        """Begin to send what all the cases there are need, before they are known."""
+        self._send(self.world.scenarios)
+
     def start(self, cases: Sequence[Case]) -> None:
-        """Begin to send what these cases need."""
-        self.plan = Plan(self.world, [name for case in cases for name in case.scenarios])
-        target = self.world.target
-        self._pool = Pool(self.plan.asks, self.folder, self._sender(), target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan, self._pool.settle)
-        whole = len(self.plan.scenarios) == len(plan(self.world, self.world.scenarios))
+        """Begin to send what these cases need, if that has not begun."""
+        needed = [name for case in cases for name in case.scenarios]
+        pool = self._pool or self._send(needed)
+        whole = len(plan(self.world, needed)) == len(plan(self.world, self.world.scenarios))
         try:
             self.folder.select(whole, [case.id for case in cases])
         except OSError as error:
-            self._pool.give_up(error)
+            pool.give_up(error)
+
+    def _send(self, needed: Iterable[str]) -> Pool:
+        self.plan = Plan(self.world, needed)
+        self._pool = Pool(self.plan.asks, self.folder, self._sender(), self.world.target.concurrency, self._turn)
+        self._recorded = Recorded(self.plan, self._pool.settle)
         self._pool.start()
+        return self._pool
 
     def _sender(self) -> Sender:
         if self.recording:

@@ -50,6 +50,14 @@ def test_the_log_of_the_server_has_each_request_once(workers: tuple[str, ...], t
     assert len(asked) == end["requests"] == end["attempts"] > 8
 
 
+@pytest.mark.parametrize("narrowing", [("-k", "in-progress-second and text.stream"), ("-k", "nothing-of-that-name")])
+def test_what_is_not_judged_is_not_sent(narrowing: tuple[str, ...], tmp_path: Path) -> None:
+    log = io.StringIO()
+    with serve(Endpoint(key=KEY), log=log) as server:
+        run("--endpoint", server.url, *narrowing, "--run-dir", str(tmp_path / "run"))
+    assert len(log.getvalue().splitlines()) <= 1
+
+
 _KEYS = """
 from tests.support.inprocess import world
 from conformance.run import Plan
