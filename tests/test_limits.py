@@ -49,6 +49,25 @@ def answered(output_tokens: int | None, status: int | None = 200, **headers: str
     return Exchange("k", "s", 0, request, status, named, (Chunk(0.0, body),), "clean", "", NOW.timestamp(), 0.0)
 
 
+def test_a_server_that_never_answers_is_left_alone_after_a_while(tmp_path: Path) -> None:
+    first, second = (limits(tmp_path, first_byte_timeout="1") for _ in range(2))
+    silent = replace(answered(None, None), ended="time-out", elapsed=module.MOST_STALLED * 400)  # In milliseconds.
+    for _ in range(2):
+        first.leave(0, silent)
+        assert second.enter(0) == ""
+    first.leave(0, silent)
+    assert second.enter(0) == "time-outs have taken 2160 s of this run, so nothing more is asked"
+
+
+def test_a_model_that_may_think_for_long_is_waited_for_several_times(tmp_path: Path) -> None:
+    patient = limits(tmp_path, first_byte_timeout="600")
+    silent = replace(answered(None, None), ended="time-out", elapsed=600_000.0)
+    for _ in range(module.MOST_SILENT):
+        assert patient.enter(0) == ""
+        patient.leave(0, silent)
+    assert patient.enter(0) != ""
+
+
 # -- requests a minute and in all -------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,10 @@ MINUTE = 61.0
 #: Seconds that a run waits in all for servers that say "later"; after that their answers are taken as they are.
 MOST_WAITED = 600.0
 
+#: Seconds that a run spends in all on answers that never come or never end, or so many times the longest wait for a
+#: first byte; after that nothing more is asked. Otherwise a silent server would hold a night's run for hours.
+MOST_STALLED, MOST_SILENT = 1800.0, 8
+
 #: Seconds between looks while what is under way may still turn out cheaper than feared.
 _LOOK = 0.05
 
@@ -70,6 +74,7 @@ class Limits(Gate):
         self._interval = MINUTE / target.rpm if target.rpm else 0.0
         self._requests = target.max_requests
         self._tokens = target.max_output_tokens
+        self._patience = max(MOST_STALLED, MOST_SILENT * target.first_byte_timeout)
         self._limited = bool(self._interval or self._requests or self._tokens)
         self._locks = locks
         self._file = locks / "limits.json"
@@ -87,6 +92,8 @@ class Limits(Gate):
 
     def _turn(self, state: dict[str, Any], most: int) -> tuple[str, float]:
         """Why this may not be sent, or the seconds until it is worth asking again; neither: it is to be sent now."""
+        if state["stalled"] >= self._patience:
+            return f"time-outs have taken {state['stalled']:.0f} s of this run, so nothing more is asked", 0.0
         if self._requests and state["sent"] >= self._requests:
             return f"--max-requests {self._requests} is used up", 0.0
         if self._tokens:
@@ -116,9 +123,13 @@ class Limits(Gate):
                 state["used"] += one[1]
 
     def leave(self, most: int, exchange: Exchange) -> None:
-        if not self._tokens:
+        stalled = exchange.elapsed / 1000 if exchange.ended == "time-out" else 0.0
+        if not self._tokens and not stalled:
             return
         with self._changing() as state:
+            state["stalled"] += stalled
+            if not self._tokens:
+                return
             if [self._me, most] in state["under_way"]:
                 state["under_way"].remove([self._me, most])
             state["used"] += _spent(most, exchange)
@@ -140,7 +151,10 @@ class Limits(Gate):
             try:
                 state = json.loads(self._file.read_text(encoding="utf-8"))
             except FileNotFoundError:
-                state = {"sent": 0, "used": 0, "under_way": [], "next": 0.0, "paused_until": 0.0, "waited": 0.0}
+                state = {
+                    "sent": 0, "used": 0, "under_way": [], "next": 0.0, "paused_until": 0.0, "waited": 0.0,
+                    "stalled": 0.0,
+                }  # fmt: skip
             yield state
             write_atomically(self._file, json.dumps(state))
 
