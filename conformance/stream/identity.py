@@ -53,7 +53,8 @@ class _Keeper:
         for member, rule in self._ITEM.items():
             self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
         self._same("identity.item-id", ("item", index, "id"), named, event, "/item_id")
-        part = event.part_type or None
+        # Summaries, which the page does not have, are numbered by themselves.
+        part = event.part_type or None if "summary" not in event.type else None
         self._same("identity.part-type", ("part", index, event.content_index), part, event, "/part/type")
         for member in ("name", "call_id"):
             self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")

@@ -19,6 +19,8 @@ DELTA = "The page does not say how much text a delta carries."
 CUT = "The page does not say what a cut item looks like; only the reason is documented (doc 2026-10)."
 TEXTS = "A text may hold any character of Unicode (RFC 8259 8.1)."
 
+SUMMARY = ("part.added", "text.delta", "text.done", "part.done")
+
 EXTRA_MEMBERS: Dict = {"x_vendor": {"trace": "9f2c", "list": [1, None, "a"]}, "request_id": None}
 
 
@@ -212,6 +214,20 @@ def uuid_ids(ctx: Context, items: list[Item]) -> list[Item]:
     return [replace(one, id=ctx.mint(""), call_id=one.call_id and ctx.mint("")) for one in items]
 
 
+def summarised(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends a summary after each reasoning text, with OpenAI's events."""
+    kept: list[Dict] = []
+    for event in stream:
+        kept.append(event)
+        if is_a(event, "reasoning_text.done"):
+            place = {"item_id": event["item_id"], "output_index": event["output_index"], "summary_index": 0}
+            part = {"type": "summary_text", "text": "In short."}
+            begun, delta, said, done = ({"type": f"response.reasoning_summary_{name}", **place} for name in SUMMARY)
+            kept += [begun | {"part": {**part, "text": ""}}, delta | {"delta": "In short."}]
+            kept += [said | {"text": "In short."}, done | {"part": part}]
+    return kept
+
+
 THOUGHT_PARTS = drop(
     "content_part.added", "content_part.done", test=lambda event: event["part"]["type"] == "reasoning_text"
 )
@@ -224,6 +240,8 @@ VARIANTS = [
           response=response(cut("metadata"))),
     twist("members.summary-and-encrypted-content", "OpenAI's items have both (openai, ReasoningItem).",
           **everywhere(secret_thoughts, "reasoning")),
+    twist("members.summary-events", "OpenAI's streams have them (openai, ResponseReasoningSummaryPartAddedEvent).",
+          events=summarised),
     twist("members.completed-at", ECHO, response=completed_at),
     twist("members.created-at-with-fraction", "created_at is a number (doc 2026-10, Response object).",
           response=lambda ctx, one: {**one, "created_at": ctx.now // 1 + 0.25}),
