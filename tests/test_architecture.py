@@ -23,7 +23,7 @@ LAYERS = (
     ("select", "session", "baseline", "baseline_file"),
     ("checks",),
     ("report",),
-    ("history",),
+    ("history", "traffic"),
     ("progress", "launch", "report.trend"),
     ("runner",),
     ("reporter",),

@@ -27,7 +27,8 @@ def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
     return "\n".join(_lines(result, record, folder, again))
 
 
-def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+def told(result: Result, record: Recorded) -> Iterator[str]:
+    """What was found, by which rule, where, and who breaks."""
     case, requirement = result.case, result.case.requirement
     yield f"{case.id}   {requirement.level}"
     yield from labelled("rule", requirement.says)
@@ -37,7 +38,11 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
     yield from who_breaks(case.rule, case.breaks)
-    first = result.findings[0]
+
+
+def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+    yield from told(result, record)
+    case, first = result.case, result.findings[0]
     answer = record.answer(first.scenario)
     yield f"  again   {again} --only '{case.id}'"
     yield f"  curl    {curl(answer)}"

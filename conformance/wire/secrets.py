@@ -1,0 +1,97 @@
+"""What must not be kept of requests that others made: their credentials, found by where they stand.
+
+Of a request's headers only those are kept that decide what is answered; of an answer's, all but cookies. The values of
+the credentials are blanked wherever else they come up (see :mod:`conformance.wire.redact`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+from conformance.wire.exchange import Headers
+from conformance.wire.redact import PART, blank
+
+#: Stands where a credential stood, as a shell makes it from the usual variable.
+VARIABLE = "${MIMO_API_KEY}"
+
+#: Request headers that are kept as they are; every other may be private, and none decides what is judged.
+_KEPT = ("accept", "accept-encoding", "content-type", "user-agent")
+
+#: Of these the value is the key, after a scheme if there is one.
+_CREDENTIALS = ("authorization", "api-key", "x-api-key")
+
+_SECRET = re.compile(r"auth|key|token|secret|password|cookie|session|signature|credential", re.IGNORECASE)
+
+_SCHEME = re.compile(r"(?i)(bearer|basic|token)\s+")
+
+#: Headers of answers that are for one client only.
+_PRIVATE = ("set-cookie", "set-cookie2", "proxy-authenticate", "authentication-info")
+
+#: A key at least so long, with a digit in it, is no word that an honest answer may hold.
+_NO_WORD = 16
+
+
+def secrets_of(headers: Headers, url: str = "") -> tuple[str, ...]:
+    """The credentials in the headers and the query of a request; those too short to be told from words are left out."""
+    found: list[str] = []
+    for name, value in headers:
+        if _SECRET.search(name):
+            bare = _SCHEME.sub("", value.strip(), count=1)
+            found += [bare] if "cookie" not in name.lower() else _cookies(value)
+    try:
+        query = urlsplit(url).query
+    except ValueError:
+        query = ""
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if _SECRET.search(name):
+            found += [value, unquote_plus(value)]
+    return tuple(dict.fromkeys(one for one in found if len(one) >= PART))
+
+
+def _cookies(value: str) -> list[str]:
+    return [pair.partition("=")[2].strip() for pair in value.split(";")]
+
+
+def kept_request(headers: Headers, secrets: Sequence[str]) -> Headers:
+    """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name.lower() in _CREDENTIALS:
+            scheme = _SCHEME.match(value)
+            kept.append((name, f"{scheme[1]} {VARIABLE}" if scheme else VARIABLE))
+        elif name.lower() in _KEPT:
+            kept.append((name, blanked(value, secrets)))
+    return tuple(kept)
+
+
+def kept_answer(headers: Headers) -> Headers:
+    """The answer's headers without what is for one client only."""
+    return tuple(pair for pair in headers if pair[0].lower() not in _PRIVATE)
+
+
+def kept_url(url: str, secrets: Sequence[str]) -> str:
+    """The URL without user, fragment and the values of a query: any of them may be private."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no URL)"
+    query = "&".join(f"{name}={'***' if equals else ''}".rstrip("=") for name, equals, _ in _pairs(parts.query))
+    host = parts.netloc.rpartition("@")[2]
+    return blanked(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)
+
+
+def _pairs(query: str) -> Iterable[tuple[str, str, str]]:
+    return (pair.partition("=") for pair in query.split("&") if pair)
+
+
+def blanked(text: str, secrets: Sequence[str]) -> str:
+    """The text without the credentials."""
+    return blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+
+
+def is_word(secret: str) -> bool:
+    """Whether a credential may stand in an honest answer by chance: a stand-in such as ``local-key``."""
+    return len(secret) < _NO_WORD or not any(letter.isdigit() for letter in secret)
