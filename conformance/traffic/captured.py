@@ -20,9 +20,10 @@ from conformance.wire.exchange import Exchange
 from conformance.wire.record import Folder
 from conformance.wire.secrets import is_word
 
-Lost = Literal["framing", "bytes", "lines", "headers", "request"]
+Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 """``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
-``lines``: what stood around the data of the events. ``headers``: those of the answer. ``request``: its body."""
+``lines``: what stood around the data of the events. ``headers``: those of the answer. ``request``: its body.
+``clock``: when it was sent."""
 
 #: How the detail of an exchange begins whose bytes were changed where the key, which is a word, stood in the body.
 WORDLIKE = "the client's key is a word of the answer"
@@ -33,11 +34,13 @@ UNFINISHED = "the capture ends before the answer does"
 
 @dataclass(frozen=True)
 class Captured:
-    """``label`` names the exchange among the others (``entry 12``); ``lost`` is what the capture does not hold."""
+    """``label`` names the exchange among the others (``entry 12``); ``lost`` is what the capture does not hold,
+    ``missing`` says in words why it holds too little to judge anything."""
 
     label: str
     exchange: Exchange
     lost: frozenset[Lost] = frozenset()
+    missing: str = ""
 
     @cached_property
     def answer(self) -> Answer:
@@ -72,12 +75,12 @@ class Captured:
             return f"HTTP {exchange.status} is no answer"
         if exchange.ended == "oversize" or exchange.detail.startswith(WORDLIKE):
             return exchange.detail
-        return ""
+        return self.missing
 
     @property
-    def unfinished(self) -> bool:
-        """Whether the capture ends before the answer does, by whoever's doing."""
-        return self.exchange.detail.startswith(UNFINISHED)
+    def unfinished(self) -> str:
+        """How the capture ends before the answer does, by whoever's doing; empty if it does not."""
+        return self.exchange.detail if self.exchange.detail.startswith(UNFINISHED) else ""
 
 
 class Captures(Recorded):

@@ -6,6 +6,7 @@ inconclusive, as nobody asked for it: it does not apply, with the reason.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 import time
@@ -16,7 +17,7 @@ from functools import cache, partial
 from typing import Any
 
 from conformance import checks
-from conformance.answer import FINAL, CannotJudge
+from conformance.answer import CannotJudge
 from conformance.report import results
 from conformance.report.failure import told
 from conformance.report.fold import fold
@@ -42,11 +43,6 @@ class Judged:
     texts: Mapping[str, str]
     unjudged: Mapping[str, str]
 
-    @property
-    def code(self) -> int:
-        """The exit code, warnings let pass."""
-        return results.exit_code([line["verdict"] for line in self.lines], strict=False)
-
 
 def judge_traffic(
     captured: Sequence[Captured], target: Target, secrets: Sequence[str] = (), together: bool = True
@@ -63,7 +59,7 @@ def judge_traffic(
         lines.append(without(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
-    unjudged = {one.label: one.unjudged or one.exchange.detail for one in captured if one.unjudged or one.unfinished}
+    unjudged = {one.label: one.unjudged or one.unfinished for one in captured if one.unjudged or one.unfinished}
     return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged))
 
 
@@ -125,10 +121,8 @@ def _types(one: Captured, rule: str, world: World) -> list[str]:
         seen = {str(event.item.get("type")) for event in events}
     except CannotJudge:
         seen = set()
-    try:
+    with contextlib.suppress(CannotJudge):
         seen |= {str(item.get("type")) for item in answer.output}
-    except CannotJudge:
-        pass
     return [kind for kind in world.schemas.item_types if kind in seen]
 
 
@@ -171,6 +165,6 @@ def _failed(one: Captured) -> bool:
     try:
         if one.answer.looks_like_stream:
             return one.answer.terminal.type in ("error", "response.failed")
-        return one.answer.response.get("status") == "failed" and "failed" not in FINAL
+        return one.answer.response.get("status") == "failed"
     except CannotJudge:
         return False

@@ -7,6 +7,7 @@ reason; that none is left out is held by a test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +25,12 @@ asked for so. ``refusals``: 4xx but 401, 403 and 429. ``denials``: 401, 403. ``o
 ``all-answers``: all of the traffic's finished answers, as one case."""
 
 Sent = Mapping[str, Any]
+
+#: What follows the first byte of a character beyond ASCII, as Latin-1 and Windows-1252 read it.
+_CONTINUED = "".join(bytes([byte]).decode(code, "ignore") for code in ("latin-1", "cp1252") for byte in range(128, 192))
+
+#: UTF-8 taken for one of the two; or what stands for a character that was lost.
+_MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,13 @@ def _whole(schema: Any) -> bool:
     return "$ref" not in str(schema) and "$dynamicRef" not in str(schema)
 
 
-def _plain_letters(sent: Sent) -> bool:
-    """Whether the request holds none of the letters that mangled text is made of: an answer may be about them."""
-    return not any("\x80" <= letter <= "\xff" or letter in "\u20ac\u201a\ufffd" for letter in _texts(sent))
+def _unmangled(sent: Sent) -> bool:
+    """Whether the request holds no text that was mangled before: an answer may be about it."""
+    return not _MANGLED.search(_texts(sent))
+
+
+def _no_replacement(sent: Sent) -> bool:
+    return "\ufffd" not in _texts(sent)
 
 
 def _texts(value: Any) -> str:
@@ -84,6 +95,8 @@ _BYTES: frozenset[Lost] = frozenset({"bytes"})
 _FRAMING: frozenset[Lost] = frozenset({"framing"})
 _LINES: frozenset[Lost] = frozenset({"lines"})
 _HEADERS: frozenset[Lost] = frozenset({"headers"})
+_REQUEST: frozenset[Lost] = frozenset({"request"})
+_CLOCK: frozenset[Lost] = frozenset({"clock"})
 
 PASSIVE = (
     # The stream as bytes, frames and events.
@@ -95,7 +108,7 @@ PASSIVE = (
     Passive(("event.has-type", "event.*.schema", "event.{type}.schema", "event.arguments-done-names-function",
              "sequence.present", "sequence.contiguous"), "streams"),
     Passive(("event.documented-types-only",), "streams", leans_on=("tools", "include")),
-    Passive(("sum.no-replacement-characters",), "streams", _BYTES, when=_plain_letters),
+    Passive(("sum.no-replacement-characters",), "streams", _BYTES, when=_unmangled),
     Passive(("lifecycle.*", "identity.*", "sum.*"), "streams"),
     # The answer and its Response.
     Passive(("http.success-is-200", "http.no-duplicate-keys", "error.success-is-no-error"), "answers"),
@@ -106,10 +119,12 @@ PASSIVE = (
     Passive(("http.no-redirect",), "others"),
     Passive(("response.schema", "item.*.schema", "item.{type}.schema"), "finished"),
     Passive(("response.ends-final",), "answers", leans_on=("*",)),
-    Passive(("response.created-at-is-now", "response.completed-is-clean", "response.items-finished",
+    Passive(("response.created-at-is-now",), "finished", _CLOCK),
+    Passive(("response.completed-is-clean", "response.items-finished",
              "response.output-text-*", "response.message-shape", "response.annotations-array"), "finished"),
     Passive(("response.model-echoed",), "finished", leans_on=("model",), when=_a_model),
-    Passive(("response.text-intact", "response.no-lost-character"), "finished", _BYTES, when=_plain_letters),
+    Passive(("response.text-intact",), "finished", _BYTES, when=_unmangled),
+    Passive(("response.no-lost-character",), "finished", _BYTES, when=_no_replacement),
     Passive(("response.documented-items-only",), "finished", leans_on=("tools",)),
     Passive(("response.not-empty", "response.echo-honest"), "finished", leans_on=("*",)),
     Passive(("response.id-unique", "tools.call-ids-unique-in-run"), "all-answers"),
@@ -123,8 +138,8 @@ PASSIVE = (
     Passive(("tools.call-shape", "tools.arguments-fit-schema"), "finished", leans_on=("tools",), when=_functions),
     Passive(("tools.none-declared-none-called",), "finished", leans_on=("*",), when=_no_tools),
     # Refusals.
-    Passive(("error.envelope", "error.json-content-type"), "refusals", leans_on=("stream",)),
-    Passive(("auth.refusal-is-enveloped",), "denials", leans_on=("stream",)),
+    Passive(("error.envelope", "error.json-content-type"), "refusals", _REQUEST),
+    Passive(("auth.refusal-is-enveloped",), "denials", _REQUEST),
     Passive(("auth.refusal-never-echoes-key",), "denials"),
     Passive(("auth.key-never-echoed",), "others"),
 )  # fmt: skip
