@@ -19,8 +19,10 @@ from conformance.commands import (
     matrix,
     nightly,
     report,
+    report_bug,
     run,
     serve,
+    watch,
 )
 from conformance.commands import list as listing
 
@@ -32,7 +34,9 @@ COMMANDS: dict[str, Any] = {
     "coverage": coverage,
     "report": report,
     "baseline": baseline,
+    "report-bug": report_bug,
     "judge": judge,
+    "watch": watch,
     "compare": compare,
     "nightly": nightly,
     "history": history,

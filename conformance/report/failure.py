@@ -21,6 +21,9 @@ _MOST = 3
 
 _WIDTH = 100
 
+#: Headers of which we wrote the value: the key as a shell makes it from its variable.
+_CREDENTIALS = ("authorization", "api-key", "x-api-key")
+
 
 def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
     """The text of a failed or warned case; ``again`` is the command that runs just it."""
@@ -92,13 +95,14 @@ def curl(answer: Answer) -> str:
     request = answer.exchange.request
     words = ["curl -sN"]
     if request.method != "POST":
-        words.append(f"-X {request.method}")
+        words.append(f"-X {shlex.quote(request.method)}")
     words.append(shlex.quote(request.url))
     for name, value in request.headers:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
-        # Double quotes, so that the shell puts the key in.
-        quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        # Double quotes, so that the shell puts the key in; nothing else of a header is for the shell.
+        ours = "$" in value and name.lower() in _CREDENTIALS
+        quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if request.method == "POST":
         body = request.body.decode("utf-8", "replace")

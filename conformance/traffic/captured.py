@@ -16,7 +16,7 @@ from conformance.schemas import Schemas
 from conformance.stream.events import mapping
 from conformance.stream.jsontext import load
 from conformance.target import Misconfigured
-from conformance.wire.exchange import Exchange
+from conformance.wire.exchange import Exchange, content_coding
 from conformance.wire.record import Folder
 from conformance.wire.secrets import is_word
 
@@ -110,6 +110,11 @@ def without_words(exchange: Exchange, secrets: Sequence[str]) -> Exchange:
     return replace(exchange, leaks=(), detail=WORDLIKE if body else exchange.detail)
 
 
+def lost_in(exchange: Exchange) -> frozenset[Lost]:
+    """What a recorded exchange does not hold: a request body in a coding that nobody here can undo."""
+    return frozenset({"request"} if content_coding(exchange.request.headers) else ())
+
+
 def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     """The exchanges in a run folder, how many others it holds, and the first line of the run's results;
     :class:`Misconfigured` says in one line why it is no run folder."""
@@ -126,7 +131,7 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     for one in ours:
         label = f"{one.scenario} ({one.sample + 1})" if one.sample else one.scenario
         label = one.key if label in named else label
-        named[label] = Captured(label, one)
+        named[label] = Captured(label, one, lost_in(one))
     return list(named.values()), len(found) - len(ours), head
 
 

@@ -14,10 +14,10 @@ from conformance.wire.exchange import Headers
 from conformance.wire.redact import PART, blank
 
 #: Stands where a credential stood, as a shell makes it from the usual variable.
-VARIABLE = "${MIMO_API_KEY}"
+VARIABLE = "$MIMO_API_KEY"
 
 #: Request headers that are kept as they are; every other may be private, and none decides what is judged.
-_KEPT = ("accept", "accept-encoding", "content-type", "user-agent")
+_KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-agent")
 
 #: Of these the value is the key, after a scheme if there is one.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
