@@ -50,13 +50,13 @@ def main(options: argparse.Namespace) -> int:
         proxy = Proxy(upstream, options.host, options.port, onlooker)
     except (Misconfigured, OSError, OverflowError) as error:
         raise CommandError(str(error)) from None
-    with contextlib.suppress(ValueError):  # Only the main thread may set this.
-        signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    with contextlib.suppress(ValueError):  # Only the main thread may set these.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
     screen.line(f"watching {target.endpoint}, revision {target.revision}; Ctrl-C ends")
     screen.line(f"point a client at  {proxy.url}")
     screen.line(f"run folder         {folder.path}")
-    with contextlib.suppress(KeyboardInterrupt):
-        stopped.wait()
+    stopped.wait()
     screen.line("")
     proxy.close()
     onlooker.close()

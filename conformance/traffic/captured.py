@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,6 @@ from conformance.stream.jsontext import load
 from conformance.target import Misconfigured
 from conformance.wire.exchange import Exchange, content_coding
 from conformance.wire.record import Folder
-from conformance.wire.secrets import is_word
 
 Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 """``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
@@ -99,15 +98,6 @@ def is_ours(method: str, url: str) -> bool:
     except ValueError:
         return False
     return method.upper() == "POST" and path.rstrip("/").endswith("/responses")
-
-
-def without_words(exchange: Exchange, secrets: Sequence[str]) -> Exchange:
-    """The exchange, marked where a key that is a word stood in it: its bytes are then no longer the server's, and
-    nobody can say that the key came back."""
-    if not exchange.leaks or not secrets or not any(map(is_word, secrets)):
-        return exchange
-    body = any(place.startswith("body") for place in exchange.leaks)
-    return replace(exchange, leaks=(), detail=WORDLIKE if body else exchange.detail)
 
 
 def lost_in(exchange: Exchange) -> frozenset[Lost]:

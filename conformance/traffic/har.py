@@ -19,10 +19,10 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge
 from conformance.stream.events import DONE_MARKER, mapping, objects, text
 from conformance.target import Misconfigured
-from conformance.traffic.captured import UNFINISHED, Captured, Lost, is_ours, without_words
+from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, Lost, is_ours
 from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request
-from conformance.wire.redact import blank_answer, blank_body
-from conformance.wire.secrets import kept_answer, kept_request, kept_url, secrets_of
+from conformance.wire.redact import blank_body
+from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
 
 #: Headers that tell of a form of the body which a HAR does not keep.
 _OF_THE_FORM = ("content-encoding", "content-length", "transfer-encoding")
@@ -100,21 +100,21 @@ def _exchange(
 ) -> Exchange:  # fmt: skip
     request, took = mapping(entry.get("request")), entry.get("time")
     elapsed = float(took) if isinstance(took, int | float) else 0.0
-    kept, chunks, leaks = blank_answer(kept_answer(headers), (Chunk(elapsed, body),), secrets)
+    sent = _headers(request)
+    kept, chunks, leaks, word = blank_kept(headers, (Chunk(elapsed, body),), secrets, keys_of(sent))
     asked = Request(
         text(request.get("method")).upper(),
         kept_url(text(request.get("url")), secrets),
-        kept_request(_headers(request), secrets),
+        kept_request(sent, secrets),
         blank_body(_sent(entry) or b"", secrets),
     )
     ended: Ended = "clean" if status else "reset"
     said = text(mapping(entry.get("response")).get("_error")) or ("" if status else "the client gave up or was refused")
-    return without_words(
-        Exchange(
-            f"entry-{place}", f"entry {place}", 0, asked, status, kept, chunks, ended, said, sent_at, elapsed, leaks
-        ),
-        secrets,
-    )
+    return Exchange(
+        key=f"entry-{place}", scenario=f"entry {place}", sample=0, request=asked, status=status, headers=kept,
+        chunks=chunks, ended=ended, detail=WORDLIKE if word else blanked(said, secrets), sent_at=sent_at,
+        elapsed=elapsed, leaks=leaks,
+    )  # fmt: skip
 
 
 def _sent(entry: dict[str, Any]) -> bytes | None:
@@ -199,8 +199,6 @@ def _as_announced(headers: Headers, body: bytes) -> bool:
 def _cut(exchange: Exchange) -> Exchange:
     stream = Answer(exchange, exchange.scenario)
     over = stream.looks_like_stream and any(event.terminal for event in stream.events)
-    return replace(
-        exchange,
-        ended="clean" if over else "time-out",
-        detail=f"{UNFINISHED} ({exchange.detail or 'it does not say why'})",
-    )
+    why = exchange.detail or "it does not say why"
+    detail = why if why == WORDLIKE else f"{UNFINISHED} ({why})"
+    return replace(exchange, ended="clean" if over else "time-out", detail=detail)

@@ -151,9 +151,10 @@ def _fits(one: Captured, how: Passive, strange: frozenset[str]) -> bool:
 
 def _among(one: Captured, how: Passive) -> bool:
     status, ok = one.exchange.status or 0, one.exchange.ok
-    if how.over in ("refusals", "denials", "others"):
-        denied = status in (401, 403)
-        return {"refusals": 400 <= status < 500 and not denied, "denials": denied, "others": not denied}[how.over]
+    refused, denied = 400 <= status < 500, status in (401, 403)
+    by_status = {"refusals": refused and not denied, "denials": denied, "refused": refused, "others": not denied}
+    if how.over in by_status:
+        return by_status[how.over]
     if how.over in ("streams", "plain"):
         asked = one.sent.get("stream", False) if one.sent is not None else one.answer.looks_like_stream
         return ok and asked is (how.over == "streams")

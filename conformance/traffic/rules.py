@@ -19,10 +19,10 @@ from jsonschema.exceptions import SchemaError
 from conformance.stream.events import mapping, objects
 from conformance.traffic.captured import Lost
 
-Over = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "others", "all-answers"]
+Over = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "refused", "others", "all-answers"]
 """``answers``: every 2xx. ``finished``: those that do not end in a failure. ``streams``, ``plain``: those that were
-asked for so. ``refusals``: 4xx but 401, 403 and 429. ``denials``: 401, 403. ``others``: all but the denials.
-``all-answers``: all of the traffic's finished answers, as one case."""
+asked for so. ``refusals``: 4xx but 401, 403 and 429. ``denials``: 401, 403. ``refused``: both. ``others``: all but the
+denials. ``all-answers``: all of the traffic's finished answers, as one case."""
 
 Sent = Mapping[str, Any]
 
@@ -138,7 +138,8 @@ PASSIVE = (
     Passive(("tools.call-shape", "tools.arguments-fit-schema"), "finished", leans_on=("tools",), when=_functions),
     Passive(("tools.none-declared-none-called",), "finished", leans_on=("*",), when=_no_tools),
     # Refusals.
-    Passive(("error.envelope", "error.json-content-type"), "refusals", _REQUEST),
+    Passive(("error.envelope",), "refusals", _REQUEST),
+    Passive(("error.json-content-type",), "refused", _REQUEST | _HEADERS),
     Passive(("auth.refusal-is-enveloped",), "denials", _REQUEST),
     Passive(("auth.refusal-never-echoes-key",), "denials"),
     Passive(("auth.key-never-echoed",), "others"),

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from conformance.answer import EVENT_STREAM, Answer
 from conformance.target import Target
-from conformance.traffic.captured import UNFINISHED, Captured, is_ours, lost_in, without_words
+from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, is_ours, lost_in
 from conformance.traffic.judging import judge_traffic
 from conformance.traffic.telling import Screen, brief
 from conformance.wire.exchange import Chunk, Exchange, Request, content_coding, unfold
 from conformance.wire.proxy import GONE, Passed
 from conformance.wire.record import Folder
-from conformance.wire.redact import blank_answer, blank_body
-from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, secrets_of
+from conformance.wire.redact import blank_body
+from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
 
 _NAME = "exchange"
 
@@ -80,7 +80,7 @@ def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
         chunks, _ = unfold((Chunk(0.0, body),), coding)
         body = b"".join(chunk.data for chunk in chunks)
         sent = tuple(pair for pair in sent if pair[0].lower() != "content-encoding")
-    headers, chunks, leaks = blank_answer(kept_answer(passed.headers), passed.chunks, secrets)
+    headers, chunks, leaks, word = blank_kept(passed.headers, passed.chunks, secrets, keys_of(passed.sent))
     exchange = Exchange(
         key=f"{_NAME}-{number:04}",
         scenario=f"{_NAME} {number}",
@@ -97,7 +97,7 @@ def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
         elapsed=passed.elapsed,
         leaks=leaks,
     )
-    return without_words(_unfinished(exchange), secrets)
+    return replace(exchange, detail=WORDLIKE) if word else _unfinished(exchange)
 
 
 def _unfinished(exchange: Exchange) -> Exchange:

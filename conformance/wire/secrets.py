@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-from conformance.wire.exchange import Headers
-from conformance.wire.redact import PART, blank
+from conformance.wire.exchange import Chunk, Headers
+from conformance.wire.redact import PART, blank, blank_answer
 
 #: Stands where a credential stood, as a shell makes it from the usual variable.
 VARIABLE = "$MIMO_API_KEY"
@@ -22,7 +22,7 @@ _KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-
 #: Of these the value is the key, after a scheme if there is one.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
-_SECRET = re.compile(r"auth|key|token|secret|password|cookie|session|signature|credential", re.IGNORECASE)
+_SECRET = re.compile(r"auth|key|token|secret|password|cookie|signature|credential", re.IGNORECASE)
 
 _SCHEME = re.compile(r"(?i)(bearer|basic|token)\s+")
 
@@ -49,6 +49,26 @@ def secrets_of(headers: Headers, url: str = "") -> tuple[str, ...]:
         if _SECRET.search(name):
             found += [value, unquote_plus(value)]
     return tuple(dict.fromkeys(one for one in found if len(one) >= PART))
+
+
+def keys_of(headers: Headers) -> tuple[str, ...]:
+    """The keys among the credentials of a request: what the endpoint must not give back."""
+    found = [_SCHEME.sub("", value.strip(), count=1) for name, value in headers if name.lower() in _CREDENTIALS]
+    return tuple(one for one in found if not is_word(one))
+
+
+def blank_kept(
+    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[str], keys: Sequence[str]
+) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...], bool]:
+    """An answer's headers and chunks without the credentials, the places where one of the keys stood, and whether a
+    credential that is a word stood in the body: its bytes are then no longer the server's, and nobody can say that
+    what came back is the key."""
+    words = [one for one in secrets if is_word(one)]
+    others = [one for one in secrets if one not in keys and one not in words]
+    headers, chunks, leaks = blank_answer(kept_answer(headers), chunks, keys)
+    headers, chunks, _ = blank_answer(headers, chunks, others)
+    headers, chunks, changed = blank_answer(headers, chunks, words)
+    return headers, chunks, leaks, any(place.startswith("body") for place in changed)
 
 
 def _cookies(value: str) -> list[str]:
