@@ -23,7 +23,8 @@ KEY = "sk-real-client-key-4f9a0c77"
 #: Enough of a run to show what needs no scenario: texts, calls, thinking, what is cut, and refusals.
 FEW = frozenset({
     "text", "text.stream", "unicode", "unicode.stream", "tools.call", "tools.call.stream", "cut.stream",
-    "effort.high", "effort.high.stream", "bad.malformed-json", "auth.wrong-key-bad-body", "tools.parallel", "json.stream",
+    "effort.high", "effort.high.stream", "bad.malformed-json", "auth.wrong-key-bad-body", "tools.parallel",
+    "json.stream",
 })  # fmt: skip
 
 
