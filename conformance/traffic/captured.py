@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from conformance.answer import Answer
+from conformance.report.failure import printable
 from conformance.run import Recorded
 from conformance.schemas import Schemas
 from conformance.stream.events import mapping
@@ -119,8 +120,8 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     ours = sorted((one for one in found if is_ours(one.request.method, one.request.url)), key=_order)
     named: dict[str, Captured] = {}
     for one in ours:
-        label = f"{one.scenario} ({one.sample + 1})" if one.sample else one.scenario
-        label = one.key if label in named else label
+        label = printable(f"{one.scenario} ({one.sample + 1})" if one.sample else one.scenario)
+        label = printable(one.key) if label in named else label
         named[label] = Captured(label, one, lost_in(one))
     return list(named.values()), len(found) - len(ours), head
 

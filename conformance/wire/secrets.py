@@ -7,7 +7,7 @@ the credentials are blanked wherever else they come up (see :mod:`conformance.wi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from conformance.wire.exchange import Chunk, Headers
@@ -93,18 +93,16 @@ def kept_answer(headers: Headers) -> Headers:
 
 
 def kept_url(url: str, secrets: Sequence[str]) -> str:
-    """The URL without user, fragment and the values of a query: any of them may be private."""
+    """The URL without user and fragment, and with no value in its query that looks like a credential."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "(no URL)"
-    query = "&".join(f"{name}={'***' if equals else ''}".rstrip("=") for name, equals, _ in _pairs(parts.query))
-    host = parts.netloc.rpartition("@")[2]
-    return blanked(urlunsplit((parts.scheme, host, parts.path, query, "")), secrets)
-
-
-def _pairs(query: str) -> Iterable[tuple[str, str, str]]:
-    return (pair.partition("=") for pair in query.split("&") if pair)
+    query = "&".join(
+        f"{pair.partition('=')[0]}=***" if _SECRET.search(pair.partition("=")[0]) else pair
+        for pair in parts.query.split("&")
+    )
+    return blanked(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, "")), secrets)
 
 
 def blanked(text: str, secrets: Sequence[str]) -> str:

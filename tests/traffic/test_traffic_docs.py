@@ -31,7 +31,7 @@ def commands(text: str) -> list[list[str]]:
     ]
 
 
-ALL = [*commands(PAGE), *commands(README)]
+ALL = list(map(list, dict.fromkeys(map(tuple, [*commands(PAGE), *commands(README)]))))
 
 
 @pytest.mark.parametrize("words", [one for one in ALL if one[0] != "watch"], ids=" ".join)

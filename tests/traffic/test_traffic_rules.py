@@ -15,7 +15,7 @@ from conformance.requirements import catalogue
 from conformance.traffic.captured import UNFINISHED, Captured
 from conformance.traffic.rules import ASIDE, PASSIVE, passive, why_aside
 from conformance.wire.exchange import Attempt, Chunk, Exchange
-from tests.support.traffic import answer, broken, judged, traffic
+from tests.support.traffic import FEW, answer, broken, judged, traffic
 
 
 def test_every_rule_is_judged_in_traffic_or_stands_aside_with_a_reason() -> None:
@@ -27,15 +27,15 @@ def test_every_rule_is_judged_in_traffic_or_stands_aside_with_a_reason() -> None
     assert all(globs for globs in ASIDE.values())
 
 
-@pytest.mark.parametrize("revision", ["2026-06-24", "2026-10"])
-def test_a_clean_run_gives_no_finding(revision: str) -> None:
-    found = judged(traffic(None, (), revision), revision)
+@pytest.mark.parametrize(("revision", "names"), [("2026-06-24", ()), ("2026-10", FEW)])
+def test_a_clean_run_gives_no_finding(revision: str, names: frozenset[str]) -> None:
+    found = judged(traffic(None, names, revision), revision)
     assert broken(found) == set()
     assert {line["verdict"] for line in found.lines} == {"pass", "not-applicable"}
-    assert len({line["requirement"] for line in found.lines}) > 100
+    assert len({line["requirement"] for line in found.lines}) > (90 if names else 100)
 
 
-@pytest.mark.parametrize("name", [name for place, name in enumerate(sorted(VARIANTS)) if place % 4 == 0])
+@pytest.mark.parametrize("name", [name for place, name in enumerate(sorted(VARIANTS)) if place % 9 == 0])
 def test_legal_variety_stays_green(name: str) -> None:
     found = judged(traffic(VARIANTS[name]))
     assert [line["id"] for line in found.lines if line["verdict"] in ("fail", "error")] == []
@@ -54,7 +54,7 @@ def _some_faults() -> list[tuple[str, str]]:
         and not name.startswith("effort.low")  # Its rule compares answers there.
     ]
     areas = {rule.partition(".")[0]: (name, rule) for name, rule in reversed(rows)}
-    return sorted({*areas.values(), *rows[::18]})
+    return sorted({*areas.values(), *rows[::40]})
 
 
 @pytest.mark.parametrize(("fault", "rule"), _some_faults())
