@@ -15,11 +15,14 @@ from conformance.commands import (
     coverage,
     explain,
     history,
+    judge,
     matrix,
     nightly,
     report,
+    report_bug,
     run,
     serve,
+    watch,
 )
 from conformance.commands import list as listing
 
@@ -31,6 +34,9 @@ COMMANDS: dict[str, Any] = {
     "coverage": coverage,
     "report": report,
     "baseline": baseline,
+    "report-bug": report_bug,
+    "judge": judge,
+    "watch": watch,
     "compare": compare,
     "nightly": nightly,
     "history": history,

@@ -52,7 +52,7 @@ def in_controller(
         target = recording.target(target)
         if path and path.resolve() == recording.path.resolve():
             raise Misconfigured(f"run folder {path} is the recording itself; name another")
-    folder = Folder(path.absolute() if path else _fresh())
+    folder = Folder(path.absolute() if path else fresh())
     if plan_only:
         return Session(world_of(target), folder, "not-needed", recording=recording), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
@@ -74,7 +74,7 @@ def _key(target: Target) -> str:
     return BUILT_IN_KEY if target.built_in else key_of(target)
 
 
-def _fresh() -> Path:
+def fresh() -> Path:
     """A folder named by the time that no run has yet."""
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     runs = (Path("reports") / "runs").absolute()

@@ -106,7 +106,7 @@ class Session:
 
     def cleared(self, line: dict[str, Any]) -> dict[str, Any]:
         """The line of a case without the key: what stood in pieces in an answer may stand whole in a finding."""
-        return {**line, **{name: _without(self._key, line[name]) for name in _SAID if line.get(name)}}
+        return {**line, **{name: without([self._key], line[name]) for name in _SAID if line.get(name)}}
 
     def record(self) -> Recorded:
         """The answers so far."""
@@ -133,10 +133,10 @@ def head(target: Target, mode: str) -> dict[str, Any]:
     }
 
 
-def _without(key: str, value: Any) -> Any:
-    """The value with the key blanked out of every text in it."""
+def without(keys: Sequence[str], value: Any) -> Any:
+    """The value with the keys blanked out of every text in it."""
     if isinstance(value, str):
-        return blank(value.encode("utf-8", "surrogatepass"), [key]).decode("utf-8", "surrogatepass")
+        return blank(value.encode("utf-8", "surrogatepass"), keys).decode("utf-8", "surrogatepass")
     if isinstance(value, dict):
-        return {_without(key, name): _without(key, inner) for name, inner in value.items()}
-    return [_without(key, inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {without(keys, name): without(keys, inner) for name, inner in value.items()}
+    return [without(keys, inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -21,13 +21,17 @@ _MOST = 3
 
 _WIDTH = 100
 
+#: Headers of which we wrote the value: the key as a shell makes it from its variable.
+_CREDENTIALS = ("authorization", "api-key", "x-api-key")
+
 
 def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
     """The text of a failed or warned case; ``again`` is the command that runs just it."""
     return "\n".join(_lines(result, record, folder, again))
 
 
-def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+def told(result: Result, record: Recorded) -> Iterator[str]:
+    """What was found, by which rule, where, and who breaks."""
     case, requirement = result.case, result.case.requirement
     yield f"{case.id}   {requirement.level}"
     yield from labelled("rule", requirement.says)
@@ -37,7 +41,11 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
     yield from who_breaks(case.rule, case.breaks)
-    first = result.findings[0]
+
+
+def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+    yield from told(result, record)
+    case, first = result.case, result.findings[0]
     answer = record.answer(first.scenario)
     yield f"  again   {again} --only '{case.id}'"
     yield f"  curl    {curl(answer)}"
@@ -87,13 +95,14 @@ def curl(answer: Answer) -> str:
     request = answer.exchange.request
     words = ["curl -sN"]
     if request.method != "POST":
-        words.append(f"-X {request.method}")
+        words.append(f"-X {shlex.quote(request.method)}")
     words.append(shlex.quote(request.url))
     for name, value in request.headers:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
-        # Double quotes, so that the shell puts the key in.
-        quoted = f'"{name}: {value}"' if "$" in value else shlex.quote(f"{name}: {value}")
+        # Double quotes, so that the shell puts the key in; nothing else of a header is for the shell.
+        ours = "$" in value and name.lower() in _CREDENTIALS
+        quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if request.method == "POST":
         body = request.body.decode("utf-8", "replace")

@@ -19,3 +19,11 @@ def code(text: str, width: int = 200) -> str:
 def cell(text: str) -> str:
     """The text in a table: a bar would end the cell, even in code."""
     return re.sub(r"([\\`*_{}\[\]<>#|~&@!:])", r"\\\1", printable(text))
+
+
+def block(text: str, language: str = "") -> str:
+    """The text in a fence that it cannot close: longer than any run of backticks in it."""
+    lines = [printable(line) for line in text.split("\n")]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *lines, fence])

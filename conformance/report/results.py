@@ -12,6 +12,7 @@ from typing import Any
 from conformance.answer import cost
 from conformance.run import Recorded
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
+from conformance.wire.exchange import Exchange
 from conformance.wire.record import RESULTS, Folder, write_atomically
 
 #: Of the results file; a reader refuses another.
@@ -99,6 +100,17 @@ def end_line(
 ) -> dict[str, Any]:
     """The last line, with what the run cost by its recorded exchanges."""
     exchanges = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
+    return sums(lines, exchanges, seconds, code, interrupted)
+
+
+def sums(
+    lines: Sequence[Mapping[str, Any]],
+    exchanges: Sequence[Exchange],
+    seconds: float,
+    code: int,
+    interrupted: bool = False,
+) -> dict[str, Any]:
+    """As :func:`end_line`, with what these exchanges cost."""
     costs = [cost(one) for one in exchanges]
     return {
         "kind": "end",

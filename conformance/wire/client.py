@@ -1,4 +1,4 @@
-"""Sends one request and records what comes back. The only module that imports httpx.
+"""Sends one request and records what comes back.
 
 Nothing is judged and nothing is raised here: whatever the peer does ends in an :class:`Exchange`.
 """
@@ -6,25 +6,21 @@ Nothing is judged and nothing is raised here: whatever the peer does ends in an 
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import re
 import secrets
-import ssl
 import string
 import time
 from dataclasses import dataclass
-from functools import cache
-from http.cookiejar import CookieJar
 
 import httpx
 
 from conformance import __version__
-from conformance.target import Misconfigured, Target, is_loopback
+from conformance.target import Target
 from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
 from conformance.wire.limits import Gate
 from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
 from conformance.wire.retry import passing, wait_after
+from conformance.wire.transport import ended_by, headers_of, open_client
 from conformance.wire.unsent import withheld
 from conformance.wire.watch import Taken, Watch
 
@@ -60,10 +56,6 @@ _BASE_HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("User-Agent", f"mimo-responses-conformance/{__version__}"),
 )
-
-# What these log holds the headers of answers, and with them whatever a server puts there.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True)
@@ -135,20 +127,7 @@ class Client:
         self._key = key
         self._gate = gate or Gate()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
-        try:
-            self._http = httpx.Client(
-                follow_redirects=False,
-                cookies=_NoCookies(),
-                event_hooks={"response": [_keep_location]},
-                verify=tls(),
-                # A proxy from the environment is for the world outside, never for loopback.
-                trust_env=not is_loopback(target.endpoint),
-                timeout=httpx.Timeout(silence, connect=target.connect_timeout, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            )
-        except (httpx.InvalidURL, ValueError, ImportError) as error:
-            says = " ".join(str(error).split())
-            raise Misconfigured(f"the proxy that the environment names cannot be used: {says}") from None
+        self._http = open_client(target.endpoint, httpx.Timeout(silence, connect=target.connect_timeout, pool=None))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -244,22 +223,13 @@ class Client:
         try:
             with contextlib.closing(self._http.send(request, stream=True)) as response:
                 return self._read(response, taken, started, watch)
-        except httpx.ConnectError as error:
-            return "unreachable", str(error)
-        except httpx.TimeoutException as error:
-            return "time-out", f"{type(error).__name__} after {time.monotonic() - started:.1f} s"
-        except httpx.RemoteProtocolError as error:
-            return _broken(taken, str(error)), str(error)
-        except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
-            return "reset", str(error) or type(error).__name__
         except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
-            return "invalid", str(error) or type(error).__name__
+            return ended_by(error, taken.status is not None, time.monotonic() - started)
 
     def _read(self, response: httpx.Response, taken: Taken, started: float, watch: Watch) -> tuple[Ended, str]:
         watch.lift("first byte")
         taken.status = response.status_code
-        raw = [*response.headers.raw, *response.extensions.get("location", ())]
-        taken.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+        taken.headers = headers_of(response)
         idle, silent = self._target.read_timeout, f"no byte for {self._target.read_timeout:g} s"
         watch.limit("idle", idle, silent)
         tail, over = b"", False
@@ -275,38 +245,6 @@ class Client:
                 over = True  # Once: who repeats the end must not gain time by it.
                 watch.limit("linger", LINGER, f"still open {LINGER:g} s after the terminal event")
         return "clean", ""
-
-
-class _NoCookies(CookieJar):
-    """Every exchange stands alone: what one answer sets is not even looked at."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leave them."""
-
-
-def tls() -> ssl.SSLContext:
-    """How certificates are verified; SSL_CERT_FILE or SSL_CERT_DIR give a private CA, on loopback too."""
-    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-@cache
-def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # Reads the two itself; reading hundreds of certificates takes a while.
-
-
-def _keep_location(response: httpx.Response) -> None:
-    """Take Location out of httpx's hands: it would parse it, though no redirect is ever followed."""
-    found = [pair for pair in response.headers.raw if pair[0].lower() == b"location"]
-    if found:
-        del response.headers["location"]
-        response.extensions["location"] = found
-
-
-def _broken(taken: Taken, message: str) -> Ended:
-    said = message.lower()
-    if taken.status is not None and ("closed" in said or "incomplete" in said):
-        return "cut"
-    return "reset" if "disconnected" in said else "invalid"
 
 
 def _described(auth: Headers, variant: str, variable: str) -> Headers:

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from conformance.target import Misconfigured, Target, is_loopback
-from conformance.wire.client import Client, tls
+from conformance.wire.client import Client
+from conformance.wire.transport import tls
 
 _PORTS = {"http": 80, "https": 443}
 

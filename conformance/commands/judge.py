@@ -1,0 +1,94 @@
+"""``conformance judge``: traffic that others made, by the rules that need no scenario."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from conformance.commands import CommandError
+from conformance.report import results
+from conformance.report.summary import quoted
+from conformance.schemas import REVISIONS
+from conformance.target import Misconfigured, Target, resolve
+from conformance.traffic import telling
+from conformance.traffic.captured import Captured, read_run
+from conformance.traffic.har import read_har
+from conformance.traffic.judging import judge_traffic
+from conformance.wire.record import RESULTS
+
+HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What was captured, and what to make of it."""
+    parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
+    parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
+    parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="only these cases, rule@exchange")
+    parser.add_argument("--strict", action="store_true", help="warnings fail too")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="write the results as JSON lines too")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Judge and tell; the exit code is that of the verdicts."""
+    started = time.monotonic()
+    try:
+        captured, others, secrets, head = _read(options.traffic)
+        target = _target(options.revision, captured, head, options.traffic)
+    except Misconfigured as error:
+        raise CommandError(str(error)) from None
+    judged = telling.selected(judge_traffic(captured, target, secrets), options.only)
+    end = telling.end_of(judged, captured, time.monotonic() - started, options.strict)
+    lines = telling.lines_of(target, judged, end)
+    written = _write(options, head, lines)
+    if options.json:
+        for line in lines:
+            print(json.dumps(line))
+        return int(end["exit"])
+    source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
+    telling.tell(
+        telling.Screen(), judged, captured, target,
+        source=source, again=again, others=others, end=end, written=written,
+    )  # fmt: skip
+    return int(end["exit"])
+
+
+def _read(path: Path) -> tuple[Sequence[Captured], int, tuple[str, ...], Mapping[str, Any]]:
+    """The exchanges, how many others there are, the credentials that were met, and what a run says of itself."""
+    if path.is_dir():
+        captured, others, head = read_run(path)
+        return captured, others, (), head  # Keys were blanked before anything was kept.
+    har = read_har(path)
+    return har.captured, har.others, har.secrets, {}
+
+
+def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[str, Any], path: Path) -> Target:
+    """What the traffic was with, by its own words."""
+    named = head.get("target", {})
+    first = captured[0] if captured else None
+    url = first.exchange.request.url if first else str(path)
+    model = str((first.sent or {}).get("model", "")) if first else ""
+    target = resolve({"revision": revision or head.get("revision")}, {}, "00000000", None)
+    endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix("/responses"))
+    return replace(
+        target, name=str(named.get("name") or path.name), endpoint=endpoint,
+        model=str(named.get("model") or model or target.model),
+    )  # fmt: skip
+
+
+def _write(options: argparse.Namespace, head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
+    files = [options.results] if options.results else []
+    if head.get("mode") == telling.MODE and not options.only:
+        files.append(options.traffic / RESULTS)
+    for file in files:
+        try:
+            results.write(file, lines)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be written: {error.strerror}") from None
+    return {"results": str(files[0])} if files else {}

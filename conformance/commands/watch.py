@@ -1,0 +1,87 @@
+"""``conformance watch``: a proxy between a real client and an endpoint, and the violations while it works."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from conformance.commands import CommandError
+from conformance.launch import fresh
+from conformance.report import results
+from conformance.report.summary import quoted
+from conformance.schemas import REVISIONS
+from conformance.session import head
+from conformance.target import Misconfigured, Target, resolve
+from conformance.traffic import telling
+from conformance.traffic.captured import read_run
+from conformance.traffic.judging import judge_traffic
+from conformance.traffic.watching import Onlooker
+from conformance.wire.proxy import Proxy
+from conformance.wire.record import RESULTS, Folder
+from conformance.wire.upstream import Upstream
+
+HELP = "pass a client's requests on to an endpoint unchanged, and judge the answers as they end"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to, and where to listen."""
+    parser.add_argument("--upstream", required=True, metavar="URL", help="the endpoint's base, such as https://host/v1")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys blanked")
+    parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="of the contract")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Watch until interrupted; the exit code is that of the verdicts."""
+    started, stopped, screen = time.monotonic(), threading.Event(), telling.Screen()
+    folder = Folder((options.run_dir or fresh()).absolute())
+    try:
+        target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", None)
+        upstream = Upstream(target.endpoint)
+        folder.create(head(target, telling.MODE), target.nonce, [], target.unknown_parameters)
+        folder.select(False, [])
+        onlooker = Onlooker(target, folder, screen)
+        proxy = Proxy(upstream, options.host, options.port, onlooker)
+    except (Misconfigured, OSError, OverflowError) as error:
+        raise CommandError(str(error)) from None
+    with contextlib.suppress(ValueError):  # Only the main thread may set these.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+    screen.line(f"watching {target.endpoint}, revision {target.revision}; Ctrl-C ends")
+    screen.line(f"point a client at  {proxy.url}")
+    screen.line(f"run folder         {folder.path}")
+    stopped.wait()
+    screen.line("")
+    proxy.close()
+    onlooker.close()
+    upstream.close()
+    return _end(target, folder, onlooker, screen, started)
+
+
+def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Screen, started: float) -> int:
+    """Judge all of it once more, side by side, and tell it as the end of any run."""
+    captured, _, _ = read_run(folder.path)
+    target = replace(
+        target,
+        model=next((str(one.sent["model"]) for one in captured if one.sent and "model" in one.sent), target.model),
+    )
+    judged = judge_traffic(captured, target, onlooker.secrets)
+    end = telling.end_of(judged, captured, time.monotonic() - started)
+    file = folder.path / RESULTS
+    try:
+        results.write(file, telling.lines_of(target, judged, end))
+        written = {"results": str(file)}
+    except OSError as error:
+        written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
+    again = f"conformance judge {quoted(str(folder.path))}"
+    telling.tell(
+        screen, judged, captured, target,
+        source=str(folder.path), again=again, others=onlooker.others, end=end, written=written,
+    )  # fmt: skip
+    return int(end["exit"])

@@ -1,0 +1,226 @@
+"""A broken rule of a recorded run as an issue for those who run the server: whole in itself, and safe to post.
+
+Whatever came from the server or the client stands in code, in fences that it cannot close; keys were blanked before
+anything was recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge
+from conformance.needs import need_for
+from conformance.report.causes import Cause
+from conformance.report.failure import clipped, curl, show
+from conformance.report.markdown import block, code
+from conformance.report.outputs import again_of
+from conformance.report.results import Results
+from conformance.report.summary import quoted
+from conformance.requirements import CLIENTS, requirement
+from conformance.stream.events import Event
+from conformance.wire.exchange import Exchange
+
+#: Events shown before and after the one that is wrong, and characters of each.
+_BEFORE, _AFTER, _LINE = 3, 2, 1_000
+
+#: Characters of a body, and of a command, that are shown; scenarios and rules that are named.
+_BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
+
+#: Headers of an answer that differ from one to the next and say nothing of what is wrong.
+_NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
+
+Line = Mapping[str, Any]
+
+
+def issue(run: Results, line: Line, cause: Cause, folded: str) -> str:
+    """The Markdown of a broken case of a run; ``cause`` are the cases of its rule, ``folded`` is the rule under which
+    the run told it, if that is another one."""
+    return "\n".join(_lines(run, line, cause, folded)) + "\n"
+
+
+def _lines(run: Results, line: Line, cause: Cause, folded: str) -> Iterator[str]:
+    finding: Line = line["findings"][0] if line["findings"] else {}
+    exchange = run.folder.read(finding["exchange"]) if finding.get("exchange") else None
+    yield f"# {code(line['requirement'])}: {code(show(finding.get('message') or line['reason'], 160))}"
+    yield ""
+    yield from _what(run, line, finding, folded)
+    yield from _expected(finding)
+    yield from _evidence(finding, exchange)
+    yield from _further(line, cause)
+    yield from _again(run, line, finding, exchange)
+    yield from _who(line)
+    yield from _about(run)
+
+
+def _what(run: Results, line: Line, finding: Line, folded: str) -> Iterator[str]:
+    target = run.head["target"]
+    yield f"{code(target['endpoint'])} breaks a rule of the Responses API that is a {line['level']}."
+    yield ""
+    try:
+        row = requirement(line["requirement"])
+        yield f"- Rule: {row.says}"
+        yield f"- Source: {row.source}"
+    except KeyError:
+        pass  # A rule that this version does not have.
+    times = f" ({finding['count']} times, here first)" if finding.get("count", 1) > 1 else ""
+    for number, one in enumerate(line["findings"][:3]):
+        yield f"- Found: {code(one['message'], 600)}{times if number == 0 else ''}"
+    if finding:
+        yield f"- Where: {_place(finding)}"
+    if folded:
+        yield ""
+        yield f"This only follows from another defect, {code(folded)}, which is better reported in its place."
+
+
+def _place(finding: Line) -> str:
+    words = [f"the answer to {code(finding['scenario'])}"]
+    words += [f"event {finding['event']}"] if finding.get("event") is not None else []
+    words += [f"at {code(finding['pointer'])}"] if finding.get("pointer") else []
+    return ", ".join(words)
+
+
+def _expected(finding: Line) -> Iterator[str]:
+    if "want" not in finding and "got" not in finding:
+        return
+    yield from ("", "## Expected and received", "")
+    for title, name in (("Expected", "want"), ("Received", "got")):
+        if name in finding:
+            yield f"- {title}: {code(clipped(finding[name], 600), 700)}"
+
+
+def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
+    yield from ("", "## Evidence", "")
+    if exchange is None:
+        yield "The recorded bytes are not kept with these results."
+        return
+    request = exchange.request
+    yield "The request:"
+    yield ""
+    head = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers)]
+    yield block("\n".join([*head, "", _short(_pretty(request.body), _BODY)]), "http")
+    yield ""
+    yield f"The answer's head ({code(exchange.ended)} end{f', {code(exchange.detail)}' if exchange.detail else ''}):"
+    yield ""
+    kept = [f"{name}: {value}" for name, value in exchange.headers if name.lower() not in _NOISE]
+    yield block("\n".join([f"HTTP {exchange.status if exchange.status is not None else '(none)'}", *kept]), "http")
+    yield ""
+    yield from _body(finding, Answer(exchange, exchange.scenario))
+
+
+def _body(finding: Line, answer: Answer) -> Iterator[str]:
+    index = finding.get("event")
+    try:
+        events = answer.events if index is not None or answer.looks_like_stream else ()
+    except CannotJudge:
+        events = ()
+    if not events:
+        body = _pretty(answer.exchange.body)
+        yield from ("The body:", "", block(_short(body, _BODY), "json"))
+        if len(body) > _BODY and finding.get("pointer"):
+            with contextlib.suppress(CannotJudge):
+                yield from _around(answer.json, finding["pointer"])
+        return
+    first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
+    shown = events[first : (index + _AFTER + 1) if index is not None else None]
+    yield f"Events {first} to {first + len(shown) - 1} of {len(events)}:" if shown else "No such event:"
+    yield ""
+    yield block("\n".join(_event(event, event.index == index) for event in shown), "text")
+    wrong = next((event for event in shown if event.index == index), None)
+    if wrong and len(_raw(wrong)) > _LINE:
+        yield from _around(wrong.data, finding["pointer"])
+
+
+def _event(event: Event, wrong: bool) -> str:
+    """The event as it came, its lines below one another."""
+    begun = f"{'>' if wrong else ' '}{event.index:>5} {event.frame.at:>7.0f} ms  "
+    return begun + _short(_raw(event), _LINE).replace("\n", "\n" + " " * len(begun))
+
+
+def _raw(event: Event) -> str:
+    frame = event.frame
+    text = frame.body[frame.start : frame.end].decode("utf-8", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+
+
+def _around(value: Any, pointer: str) -> Iterator[str]:
+    """What stands where the pointer leads, or as near to it as there is something, where that is not all of it."""
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    inner, taken = value, 0
+    for step in steps[:-1]:
+        if isinstance(inner, list) and step.isdigit() and int(step) < len(inner):
+            inner = inner[int(step)]
+        elif isinstance(inner, dict) and step in inner:
+            inner = inner[step]
+        else:
+            break
+        taken += 1
+    if taken:
+        yield from ("", f"In it, at {code('/' + '/'.join(steps[:taken]))}:", "")
+        yield block(_short(json.dumps(inner, indent=2, ensure_ascii=False), _BODY), "json")
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
+
+def _further(line: Line, cause: Cause) -> Iterator[str]:
+    others = [one["scenario"] for one in cause.cases if one["id"] != line["id"]]
+    rules = list(dict.fromkeys(one["requirement"] for one in cause.follow))
+    if others:
+        yield ""
+        yield f"The same in {len(others)} further {'scenario' if len(others) == 1 else 'scenarios'}: {_names(others)}."
+    if rules:
+        yield ""
+        yield f"Broken too, as a consequence: {_names(rules)}."
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(code(name) for name in names[:_NAMES]) + more
+
+
+def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
+    yield from ("", "## Reproduction", "")
+    if exchange is not None:
+        command = curl(Answer(exchange, exchange.scenario))
+        yield "With the key in `MIMO_API_KEY`:" if "$MIMO_API_KEY" in command else "With curl:"
+        yield ""
+        if len(command) <= _COMMAND:
+            yield block(command, "sh")
+        else:
+            yield f"The request is {len(exchange.request.body)} bytes long; it is kept as {code(exchange.key)}."
+        yield ""
+    yield "With the conformance suite, just this case:"
+    yield ""
+    passive = f"conformance judge {quoted(str(run.path.parent))}"
+    again = passive if run.head["mode"] == "traffic" else again_of(run)
+    yield block(f"{again} --only {quoted(line['id'])}", "sh")
+
+
+def _who(line: Line) -> Iterator[str]:
+    yield from ("", "## Who breaks", "")
+    if not line["breaks"]:
+        yield "No client is known to stop working because of this."
+    for name in line["breaks"]:
+        need = need_for(name, line["requirement"])
+        why = f" ({need.version}): {need.says}" if need else ""
+        yield f"- {CLIENTS.get(name, name)}{why}"
+
+
+def _about(run: Results) -> Iterator[str]:
+    head = run.head
+    yield from ("", "## About this report", "")
+    yield f"- Suite: {code(head['suite'])}, revision of the contract: {code(head['revision'])}"
+    named = dict.fromkeys((head["target"]["name"], head["target"]["endpoint"]))
+    yield f"- Target: {', '.join(map(code, named))}, model {code(head['target']['model'])}"
+    yield f"- Recorded: {code(head['started_at'])}"

@@ -1,0 +1,110 @@
+"""What the onlooker of ``conformance watch`` does: blanks the keys, keeps each exchange, judges it, and says a line."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+
+from conformance.answer import EVENT_STREAM, Answer
+from conformance.target import Target
+from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, is_ours, lost_in
+from conformance.traffic.judging import judge_traffic
+from conformance.traffic.telling import Screen, brief
+from conformance.wire.exchange import Chunk, Exchange, Request, content_coding, unfold
+from conformance.wire.proxy import GONE, Passed
+from conformance.wire.record import Folder
+from conformance.wire.redact import blank_body
+from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
+
+_NAME = "exchange"
+
+
+class Onlooker:
+    """Takes exchanges as they end, in any thread, and judges them one after another in a thread of its own."""
+
+    def __init__(self, target: Target, folder: Folder, screen: Screen) -> None:
+        self._target, self._folder, self._screen = target, folder, screen
+        self._waiting: queue.SimpleQueue[Passed | None] = queue.SimpleQueue()
+        self._secrets: dict[str, None] = {}
+        self._number = 0
+        self.others = 0
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The credentials that were met so far."""
+        return tuple(self._secrets)
+
+    def __call__(self, passed: Passed) -> None:
+        """Take an exchange; returns at once, so that no client waits for a verdict."""
+        self._waiting.put(passed)
+
+    def close(self) -> None:
+        """Judge what still waits, and end."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (passed := self._waiting.get()) is not None:
+            try:
+                self._look(passed)
+            except OSError as error:
+                self._screen.line(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
+            except Exception:  # A bug of the suite must not end the watch; no text of it may hold a key.
+                for line in traceback.format_exc().splitlines():
+                    self._screen.line(blanked(line, self.secrets))
+
+    def _look(self, passed: Passed) -> None:
+        self._secrets |= dict.fromkeys(secrets_of(passed.sent, passed.url))
+        if not is_ours(passed.method, passed.url):
+            self.others += 1
+            return
+        self._number += 1
+        exchange = kept(passed, self._number, self.secrets)
+        self._folder.write(exchange)
+        captured = Captured(exchange.scenario, exchange, lost_in(exchange))
+        judged = judge_traffic([captured], self._target, self.secrets, together=False)
+        for line in brief(captured.label, judged):
+            self._screen.line(line)
+
+
+def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
+    """The exchange in the form in which it may be kept, without the credentials."""
+    coding = content_coding(passed.sent)
+    body, sent = passed.body, passed.sent
+    if coding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+        chunks, _ = unfold((Chunk(0.0, body),), coding)
+        body = b"".join(chunk.data for chunk in chunks)
+        sent = tuple(pair for pair in sent if pair[0].lower() != "content-encoding")
+    headers, chunks, leaks, word = blank_kept(passed.headers, passed.chunks, secrets, keys_of(passed.sent))
+    exchange = Exchange(
+        key=f"{_NAME}-{number:04}",
+        scenario=f"{_NAME} {number}",
+        sample=0,
+        request=Request(
+            passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets), blank_body(body, secrets)
+        ),
+        status=passed.status,
+        headers=headers,
+        chunks=chunks,
+        ended=passed.ended,
+        detail=blanked(passed.detail, secrets),
+        sent_at=passed.sent_at,
+        elapsed=passed.elapsed,
+        leaks=leaks,
+    )
+    return replace(exchange, detail=WORDLIKE) if word else _unfinished(exchange)
+
+
+def _unfinished(exchange: Exchange) -> Exchange:
+    """The exchange, marked where it was ended from this side: many clients hang up at the terminal event."""
+    if exchange.status is None or exchange.ended != "time-out":
+        return exchange
+    answer = Answer(exchange, exchange.scenario)
+    stream = exchange.ok and answer.looks_like_stream and exchange.media_type == EVENT_STREAM
+    over = stream and any(event.terminal for event in answer.events)
+    return replace(exchange, ended="clean" if over else "time-out", detail=f"{UNFINISHED} ({exchange.detail or GONE})")

@@ -1,0 +1,115 @@
+"""What must not be kept of requests that others made: their credentials, found by where they stand.
+
+Of a request's headers only those are kept that decide what is answered; of an answer's, all but cookies. The values of
+the credentials are blanked wherever else they come up (see :mod:`conformance.wire.redact`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+from conformance.wire.exchange import Chunk, Headers
+from conformance.wire.redact import PART, blank, blank_answer
+
+#: Stands where a credential stood, as a shell makes it from the usual variable.
+VARIABLE = "$MIMO_API_KEY"
+
+#: Request headers that are kept as they are; every other may be private, and none decides what is judged.
+_KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-agent")
+
+#: Of these the value is the key, after a scheme if there is one.
+_CREDENTIALS = ("authorization", "api-key", "x-api-key")
+
+_SECRET = re.compile(r"auth|key|token|secret|password|cookie|signature|credential", re.IGNORECASE)
+
+_SCHEME = re.compile(r"(?i)(bearer|basic|token)\s+")
+
+#: Headers of answers that are for one client only.
+_PRIVATE = ("set-cookie", "set-cookie2", "proxy-authenticate", "authentication-info")
+
+#: A key at least so long, with a digit in it, is no word that an honest answer may hold.
+_NO_WORD = 16
+
+
+def secrets_of(headers: Headers, url: str = "") -> tuple[str, ...]:
+    """The credentials in the headers and the query of a request; those too short to be told from words are left out."""
+    found: list[str] = []
+    for name, value in headers:
+        if _SECRET.search(name):
+            bare = _SCHEME.sub("", value.strip(), count=1)
+            found += [bare] if "cookie" not in name.lower() else _cookies(value)
+    try:
+        query = urlsplit(url).query
+    except ValueError:
+        query = ""
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if _SECRET.search(name):
+            found += [value, unquote_plus(value)]
+    return tuple(dict.fromkeys(one for one in found if len(one) >= PART))
+
+
+def keys_of(headers: Headers) -> tuple[str, ...]:
+    """The keys among the credentials of a request: what the endpoint must not give back."""
+    found = [_SCHEME.sub("", value.strip(), count=1) for name, value in headers if name.lower() in _CREDENTIALS]
+    return tuple(one for one in found if not is_word(one))
+
+
+def blank_kept(
+    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[str], keys: Sequence[str]
+) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...], bool]:
+    """An answer's headers and chunks without the credentials, the places where one of the keys stood, and whether a
+    credential that is a word stood in the body: its bytes are then no longer the server's, and nobody can say that
+    what came back is the key."""
+    words = [one for one in secrets if is_word(one)]
+    others = [one for one in secrets if one not in keys and one not in words]
+    headers, chunks, leaks = blank_answer(kept_answer(headers), chunks, keys)
+    headers, chunks, _ = blank_answer(headers, chunks, others)
+    headers, chunks, changed = blank_answer(headers, chunks, words)
+    return headers, chunks, leaks, any(place.startswith("body") for place in changed)
+
+
+def _cookies(value: str) -> list[str]:
+    return [pair.partition("=")[2].strip() for pair in value.split(";")]
+
+
+def kept_request(headers: Headers, secrets: Sequence[str]) -> Headers:
+    """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name.lower() in _CREDENTIALS:
+            scheme = _SCHEME.match(value)
+            kept.append((name, f"{scheme[1]} {VARIABLE}" if scheme else VARIABLE))
+        elif name.lower() in _KEPT:
+            kept.append((name, blanked(value, secrets)))
+    return tuple(kept)
+
+
+def kept_answer(headers: Headers) -> Headers:
+    """The answer's headers without what is for one client only."""
+    return tuple(pair for pair in headers if pair[0].lower() not in _PRIVATE)
+
+
+def kept_url(url: str, secrets: Sequence[str]) -> str:
+    """The URL without user and fragment, and with no value in its query that looks like a credential."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no URL)"
+    query = "&".join(
+        f"{pair.partition('=')[0]}=***" if _SECRET.search(pair.partition("=")[0]) else pair
+        for pair in parts.query.split("&")
+    )
+    return blanked(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, "")), secrets)
+
+
+def blanked(text: str, secrets: Sequence[str]) -> str:
+    """The text without the credentials."""
+    return blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+
+
+def is_word(secret: str) -> bool:
+    """Whether a credential may stand in an honest answer by chance: a stand-in such as ``local-key``."""
+    return len(secret) < _NO_WORD or not any(letter.isdigit() for letter in secret)

@@ -1,0 +1,90 @@
+"""The one way out: how connections are opened, certificates verified and errors read, for all that sends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from functools import cache
+from http.cookiejar import CookieJar
+
+import httpx
+
+from conformance.target import Misconfigured, is_loopback
+from conformance.wire.exchange import Ended, Headers
+
+# What these log holds the headers of answers, and with them whatever a server puts there.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+
+def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
+    """A client that takes each request over a connection of its own, follows no redirect and keeps no cookie;
+    :class:`conformance.target.Misconfigured` where the environment names a proxy that cannot be used."""
+    try:
+        return httpx.Client(
+            follow_redirects=False,
+            cookies=NoCookies(),
+            event_hooks={"response": [keep_location]},
+            verify=tls(),
+            # A proxy from the environment is for the world outside, never for loopback.
+            trust_env=not is_loopback(base),
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        )
+    except (httpx.InvalidURL, ValueError, ImportError) as error:
+        says = " ".join(str(error).split())
+        raise Misconfigured(f"the proxy that the environment names cannot be used: {says}") from None
+
+
+def headers_of(response: httpx.Response) -> Headers:
+    """The headers as they came, Location at the end."""
+    raw = [*response.headers.raw, *response.extensions.get("location", ())]
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+
+
+class NoCookies(CookieJar):
+    """Every exchange stands alone: what one answer sets is not even looked at."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave them."""
+
+
+def tls() -> ssl.SSLContext:
+    """How certificates are verified; SSL_CERT_FILE or SSL_CERT_DIR give a private CA, on loopback too."""
+    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # Reads the two itself; reading hundreds of certificates takes a while.
+
+
+def keep_location(response: httpx.Response) -> None:
+    """Take Location out of httpx's hands: it would parse it, though no redirect is ever followed."""
+    found = [pair for pair in response.headers.raw if pair[0].lower() == b"location"]
+    if found:
+        del response.headers["location"]
+        response.extensions["location"] = found
+
+
+def ended_by(error: Exception, begun: bool, seconds: float) -> tuple[Ended, str]:
+    """How an exchange ended that this error ended after so many seconds, and in whose words; ``begun``: the answer's
+    head had come."""
+    says = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectError):
+        return "unreachable", str(error)
+    if isinstance(error, httpx.TimeoutException):
+        return "time-out", f"{type(error).__name__} after {seconds:.1f} s"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return _broken(begun, says), str(error)
+    if isinstance(error, httpx.TransportError | httpx.InvalidURL | OSError):
+        return "reset", says
+    return "invalid", says
+
+
+def _broken(begun: bool, message: str) -> Ended:
+    said = message.lower()
+    if begun and ("closed" in said or "incomplete" in said):
+        return "cut"
+    return "reset" if "disconnected" in said else "invalid"

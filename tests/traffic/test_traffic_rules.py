@@ -1,0 +1,133 @@
+"""Which rules are judged in traffic; that what is right stays green, and what is wrong is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.matrix import matrix
+from conformance.requirements import catalogue
+from conformance.traffic.captured import UNFINISHED, Captured
+from conformance.traffic.rules import ASIDE, PASSIVE, passive, why_aside
+from conformance.wire.exchange import Attempt, Chunk, Exchange
+from tests.support.traffic import FEW, answer, broken, judged, traffic
+
+
+def test_every_rule_is_judged_in_traffic_or_stands_aside_with_a_reason() -> None:
+    for rule in catalogue():
+        assert (passive(rule) is None) != (why_aside(rule) == ""), rule
+    for one in PASSIVE:
+        for glob in one.rules:
+            assert any(one.names(rule) for rule in catalogue()), glob
+    assert all(globs for globs in ASIDE.values())
+
+
+@pytest.mark.parametrize(("revision", "names"), [("2026-06-24", ()), ("2026-10", FEW)])
+def test_a_clean_run_gives_no_finding(revision: str, names: frozenset[str]) -> None:
+    found = judged(traffic(None, names, revision), revision)
+    assert broken(found) == set()
+    assert {line["verdict"] for line in found.lines} == {"pass", "not-applicable"}
+    assert len({line["requirement"] for line in found.lines}) > (90 if names else 100)
+
+
+@pytest.mark.parametrize("name", [name for place, name in enumerate(sorted(VARIANTS)) if place % 9 == 0])
+def test_legal_variety_stays_green(name: str) -> None:
+    found = judged(traffic(VARIANTS[name]))
+    assert [line["id"] for line in found.lines if line["verdict"] in ("fail", "error")] == []
+
+
+def _some_faults() -> list[tuple[str, str]]:
+    """Every so many a fault whose own rule is passive, and of each area one."""
+    rows = [
+        (name, rule)
+        for name, told in sorted(matrix().items())
+        for rule in list(told["causes"])[:1]
+        if name in FAULTS
+        and passive(rule)
+        and name.partition(".")[0] == rule.partition(".")[0]
+        and "custom" not in rule
+        and not name.startswith("effort.low")  # Its rule compares answers there.
+    ]
+    areas = {rule.partition(".")[0]: (name, rule) for name, rule in reversed(rows)}
+    return sorted({*areas.values(), *rows[::40]})
+
+
+@pytest.mark.parametrize(("fault", "rule"), _some_faults())
+def test_faults_are_told(fault: str, rule: str) -> None:
+    assert rule in broken(judged(traffic(FAULTS[fault])))
+
+
+def sent_with(exchange: Exchange, **members: Any) -> Captured:
+    body = json.loads(exchange.request.body) | members
+    return Captured("one", replace(exchange, request=replace(exchange.request, body=json.dumps(body).encode())))
+
+
+def test_what_leans_on_undocumented_parameters_is_not_judged() -> None:
+    right = answer("text", None)
+    wrong = replace(right, chunks=(Chunk(1.0, right.body.replace(b'"max_output_tokens":200', b"")),))
+    honest = sent_with(wrong, temperature=0.25)
+    assert not any(line["requirement"] == "response.echo-honest" and line["verdict"] == "fail"
+                   for line in judged([honest]).lines)  # fmt: skip
+    strange = {line["requirement"] for line in judged([sent_with(right, store=False)]).lines}
+    plain = {line["requirement"] for line in judged([sent_with(right)]).lines}
+    assert plain - strange >= {"response.echo-honest", "response.ends-final", "tools.none-declared-none-called"}
+    assert strange >= {"usage.total-is-sum", "response.schema", "response.model-echoed", "sse.plain-stays-plain"}
+
+
+def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
+    call = answer("tools.call")
+    tools = [{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": []}]
+    found = judged([sent_with(call, tools=tools)])
+    assert broken(found) == set()
+    assert "tools.call-shape" not in {line["requirement"] for line in found.lines}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"status": 503}, "HTTP 503"),
+        ({"status": 429}, "HTTP 429"),
+        ({"status": None, "ended": "unreachable", "detail": "refused"}, "no answer: unreachable (refused)"),
+        ({"ended": "oversize", "detail": "more than 9 bytes"}, "more than 9 bytes"),
+    ],
+)
+def test_what_says_nothing_of_the_contract_is_named_and_not_judged(changes: dict[str, Any], says: str) -> None:
+    found = judged([Captured("one", replace(answer("text"), **changes))])
+    assert found.lines == []
+    assert says in found.unjudged["one"]
+
+
+def test_a_stream_that_the_client_left_is_not_held_against_the_server() -> None:
+    whole = answer("text.stream")
+    cut = replace(whole, chunks=(Chunk(1.0, whole.body[:900]),))
+    assert "lifecycle.one-terminal-last" in broken(judged([Captured("one", cut)]))
+    left = replace(cut, ended="time-out", detail=f"{UNFINISHED} (the client went away)")
+    found = judged([Captured("one", left)])
+    assert broken(found) == set()
+    assert UNFINISHED in found.unjudged["one"]
+
+
+def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    from conformance.traffic import judging
+
+    def breaks(case: Any, record: Any) -> Any:
+        if case.rule == "usage.present":
+            raise ZeroDivisionError("a bug")
+        return kept(case, record)
+
+    kept = judging.judge
+    monkeypatch.setattr(judging, "judge", breaks)
+    found = judged([Captured("one", replace(answer("text"), attempts=(Attempt(500, "clean", 0.1),)))])
+    assert [line["verdict"] for line in found.lines if line["requirement"] == "usage.present"] == ["error"]
+    assert sum(line["verdict"] == "pass" for line in found.lines) > 20
+
+
+def test_ids_are_compared_over_all_of_the_traffic() -> None:
+    one = answer("text")
+    found = judged([Captured("one", one), Captured("two", replace(one, key="other"))])
+    assert "response.id-unique" in broken(found)
