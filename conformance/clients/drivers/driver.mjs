@@ -88,10 +88,10 @@ export function described(error) {
   const name = error?.name && error.name !== "Error" ? error.name : type;
   let first = error;
   for (let depth = 0; first?.cause && depth < 10; depth += 1) first = first.cause;
-  const said = (first === error ? [error] : [error, first]).map((one) =>
+  const said = [error, first].map((one) =>
     String(one?.message ?? one).replace(/\s+/g, " ").slice(0, MESSAGE),
   );
-  return { type: String(name), message: said.join(": ") };
+  return { type: String(name), message: [...new Set(said)].join(": ") };
 }
 
 function say(line) {
