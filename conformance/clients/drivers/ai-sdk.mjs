@@ -20,13 +20,9 @@ async function work(job, found, signal) {
     maxRetries: 0,
     abortSignal: signal,
   };
-  try {
-    if (job.mode === "plain") took(await generateText(options), found);
-    else if (job.mode === "stream") await read(streamText({ ...options, onError: () => {} }), found);
-    else throw new RangeError(`there is no mode ${job.mode}`);
-  } finally {
-    found.reasoning ||= null;
-  }
+  if (job.mode === "plain") took(await generateText(options), found);
+  else if (job.mode === "stream") await read(streamText({ ...options, onError: () => {} }), found);
+  else throw new RangeError(`there is no mode ${job.mode}`);
 }
 
 function declared(tools) {
@@ -41,15 +37,18 @@ function declared(tools) {
 
 function took(result, found) {
   found.text = result.text;
-  found.reasoning = result.reasoningText ?? "";
+  found.reasoning = result.reasoningText || null;
+  found.calls = [];
   result.toolCalls.forEach((call) => called(call, found));
   used(result.usage, found);
 }
 
 async function read(result, found) {
+  found.text = "";
+  found.calls = [];
   for await (const part of result.fullStream) {
     if (part.type === "text-delta") found.text += part.text;
-    else if (part.type === "reasoning-delta") found.reasoning += part.text;
+    else if (part.type === "reasoning-delta") found.reasoning = (found.reasoning ?? "") + part.text || null;
     else if (part.type === "tool-call") called(part, found);
     else if (part.type === "error") found.error ??= described(part.error);
     else if (part.type === "abort") found.error ??= { type: "AbortError", message: "aborted" };

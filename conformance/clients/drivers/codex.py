@@ -107,7 +107,7 @@ def _say(line: dict[str, Any]) -> None:
 
 
 def _failed(kind: str, message: str) -> dict[str, Any]:
-    return {"text": "", "calls": [], "reasoning": None, "usage": None, "error": {"type": kind, "message": message}}
+    return {"text": None, "calls": None, "reasoning": None, "usage": None, "error": {"type": kind, "message": message}}
 
 
 def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:

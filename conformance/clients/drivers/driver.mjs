@@ -41,9 +41,12 @@ export function version(name) {
   throw new Error(`${name} does not say its version`);
 }
 
-/** What is gathered of an answer, to begin with. */
+/**
+ * What is gathered of an answer, to begin with: null is what the client has not given. `shown` is the text as it came
+ * piece by piece, `text` the text at the end.
+ */
 function nothing() {
-  return { text: "", calls: [], reasoning: "", usage: null, error: null };
+  return { text: null, calls: null, reasoning: null, usage: null, shown: null, error: null };
 }
 
 /**
@@ -82,16 +85,26 @@ export async function serve(client, version, work) {
 
 class TimeoutError extends Error {}
 
-/** An error as the answer's member; where others caused it, with what the first of them says. */
+/**
+ * An error as the answer's member. Where others caused it, with what the first of them says; where that is a schema's
+ * complaint, with each place and what was expected there, numbers left out: `output.*.summary: expected array`.
+ */
 export function described(error) {
   const type = error?.constructor?.name ?? typeof error;
   const name = error?.name && error.name !== "Error" ? error.name : type;
   let first = error;
   for (let depth = 0; first?.cause && depth < 10; depth += 1) first = first.cause;
-  const said = [error, first].map((one) =>
-    String(one?.message ?? one).replace(/\s+/g, " ").slice(0, MESSAGE),
-  );
-  return { type: String(name), message: [...new Set(said)].join(": ") };
+  const said = Array.isArray(first?.issues) ? first.issues.map(place) : [error, first].map(words);
+  return { type: String(name), message: [...new Set(said)].join(Array.isArray(first?.issues) ? "; " : ": ") };
+}
+
+function place(issue) {
+  const path = issue.path.map((step) => (typeof step === "number" ? "*" : step)).join(".");
+  return `${path}: ${issue.expected ? `expected ${issue.expected}` : issue.code}`;
+}
+
+function words(error) {
+  return String(error?.message ?? error).replace(/\s+/g, " ").slice(0, MESSAGE);
 }
 
 function say(line) {

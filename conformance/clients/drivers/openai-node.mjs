@@ -1,5 +1,5 @@
 // Driver of the npm package `openai`. Modes: plain (`responses.create`), stream (`responses.stream` and its
-// `finalResponse`, the texts of its events where that fails).
+// `finalResponse`).
 
 import { KEY, TIMEOUT, load, serve, version } from "./driver.mjs";
 
@@ -27,16 +27,15 @@ async function work(job, found, signal) {
   }
 }
 
-/** What a stream gives piece by piece: all there is if it breaks off. */
+/** The text that a stream gives piece by piece. */
 function gather(event, found) {
-  if (event.type === "response.output_text.delta") found.text += event.delta;
-  if (event.type === "response.reasoning_text.delta") found.reasoning += event.delta;
-  if (event.type === "response.output_item.done") calls([event.item], found);
+  if (event.type === "response.output_text.delta") found.shown = (found.shown ?? "") + event.delta;
 }
 
 function took(response, found) {
-  found.calls = [];
-  calls(response.output, found);
+  found.calls = response.output
+    .filter((item) => item.type === "function_call")
+    .map((item) => ({ call_id: item.call_id, name: item.name, arguments: item.arguments }));
   found.text = response.output_text;
   found.reasoning = response.output
     .filter((item) => item.type === "reasoning")
@@ -50,13 +49,6 @@ function counts(usage) {
   if (!usage) return null;
   const { input_tokens, output_tokens, total_tokens } = usage;
   return { input_tokens: input_tokens ?? null, output_tokens: output_tokens ?? null, total_tokens: total_tokens ?? null };
-}
-
-function calls(items, found) {
-  for (const item of items) {
-    if (item?.type !== "function_call") continue;
-    found.calls.push({ call_id: item.call_id, name: item.name, arguments: item.arguments });
-  }
 }
 
 await serve("openai-node", version("openai"), work);
