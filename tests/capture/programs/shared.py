@@ -1,4 +1,4 @@
-"""What the conversations in Python have in common: what is asked, with which tool, where, and how the version is told."""
+"""What the conversations in Python have in common: what is asked, with which tool and where; the version told."""
 
 import json
 import os
