@@ -99,6 +99,13 @@ def test_a_member_that_is_wrong_explains_only_what_hangs_on_it() -> None:
     }
 
 
+def test_a_reason_that_is_missing_does_not_explain_the_wrong_event() -> None:
+    event = line("lifecycle.terminal-agrees-with-status@s", "a")
+    assert causes(event, line("truncation.incomplete@s", "b", pointer="/response/incomplete_details/reason")) == {}
+    told = causes(event, line("truncation.incomplete@s", "b", pointer="/response/status"))
+    assert told == {event["id"]: "truncation.incomplete@s"}
+
+
 def test_a_body_that_is_no_object_explains_every_member() -> None:
     told = causes(line("request.input-string@s", "no Response object"), line("response.schema@s", "the body is null"))
     assert told == {"request.input-string@s": "response.schema@s"}
