@@ -253,6 +253,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The list of models, for whoever asks for it."""
+        if not self.path.endswith("/models"):
+            self._refuse(Refused(404, "only /models is to be got"))
+            return
         self._json(200, {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "x"}]})
 
     def do_POST(self) -> None:
@@ -261,8 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = self._checked(raw)
         except Refused as error:
-            told = {"message": str(error), "type": "invalid_request_error", "param": None, "code": str(error.status)}
-            self._json(error.status, {"error": told})
+            self._refuse(error)
             return
         number = next(self.server.numbers)
         base = {"id": f"chatcmpl-{number:032x}", "created": int(time.time()), "model": MODEL}
@@ -282,6 +284,10 @@ class _Handler(BaseHTTPRequestHandler):
             return check(json.loads(raw))
         except ValueError:
             raise Refused(400, "the body is no JSON") from None
+
+    def _refuse(self, error: Refused) -> None:
+        told = {"message": str(error), "type": "invalid_request_error", "param": None, "code": str(error.status)}
+        self._json(error.status, {"error": told})
 
     def _json(self, status: int, value: Json) -> None:
         data = json.dumps(value).encode()

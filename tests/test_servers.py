@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,38 @@ def test_a_file_that_is_not_understood_is_named(tmp_path: Path, server: str, say
     file.write_text(f'name = "a"\nendpoint = "http://127.0.0.1:1/v1"\nmodel = "m"\n[server]\n{server}\n')
     with pytest.raises(ValueError, match=says):
         recipe(file)
+
+
+def test_the_guide_and_the_readme_say_what_is_there(tmp_path: Path) -> None:
+    guide, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/servers.md", "README.md"))
+    (example,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "a.toml").write_text(example)
+    one = recipe(tmp_path / "a.toml")
+    assert one is not None
+    assert (one.name, one.version, one.path) == ("my-server", "1.2.3", "/v1")
+    assert len(FILES) == 9
+    assert "nine third-party servers" in readme
+    assert re.search(r"^matrix: .*\n\t@.*-m targets", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_published_table_is_of_the_versions_pinned() -> None:
+    for name in ("matrix.md", "matrix.html"):
+        text = (ROOT / "reports" / name).read_text(encoding="utf-8")
+        for file in FILES:
+            one = recipe(file)
+            assert one is not None
+            assert f"{one.name} {one.version}" in text
+        assert "with the suite at commit" in text
+        assert "built-in" in text
+    built_in = [line.split("|")[2] for line in text_of_areas()]
+    assert all("all" in cell and "pass" in cell for cell in built_in)
+
+
+def text_of_areas() -> list[str]:
+    """The rows of the published table of areas."""
+    lines = (ROOT / "reports" / "matrix.md").read_text(encoding="utf-8").splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith("| area |")) + 2
+    return lines[first : lines.index("", first)]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +183,13 @@ def test_what_is_wrong_is_refused_streaming_too(upstream: str, wrong: dict[str, 
     for stream in (False, True):
         code, body = ask(upstream, **{"stream": stream, **wrong})
         assert (code, says in body["error"]["message"]) == (status, True)
+
+
+def test_only_the_models_can_be_got(upstream: str) -> None:
+    with urllib.request.urlopen(f"{upstream}/v1/models", timeout=10) as answer:
+        assert [one["id"] for one in json.load(answer)["data"]] == [MODEL]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{upstream}/v1/responses", timeout=10)
 
 
 # A server that listens, and starts another process that outlives it unless the group is stopped.
