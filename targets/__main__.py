@@ -28,6 +28,9 @@ BUILT_IN = "built-in"
 #: What clients of the servers send.
 CLIENT_KEY = "matrix-client-key-5d21"
 
+#: What stands at the head of the table, around the suite's revision.
+_MADE, _READ = "Made by python -m targets, with the suite at", "docs/servers.md says how to read it."
+
 #: Seconds for one server to be judged.
 _JUDGED = 900.0
 
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{', '.join(unknown)} is not known; known: {', '.join(known)}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _stop)
+    revision = _revision()
     runs: list[Path] = []
     notes: list[str] = []
     with _upstream() as upstream:
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Unusable as error:
                 notes.append(f"{name} was not judged: {error}")
                 print(f"  {error}", flush=True)
-    return _write(runs, notes, options.out) or bool(notes)
+    return _write(runs, [f"{_MADE} {revision}. {_READ}", *notes], options.out) or bool(notes)
 
 
 def _stop(*_: Any) -> NoReturn:
@@ -115,9 +119,8 @@ def _write(runs: Sequence[Path], notes: Sequence[str], out: Path) -> int:
     if not runs:
         print("nothing was judged, nothing is written", file=sys.stderr)
         return 1
-    told = [f"Made by python -m targets, with the suite at {_revision()}. docs/servers.md says how to read it.", *notes]
     words = [sys.executable, "-m", "conformance", "matrix", *map(str, runs)]
-    words += [word for note in told for word in ("--note", note)]
+    words += [word for note in notes for word in ("--note", note)]
     words += ["--markdown", str(out / "matrix.md"), "--html", str(out / "matrix.html")]
     out.mkdir(parents=True, exist_ok=True)
     return subprocess.run(words).returncode

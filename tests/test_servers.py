@@ -273,7 +273,9 @@ def test_a_server_that_cannot_be_judged_is_a_line_and_the_others_are_judged(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     words = ["--targets", str(tmp_path / "targets"), "--scratch", str(tmp_path / "scratch"), "ends", "runs"]
     assert runner.main(words) == 1
-    assert written == [(["runs"], ["ends was not judged: ended at once with 1: not | today"])]
+    ((judged, (revision, why)),) = written
+    assert (judged, why) == (["runs"], "ends was not judged: ended at once with 1: not | today")
+    assert re.match(r"Made by python -m targets, with the suite at (commit [0-9a-f]{12}|an unknown commit)", revision)
     (target,) = seen
     assert target.startswith('name = "runs 1.2"\nendpoint = "http://127.0.0.1:')
     assert 'lacks = ["auth"]' in target
