@@ -195,6 +195,7 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 def _last(log: Path) -> str:
-    """The last line of a log that says something."""
+    """The last line of a log that tells an error, or else says something."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "it says nothing")[:200]
+    told = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
+    return told[-1][:200] if told else "it says nothing"

@@ -240,6 +240,7 @@ def test_a_server_is_stopped_with_all_it_started(tmp_path: Path, monkeypatch: py
     ("start", "says"),
     [
         ((sys.executable, "-c", "print('no port'); raise SystemExit(3)"), "ended at once with 3: no port"),
+        ((sys.executable, "-c", "print('ERROR: it broke\\nWARNING: so'); raise SystemExit(1)"), "1: ERROR: it broke$"),
         (("no-such-program",), "no-such-program cannot be started"),
     ],
 )
