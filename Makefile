@@ -1,6 +1,7 @@
 # make run [ENDPOINT=https://host/v1] [MODEL=name] [ARGS="..."]   judge an endpoint (without one: the built-in)
 # make test                                                       the suite's own tests
-.PHONY: run test
+# make matrix [NAMES="litellm llmock"]                            judge third-party servers: docs/servers.md
+.PHONY: run test matrix
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -18,6 +19,9 @@ test: $(READY)
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
 	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
+
+matrix: $(READY)
+	@$(VENV)/bin/python -m targets $(NAMES)
 
 # uv where it is, else venv and pip; made again only when the dependencies change.
 $(READY): pyproject.toml

@@ -14,7 +14,7 @@ from typing import Any
 class Consequence:
     """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answers, or
     with ``anywhere`` in any, with ``overlap`` in one of them (a pair of which one is wrong); with ``members`` only
-    where one of these is wrong. Both are globs over rule ids."""
+    where one of these is wrong, with ``alike`` only what is found in the same words. Both are globs over rule ids."""
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
@@ -22,6 +22,7 @@ class Consequence:
     anywhere: bool = False
     members: tuple[str, ...] = ()
     overlap: bool = False
+    alike: bool = False
 
     def concerns(self, rule: str) -> bool:
         """Whether a breach of this rule can be a consequence."""
@@ -38,8 +39,8 @@ def consequences() -> tuple[Consequence, ...]:
 
 def _consequence(row: dict[str, Any]) -> Consequence:
     members = tuple(row.get("members", ()))
-    anywhere, overlap = row.get("anywhere", False), row.get("overlap", False)
-    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], anywhere, members, overlap)
+    flags = {name: row.get(name, False) for name in ("anywhere", "overlap", "alike")}
+    return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], members=members, **flags)
 
 
 @cache

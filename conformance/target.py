@@ -179,7 +179,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"target file {file} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
-    _known(document, ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS)], str(file))
+    # How a server is started is for whoever starts it: see targets/.
+    _known(document, ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS), "server"], str(file))
     if not isinstance(document.get("name", ""), str):
         raise Misconfigured(f"{file}: name is not a text")
     if not isinstance(document.get("profile", {}), dict):

@@ -19,6 +19,9 @@ from conformance.target import Target
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 
+#: How the reason of a case begins that the target's profile leaves out.
+LACKS = "the target's profile lacks "
+
 #: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (see conformance.baseline).
 EXPECTED, STALE = "expected", "stale"
 
@@ -214,7 +217,7 @@ def judge(case: Case, record: Record) -> Result:
     names = [name for name in case.scenarios if not lacking[name]]
     if not names or (case.whole and len(names) < len(case.scenarios)):
         lacks = sorted(set().union(*lacking.values()))
-        return Result(case, NOT_APPLICABLE, reason=f"the target's profile lacks {', '.join(lacks)}")
+        return Result(case, NOT_APPLICABLE, reason=LACKS + ", ".join(lacks))
     withheld = [held.detail for name in names if (held := record.answer(name).exchange).withheld]
     if withheld and (case.check.together or len(withheld) == len(names)):
         return _unasked(case, withheld)

@@ -96,6 +96,7 @@ def test_the_targets_are_those_in_their_folder(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     for name in ("b", "a"):
         (tmp_path / "targets" / f"{name}.toml").touch()
+    (tmp_path / "targets" / "started.toml").write_text("[server]\n")
     assert bash(step(WORKFLOW, "List"), tmp_path, GITHUB_OUTPUT="output").returncode == 0
     assert (tmp_path / "output").read_text() == 'files=["a","b"]\n'
     for file in (ROOT / "targets").glob("*.toml"):

@@ -50,8 +50,69 @@ def test_a_cause_must_explain_each_answer() -> None:
 
 
 def test_some_causes_count_anywhere_in_the_run() -> None:
-    told = causes(line("auth.refused-when-streaming@b", "a"), line("auth.wrong-bearer-refused@c", "b"))
-    assert told == {"auth.refused-when-streaming@b": "auth.wrong-bearer-refused@c"}
+    told = causes(line("auth.key-never-echoed@b", "a"), line("auth.refusal-never-echoes-key@c", "b"))
+    assert told == {"auth.key-never-echoed@b": "auth.refusal-never-echoes-key@c"}
+
+
+def test_a_server_that_needs_no_key_has_one_defect() -> None:
+    served, broke = "answered with HTTP 200", "answered with HTTP 500"
+    told = causes(
+        line("auth.missing-key-refused@a", served),
+        line("auth.wrong-bearer-refused@b", served),
+        line("auth.other-scheme-refused@c", served),
+        line("auth.empty-key-refused@d", broke),
+    )
+    assert told == {f"auth.{name}": "auth.missing-key-refused@a" for name in (
+        "wrong-bearer-refused@b", "other-scheme-refused@c",
+    )}  # fmt: skip
+    assert causes(line("auth.wrong-bearer-refused@b", served), line("auth.other-scheme-refused@c", served)) == {}
+
+
+def test_a_lock_that_breaks_is_another_defect_than_requests_that_break_the_server() -> None:
+    names = (
+        "missing-model",
+        "missing-input",
+        "unknown-model",
+        "malformed-json",
+        "empty-body",
+        "wrong-input",
+        "wrong-type",
+    )
+    lines = [line(f"request.{name}@{name}", "answered with HTTP 500") for name in names]
+    keys = [line(f"auth.{name}-refused@{name}", "answered with HTTP 500") for name in ("missing-key", "empty-key")]
+    told = causes(*keys, *lines)
+    assert told["auth.empty-key-refused@empty-key"] == "auth.missing-key-refused@missing-key"
+    assert "auth.missing-key-refused@missing-key" not in told
+
+
+def test_a_member_that_is_wrong_explains_only_what_hangs_on_it() -> None:
+    """A message without a status does not explain why its id changes, nor why the text is another."""
+    lines = [
+        line("sum.final-output@s", "a"),
+        line("lifecycle.done-status-final@s", "b"),
+        line("identity.item-id@s", "c"),
+    ]
+    told = causes(*lines, line("item.message.schema@s", "d", pointer="/output/0/status"))
+    assert told == {
+        "lifecycle.done-status-final@s": "item.message.schema@s",
+        "sum.final-output@s": "identity.item-id@s",
+    }
+
+
+def test_a_reason_that_is_missing_does_not_explain_the_wrong_event() -> None:
+    event = line("lifecycle.terminal-agrees-with-status@s", "a")
+    assert causes(event, line("truncation.incomplete@s", "b", pointer="/response/incomplete_details/reason")) == {}
+    told = causes(event, line("truncation.incomplete@s", "b", pointer="/response/status"))
+    assert told == {event["id"]: "truncation.incomplete@s"}
+
+
+def test_a_body_that_is_no_object_explains_every_member() -> None:
+    told = causes(line("request.input-string@s", "no Response object"), line("response.schema@s", "the body is null"))
+    assert told == {"request.input-string@s": "response.schema@s"}
+
+
+def test_the_order_at_the_beginning_does_not_explain_the_end() -> None:
+    assert causes(line("sum.final-output@s", "a"), line("lifecycle.in-progress-second@s", "b")) == {}
 
 
 def test_some_causes_count_only_for_a_member() -> None:

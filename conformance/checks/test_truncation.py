@@ -21,7 +21,7 @@ def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason != "max_output_tokens":
         pointer = answer.pointer + "/incomplete_details/reason"
-        message = "an answer that its cap cut does not say so"
+        message = "an answer that its cap cut is called incomplete for no such reason"
         yield Finding(message, pointer, answer.event, "max_output_tokens", reason)
     if response.get("error") is not None:
         message = "error is set though the answer was only cut"

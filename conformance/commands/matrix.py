@@ -17,15 +17,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Which runs."""
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder or results file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the Markdown there, do not print it")
+    parser.add_argument("--note", action="append", default=[], metavar="TEXT", help="say this first; may be repeated")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the matrix as Markdown."""
+    """Print the matrix as Markdown, or write it."""
     found = matrix([load(path) for path in options.runs])
-    print(markdown(found), end="")
+    if options.markdown:
+        _write(options.markdown, markdown(found, options.note))
+    else:
+        print(markdown(found, options.note), end="")
     if options.html:
-        try:
-            write_atomically(options.html, page(found))
-        except OSError as error:
-            raise CommandError(f"{options.html} cannot be written: {error.strerror}") from None
+        _write(options.html, page(found, options.note))
     return 2 if found.broken_off else 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from None

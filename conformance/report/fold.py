@@ -88,15 +88,20 @@ def _explaining(one: Line, reach: _Reach) -> str:
     for rule in reach.rules:
         for row in follows(one["requirement"], rule):
             cases, where = reach.of(rule, row, one["verdict"] == FAIL)
+            cases = [each for each in cases if _words(one) <= _words(each)] if row.alike else cases
             if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
                 return str(next((each for each in cases if here & _scenarios(each)), cases[0])["id"])
     return ""
 
 
 def _concerns(cause: Line, members: tuple[str, ...]) -> bool:
-    """Whether what is wrong there is one of these members, or lies in one."""
+    """Whether what is wrong there is one of these members, lies in one, or is the whole."""
     pointers = [finding.get("pointer", "").split("/") for finding in cause["findings"]]
-    return not members or any(member in pointer for pointer in pointers for member in members)
+    return not members or any(pointer == [""] or member in pointer for pointer in pointers for member in members)
+
+
+def _words(one: Line) -> set[str]:
+    return {finding["message"] for finding in one["findings"]}
 
 
 def _scenarios(one: Line) -> set[str]:
@@ -106,9 +111,10 @@ def _scenarios(one: Line) -> set[str]:
 def _same_words(roots: list[Line], above: dict[str, str]) -> None:
     """Put a case all of whose findings were told before under the one that told the first of them."""
     first: dict[str, str] = {}
-    breaking = {one["requirement"] for one in roots for each in one["findings"] if _BROKE.match(each["message"])}
+    asked = [one for one in roots if one["area"] != "auth"]  # A lock that breaks is a defect of its own.
+    breaking = {one["requirement"] for one in asked for each in one["findings"] if _BROKE.match(each["message"])}
     for one in roots:
-        words = [_gist(finding["message"], len(breaking) > _SOME) for finding in one["findings"]]
+        words = [_gist(finding["message"], one["area"], len(breaking) > _SOME) for finding in one["findings"]]
         if any(_SERVED.match(finding["message"]) for finding in one["findings"]):
             continue  # Of two wrong requests that are served each is a defect of its own.
         if words and all(word in first for word in words):
@@ -117,10 +123,10 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
             first.setdefault(word, one["id"])
 
 
-def _gist(message: str, often: bool) -> str:
+def _gist(message: str, area: str, often: bool) -> str:
     """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
-    if often and _BROKE.match(message):
-        return "broke"
+    if _BROKE.match(message) and (often or area == "auth"):
+        return "the lock broke" if area == "auth" else "broke"
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from conformance.report import markdown, score
 from conformance.report.causes import Cause, causes, reason
 from conformance.report.failure import clipped, show
+from conformance.report.lacks import lacks
 from conformance.report.results import Results
 from conformance.report.summary import quoted
 from conformance.requirements import CLIENTS, requirement
@@ -55,6 +56,11 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         for why, cases in unsettled[:_CAUSES]:
             yield f"- {len(cases)} times {code(show(why, 200))}, such as {code(cases[0])}"
+    if left := lacks(results.cases):
+        yield ""
+        yield "### Not claimed by the profile, and not judged"
+        yield ""
+        yield from (f"- {markdown.cell(one.says)}" for one in left)
     if results.end:
         end, tokens = results.end, results.end["tokens"]
         yield ""

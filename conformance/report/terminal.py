@@ -10,6 +10,7 @@ from typing import Any
 from conformance.report import score, summary
 from conformance.report.causes import Cause, causes
 from conformance.report.columns import labelled
+from conformance.report.lacks import lacks as left_out
 from conformance.report.results import ERROR
 from conformance.run import UNCAPPED, Plan, most_output_tokens, uncapped
 from conformance.target import SETTINGS, Target
@@ -143,6 +144,9 @@ def show(
     }
     for label, text in told.items():
         for line in labelled(label, text):
+            reporter.line(line)
+    for lack in left_out(lines):
+        for line in labelled("lacks", lack.says):
             reporter.line(line)
     for hint in hints(lines):
         for line in labelled("hint", hint):

@@ -52,7 +52,8 @@ class _Keeper:
             self._bound.setdefault(("item", index, "type"), event.item.get("type"))
         for member, rule in self._ITEM.items():
             self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
-        self._same("identity.item-id", ("item", index, "id"), named, event, "/item_id")
+        # One that is empty names nothing: that is told by the event's schema.
+        self._same("identity.item-id", ("item", index, "id"), named or None, event, "/item_id")
         # Summaries, which the page does not have, are numbered by themselves.
         part = event.part_type or None if "summary" not in event.type else None
         self._same("identity.part-type", ("part", index, event.content_index), part, event, "/part/type")

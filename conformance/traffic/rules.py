@@ -157,7 +157,8 @@ ASIDE: Mapping[str, tuple[str, ...]] = {
         "auth.*-accepted", "auth.*-insensitive", "auth.*-refused", "auth.refused-*", "effort.{value}-accepted",
         "request.*", "undocumented.*", "unsupported.*", "effort.unknown-value", "error.real-status",
         "http.documented-request-served", "http.client-request-answered", "http.other-method-refused",
-        "http.no-sporadic-error", "error.endpoint-survives", "tools.output-accepted", "tools.output-parts-accepted", "turns.*",
+        "http.no-sporadic-error", "error.endpoint-survives", "tools.output-accepted",
+        "tools.output-parts-accepted", "turns.*",
     ),
     "it compares requests that differ in one thing only": (
         "effort.values-alike", "effort.plain-equals-stream", "error.streaming-same-status", "sum.plain-same-*",

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from conformance.report import job_summary
 from conformance.report.failure import printable
 from conformance.report.html.data import document
+from conformance.report.lacks import lacks
 from conformance.report.results import Results
 from conformance.report.score import verdict
 from conformance.wire.record import Folder
@@ -46,6 +47,7 @@ def render(results: Results, folder: Folder, again: str) -> str:
         "word": _text(whole.word),
         "says": _text(whole.says),
         "target": _text(" · ".join(dict.fromkeys(printable(str(one)) for one in named))),
+        "lacks": "".join(f'<p class="target">lacks {_text(printable(one.says))}</p>\n' for one in lacks(results.cases)),
         "plain": _text(job_summary.render(results, again)),
         "foot": _text("Made from results.jsonl and the recorded exchanges of one run. The key is in neither."),
     }  # fmt: skip

@@ -1,0 +1,220 @@
+"""What the upstream of the translators answers: pure functions from a chat-completions request to its reply.
+
+Deterministic. It calls the tools that a question names, thinks where it is asked to, stops at the cap with
+``finish_reason`` ``length``, counts its tokens, and refuses what is out of MiMo's ranges. It answers the questions that
+the suite asks; any other question gets one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MODEL = "mimo-v2.5-pro"
+
+Json = dict[str, Any]
+
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+_RANGES = {"temperature": (0, 1.5), "top_p": (0.01, 1), "max_tokens": (1, 131072), "max_completion_tokens": (1, 131072)}
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+#: Letters to a token.
+_LETTERS = 4
+
+#: Tokens that a call takes beside its arguments.
+_CALL = 4
+
+_THOUGHTS = "Let me think about what is asked. It is simple enough."
+_WEATHER = "It is sunny there, with 18 degrees."
+_SENTENCE = "The sea is wide and blue."
+_PRIMES = "There are nine of them."
+
+
+class Refused(Exception):
+    """A request that is answered with an error: its status and what is wrong."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered, in tokens: thoughts, text, calls (a name and the arguments' tokens), why it ends, usage."""
+
+    thoughts: list[str]
+    text: list[str]
+    calls: list[tuple[str, list[str]]]
+    finish: str
+    usage: Json
+
+
+def reply(body: Json) -> Reply:
+    """The answer to a request that :func:`check` has let pass."""
+    messages = body["messages"]
+    cap = body.get("max_completion_tokens") or body.get("max_tokens") or 131072
+    thoughts, room = _cut(_tokens(_THOUGHTS) if _thinks(body) else [], cap)
+    wanted = _calls(messages, body.get("tools") or [])
+    said = [] if wanted else _tokens(_answer(messages))
+    text, room = _cut(said, room)
+    calls: list[tuple[str, list[str]]] = []
+    whole = text == said and room >= 0
+    for name, arguments in wanted:
+        tokens = _tokens(json.dumps(arguments, ensure_ascii=False))
+        if room <= _CALL:
+            whole = False
+            break
+        kept, room = _cut(tokens, room - _CALL)
+        calls.append((name, kept))
+        whole = whole and kept == tokens
+    finish = ("tool_calls" if calls else "stop") if whole else "length"
+    return Reply(thoughts, text, calls, finish, _usage(messages, cap - room, len(thoughts)))
+
+
+def _usage(messages: list[Json], used: int, thought: int) -> Json:
+    asked = max(1, len(json.dumps(messages)) // _LETTERS)
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": used,
+        "total_tokens": asked + used,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(f".{{1,{_LETTERS}}}", text, re.DOTALL)
+
+
+def _cut(tokens: list[str], room: int) -> tuple[list[str], int]:
+    kept = tokens[:room]
+    return kept, room - len(kept)
+
+
+def _thinks(body: Json) -> bool:
+    """Whether it is asked to think, in any of the ways in use for this API."""
+    nested, thinking = body.get("reasoning"), body.get("thinking")
+    efforts = [body.get("reasoning_effort"), nested.get("effort") if isinstance(nested, dict) else None]
+    enabled = isinstance(thinking, dict) and thinking.get("type") == "enabled"
+    return enabled or any(effort not in (None, "none") for effort in efforts)
+
+
+def _calls(messages: list[Json], tools: list[Json]) -> list[tuple[str, Json]]:
+    """The calls a question names a tool for; none once the tool has answered."""
+    if messages[-1]["role"] == "tool":
+        return []
+    question = _question(messages)
+    for name in (tool["function"]["name"] for tool in tools):
+        if name in question:
+            return [(name, arguments) for arguments in _arguments(question)]
+    return []
+
+
+def _arguments(question: str) -> list[Json]:
+    if "Tokyo" in question:
+        return [{"city": city, "days": 1, "unit": "celsius"} for city in ("Paris", "Tokyo")]
+    if "zone" in question:
+        return [{"zone": "UTC"}]
+    return [{"city": "Zürich", "days": 2, "unit": "celsius"}] if "weather" in question else [{}]
+
+
+def _answer(messages: list[Json]) -> str:
+    question = _question(messages)
+    if messages[-1]["role"] == "tool":
+        return _WEATHER
+    if found := re.search(r"Repeat exactly: (.*)", question, re.DOTALL):
+        return found[1]
+    if found := re.search(r"Count from (\d+) to (\d+)", question):
+        return ", ".join(map(str, range(int(found[1]), min(int(found[2]), 10_000) + 1)))
+    if "JSON" in question:
+        return '{"country": "France", "capital": "Paris"}'
+    return _PRIMES if "prime" in question else _SENTENCE
+
+
+def _question(messages: list[Json]) -> str:
+    asked = [one for one in messages if one["role"] == "user"]
+    return _text(asked[-1].get("content")) if asked else ""
+
+
+def _text(content: Any) -> str:
+    parts = content if isinstance(content, list) else [{"text": content}]
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+
+
+def check(body: Any) -> Json:
+    """The body if it can be answered; :class:`Refused` says what is wrong with it."""
+    if not isinstance(body, dict):
+        raise Refused(400, "the body is not an object")
+    if body.get("model") != MODEL:
+        raise Refused(400, f"Unsupported model {body.get('model')}")
+    for name, (least, most) in _RANGES.items():
+        value = body.get(name)
+        if value is not None and not (_number(value) and least <= value <= most):
+            raise Refused(400, f"{name} is wrong")
+        if value is not None and "tokens" in name and not isinstance(value, int):
+            raise Refused(400, f"{name} is no integer")
+    _check_messages(body.get("messages"))
+    _check_tools(body.get("tools"))
+    return body
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_messages(messages: Any) -> None:
+    if not isinstance(messages, list) or not messages:
+        raise Refused(400, "messages is required")
+    for message in messages:
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise Refused(400, "messages: a role is wrong")
+        if not isinstance(message.get("content"), str | list | None):
+            raise Refused(400, "messages: a content is wrong")
+
+
+def _check_tools(tools: Any) -> None:
+    if tools is None:
+        return
+    if not isinstance(tools, list):
+        raise Refused(400, "tools is no array")
+    for tool in tools:
+        function = tool.get("function") if isinstance(tool, dict) else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise Refused(400, "tools: a name is wrong")
+
+
+def whole(answer: Reply, base: Json, call_ids: Iterator[str]) -> Json:
+    """The plain answer."""
+    message: Json = {"role": "assistant", "content": "".join(answer.text) or None}
+    if answer.thoughts:
+        message["reasoning_content"] = "".join(answer.thoughts)
+    if answer.calls:
+        message["tool_calls"] = [
+            {"id": next(call_ids), "type": "function", "function": {"name": name, "arguments": "".join(arguments)}}
+            for name, arguments in answer.calls
+        ]
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish}
+    return {**base, "object": "chat.completion", "choices": [choice], "usage": answer.usage}
+
+
+def chunks(answer: Reply, base: Json, call_ids: Iterator[str]) -> Iterator[Json]:
+    """The same as chunks, the usage in one of its own at the end."""
+    base = {**base, "object": "chat.completion.chunk"}
+    for delta in _deltas(answer, call_ids):
+        yield {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    yield {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish}]}
+    yield {**base, "choices": [], "usage": answer.usage}
+
+
+def _deltas(answer: Reply, call_ids: Iterator[str]) -> Iterator[Json]:
+    yield {"role": "assistant", "content": ""}
+    yield from ({"reasoning_content": token} for token in answer.thoughts)
+    yield from ({"content": token} for token in answer.text)
+    for at, (name, arguments) in enumerate(answer.calls):
+        named = {"id": next(call_ids), "type": "function", "function": {"name": name, "arguments": ""}}
+        yield {"tool_calls": [{"index": at, **named}]}
+        yield from ({"tool_calls": [{"index": at, "function": {"arguments": token}}]} for token in arguments)

@@ -1,0 +1,201 @@
+"""Third-party servers: how each is installed into a scratch folder, started on a free loopback port, and stopped.
+
+A file in ``targets/`` with a table ``[server]`` says it: ``pip`` or ``npm`` (one pinned package), ``start`` (the
+command), ``environ``, ``files`` (written into its folder). In these, ``{port}``, ``{upstream}`` (base without ``/v1``),
+``{key}`` (what a client sends), ``{upstream_key}``, ``{model}`` and ``{folder}`` are filled in.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from targets.upstream import KEY
+
+#: Seconds to install, until it listens, and to end by itself once asked to.
+INSTALL, LISTEN, END = 900.0, 90.0, 5.0
+
+_KEYS = {"pip", "npm", "start", "environ", "files"}
+
+
+class Unusable(Exception):
+    """A server that cannot be judged; the message is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A target file with its ``[server]``; ``path`` is what follows the port in its address, ``package`` is pinned."""
+
+    name: str
+    path: str
+    model: str
+    profile: Mapping[str, Any]
+    installer: str
+    package: str
+    start: tuple[str, ...]
+    environ: Mapping[str, str]
+    files: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """The pinned version."""
+        return self.package.replace("==", "@").rpartition("@")[2]
+
+
+def recipe(file: Path) -> Recipe | None:
+    """What a target file says of its server; None if it has none. ``ValueError`` if it is not understood."""
+    document = tomllib.loads(file.read_text(encoding="utf-8"))
+    server = document.get("server")
+    if server is None:
+        return None
+    if unknown := set(server) - _KEYS:
+        raise ValueError(f"{file}, [server]: {', '.join(sorted(unknown))} is not known")
+    named = [name for name in ("pip", "npm") if name in server]
+    if len(named) != 1 or "start" not in server:
+        raise ValueError(f"{file}, [server]: one of pip and npm is needed, and start")
+    package = server[named[0]]
+    if "@" not in package.replace("==", "@")[1:]:
+        raise ValueError(f"{file}, [server]: {package} has no version")
+    return Recipe(
+        document["name"],
+        urlsplit(document["endpoint"]).path,
+        document["model"],
+        document.get("profile", {}),
+        named[0],
+        package,
+        tuple(server["start"]),
+        server.get("environ", {}),
+        server.get("files", {}),
+    )
+
+
+def install(one: Recipe, folder: Path) -> None:
+    """Install the package into the folder unless that was done; :class:`Unusable` if it cannot be."""
+    marker = folder / "installed"
+    if marker.is_file() and marker.read_text(encoding="utf-8") == one.package:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if one.installer == "npm":
+        npm = shutil.which("npm")
+        if npm is None:
+            raise Unusable("npm is not here")
+        _command([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), one.package], folder)
+    else:
+        _command([sys.executable, "-m", "venv", str(folder / "venv")], folder)
+        python, quiet = str(folder / "venv" / "bin" / "python"), "--disable-pip-version-check"
+        _command([python, "-m", "pip", "install", "--quiet", quiet, one.package], folder)
+    marker.write_text(one.package, encoding="utf-8")
+
+
+def _command(words: list[str], folder: Path) -> None:
+    log = folder / "install.log"
+    with log.open("wb") as out, _group(words, folder, dict(os.environ), out) as process:
+        try:
+            code = process.wait(INSTALL)
+        except subprocess.TimeoutExpired:
+            raise Unusable(f"not installed after {INSTALL:g} s") from None
+    if code:
+        raise Unusable(f"not installed: {_last(log)}")
+
+
+@contextmanager
+def running(one: Recipe, folder: Path, upstream: str, key: str) -> Iterator[str]:
+    """The server while it runs: its endpoint. It is stopped, with all it started, however the block is left."""
+    port = _free_port()
+    values = {
+        "port": str(port), "upstream": upstream, "key": key, "upstream_key": KEY, "model": one.model,
+        "folder": str(folder.absolute()),
+    }  # fmt: skip
+    for name, text in one.files.items():
+        (folder / name).write_text(_filled(text, values), encoding="utf-8")
+    own = {name: _filled(text, values) for name, text in one.environ.items()}
+    path = os.pathsep.join([str(folder.absolute() / "venv" / "bin"), os.environ.get("PATH", "")])
+    environ = {**_plain(os.environ), "PATH": path, "HOME": str(folder.absolute()), **own}
+    words = [_filled(word, values) for word in one.start]
+    words[0] = shutil.which(words[0], path=path) or words[0]
+    log = folder / "server.log"
+    with log.open("wb") as out, _group(words, folder, environ, out) as process:
+        _await(process, port, log)
+        yield f"http://127.0.0.1:{port}{one.path}"
+
+
+def _plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what might be a secret, or would lead requests elsewhere."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASSWORD", "PROXY", "VIRTUAL_ENV"))
+    }
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def _group(words: list[str], folder: Path, environ: Mapping[str, str], out: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A command in a process group of its own, ended with all that it started."""
+    try:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    except OSError as error:
+        raise Unusable(f"{words[0]} cannot be started: {error.strerror}") from None
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(END)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait(END)
+
+
+def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + LISTEN
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise Unusable(f"ended at once with {process.returncode}: {_last(log)}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise Unusable(f"did not listen after {LISTEN:g} s: {_last(log)}")
+
+
+def _last(log: Path) -> str:
+    """The last line of a log that tells an error, or else says something."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    told = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
+    return told[-1][:200] if told else "it says nothing"
