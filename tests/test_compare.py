@@ -182,7 +182,7 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
 
 
 def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> None:
-    for name, delay in (("old", 0.0), ("new", 30.0)):
+    for name, delay in (("old", 0.0), ("new", 150.0)):
         with serve(Endpoint(key=KEY, first_byte_ms=delay, seed=name)) as server:
             assert (
                 pytest_run(
@@ -193,7 +193,7 @@ def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> 
     told = command("compare", str(tmp_path / "old"), str(tmp_path / "new"))
     assert told.returncode == 0, told.stdout
     before, now = map(float, re.findall(r"first byte, median: ([\d.]+) ms, now ([\d.]+) ms", told.stdout)[0])
-    assert now - before > 20
+    assert now - before > 50  # Milliseconds; a busy machine adds its own.
     assert "first seen" not in told.stdout
     (tmp_path / "old" / "run.json").write_text(json.dumps({"head": {}}))
     assert "not compared" in command("compare", str(tmp_path / "old"), str(tmp_path / "new")).stdout

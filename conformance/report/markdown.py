@@ -16,9 +16,13 @@ def code(text: str, width: int = 200) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
+#: What may begin or end something; an underscore within a word and a colon before a blank are only themselves.
+_MARKS = re.compile(r"[\\`*{}\[\]<>#|~&@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//|[A-Za-z0-9_+-]+:)")
+
+
 def cell(text: str) -> str:
     """The text in a table: a bar would end the cell, even in code."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&@!:])", r"\\\1", printable(text))
+    return _MARKS.sub(r"\\\g<0>", printable(text))
 
 
 def block(text: str, language: str = "") -> str:

@@ -65,9 +65,14 @@ def _facts(run: Results) -> tuple[str, ...]:
     requests = str(run.end["requests"]) if run.end else "broke off"
     head = run.head
     return (
-        str(head["started_at"]), str(head["revision"]), str(head["suite"]), requests,
+        _time(head), str(head["revision"]), str(head["suite"]), requests,
         held.get("MUST", ""), held.get("SHOULD", ""),
     )  # fmt: skip
+
+
+def _time(head: Mapping[str, Any]) -> str:
+    """When a run began, to the minute."""
+    return str(head["started_at"]).replace("T", " ")[:16] + " UTC"
 
 
 def _why(run: Results) -> dict[str, str]:
