@@ -43,4 +43,5 @@ class Record:
         with self._mutex:
             turn = self._asked[unquote(job)]
             self._asked[unquote(job)] += 1
-        return reply(found[min(turn, len(found) - 1)])
+        # Each job has a connection of its own: what is wrong in one answer is not in the way of the next.
+        return reply(found[min(turn, len(found) - 1)]).having("Connection", "close")

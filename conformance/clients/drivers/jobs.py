@@ -81,7 +81,12 @@ def read_output(output: Any, seen: Seen) -> None:
         elif kind == "function_call":
             seen["calls"].append({name: member(item, name) for name in ("call_id", "name", "arguments")})
         elif kind == "reasoning":
-            seen["reasoning"] += "".join(member(part, "text") for part in getattr(item, "content", None) or [])
+            seen["reasoning"] += "".join(member(part, "text") for part in _content(item))
+
+
+def _content(item: Any) -> Any:
+    """The parts of a reasoning item, which need not have any."""
+    return (item.get("content") if isinstance(item, dict) else getattr(item, "content", None)) or []
 
 
 def read_usage(usage: Any, seen: Seen) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import jobs
 
 try:
     from langchain_openai import ChatOpenAI
+    from openai import DefaultHttpxClient
 except ImportError:
     jobs.missing("langchain-openai")
 
@@ -18,7 +20,7 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     request = job["request"]
     chat = ChatOpenAI(
         model=request["model"], base_url=job["base_url"], api_key=jobs.key(), use_responses_api=True, max_retries=0,
-        timeout=60, output_version="responses/v1",
+        timeout=60, output_version="responses/v1", http_client=_http(),
     )  # fmt: skip
     tools = [one for one in request.get("tools") or [] if one.get("type") == "function"]
     asked: Any = chat.bind_tools(tools) if tools else chat
@@ -31,6 +33,14 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     else:
         message = asked.invoke(prompt)
     _read(message, seen)
+    if job["mode"] == "stream":
+        seen["reasoning"] = None  # Streamed, this client passes on summaries only.
+
+
+@cache
+def _http() -> Any:
+    """One for all jobs, as to make one takes long."""
+    return DefaultHttpxClient()
 
 
 def _read(message: Any, seen: jobs.Seen) -> None:

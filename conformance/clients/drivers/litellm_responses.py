@@ -15,6 +15,9 @@ except ImportError:
 def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     """Ask once, and fill in what the client gives."""
     request = job["request"]
+    # It streams for real only with models that it knows to stream.
+    known = {"litellm_provider": "openai", "mode": "responses", "supports_native_streaming": True}
+    litellm.register_model({request["model"]: known, f"openai/{request['model']}": known})
     asked = {name: request[name] for name in ("input", "instructions", "tools") if name in request}
     given = litellm.responses(
         model=f"openai/{request['model']}", api_base=job["base_url"], api_key=jobs.key(), num_retries=0, max_retries=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import Any
 
 import jobs
@@ -15,19 +16,19 @@ except ImportError:
 
 def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     """Ask once, and fill in what the client gives."""
-    strict = job["mode"] == "strict"
-    options = {"_strict_response_validation": True} if strict else {}
-    with OpenAI(base_url=job["base_url"], api_key=jobs.key(), max_retries=0, timeout=60, **options) as client:
-        known = inspect.signature(client.responses.create).parameters
-        request = {name: value for name, value in job["request"].items() if name != "stream"}
-        asked = {name: value for name, value in request.items() if name in known}
-        asked["extra_body"] = {name: value for name, value in request.items() if name not in known}
-        if job["mode"] == "stream":
-            _stream(client, asked, seen)
-        elif strict and job["request"].get("stream"):
-            _strict_stream(client, asked, seen)
-        else:
-            _plain(client, asked, seen)
+    client = _client(job["mode"] == "strict").with_options(base_url=job["base_url"])
+    known = inspect.signature(client.responses.create).parameters
+    request = {name: value for name, value in job["request"].items() if name != "stream"}
+    asked = {name: value for name, value in request.items() if name in known}
+    asked["extra_body"] = {name: value for name, value in request.items() if name not in known}
+    (_stream if job["mode"] == "stream" else _plain)(client, asked, seen)
+
+
+@cache
+def _client(strict: bool) -> Any:
+    """One for all jobs, as to make one takes long."""
+    options: dict[str, Any] = {"_strict_response_validation": True} if strict else {}
+    return OpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60, **options)
 
 
 def _plain(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
@@ -48,14 +49,6 @@ def _stream(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
             if event.type == "response.output_text.delta":
                 seen["shown"] = (seen["shown"] or "") + event.delta
         _read(stream.get_final_response(), seen)
-
-
-def _strict_stream(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
-    for event in client.responses.create(stream=True, **asked):
-        if event.type == "response.output_text.delta":
-            seen["shown"] = (seen["shown"] or "") + event.delta
-        if event.type == "response.completed":
-            _read(event.response, seen)
 
 
 def _read(response: Any, seen: jobs.Seen) -> None:
