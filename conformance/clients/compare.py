@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.clients.outcome import Outcome, Ran
+from conformance.clients.outcome import Outcome
 from conformance.clients.table import client
 from conformance.stream.events import mapping, objects, text
 
@@ -99,11 +99,6 @@ def waived(outcome: Outcome) -> bool:
         return False
     complaints = outcome.error["message"].split("; ")
     return all(one in client(outcome.client).waived for one in complaints)
-
-
-def not_run(ran: Ran | None) -> str:
-    """Why a client was not run; empty if it was."""
-    return "the client was not run" if ran is None else ran.reason
 
 
 def _calls(calls: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -64,13 +64,13 @@ class Outcomes:
         return self._by_place.get((client, key))
 
 
-def write(path: Path, outcomes: Outcomes) -> None:
-    """Write a ``clients.jsonl`` so that no reader sees half of it."""
+def write(path: Path, outcomes: Outcomes, clean: Callable[[Any], Any] = lambda line: line) -> None:
+    """Write a ``clients.jsonl`` so that no reader sees half of it; ``clean`` takes out what must not be kept."""
     lines: list[dict[str, Any]] = [{"kind": "clients", "format": FORMAT}]
     lines += [{"kind": "client", **asdict(one)} for one in outcomes.clients.values()]
     lines += [{"kind": "outcome", **asdict(one)} for one in outcomes.all]
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    part.write_text("".join(json.dumps(clean(line)) + "\n" for line in lines), encoding="utf-8")
     part.replace(path)
 
 

@@ -24,6 +24,8 @@ CLIENTS = {
     "ai-sdk": "Vercel AI SDK",
     "rust": "strict Rust clients",
     "agents": "agents SDK and pydantic clients",
+    "langchain": "langchain-openai",
+    "litellm": "LiteLLM",
 }
 
 _PLACE = re.compile(r"\\\{(\w+)\\\}")

@@ -10,7 +10,7 @@ import jobs
 
 try:
     from langchain_openai import ChatOpenAI
-    from openai import DefaultHttpxClient
+    from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 except ImportError:
     jobs.missing("langchain-openai")
 
@@ -20,7 +20,7 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     request = job["request"]
     chat = ChatOpenAI(
         model=request["model"], base_url=job["base_url"], api_key=jobs.key(), use_responses_api=True, max_retries=0,
-        timeout=60, output_version="responses/v1", http_client=_http(),
+        timeout=60, output_version="responses/v1", **_http(),
     )  # fmt: skip
     tools = [one for one in request.get("tools") or [] if one.get("type") == "function"]
     asked: Any = chat.bind_tools(tools) if tools else chat
@@ -40,7 +40,7 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
 @cache
 def _http() -> Any:
     """One for all jobs, as to make one takes long."""
-    return DefaultHttpxClient()
+    return {"http_client": DefaultHttpxClient(), "http_async_client": DefaultAsyncHttpxClient()}
 
 
 def _read(message: Any, seen: jobs.Seen) -> None:

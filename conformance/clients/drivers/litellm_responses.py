@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jobs
@@ -15,9 +16,7 @@ except ImportError:
 def do(job: dict[str, Any], seen: jobs.Seen) -> None:
     """Ask once, and fill in what the client gives."""
     request = job["request"]
-    # It streams for real only with models that it knows to stream.
-    known = {"litellm_provider": "openai", "mode": "responses", "supports_native_streaming": True}
-    litellm.register_model({request["model"]: known, f"openai/{request['model']}": known})
+    _know(request["model"])
     asked = {name: request[name] for name in ("input", "instructions", "tools") if name in request}
     given = litellm.responses(
         model=f"openai/{request['model']}", api_base=job["base_url"], api_key=jobs.key(), num_retries=0, max_retries=0,
@@ -32,6 +31,13 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
             seen["shown"] = (seen["shown"] or "") + event.delta
         if kind == "response.completed":
             _read(event.response, seen)
+
+
+@cache
+def _know(model: str) -> None:
+    """It streams for real only with models that it knows to stream."""
+    known = {"litellm_provider": "openai", "mode": "responses", "supports_native_streaming": True}
+    litellm.register_model({model: known, f"openai/{model}": known})
 
 
 def _read(response: Any, seen: jobs.Seen) -> None:
