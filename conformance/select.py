@@ -12,7 +12,7 @@ from conformance.verdict import Group, Selector, World
 _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", "survives"})
 
 #: Tags of requests that a server may serve or refuse.
-_STRANGE = ("outside", "violation", "bad", "null", "custom")
+_STRANGE = ("outside", "violation", "bad", "null", "custom", "captured")
 
 Wanted = Callable[[Scenario], bool]
 

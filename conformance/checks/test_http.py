@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge
 from conformance.checks.common import (
+    BUSY,
     breaks_every_time,
     busy_elsewhere,
     envelope,
     excerpt,
     must_be_served,
+    must_be_served_or_refused,
     settled,
 )
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
@@ -45,6 +47,29 @@ def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> I
         elif exchange.status is None and exchange.ended in ("reset", "invalid"):
             message = f"no HTTP answer in {tries} tries ({exchange.detail}), while other requests are served"
             yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=answer.scenario)
+
+
+@check("http.client-request-answered", over=each("captured"))
+def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) -> Iterator[Finding]:
+    yield from must_be_served_or_refused(answer)
+    if answer.exchange.refused:
+        yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
+
+
+@check("http.client-request-answered", over=together("client-requests", "captured"), together=True)
+def test_what_a_client_sends_does_not_make_the_server_busy(answers: list[Answer]) -> Iterator[Finding]:
+    for answer in answers:
+        exchange = answer.exchange
+        if exchange.status in BUSY and breaks_every_time(exchange) and not _busy_elsewhere(answer, answers):
+            tries = len(exchange.attempts) + 1
+            message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
+            yield Finding(message, want="an answer or a 4xx", got=exchange.status, scenario=answer.scenario)
+
+
+def _busy_elsewhere(answer: Answer, answers: list[Answer]) -> bool:
+    """Whether what other clients send meets the same."""
+    client = answer.scenario.split(".")[1]
+    return busy_elsewhere(answer, [one for one in answers if one.scenario.split(".")[1] != client])
 
 
 @check("http.no-sporadic-error", over=everything("all"))

@@ -76,16 +76,10 @@ def words(client: Client, install: Path) -> list[str]:
         return [str(python), str(DRIVERS / client.driver)]
     if not (install / "node_modules").exists():
         raise NotInstalled(f"no {install / 'node_modules'}")
-    if client.runs == "self":
-        return [sys.executable, str(DRIVERS / client.driver)]
-    node = shutil.which("node")
-    if node is None:
+    interpreter = sys.executable if client.runs == "self" else shutil.which("node")
+    if interpreter is None:
         raise NotInstalled("no node")
-    # An ES module finds its packages from where it lies.
-    driver = install / client.driver
-    if not driver.exists() or driver.read_bytes() != (DRIVERS / client.driver).read_bytes():
-        shutil.copyfile(DRIVERS / client.driver, driver)
-    return [node, str(driver)]
+    return [interpreter, str(DRIVERS / client.driver), str(install.absolute())]
 
 
 def drive(
@@ -130,7 +124,7 @@ class _Lane:
 
 def _run(modes: Sequence[Client], given: Sequence[Fed], lane: _Lane) -> tuple[list[Ran], list[Outcome]]:
     try:
-        driver = Driver(lane.command(modes[0], lane.install), lane.home, lane.install, lane.seconds)
+        driver = Driver(lane.command(modes[0], lane.install), lane.home, lane.seconds)
     except NotInstalled as error:
         return [Ran(one.name, reason=f"not installed: {error}") for one in modes], []
     try:
@@ -156,7 +150,7 @@ def _outcome(client: Client, what: Fed, driver: Driver, lane: _Lane) -> Outcome:
 class Driver:
     """A running driver; ``version`` is what it said of its client."""
 
-    def __init__(self, words: Sequence[str], home: Path, install: Path, seconds: float) -> None:
+    def __init__(self, words: Sequence[str], home: Path, seconds: float) -> None:
         self._words = list(words)
         self._limit = seconds + _GRACE
         self._home = Path(tempfile.mkdtemp(dir=home))
@@ -165,7 +159,6 @@ class Driver:
             **kept,
             **_ENVIRONMENT,
             **dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "CODEX_HOME"), str(self._home)),
-            "CLIENTS_DIR": str(install.absolute()),
             "CLIENT_TIMEOUT": f"{seconds:g}",
         }
         self._starts = 0

@@ -52,7 +52,7 @@ CLIENTS = (
     *_both("litellm", "litellm_responses.py", "python", "litellm"),
     *_both("openai-node", "openai-node.mjs", "node", "openai-node"),
     *_both("ai-sdk", "ai-sdk.mjs", "node", "ai-sdk"),
-    Client("codex", "codex", "exec", "codex.py", "self", True, "codex"),
+    Client("codex", "codex", "stream", "codex.py", "self", True, "codex"),
 )  # fmt: skip
 
 NAMES = tuple(one.name for one in CLIENTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.scenarios import answers, auth, bad, derived, effort, http, tools, turns, undocumented
+from conformance.scenarios import answers, auth, bad, clients, derived, effort, http, tools, turns, undocumented
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import Schemas
 
@@ -20,6 +20,7 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
         *bad.scenarios(nonce),
         *derived.violations(schemas),
         *undocumented.scenarios(schemas, nonce),
+        *clients.scenarios(schemas),
         *answers.last(),
     ]
     named = {scenario.name: scenario for scenario in every}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..twist import Twist
 from . import (
     auth,
+    clients,
     effort,
     errors,
     event,
@@ -41,6 +42,7 @@ MODULES = (
     errors,
     talk,
     rare,
+    clients,
 )
 
 FAULTS: dict[str, Twist] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

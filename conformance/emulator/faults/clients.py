@@ -1,0 +1,83 @@
+"""Faults that only what real clients send brings out: their size, and members that nobody documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..gates import SPOILED, crash, input_items
+from ..shapes import Dict, Refusal, Reply
+from ..twist import Context, Hook, twist
+
+RULE = "http.client-request-answered"
+
+#: More bytes than any request but those of an agent with all its instructions and tools.
+LONG = 20_000
+
+PAGE = "<!DOCTYPE html><html><head><title>Request too long</title></head><body>Request too long</body></html>"
+
+
+def has_item(test: Callable[[Dict], Any]) -> Callable[[Dict], bool]:
+    return lambda body: any(test(one) for one in input_items(body))
+
+
+def namespaced(body: Dict) -> bool:
+    tools = body.get("tools")
+    return isinstance(tools, list) and any(isinstance(one, dict) and one.get("type") == "namespace" for one in tools)
+
+
+def null_in_call(item: Dict) -> bool:
+    return item.get("type") == "function_call" and None in item.values()
+
+
+def unhinged(_: Context, refusal: Refusal | None) -> Refusal | None:
+    return SPOILED
+
+
+def long(hook: Hook[Any]) -> Hook[Any]:
+    """The hook, for long bodies alone."""
+    return lambda ctx, value: hook(ctx, value) if len(ctx.raw) > LONG else value
+
+
+def down(_: Context, refusal: Refusal | None) -> Refusal | None:
+    return replace(SPOILED, status=503)
+
+
+def page(_: Context, reply: Reply) -> Reply:
+    return replace(reply, framing="length").coded(200).having("Content-Type", "text/html").saying(PAGE)
+
+
+def silent(_: Context, reply: Reply) -> Reply:
+    return Reply(reply.status, reply.reason, [], [], "length", "reset")
+
+
+def in_detail(ctx: Context, reply: Reply) -> Reply:
+    """Refuses a namespace of tools in a web framework's form."""
+    if ctx.served or reply.status == 401 or not namespaced(ctx.body):
+        return reply
+    detail = [{"loc": ["body", "tools", 0, "type"], "msg": "Input should be 'function'", "type": "literal_error"}]
+    return reply.coded(422).saying({"detail": detail})
+
+
+FAULTS = (
+    twist("clients.long-body-is-500", "Fails inside on a body of more than 20 kB.", RULE, validate=long(unhinged)),
+    twist("clients.long-body-is-503", "Calls itself down for a body of more than 20 kB, every time.", RULE,
+          validate=long(down)),
+    twist("clients.long-body-is-a-page", "Answers a body of more than 20 kB with a page under 200.", RULE,
+          reply=long(page)),
+    twist("clients.long-body-cut-off", "Hangs up on a body of more than 20 kB without a word.", RULE,
+          reply=long(silent)),
+    twist("clients.namespace-refused-in-detail", "Refuses a namespace of tools in a web framework's form.", RULE,
+          reply=in_detail),
+    twist("clients.client-metadata-is-500", "Fails inside on client_metadata.", RULE,
+          validate=crash(lambda body: "client_metadata" in body)),
+    twist("clients.item-reference-is-500", "Fails inside on a reference to an item that it does not have.", RULE,
+          validate=crash(has_item(lambda item: item.get("type") == "item_reference"))),
+    twist("clients.parsed-arguments-are-500", "Fails inside on a call that is sent back with more than it had.", RULE,
+          validate=crash(has_item(lambda item: "parsed_arguments" in item))),
+    twist("clients.null-in-call-is-500", "Fails inside on null members of a call that is sent back.", RULE,
+          validate=crash(has_item(null_in_call))),
+    twist("clients.empty-include-is-500", "Fails inside on an empty include.", RULE,
+          validate=crash(lambda body: body.get("include") == [])),
+)  # fmt: skip

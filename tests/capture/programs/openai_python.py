@@ -1,0 +1,20 @@
+"""The conversation by openai-python: streamed, the output sent back as it came, then the tool's output."""
+
+from importlib import metadata
+
+from openai import OpenAI
+from shared import ANSWER, CITY_TOOL, MODEL, QUESTION, URL, say
+
+client = OpenAI(base_url=URL, max_retries=0)
+given = [{"role": "user", "content": QUESTION}]
+with client.responses.stream(model=MODEL, input=given, tools=[CITY_TOOL]) as stream:
+    response = stream.get_final_response()
+given += response.output
+given += [
+    {"type": "function_call_output", "call_id": item.call_id, "output": ANSWER}
+    for item in response.output
+    if item.type == "function_call"
+]
+with client.responses.stream(model=MODEL, input=given, tools=[CITY_TOOL]) as stream:
+    stream.get_final_response()
+say(metadata.version("openai"))

@@ -1,0 +1,66 @@
+"""Takes out of captured requests what tells of a machine or a moment; pure.
+
+Each is replaced by a stand-in of the same form, the same one for the same thing throughout a client's requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+_UUID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f-])")
+
+#: What stands between fixed words: pattern, stand-in.
+_FIXED = (
+    (re.compile(r"\b20\d\d-[01]\d-[0-3]\d\b"), "2026-01-01"),
+    (re.compile(r"\b1[789]\d{11}\b"), "1767225600000"),
+    (re.compile(r"(?<=<timezone>)[^<]*"), "Etc/UTC"),
+    (re.compile(r"(?<=<shell>)[^<]*"), "bash"),
+    (re.compile(r'(?<="sandbox":")[^"]*'), "seccomp"),
+    (re.compile(r"(?<=Chunk ID: )[0-9a-f]+"), "000000"),
+    (re.compile(r"(?<=Wall time: )[\d.]+"), "0.0000"),
+)
+
+_MILLISECONDS = range(1_700_000_000_000, 2_000_000_000_000)
+
+
+class Leak(Exception):
+    """Something of this machine is still in what would be written; the message says what."""
+
+
+def scrubbed(bodies: Sequence[dict[str, Any]], places: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The bodies without what is of this machine; ``places`` are paths and what stands for each, the longest first."""
+    seen: dict[str, str] = {}
+
+    def named(match: re.Match[str]) -> str:
+        return seen.setdefault(match[0], f"00000000-0000-4000-8000-{len(seen) + 1:012d}")
+
+    def clean(text: str) -> str:
+        for path, stand_in in sorted(places.items(), key=lambda one: -len(one[0])):
+            text = text.replace(path, stand_in)
+        for pattern, fixed in _FIXED:
+            text = pattern.sub(fixed, text)
+        return _UUID.sub(named, text)
+
+    return [_walked({name: value for name, value in body.items() if name != "model"}, clean) for body in bodies]
+
+
+def _walked(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        names = sorted(value) if "x-codex-installation-id" in value else value  # A map without an order of its own.
+        return {name: _walked(value[name], clean) for name in names}
+    if isinstance(value, list):
+        return [_walked(inner, clean) for inner in value]
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and int(value) in _MILLISECONDS:
+        return _MILLISECONDS.start
+    return value
+
+
+def must_not_hold(text: str, secrets: Sequence[str]) -> None:
+    """``Leak`` if a text holds one of these; too short ones are in every text."""
+    for secret in secrets:
+        if len(secret) > 4 and secret in text:
+            raise Leak(f"what was captured still holds {secret!r}")
