@@ -86,8 +86,8 @@ class Answer:
             return {}
 
     def ended(self, client: str) -> Outcome:
-        """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it was
-        not fed this answer."""
+        """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it
+        was not fed this answer."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)

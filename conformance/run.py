@@ -155,9 +155,7 @@ def _file_name(name: str) -> str:
 class Recorded:
     """The answers of a run by scenario, read once each."""
 
-    def __init__(
-        self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
         self._seen = seen
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.clients import evidence as kept
-from conformance.clients.compare import waived
+from conformance.clients.compare import canonical, expected, raised
 from conformance.clients.drive import Fed, drive, fed
-from conformance.clients.outcome import Outcome, Outcomes
+from conformance.clients.outcome import Outcome, Outcomes, read, write
 from conformance.clients.table import CLIENTS
 from conformance.emulator.faults import FAULTS
 from conformance.matrix import matrix
@@ -55,7 +55,9 @@ def plan() -> dict[str, list[str]]:
         for rule in broken["causes"]:
             if requirement(rule).area not in _ELSEWHERE:
                 told.setdefault(rule, []).append((len(broken["causes"]), fault))
-    return {rule: [fault for _, fault in sorted(faults, key=lambda one: one[0])[:_FAULTS]] for rule, faults in told.items()}
+    return {
+        rule: [fault for _, fault in sorted(faults, key=lambda one: one[0])[:_FAULTS]] for rule, faults in told.items()
+    }
 
 
 Job = tuple[str, str, str, str]
@@ -72,7 +74,10 @@ def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, Fed, Fed]]:
         wrong = [one for one in results if one.case.rule == rule and one.verdict in (FAIL, WARNING)]
         names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
         for name in _chosen(names, revision, recorded.answer, clean.answer):
-            pair = [_fed(f"{mark}/{revision}/{name}", answer) for mark, answer in ((fault, recorded.answer(name)), (_CLEAN, clean.answer(name)))]
+            pair = [
+                _fed(f"{mark}/{revision}/{name}", answer)
+                for mark, answer in ((fault, recorded.answer(name)), (_CLEAN, clean.answer(name)))
+            ]
             found.append(((rule, fault, revision, name), pair[0], pair[1]))
     return found
 
@@ -103,45 +108,84 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
     return streams[:_ANSWERS] + plain[:_ANSWERS]
 
 
-def did(outcome: Outcome, right: Outcome) -> str | None:
-    """How a client ended other than with the right answer; empty if it did not, None if the right one stops it too."""
-    if right.error and not waived(right):
+def did(outcome: Outcome, right: Outcome, answer: Answer) -> str | None:
+    """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
+    the right answer stops it too.
+
+    Where other words, thoughts or calls were sent, whole and in their form, a client that shows them works.
+    """
+    if raised(right) or right.text is None:
         return None
-    if outcome.error and not waived(outcome):
-        return f"{outcome.error['type']}: {' '.join(outcome.error['message'].split())[:120]}"
-    for name in ("text", "shown", "reasoning"):
-        if getattr(outcome, name) != getattr(right, name):
-            return "other text" if name == "shown" else f"other {name}"
-    if _calls(outcome) != _calls(right):
-        return "other calls"
+    if raised(outcome):
+        return raised(outcome)[:140]
+    for name, part in (("text", "text"), ("shown", "text"), ("reasoning", "reasoning"), ("calls", "calls")):
+        got, wanted = _content(outcome, name), _content(right, name)
+        if got != wanted and (_held(wanted, answer) or got != _sent(answer, part)):
+            return f"other {part}"
     if outcome.usage != right.usage:
         whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
         return kept.NUMBERS if whole else "no usage"
     return ""
 
 
-def _calls(outcome: Outcome) -> Any:
-    """What is called with what; the id may be any text."""
-    if not isinstance(outcome.calls, list):
-        return outcome.calls
-    return [(one.get("name"), one.get("arguments"), isinstance(one.get("call_id"), str)) for one in outcome.calls]
+def _content(outcome: Outcome, name: str) -> Any:
+    """Of calls what is called with what: the id may be any text."""
+    value = getattr(outcome, name)
+    if name != "calls" or not isinstance(value, list):
+        return value
+    return [(one.get("name"), canonical(one.get("arguments"))) for one in value if isinstance(one.get("call_id"), str)]
 
 
-def gathered(jobs: Sequence[Job], outcomes: Outcomes) -> dict[str, dict[str, dict[str, str]]]:
+def _sent(answer: Answer, part: str) -> Any:
+    """What the record says."""
+    try:
+        wanted = expected(answer)
+    except (CannotJudge, DoesNotApply):
+        return None
+    return [call[1:] for call in wanted.calls] if part == "calls" else getattr(wanted, part)
+
+
+def _held(wanted: Any, answer: Answer) -> bool:
+    """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
+    sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
+    texts = list(_texts([event.data for event in answer.events] if answer.looks_like_stream else _json(answer)))
+    texts += [text for one in texts if (text := canonical(one)) != one]
+    return any(sought) and all(any(one in text for text in texts) for one in sought if one)
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return answer.json
+    except CannotJudge:
+        return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
+
+
+def gathered(jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, Fed]) -> dict[str, dict[str, dict[str, str]]]:
     """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
     rules: dict[str, dict[str, dict[str, str]]] = {}
+    answers = {key: Answer(one.exchange, one.exchange.scenario) for key, one in given.items()}
     for rule, fault, revision, scenario in jobs:
         row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
+        key = f"{fault}/{revision}/{scenario}"
         for one in CLIENTS:
-            outcome = outcomes.of(one.name, f"{fault}/{revision}/{scenario}")
+            outcome = outcomes.of(one.name, key)
             right = outcomes.of(one.name, f"{_CLEAN}/{revision}/{scenario}")
-            told = did(outcome, right) if outcome and right else None
+            told = did(outcome, right, answers[key]) if outcome and right else None
             if told is not None and row.get(one.name, "") in ("", kept.NUMBERS):
                 row[one.name] = told or row.get(one.name, "")
     return rules
 
 
-def run(install: Path, only: Sequence[str]) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
+def run(
+    install: Path, only: Sequence[str], file: Path | None
+) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
     """Versions, and what the clients that are installed there did."""
     by_fault: dict[str, list[str]] = {}
     for rule, faults in plan().items():
@@ -153,11 +197,16 @@ def run(install: Path, only: Sequence[str]) -> tuple[dict[str, str], dict[str, d
     jobs = [job for found in answers for job, *_ in found]
     print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
     clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
-    outcomes = drive(clients, list(given.values()), install, _SECONDS)
+    if file and file.exists():
+        outcomes = read(file)
+    else:
+        outcomes = drive(clients, list(given.values()), install, _SECONDS)
+        if file:
+            write(file, outcomes)
     for one in outcomes.clients.values():
         print(f"{one.client} {one.version}{one.reason}", flush=True)
     versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
-    return versions, gathered(jobs, outcomes)
+    return versions, gathered(jobs, outcomes, given)
 
 
 def joined(before: Mapping[str, Any], versions: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,8 +237,8 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
     yield "# Real clients and the rules they need\n"
     yield "Made by `python -m tests.clients --install DIR --write`: each rule is broken by up to three faults of the"
-    yield "built-in endpoint, and what comes of it is fed to each client. A client is stopped if it raises, or ends with"
-    yield "another text, other reasoning or other calls than with the right answer.\n"
+    yield "built-in endpoint, and what comes of it is fed to each client. A client is stopped if it raises, or ends"
+    yield "with another text, other reasoning or other calls than with the right answer though what was sent holds them.\n"
     yield f"Run were {', '.join(f'{name} {version}' for name, version in ran.items())}.\n"
     yield "- **stops**: the catalogue says that it stops, and it does"
     yield "- stops?: the catalogue says that it stops, and with these faults it does not"
@@ -205,7 +254,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {row.id} | {', '.join(faults)} | {' | '.join(cells)} |"
     without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
     yield "\n## Not tried\n"
-    yield "Rules about requests, refusals and keys, and those that no fault breaks in an answer that a client would take:\n"
+    yield "Rules about requests, refusals and keys, and those that no fault breaks in an answer that clients would take:\n"
     yield ", ".join(without) + "."
     yield "\n## How they stop\n"
     for row_id, faults in evidence["rules"].items():
@@ -236,10 +285,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--install", type=Path, help="the folder that conformance clients --install made")
     parser.add_argument("--client", action="append", default=[], help="only this client; may be given several times")
+    parser.add_argument("--outcomes", type=Path, help="keep what they end with in this file, or take it from there")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     before = kept.evidence()
-    after = joined(before, *run(options.install, options.client)) if options.install else before
+    after = joined(before, *run(options.install, options.client, options.outcomes)) if options.install else before
     if options.write:
         kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(page(after), encoding="utf-8")

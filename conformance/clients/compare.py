@@ -55,7 +55,7 @@ def expected(answer: Answer) -> Expected:
     return Expected(
         _texts(items, "message", "output_text"),
         [
-            (text(item.get("call_id")), text(item.get("name")), _canonical(item.get("arguments")))
+            (text(item.get("call_id")), text(item.get("name")), canonical(item.get("arguments")))
             for item in items
             if item.get("type") == "function_call"
         ],
@@ -76,9 +76,8 @@ def _texts(items: Sequence[dict[str, Any]], kind: str, part: str) -> str:
 
 def differences(outcome: Outcome, want: Expected) -> Iterator[Difference]:
     """How the outcome differs from what is expected: what was raised, or else each part that is not the same."""
-    error = outcome.error
-    if error and not waived(outcome):
-        yield Difference("raised", f"raised {error['type']}: {_short(error['message'])}", "no exception", error["type"])
+    if raised(outcome):
+        yield Difference("raised", f"raised {raised(outcome)}", "no exception", mapping(outcome.error).get("type"))
         return
     got = {"text": outcome.text, "reasoning": outcome.reasoning, "calls": _calls(outcome.calls), "usage": outcome.usage}
     for name, wanted in (("text", want.text), ("calls", list(want.calls)), ("reasoning", want.reasoning)):
@@ -93,24 +92,25 @@ def differences(outcome: Outcome, want: Expected) -> Iterator[Difference]:
             yield Difference("usage", "ended with other usage", want.usage, counted)
 
 
-def waived(outcome: Outcome) -> bool:
-    """Whether all that the client complains of is what MiMo's page does not have."""
+def raised(outcome: Outcome) -> str:
+    """What the client raised, its kind and words; empty if nothing, or only for what MiMo's page does not have."""
     if not outcome.error:
-        return False
+        return ""
     complaints = outcome.error["message"].split("; ")
-    return all(one in client(outcome.client).waived for one in complaints)
+    left = [one for one in complaints if one not in client(outcome.client).waived]
+    return f"{outcome.error['type']}: {_short('; '.join(left))}" if left else ""
 
 
 def _calls(calls: Any) -> Any:
     if not isinstance(calls, list):
         return calls
     return [
-        (one.get("call_id"), one.get("name"), _canonical(one.get("arguments"))) if isinstance(one, dict) else one
+        (one.get("call_id"), one.get("name"), canonical(one.get("arguments"))) if isinstance(one, dict) else one
         for one in calls
     ]
 
 
-def _canonical(arguments: Any) -> str:
+def canonical(arguments: Any) -> str:
     """The same text for arguments that are the same JSON: some clients give them parsed."""
     try:
         return json.dumps(json.loads(arguments) if isinstance(arguments, str) else arguments, sort_keys=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -181,12 +182,10 @@ class Driver:
 
     def close(self) -> None:
         """End the driver and all that it started."""
-        try:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
             self._process.wait(2)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self._kill()
 
     def _start(self) -> None:
@@ -231,17 +230,13 @@ class Driver:
 
     def _kill(self) -> None:
         """Its whole process group, so that nothing it started stays."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         for stream in (self._process.stdin, self._said):
-            try:
+            with contextlib.suppress(OSError):
                 if stream:
                     stream.close()
-            except OSError:
-                pass
 
 
 class _Broken(Exception):

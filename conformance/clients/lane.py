@@ -1,4 +1,4 @@
-"""The lane of a run: once all answers are in, one process runs the clients, and every process reads what they ended with."""
+"""The lane of a run: once all answers are in, one process runs the clients; every process reads what they ended with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.wire.record import Folder, locked
 
 
 class Lane:
-    """What the clients of a run end with: those in the folder ``install`` are run, or what was ``recorded`` is taken."""
+    """What the clients of a run end with: those in folder ``install`` are run, or what was ``recorded`` is taken."""
 
     def __init__(self, folder: Folder, install: Path | None, recorded: Outcomes | None = None) -> None:
         self._folder = folder

@@ -36,7 +36,7 @@ async def _turn(job: dict[str, Any], seen: jobs.Seen) -> None:
     if job["mode"] == "stream":
         result = Runner.run_streamed(agent, request["input"], max_turns=1)
         async for event in result.stream_events():
-            data = getattr(event, "data", None)
+            data: Any = getattr(event, "data", None)
             if getattr(data, "type", "") == "response.output_text.delta":
                 seen["shown"] = (seen["shown"] or "") + data.delta
     else:
