@@ -238,7 +238,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     yield "# Real clients and the rules they need\n"
     yield "Made by `python -m tests.clients --install DIR --write`: each rule is broken by up to three faults of the"
     yield "built-in endpoint, and what comes of it is fed to each client. A client is stopped if it raises, or ends"
-    yield "with another text, other reasoning or other calls than with the right answer though what was sent holds them.\n"
+    yield "with another text, other reasoning or other calls than with the right answer, though they were sent.\n"
     yield f"Run were {', '.join(f'{name} {version}' for name, version in ran.items())}.\n"
     yield "- **stops**: the catalogue says that it stops, and it does"
     yield "- stops?: the catalogue says that it stops, and with these faults it does not"
@@ -254,7 +254,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {row.id} | {', '.join(faults)} | {' | '.join(cells)} |"
     without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
     yield "\n## Not tried\n"
-    yield "Rules about requests, refusals and keys, and those that no fault breaks in an answer that clients would take:\n"
+    yield "Rules about requests, refusals and keys, and those that no fault breaks in what clients are fed:\n"
     yield ", ".join(without) + "."
     yield "\n## How they stop\n"
     for row_id, faults in evidence["rules"].items():

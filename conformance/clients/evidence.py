@@ -1,8 +1,8 @@
 """Which broken rules really stop which client: ``evidence.json``, made by ``python -m tests.clients --write``.
 
 ``versions``: what was run. ``rules``: for each row of the catalogue the faults of the built-in endpoint that were
-tried, and for each what every client (with its mode) that it was fed to did: empty if it ended as with the right answer, else
-how it did not.
+tried, and for each what every client (with its mode) did that it was fed to: empty if it ended as with the right
+answer, else how it did not.
 """
 
 from __future__ import annotations

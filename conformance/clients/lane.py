@@ -1,4 +1,4 @@
-"""The lane of a run: once all answers are in, one process runs the clients; every process reads what they ended with."""
+"""The lane of a run: once all answers are in, one process runs the clients; all read what they ended with."""
 
 from __future__ import annotations
 

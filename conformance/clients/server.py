@@ -1,4 +1,4 @@
-"""The record as an endpoint for clients: ``/x/KEY,JOB/v1/responses`` is answered with exchange KEY, whatever is sent."""
+"""The record as an endpoint for clients: ``/x/KEY,JOB/v1/responses`` gets exchange KEY, whatever is sent."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ class Client:
 
     ``runs``: the interpreter of its driver, ``python`` (that of the clients' environment), ``node``, or ``self`` (a
     program of the standard library, run by ours). ``streams``: which answers it is fed (None: both kinds).
-    ``breaks``: its name in the catalogue's ``breaks``. ``waived``: what it complains of though MiMo's page does not have it, as
-    the driver tells it (``member: kind``); that alone is no failure.
+    ``breaks``: its name in the catalogue's ``breaks``. ``waived``: what it complains of though MiMo's page does not
+    have it, as the driver tells it (``member: kind``); that alone is no failure.
     """
 
     name: str
