@@ -113,7 +113,8 @@ def _calls(calls: Any) -> Any:
 def canonical(arguments: Any) -> str:
     """The same text for arguments that are the same JSON: some clients give them parsed."""
     try:
-        return json.dumps(json.loads(arguments) if isinstance(arguments, str) else arguments, sort_keys=True)
+        value = json.loads(arguments) if isinstance(arguments, str) else arguments
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
     except (ValueError, RecursionError):
         return str(arguments)
 
