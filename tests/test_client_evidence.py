@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.clients.evidence import FILE, NUMBERS, evidence, faults_that_stop, seen, tried
+from conformance.clients.evidence import FILE, NUMBERS, contradicted, evidence, faults_that_stop
 from conformance.clients.outcome import Outcome
 from conformance.clients.table import CLIENTS
 from conformance.emulator.faults import FAULTS
@@ -27,7 +27,7 @@ def test_no_rule_names_a_client_that_was_seen_to_cope() -> None:
         (row.id, name)
         for row in catalogue().values()
         for name in row.breaks
-        if tried(faults := evidence()["rules"].get(row.id, {}), name) and not seen(faults, name)
+        if contradicted(evidence()["rules"].get(row.id, {}), name)
         if not ((need := need_for(name, row.id)) and need.unshown)
     ]
     assert wrong == []

@@ -51,6 +51,12 @@ def seen(row: Row, breaks: str) -> bool:
     return any(did not in ("", NUMBERS) for *_, did in said(row, breaks))
 
 
+def contradicted(row: Row, breaks: str) -> bool:
+    """Whether several faults of the rule were fed to that client, and none stopped it: one alone shows little."""
+    faults = {fault for fault, *_ in said(row, breaks)}
+    return len(faults) > 1 and not seen(row, breaks)
+
+
 def faults_that_stop(client: str) -> list[str]:
     """The faults at which this client (with its mode) did not end as it should."""
     found = [fault for row in evidence()["rules"].values() for fault, by in row.items() if by.get(client)]
