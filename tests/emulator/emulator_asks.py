@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Endpoint, Reply, Twist
 
+CAPTURED = Path(__file__).parents[2] / "conformance" / "scenarios" / "captured"
 KEY = "key-of-the-test-0123456789"
 GOOD = (("api-key", KEY), ("Content-Type", "application/json"), ("Accept-Encoding", "gzip"))
 MODEL = "mimo-v2.5-pro"
@@ -232,4 +234,7 @@ GROUPS: dict[str, list[Request]] = {
                     {"type": "function_call_output", "call_id": "call_1", "output": ""}]),
     ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
+    "clients": [
+        post(**json.loads(path.read_text(encoding="utf-8"))["body"]) for path in sorted(CAPTURED.glob("*.json"))
+    ],
 }  # fmt: skip

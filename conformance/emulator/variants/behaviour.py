@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth import REFUSED, authenticate
-from ..gates import envelope, error, inside, refused
+from ..gates import envelope, error, input_items, inside, refused
 from ..refusals import bad_parameter, of, unsupported
 from ..shapes import Ask, Dict, Refusal, Reply
 from ..twist import Context, Hook, twist
@@ -58,6 +58,12 @@ def strict_choice(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 def no_nulls(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     name = next((one for one, value in ctx.body.items() if value is None), None)
     return bad_parameter(name, "must not be null").refusal if name and not refusal else refusal
+
+
+def agents_served(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    """Filters what Codex and the AI SDK send and the page does not have: effort left out, tools, items, metadata."""
+    referred = any(item.get("type") == "item_reference" for item in input_items(ctx.body))
+    return None if referred or "client_metadata" in ctx.body else refusal
 
 
 def honoured_choice(ctx: Context, ask: Ask) -> Ask:
@@ -187,6 +193,7 @@ VARIANTS = [
     twist("outside.json-schema-ignored", OUTSIDE, validate=ignored(lambda param: param == "text.format")),
     twist("outside.tool-types-ignored", OUTSIDE,
           validate=ignored(lambda param: param.startswith("tools[") and param.endswith("].type"))),
+    twist("outside.agents-served", OUTSIDE, validate=agents_served),
     twist("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
     twist("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
           ask=honoured_choice),

@@ -1,0 +1,133 @@
+"""What clients send: how it is cleaned, that the kept files are clean, and that a run sends them as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from conformance.emulator.variants import VARIANTS
+from conformance.run import Plan
+from conformance.scenarios.clients import CAP, captured
+from conformance.scenarios.scenario import encode
+from conformance.verdict import judge
+from tests.capture.__main__ import CLIENTS, Recorder
+from tests.capture.scrub import Leak, must_not_hold, scrubbed
+from tests.support.inprocess import cases, record, verdicts, world
+
+_UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ONE, _OTHER = "01a20f11-d32e-78e3-b573-66086c8a811b", "84d8acda-6071-447f-b6e6-79f53f5a52df"
+
+
+def test_the_same_thing_gets_the_same_stand_in_throughout() -> None:
+    first, second = scrubbed([{"input": f"msg_{_ONE}", "key": _OTHER}, {"key": f"{_ONE}:0"}], {})
+    assert first == {"input": "msg_00000000-0000-4000-8000-000000000001", "key": "00000000-0000-4000-8000-000000000002"}
+    assert second == {"key": "00000000-0000-4000-8000-000000000001:0"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("<cwd>/tmp/capture-x/work</cwd>", "<cwd>/workspace</cwd>"),
+        ("<shell>zsh</shell>", "<shell>bash</shell>"),
+        ("<timezone>Europe/Berlin</timezone>", "<timezone>Etc/UTC</timezone>"),
+        ("<current_date>2026-11-24</current_date>", "<current_date>2026-01-01</current_date>"),
+        ('{"started_at":1795549156135,"sandbox":"none"}', '{"started_at":1767225600000,"sandbox":"seccomp"}'),
+        ("Chunk ID: 590a65\nWall time: 0.1234 seconds", "Chunk ID: 000000\nWall time: 0.0000 seconds"),
+        (1795549156135, 1700000000000),
+        (200, 200),
+        (True, True),
+        (None, None),
+    ],
+)
+def test_what_is_of_a_machine_or_a_moment_is_replaced(said: object, kept: object) -> None:
+    places = {"/tmp/capture-x/work": "/workspace", "/tmp/capture-x": "/elsewhere"}
+    assert scrubbed([{"model": "some-model", "inner": [{"said": said}]}], places) == [{"inner": [{"said": kept}]}]
+
+
+def test_a_map_without_an_order_gets_one() -> None:
+    body = {"client_metadata": {"x-codex-installation-id": _ONE, "a": _OTHER}}
+    assert list(scrubbed([body], {})[0]["client_metadata"].values()) == [
+        f"00000000-0000-4000-8000-{number:012d}" for number in (1, 2)
+    ]
+
+
+def test_what_is_left_of_this_machine_is_told() -> None:
+    must_not_hold("nothing", ["host-name", ""])
+    with pytest.raises(Leak, match="still holds 'host-name'"):
+        must_not_hold("from host-name", ["host-name"])
+
+
+def test_the_recorder_keeps_what_it_is_sent_and_refuses_nothing() -> None:
+    recorder = Recorder()
+    odd = {"model": "any", "input": [{"role": "user", "content": "Use exec_command."}], "tools": [
+        {"type": "web_search"}, {"type": "function", "name": "exec_command", "parameters": {}}]}  # fmt: skip
+    headers = [("Authorization", "Bearer built-in-key")]
+    reply = recorder.answer("POST", "/v1/responses", headers, json.dumps(odd).encode())
+    assert (reply.status, recorder.bodies) == (200, [odd])
+    assert '{\\"cmd\\":\\"echo hello\\"}' in reply.body.decode()
+
+
+@pytest.mark.parametrize("name", captured())
+def test_captured_request_holds_nothing_of_a_machine(name: str) -> None:
+    document = captured()[name]
+    text = json.dumps(document)
+    assert set(document) == {"client", "package", "version", "asks", "body"}
+    assert "model" not in document["body"]
+    assert {found[:-4] for found in _UUIDS.findall(text)} <= {"00000000-0000-4000-8000-00000000"}
+    assert re.findall(r"/(?:home|tmp|Users|root)/(?!user)[\w.-]+|\b1[789]\d{11}\b|built-in-key", text) in (
+        [],
+        ["1767225600000"],
+    )
+
+
+def test_every_client_has_its_request() -> None:
+    assert {one.name for client in CLIENTS for one in client.kept} == set(captured())
+    codex = captured()["codex.follow-up"]["body"]
+    assert len(json.dumps(codex)) > 35_000
+    assert {"store", "include", "prompt_cache_key", "client_metadata"} <= set(codex)
+    assert {"namespace", "web_search"} <= {tool["type"] for tool in codex["tools"]}
+    assert any(item.get("role") == "developer" and "id" in item for item in codex["input"])
+
+
+def test_a_run_sends_them_as_they_are_but_for_model_and_cap() -> None:
+    recorded = record(None)
+    for name, document in captured().items():
+        sent = recorded.answer(f"client.{name}").exchange.request.body
+        assert sent == encode({**document["body"], "max_output_tokens": CAP}, world().target.model)
+
+
+def test_what_the_profile_lacks_is_not_sent() -> None:
+    scenarios = world().scenarios
+    assert scenarios["client.codex.turn"].claims == {"tools", "input-array", "streaming"}
+    assert "streaming" not in scenarios["client.litellm"].claims
+
+
+@pytest.mark.parametrize("revision", ["2026-06-24", "2026-10"])
+def test_they_may_be_served_or_refused(revision: str) -> None:
+    refused, served = record(None, revision), record(VARIANTS["outside.agents-served"], revision)
+    for name in ("client.codex.turn", "client.codex.follow-up", "client.ai-sdk"):
+        assert refused.answer(name).exchange.status == 400
+        assert served.answer(name).response["status"] == "completed"
+    mine = [case for case in cases(revision) if case.rule == "http.client-request-answered"]
+    assert len(mine) == len(captured()) + 1
+    assert {judge(case, each).verdict for case in mine for each in (refused, served)} == {"pass"}
+
+
+def test_only_the_client_that_sends_it_breaks() -> None:
+    from conformance.emulator.faults import FAULTS
+
+    told = {
+        result.case.label: result
+        for result in verdicts(FAULTS["clients.long-body-is-500"])
+        if result.case.rule == "http.client-request-answered" and result.verdict == "fail"
+    }
+    assert set(told) == {"client.codex.turn", "client.codex.follow-up"}
+    assert {result.case.breaks for result in told.values()} == {("codex",)}
+    assert told["client.codex.turn"].findings[0].message == "answered with HTTP 500: Internal Server Error"
+
+
+def test_the_plan_counts_them_once_each() -> None:
+    plan = Plan(world(), [name for name in world().scenarios if name.startswith("client.")])
+    assert plan.expected == len(captured()) <= 8
