@@ -7,12 +7,13 @@ What a check cannot read because something else is broken raises :class:`CannotJ
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from conformance.clients.outcome import Outcome
 from conformance.stream import events as decoding
 from conformance.stream import sse
 from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, text
@@ -28,6 +29,10 @@ EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
 
 _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
+
+
+#: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
+Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
 
 
 class CannotJudge(Exception):
@@ -64,7 +69,10 @@ class Answer:
     ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name.
     """
 
-    def __init__(self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = ()) -> None:
+    def __init__(
+        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: Seen | None = None
+    ) -> None:
+        self._seen = seen
         self.exchange = exchange
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
@@ -76,6 +84,16 @@ class Answer:
             return mapping(load(self.exchange.request.body or b"null"))
         except ValueError:
             return {}
+
+    def ended(self, client: str) -> Outcome:
+        """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it
+        was not fed this answer."""
+        reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
+        if reason:
+            raise DoesNotApply(reason)
+        if outcome is None:
+            raise CannotJudge("the client was not fed this answer")
+        return outcome
 
     @property
     def streaming(self) -> bool:

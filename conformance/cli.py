@@ -11,6 +11,7 @@ from typing import Any
 from conformance.commands import (
     CommandError,
     baseline,
+    clients,
     compare,
     coverage,
     explain,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Any] = {
     "nightly": nightly,
     "history": history,
     "matrix": matrix,
+    "clients": clients,
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import emulator
+from conformance.clients.lane import lane
 from conformance.session import Session, head, world_of
 from conformance.target import Misconfigured, Target, key_of, resolve
 from conformance.wire.reach import reach
@@ -39,12 +40,18 @@ def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:
 
 
 def in_controller(
-    options: Mapping[str, Any], file: Path | None, path: Path | None, plan_only: bool, replay: Path | None = None
+    options: Mapping[str, Any],
+    file: Path | None,
+    path: Path | None,
+    plan_only: bool,
+    replay: Path | None = None,
+    clients: Path | None = None,
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the only process, or of the one that starts workers, and the built-in endpoint if it runs.
 
     :class:`conformance.target.Misconfigured` says what cannot be used. With ``plan_only`` nothing is opened.
-    ``replay`` is the folder of a recorded run that takes the endpoint's place.
+    ``replay`` is the folder of a recorded run that takes the endpoint's place. ``clients`` is
+    the folder with the clients of the client lane.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = open_recording(replay.absolute()) if replay else None
@@ -53,8 +60,10 @@ def in_controller(
         if path and path.resolve() == recording.path.resolve():
             raise Misconfigured(f"run folder {path} is the recording itself; name another")
     folder = Folder(path.absolute() if path else fresh())
+    fed = lane(folder, clients, recording.path if recording else None)
+    judged = fed.names if fed else ()
     if plan_only:
-        return Session(world_of(target), folder, "not-needed", recording=recording), None
+        return Session(world_of(target, judged), folder, "not-needed", recording=recording, lane=fed), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     if mode == "live":
@@ -64,7 +73,7 @@ def in_controller(
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
         target = replace(target, endpoint=server.url)
-    return Session(world_of(target), folder, key, recording=recording), server
+    return Session(world_of(target, judged), folder, key, recording=recording, lane=fed), server
 
 
 def _key(target: Target) -> str:
@@ -87,7 +96,8 @@ def for_worker(session: Session) -> dict[str, Any]:
     target = session.world.target
     plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
     recording = str(session.recording.path) if session.recording else ""
-    return {"target": plain, "folder": str(session.folder.path), "recording": recording}
+    clients = str(session.lane.install) if session.lane and session.lane.install else ""
+    return {"target": plain, "folder": str(session.folder.path), "recording": recording, "clients": clients}
 
 
 def in_worker(given: Mapping[str, Any], worker: str) -> Session:
@@ -96,4 +106,6 @@ def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     recording = open_recording(Path(given["recording"])) if given["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))
-    return Session(world_of(target), Folder(Path(given["folder"])), key, turn, recording)
+    folder = Folder(Path(given["folder"]))
+    fed = lane(folder, Path(given["clients"]) if given["clients"] else None, recording.path if recording else None)
+    return Session(world_of(target, fed.names if fed else ()), folder, key, turn, recording, fed)

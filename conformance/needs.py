@@ -12,19 +12,20 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Need:
     """``says`` completes the sentence that begins with the client's name; ``version`` is what was tried; ``rules`` are
-    globs over the rules that it needs."""
+    globs over the rules that it needs. ``unshown``: why the trials of the client lane cannot show it."""
 
     client: str
     version: str
     says: str
     rules: tuple[str, ...]
+    unshown: str = ""
 
 
 @cache
 def needs() -> tuple[Need, ...]:
     """Every need, in the order of the file."""
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["need"]
-    return tuple(Need(row["client"], row["version"], row["says"], tuple(row["rules"])) for row in rows)
+    return tuple(Need(**{**row, "rules": tuple(row["rules"])}) for row in rows)
 
 
 @cache

@@ -29,6 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     expected = "TOML file of expected failures; may be given several times"
     group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
     group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
+    fed = "folder of conformance clients --install: real clients are fed the recorded answers, and judged"
+    group.addoption("--clients", default=None, metavar="DIR", help=fed)
     group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
 
 
@@ -65,8 +67,8 @@ def _runner(config: pytest.Config) -> Runner:
         session = launch.in_worker(given, str(config.workerinput["workerid"]))
         return Runner(config, session, expected, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
-    given = (config.getoption(name) for name in ("target", "run_dir", "replay"))
-    file, folder, replay = (Path(path) if path else None for path in given)
+    given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
+    file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
-    session, server = launch.in_controller(options, file, folder, plan_only, replay)
+    session, server = launch.in_controller(options, file, folder, plan_only, replay, clients)
     return Runner(config, session, expected, server)

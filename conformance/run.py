@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from conformance.answer import FINAL, Answer, CannotJudge
+from conformance.answer import FINAL, Answer, CannotJudge, Seen
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.verdict import World
 from conformance.wire.client import Outgoing
@@ -155,7 +155,8 @@ def _file_name(name: str) -> str:
 class Recorded:
     """The answers of a run by scenario, read once each."""
 
-    def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]]) -> None:
+    def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
+        self._seen = seen
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._settle = settle
@@ -174,5 +175,5 @@ class Recorded:
             samples = self._settle(self._key_of[scenario])
             if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
                 samples = self._settle(self._key_of[self._within[scenario]])
-            self._answers[scenario] = Answer(samples[-1], scenario, samples)
+            self._answers[scenario] = Answer(samples[-1], scenario, samples, self._seen)
         return self._answers[scenario]

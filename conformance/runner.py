@@ -18,7 +18,7 @@ from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
 from conformance.run import plan
-from conformance.session import Session
+from conformance.session import CLIENT, Session
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, Case, cases
 from conformance.wire.pool import CannotRecord
 
@@ -128,6 +128,8 @@ class Runner:
 
         def of(item: pytest.Item) -> int:
             case = _case(item)
+            if case and case.requirement.area == CLIENT:
+                return _PARTS  # The clients run once all answers are in.
             return max((part.get(name, 0) for name in case.scenarios), default=0) if case else 0
 
         return of

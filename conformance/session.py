@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from conformance import __version__
+from conformance.clients.lane import Lane, made_of
+from conformance.clients.outcome import Outcome
 from conformance.run import Plan, Recorded, plan
 from conformance.scenarios import scenarios
 from conformance.schemas import Schemas
 from conformance.target import Target
 from conformance.verdict import CHECKS, Case, Result, World, cases, judge
 from conformance.wire.client import Client
+from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Limits
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.record import Folder
@@ -21,16 +24,19 @@ from conformance.wire.redact import blank
 from conformance.wire.replay import Recording, Replay
 
 
-def world_of(target: Target) -> World:
-    """The scenarios and schemas of a target's revision."""
+def world_of(target: Target, clients: tuple[str, ...] = ()) -> World:
+    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
     schemas = Schemas(target.revision)
-    return World(scenarios(schemas, target.nonce), schemas, target)
+    return World(scenarios(schemas, target.nonce), schemas, target, clients)
 
 
 def all_cases(world: World) -> list[Case]:
     """Every case of every registered check."""
     return [case for check in CHECKS for case in cases(check, world)]
 
+
+#: The area of the rules that say what real clients end with.
+CLIENT = "client"
 
 #: What of a case's line comes from the endpoint.
 _SAID = ("findings", "observed", "reason", "text")
@@ -40,8 +46,16 @@ class Session:
     """Sends what the cases need, each request once, and judges them; or judges what a recording holds."""
 
     def __init__(
-        self, world: World, folder: Folder, key: str, turn: int = 0, recording: Recording | None = None
+        self,
+        world: World,
+        folder: Folder,
+        key: str,
+        turn: int = 0,
+        recording: Recording | None = None,
+        lane: Lane | None = None,
     ) -> None:
+        self.lane = lane
+        self._fed: list[str] = []
         self.world = world
         self.folder = folder
         self.recording = recording
@@ -69,6 +83,7 @@ class Session:
         """Begin to send what these cases need, if that has not begun."""
         needed = [name for case in cases for name in case.scenarios]
         pool = self._pool or self._send(needed)
+        self._fed = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
         whole = len(plan(self.world, needed)) == len(plan(self.world, self.world.scenarios))
         try:
             self.folder.select(whole, [case.id for case in cases])
@@ -78,7 +93,7 @@ class Session:
     def _send(self, needed: Iterable[str]) -> Pool:
         self.plan = Plan(self.world, needed)
         self._pool = Pool(self.plan.asks, self.folder, self._sender(), self.world.target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan, self._pool.settle)
+        self._recorded = Recorded(self.plan, self._pool.settle, self._seen)
         self._pool.start()
         return self._pool
 
@@ -87,6 +102,25 @@ class Session:
             return Replay(self.recording)
         target = self.world.target
         return Client(target, self._key, Limits(target, self.folder.locks))
+
+    def _seen(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
+        """What a client of the lane made of an exchange; the first to ask waits until all have run."""
+        if self.lane is None:
+            return "the clients were not run", None
+        try:
+            outcomes = self.lane.prepare(self._exchanges, partial(without, [self._key]))
+        except OSError as error:
+            assert self._pool is not None
+            raise self._pool.give_up(error) from error
+        return made_of(outcomes, client, exchange)
+
+    def _exchanges(self) -> Mapping[str, Exchange]:
+        found = [self.record().answer(name).exchange for name in self._fed if name in self._planned]
+        return {one.key: one for one in found}
+
+    @property
+    def _planned(self) -> frozenset[str]:
+        return frozenset(self.plan.key_of) if self.plan else frozenset()
 
     @property
     def planned(self) -> int:

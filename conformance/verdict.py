@@ -86,11 +86,12 @@ class Group:
 
 @dataclass(frozen=True)
 class World:
-    """What selectors choose from."""
+    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
 
     scenarios: Mapping[str, Scenario]
     schemas: Schemas
     target: Target
+    clients: tuple[str, ...] = ()
 
 
 Selector = Callable[[World], list[Group]]

@@ -13,11 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 #: Later may import earlier, never the other way round.
 LAYERS = (
     ("schemas", "wire.exchange", "emulator", "clients.drivers"),
+    ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
     ("answer",),
     ("scenarios",),
     ("wire",),
+    ("clients",),
     ("wording",),
     ("verdict", "run"),
     ("select", "session", "baseline", "baseline_file"),

@@ -13,12 +13,25 @@ from tests.support.inprocess import world
 
 
 def line(
-    case: str, message: str, verdict: str = "fail", at: str = "", also: tuple[str, ...] = (), pointer: str = ""
+    case: str,
+    message: str,
+    verdict: str = "fail",
+    at: str = "",
+    also: tuple[str, ...] = (),
+    pointer: str = "",
+    breaks: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """A broken case, found in its own scenario unless another is named."""
     rule, _, scenario = case.partition("@")
     found = {"message": message, "scenario": at or scenario, "also": list(also), "pointer": pointer}
-    return {"id": case, "requirement": rule, "area": rule.partition(".")[0], "verdict": verdict, "findings": [found]}
+    return {
+        "id": case,
+        "requirement": rule,
+        "area": rule.partition(".")[0],
+        "verdict": verdict,
+        "breaks": breaks,
+        "findings": [found],
+    }
 
 
 def causes(*lines: dict[str, Any]) -> dict[str, str]:
@@ -201,3 +214,26 @@ def test_a_run_in_which_all_is_broken_is_folded_quickly() -> None:
     started = time.perf_counter()
     assert sum(not one["cause"] for one in fold(lines)) < len(lines) // 2
     assert time.perf_counter() - started < 20  # Two seconds on an idle core; it was twenty once.
+
+
+def stopped(client: str, *where: str) -> dict[str, Any]:
+    """The case of a client of the lane that raised in these answers."""
+    name = client.partition("-plain")[0]
+    return line(f"client.{client}@{where[0]}", "raised", "warning", also=where[1:], breaks=(name,))
+
+
+def test_what_a_client_could_not_take_is_told_by_the_rule_that_names_it() -> None:
+    cause = line("item.message.schema@text", "no id", breaks=("openai-python", "rust"))
+    other = line("response.schema@text", "no metadata")
+    told = causes(stopped("openai-python-plain", "text"), stopped("ai-sdk-plain", "text"), cause, other)
+    assert told == {"client.openai-python-plain@text": cause["id"]}
+
+
+def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
+    cause = line("item.message.schema@text", "no id", breaks=("openai-python",))
+    assert causes(stopped("openai-python-plain", "count"), cause) == {}
+    assert causes(stopped("openai-python-plain", "text", "count"), cause) == {}
+    both = line("item.message.schema@others", "no id", at="count", also=("text",), breaks=("openai-python",))
+    assert causes(stopped("openai-python-plain", "text", "count"), both) == {
+        "client.openai-python-plain@text": both["id"]
+    }

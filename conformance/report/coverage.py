@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.clients.evidence import faults_that_stop
 from conformance.contract import SECTIONS, Clause, clauses
 from conformance.matrix import faults_of
 from conformance.verdict import FAIL, PASS, WARNING
@@ -64,7 +65,7 @@ def render(found: Sequence[Covered]) -> Iterator[str]:
             section = one.clause.section
             yield f"\n{section} {SECTIONS[section]}"
         yield f"  {one.clause.id}: {one.clause.says}"
-        if one.clause.unjudged:
+        if one.clause.unjudged and not one.cases:
             yield f"      not judged: {one.clause.unjudged}"
         elif not one.cases:
             yield "      NOTHING JUDGED" + (f" (since {one.clause.since})" if one.clause.since else "")
@@ -73,6 +74,8 @@ def render(found: Sequence[Covered]) -> Iterator[str]:
 
 
 def _faults(rule: str) -> list[str]:
+    if rule.startswith("client."):
+        return faults_that_stop(rule.removeprefix("client."))
     told, followed = faults_of(rule)
     return [*told, *followed]
 

@@ -2,12 +2,13 @@
 
 Two things tie a case to its cause. ``consequences.toml`` says which rules cannot hold where another is broken. And the
 same fact, found by several rules in the same words, is told by one of them. A fail is never put under a warning.
+And what a client of the client lane could not take is told by the rule that names it in ``breaks``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from conformance.verdict import FAIL, WARNING, without_numbers
 _AREAS = (
     "auth", "http", "sse", "request", "effort", "tools", "format", "turns", "unsupported", "undocumented", "error",
     "response", "item", "event", "sequence", "usage", "truncation", "lifecycle", "identity", "sum", "parallel",
+    "client",
 )  # fmt: skip
 
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
@@ -32,6 +34,9 @@ _SOME = 6
 
 _REFUSED = re.compile(r"answered with HTTP (?!401|403)")
 
+#: The area of what real clients end with.
+_CLIENT = "client"
+
 Line = Mapping[str, Any]
 
 
@@ -43,7 +48,7 @@ def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for one in broken:
         by_rule.setdefault(one["requirement"], []).append(one)
     reach = _Reach(by_rule)
-    above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach))}
+    above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach) or _stopping(one, broken))}
     _same_words([one for one in broken if one["id"] not in above], above)
     return [{**one, "cause": _root(one["id"], above)} for one in told]
 
@@ -92,6 +97,18 @@ def _explaining(one: Line, reach: _Reach) -> str:
             if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
                 return str(next((each for each in cases if here & _scenarios(each)), cases[0])["id"])
     return ""
+
+
+def _stopping(one: Line, broken: Sequence[Line]) -> str:
+    """Of a client of the lane: the id of the first broken case that names it among those that stop, if such cases
+    explain each answer that it did not take."""
+    if one["area"] != _CLIENT:
+        return ""
+    named = [each for each in broken if each["area"] != _CLIENT and set(each["breaks"]) & set(one["breaks"])]
+    here = _scenarios(one)
+    if not here <= set().union(*map(_scenarios, named)):
+        return ""
+    return str(next((each["id"] for each in named if here & _scenarios(each)), ""))
 
 
 def _concerns(cause: Line, members: tuple[str, ...]) -> bool:

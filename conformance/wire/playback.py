@@ -65,39 +65,14 @@ class Playback:
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
             self._asked[digest] += 1
-        return self._reply(found[digest][turn % len(found[digest])])
-
-    def _reply(self, exchange: Exchange) -> Reply:
-        if exchange.status is None and exchange.ended != "time-out":
-            return _envelope(
-                502, f"recorded is no answer: {exchange.ended} ({exchange.detail})", "recorded_without_answer"
-            )
-        names = {name.lower(): value.lower() for name, value in exchange.headers}
-        headers = list(exchange.headers)
-        ending = _ENDINGS.get(exchange.ended, "cut")
-        reply = Reply(
-            exchange.status or 0, phrase(exchange.status or 0), headers, list(self._timed(exchange)), ending=ending
-        )
-        if "chunked" in names.get("transfer-encoding", ""):
-            return _framed(reply, "chunked")
-        if "content-length" not in names and reply.chunks:
-            return _framed(reply, "close").complete()
-        # A body from which a credential was taken out may no longer have the length it was announced with.
-        whole = ending == "clean" and exchange.status not in (204, 304)
-        return reply.having("Content-Length", str(len(reply.body))) if whole else reply
-
-    def _timed(self, exchange: Exchange) -> Iterator[tuple[float, bytes]]:
-        before = 0.0
-        for chunk in exchange.chunks:
-            yield ((chunk.at - before) / self._speed if self._speed else 0.0), chunk.data
-            before = chunk.at
+        return reply(found[digest][turn % len(found[digest])], self._speed)
 
     def _unknown(self, method: str, path: str, kind: str, body: bytes) -> Reply:
         names = list(dict.fromkeys(one.scenario for one in self._recording.exchanges.values()))
         shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
         message = f"{method} {path} with this body and {kind} is not in the recording"
         near = self._nearest(method, kind, body)
-        return _envelope(404, f"{message}{near}; recorded are {shown}", "not_recorded", recorded=names)
+        return refusal(404, f"{message}{near}; recorded are {shown}", "not_recorded", recorded=names)
 
     def _nearest(self, method: str, kind: str, body: bytes) -> str:
         """The recorded request that differs in the fewest members, in words."""
@@ -116,11 +91,36 @@ class Playback:
         return f" (nearest is {name}, which differs in {', '.join(differences[name])})"
 
 
-def _framed(reply: Reply, framing: Any) -> Reply:
-    return Reply(reply.status, reply.reason, reply.headers, reply.chunks, framing, reply.ending)
+def reply(exchange: Exchange, speed: float | None = None) -> Reply:
+    """An exchange's answer as it came: its head, its chunks (``speed`` times as fast, or without waits), its ending."""
+    if exchange.status is None and exchange.ended != "time-out":
+        message = f"recorded is no answer: {exchange.ended} ({exchange.detail})"
+        return refusal(502, message, "recorded_without_answer")
+    names = {name.lower(): value.lower() for name, value in exchange.headers}
+    status, ending = exchange.status or 0, _ENDINGS.get(exchange.ended, "cut")
+    bare = Reply(status, phrase(status), list(exchange.headers), list(_timed(exchange, speed)), ending=ending)
+    if "chunked" in names.get("transfer-encoding", ""):
+        return _framed(bare, "chunked")
+    if "content-length" not in names and bare.chunks:
+        return _framed(bare, "close").complete()
+    # A body from which a credential was taken out may no longer have the length it was announced with.
+    whole = ending == "clean" and exchange.status not in (204, 304)
+    return bare.having("Content-Length", str(len(bare.body))) if whole else bare
 
 
-def _envelope(status: int, message: str, kind: str, **more: Any) -> Reply:
+def _timed(exchange: Exchange, speed: float | None) -> Iterator[tuple[float, bytes]]:
+    before = 0.0
+    for chunk in exchange.chunks:
+        yield ((chunk.at - before) / speed if speed else 0.0), chunk.data
+        before = chunk.at
+
+
+def _framed(bare: Reply, framing: Any) -> Reply:
+    return Reply(bare.status, bare.reason, bare.headers, bare.chunks, framing, bare.ending)
+
+
+def refusal(status: int, message: str, kind: str, **more: Any) -> Reply:
+    """An answer that says, in the service's form of an error, why there is none."""
     error = {"message": message, "type": kind, "param": "", "code": str(status), **more}
     bare = Reply(status, phrase(status), [("Content-Type", "application/json")], [])
     return bare.saying({"error": error}).complete()

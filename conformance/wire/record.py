@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.clients import outcome as clients
 from conformance.target import Misconfigured
 from conformance.wire.exchange import Exchange, from_json, to_json
 
@@ -43,7 +44,7 @@ class Folder:
                 part.mkdir(parents=True, exist_ok=True)
                 for file in part.iterdir():
                     file.unlink()
-            for name in (_CASES, RESULTS) if ours else ():
+            for name in (_CASES, RESULTS, clients.FILE) if ours else ():
                 (self.path / name).unlink(missing_ok=True)
             write_atomically(self.path / _HEAD, json.dumps(document, indent=1))
             self._head = head

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
+from conformance.clients.table import NAMES
 from conformance.emulator import Endpoint, Reply, Twist
 from conformance.run import Plan, Recorded
 from conformance.schemas import SchemaProblem, Schemas
@@ -106,8 +108,15 @@ def world(revision: str = "2026-06-24") -> World:
 
 @cache
 def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
-    """Every case of that revision."""
+    """Every case of that revision that needs no real client."""
     return tuple(all_cases(world(revision)))
+
+
+@cache
+def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
+    """The cases of the client lane of that revision."""
+    fed = replace(world(revision), clients=NAMES)
+    return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
 
 
 def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:

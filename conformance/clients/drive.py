@@ -1,0 +1,255 @@
+"""Runs the drivers: jobs go in, answers come out, and a driver that dies or hangs ends in an outcome that says so."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance import emulator
+from conformance.answer import Answer
+from conformance.clients.outcome import Outcome, Outcomes, Ran
+from conformance.clients.server import Record, base
+from conformance.clients.table import Client
+from conformance.wire.exchange import Exchange
+
+DRIVERS = Path(__file__).parent / "drivers"
+
+#: Seconds a client has for one answer, and what its driver has beyond that; a client starts within _START.
+SECONDS, _GRACE, _START = 20.0, 10.0, 60.0
+
+#: How often a driver that ended is started anew; then its client counts as broken off.
+_STARTS = 20
+
+#: Nothing but loopback is reached: a proxy that is not there takes all else. Each client's own telemetry is off too.
+_NO_PROXY = "http://127.0.0.1:9"
+_ENVIRONMENT = {
+    "MIMO_API_KEY": "built-in-key",
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), _NO_PROXY),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+    "DO_NOT_TRACK": "1",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "LITELLM_TELEMETRY": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING": "false",
+    "AI_SDK_TELEMETRY_DISABLED": "1",
+}
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Fed:
+    """One thing to feed a client: the exchange, and the JSON body of its request."""
+
+    key: str
+    exchange: Exchange
+    request: Mapping[str, Any]
+
+
+class NotInstalled(Exception):
+    """The client is not there; the message says what is missing."""
+
+
+def fed(key: str, exchange: Exchange) -> Fed:
+    """An exchange as it is fed to clients."""
+    return Fed(key, exchange, Answer(exchange, exchange.scenario).sent)
+
+
+def words(client: Client, install: Path) -> list[str]:
+    """The command of a client's driver; ``NotInstalled`` where its interpreter or packages are not there."""
+    if client.runs == "python":
+        python = install / "venv" / "bin" / "python"
+        if not python.exists():
+            raise NotInstalled(f"no {python}")
+        return [str(python), str(DRIVERS / client.driver)]
+    if not (install / "node_modules").exists():
+        raise NotInstalled(f"no {install / 'node_modules'}")
+    interpreter = sys.executable if client.runs == "self" else shutil.which("node")
+    if interpreter is None:
+        raise NotInstalled("no node")
+    return [interpreter, str(DRIVERS / client.driver), str(install.absolute())]
+
+
+def drive(
+    clients: Sequence[Client],
+    given: Sequence[Fed],
+    install: Path,
+    seconds: float = SECONDS,
+    command: Callable[[Client, Path], list[str]] = words,
+) -> Outcomes:
+    """Feed these exchanges to these clients, each the kind that it takes, and gather what they end with.
+
+    Clients run side by side, the modes of one after another. The exchanges come from a server on loopback.
+    """
+    record = Record({one.key: one.exchange for one in given})
+    by_driver: dict[str, list[Client]] = {}
+    for one in clients:
+        by_driver.setdefault(one.driver, []).append(one)
+    ran: dict[str, Ran] = {}
+    found: list[Outcome] = []
+    with emulator.serve(record) as server, tempfile.TemporaryDirectory(prefix="clients-") as home:
+
+        def run(modes: list[Client]) -> tuple[list[Ran], list[Outcome]]:
+            return _run(modes, given, _Lane(install, Path(home), server.url, record, seconds, command))
+
+        with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
+            for some_ran, some in pool.map(run, by_driver.values()):
+                ran |= {one.client: one for one in some_ran}
+                found += some
+    order = {one.name: place for place, one in enumerate(clients)}
+    return Outcomes(ran, tuple(sorted(found, key=lambda one: order[one.client])))
+
+
+@dataclass(frozen=True)
+class _Lane:
+    install: Path
+    home: Path
+    url: str
+    record: Record
+    seconds: float
+    command: Callable[[Client, Path], list[str]]
+
+
+def _run(modes: Sequence[Client], given: Sequence[Fed], lane: _Lane) -> tuple[list[Ran], list[Outcome]]:
+    try:
+        driver = Driver(lane.command(modes[0], lane.install), lane.home, lane.seconds)
+    except NotInstalled as error:
+        return [Ran(one.name, reason=f"not installed: {error}") for one in modes], []
+    try:
+        ran = [Ran(one.name, driver.version) for one in modes]
+        return ran, [_outcome(one, what, driver, lane) for one in modes for what in given if _takes(one, what)]
+    finally:
+        driver.close()
+
+
+def _takes(client: Client, what: Fed) -> bool:
+    return client.streams is None or client.streams == (what.request.get("stream") is True)
+
+
+def _outcome(client: Client, what: Fed, driver: Driver, lane: _Lane) -> Outcome:
+    job = f"{client.name}:{what.key}"
+    line = driver.ask(
+        {"id": job, "mode": client.mode, "base_url": base(lane.url, [what.key], job), "request": dict(what.request)}
+    )
+    seen = {name: line.get(name) for name in ("text", "calls", "reasoning", "usage", "shown", "error")}
+    return Outcome(client.name, what.key, **seen, asked=lane.record.asked(job))
+
+
+class Driver:
+    """A running driver; ``version`` is what it said of its client."""
+
+    def __init__(self, words: Sequence[str], home: Path, seconds: float) -> None:
+        self._words = list(words)
+        self._limit = seconds + _GRACE
+        self._home = Path(tempfile.mkdtemp(dir=home))
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._environ = {
+            **kept,
+            **_ENVIRONMENT,
+            **dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "CODEX_HOME"), str(self._home)),
+            "CLIENT_TIMEOUT": f"{seconds:g}",
+        }
+        self._starts = 0
+        self.version = ""
+        self._start()
+
+    def ask(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer to a job; where there is none, one whose ``error`` says why."""
+        try:
+            if self._process.poll() is not None:
+                self._start()
+            self._write(job)
+            line = self._read(self._limit)
+            if line.get("id") != job["id"]:
+                raise _Broken(f"the driver answered {line.get('id')!r}")
+            return line
+        except (_Broken, NotInstalled, OSError) as error:
+            self._kill()
+            return {"error": {"type": "DriverError", "message": str(error)}}
+
+    def close(self) -> None:
+        """End the driver and all that it started."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            if self._process.stdin:
+                self._process.stdin.close()
+            self._process.wait(2)
+        self._kill()
+
+    def _start(self) -> None:
+        self._starts += 1
+        if self._starts > _STARTS:
+            raise _Broken(f"the driver ended {_STARTS} times")
+        self._said = (self._home / "stderr").open("w+b")
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._process = subprocess.Popen(
+            self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, env=self._environ,
+            cwd=self._home, start_new_session=True,
+        )  # fmt: skip
+        threading.Thread(target=_pass_on, args=(self._process.stdout, self._lines), daemon=True).start()
+        try:
+            self.version = str(self._read(_START).get("version", ""))
+        except _Broken as error:
+            self._kill()
+            raise NotInstalled(str(error)) from None
+
+    def _write(self, job: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _read(self, limit: float) -> Mapping[str, Any]:
+        try:
+            line = self._lines.get(timeout=limit)
+        except queue.Empty:
+            raise _Broken(f"the driver said nothing for {limit:g} s") from None
+        try:
+            read = json.loads(line)
+        except ValueError:
+            raise _Broken(f"the driver ended{self._last_words()}") from None
+        if not isinstance(read, dict):
+            raise _Broken("the driver said no JSON object")
+        return read
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        said = self._said.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        return f": {said[-1][:300]}" if said else ""
+
+    def _kill(self) -> None:
+        """Its whole process group, so that nothing it started stays."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._said):
+            with contextlib.suppress(OSError):
+                if stream:
+                    stream.close()
+
+
+class _Broken(Exception):
+    """The driver does not do as it should; the message says how."""
+
+
+def _pass_on(stream: Any, lines: queue.Queue[bytes]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(b"")  # The end.
+
+
+def feedable(exchanges: Iterable[tuple[str, Exchange]]) -> list[Fed]:
+    """What of these is worth feeding: a 2xx answer to a POST of a JSON object, not one that only stood still."""
+    found = [fed(key, one) for key, one in exchanges if one.ok and one.ended != "time-out"]
+    return [one for one in found if one.request]

@@ -1,0 +1,61 @@
+"""openai-python: ``create`` (plain), ``stream()`` (stream), and ``create`` with strict response validation (strict)."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+import jobs
+
+try:
+    from openai import APIResponseValidationError, OpenAI
+except ImportError:
+    jobs.missing("openai")
+
+
+def do(job: dict[str, Any], seen: jobs.Seen) -> None:
+    """Ask once, and fill in what the client gives."""
+    client = _client(job["mode"] == "strict").with_options(base_url=job["base_url"])
+    known = inspect.signature(client.responses.create).parameters
+    request = {name: value for name, value in job["request"].items() if name != "stream"}
+    asked = {name: value for name, value in request.items() if name in known}
+    asked["extra_body"] = {name: value for name, value in request.items() if name not in known}
+    (_stream if job["mode"] == "stream" else _plain)(client, asked, seen)
+
+
+@cache
+def _client(strict: bool) -> Any:
+    """One for all jobs, as to make one takes long."""
+    options: dict[str, Any] = {"_strict_response_validation": True} if strict else {}
+    return OpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60, **options)
+
+
+def _plain(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
+    try:
+        response = client.responses.create(**asked)
+    except APIResponseValidationError as error:
+        if isinstance(error.body, dict):  # What it complains of is told; what it would show is compared all the same.
+            from openai.types.responses import Response
+
+            _read(Response.construct(**error.body), seen)
+        raise
+    _read(response, seen)
+
+
+def _stream(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
+    with client.responses.stream(**asked) as stream:
+        for event in stream:
+            if event.type == "response.output_text.delta":
+                seen["shown"] = (seen["shown"] or "") + event.delta
+        _read(stream.get_final_response(), seen)
+
+
+def _read(response: Any, seen: jobs.Seen) -> None:
+    jobs.read_output(response.output, seen)
+    seen["text"] = response.output_text
+    jobs.read_usage(response.usage, seen)
+
+
+if __name__ == "__main__":
+    jobs.serve("openai-python", "openai", do)

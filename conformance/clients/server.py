@@ -1,0 +1,47 @@
+"""The record as an endpoint for clients: ``/x/KEY,JOB/v1/responses`` gets exchange KEY, whatever is sent."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote
+
+from conformance.emulator import Reply
+from conformance.wire.exchange import Exchange
+from conformance.wire.playback import refusal, reply
+
+
+def base(root: str, keys: Sequence[str], job: str) -> str:
+    """The base URL under which a job's requests get these exchanges, one after the other; the last stays.
+
+    ``root`` is the server's own URL, which ends in ``/v1``.
+    """
+    place = "+".join(quote(key, safe="") for key in keys)
+    return f"{root.removesuffix('/v1')}/x/{place},{quote(job, safe='')}/v1"
+
+
+class Record:
+    """What an endpoint is to the emulator's server."""
+
+    def __init__(self, exchanges: Mapping[str, Exchange]) -> None:
+        self._exchanges = exchanges
+        self._asked: Counter[str] = Counter()
+        self._mutex = threading.Lock()
+
+    def asked(self, job: str) -> int:
+        """How many requests came of a job."""
+        return self._asked[job]
+
+    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """The recorded answer; a 404 for what no job was told to ask."""
+        parts = path.partition("?")[0].split("/")
+        keys, _, job = parts[2].partition(",") if len(parts) > 2 and parts[1] == "x" else ("", "", "")
+        found = [self._exchanges[key] for one in keys.split("+") if (key := unquote(one)) in self._exchanges]
+        if method != "POST" or parts[-1] != "responses" or not found:
+            return refusal(404, f"{method} {path[:200]} is not in the recording", "not_recorded")
+        with self._mutex:
+            turn = self._asked[unquote(job)]
+            self._asked[unquote(job)] += 1
+        # Each job has a connection of its own: what is wrong in one answer is not in the way of the next.
+        return reply(found[min(turn, len(found) - 1)]).having("Connection", "close")

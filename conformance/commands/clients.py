@@ -1,0 +1,139 @@
+"""``conformance clients``: install real clients, and feed them the answers of a recorded run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.clients import outcome
+from conformance.clients.compare import Difference, differences, expected
+from conformance.clients.drive import drive, feedable
+from conformance.clients.install import CannotInstall, install
+from conformance.clients.outcome import Outcomes, Ran
+from conformance.clients.table import CLIENTS, Client
+from conformance.commands import CommandError
+from conformance.target import Misconfigured
+from conformance.wire.exchange import Exchange
+from conformance.wire.replay import open_recording
+
+HELP = "feed the answers of a recorded run to real clients, or install those"
+
+#: Troubles of one client that are told; the file has all.
+_TOLD = 5
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run, which clients, and where they are."""
+    parser.add_argument("run", nargs="?", type=Path, help="the run folder of a recorded run")
+    parser.add_argument("--install", type=Path, metavar="DIR", help="install the pinned clients in DIR (pip and npm)")
+    parser.add_argument("--clients", type=Path, metavar="DIR", help="the folder that --install made")
+    parser.add_argument("--client", action="append", default=[], metavar="NAME", help="only this one; several times")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print what each client made of the run; 1 if one did not end with what is recorded."""
+    where = options.clients or options.install
+    if where is None or (options.run is None and options.install is None):
+        raise CommandError("nothing to do: --install DIR installs the clients, RUN --clients DIR feeds them")
+    chosen = _chosen(options.client)
+    if options.install:
+        try:
+            install(options.install.absolute(), lambda line: None if options.json else print(line, flush=True))
+        except CannotInstall as error:
+            raise CommandError(str(error)) from None
+    if options.run is None:
+        return 0
+    if not where.is_dir():
+        raise CommandError(f"clients folder {where} is not there; conformance clients --install makes it")
+    return _feed(options.run, where.absolute(), chosen, options.json)
+
+
+def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> int:
+    try:
+        exchanges = {one.key: one for one in open_recording(run).exchanges.values()}
+        outcomes = drive(chosen, feedable(exchanges.items()), where)
+        outcome.write(run / outcome.FILE, outcomes)
+    except Misconfigured as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"{run / outcome.FILE} cannot be written: {error.strerror}") from None
+    found = tally(outcomes, exchanges)
+    print(json.dumps([one.as_json() for one in found], indent=1) if as_json else "\n".join(_told(found)))
+    return int(any(one.troubles for one in found))
+
+
+@dataclass
+class Tally:
+    """What one client made of a run: ``troubles`` are scenario and difference."""
+
+    ran: Ran
+    fed: int = 0
+    same: int = 0
+    troubles: list[tuple[str, Difference]] = field(default_factory=list)
+
+    @property
+    def raised(self) -> int:
+        """How many exchanges it raised at."""
+        return sum(one.what == "raised" for _, one in self.troubles)
+
+    @property
+    def differs(self) -> int:
+        """How many exchanges it ended differently with."""
+        return self.fed - self.same - self.raised
+
+    def as_json(self) -> dict[str, Any]:
+        """The form for machines."""
+        troubles = [{"scenario": name, **vars(one)} for name, one in self.troubles]
+        counts = {"exchanges": self.fed, "same": self.same, "raised": self.raised, "differs": self.differs}
+        return {**vars(self.ran), **counts, "troubles": troubles}
+
+
+def tally(outcomes: Outcomes, exchanges: dict[str, Exchange]) -> list[Tally]:
+    """What each client made of these exchanges; one that did not end completed is not counted."""
+    found = {name: Tally(ran) for name, ran in outcomes.clients.items()}
+    for one in outcomes.all:
+        exchange = exchanges[one.key]
+        try:
+            troubles = list(differences(one, expected(Answer(exchange, exchange.scenario))))
+        except (CannotJudge, DoesNotApply):
+            continue
+        mine = found[one.client]
+        mine.fed += 1
+        mine.same += not troubles
+        mine.troubles += [(exchange.scenario, trouble) for trouble in troubles]
+    return list(found.values())
+
+
+def _told(found: Sequence[Tally]) -> Iterator[str]:
+    yield f"{'client':<26}{'version':<12}{'exchanges':>9}{'same':>8}{'raised':>8}{'differs':>9}"
+    for one in found:
+        if one.ran.reason:
+            yield f"{one.ran.client:<26}not applicable ({one.ran.reason})"
+        else:
+            yield f"{one.ran.client:<26}{one.ran.version:<12}{one.fed:>9}{one.same:>8}{one.raised:>8}{one.differs:>9}"
+    for one in found:
+        for scenario, trouble in one.troubles[:_TOLD]:
+            yield f"\n{one.ran.client} at {scenario}: {trouble.message}"
+            yield f"  want  {_short(trouble.want)}"
+            yield f"  got   {_short(trouble.got)}"
+        if len(one.troubles) > _TOLD:
+            yield f"\n{one.ran.client}: {len(one.troubles) - _TOLD} more"
+
+
+def _chosen(names: Sequence[str]) -> list[Client]:
+    known = sorted({one.client for one in CLIENTS} | {one.name for one in CLIENTS})
+    for name in names:
+        if name not in known:
+            raise CommandError(f"client {name!r} is not known; known: {', '.join(known)}")
+    return [one for one in CLIENTS if not names or one.client in names or one.name in names]
+
+
+def _short(value: Any, size: int = 200) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return ascii(text[:size])[1:-1] + ("..." if len(text) > size else "")

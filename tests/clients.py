@@ -1,0 +1,337 @@
+"""Which rules each real client really needs: each is broken by its faults, and the clients are fed what comes of it.
+
+``python -m tests.clients --install DIR --write`` runs the clients that are installed in DIR, and writes
+``conformance/clients/evidence.json`` and the page of it; what other clients did before is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.clients import evidence as kept
+from conformance.clients.compare import canonical, expected, raised
+from conformance.clients.drive import Fed, drive, fed
+from conformance.clients.outcome import Outcome, Outcomes, read, write
+from conformance.clients.table import CLIENTS
+from conformance.emulator.faults import FAULTS
+from conformance.matrix import matrix
+from conformance.requirements import CLIENTS as NAMES
+from conformance.requirements import catalogue, requirement
+from conformance.run import Recorded
+from conformance.stream.events import integer
+from conformance.verdict import FAIL, WARNING, judge
+from tests.matrix import revisions
+from tests.support.inprocess import cases, record, world
+
+PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
+
+#: Rules about requests, refusals and keys: to feed an answer to a client shows nothing of them.
+_ELSEWHERE = ("auth", "request", "error", "undocumented", "unsupported", "client")
+
+#: Faults tried of a rule (of one with a part in braces, of each value), and answers fed of each kind.
+_FAULTS, _ANSWERS = 3, 2
+
+#: The answers to look at first: text, a call, reasoning, several calls.
+_FIRST = ("text", "tools.call", "effort.high", "tools.parallel", "tools.thinking")
+
+#: A clean answer, and a fault's, by name.
+_CLEAN = "clean"
+
+_SECONDS = 6.0
+
+
+def plan() -> dict[str, list[str]]:
+    """The faults to try by rule, those first that break it alone."""
+    rows = matrix()
+    told: dict[str, list[tuple[int, str]]] = {}
+    for fault, broken in rows.items():
+        for rule in broken["causes"]:
+            if requirement(rule).area not in _ELSEWHERE:
+                told.setdefault(rule, []).append((len(broken["causes"]), fault))
+    return {
+        rule: [fault for _, fault in sorted(faults, key=lambda one: one[0])[:_FAULTS]] for rule, faults in told.items()
+    }
+
+
+Job = tuple[str, str, str, str]
+"""Rule, fault, revision, scenario."""
+
+
+def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, Fed, Fed]]:
+    """What the endpoint answers with this fault where these rules fail, and what it answers without it."""
+    revision = revisions(fault)[0]
+    recorded, clean = record(FAULTS[fault], revision), _right(revision)
+    results = [judge(case, recorded) for case in cases(revision) if case.rule in rules]
+    found: list[tuple[Job, Fed, Fed]] = []
+    for rule in rules:
+        wrong = [one for one in results if one.case.rule == rule and one.verdict in (FAIL, WARNING)]
+        names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
+        for name in _chosen(names, revision, recorded.answer, clean.answer):
+            pair = [
+                _fed(f"{mark}/{revision}/{name}", answer)
+                for mark, answer in ((fault, recorded.answer(name)), (_CLEAN, clean.answer(name)))
+            ]
+            found.append(((rule, fault, revision, name), pair[0], pair[1]))
+    return found
+
+
+@cache
+def _right(revision: str) -> Recorded:
+    return record(None, revision)
+
+
+def _fed(key: str, answer: Answer) -> Fed:
+    return fed(key, replace(answer.exchange, key=key))
+
+
+def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
+    """A few of the answers, of each kind, that a client can be fed and would take if they were right."""
+    scenarios = world(revision).scenarios
+
+    def usable(name: str) -> bool:
+        if scenarios[name].expect != "answer" or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
+            return False
+        try:
+            return bool(clean(name).final_status == "completed")
+        except CannotJudge:
+            return False
+
+    def place(name: str) -> tuple[int, str]:
+        bare = name.removesuffix(".stream")
+        return (_FIRST.index(bare) if bare in _FIRST else len(_FIRST), name)
+
+    ordered = sorted(filter(usable, names), key=place)
+    streams = [name for name in ordered if scenarios[name].streaming]
+    plain = [name for name in ordered if not scenarios[name].streaming]
+    return streams[:_ANSWERS] + plain[:_ANSWERS]
+
+
+def did(outcome: Outcome, right: Outcome, answer: Answer) -> str | None:
+    """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
+    the right answer stops it too.
+
+    Where other words, thoughts or calls were sent, whole and in their form, a client that shows them works.
+    """
+    if raised(right) or right.text is None:
+        return None
+    if raised(outcome):
+        return raised(outcome)[:140]
+    for name, part in (("text", "text"), ("shown", "text"), ("reasoning", "reasoning"), ("calls", "calls")):
+        got, wanted = _content(outcome, name), _content(right, name)
+        if got != wanted and (_held(wanted, answer) or got != _sent(answer, part)):
+            return f"other {part}"
+    if outcome.usage != right.usage:
+        whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
+        return kept.NUMBERS if whole else "no usage"
+    return ""
+
+
+def _content(outcome: Outcome, name: str) -> Any:
+    """Of calls what is called with what: the id may be any text."""
+    value = getattr(outcome, name)
+    if name != "calls" or not isinstance(value, list):
+        return value
+    return [(one.get("name"), canonical(one.get("arguments"))) for one in value if isinstance(one.get("call_id"), str)]
+
+
+def _sent(answer: Answer, part: str) -> Any:
+    """What the record says."""
+    try:
+        wanted = expected(answer)
+    except (CannotJudge, DoesNotApply):
+        return None
+    return [call[1:] for call in wanted.calls] if part == "calls" else getattr(wanted, part)
+
+
+def _held(wanted: Any, answer: Answer) -> bool:
+    """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
+    sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
+    texts = list(_texts([event.data for event in answer.events] if answer.looks_like_stream else _json(answer)))
+    texts += [text for one in texts if (text := canonical(one)) != one]
+    return any(sought) and all(any(one in text for text in texts) for one in sought if one)
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return answer.json
+    except CannotJudge:
+        return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
+
+
+def gathered(jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, Fed]) -> dict[str, dict[str, dict[str, str]]]:
+    """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
+    rules: dict[str, dict[str, dict[str, str]]] = {}
+    answers = {key: Answer(one.exchange, one.exchange.scenario) for key, one in given.items()}
+    for rule, fault, revision, scenario in jobs:
+        row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
+        key = f"{fault}/{revision}/{scenario}"
+        for one in CLIENTS:
+            outcome = outcomes.of(one.name, key)
+            right = outcomes.of(one.name, f"{_CLEAN}/{revision}/{scenario}")
+            told = did(outcome, right, answers[key]) if outcome and right and key in answers else None
+            if told is not None and row.get(one.name, "") in ("", kept.NUMBERS):
+                row[one.name] = told or row.get(one.name, "")
+    return rules
+
+
+def run(
+    install: Path, only: Sequence[str], file: Path | None, most: int
+) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
+    """Versions, and what the clients that are installed there did."""
+    by_fault: dict[str, list[str]] = {}
+    for rule, faults in plan().items():
+        for fault in faults:
+            by_fault.setdefault(fault, []).append(rule)
+    with ProcessPoolExecutor() as pool:
+        answers = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
+    given = {one.key: one for found in answers for _, *pair in found for one in pair}
+    jobs = [job for found in answers for job, *_ in found]
+    print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
+    clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
+    if most < len(jobs):
+        few = _few(jobs, most)
+        given = {key: one for key, one in given.items() if key in few}
+    if file and file.exists():
+        outcomes = read(file)
+    else:
+        outcomes = drive(clients, list(given.values()), install, _SECONDS)
+        if file:
+            write(file, outcomes)
+    for one in outcomes.clients.values():
+        print(f"{one.client} {one.version}{one.reason}", flush=True)
+    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
+    return versions, gathered(jobs, outcomes, given)
+
+
+def _few(jobs: Sequence[Job], most: int) -> set[str]:
+    """The keys of the first answers of each rule and kind, and of what is right in their place."""
+    found: set[str] = set()
+    counted: Counter[tuple[str, bool]] = Counter()
+    for rule, fault, revision, scenario in jobs:
+        kind = (rule, scenario.endswith(".stream"))
+        counted[kind] += 1
+        if counted[kind] <= most:
+            found |= {f"{mark}/{revision}/{scenario}" for mark in (fault, _CLEAN)}
+    return found
+
+
+def joined(before: Mapping[str, Any], versions: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with what was seen now in place of what the same clients did before."""
+    old = before["rules"]
+    rows = {
+        rule: {
+            fault: {
+                one.name: row[one.name] if one.name in versions else old.get(rule, {}).get(fault, {})[one.name]
+                for one in CLIENTS
+                if one.name in (row if one.name in versions else old.get(rule, {}).get(fault, {}))
+            }
+            for fault, row in faults.items()
+        }
+        for rule, faults in sorted(rules.items())
+    }
+    known = {**before["versions"], **versions}
+    return {"versions": {one.name: known[one.name] for one in CLIENTS if one.name in known}, "rules": rows}
+
+
+def page(evidence: Mapping[str, Any]) -> str:
+    """The evidence as a page: a table, a row a rule, a column a client."""
+    return "\n".join(_page(evidence)) + "\n"
+
+
+def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
+    ran = {one.client: evidence["versions"][one.name] for one in CLIENTS if one.name in evidence["versions"]}
+    columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
+    yield "# Real clients and the rules they need\n"
+    yield "Made by `python -m tests.clients --install DIR --write`: each rule is broken by up to three faults of the"
+    yield "built-in endpoint, and what comes of it is fed to each client. A client is stopped if it raises, or ends"
+    yield "with another text, other reasoning or other calls than with the right answer, though they were sent.\n"
+    yield f"Run were {', '.join(f'{name} {version}' for name, version in ran.items())}.\n"
+    yield "- **stops**: the catalogue says that it stops, and it does"
+    yield "- stops?: the catalogue says that it stops, and with these faults it does not"
+    yield "- *stops*: it stops, and the catalogue does not say so"
+    yield "- copes: it ends as with the right answer (or only passes wrong numbers of tokens on)"
+    yield "- empty: not tried\n"
+    yield "Some ask for what MiMo's page does not have. That is no failure of an endpoint, and does not count:\n"
+    for one in CLIENTS:
+        if one.waived:
+            yield f"- {one.name}: {', '.join(sorted(one.waived))}"
+    yield "- LiteLLM streams only with models that it is told can stream; the driver tells it"
+    yield "- langchain-openai and the AI SDK pass reasoning_text on in some forms only: the rest is not compared"
+    yield "- an answer that ends incomplete makes some raise, and is not fed\n"
+    yield f"| rule | faults | {' | '.join(NAMES[name] for name in columns)} |"
+    yield f"| --- | --- |{' --- |' * len(columns)}"
+    for row in catalogue().values():
+        faults = evidence["rules"].get(row.id, {})
+        if faults:
+            cells = [_cell(faults, name, name in row.breaks) for name in columns]
+            yield f"| {row.id} | {', '.join(faults)} | {' | '.join(cells)} |"
+    without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
+    yield "\n## Not tried\n"
+    yield "Rules about requests, refusals and keys, and those that no fault breaks in what clients are fed:\n"
+    yield ", ".join(without) + "."
+    yield "\n## How they stop\n"
+    for row_id, faults in evidence["rules"].items():
+        for fault, by_client in faults.items():
+            said = _ways(by_client)
+            if said:
+                yield f"- {row_id}, by {fault}: {said}"
+
+
+def _cell(faults: kept.Row, name: str, claimed: bool) -> str:
+    if not kept.tried(faults, name):
+        return ""
+    if kept.seen(faults, name):
+        return "**stops**" if claimed else "*stops*"
+    return "stops?" if claimed else "copes"
+
+
+def _ways(by_client: Mapping[str, str]) -> str:
+    ways: dict[str, list[str]] = {}
+    for name, told in by_client.items():
+        if told and told != kept.NUMBERS:
+            ways.setdefault(told.partition(":")[0], []).append(name)
+    return "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items())
+
+
+def main() -> int:
+    """Run the clients, and write what they did or say what differs from what is written."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--install", type=Path, help="the folder that conformance clients --install made")
+    parser.add_argument("--client", action="append", default=[], help="only this client; may be given several times")
+    parser.add_argument("--outcomes", type=Path, help="keep what they end with in this file, or take it from there")
+    parser.add_argument("--answers", type=int, default=99, help="feed at most so many answers of each kind a rule")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    done = run(options.install, options.client, options.outcomes, options.answers) if options.install else None
+    before = kept.evidence()
+    after = joined(before, *done) if done else before
+    if options.write:
+        kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(page(after), encoding="utf-8")
+        return 0
+    for rule in sorted(after["rules"].keys() | before["rules"].keys()):
+        old, new = before["rules"].get(rule), after["rules"].get(rule)
+        if old != new:
+            print(f"{rule}: {old} -> {new}")
+    return int(after != before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

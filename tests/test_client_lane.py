@@ -1,0 +1,366 @@
+"""The client lane without the clients: what is expected, what differs, bad drivers, and the cases of a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.cli import main
+from conformance.clients import install, outcome
+from conformance.clients.compare import differences, expected, raised
+from conformance.clients.drive import Fed, drive, fed, feedable
+from conformance.clients.lane import lane
+from conformance.clients.outcome import Outcome, Outcomes, Ran
+from conformance.clients.server import Record, base
+from conformance.clients.table import CLIENTS, Client, client
+from conformance.emulator.faults import FAULTS
+from conformance.requirements import catalogue
+from conformance.run import Recorded
+from conformance.target import Misconfigured
+from conformance.verdict import judge
+from conformance.wire.exchange import Exchange
+from conformance.wire.record import Folder
+from tests.support.inprocess import cases, client_cases, record
+from tests.support.running import lines_of, run
+
+FAKE = Path(__file__).parent / "support" / "fakeclient.py"
+
+CLEAN = record(None)
+PLAIN, STREAM = CLEAN.answer("tools.call"), CLEAN.answer("effort.high.stream")
+PLAIN_CLIENT = client("openai-python-plain")
+
+
+def ended(answer: Answer, name: str = "openai-python-plain", **other: Any) -> Outcome:
+    """What a client ends with that takes an answer as it is, but for these members."""
+    want = expected(answer)
+    calls = [{"call_id": one, "name": name, "arguments": words} for one, name, words in want.calls]
+    right = Outcome(name, answer.exchange.key, want.text, calls, want.reasoning, want.usage)
+    return replace(right, **other)
+
+
+def told(answer: Answer, **other: Any) -> list[str]:
+    return [one.message for one in differences(ended(answer, **other), expected(answer))]
+
+
+# -- what is expected, and what differs
+
+
+def test_what_the_record_says_is_expected() -> None:
+    want = expected(PLAIN)
+    assert [(name, json.loads(words)) for _, name, words in want.calls] == [
+        ("get_weather", {"city": "Zürich", "days": 1, "unit": "celsius"})
+    ]
+    assert want.usage is not None
+    assert want.usage["total_tokens"] == want.usage["input_tokens"] + want.usage["output_tokens"]
+    assert expected(STREAM).text
+    assert expected(STREAM).reasoning
+
+
+def test_without_a_final_response_the_items_that_were_done_are_expected() -> None:
+    cut = record(FAULTS["lifecycle.no-terminal"]).answer("effort.high.stream")
+    assert replace(expected(STREAM), usage=None) == expected(cut)
+
+
+def test_where_no_answer_is_nothing_is_expected() -> None:
+    with pytest.raises(CannotJudge, match="HTTP 401"):
+        expected(CLEAN.answer("auth.refused.bearer-wrong"))
+    with pytest.raises(DoesNotApply, match="ended incomplete"):
+        expected(CLEAN.answer("cut.stream"))
+
+
+def test_the_same_is_no_difference() -> None:
+    assert told(PLAIN) == told(STREAM) == told(STREAM, shown=expected(STREAM).text) == []
+
+
+def test_what_a_client_cannot_give_is_not_compared() -> None:
+    assert told(STREAM, text=None, reasoning=None, calls=None, usage=None) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        ({"text": "other"}, "ended with other text"),
+        ({"reasoning": ""}, "ended with other reasoning"),
+        ({"calls": [{"call_id": "c", "name": "n", "arguments": "{}"}]}, "ended with other calls"),
+        ({"calls": ["odd"]}, "ended with other calls"),
+        ({"calls": "odd"}, "ended with other calls"),
+        ({"shown": "half"}, "showed another text while it streamed"),
+        ({"usage": {"input_tokens": 1}}, "ended with other usage"),
+        ({"error": {"type": "KeyError", "message": "'id'"}}, "raised KeyError: 'id'"),
+    ],
+)
+def test_a_difference_is_told(other: dict[str, Any], says: str) -> None:
+    assert told(STREAM, **other) == [says]
+
+
+def test_arguments_are_compared_as_json() -> None:
+    right = ended(PLAIN).calls[0]
+    spread = {**right, "arguments": json.dumps(json.loads(right["arguments"]), indent=2)}
+    assert told(PLAIN, calls=[spread]) == []
+    assert told(PLAIN, calls=[{**right, "arguments": '{"city": "Rome"}'}]) == ["ended with other calls"]
+    assert told(PLAIN, calls=[{**right, "arguments": "{"}]) == ["ended with other calls"]
+
+
+def test_usage_that_is_not_recorded_is_not_compared() -> None:
+    assert list(differences(ended(PLAIN), replace(expected(PLAIN), usage=None))) == []
+
+
+def test_what_the_page_does_not_have_is_no_failure() -> None:
+    strict = Outcome(
+        "openai-python-strict", "k", error={"type": "E", "message": "tools: missing; tool_choice: missing"}
+    )
+    assert raised(strict) == ""
+    assert raised(replace(strict, error={"type": "E", "message": "tools: missing; id: missing"})) == "E: id: missing"
+    assert raised(replace(strict, client="openai-python-plain")) == "E: tools: missing; tool_choice: missing"
+
+
+# -- the server
+
+
+def test_a_job_gets_its_exchanges_in_turn_and_the_last_stays() -> None:
+    asked = Record({"a": PLAIN.exchange, "b/+,": STREAM.exchange})
+    path = base("http://127.0.0.1:1/v1", ["a", "b/+,"], "job,1").removeprefix("http://127.0.0.1:1") + "/responses"
+    bodies = [asked.answer("POST", path, [], b"whatever").body for _ in range(3)]
+    assert bodies == [PLAIN.exchange.body, STREAM.exchange.body, STREAM.exchange.body]
+    assert (asked.asked("job,1"), asked.asked("other")) == (3, 0)
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/x/none,1/v1/responses", "/x/a,1/v1/models", "/", "", "/x"])
+def test_what_no_job_was_told_to_ask_is_not_there(path: str) -> None:
+    assert Record({"a": PLAIN.exchange}).answer("POST", path, [], b"{}").status == 404
+
+
+# -- drivers
+
+
+def fake(way: str) -> Callable[[Client, Path], list[str]]:
+    return lambda one, where: [sys.executable, str(FAKE), way, one.driver]
+
+
+def jobs(bad: bool = False) -> list[Fed]:
+    """A plain answer, and before it one at which a fake driver misbehaves."""
+    good = fed("good", PLAIN.exchange)
+    return [*([Fed("bad", PLAIN.exchange, {"instructions": "bad"})] if bad else []), good]
+
+
+def driven(way: str, given: list[Fed], seconds: float = 5.0) -> Outcomes:
+    return drive([PLAIN_CLIENT], given, Path("nowhere"), seconds, fake(way))
+
+
+def test_a_client_is_fed_the_recorded_bytes(tmp_path: Path) -> None:
+    got = drive([PLAIN_CLIENT, client("openai-python-stream")], [fed("p", PLAIN.exchange), fed("s", STREAM.exchange)],
+                tmp_path, 5.0, fake("right"))  # fmt: skip
+    assert {one.version for one in got.clients.values()} == {"1.2.3"}
+    assert [(one.client, one.key, one.asked) for one in got.all] == [
+        ("openai-python-plain", "p", 1),
+        ("openai-python-stream", "s", 1),
+    ]
+    for one, answer in zip(got.all, (PLAIN, STREAM), strict=True):
+        assert list(differences(one, expected(answer))) == []
+
+
+def test_how_often_a_client_asks_is_counted() -> None:
+    assert driven("twice", jobs()).all[0].asked == 2
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ("dies", "the driver ended: a last word"),
+        ("babbles", "the driver ended"),
+        ("hangs", "the driver said nothing for"),
+    ],
+)
+def test_a_driver_that_misbehaves_ends_in_an_outcome(way: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.clients.drive._GRACE", 0.5)
+    bad, good = driven(way, jobs(bad=True), 1.0).all
+    assert bad.error
+    assert bad.error["type"] == "DriverError"
+    assert says in bad.error["message"]
+    assert good.error is None
+
+
+def test_a_driver_that_dies_again_and_again_is_not_started_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.clients.drive._STARTS", 2)
+    given = [Fed(str(number), PLAIN.exchange, {"instructions": "bad"}) for number in range(4)]
+    messages = [(one.error or {}).get("message", "") for one in driven("dies", given).all]
+    assert messages[2:] == ["the driver ended 2 times"] * 2
+
+
+def test_a_client_that_is_not_there_is_said() -> None:
+    got = driven("absent", jobs())
+    assert got.clients[PLAIN_CLIENT.name].reason == "not installed: the driver ended: fake is not installed"
+    assert got.all == ()
+    nowhere = drive(CLIENTS, jobs(), Path("nowhere"), 1.0)
+    assert {one.reason[:17] for one in nowhere.clients.values()} == {"not installed: no"}
+
+
+def test_only_answers_are_fed() -> None:
+    given: list[tuple[str, Exchange]] = [
+        ("a", PLAIN.exchange),
+        ("b", CLEAN.answer("auth.refused.bearer-wrong").exchange),
+        ("c", replace(PLAIN.exchange, ended="time-out")),
+        ("d", replace(PLAIN.exchange, request=replace(PLAIN.exchange.request, body=b"[]"))),
+    ]
+    assert [one.key for one in feedable(given)] == ["a"]
+
+
+# -- what is kept
+
+
+def test_what_clients_ended_with_is_read_as_it_was_written(tmp_path: Path) -> None:
+    kept = Outcomes({"codex": Ran("codex", "1")}, (ended(PLAIN), ended(STREAM, error={"type": "E", "message": "m"})))
+    outcome.write(tmp_path / outcome.FILE, kept, lambda line: line)
+    assert outcome.read(tmp_path / outcome.FILE) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"kind": "clients", "format": 9}', '{"kind": "clients", "format": 1}\n{}']
+)
+def test_another_file_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text(text)
+    with pytest.raises(ValueError, match=r"^\S+ cannot be read: .+$"):
+        outcome.read(tmp_path / "f")
+
+
+# -- cases
+
+
+def test_without_the_lane_no_client_is_judged() -> None:
+    assert {case.requirement.area for case in cases()} & {"client"} == set()
+    rows = {row.id.removeprefix("client."): row for row in catalogue().values() if row.area == "client"}
+    assert set(rows) == {one.name for one in CLIENTS}
+    assert [row.excluded for row in rows.values() if row.excluded] == []
+    assert {name: row.breaks for name, row in rows.items()} == {one.name: (one.breaks,) for one in CLIENTS}
+
+
+def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[str], str]:
+    case = next(one for one in client_cases() if one.id == case_id)
+    answers = {name: Answer(CLEAN.answer(name).exchange, name, (), lambda *_: made) for name in case.scenarios}
+
+    class Fake(Recorded):
+        def __init__(self) -> None: ...
+
+        def answer(self, scenario: str) -> Answer:
+            return answers[scenario]
+
+    got = judge(case, Fake())
+    return got.verdict, [one.message for one in got.findings], got.reason
+
+
+def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:
+    case = "client.openai-python-plain@tools.call"
+    assert verdict(case, ("", ended(PLAIN))) == ("pass", [], "")
+    broken = ended(PLAIN, error={"type": "KeyError", "message": "'id'"})
+    assert verdict(case, ("", broken)) == ("warning", ["openai-python-plain raised KeyError: 'id'"], "")
+    assert verdict(case, ("not installed: no node", None)) == ("not-applicable", [], "not installed: no node")
+    assert verdict(case, ("", None)) == ("inconclusive", [], "the client was not fed this answer")
+    assert verdict("client.codex@cut.stream", ("", ended(STREAM)))[0] == "not-applicable"
+
+
+def installed(folder: Path, way: str) -> Path:
+    """A clients folder whose Python runs the fake driver in the place of every Python client's."""
+    python = folder / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKE} {way} "$1"\n')
+    python.chmod(0o755)
+    return folder
+
+
+def test_a_run_feeds_the_clients_and_a_replay_judges_what_they_ended_with(tmp_path: Path) -> None:
+    folder, again = tmp_path / "run", tmp_path / "again"
+    fakes = str(installed(tmp_path / "fakes", "right"))
+    few = ("--only", "client.*@text*", "--only", "client.*@cut.stream")
+    done = run("--clients", fakes, "--run-dir", str(folder), *few, checks=("clients",))
+    assert done.returncode == 0, done.stdout
+    counts = lines_of(folder)[-1]["counts"]
+    assert counts == {"not-applicable": 5 + 7, "pass": 9}  # No Node's; one answer is cut.
+    replayed = run("--replay", str(folder), "--run-dir", str(again), checks=("clients",))
+    assert replayed.returncode == 0, replayed.stdout
+    assert lines_of(again)[-1]["counts"] == counts
+    assert (again / outcome.FILE).read_text() == (folder / outcome.FILE).read_text()
+
+
+def test_the_command_tells_what_each_client_made_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = _recording(tmp_path)
+    fakes = installed(tmp_path / "fakes", "wrong")
+    assert main(["clients", str(recorded), "--clients", str(fakes)]) == 1
+    said = capsys.readouterr().out
+    assert "openai-node-plain         not applicable (not installed: no " in said
+    assert "litellm-plain at tools.call: ended with other text" in said
+    assert main(["clients", str(recorded), "--clients", str(fakes), "--client", "litellm", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["client"], one["exchanges"], one["differs"]) for one in told] == [
+        ("litellm-plain", 1, 1),
+        ("litellm-stream", 1, 1),
+    ]
+
+
+def _recording(tmp_path: Path) -> Path:
+    """The recording of the tests, to write beside."""
+    kept = Path(__file__).parent / "recordings" / "format-1"
+    (tmp_path / "recorded" / "exchanges").mkdir(parents=True)
+    for file in kept.rglob("*.json"):
+        (tmp_path / "recorded" / file.relative_to(kept)).write_bytes(file.read_bytes())
+    return tmp_path / "recorded"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "nothing to do"),
+        (["somewhere"], "nothing to do"),
+        (["nowhere", "--clients", "."], "nowhere is no recording"),
+        (["nowhere", "--clients", "not-there"], "clients folder not-there is not there"),
+        (["nowhere", "--clients", ".", "--client", "curl"], "client 'curl' is not known"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clients", *words]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_clients_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="none is not there; conformance clients --install makes it"):
+        lane(Folder(tmp_path), tmp_path / "none", None)
+    (tmp_path / outcome.FILE).write_text("{}")
+    with pytest.raises(Misconfigured, match=r"clients\.jsonl cannot be read"):
+        lane(Folder(tmp_path), None, tmp_path)
+    assert lane(Folder(tmp_path), None, tmp_path / "other") is None
+
+
+# -- installing
+
+
+def test_versions_are_pinned() -> None:
+    assert [one for one in install.pinned() if "==" not in one] == []
+    assert {one.partition("==")[0] for one in install.pinned()} >= {
+        "openai",
+        "openai-agents",
+        "langchain-openai",
+        "litellm",
+    }
+
+
+def test_without_node_its_clients_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert install.without_node() == "node and npm are not both there"
+    for name, says in (("node", "echo v18.1.0"), ("npm", "true")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / name).chmod(0o755)
+    assert install.without_node() == "node v18.1.0; 20 or newer is needed"
+
+
+def test_what_cannot_be_installed_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["clients", "--install", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be made" in capsys.readouterr().err
