@@ -239,6 +239,7 @@ def test_without_the_lane_no_client_is_judged() -> None:
     assert set(rows) == {one.name for one in CLIENTS}
     assert [row.excluded for row in rows.values() if row.excluded] == []
     assert {name: row.breaks for name, row in rows.items()} == {one.name: (one.breaks,) for one in CLIENTS}
+    assert {case.breaks for case in client_cases()} == {(one.breaks,) for one in CLIENTS}
 
 
 def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[str], str]:

@@ -15,15 +15,15 @@ from conformance.verdict import Case, Finding, Group, World, check
 def _fed(world: World) -> list[Group]:
     """Each client of the lane at each ordinary request of the kind that it takes."""
     return [
-        replace(group, about={**group.about, "client": name})
+        replace(group, about={**group.about, "fed": name})
         for name in world.clients
         for group in answers(client(name).streams)(world)
     ]
 
 
-@check("client.{client}", over=_fed)
+@check("client.{fed}", over=_fed)
 def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Iterator[Finding]:
-    name = case.about["client"]
+    name = case.about["fed"]
     outcome = answer.ended(name)
     for one in differences(outcome, expected(answer)):
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
