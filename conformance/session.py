@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -37,6 +38,10 @@ def all_cases(world: World) -> list[Case]:
 
 #: The area of the rules that say what real clients end with.
 CLIENT = "client"
+
+#: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
+#: several times in each exchange would come to a second in a run.
+_SWITCH = 0.0005
 
 #: What of a case's line comes from the endpoint.
 _SAID = ("findings", "observed", "reason", "text")
@@ -94,6 +99,7 @@ class Session:
         self.plan = Plan(self.world, needed)
         self._pool = Pool(self.plan.asks, self.folder, self._sender(), self.world.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.settle, self._seen)
+        sys.setswitchinterval(_SWITCH)
         self._pool.start()
         return self._pool
 

@@ -21,7 +21,7 @@ from conformance.wire.record import Folder, locked
 from conformance.wire.unsent import unbuilt
 
 #: Seconds between looks for a free slot, at first and at most.
-_SOON, _LATE = 0.002, 0.02
+_SOON, _LATE = 0.002, 0.005
 
 
 class CannotRecord(Exception):
