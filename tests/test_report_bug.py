@@ -62,7 +62,10 @@ def test_what_only_follows_names_its_cause(run: Path, capsys: pytest.CaptureFixt
     code, text, _ = report(capsys, run, "event.seen.response.in_progress")
     assert code == 0
     assert f"This only follows from another defect, `{RULE}@" in text
-    assert need_for("openai-python", "event.seen.response.in_progress").says in text  # type: ignore[union-attr]  # It is.
+
+
+def test_who_breaks_is_told_with_the_reason(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert need_for("openai-node", RULE).says in report(capsys, run, RULE)[1]  # type: ignore[union-attr]  # It is.
 
 
 @pytest.mark.parametrize(
