@@ -34,7 +34,8 @@ def need_for(client: str, rule: str) -> Need | None:
     found = [
         (len(glob), need)
         for need in needs()
+        if need.client == client
         for glob in need.rules
-        if need.client == client and fnmatchcase(rule, glob)
+        if fnmatchcase(rule, glob)
     ]
     return max(found, key=lambda pair: pair[0])[1] if found else None
