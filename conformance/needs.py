@@ -32,10 +32,6 @@ def needs() -> tuple[Need, ...]:
 def need_for(client: str, rule: str) -> Need | None:
     """Why a client breaks where a rule does: the need that names the rule most closely; None if nothing is known."""
     found = [
-        (len(glob), need)
-        for need in needs()
-        if need.client == client
-        for glob in need.rules
-        if fnmatchcase(rule, glob)
+        (len(glob), need) for need in needs() if need.client == client for glob in need.rules if fnmatchcase(rule, glob)
     ]
     return max(found, key=lambda pair: pair[0])[1] if found else None
