@@ -17,8 +17,9 @@ from conformance.baseline import Entry, apply_one, named
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
+from conformance.requirements import CLIENT
 from conformance.run import plan
-from conformance.session import CLIENT, Session
+from conformance.session import Session
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, Case, cases
 from conformance.wire.pool import CannotRecord
 

@@ -11,6 +11,7 @@ from typing import Any
 from conformance import __version__
 from conformance.clients.lane import Lane, made_of
 from conformance.clients.outcome import Outcome
+from conformance.requirements import CLIENT
 from conformance.run import Plan, Recorded, plan
 from conformance.scenarios import scenarios
 from conformance.schemas import Schemas
@@ -35,9 +36,6 @@ def all_cases(world: World) -> list[Case]:
     """Every case of every registered check."""
     return [case for check in CHECKS for case in cases(check, world)]
 
-
-#: The area of the rules that say what real clients end with.
-CLIENT = "client"
 
 #: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
 #: several times in each exchange would come to a second in a run.
@@ -121,12 +119,9 @@ class Session:
         return made_of(outcomes, client, exchange)
 
     def _exchanges(self) -> Mapping[str, Exchange]:
-        found = [self.record().answer(name).exchange for name in self._fed if name in self._planned]
+        planned = self.plan.key_of if self.plan else {}
+        found = [self.record().answer(name).exchange for name in self._fed if name in planned]
         return {one.key: one for one in found}
-
-    @property
-    def _planned(self) -> frozenset[str]:
-        return frozenset(self.plan.key_of) if self.plan else frozenset()
 
     @property
     def planned(self) -> int:

@@ -13,14 +13,14 @@ from functools import cache
 from typing import Any
 
 from conformance.consequences import Consequence, follows
-from conformance.requirements import catalogue, requirement
+from conformance.requirements import CLIENT, catalogue, requirement
 from conformance.verdict import FAIL, WARNING, without_numbers
 
 #: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
 _AREAS = (
     "auth", "http", "sse", "request", "effort", "tools", "format", "turns", "unsupported", "undocumented", "error",
     "response", "item", "event", "sequence", "usage", "truncation", "lifecycle", "identity", "sum", "parallel",
-    "client",
+    CLIENT,
 )  # fmt: skip
 
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
@@ -33,9 +33,6 @@ _BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5")
 _SOME = 6
 
 _REFUSED = re.compile(r"answered with HTTP (?!401|403)")
-
-#: The area of what real clients end with.
-_CLIENT = "client"
 
 Line = Mapping[str, Any]
 
@@ -102,9 +99,9 @@ def _explaining(one: Line, reach: _Reach) -> str:
 def _stopping(one: Line, broken: Sequence[Line]) -> str:
     """Of a client of the lane: the id of the first broken case that names it among those that stop, if such cases
     explain each answer that it did not take."""
-    if one["area"] != _CLIENT:
+    if one["area"] != CLIENT:
         return ""
-    named = [each for each in broken if each["area"] != _CLIENT and set(each["breaks"]) & set(one["breaks"])]
+    named = [each for each in broken if each["area"] != CLIENT and set(each["breaks"]) & set(one["breaks"])]
     here = _scenarios(one)
     if not here <= set().union(*map(_scenarios, named)):
         return ""

@@ -28,6 +28,9 @@ CLIENTS = {
     "litellm": "LiteLLM",
 }
 
+#: The area of the rules that say what real clients end with.
+CLIENT = "client"
+
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 
 
