@@ -9,11 +9,13 @@ from functools import cached_property, partial
 from typing import Any
 
 from conformance import __version__
+from conformance.clients.drive import Fed, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.clients.outcome import Outcome
 from conformance.requirements import CLIENT
 from conformance.run import Plan, Recorded, plan
 from conformance.scenarios import scenarios
+from conformance.scenarios.tools import turns
 from conformance.schemas import Schemas
 from conformance.target import Target
 from conformance.verdict import CHECKS, Case, Result, World, cases, judge
@@ -112,16 +114,16 @@ class Session:
         if self.lane is None:
             return "the clients were not run", None
         try:
-            outcomes = self.lane.prepare(self._exchanges, partial(without, [self._key]))
+            outcomes = self.lane.prepare(self._feed, partial(without, [self._key]))
         except OSError as error:
             assert self._pool is not None
             raise self._pool.give_up(error) from error
         return made_of(outcomes, client, exchange)
 
-    def _exchanges(self) -> Mapping[str, Exchange]:
+    def _feed(self) -> list[Fed]:
         planned = self.plan.key_of if self.plan else {}
-        found = [self.record().answer(name).exchange for name in self._fed if name in planned]
-        return {one.key: one for one in found}
+        found = {name: self.record().answer(name).exchange for name in self._fed if name in planned}
+        return feedable(found, turns(self.world.scenarios))
 
     @property
     def planned(self) -> int:

@@ -22,14 +22,16 @@ from conformance.clients import evidence as kept
 from conformance.clients.compare import canonical, expected, raised
 from conformance.clients.drive import Fed, drive, fed
 from conformance.clients.outcome import Outcome, Outcomes, read, write
-from conformance.clients.table import CLIENTS
+from conformance.clients.table import CLIENTS, Client
 from conformance.emulator.faults import FAULTS
 from conformance.matrix import matrix
 from conformance.requirements import CLIENTS as NAMES
 from conformance.requirements import catalogue, requirement
 from conformance.run import Recorded
+from conformance.scenarios.tools import turns
 from conformance.stream.events import integer
 from conformance.verdict import FAIL, WARNING, judge
+from conformance.wire.exchange import Exchange
 from tests.matrix import revisions
 from tests.support.inprocess import cases, record, world
 
@@ -78,8 +80,8 @@ def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, Fed, Fed]]:
         names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
         for name in _chosen(names, revision, recorded.answer, clean.answer):
             pair = [
-                _fed(f"{mark}/{revision}/{name}", answer)
-                for mark, answer in ((fault, recorded.answer(name)), (_CLEAN, clean.answer(name)))
+                _fed(f"{mark}/{revision}/{name}", where.answer(name), _then(name, revision, where, clean))
+                for mark, where in ((fault, recorded), (_CLEAN, clean))
             ]
             found.append(((rule, fault, revision, name), pair[0], pair[1]))
     return found
@@ -90,8 +92,17 @@ def _right(revision: str) -> Recorded:
     return record(None, revision)
 
 
-def _fed(key: str, answer: Answer) -> Fed:
-    return fed(key, replace(answer.exchange, key=key))
+def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exchange | None:
+    """What a client is given after it called: what the endpoint answers then, or, if that is no use, what is right."""
+    follows = turns(world(revision).scenarios).get(name)
+    if follows is None:
+        return None
+    got = recorded.answer(follows).exchange
+    return got if got.ok and got.ended != "time-out" else clean.answer(follows).exchange
+
+
+def _fed(key: str, answer: Answer, then: Exchange | None) -> Fed:
+    return fed(key, replace(answer.exchange, key=key), then)
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
@@ -116,7 +127,7 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
     return streams[:_ANSWERS] + plain[:_ANSWERS]
 
 
-def did(outcome: Outcome, right: Outcome, answer: Answer) -> str | None:
+def did(outcome: Outcome, right: Outcome, answers: Sequence[Answer]) -> str | None:
     """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
     the right answer stops it too.
 
@@ -128,7 +139,7 @@ def did(outcome: Outcome, right: Outcome, answer: Answer) -> str | None:
         return raised(outcome)[:140]
     for name, part in (("text", "text"), ("shown", "text"), ("reasoning", "reasoning"), ("calls", "calls")):
         got, wanted = _content(outcome, name), _content(right, name)
-        if got != wanted and (_held(wanted, answer) or got != _sent(answer, part)):
+        if got != wanted and (_held(wanted, answers) or got != _sent(answers, part)):
             return f"other {part}"
     if outcome.usage != right.usage:
         whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
@@ -144,26 +155,26 @@ def _content(outcome: Outcome, name: str) -> Any:
     return [(one.get("name"), canonical(one.get("arguments"))) for one in value if isinstance(one.get("call_id"), str)]
 
 
-def _sent(answer: Answer, part: str) -> Any:
+def _sent(answers: Sequence[Answer], part: str) -> Any:
     """What the record says."""
     try:
-        wanted = expected(answer)
+        wanted = expected(*answers)
     except (CannotJudge, DoesNotApply):
         return None
     return [call[1:] for call in wanted.calls] if part == "calls" else getattr(wanted, part)
 
 
-def _held(wanted: Any, answer: Answer) -> bool:
+def _held(wanted: Any, answers: Sequence[Answer]) -> bool:
     """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
     sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
-    texts = list(_texts([event.data for event in answer.events] if answer.looks_like_stream else _json(answer)))
+    texts = [text for answer in answers for text in _texts(_read(answer))]
     texts += [text for one in texts if (text := canonical(one)) != one]
     return any(sought) and all(any(one in text for text in texts) for one in sought if one)
 
 
-def _json(answer: Answer) -> Any:
+def _read(answer: Answer) -> Any:
     try:
-        return answer.json
+        return [event.data for event in answer.events] if answer.looks_like_stream else answer.json
     except CannotJudge:
         return None
 
@@ -178,17 +189,21 @@ def _texts(value: Any) -> Iterator[str]:
 def gathered(jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, Fed]) -> dict[str, dict[str, dict[str, str]]]:
     """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
     rules: dict[str, dict[str, dict[str, str]]] = {}
-    answers = {key: Answer(one.exchange, one.exchange.scenario) for key, one in given.items()}
     for rule, fault, revision, scenario in jobs:
         row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
         key = f"{fault}/{revision}/{scenario}"
         for one in CLIENTS:
             outcome = outcomes.of(one.name, key)
             right = outcomes.of(one.name, f"{_CLEAN}/{revision}/{scenario}")
-            told = did(outcome, right, answers[key]) if outcome and right and key in answers else None
+            told = did(outcome, right, _answers(given[key], one)) if outcome and right and key in given else None
             if told is not None and row.get(one.name, "") in ("", kept.NUMBERS):
                 row[one.name] = told or row.get(one.name, "")
     return rules
+
+
+def _answers(what: Fed, client: Client) -> list[Answer]:
+    exchanges = [what.exchange, what.then] if client.turns and what.then else [what.exchange]
+    return [Answer(one, one.scenario) for one in exchanges]
 
 
 def run(

@@ -88,12 +88,19 @@ def test_codex_stream_is_the_first_answer_alone(codex: ModuleType) -> None:
 def test_codex_turns_end_with_the_last_text(codex: ModuleType) -> None:
     events = [
         {"type": "item.completed", "item": {"type": "agent_message", "text": "I look."}},
-        {"type": "item.completed", "item": {"type": "agent_message", "text": "It rains."}},
+        {"type": "item.completed", "item": {"type": "agent_message", "text": "It rains"}},
+        {"type": "item.completed", "item": {"type": "agent_message", "text": " today."}},
         {"type": "turn.completed", "usage": {}},
     ]
-    session = [CALL, OUTPUT, {"type": "usage", **_counted(9)}, MESSAGE, {"type": "usage", **_counted(20)}]
+    first = [MESSAGE, CALL, OUTPUT, {"type": "usage", **_counted(9)}]
+    session = [*first, MESSAGE, MESSAGE, {"type": "usage", **_counted(20)}]
     answer = codex._answer(events, session, "exit", True)
-    assert (answer["text"], len(answer["calls"]), answer["reasoning"], answer["error"]) == ("It rains.", 1, None, None)
+    assert (answer["text"], len(answer["calls"]), answer["reasoning"], answer["error"]) == (
+        "It rains today.",
+        1,
+        None,
+        None,
+    )
     assert answer["usage"] == {"input_tokens": 19, "output_tokens": 10, "total_tokens": 29}
 
 

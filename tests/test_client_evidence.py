@@ -66,12 +66,12 @@ def test_each_rule_that_can_be_fed_is_tried_with_a_fault_that_it_tells() -> None
     ],
 )
 def test_what_a_client_did(other: dict[str, object], says: str) -> None:
-    assert did(replace(RIGHT, **other), RIGHT, TEXT) == says  # type: ignore[arg-type]  # Whatever a test wants.
+    assert did(replace(RIGHT, **other), RIGHT, [TEXT]) == says  # type: ignore[arg-type]  # Whatever a test wants.
 
 
 def test_a_client_that_the_right_answer_stops_shows_nothing() -> None:
     stopped = Outcome(RIGHT.client, RIGHT.key, error={"type": "KeyError", "message": "'id'"})
-    assert did(stopped, stopped, TEXT) is None
+    assert did(stopped, stopped, [TEXT]) is None
     assert did(RIGHT, replace(RIGHT, text=None), TEXT) is None
 
 
@@ -79,8 +79,8 @@ def test_who_shows_another_answer_as_it_was_sent_copes() -> None:
     """Thoughts where there should be none are no trouble to a client; a text that was sent and is not shown is."""
     thinks = record(FAULTS["effort.none-thinks-streaming"]).answer("effort.none.stream")
     right = ended(CLEAN.answer("effort.none.stream"), "codex")
-    assert (right.reasoning, did(ended(thinks, "codex"), right, thinks)) == ("", NUMBERS)
-    assert did(replace(ended(thinks, "codex"), text=""), right, thinks) == "other text"
+    assert (right.reasoning, did(ended(thinks, "codex"), right, [thinks])) == ("", NUMBERS)
+    assert did(replace(ended(thinks, "codex"), text=""), right, [thinks]) == "other text"
 
 
 def test_what_other_clients_did_before_is_kept() -> None:

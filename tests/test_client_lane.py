@@ -25,7 +25,6 @@ from conformance.requirements import catalogue
 from conformance.run import Recorded
 from conformance.target import Misconfigured
 from conformance.verdict import judge
-from conformance.wire.exchange import Exchange
 from conformance.wire.record import Folder
 from tests.support.inprocess import cases, client_cases, record
 from tests.support.running import lines_of, run
@@ -203,13 +202,47 @@ def test_a_client_that_is_not_there_is_said() -> None:
 
 
 def test_only_answers_are_fed() -> None:
-    given: list[tuple[str, Exchange]] = [
-        ("a", PLAIN.exchange),
-        ("b", CLEAN.answer("auth.refused.bearer-wrong").exchange),
-        ("c", replace(PLAIN.exchange, ended="time-out")),
-        ("d", replace(PLAIN.exchange, request=replace(PLAIN.exchange.request, body=b"[]"))),
-    ]
-    assert [one.key for one in feedable(given)] == ["a"]
+    given = {
+        "a": PLAIN.exchange,
+        "b": CLEAN.answer("auth.refused.bearer-wrong").exchange,
+        "c": replace(PLAIN.exchange, key="c", ended="time-out"),
+        "d": replace(PLAIN.exchange, key="d", request=replace(PLAIN.exchange.request, body=b"[]")),
+    }
+    assert [one.key for one in feedable(given, {})] == [PLAIN.exchange.key]
+
+
+# -- two turns
+
+CALLS, THEN = CLEAN.answer("tools.call.stream"), CLEAN.answer("tools.output.stream")
+TURNS = {CALLS.scenario: CALLS.exchange, THEN.scenario: THEN.exchange}
+
+
+def test_the_turn_after_a_call_is_fed_once_it_was_asked_for(tmp_path: Path) -> None:
+    given = feedable(TURNS, {CALLS.scenario: THEN.scenario})
+    assert [(one.key, one.then) for one in given] == [(CALLS.exchange.key, THEN.exchange), (THEN.exchange.key, None)]
+    got = drive([client("codex-turns")], given, tmp_path, 5.0, fake("right"))
+    assert [(one.key, one.asked) for one in got.all] == [(CALLS.exchange.key, 2)]
+    assert list(differences(got.all[0], expected(CALLS, THEN))) == []
+    assert [one.what for one in differences(got.all[0], expected(CALLS))] == ["text", "usage"]
+
+
+def test_a_call_that_nothing_follows_is_not_fed_to_who_takes_turns(tmp_path: Path) -> None:
+    assert [one.then for one in feedable(TURNS, {})] == [None, None]
+    assert drive([client("codex-turns")], feedable(TURNS, {}), tmp_path, 5.0, fake("right")).all == ()
+
+
+def test_of_two_turns_the_last_text_and_all_else_of_both_is_expected() -> None:
+    first, last, want = expected(CALLS), expected(THEN), expected(CALLS, THEN)
+    assert (want.text, want.calls, want.reasoning) == (last.text, first.calls, first.reasoning + last.reasoning)
+    assert first.usage
+    assert last.usage
+    assert want.usage == {name: first.usage[name] + last.usage[name] for name in first.usage}
+
+
+@pytest.mark.parametrize(("two", "says"), [((THEN, THEN), "called nothing"), ((CALLS, CALLS), "called again")])
+def test_what_are_no_two_turns_is_not_judged(two: tuple[Answer, Answer], says: str) -> None:
+    with pytest.raises(DoesNotApply, match=says):
+        expected(*two)
 
 
 # -- what is kept

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from conformance.answer import Answer
 from conformance.clients.compare import differences, expected
 from conformance.clients.table import client
+from conformance.scenarios.tools import turns
 from conformance.select import answers
 from conformance.verdict import Case, Finding, Group, World, check
 
@@ -17,7 +18,18 @@ def _fed(world: World) -> list[Group]:
     return [
         replace(group, about={**group.about, "fed": name})
         for name in world.clients
+        if not client(name).turns
         for group in answers(client(name).streams)(world)
+    ]
+
+
+def _turns(world: World) -> list[Group]:
+    """Each client of two turns at each call that is followed by the turn after it."""
+    return [
+        Group(calls, (calls, then), {"fed": name}, whole=True)
+        for name in world.clients
+        if client(name).turns
+        for calls, then in turns(world.scenarios).items()
     ]
 
 
@@ -26,4 +38,13 @@ def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Iterato
     name = case.about["fed"]
     outcome = answer.ended(name)
     for one in differences(outcome, expected(answer)):
+        yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
+
+
+@check("client.{fed}", over=_turns, together=True)
+def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Iterator[Finding]:
+    name = case.about["fed"]
+    calls, then = answers
+    outcome = calls.ended(name)
+    for one in differences(outcome, expected(calls, then)):
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.clients.outcome import Outcome
 from conformance.clients.table import client
-from conformance.stream.events import mapping, objects, text
+from conformance.stream.events import integer, mapping, objects, text
 
 _COUNTERS = ("input_tokens", "output_tokens", "total_tokens")
 
@@ -35,12 +35,24 @@ class Difference:
     got: Any
 
 
-def expected(answer: Answer) -> Expected:
+def expected(answer: Answer, then: Answer | None = None) -> Expected:
     """What a client must end with, by the final Response, or by the items that were done where there is none.
 
-    ``CannotJudge`` where there is no answer, ``DoesNotApply`` where it did not end completed: some clients may raise
-    then.
+    One of two turns is given ``then`` once it has run what ``answer`` calls: it ends with the text of the last, the
+    calls and the reasoning of both, and their tokens added.
+
+    ``CannotJudge`` where there is no answer; ``DoesNotApply`` where one did not end completed (some clients may raise
+    then), where a first turn does not call, or a second calls again, which would go on.
     """
+    if then is None:
+        return _expected(answer)
+    first, last = _expected(answer), _expected(then)
+    if not first.calls or last.calls:
+        raise DoesNotApply("the model called again" if first.calls else "the model called nothing")
+    return Expected(last.text, first.calls, first.reasoning + last.reasoning, _added(first.usage, last.usage))
+
+
+def _expected(answer: Answer) -> Expected:
     try:
         response = answer.response
     except CannotJudge:
@@ -62,6 +74,13 @@ def expected(answer: Answer) -> Expected:
         _texts(items, "reasoning", "reasoning_text"),
         {name: usage.get(name) for name in _COUNTERS} if isinstance(usage, dict) else None,
     )
+
+
+def _added(first: dict[str, Any] | None, last: dict[str, Any] | None) -> dict[str, Any] | None:
+    if first is None or last is None:
+        return None
+    pairs = {name: (integer(first[name]), integer(last[name])) for name in _COUNTERS}
+    return {name: None if None in pair else sum(pair) for name, pair in pairs.items()}
 
 
 def _texts(items: Sequence[dict[str, Any]], kind: str, part: str) -> str:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,20 +52,22 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 
 @dataclass(frozen=True)
 class Fed:
-    """One thing to feed a client: the exchange, and the JSON body of its request."""
+    """One thing to feed a client: the exchange, the JSON body of its request, and what its next turn gets, if it is of
+    two turns."""
 
     key: str
     exchange: Exchange
     request: Mapping[str, Any]
+    then: Exchange | None = None
 
 
 class NotInstalled(Exception):
     """The client is not there; the message says what is missing."""
 
 
-def fed(key: str, exchange: Exchange) -> Fed:
+def fed(key: str, exchange: Exchange, then: Exchange | None = None) -> Fed:
     """An exchange as it is fed to clients."""
-    return Fed(key, exchange, Answer(exchange, exchange.scenario).sent)
+    return Fed(key, exchange, Answer(exchange, exchange.scenario).sent, then)
 
 
 def words(client: Client, install: Path) -> list[str]:
@@ -94,7 +96,8 @@ def drive(
 
     Clients run side by side, the modes of one after another. The exchanges come from a server on loopback.
     """
-    record = Record({one.key: one.exchange for one in given})
+    then = {_then(one): one.then for one in given if one.then}
+    record = Record({one.key: one.exchange for one in given} | then)
     by_driver: dict[str, list[Client]] = {}
     for one in clients:
         by_driver.setdefault(one.driver, []).append(one)
@@ -136,13 +139,21 @@ def _run(modes: Sequence[Client], given: Sequence[Fed], lane: _Lane) -> tuple[li
 
 
 def _takes(client: Client, what: Fed) -> bool:
+    if client.turns and what.then is None:
+        return False
     return client.streams is None or client.streams == (what.request.get("stream") is True)
+
+
+def _then(what: Fed) -> str:
+    """Under which key the replay server has what the next turn gets."""
+    return f"{what.key}/then"
 
 
 def _outcome(client: Client, what: Fed, driver: Driver, lane: _Lane) -> Outcome:
     job = f"{client.name}:{what.key}"
+    keys = [what.key, _then(what)] if client.turns else [what.key]
     line = driver.ask(
-        {"id": job, "mode": client.mode, "base_url": base(lane.url, [what.key], job), "request": dict(what.request)}
+        {"id": job, "mode": client.mode, "base_url": base(lane.url, keys, job), "request": dict(what.request)}
     )
     seen = {name: line.get(name) for name in ("text", "calls", "reasoning", "usage", "shown", "error")}
     return Outcome(client.name, what.key, **seen, asked=lane.record.asked(job))
@@ -249,7 +260,11 @@ def _pass_on(stream: Any, lines: queue.Queue[bytes]) -> None:
     lines.put(b"")  # The end.
 
 
-def feedable(exchanges: Iterable[tuple[str, Exchange]]) -> list[Fed]:
-    """What of these is worth feeding: a 2xx answer to a POST of a JSON object, not one that only stood still."""
-    found = [fed(key, one) for key, one in exchanges if one.ok and one.ended != "time-out"]
-    return [one for one in found if one.request]
+def feedable(exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[Fed]:
+    """What of these is worth feeding: a 2xx answer to a POST of a JSON object, not one that only stood still.
+
+    ``exchanges`` are by scenario, ``turns`` are scenarios of calls, each with that of the turn after it.
+    """
+    usable = {name: one for name, one in exchanges.items() if one.ok and one.ended != "time-out"}
+    found = {one.key: fed(one.key, one, usable.get(turns.get(name, ""))) for name, one in usable.items()}
+    return [one for one in found.values() if one.request]

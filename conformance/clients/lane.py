@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.clients import outcome
-from conformance.clients.drive import drive, feedable
+from conformance.clients.drive import Fed, drive
 from conformance.clients.outcome import Outcome, Outcomes
 from conformance.clients.table import CLIENTS, NAMES
 from conformance.target import Misconfigured
@@ -29,13 +29,13 @@ class Lane:
         """The clients, each with its mode, that are judged."""
         return NAMES if self._recorded is None else tuple(name for name in NAMES if name in self._recorded.clients)
 
-    def prepare(self, exchanges: Callable[[], Mapping[str, Exchange]], clean: Callable[[Any], Any]) -> Outcomes:
-        """What they end with at these exchanges, by key; kept in the run folder, ``clean``-ed of what must not be kept.
+    def prepare(self, feed: Callable[[], Sequence[Fed]], clean: Callable[[Any], Any]) -> Outcomes:
+        """What they end with at what they are fed; kept in the run folder, ``clean``-ed of what must not be kept.
 
         ``OSError`` if the run folder cannot take it.
         """
         if self._outcomes is None:
-            given = exchanges()  # Before the lock: to wait for them may take long.
+            given = feed()  # Before the lock: to wait for them may take long.
             path = self._folder.path / outcome.FILE
             with locked(self._folder.locks / "clients.lock"):
                 if not path.exists():
@@ -43,10 +43,10 @@ class Lane:
                 self._outcomes = outcome.read(path)
         return self._outcomes
 
-    def _made(self, given: Mapping[str, Exchange]) -> Outcomes:
+    def _made(self, given: Sequence[Fed]) -> Outcomes:
         if self._recorded is not None or self.install is None:
             return self._recorded or Outcomes()
-        return drive(CLIENTS, feedable(given.items()), self.install)
+        return drive(CLIENTS, given, self.install)
 
 
 def lane(folder: Folder, install: Path | None, recording: Path | None) -> Lane | None:

@@ -25,6 +25,11 @@ class Client:
     breaks: str
     waived: frozenset[str] = frozenset()
 
+    @property
+    def turns(self) -> bool:
+        """Whether it is fed two answers, one that calls and one to what its calls gave."""
+        return self.mode == "turns"
+
 
 #: Members of OpenAI's Response that it marks required and MiMo's page does not have, or not always.
 _NOT_ON_THE_PAGE = frozenset(
@@ -57,6 +62,7 @@ CLIENTS = (
     *_both("openai-node", "openai-node.mjs", "node", "openai-node"),
     *_both("ai-sdk", "ai-sdk.mjs", "node", "ai-sdk", _SUMMARY),
     Client("codex", "codex", "stream", "codex.py", "self", True, "codex"),
+    Client("codex-turns", "codex", "turns", "codex.py", "self", True, "codex"),
 )  # fmt: skip
 
 NAMES = tuple(one.name for one in CLIENTS)

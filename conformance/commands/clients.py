@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from conformance.clients.compare import Difference, differences, expected
 from conformance.clients.drive import drive, feedable
 from conformance.clients.install import CannotInstall, install
 from conformance.clients.outcome import Outcomes, Ran
-from conformance.clients.table import CLIENTS, Client
+from conformance.clients.table import CLIENTS, Client, client
 from conformance.commands import CommandError
+from conformance.scenarios import scenarios
+from conformance.scenarios.tools import turns
+from conformance.schemas import Schemas
 from conformance.target import Misconfigured
 from conformance.wire.exchange import Exchange
 from conformance.wire.replay import open_recording
@@ -56,14 +59,16 @@ def main(options: argparse.Namespace) -> int:
 
 def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> int:
     try:
-        exchanges = {one.key: one for one in open_recording(run).exchanges.values()}
-        outcomes = drive(chosen, feedable(exchanges.items()), where)
+        recording = open_recording(run)
+        exchanges = {one.scenario: one for one in sorted(recording.exchanges.values(), key=lambda one: one.sample)}
+        pairs = turns(scenarios(Schemas(recording.head["revision"]), recording.nonce))
+        outcomes = drive(chosen, feedable(exchanges, pairs), where)
         outcome.write(run / outcome.FILE, outcomes)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(f"{run / outcome.FILE} cannot be written: {error.strerror}") from None
-    found = tally(outcomes, exchanges)
+    found = tally(outcomes, exchanges, pairs)
     print(json.dumps([one.as_json() for one in found], indent=1) if as_json else "\n".join(_told(found)))
     return int(any(one.troubles for one in found))
 
@@ -94,19 +99,24 @@ class Tally:
         return {**vars(self.ran), **counts, "troubles": troubles}
 
 
-def tally(outcomes: Outcomes, exchanges: dict[str, Exchange]) -> list[Tally]:
-    """What each client made of these exchanges; one that did not end completed is not counted."""
+def tally(outcomes: Outcomes, exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[Tally]:
+    """What each client made of these exchanges, given by scenario (``turns`` are scenarios of calls, each with that of
+    the turn after it); one that did not end completed is not counted."""
+    scenario = {one.key: name for name, one in exchanges.items()}
     found = {name: Tally(ran) for name, ran in outcomes.clients.items()}
     for one in outcomes.all:
-        exchange = exchanges[one.key]
+        name = scenario[one.key]
+        answers = [
+            Answer(exchanges[each], each) for each in ((name, turns[name]) if client(one.client).turns else (name,))
+        ]
         try:
-            troubles = list(differences(one, expected(Answer(exchange, exchange.scenario))))
+            troubles = list(differences(one, expected(*answers)))
         except (CannotJudge, DoesNotApply):
             continue
         mine = found[one.client]
         mine.fed += 1
         mine.same += not troubles
-        mine.troubles += [(exchange.scenario, trouble) for trouble in troubles]
+        mine.troubles += [(name, trouble) for trouble in troubles]
     return list(found.values())
 
 

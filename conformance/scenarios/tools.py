@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +133,16 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         )
     )
     return found + (_october() if "custom_tool_call" in schemas.item_types else [])
+
+
+def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
+    """The scenarios whose streamed answer is to call, each with the one whose streamed answer is the turn after it."""
+    found = {}
+    for one in scenarios.values():
+        calls = f"{one.after}.stream"  # It follows the plain twin, which asked the same.
+        if one.streaming and "follow-up" in one.tags and calls in scenarios:
+            found[calls] = one.name
+    return found
 
 
 def _body(question: str, *tools: dict[str, Any]) -> Body:

@@ -45,14 +45,18 @@ def _do(job: dict[str, Any], way: str) -> dict[str, Any]:
     try:
         for _ in range(2 if way == "twice" else 1):
             response = _asked(job)
+        before = response if job["mode"] == "turns" else {"output": [], "usage": {}}
+        if job["mode"] == "turns":
+            response = _asked(job)
         if way == "raises":
             raise LookupError("no such thing")
         seen["text"] = _text(response, "message", "output_text") + (" and more" if way == "wrong" else "")
-        seen["reasoning"] = _text(response, "reasoning", "reasoning_text")
+        seen["reasoning"] = "".join(_text(one, "reasoning", "reasoning_text") for one in (before, response))
         names = ("call_id", "name", "arguments")
-        calls = [one for one in response["output"] if one["type"] == "function_call"]
+        calls = [one for one in (*before["output"], *response["output"]) if one["type"] == "function_call"]
         seen["calls"] = [{name: one[name] for name in names} for one in calls]
-        seen["usage"] = {name: response["usage"][name] for name in ("input_tokens", "output_tokens", "total_tokens")}
+        counted = ("input_tokens", "output_tokens", "total_tokens")
+        seen["usage"] = {name: before["usage"].get(name, 0) + response["usage"][name] for name in counted}
         seen["key"] = os.environ["MIMO_API_KEY"]
     except (LookupError, OSError, ValueError) as error:
         seen["error"] = {"type": type(error).__name__, "message": str(error)}

@@ -226,9 +226,11 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
     ]
     if not turns and ended == "stopped":
         messages = [_text(item, "output_text") for item in items if item.get("type") == "message"]
+    if turns:
+        messages = messages[_said_before_the_last(session) :]
     reasoning = [_text(item, "reasoning_text") for item in items if item.get("type") == "reasoning"]
     return {
-        "text": messages[-1] if turns and messages else "".join(messages),
+        "text": "".join(messages),
         "calls": [
             {"call_id": item.get("call_id"), "name": item.get("name"), "arguments": item.get("arguments")}
             for item in items
@@ -239,6 +241,13 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
         "usage": _usage([item for item in items if item["type"] == "usage"]),
         "error": _error(events, ended),
     }
+
+
+def _said_before_the_last(session: list[dict[str, Any]]) -> int:
+    """How many messages came before the outputs of calls that the last answer follows on."""
+    outputs = [place for place, item in enumerate(session) if _is_output(item)]
+    before = session[: outputs[-1]] if outputs else []
+    return sum(item.get("type") == "message" for item in before)
 
 
 def _text(item: dict[str, Any], kind: str) -> str:
