@@ -7,13 +7,19 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from conformance.answer import Answer
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import must_be_served, needs, parsed
 from conformance.select import answers, each, together
 from conformance.stream.events import mapping, objects, text
 from conformance.verdict import Case, Finding, check
 
 _CALLS = each("call")
+
+#: How a call may be asked for, and whether that is in a stream.
+_WAYS = {"plain": False, "streamed": True}
+
+#: So many calls without exception one way, and twice as many answers without any the other, are no whim of the model.
+_SURE = 3
 _MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]")
 
 
@@ -94,6 +100,41 @@ def test_call_ids_differ_between_responses(answers: list[Answer]) -> Iterator[Fi
             if name and first != answer.scenario:
                 message = f"the call_id was given before, in {first}"
                 yield Finding(message, pointer, answer.event, "a call_id of its own", name, answer.scenario)
+
+
+@check("tools.called-either-way", over=together("calls", "call"), together=True)
+def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Iterator[Finding]:
+    """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
+    ways = {way: [one for one in answers if one.streaming == stream] for way, stream in _WAYS.items()}
+    called = {way: [_calls_somewhere(one) for answer in given for one in _tries(answer)] for way, given in ways.items()}
+    if not all(ways.values()):
+        raise DoesNotApply("calls were asked for in one way only")
+    for way, other in (("plain", "streamed"), ("streamed", "plain")):
+        there, missing = called[way], called[other]
+        if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
+            silent = ways[other][0]
+            message = f"all {len(there)} {way} answers call a tool, and none of {len(missing)} {other} ones"
+            yield Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
+            return
+    if not all(map(any, called.values())):
+        raise CannotJudge("the model called too seldom to tell")
+
+
+def _tries(answer: Answer) -> list[Answer]:
+    """Each answer that the scenario got and that ended as it should."""
+    return [one for each in answer.samples if _completed(one := Answer(each, answer.scenario))]
+
+
+def _completed(answer: Answer) -> bool:
+    try:
+        return answer.exchange.ok and answer.final_status == "completed"
+    except CannotJudge:
+        return False
+
+
+def _calls_somewhere(answer: Answer) -> bool:
+    items = [event.item for event in answer.events] if answer.looks_like_stream else []
+    return any(one.get("type") == "function_call" for one in (*answer.output, *items) if one)
 
 
 @check("tools.no-markup-leak", over=each("core", where=lambda one: "tools" in one.body))

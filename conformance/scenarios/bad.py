@@ -18,6 +18,7 @@ def scenarios(nonce: str) -> list[Scenario]:
         _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
         _bad("empty-body", "no body at all", raw=b""),
         _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
+        _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),
         _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),
         _bad(
             "instructions-empty",

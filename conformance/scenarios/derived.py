@@ -179,8 +179,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
             yield "type", [5], _with(parameter, [5])
         if parameter.required:
             yield "required", None, _without(parameter)
-        if len(parameter.path) == 1 and not parameter.required:
-            yield "null", None, _with(parameter, None)
+    if len(parameter.path) == 1 and not parameter.required:
+        yield "null", None, _with(parameter, None)
     if "enum" in schema:
         yield "enum", "unlisted", _with(parameter, "unlisted")
     if "pattern" in schema:

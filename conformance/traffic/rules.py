@@ -162,7 +162,7 @@ ASIDE: Mapping[str, tuple[str, ...]] = {
     ),
     "it compares requests that differ in one thing only": (
         "effort.values-alike", "effort.plain-equals-stream", "error.streaming-same-status", "sum.plain-same-*",
-        "parallel.requests-do-not-mix",
+        "parallel.requests-do-not-mix", "tools.called-either-way",
     ),
     "it needs a request that must bring it about": (
         "effort.{value}-thinks", "event.seen.*", "format.json-object", "sse.incremental", "truncation.incomplete",

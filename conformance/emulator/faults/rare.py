@@ -40,8 +40,8 @@ def too_long(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return replace(SPOILED, status=413) if len(ctx.raw) > 4000 and not refusal else refusal
 
 
-def string_body(ctx: Context, refusal: Refusal | None) -> Refusal | None:
-    return SPOILED if ctx.raw.startswith(b'"') else refusal
+def body_of(start: bytes) -> Hook[Refusal | None]:
+    return lambda ctx, refusal: SPOILED if ctx.raw.startswith(start) else refusal
 
 
 def model_down(_: Context, refusal: Refusal | None) -> Refusal | None:
@@ -143,8 +143,12 @@ FAULTS = [
                          inside(body, "reasoning", "effort") is None)),
     twist("request.unknown-part-is-500", "Fails inside on a part of an unknown type.", "request.wrong-input",
           validate=crash(unknown_part)),
+    twist("request.tool-choice-null-is-500", "Fails inside on null for tool_choice.", "request.null-optional",
+          validate=crash(lambda body: "tool_choice" in body and body["tool_choice"] is None)),
     twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
-          "request.body-not-an-object", validate=string_body),
+          "request.body-not-an-object", validate=body_of(b'"')),
+    twist("request.null-body-is-500", "Fails inside on a body that is null.",
+          "request.body-not-an-object", validate=body_of(b"null")),
     twist("request.bad-json-unanswered", "Hangs up without a word on what is no JSON.", "request.malformed-json",
           reply=silent),
     twist("request.unknown-model-is-503", "Calls itself down for an unknown model, every time.",

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..edits import change, cut, everywhere, put, said
 from ..gates import crash, input_items, refuse
-from ..shapes import Dict, Item, to_json
+from ..shapes import Ask, Dict, Item, to_json
 from ..twist import Context, Twist, twist
 
 SHAPE, JSON, FIT = "tools.call-shape", "tools.arguments-are-json", "tools.arguments-fit-schema"
-DISTINCT = "tools.call-ids-distinct"
+DISTINCT, EITHER = "tools.call-ids-distinct", "tools.called-either-way"
 
 
 def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Twist:
@@ -72,6 +72,18 @@ def beside_markup(ctx: Context, items: list[Item]) -> list[Item]:
     calls = [one for one in items if one.is_call]
     leak = [Item("message", ctx.mint("msg_"), ("</tool_call>",))] if calls else []
     return [*items, *leak]
+
+
+def as_json_text(ctx: Context, items: list[Item]) -> list[Item]:
+    """In streams, the call as the text of a message, without any markup."""
+    return [
+        replace(one, kind="message", texts=(to_json({"name": one.name, "arguments": one.texts[0]}),))
+        if one.is_call and ctx.stream else one for one in items
+    ]  # fmt: skip
+
+
+def without_tools(stream: bool) -> Callable[[Context, Ask], Ask]:
+    return lambda ctx, ask: replace(ask, tools=()) if ctx.stream == stream else ask
 
 
 def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
@@ -140,6 +152,9 @@ FAULTS = [
     twist("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
     twist("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
           draft=as_markup),
+    twist("tools.streamed-as-text", "Streams calls as the text of a message.", EITHER, draft=as_json_text),
+    twist("tools.not-in-streams", "Leaves tools out when it streams.", EITHER, ask=without_tools(True)),
+    twist("tools.in-streams-only", "Leaves tools out when it does not stream.", EITHER, ask=without_tools(False)),
     twist("tools.tag-beside-call", "Leaves a tag of the call behind as text.", "tools.no-markup-leak",
           draft=beside_markup),
     twist("tools.output-string-refused", "Refuses results given as text.", "tools.output-accepted",
