@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.answer import Answer
-from conformance.checks.common import envelope, must_be_served, said, settled
+from conformance.answer import Answer, CannotJudge
+from conformance.checks.common import envelope, must_be_served, said, scenario_of, settled
 from conformance.select import each, everything
 from conformance.verdict import Case, Finding, breaks_schema, check
 
@@ -53,6 +53,16 @@ def test_refusal_does_not_echo_the_credential(answer: Answer) -> Iterator[Findin
 def test_answer_does_not_echo_the_key(answer: Answer) -> Iterator[Finding]:
     for place in answer.exchange.leaks:
         yield Finding(f"the key comes back in the {place}", want="nowhere", got=place)
+
+
+@check("auth.right-key-never-401", over=everything("requests", where=lambda one: one.auth == "api-key"), together=True)
+def test_nothing_but_the_key_brings_a_401(answers: list[Answer], case: Case) -> Iterator[Finding]:
+    if not any(one.exchange.ok for one in answers):
+        raise CannotJudge("no request with the key was served")
+    for answer in answers:
+        if answer.exchange.status == 401 and scenario_of(answer, case).expect != "answer":
+            message = f"HTTP 401, though the key is right and served elsewhere{said(answer)}"
+            yield Finding(message, want="another 4xx status", got=401, scenario=answer.scenario)
 
 
 @check("auth.refusal-names-scheme", over=each("auth-refused", stream=False))

@@ -169,8 +169,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
         return  # What a tool may say besides is passed on to the model.
     stranger = next(value for kind, value in _STRANGER.items() if kind in types)
+    yield "type", stranger, _with(parameter, stranger)
     if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
-        yield "type", stranger, _with(parameter, stranger)
         if types == ["integer"]:  # What lax readers take for one.
             yield "type", "16", _with(parameter, "16")
             yield "type", 10.5, _with(parameter, 10.5)

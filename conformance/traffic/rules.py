@@ -154,7 +154,8 @@ ASIDE: Mapping[str, tuple[str, ...]] = {
         "undocumented.outcome",
     ),
     "who sent the request, and whether it had to be served, is not known": (
-        "auth.*-accepted", "auth.*-insensitive", "auth.*-refused", "auth.refused-*", "effort.{value}-accepted",
+        "auth.*-accepted", "auth.*-insensitive", "auth.*-refused", "auth.refused-*", "auth.right-key-never-401",
+        "effort.{value}-accepted",
         "request.*", "undocumented.*", "unsupported.*", "effort.unknown-value", "error.real-status",
         "http.documented-request-served", "http.client-request-answered", "http.other-method-refused",
         "http.no-sporadic-error", "error.endpoint-survives", "tools.output-accepted",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ..auth import REFUSED
 from ..edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
 from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse
 from ..refusals import bad_parameter
@@ -42,6 +43,10 @@ def too_long(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 def body_of(start: bytes) -> Hook[Refusal | None]:
     return lambda ctx, refusal: SPOILED if ctx.raw.startswith(start) else refusal
+
+
+def as_a_wrong_key(about: str) -> Hook[Refusal | None]:
+    return lambda _, refusal: REFUSED if refusal is not None and about in str(refusal.members) else refusal
 
 
 def model_down(_: Context, refusal: Refusal | None) -> Refusal | None:
@@ -145,6 +150,12 @@ FAULTS = [
           validate=crash(unknown_part)),
     twist("request.tool-choice-null-is-500", "Fails inside on null for tool_choice.", "request.null-optional",
           validate=crash(lambda body: "tool_choice" in body and body["tool_choice"] is None)),
+    twist("request.tool-choice-as-number-is-500", "Fails inside on a number for tool_choice.", "request.wrong-type",
+          validate=crash(lambda body: isinstance(body.get("tool_choice"), int | float))),
+    twist("auth.unknown-model-is-401", "Answers an unknown model as if the key were wrong.",
+          "auth.right-key-never-401", validate=as_a_wrong_key("Unsupported model")),
+    twist("auth.bad-request-is-401", "Answers every bad request as if the key were wrong.",
+          "auth.right-key-never-401", validate=as_a_wrong_key("")),
     twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
           "request.body-not-an-object", validate=body_of(b'"')),
     twist("request.null-body-is-500", "Fails inside on a body that is null.",
