@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
 
 
 def of(server: Server, folder: Path, *more: str) -> tuple[str, ...]:
-    return ("--endpoint", server.url, *FEW, "-p", "no:hypothesispytest", "--run-dir", str(folder), *more)
+    return ("--endpoint", server.url, *FEW, "--run-dir", str(folder), *more)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_entries_that_do_not_hold_fail_the_run_with_their_lines(server: Server, 
 def test_a_stale_entry_alone_exits_with_1(tmp_path: Path) -> None:
     file = tmp_path / "expected.toml"
     file.write_text(f'[expected]\n"{FAILS}" = {{ message = "x", reason = "known" }}\n')
-    arguments = ("-p", "no:hypothesispytest", "--run-dir", str(tmp_path / "run"), "--baseline", str(file))
+    arguments = ("--run-dir", str(tmp_path / "run"), "--baseline", str(file))
     run = pytest_run(*FEW, *arguments, key=None)
     assert (run.returncode, "X" in run.stdout, "delete the line" in run.stdout) == (1, True, True)
 

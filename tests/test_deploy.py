@@ -109,7 +109,7 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
     more = {
         "TARGET": "built-in",
         "GITHUB_STEP_SUMMARY": "summary",
-        "PYTEST_ADDOPTS": "--only http.* -p no:hypothesispytest",
+        "PYTEST_ADDOPTS": "--only http.*",
     }
     night = bash(step(WORKFLOW, "Spend the night"), tmp_path, **more)
     assert night.returncode == 0, night.stdout + night.stderr
@@ -128,7 +128,7 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
     assert "| area | built-in |" in (tmp_path / "summary").read_text()
 
 
-@pytest.mark.parametrize(("options", "want"), [("--only http.*@text -p no:hypothesispytest", 0), ("--only nothing", 5)])
+@pytest.mark.parametrize(("options", "want"), [("--only http.*@text", 0), ("--only nothing", 5)])
 def test_the_action_judges_and_ends_as_the_run_does(tmp_path: Path, options: str, want: int) -> None:
     (tmp_path / "conformance" / "bin").mkdir(parents=True)
     (tmp_path / "conformance" / "bin" / "conformance").symlink_to(BIN / "conformance")

@@ -58,7 +58,7 @@ def run(script: str, folder: Path, *arguments: str, **more: str) -> subprocess.C
         "HOME": str(folder),
         "MIMO_API_KEY": KEY,
         "CHECKS": str(ROOT / "conformance" / "checks"),
-        "PYTEST_ADDOPTS": "-p no:hypothesispytest -k 'test_event_line or contiguous or one_more or http'",
+        "PYTEST_ADDOPTS": "-k 'test_event_line or contiguous or one_more or http'",
     }
     command = ["bash", "-e", "-u", "-o", "pipefail", "-c", script, *arguments]
     return subprocess.run(command, cwd=folder, env=environ | more, capture_output=True, text=True, timeout=300)

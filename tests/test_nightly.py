@@ -29,7 +29,7 @@ REGRESSION = "auth.key-without-scheme-refused@auth.refused.no-scheme"
 FLAKY = "auth.other-scheme-refused@auth.refused.other-scheme"
 VANISHED = "auth.of-an-older-suite@auth.refused.none"
 
-SELECTED = ("--only", "auth.*", "--only", "sse.*@text.stream", "-q", "-p", "no:hypothesispytest")
+SELECTED = ("--only", "auth.*", "--only", "sse.*@text.stream", "-q")
 
 
 def once(fault: Twist) -> Twist:
