@@ -17,8 +17,9 @@ from conformance.clients.table import CLIENTS
 
 FILE = Path(__file__).with_suffix(".json")
 
-#: What a client did that only passed other numbers on: the numbers are wrong, and it works.
-NUMBERS = "other usage"
+#: What a client did that only passed other numbers on, or none: it works.
+NUMBERS, NO_NUMBERS = "other usage", "no usage"
+COPES = ("", NUMBERS, NO_NUMBERS)
 
 Row = Mapping[str, Mapping[str, str]]
 
@@ -48,16 +49,17 @@ def tried(row: Row, breaks: str) -> bool:
 
 def seen(row: Row, breaks: str) -> bool:
     """Whether any fault of the rule stopped that client, or made it end with another answer."""
-    return any(did not in ("", NUMBERS) for *_, did in said(row, breaks))
+    return any(did not in COPES for *_, did in said(row, breaks))
 
 
 def contradicted(row: Row, breaks: str) -> bool:
-    """Whether several faults of the rule were fed to that client, and none stopped it: one alone shows little."""
-    faults = {fault for fault, *_ in said(row, breaks)}
-    return len(faults) > 1 and not seen(row, breaks)
+    """Whether faults of the rule were fed to that client, and none stopped it."""
+    return tried(row, breaks) and not seen(row, breaks)
 
 
 def faults_that_stop(client: str) -> list[str]:
     """The faults at which this client (with its mode) did not end as it should."""
-    found = [fault for row in evidence()["rules"].values() for fault, by in row.items() if by.get(client)]
+    found = [
+        fault for row in evidence()["rules"].values() for fault, by in row.items() if by.get(client, "") not in COPES
+    ]
     return list(dict.fromkeys(found))

@@ -90,8 +90,9 @@ def _content(item: Any) -> Any:
 
 
 def read_usage(usage: Any, seen: Seen) -> None:
-    """Fill in the three counters."""
-    seen["usage"] = {name: member(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}
+    """Fill in the three counters, if there is a usage: its type says that there may be none."""
+    if usage is not None:
+        seen["usage"] = {name: member(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}
 
 
 def key() -> str:

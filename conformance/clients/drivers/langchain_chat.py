@@ -57,8 +57,7 @@ def _read(message: Any, seen: jobs.Seen) -> None:
         if isinstance(block, dict) and block.get("type") == "reasoning"
         for part in block.get("content") or []
     )
-    if message.usage_metadata is not None:
-        jobs.read_usage(message.usage_metadata, seen)
+    jobs.read_usage(message.usage_metadata, seen)
 
 
 def _text(message: Any) -> str:
