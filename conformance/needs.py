@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from conformance.requirements import requirement
+
 
 @dataclass(frozen=True)
 class Need:
@@ -30,8 +32,20 @@ def needs() -> tuple[Need, ...]:
 
 @cache
 def need_for(client: str, rule: str) -> Need | None:
-    """Why a client breaks where a rule does: the need that names the rule most closely; None if nothing is known."""
+    """Why a client breaks where a rule does: the need that names the rule, or its row in the catalogue, most closely;
+    None if nothing is known."""
     found = [
-        (len(glob), need) for need in needs() if need.client == client for glob in need.rules if fnmatchcase(rule, glob)
+        (len(glob), need)
+        for need in needs()
+        if need.client == client
+        for glob in need.rules
+        if any(fnmatchcase(name, glob) for name in (rule, _row(rule)))
     ]
     return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _row(rule: str) -> str:
+    try:
+        return requirement(rule).id
+    except KeyError:  # Of a run that another version made.
+        return rule

@@ -60,6 +60,13 @@ def test_who_breaks_and_what_clients_need_agree() -> None:
         assert [glob for glob in need.rules if not fnmatch.filter(named, glob)] == [], need.client
 
 
+def test_a_need_of_a_row_explains_the_rules_that_it_makes() -> None:
+    rules = {(case.rule, client) for case in cases("2026-10") for client in case.requirement.breaks}
+    assert [one for one in rules if need_for(one[1], one[0]) is None] == []
+    assert need_for("litellm", "item.function_call.schema") == need_for("litellm", "item.{type}.schema") is not None
+    assert need_for("codex", "no.such-rule") is None
+
+
 def test_causes_never_run_in_a_circle() -> None:
     rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
     causes = {rule: {cause for cause in rules if follows(rule, cause)} for rule in rules}

@@ -45,6 +45,6 @@ def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Iterato
 def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Iterator[Finding]:
     name = case.about["fed"]
     calls, then = answers
-    outcome = calls.ended(name)
-    for one in differences(outcome, expected(calls, then)):
+    want = expected(calls, then)
+    for one in differences(calls.ended(name), want):
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
