@@ -29,7 +29,7 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
         kind = str(getattr(event.type, "value", event.type))
         if kind == "response.output_text.delta":
             seen["shown"] = (seen["shown"] or "") + event.delta
-        if kind == "response.completed":
+        if kind in ("response.completed", "response.incomplete"):
             _read(event.response, seen)
 
 
