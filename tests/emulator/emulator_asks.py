@@ -130,7 +130,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "top_p": (0.01, 1, 0, "x"),
     "max_output_tokens": (1, 131072, 0, 131073, True, "5"),
     "stream": (True, False, "yes"),
-    "tool_choice": ("auto", 5),
+    "tool_choice": ("auto", 5, None),
     "text": ({"format": {"type": "text"}}, {"format": {"type": "json_object"}}),
     "tools": ([tool()], {}),
     "reasoning": ({"effort": "high"}, "high"),
@@ -192,7 +192,7 @@ GROUPS: dict[str, list[Request]] = {
     ],
     "request": [
         *(with_member(name, value) for name, values in VALUES.items() for value in values),
-        post(b"{"), post(b""), post(b"[]"), post(b'"x"'),
+        post(b"{"), post(b""), post(b"[]"), post(b'"x"'), post(b"null"),
     ],
     "outside": [
         *(with_member(name, value, stream=streaming)
