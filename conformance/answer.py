@@ -243,8 +243,11 @@ class Answer:
 
     @property
     def output(self) -> list[dict[str, Any]]:
-        """The output items that are objects."""
-        return objects(self.response.get("output"))
+        """The output items that are objects; of a stream whose Response holds no list of them, those that were done."""
+        output = self.response.get("output")
+        if isinstance(output, list) or not self.looks_like_stream:
+            return objects(output)
+        return [event.item for event in self.of("response.output_item.done") if event.item]
 
     def items(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
         """The output items of a type, each with its place."""

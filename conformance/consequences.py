@@ -14,7 +14,8 @@ from typing import Any
 class Consequence:
     """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answers, or
     with ``anywhere`` in any, with ``overlap`` in one of them (a pair of which one is wrong); with ``members`` only
-    where one of these is wrong, with ``alike`` only what is found in the same words. Both are globs over rule ids."""
+    where one of these is wrong, with ``alike`` only what is found in the same words, with ``same_member`` only what is
+    about a member in which the cause found something. Both are globs over rule ids."""
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
@@ -23,6 +24,7 @@ class Consequence:
     members: tuple[str, ...] = ()
     overlap: bool = False
     alike: bool = False
+    same_member: bool = False
 
     def concerns(self, rule: str) -> bool:
         """Whether a breach of this rule can be a consequence."""
@@ -39,7 +41,7 @@ def consequences() -> tuple[Consequence, ...]:
 
 def _consequence(row: dict[str, Any]) -> Consequence:
     members = tuple(row.get("members", ()))
-    flags = {name: row.get(name, False) for name in ("anywhere", "overlap", "alike")}
+    flags = {name: row.get(name, False) for name in ("anywhere", "overlap", "alike", "same_member")}
     return Consequence(tuple(row["rules"]), tuple(row["follow"]), row["why"], members=members, **flags)
 
 

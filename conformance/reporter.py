@@ -129,7 +129,8 @@ class Reporter:
         with _no_commands(terminalreporter):
             again, target = self._runner.again, self._runner.session.world.target
             what = f"a recording of {target.name}" if target.recorded else target.name
-            judged = f"{what}, {target.model}, revision {target.revision}"
+            place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
+            judged = f"{what}{place}, {target.model}, revision {target.revision}"
             terminal.show(terminalreporter, judged, self._lines, self._texts, self._end, again, self._written)
             expected.show(terminalreporter, self._lines, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):

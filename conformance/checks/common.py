@@ -77,7 +77,9 @@ def must_be_refused(answer: Answer) -> Iterator[Finding]:
         yield from _no_answer(answer)
     status = judged_past_the_key(answer)
     if not 400 <= status < 500:
-        yield Finding(f"answered with HTTP {status}{said(answer)}", want="a 4xx status", got=status)
+        failure = ends_in_failure(answer)
+        words = said(answer) if failure is None else f", and {failure}"
+        yield Finding(f"answered with HTTP {status}{words}", want="a 4xx status", got=status)
 
 
 def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
@@ -103,7 +105,7 @@ def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
     except CannotJudge as error:
         yield Finding(f"HTTP 200, but {error}", want="a Response", got=excerpt(answer))
         return
-    if not isinstance(response.get("output"), list):
+    if not isinstance(response.get("output"), list) and not answer.output:
         yield Finding("HTTP 200, but the body is no Response", want="a Response", got=excerpt(answer))
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
@@ -124,7 +126,7 @@ def _is_stream(answer: Answer) -> bool:
     return answer.exchange.ok and answer.looks_like_stream
 
 
-def excerpt(answer: Answer, size: int = 160) -> str:
+def excerpt(answer: Answer, size: int = 96) -> str:
     """The beginning of the body, for a message."""
     body = answer.exchange.body
     text = body[: size * 4].decode("utf-8", "replace").strip()
@@ -192,6 +194,8 @@ def said(answer: Answer) -> str:
     try:
         error = mapping(mapping(answer.envelope).get("error"))
     except CannotJudge:
-        return ""
+        error = {}
     words = [str(error[name]) for name in ("message", "param") if error.get(name)]
-    return f": {' / '.join(words)[:200]}" if words else ""
+    if not words and not answer.exchange.ok:
+        words = [" ".join(excerpt(answer, 80).split())]
+    return f": {' / '.join(words)[:200]}" if any(words) else ""

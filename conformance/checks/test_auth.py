@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import envelope, must_be_served, said, scenario_of, settled
 from conformance.select import each, everything
 from conformance.verdict import Case, Finding, breaks_schema, check
@@ -26,7 +26,9 @@ def test_credential_is_refused(answer: Answer) -> Iterator[Finding]:
 
 @check("auth.refused-with-401", over=_REFUSED)
 def test_refusal_is_401(answer: Answer) -> Iterator[Finding]:
-    if settled(answer) == 403:
+    if (status := settled(answer)) not in (401, 403):
+        raise DoesNotApply(f"HTTP {status} is no refusal of a key")
+    if status == 403:
         yield Finding("refused with HTTP 403", want=401, got=403)
 
 
@@ -38,9 +40,10 @@ def test_key_is_judged_before_the_body(answer: Answer) -> Iterator[Finding]:
 
 @check("auth.refusal-is-enveloped", over=_REFUSED)
 def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Iterator[Finding]:
-    if settled(answer) in (401, 403):
-        for problem in case.world.schemas.errors("error.json", envelope(answer)):
-            yield breaks_schema(problem)
+    if (status := settled(answer)) not in (401, 403):
+        raise DoesNotApply(f"HTTP {status} is no refusal of a key")
+    for problem in case.world.schemas.errors("error.json", envelope(answer)):
+        yield breaks_schema(problem)
 
 
 @check("auth.refusal-never-echoes-key", over=_REFUSED)

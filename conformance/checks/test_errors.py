@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
@@ -36,6 +37,12 @@ _INTERNALS = (
     ("a file path", re.compile(r"(?<![\w:/.])/(?:usr|home|opt|app|srv|var|root|mnt)/[\w.\-/]+|[A-Z]:\\\\\w+")),
     ("a source file", re.compile(r"\w\.(?:py|go|rs|ts|js|java|rb|php|cs):\d+")),
     ("a class of the server's code", re.compile(r"\b[a-z]\w*(?:\.[a-z]\w*)+\.[A-Z]\w+")),
+    ("an exception of the server's code", re.compile(
+        r"'\w+' object (?:is not|has no|cannot|does not)\b"
+        r"|\b(?:Type|Key|Value|Index|Attribute|Reference|Runtime)Error\b"
+        r"|\bcannot read propert(?:y|ies) of|\bis not a function\b|\bNullPointerException\b|\bnil pointer\b",
+        re.IGNORECASE,
+    )),
     ("HTML", re.compile(r"<(?:!doctype html|html|body|title)\b", re.IGNORECASE)),
 )  # fmt: skip
 
@@ -98,11 +105,23 @@ def test_answer_is_no_error(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"an error body under HTTP {answer.arrived}", "/error", None, "a Response", answer.arrived)
 
 
-@check("error.endpoint-survives", over=each("survives"))
-def test_endpoint_survives_the_bad_requests(answer: Answer) -> Iterator[Finding]:
+def _before_and_after(world: World) -> list[Group]:
+    return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(world)]
+
+
+@check("error.endpoint-survives", over=_before_and_after, together=True)
+def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Iterator[Finding]:
+    before, after = answers
+    if not before.exchange.ok:
+        raise CannotJudge("a good request was not served before the bad ones either")
+    for one in _served_still(after):
+        yield replace(one, scenario=after.scenario)
+
+
+def _served_still(answer: Answer) -> Iterator[Finding]:
     if answer.exchange.status is None or answer.exchange.status >= 500:
         got = answer.exchange.status or answer.exchange.ended
-        yield Finding("a good request after the bad ones gets no answer", want=200, got=got)
+        yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
         return
     yield from must_be_served(answer)
     if answer.exchange.ok:

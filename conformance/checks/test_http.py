@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.answer import EVENT_STREAM, Answer, CannotJudge
+from conformance.answer import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     BUSY,
     breaks_every_time,
@@ -29,9 +29,9 @@ _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
 @check("http.success-is-200", over=ANSWERS)
 def test_success_is_200(answer: Answer, case: Case) -> Iterator[Finding]:
-    own_rule = case.world.scenarios[answer.scenario].tags & _OWN_RULE
-    if answer.exchange.ok or not own_rule:
-        yield from must_be_served(answer)
+    if not answer.exchange.ok and case.world.scenarios[answer.scenario].tags & _OWN_RULE:
+        raise DoesNotApply(f"HTTP {answer.status}: whether this is served has a rule of its own")
+    yield from must_be_served(answer)
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True)
@@ -140,12 +140,12 @@ def test_accept_headers(answer: Answer) -> Iterator[Finding]:
 
 
 def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
-    """The member names that one object holds twice, with the index of the event."""
+    """The member names that one object holds twice, with the index of the event; ``CannotJudge`` without JSON."""
     if answer.looks_like_stream:
         return [(event.index, event.twice) for event in answer.events if event.twice]
     reader = Reader()
     try:
         reader.load(answer.exchange.body.decode("utf-8", "replace"))
-    except ValueError:
-        return []  # What is no JSON at all is told by another rule.
+    except ValueError as error:
+        raise CannotJudge(f"the body is not JSON: {error}") from None
     return [(None, reader.twice)]

@@ -76,7 +76,10 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Iterator[Fi
     event = answer.terminal
     status = event.response.get("status")
     if event.type in _SAYS and isinstance(status, str) and status != _SAYS[event.type]:
-        yield on(event, f"carries status {status!r}", "/response/status", _SAYS[event.type], status)
+        where = ("/type", f"response.{status}", event.type)
+        if status not in _SAYS.values():
+            where = ("/response/status", _SAYS[event.type], status)
+        yield on(event, f"ends a response whose status is {status!r}", *where)
 
 
 @check("lifecycle.snapshots", over=STREAMS)

@@ -45,9 +45,6 @@ def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
     if isinstance(status, str) and status not in FINAL:
         message = f"background: true is answered with status {status!r} and no result"
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
-    if answer.response.get("background") is True:
-        message = "background comes back as true, though the page says it is not supported"
-        yield Finding(message, answer.pointer + "/background", answer.event, "absent, null or false", True)
 
 
 @check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)

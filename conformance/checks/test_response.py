@@ -144,9 +144,9 @@ def test_output_text_is_the_text_of_the_parts(answer: Answer) -> Iterator[Findin
 
 @check("response.output-text-present", over=ANSWERS)
 def test_output_text_is_there(answer: Answer) -> Iterator[Finding]:
-    said = answer.response.get("output_text")
-    if said is None:
-        missing = "is null" if "output_text" in answer.response else "is missing"
+    said = answer.response.get("output_text", ABSENT)
+    if said in (None, ABSENT):
+        missing = "is missing" if said == ABSENT else "is null"
         yield Finding(f"output_text {missing}", answer.pointer + "/output_text", answer.event, answer.words, said)
 
 

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import between, encoded_twice, needs, scenario_of
 from conformance.schemas import ABSENT
-from conformance.select import STREAMS, pairs
+from conformance.select import ANSWERS, STREAMS, pairs
 from conformance.stream.events import Event, objects, text
 from conformance.stream.sums import Text
-from conformance.verdict import Case, Finding, check, on
+from conformance.verdict import Case, Finding, Group, World, check, on
 
 #: Of these null is as good as absent.
 _NULLABLE = ("error", "incomplete_details", "metadata", "output_text")
 
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+_LOST = "\ufffd"
+
+#: Members of events that hold what the model says.
+_SAID = ("delta", "text", "arguments", "input")
+
+
+def _streamed_and_plain(world: World) -> list[Group]:
+    """One case for all answers."""
+    names = [name for group in ANSWERS(world) for name in group.scenarios]
+    return [Group("answers", tuple(dict.fromkeys(names)))]
+
 
 Object = dict[str, Any]
 
@@ -132,16 +144,37 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
 
 @check("sum.no-replacement-characters", over=STREAMS)
 def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
-    asked = answer.exchange.request.body.decode("utf-8", "replace")
     for event in answer.events:
-        for member in ("delta", "text", "arguments", "input"):
+        for member in _SAID:
             said, where = text(event.data.get(member)), f"/{member}"
-            if "\ufffd" in said and "\ufffd" not in asked:
-                yield on(event, f"{member} holds U+FFFD: a character was split", where, "no U+FFFD", said[:80])
-            elif _HALF_A_PAIR.search(said):
+            if _HALF_A_PAIR.search(said):
                 yield on(event, f"{member} holds half a surrogate pair", where, "whole characters", repr(said[:80]))
             elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
                 yield on(event, f"{member} was encoded twice: UTF-8 taken for Latin-1", where, meant[:80], said[:80])
+
+
+@check("sum.no-replacement-characters", over=_streamed_and_plain, together=True)
+def test_no_character_was_split(answers: list[Answer]) -> Iterator[Finding]:
+    """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
+    if any(_holds_lost(one.exchange.body) for one in answers if not one.looks_like_stream):
+        raise DoesNotApply("plain answers hold U+FFFD too")
+    for answer in answers:
+        if answer.looks_like_stream and not answer.of("response.incomplete"):
+            yield from _split(answer)
+
+
+def _holds_lost(body: bytes) -> bool:
+    return _LOST.encode() in body or b"\\ufffd" in body.lower()
+
+
+def _split(answer: Answer) -> Iterator[Finding]:
+    if _holds_lost(answer.exchange.request.body):
+        return
+    for event in answer.events:
+        for member in _SAID:
+            if _LOST in (said := text(event.data.get(member))):
+                found = on(event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80])
+                yield replace(found, scenario=answer.scenario)
 
 
 @check("sum.starts-empty", over=STREAMS)
@@ -189,7 +222,8 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer],
             absent = (None, ABSENT) if member in _NULLABLE else (ABSENT,)
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):
-                message = f"{member} of {what} stands in one of the plain and the streamed answer only"
+                way = "plain" if got in absent else "streamed"
+                message = f"{member} of {what} stands in the {way} answer only"
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.answer import Answer, DoesNotApply
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import must_be_served, scenario_of
 from conformance.scenarios.answers import IS_JSON
 from conformance.select import each
@@ -34,9 +34,10 @@ def test_returned_output_is_accepted(answer: Answer) -> Iterator[Finding]:
 @check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True)
 def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case) -> Iterator[Finding]:
     words = {answer.scenario: scenario_of(answer, case).about["codeword"] for answer in given}
-    for answer in given:
-        if not answer.exchange.ok:
-            continue
+    served = [answer for answer in given if answer.exchange.ok]
+    if len(served) < 2:
+        raise CannotJudge(f"{len(served) or 'none'} of {len(given)} requests at once was served")
+    for answer in served:
         body = answer.exchange.body
         for other, word in words.items():
             if other != answer.scenario and word.encode() in body:

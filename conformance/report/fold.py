@@ -19,7 +19,7 @@ from conformance.verdict import FAIL, WARNING, without_numbers
 #: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
 _AREAS = (
     "auth", "http", "sse", "request", "effort", "tools", "format", "turns", "unsupported", "undocumented", "error",
-    "response", "item", "event", "sequence", "usage", "truncation", "lifecycle", "identity", "sum", "parallel",
+    "response", "item", "usage", "event", "sequence", "truncation", "lifecycle", "identity", "sum", "parallel",
     CLIENT,
 )  # fmt: skip
 
@@ -27,7 +27,7 @@ _AREAS = (
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
 _SERVED = re.compile(r"(?:answered|served) with HTTP 200")
-_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP 5")
+_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP (5\d\d)")
 
 #: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
 _SOME = 6
@@ -87,13 +87,31 @@ class _Reach:
 def _explaining(one: Line, reach: _Reach) -> str:
     """The id of a broken case that is a cause of this one; empty if none explains it in each answer it was found in."""
     here = _scenarios(one)
+    found: list[Line] = []
     for rule in reach.rules:
         for row in follows(one["requirement"], rule):
             cases, where = reach.of(rule, row, one["verdict"] == FAIL)
-            cases = [each for each in cases if _words(one) <= _words(each)] if row.alike else cases
+            cases = [each for each in cases if _fits(one, each, row)]
             if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
-                return str(next((each for each in cases if here & _scenarios(each)), cases[0])["id"])
-    return ""
+                found.append(next((each for each in cases if here & _scenarios(each)), cases[0]))
+    # Of several the one that found the same: the others explain it no better.
+    same = (each for each in found if _gists(one) & _gists(each))
+    return str(next(same, found[0])["id"]) if found else ""
+
+
+def _fits(one: Line, cause: Line, row: Consequence) -> bool:
+    """Whether what a cause found is what a row asks for: the same words, or something about the same member."""
+    if row.alike and not _words(one) <= _words(cause):
+        return False
+    return not row.same_member or all(_concerns(cause, (name,)) for name in _members(one))
+
+
+def _members(one: Line) -> set[str]:
+    return {finding.get("pointer", "").rpartition("/")[2] for finding in one["findings"]}
+
+
+def _gists(one: Line) -> set[str]:
+    return {_MEMBER.sub(r"\1", without_numbers(message)) for message in _words(one)}
 
 
 def _stopping(one: Line, broken: Sequence[Line]) -> str:
@@ -139,8 +157,8 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
 
 def _gist(message: str, area: str, often: bool) -> str:
     """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
-    if _BROKE.match(message) and (often or area == "auth"):
-        return "the lock broke" if area == "auth" else "broke"
+    if (broke := _BROKE.match(message)) and (often or area == "auth"):
+        return "the lock broke" if area == "auth" else f"broke with {broke[1]}"
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 
