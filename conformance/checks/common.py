@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
 from conformance.verdict import Case, Finding
 from conformance.wire.exchange import Exchange
+
+#: What no text holds: half a character of UTF-16.
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 #: Statuses of a trouble that has nothing to do with the request.
 BUSY = (429, 503, 529)
@@ -62,7 +66,7 @@ def must_be_served(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"answered with HTTP {answer.status}{said(answer)}", want=200, got=answer.status)
 
 
-def _no_answer(answer: Answer) -> Iterator[Finding]:
+def no_answer(answer: Answer) -> Iterator[Finding]:
     """A finding if the server let the request fall without a word, every time it was sent."""
     exchange = answer.exchange
     if exchange.status is None and exchange.ended in ("time-out", "reset", "invalid"):
@@ -74,7 +78,7 @@ def _no_answer(answer: Answer) -> Iterator[Finding]:
 def must_be_refused(answer: Answer) -> Iterator[Finding]:
     """A request that cannot be served gets a 4xx."""
     if answer.exchange.status is None:
-        yield from _no_answer(answer)
+        yield from no_answer(answer)
     status = judged_past_the_key(answer)
     if not 400 <= status < 500:
         failure = ends_in_failure(answer)
@@ -85,7 +89,7 @@ def must_be_refused(answer: Answer) -> Iterator[Finding]:
 def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
     if answer.exchange.status is None:
-        yield from _no_answer(answer)
+        yield from no_answer(answer)
     status = judged_past_the_key(answer)
     if 400 <= status < 500:
         return
@@ -107,6 +111,9 @@ def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
         return
     if not isinstance(response.get("output"), list) and not answer.output:
         yield Finding("HTTP 200, but the body is no Response", want="a Response", got=excerpt(answer))
+    elif response.get("status") == "completed" and not answer.output:
+        message = "HTTP 200, completed, and the output is empty"
+        yield Finding(message, answer.pointer + "/output", answer.event, "an answer or a 4xx status", [])
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
         message = f"the answer ends with status {status!r}"

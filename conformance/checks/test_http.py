@@ -18,11 +18,15 @@ from conformance.checks.common import (
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.stream.jsontext import Reader
 from conformance.verdict import Case, Finding, breaks_schema, check
+from conformance.wire.exchange import content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
 })  # fmt: skip
+
+#: The content codings that are undone.
+_CODINGS = ("gzip", "x-gzip", "deflate")
 
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
@@ -102,10 +106,23 @@ def test_plain_body_arrives_whole(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, want="the announced end", got=answer.exchange.ended)
 
 
+@check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
+def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Iterator[Finding]:
+    if not answer.exchange.refused:
+        raise DoesNotApply("the request was not refused")
+    if answer.exchange.ended == "cut":  # A reset may take away what was sent whole.
+        size = len(answer.exchange.body)
+        message = f"the body of a refusal ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
+        yield Finding(message, want="the announced end", got=answer.exchange.ended)
+
+
 @check("http.body-is-utf8-json", over=PLAIN)
 def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
+    coding = content_coding(answer.exchange.headers).lower()
+    if coding in _CODINGS and answer.exchange.body == b"".join(chunk.data for chunk in answer.exchange.chunks):
+        yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(answer))
     try:
         Reader().load(answer.exchange.body.decode("utf-8"))
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from conformance.answer import FINAL, Answer, DoesNotApply
 from conformance.checks.common import must_be_served_or_refused, scenario_of
@@ -50,10 +51,13 @@ def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
 @check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)
 def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Iterator[Finding]:
     _when_filtered(answer)
-    echoed = answer.response.get("previous_response_id")
-    if echoed is not None:
-        message = "previous_response_id comes back as if it were in effect"
-        yield Finding(message, answer.pointer + "/previous_response_id", answer.event, "absent or null", echoed)
+    held: list[tuple[int | None, dict[str, Any]]] = [(answer.event, answer.response)]
+    if answer.looks_like_stream:
+        held = [(event.index, event.response) for event in answer.events]
+    for event, response in held:
+        if (echoed := response.get("previous_response_id")) is not None:
+            message = "previous_response_id comes back as if it were in effect"
+            yield Finding(message, answer.pointer + "/previous_response_id", event, "absent or null", echoed)
     codeword = scenario_of(answer, case).about.get("codeword")
     if codeword and codeword in answer.words:
         message = f"the answer knows {codeword!r}, which only the earlier response held"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import encoded_twice
+from conformance.checks.common import HALF_A_PAIR, encoded_twice
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS, answers_and_served, together
 from conformance.stream.events import mapping, objects, text
@@ -168,7 +168,10 @@ def test_message_holds_output_text(answer: Answer) -> Iterator[Finding]:
 
 
 @check("response.text-intact", over=ANSWERS)
-def test_text_is_not_encoded_twice(answer: Answer) -> Iterator[Finding]:
+def test_text_is_whole_and_not_encoded_twice(answer: Answer) -> Iterator[Finding]:
+    if HALF_A_PAIR.search(answer.words):
+        message = "the text holds half a surrogate pair"
+        yield Finding(message, answer.pointer + "/output", answer.event, "whole characters", repr(answer.words[:160]))
     if (meant := encoded_twice(answer.words)) is not None:
         message = "the text was encoded twice: UTF-8 taken for Latin-1"
         yield Finding(message, answer.pointer + "/output", answer.event, meant[:160], answer.words[:160])

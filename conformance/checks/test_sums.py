@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import between, encoded_twice, needs, scenario_of
+from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS, STREAMS, pairs
 from conformance.stream.events import Event, objects, text
@@ -18,7 +17,6 @@ from conformance.verdict import Case, Finding, Group, World, check, on
 #: Of these null is as good as absent.
 _NULLABLE = ("error", "incomplete_details", "metadata", "output_text")
 
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _LOST = "\ufffd"
 
 #: Members of events that hold what the model says.
@@ -147,7 +145,7 @@ def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
     for event in answer.events:
         for member in _SAID:
             said, where = text(event.data.get(member)), f"/{member}"
-            if _HALF_A_PAIR.search(said):
+            if HALF_A_PAIR.search(said):
                 yield on(event, f"{member} holds half a surrogate pair", where, "whole characters", repr(said[:80]))
             elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
                 yield on(event, f"{member} was encoded twice: UTF-8 taken for Latin-1", where, meant[:80], said[:80])

@@ -117,6 +117,8 @@ HISTORY: Body = {
         },
         {"role": "assistant", "content": "Noted."},
         {"role": "user", "content": "Name one plant of that colour."},
+        {"role": "assistant", "content": "Moss."},
+        {"role": "user", "content": "Name another one."},
     ],
 }
 
@@ -165,7 +167,7 @@ def _forms() -> list[Scenario]:
             {"role": "developer", "content": [{**part, "text": "Be brief."}]},
             {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]},
         ],
-        "input-output-message": [user, assistant, {**user, "content": "Again."}],
+        "input-output-message": [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}],
     }
     bodies: dict[str, Body] = {
         form: {**SHORT, "max_output_tokens": 64, "input": content} for form, content in forms.items()

@@ -16,6 +16,13 @@ def scenarios(nonce: str) -> list[Scenario]:
         _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
         _bad("malformed-json", "a body that is no JSON", raw=b'{"model": "mimo", "input": '),
         _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
+        _bad(
+            "not-utf8",
+            "a body whose text is not in UTF-8",
+            raw=b'{"model": "mimo-v2.5-pro", "input": "Say h\xe9llo.", "max_output_tokens": 16}',
+            expect="either",
+            rule="malformed-json",
+        ),
         _bad("empty-body", "no body at all", raw=b""),
         _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
         _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),

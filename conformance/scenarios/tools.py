@@ -83,10 +83,10 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.thinking",
         asks="a call after thinking",
-        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "medium"}, "max_output_tokens": 2000},
+        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "high"}, "max_output_tokens": 2000},
         need=THINKS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
-        about={"effort": "medium"},
+        about={"effort": "high"},
         claims=_TOOLS | {"reasoning"},
     )
     long_name = replace(
@@ -116,11 +116,11 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     parts = _follow(
         call,
         "tools.output-parts",
-        "the call as a client writes it, its output as parts, no tool declared again",
-        _returned(_as_parts, _written),
+        "the call as a client writes it, its output as parts, and the same once more; no tool declared again",
+        _twice(_returned(_as_parts, _written)),
     )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
-    found.append(_follow(two, "tools.outputs", "the outputs of two calls", _returned(_as_string)))
+    found.append(_follow(two, "tools.outputs", "the outputs of two calls, the last first", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
     unused = {**NO_THINKING, "max_output_tokens": 200, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
@@ -218,17 +218,31 @@ def _returned(
                 "type": "function_call_output",
                 "call_id": call.get("call_id"),
                 # A tool may have nothing to say.
-                "output": "" if place else output("18 degrees"),
+                "output": "" if place else output("18 °C"),
             }
             for place, call in enumerate(calls)
         ]
-        return {**body, "input": [*body["input"], *map(item, answer.output), *outputs]}
+        # They belong to their calls by call_id, so that any may be ready first.
+        return {**body, "input": [*body["input"], *map(item, answer.output), *reversed(outputs)]}
+
+    return follow
+
+
+def _twice(first: Callable[[Body, Answer], Body | None]) -> Callable[[Body, Answer], Body | None]:
+    """A second round of the same calls and outputs, as an agent that goes on has them."""
+
+    def follow(body: Body, answer: Answer) -> Body | None:
+        once = first(body, answer)
+        if once is None:
+            return None
+        again = [{**item, "call_id": f"{item['call_id']}_again"} for item in once["input"] if "call_id" in item]
+        return {**once, "input": [*once["input"], *again]}
 
     return follow
 
 
 def _as_string(weather: str) -> str:
-    return f"Sunny, {weather}."
+    return f'{{"sky": "sunny", "temperature": "{weather}"}}'
 
 
 def _as_parts(weather: str) -> list[dict[str, str]]:

@@ -232,6 +232,12 @@ GROUPS: dict[str, list[Request]] = {
         post(input="Repeat exactly: \u00fc \U0001f600", reasoning=QUIET, stream=True),
         post(input=[{"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
                     {"type": "function_call_output", "call_id": "call_1", "output": ""}]),
+        post(input=[*returned('{"sky": "grey"}'), *returned("ja, über 9")[2:]]),
+        post(input=[*({**one, "call_id": f"call_{place}"} for place in (1, 2) for one in returned("9")[2:3]),
+                    *({**one, "call_id": f"call_{place}"} for place in (2, 1) for one in returned("9")[3:])]),
+        post(input=[{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]),
+        post(input=[{"role": "user", "content": "x"}] * 6), post(b'{"input": "\xe9"}'),
+        post(tool_choice="required", **TWO_CALLS), post(previous_response_id="resp_1", stream=True),
     ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
     "clients": [
