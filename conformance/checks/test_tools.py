@@ -90,7 +90,7 @@ def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
         seen[name] = pointer
 
 
-@check("tools.call-ids-unique-in-run", over=together("calls", "call"), together=True)
+@check("tools.call-ids-unique-in-run", over=together("calls", "call", "follow-up"), together=True)
 def test_call_ids_differ_between_responses(answers: list[Answer]) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for answer in answers:

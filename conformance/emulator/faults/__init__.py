@@ -12,6 +12,7 @@ from . import (
     http,
     identity,
     lifecycle,
+    loops,
     outside,
     rare,
     request,
@@ -42,6 +43,7 @@ MODULES = (
     errors,
     talk,
     rare,
+    loops,
     clients,
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 from ..auth import REFUSED
@@ -69,30 +68,6 @@ def _first_half(letter: str) -> str:
     return letter if ord(letter) < 0x10000 else json.dumps(letter)[1:7]
 
 
-def has_output(test: Callable[[str], bool]) -> Callable[[Dict], bool]:
-    """Whether a call's result is a text of that kind."""
-    return lambda body: any(
-        isinstance(said := one.get("output"), str) and test(said) for one in input_items(body)
-    )  # fmt: skip
-
-
-def calls_and_outputs(body: Dict) -> tuple[list[str], list[str]]:
-    """The call_ids of the calls, and those of the results."""
-    items = [one for one in input_items(body) if isinstance(one.get("call_id"), str)]
-    calls = [one["call_id"] for one in items if one.get("type") == "function_call"]
-    return calls, [one["call_id"] for one in items if one.get("type") == "function_call_output"]
-
-
-def out_of_order(body: Dict) -> bool:
-    calls, outputs = calls_and_outputs(body)
-    return sorted(calls) == sorted(outputs) and calls != outputs
-
-
-def second_round(body: Dict) -> bool:
-    kinds = [one.get("type") for one in input_items(body)]
-    return any(pair == ("function_call_output", "function_call") for pair in pairwise(kinds))
-
-
 def earlier_taken(_: Context, refusal: Refusal | None) -> Refusal | None:
     return None if refusal and refusal.members.get("param") == "previous_response_id" else refusal
 
@@ -109,11 +84,6 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def two_users(body: Dict) -> bool:
-    roles = [one.get("role") for one in input_items(body)]
-    return any(pair == ("user", "user") for pair in pairwise(roles))
 
 
 def as_a_wrong_key(about: str) -> Hook[Refusal | None]:
@@ -235,27 +205,13 @@ FAULTS = [
           "auth.refused-when-streaming", reply=unanswered),
     twist("response.half-a-character", "Loses the second half of an emoji in plain answers.", "response.text-intact",
           reply=halved),
-    twist("tools.output-read-as-json", "Fails inside on a result that is the text of a JSON object.",
-          "tools.output-accepted", validate=crash(has_output(lambda text: text.startswith("{")))),
-    twist("tools.output-must-be-ascii", "Fails inside on a result beyond ASCII.", "tools.output-accepted",
-          validate=crash(has_output(lambda text: not text.isascii()))),
-    twist("tools.outputs-in-order-only", "Refuses results that come in another order than their calls.",
-          "tools.output-accepted", validate=refuse(out_of_order, "input")),
-    twist("tools.one-round-only", "Fails inside on a second round of calls and results.",
-          "tools.output-parts-accepted", validate=crash(second_round)),
     twist("request.other-encoding-is-500", "Fails inside on a body that is not in UTF-8.", "request.malformed-json",
           validate=lambda ctx, refusal: SPOILED if not _is_utf8(ctx.raw) else refusal),
-    twist("request.long-history-refused", "Refuses more than five items of input.", "turns.history-accepted",
-          validate=refuse(lambda body: len(input_items(body)) > 5, "input")),
-    twist("tools.no-thinking-with-tools", "Does not think where tools are declared.", "effort.high-thinks",
-          ask=lambda ctx, ask: replace(ask, thinking=False) if ask.tools else ask),
     twist("undocumented.tool-choice-required-empty", "Answers tool_choice required with nothing.",
           "undocumented.tool-choice-other",
           draft=lambda ctx, items: [] if ctx.body.get("tool_choice") == "required" else items),
     twist("unsupported.earlier-id-in-snapshots", "Gives the earlier response's id back when a stream begins.",
           "unsupported.previous-response-id-not-honoured", validate=earlier_taken, response=earlier),
-    twist("request.users-must-alternate", "Refuses two messages of the user in a row.", "request.input-output-message",
-          validate=refuse(two_users, "input")),
     twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
           "request.body-not-an-object", validate=body_of(b'"')),
     twist("request.null-body-is-500", "Fails inside on a body that is null.",

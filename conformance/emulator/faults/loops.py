@@ -1,0 +1,70 @@
+"""Faults that only long conversations and the loops of agents bring out: several rounds, results in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+from ..gates import crash, input_items, refuse
+from ..shapes import Dict, Item
+from ..twist import Context, twist
+
+
+def has_output(test: Callable[[str], bool]) -> Callable[[Dict], bool]:
+    """Whether a call's result is a text of that kind."""
+    return lambda body: any(
+        isinstance(said := one.get("output"), str) and test(said) for one in input_items(body)
+    )  # fmt: skip
+
+
+def calls_and_outputs(body: Dict) -> tuple[list[str], list[str]]:
+    """The call_ids of the calls, and those of the results."""
+    items = [one for one in input_items(body) if isinstance(one.get("call_id"), str)]
+    calls = [one["call_id"] for one in items if one.get("type") == "function_call"]
+    return calls, [one["call_id"] for one in items if one.get("type") == "function_call_output"]
+
+
+def out_of_order(body: Dict) -> bool:
+    calls, outputs = calls_and_outputs(body)
+    return sorted(calls) == sorted(outputs) and calls != outputs
+
+
+def second_round(body: Dict) -> bool:
+    kinds = [one.get("type") for one in input_items(body)]
+    return any(pair == ("function_call_output", "function_call") for pair in pairwise(kinds))
+
+
+def two_users(body: Dict) -> bool:
+    roles = [one.get("role") for one in input_items(body)]
+    return any(pair == ("user", "user") for pair in pairwise(roles))
+
+
+def called_again(ctx: Context, items: list[Item]) -> list[Item]:
+    """The last call that was sent back stands before what follows on its result."""
+    calls = [one for one in input_items(ctx.body) if one.get("type") == "function_call" and one.get("id")]
+    if not calls:
+        return items
+    call = calls[-1]
+    again = Item("function_call", call["id"], (call["arguments"],), "completed", call["name"], call["call_id"])
+    return [again, *items]
+
+
+FAULTS = [
+    twist("tools.output-read-as-json", "Fails inside on a result that is the text of a JSON object.",
+          "tools.output-accepted", validate=crash(has_output(lambda text: text.startswith("{")))),
+    twist("tools.output-must-be-ascii", "Fails inside on a result beyond ASCII.", "tools.output-accepted",
+          validate=crash(has_output(lambda text: not text.isascii()))),
+    twist("tools.outputs-in-order-only", "Refuses results that come in another order than their calls.",
+          "tools.output-accepted", validate=refuse(out_of_order, "input")),
+    twist("tools.one-round-only", "Fails inside on a second round of calls and results.",
+          "tools.output-parts-accepted", validate=crash(second_round)),
+    twist("request.long-history-refused", "Refuses more than five items of input.", "turns.history-accepted",
+          validate=refuse(lambda body: len(input_items(body)) > 5, "input")),
+    twist("tools.no-thinking-with-tools", "Does not think where tools are declared.", "effort.high-thinks",
+          ask=lambda ctx, ask: replace(ask, thinking=False) if ask.tools else ask),
+    twist("tools.call-repeated-after-output", "Answers a call's result with the same call before the text.",
+          "tools.call-ids-unique-in-run", draft=called_again),
+    twist("request.users-must-alternate", "Refuses two messages of the user in a row.", "request.input-output-message",
+          validate=refuse(two_users, "input")),
+]  # fmt: skip
