@@ -13,6 +13,7 @@ from conformance.checks.common import (
     breaks_every_time,
     busy_elsewhere,
     envelope,
+    excerpt,
     is_error_body,
     must_be_an_answer,
     must_be_served,
@@ -50,6 +51,13 @@ _INTERNALS = (
 @check("error.envelope", over=_strange)
 def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
     _when_refused(answer)
+    try:
+        answer.exchange.body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        yield Finding(
+            f"the error is not in UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(answer)
+        )
+        return
     for problem in case.world.schemas.errors("error.json", envelope(answer)):
         yield breaks_schema(problem)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from conformance.answer import Answer
 from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.stream.jsontext import Reader
 
 NO_THINKING: Body = {"reasoning": {"effort": "none"}}
 
@@ -34,7 +34,7 @@ CUT = Need("the answer ends incomplete", lambda answer: answer.response.get("sta
 
 def _is_json(answer: Answer) -> bool:
     try:
-        return isinstance(json.loads(answer.words), dict)
+        return isinstance(Reader().load(answer.words), dict)
     except ValueError:
         return False
 

@@ -79,6 +79,8 @@ FAULTS = [
     twist("error.is-html", "Refuses with a gateway's page.", FORM, reply=refused(body("text/html", PAGE))),
     twist("error.is-text", "Refuses in plain words.", FORM,
           reply=refused(body("text/plain", "Bad Request"))),
+    twist("error.in-latin-1", "Refuses in words in Latin-1.", FORM, reply=refused(
+        lambda reply: reply.saying(reply.body.replace(b'"message":"', b'"message":"Requ\xeate : ')))),
     twist("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
     twist("error.in-detail", "Refuses in a web framework's form.", FORM, reply=envelope(
         lambda whole: {"detail": [{"loc": ["body"], "msg": whole["error"]["message"], "type": "value"}]})),

@@ -99,6 +99,8 @@ FAULTS = [
           draft=formatted(lambda text: f"Here is the JSON: {text}")),
     twist("format.json-array", "Wraps the object in a list.", FORMAT,
           draft=formatted(lambda text: f"[{text}]")),
+    twist("format.json-with-nan", "Writes NaN into the object.", FORMAT,
+          draft=formatted(lambda text: f'{text[:-1]}, "area": NaN}}')),
     twist("format.json-unclosed", "Loses the last brace of the object.", FORMAT,
           draft=formatted(lambda text: text[:-1])),
     twist("turns.history-refused", "Takes no more than one turn.", HISTORY,
