@@ -189,6 +189,18 @@ def encoded_twice(text: str) -> str | None:
     return None
 
 
+def holder(value: Any, sought: str, pointer: str = "") -> str:
+    """The JSON pointer of the first text (or name of a member) that holds a text; empty if none does."""
+    if isinstance(value, str):
+        return pointer if sought in value else ""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in pairs:
+        here = f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+        if found := here if sought in str(name) else holder(inner, sought, here):
+            return found
+    return ""
+
+
 def parsed(text: Any) -> Any:
     """The JSON value of a text; ``ValueError`` if it is none."""
     if not isinstance(text, str):

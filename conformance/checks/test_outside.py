@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.answer import FINAL, Answer, DoesNotApply
-from conformance.checks.common import must_be_served_or_refused, scenario_of
+from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
+from conformance.checks.common import holder, must_be_served_or_refused, scenario_of
 from conformance.select import each
+from conformance.stream.events import mapping
 from conformance.verdict import Case, Finding, check
 
 _BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
@@ -25,9 +26,24 @@ def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> I
     value = scenario_of(answer, case).about["value"]
     headers = "\n".join(text for _, text in answer.exchange.headers)
     if value.encode() in answer.exchange.body or value in headers:
-        yield Finding(
-            f"the value {value!r} of an unknown parameter comes back in the answer", want="nowhere", got=value
-        )
+        message = f"the value {value!r} of an unknown parameter comes back in the answer"
+        event, pointer = _place(answer, value)
+        yield Finding(message, pointer, event, want="nowhere", got=value)
+
+
+def _place(answer: Answer, value: str) -> tuple[int | None, str]:
+    """The first event that holds a value and where in it, or where in the body; empty if it stands elsewhere."""
+    return next(((event, pointer) for event, one in _held(answer) if (pointer := holder(one, value))), (None, ""))
+
+
+def _held(answer: Answer) -> list[tuple[int | None, Any]]:
+    """Each event with its place, or the body; nothing if that is no JSON."""
+    if answer.looks_like_stream:
+        return [(event.index, event.data) for event in answer.events]
+    try:
+        return [(None, answer.json)]
+    except CannotJudge:
+        return []
 
 
 @check("undocumented.unknown-value-not-quoted", over=each("unknown"))
@@ -51,10 +67,8 @@ def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
 @check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)
 def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Iterator[Finding]:
     _when_filtered(answer)
-    held: list[tuple[int | None, dict[str, Any]]] = [(answer.event, answer.response)]
-    if answer.looks_like_stream:
-        held = [(event.index, event.response) for event in answer.events]
-    for event, response in held:
+    for event, one in _held(answer):
+        response = mapping(mapping(one).get("response") if answer.looks_like_stream else one)
         if (echoed := response.get("previous_response_id")) is not None:
             message = "previous_response_id comes back as if it were in effect"
             yield Finding(message, answer.pointer + "/previous_response_id", event, "absent or null", echoed)
