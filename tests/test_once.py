@@ -144,4 +144,5 @@ def test_a_run_outlives_a_killed_worker(tmp_path: Path) -> None:
     assert verdicts["error"] <= 1, said  # The case that it judged at that moment, which is said and not passed over.
     assert set(verdicts) <= {"pass", "not-applicable", "error"}
     assert started.returncode == end["exit"] == (3 if verdicts["error"] else 0), said
-    assert end["requests"] == len(set(stub.bodies))
+    # The worker may have been killed between the head of a request and its body.
+    assert end["requests"] == len({*stub.bodies} - {b""})
