@@ -156,8 +156,13 @@ def test_no_character_was_split(answers: list[Answer]) -> Iterator[Finding]:
     """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
     if any(_holds_lost(one.exchange.body) for one in answers if not one.looks_like_stream):
         raise DoesNotApply("plain answers hold U+FFFD too")
-    for answer in answers:
-        if answer.looks_like_stream and not answer.of("response.incomplete"):
+    if not any(one.streaming for one in answers):
+        raise DoesNotApply("no stream was asked for")
+    streams = [one for one in answers if one.exchange.ok and one.looks_like_stream]
+    if not streams:
+        raise CannotJudge("no stream came")
+    for answer in streams:
+        if not answer.of("response.incomplete"):
             yield from _split(answer)
 
 

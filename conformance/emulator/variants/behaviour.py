@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth import REFUSED, authenticate
+from ..edits import said
 from ..gates import envelope, error, input_items, inside, refused
 from ..refusals import bad_parameter, of, unsupported
 from ..shapes import Ask, Dict, Refusal, Reply
@@ -207,6 +208,8 @@ VARIANTS = [
           ask=default_off),
     twist("behaviour.thoughts-counted-not-shown", "The page counts reasoning tokens; that they are shown is not said.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
+    twist("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
+          draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
     twist("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
     twist("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
     twist("behaviour.first-stream-is-429", BUSY, reply=busy(
