@@ -337,6 +337,26 @@ def test_the_command_tells_what_each_client_made_of_a_run(tmp_path: Path, capsys
     ]
 
 
+def test_the_command_feeds_what_a_client_might_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = _recording(tmp_path)
+    (call,) = (recorded / "exchanges").glob("tools.call-*.json")
+    call.write_text(call.read_text(encoding="utf-8").replace('"scenario": "tools.call"', '"scenario": "stream=yes"'))
+    assert "stream=yes" in call.read_text(encoding="utf-8")
+    main(
+        [
+            "clients",
+            str(recorded),
+            "--clients",
+            str(installed(tmp_path / "fakes", "right")),
+            "--client",
+            "litellm",
+            "--json",
+        ]
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert [one["exchanges"] for one in told] == [0, 1]
+
+
 def _recording(tmp_path: Path) -> Path:
     """The recording of the tests, to write beside."""
     kept = Path(__file__).parent / "recordings" / "format-1"

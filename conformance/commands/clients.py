@@ -18,11 +18,12 @@ from conformance.clients.outcome import Outcomes, Ran
 from conformance.clients.table import CLIENTS, Client, client
 from conformance.commands import CommandError
 from conformance.scenarios import scenarios
+from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.tools import turns
 from conformance.schemas import Schemas
 from conformance.target import Misconfigured
 from conformance.wire.exchange import Exchange
-from conformance.wire.replay import open_recording
+from conformance.wire.replay import Recording, open_recording
 
 HELP = "feed the answers of a recorded run to real clients, or install those"
 
@@ -60,8 +61,9 @@ def main(options: argparse.Namespace) -> int:
 def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> int:
     try:
         recording = open_recording(run)
-        exchanges = {one.scenario: one for one in sorted(recording.exchanges.values(), key=lambda one: one.sample)}
-        pairs = turns(scenarios(Schemas(recording.head["revision"]), recording.nonce))
+        known = scenarios(Schemas(recording.head["revision"]), recording.nonce)
+        exchanges = _ordinary(recording, known)
+        pairs = turns(known)
         outcomes = drive(chosen, feedable(exchanges, pairs), where)
         outcome.write(run / outcome.FILE, outcomes)
     except Misconfigured as error:
@@ -71,6 +73,12 @@ def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> in
     found = tally(outcomes, exchanges, pairs)
     print(json.dumps([one.as_json() for one in found], indent=1) if as_json else "\n".join(_told(found)))
     return int(any(one.troubles for one in found))
+
+
+def _ordinary(recording: Recording, known: Mapping[str, Scenario]) -> dict[str, Exchange]:
+    """The last exchange of each scenario that expects an answer: no client sends what the others ask."""
+    last = {one.scenario: one for one in sorted(recording.exchanges.values(), key=lambda one: one.sample)}
+    return {name: one for name, one in last.items() if name in known and known[name].expect == "answer"}
 
 
 @dataclass
