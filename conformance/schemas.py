@@ -140,7 +140,11 @@ def _absolute(part: Any, base: str) -> Any:
 
 
 def _pointer(error: ValidationError, *more: str) -> str:
-    steps = (*error.absolute_path, *more)
+    return pointer(*error.absolute_path, *more)
+
+
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) of these steps."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
+from conformance.schemas import pointer
 from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
 from conformance.verdict import Case, Finding
@@ -77,8 +78,7 @@ def no_answer(answer: Answer) -> Iterator[Finding]:
 
 def must_be_refused(answer: Answer) -> Iterator[Finding]:
     """A request that cannot be served gets a 4xx."""
-    if answer.exchange.status is None:
-        yield from no_answer(answer)
+    yield from no_answer(answer)
     status = judged_past_the_key(answer)
     if not 400 <= status < 500:
         failure = ends_in_failure(answer)
@@ -88,8 +88,7 @@ def must_be_refused(answer: Answer) -> Iterator[Finding]:
 
 def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
-    if answer.exchange.status is None:
-        yield from no_answer(answer)
+    yield from no_answer(answer)
     status = judged_past_the_key(answer)
     if 400 <= status < 500:
         return
@@ -112,12 +111,16 @@ def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
     if not isinstance(response.get("output"), list) and not answer.output:
         yield Finding("HTTP 200, but the body is no Response", want="a Response", got=excerpt(answer))
     elif response.get("status") == "completed" and not answer.output:
-        message = "HTTP 200, completed, and the output is empty"
-        yield Finding(message, answer.pointer + "/output", answer.event, "an answer or a 4xx status", [])
+        yield no_output(answer)
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
         message = f"the answer ends with status {status!r}"
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
+
+
+def no_output(answer: Answer) -> Finding:
+    """The finding of a completed response that holds nothing."""
+    return Finding("a completed response has no output item", answer.pointer + "/output", answer.event)
 
 
 def ends_in_failure(answer: Answer) -> str | None:
@@ -189,13 +192,13 @@ def encoded_twice(text: str) -> str | None:
     return None
 
 
-def holder(value: Any, sought: str, pointer: str = "") -> str:
+def holder(value: Any, sought: str, place: str = "") -> str:
     """The JSON pointer of the first text (or name of a member) that holds a text; empty if none does."""
     if isinstance(value, str):
-        return pointer if sought in value else ""
+        return place if sought in value else ""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in pairs:
-        here = f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+        here = place + pointer(name)
         if found := here if sought in str(name) else holder(inner, sought, here):
             return found
     return ""

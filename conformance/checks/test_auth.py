@@ -19,18 +19,22 @@ def test_documented_way_is_accepted(answer: Answer) -> Iterator[Finding]:
 
 @check("{refused}", over=each("auth-refused", where=lambda one: "auth-first" not in one.tags))
 def test_credential_is_refused(answer: Answer) -> Iterator[Finding]:
-    if answer.exchange.status is None:
-        yield from no_answer(answer)
+    yield from no_answer(answer)
     status = settled(answer)
     if status not in (401, 403):
         yield Finding(f"answered with HTTP {status}{said(answer)}", want=401, got=status)
 
 
-@check("auth.refused-with-401", over=_REFUSED)
-def test_refusal_is_401(answer: Answer) -> Iterator[Finding]:
+def _denied(answer: Answer) -> int:
+    """The status of a refused key; ``DoesNotApply`` where it was not refused."""
     if (status := settled(answer)) not in (401, 403):
         raise DoesNotApply(f"HTTP {status} is no refusal of a key")
-    if status == 403:
+    return status
+
+
+@check("auth.refused-with-401", over=_REFUSED)
+def test_refusal_is_401(answer: Answer) -> Iterator[Finding]:
+    if _denied(answer) == 403:
         yield Finding("refused with HTTP 403", want=401, got=403)
 
 
@@ -42,8 +46,7 @@ def test_key_is_judged_before_the_body(answer: Answer) -> Iterator[Finding]:
 
 @check("auth.refusal-is-enveloped", over=_REFUSED)
 def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Iterator[Finding]:
-    if (status := settled(answer)) not in (401, 403):
-        raise DoesNotApply(f"HTTP {status} is no refusal of a key")
+    _denied(answer)
     for problem in case.world.schemas.errors("error.json", envelope(answer)):
         yield breaks_schema(problem)
 

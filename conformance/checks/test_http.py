@@ -18,15 +18,12 @@ from conformance.checks.common import (
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.stream.jsontext import Reader
 from conformance.verdict import Case, Finding, breaks_schema, check
-from conformance.wire.exchange import content_coding
+from conformance.wire.exchange import CODINGS, content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
 })  # fmt: skip
-
-#: The content codings that are undone.
-_CODINGS = ("gzip", "x-gzip", "deflate")
 
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
@@ -121,7 +118,7 @@ def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
     coding = content_coding(answer.exchange.headers).lower()
-    if coding in _CODINGS and answer.exchange.body == b"".join(chunk.data for chunk in answer.exchange.chunks):
+    if coding in CODINGS and answer.exchange.body == b"".join(chunk.data for chunk in answer.exchange.chunks):
         yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(answer))
     try:
         Reader().load(answer.exchange.body.decode("utf-8"))

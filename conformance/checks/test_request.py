@@ -145,14 +145,13 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Findi
         raise DoesNotApply("the request was not refused")
     parameter = scenario_of(answer, case).about["parameter"]
     error = mapping(mapping(answer.envelope).get("error"))
-    told = " / ".join(str(error[name]) for name in ("message", "param", "code") if error.get(name))
+    members = {name: error.get(name) for name in ("message", "param", "code")}
+    told = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in told.lower() for name in names):
         message = f"neither message, param nor code of the error names {parameter}: {told[:160]}"
-        yield Finding(
-            message, "/error", want=parameter, got={name: error.get(name) for name in ("message", "param", "code")}
-        )
+        yield Finding(message, "/error", want=parameter, got=members)
 
 
 def _should_be_refused(answer: Answer) -> Iterator[Finding]:

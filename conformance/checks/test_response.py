@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import HALF_A_PAIR, encoded_twice
+from conformance.checks.common import HALF_A_PAIR, encoded_twice, no_output
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS, answers_and_served, together
 from conformance.stream.events import mapping, objects, text
@@ -211,7 +211,7 @@ def test_completed_response_says_something(answer: Answer) -> Iterator[Finding]:
         return
     kinds = {str(item.get("type")) for item in answer.output}
     if not answer.output:
-        yield Finding("a completed response has no output item", answer.pointer + "/output", answer.event)
+        yield no_output(answer)
     elif not kinds - {"message", "reasoning"} and not answer.words and not _refuses(answer):
         message = "a completed response has neither text nor call"
         yield Finding(message, answer.pointer + "/output", answer.event, "text or a call", sorted(kinds))

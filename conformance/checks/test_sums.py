@@ -9,24 +9,15 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
 from conformance.schemas import ABSENT
-from conformance.select import ANSWERS, STREAMS, pairs
+from conformance.select import STREAMS, everything, pairs
 from conformance.stream.events import Event, objects, text
 from conformance.stream.sums import Text
-from conformance.verdict import Case, Finding, Group, World, check, on
+from conformance.verdict import Case, Finding, check, on
 
 #: Of these null is as good as absent.
 _NULLABLE = ("error", "incomplete_details", "metadata", "output_text")
 
 _LOST = "\ufffd"
-
-#: Members of events that hold what the model says.
-_SAID = ("delta", "text", "arguments", "input")
-
-
-def _streamed_and_plain(world: World) -> list[Group]:
-    """One case for all answers."""
-    names = [name for group in ANSWERS(world) for name in group.scenarios]
-    return [Group("answers", tuple(dict.fromkeys(names)))]
 
 
 Object = dict[str, Any]
@@ -142,16 +133,25 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
 
 @check("sum.no-replacement-characters", over=STREAMS)
 def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
+    for event, member, said in _said(answer):
+        if HALF_A_PAIR.search(said):
+            message = f"{member} holds half a surrogate pair"
+            yield on(event, message, f"/{member}", "whole characters", repr(said[:80]))
+        elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
+            message = f"{member} was encoded twice: UTF-8 taken for Latin-1"
+            yield on(event, message, f"/{member}", meant[:80], said[:80])
+
+
+def _said(answer: Answer) -> Iterator[tuple[Event, str, str]]:
+    """What events hold of what the model says: event, member, text."""
     for event in answer.events:
-        for member in _SAID:
-            said, where = text(event.data.get(member)), f"/{member}"
-            if HALF_A_PAIR.search(said):
-                yield on(event, f"{member} holds half a surrogate pair", where, "whole characters", repr(said[:80]))
-            elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
-                yield on(event, f"{member} was encoded twice: UTF-8 taken for Latin-1", where, meant[:80], said[:80])
+        for member in ("delta", "text", "arguments", "input"):
+            yield event, member, text(event.data.get(member))
 
 
-@check("sum.no-replacement-characters", over=_streamed_and_plain, together=True)
+@check(
+    "sum.no-replacement-characters", over=everything("answers", where=lambda one: one.expect == "answer"), together=True
+)
 def test_no_character_was_split(answers: list[Answer]) -> Iterator[Finding]:
     """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
     if any(_holds_lost(one.exchange.body) for one in answers if not one.looks_like_stream):
@@ -173,11 +173,10 @@ def _holds_lost(body: bytes) -> bool:
 def _split(answer: Answer) -> Iterator[Finding]:
     if _holds_lost(answer.exchange.request.body):
         return
-    for event in answer.events:
-        for member in _SAID:
-            if _LOST in (said := text(event.data.get(member))):
-                found = on(event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80])
-                yield replace(found, scenario=answer.scenario)
+    for event, member, said in _said(answer):
+        if _LOST in said:
+            found = on(event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80])
+            yield replace(found, scenario=answer.scenario)
 
 
 @check("sum.starts-empty", over=STREAMS)

@@ -106,9 +106,9 @@ def test_call_ids_differ_between_responses(answers: list[Answer]) -> Iterator[Fi
 def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Iterator[Finding]:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
     ways = {way: [one for one in answers if one.streaming == stream] for way, stream in _WAYS.items()}
-    called = {way: [_calls_somewhere(one) for answer in given for one in _tries(answer)] for way, given in ways.items()}
     if not all(ways.values()):
         raise DoesNotApply("calls were asked for in one way only")
+    called = {way: [_calls_somewhere(one) for answer in given for one in _tries(answer)] for way, given in ways.items()}
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
@@ -122,7 +122,8 @@ def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Iterator
 
 def _tries(answer: Answer) -> list[Answer]:
     """Each answer that the scenario got and that ended as it should."""
-    return [one for each in answer.samples if _completed(one := Answer(each, answer.scenario))]
+    earlier = [Answer(each, answer.scenario) for each in answer.samples[:-1]]
+    return [one for one in (*earlier, answer) if _completed(one)]
 
 
 def _completed(answer: Answer) -> bool:

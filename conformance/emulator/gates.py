@@ -80,6 +80,11 @@ def _judge(test: Test, verdict: Refusal, always: bool = False) -> Hook[Refusal |
 Rewrite = Callable[[Reply], Reply]
 
 
+def hung_up(reply: Reply) -> Reply:
+    """No answer at all: the connection is reset."""
+    return Reply(reply.status, reply.reason, [], [], "length", "reset")
+
+
 def served(how: Rewrite, stream: bool | None = None) -> Hook[Reply]:
     """Rewrites successful replies: all, or only streams, or only plain ones."""
     return lambda ctx, reply: how(reply) if ctx.served and stream in (None, ctx.stream) else reply

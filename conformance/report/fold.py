@@ -111,7 +111,7 @@ def _members(one: Line) -> set[str]:
 
 
 def _gists(one: Line) -> set[str]:
-    return {_MEMBER.sub(r"\1", without_numbers(message)) for message in _words(one)}
+    return {_bare(message) for message in _words(one)}
 
 
 def _stopping(one: Line, broken: Sequence[Line]) -> str:
@@ -159,6 +159,11 @@ def _gist(message: str, area: str, often: bool) -> str:
     """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
     if (broke := _BROKE.match(message)) and (often or area == "auth"):
         return "the lock broke" if area == "auth" else f"broke with {broke[1]}"
+    return _bare(message)
+
+
+def _bare(message: str) -> str:
+    """The message without what says where it was found."""
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 

@@ -120,6 +120,10 @@ class Exchange:
         return self.ended == "not-sent" and self.detail.startswith(WITHHELD)
 
 
+#: The content codings that are undone.
+CODINGS = ("gzip", "x-gzip", "deflate")
+
+
 def content_coding(headers: Headers) -> str:
     """The value of Content-Encoding, several headers as one list; empty without any."""
     return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
@@ -139,7 +143,7 @@ def unfold(chunks: tuple[Chunk, ...], coding: str) -> tuple[tuple[Chunk, ...], b
     names = [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
     whole = True
     for name in reversed(names[-_LAYERS:]):
-        if name not in ("gzip", "x-gzip", "deflate"):
+        if name not in CODINGS:
             break  # What stands under a coding that is not known cannot be undone either.
         engine = _Unfolding(15 if name == "deflate" else 31)
         chunks = tuple(engine.undo(chunks))

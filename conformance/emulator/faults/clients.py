@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..gates import SPOILED, crash, input_items
+from ..gates import SPOILED, crash, hung_up, input_items
 from ..shapes import Dict, Refusal, Reply
 from ..twist import Context, Hook, twist
 
@@ -49,7 +49,7 @@ def page(_: Context, reply: Reply) -> Reply:
 
 
 def silent(_: Context, reply: Reply) -> Reply:
-    return Reply(reply.status, reply.reason, [], [], "length", "reset")
+    return hung_up(reply)
 
 
 def in_detail(ctx: Context, reply: Reply) -> Reply:

@@ -9,13 +9,12 @@ from itertools import pairwise
 from ..gates import crash, input_items, refuse
 from ..shapes import Dict, Item
 from ..twist import Context, twist
+from .clients import has_item
 
 
 def has_output(test: Callable[[str], bool]) -> Callable[[Dict], bool]:
     """Whether a call's result is a text of that kind."""
-    return lambda body: any(
-        isinstance(said := one.get("output"), str) and test(said) for one in input_items(body)
-    )  # fmt: skip
+    return has_item(lambda one: isinstance(said := one.get("output"), str) and test(said))
 
 
 def calls_and_outputs(body: Dict) -> tuple[list[str], list[str]]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..auth import REFUSED
 from ..edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
-from ..gates import SPOILED, crash, input_items, input_parts, inside, refuse, refused
+from ..gates import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
 from ..refusals import bad_parameter
 from ..shapes import Dict, Refusal, Reply, to_json
 from ..twist import Context, Hook, twist
 from .auth import either
+from .outside import echo_previous, remembered
 
 
 def coerced(wanted: Callable[[Any], bool]) -> Hook[Refusal | None]:
@@ -50,11 +51,7 @@ def announced_longer(reply: Reply) -> Reply:
 
 
 def unanswered(ctx: Context, reply: Reply) -> Reply:
-    return silent_reply(reply) if reply.status == 401 and b'"stream":true' in ctx.raw and either(ctx) else reply
-
-
-def silent_reply(reply: Reply) -> Reply:
-    return Reply(reply.status, reply.reason, [], [], "length", "reset")
+    return hung_up(reply) if reply.status == 401 and b'"stream":true' in ctx.raw and either(ctx) else reply
 
 
 def halved(ctx: Context, reply: Reply) -> Reply:
@@ -68,14 +65,8 @@ def _first_half(letter: str) -> str:
     return letter if ord(letter) < 0x10000 else json.dumps(letter)[1:7]
 
 
-def earlier_taken(_: Context, refusal: Refusal | None) -> Refusal | None:
-    return None if refusal and refusal.members.get("param") == "previous_response_id" else refusal
-
-
 def earlier(ctx: Context, one: Dict) -> Dict:
-    if ctx.stage in ("created", "in_progress") and ctx.body.get("previous_response_id"):
-        one["previous_response_id"] = ctx.body["previous_response_id"]
-    return one
+    return echo_previous(ctx, one) if ctx.stage in ("created", "in_progress") else one
 
 
 def _is_utf8(raw: bytes) -> bool:
@@ -100,7 +91,7 @@ def silent(ctx: Context, reply: Reply) -> Reply:
     try:
         json.loads(ctx.raw or b"{}")
     except ValueError:
-        return Reply(reply.status, reply.reason, [], [], "length", "reset")
+        return hung_up(reply)
     return reply
 
 
@@ -211,7 +202,7 @@ FAULTS = [
           "undocumented.tool-choice-other",
           draft=lambda ctx, items: [] if ctx.body.get("tool_choice") == "required" else items),
     twist("unsupported.earlier-id-in-snapshots", "Gives the earlier response's id back when a stream begins.",
-          "unsupported.previous-response-id-not-honoured", validate=earlier_taken, response=earlier),
+          "unsupported.previous-response-id-not-honoured", validate=remembered, response=earlier),
     twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
           "request.body-not-an-object", validate=body_of(b'"')),
     twist("request.null-body-is-500", "Fails inside on a body that is null.",
