@@ -71,6 +71,8 @@ class Schemas:
         events = sorted(self._names("events/"), key=lambda name: _PAGE_ORDER.index(name.split(".")[1]))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
+        #: The types of the items that ``input`` may hold.
+        self.input_types: tuple[str, ...] = tuple(self.document("input/item.json")["properties"]["type"]["enum"])
 
     def _names(self, folder: str) -> list[str]:
         return sorted(path[len(folder) : -5] for path in self._documents if path.startswith(folder))

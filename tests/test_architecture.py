@@ -16,6 +16,8 @@ LAYERS = (
     ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
+    ("unjudged",),
+    ("findings",),
     ("answer",),
     ("scenarios",),
     ("wire",),

@@ -12,6 +12,14 @@ from conformance.stream.sse import Frame
 #: The marker some servers send last; not an event of the Responses API.
 DONE_MARKER = "[DONE]"
 
+ITEM_ADDED, ITEM_DONE = "response.output_item.added", "response.output_item.done"
+
+#: How the types of the events begin that are about one item.
+_ABOUT_ITEM = (
+    "response.output_item.", "response.content_part.", "response.output_text.", "response.reasoning_text.",
+    "response.function_call_arguments.", "response.custom_tool_call_input.",
+)  # fmt: skip
+
 TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
 
 
@@ -71,23 +79,45 @@ class Event:
         return mapping(self.data.get("response"))
 
     @property
+    def about_item(self) -> bool:
+        """Whether an event of this type is about one output item."""
+        return self.type.startswith(_ABOUT_ITEM)
+
+    @property
     def terminal(self) -> bool:
         """Whether this event ends a response."""
         return self.type in TERMINAL
 
 
 def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
-    """Each event with the index of the item it is about: that of its ``item_id`` where the item was announced under
-    another (a wrong index is reported once, and must not make everything after it look wrong), else its own."""
+    """Each event with the index of the item it is about, None for an event that is about no item.
+
+    That is the index under which the item of its ``item_id`` was announced (a wrong index is reported once, and must
+    not make everything after it look wrong), else its own ``output_index``. Without an index the item is found by its
+    id, else by order: an announced item is the next one, and an event without an id is about the item opened last.
+    """
     announced: dict[str, list[int]] = {}
+    opened: list[int] = []
     for event in events:
         index = event.output_index
         named = event.data.get("item_id") or event.item.get("id")
         known = announced.get(named, []) if isinstance(named, str) else []
-        if event.type == "response.output_item.added" and index is not None and isinstance(named, str):
-            announced.setdefault(named, []).append(index)
+        if event.type == ITEM_ADDED:
+            if index is None:
+                index = max(opened, default=-1) + 1
+            opened.append(index)
+            if isinstance(named, str):
+                announced.setdefault(named, []).append(index)
         elif known and index not in known:
             index = known[-1]
+        elif index is None and event.about_item:
+            index = opened[-1] if opened and not isinstance(named, str) else max(opened, default=-1) + 1
+            if isinstance(named, str):
+                opened.append(index)
+                announced[named] = [index]
+        if event.type == ITEM_DONE and index in opened:
+            opened.remove(index)
+            opened.insert(0, index)  # It is closed: what follows without an id is about another one.
         yield event, index
 
 

@@ -6,6 +6,7 @@ Each automaton reports a stray event once, takes the state the server evidently 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,20 +99,44 @@ _BROKEN = {
 }
 
 
-def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item]]:
-    """What strays from the lifecycle of items and parts, and the items by ``output_index`` as they ended up."""
+#: The rules that each step of a part, or of a call's arguments, is evidence for.
+_EXAMINED = {
+    "add": ("lifecycle.part-opened-once",),
+    "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
+    "text": ("lifecycle.part-opened-before-use", "lifecycle.done-once"),
+    "close": ("lifecycle.part-opened-before-use", "lifecycle.part-closed-once"),
+}
+
+
+def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Counter[str]]:
+    """What violates the lifecycle of items and parts, the items by their place as they ended up, and for each rule how
+    many events it was evaluated on."""
     walker = _Walker()
     for event, index in places(events):
         walker.step(event, index)
-    return walker.found, walker.items
+    return walker.found, walker.items, walker.examined
 
 
 class _Walker:
     def __init__(self) -> None:
         self.found: list[Violation] = []
         self.items: dict[int, Item] = {}
+        self._place: int | None = None
+        self._counted: Counter[str] = Counter()
+        self._steps: Counter[tuple[bool, str]] = Counter()
+
+    @property
+    def examined(self) -> Counter[str]:
+        """For each rule on how many events it was evaluated."""
+        found = Counter(self._counted)
+        for (of_part, step), count in self._steps.items():
+            for rule in _EXAMINED[step]:
+                # A call's arguments have no part that could be opened or closed.
+                found[rule] += count if of_part or "part-" not in rule else 0
+        return found
 
     def step(self, event: Event, index: int | None) -> None:
+        self._place = index
         if event.type in ("response.completed", "response.incomplete"):
             self._end(event)
             return
@@ -132,6 +157,8 @@ class _Walker:
         return event.type.startswith("response.output_item.") or event.type in _ABOUT_ITEMS
 
     def _open(self, event: Event, index: int) -> None:
+        self._counted["lifecycle.item-opened-once"] += 1
+        self._counted["lifecycle.indexes-dense"] += 1
         before = self.items.get(index)
         if before and before.name == event.item.get("id"):
             if before.announced:
@@ -147,6 +174,9 @@ class _Walker:
         self.items[index] = Item("open", event.item.get("id"), announced=True)
 
     def _use(self, event: Event, index: int) -> Item:
+        self._counted["lifecycle.item-opened-before-use"] += 1
+        self._counted["lifecycle.nothing-after-item-closed"] += 1
+        self._counted["lifecycle.item-closed-once"] += event.type == "response.output_item.done"
         item = self.items.get(index)
         if item is None:
             self._report(
@@ -187,6 +217,8 @@ class _Walker:
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
         before = part.state
+        self._steps[table is PART, step] += 1
+        self._counted["lifecycle.text-done-before-part-done"] += step == "close" and part.deltas > 0
         part.state, rule = table.get((before, step), (before, None))
         part.deltas += step == "use"
         part.last = event if step == "use" else part.last
@@ -202,6 +234,8 @@ class _Walker:
             return
         item.state = "closed"
         for index, part in item.parts.items():
+            self._counted["lifecycle.part-done-before-item-done"] += part.announced
+            self._counted["lifecycle.done-present"] += part.deltas > 0
             if part.announced and part.state in ("open", "text-done"):
                 self._report(
                     "lifecycle.part-done-before-item-done",
@@ -209,6 +243,7 @@ class _Walker:
                 )  # fmt: skip
             if part.owed or (part.state == "open" and part.deltas):
                 self._owed(event, part)
+        self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
             self._owed(event, item.arguments)
 
@@ -223,16 +258,19 @@ class _Walker:
         if event.type != "response.completed":
             return  # What was cut may stay open.
         for index, item in self.items.items():
+            self._counted["lifecycle.all-closed-at-terminal"] += 1
             if item.state == "open":
                 self._report(
                     "lifecycle.all-closed-at-terminal",
-                    f"ends the response while output_index {index} is still open", event,
+                    f"ends the response while output_index {index} is still open", event, place=index,
                 )  # fmt: skip
 
     def _report(
-        self, rule: str, message: str, event: Event, pointer: str = "", want: Any = None, got: Any = None
-    ) -> None:
-        self.found.append(Violation(rule, f"{event.type} {message}", event, pointer, want, got))
+        self, rule: str, message: str, event: Event, pointer: str = "", want: Any = None, got: Any = None,
+        place: int | None = None,
+    ) -> None:  # fmt: skip
+        place = self._place if place is None else place
+        self.found.append(Violation(rule, f"{event.type} {message}", event, pointer, want, got, place))
 
 
 def _kind(event: Event) -> str:
