@@ -7,23 +7,13 @@ from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import needs, not_seen
+from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, whole
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
 
-#: Event type -> the scenario that must cause it, where it is not the streamed text.
-_CAUSED_BY = {
-    "response.incomplete": "cut.stream",
-    "response.function_call_arguments.delta": "tools.call.stream",
-    "response.function_call_arguments.done": "tools.call.stream",
-    "response.reasoning_text.delta": "effort.high.stream",
-    "response.reasoning_text.done": "effort.high.stream",
-    "response.custom_tool_call_input.delta": "tools.custom.stream",
-    "response.custom_tool_call_input.done": "tools.custom.stream",
-}
-
 #: Members of lifecycle events whose problems another rule tells.
-_TERMINAL = ("response.completed", "response.incomplete")
+_TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
 
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500
@@ -36,7 +26,7 @@ def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
 
 
 def _causes(world: World) -> dict[str, tuple[str, ...]]:
-    return {name: (_CAUSED_BY.get(name, "text.stream"),) for name in world.schemas.event_types}
+    return {name: (BY_TYPE[name].caused_by,) for name in world.schemas.event_types}
 
 
 @check("event.{type}.schema", over=by_event_type(_all_streams), together=True)

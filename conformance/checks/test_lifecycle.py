@@ -5,23 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
+from conformance.contract.events import BEGINS, BY_TYPE, PARTS
 from conformance.select import STREAMS, together
-from conformance.stream.events import ITEM_ADDED, ITEM_DONE
+from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
 
-_SNAPSHOTS = ("response.created", "response.in_progress")
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
-
-#: And parts of these types.
-_PART_FITS = {"output_text": "message", "reasoning_text": "reasoning"}
-
-#: Events named so, without their last part, belong to items of this type.
-_FITS = {
-    "response.output_text": "message",
-    "response.reasoning_text": "reasoning",
-    "response.function_call_arguments": "function_call",
-    "response.custom_tool_call_input": "custom_tool_call",
-}
 
 
 def _automaton(rule: str) -> Any:
@@ -91,7 +80,7 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
 
 @check("lifecycle.snapshots", over=STREAMS)
 def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Findings:
-    for event in answer.of(*_SNAPSHOTS):
+    for event in answer.of(*BEGINS):
         yield Examined(bool(event.response))
         status, output = event.response.get("status"), event.response.get("output")
         if isinstance(status, str) and status != "in_progress":
@@ -126,11 +115,17 @@ def test_done_items_are_final(answer: Answer, case: Case) -> Findings:
             yield on(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
 
 
+def _item_of(event: Event) -> str:
+    """The type of the item that an event must be about, by its own type or by its part's; empty where it may be any."""
+    own = BY_TYPE[event.type].item if event.type in BY_TYPE else ""
+    return own or PARTS.get(event.part_type, ("", ""))[1]
+
+
 @check("identity.event-fits-item", over=STREAMS)
 def test_event_is_of_its_items_kind(answer: Answer) -> Findings:
     kinds = {index: event.item.get("type") for event, index in answer.placed if event.type == ITEM_ADDED}
     for event, index in answer.placed:
-        fits = _FITS.get(event.type.rpartition(".")[0]) or _PART_FITS.get(event.part_type)
+        fits = _item_of(event)
         kind = kinds.get(index) if index is not None else None
         yield Examined(bool(fits) and isinstance(kind, str))
         if fits and isinstance(kind, str) and kind != fits:

@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
+from conformance.contract.events import TEXTS
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, everything, pairs
 from conformance.stream.events import ITEM_DONE, Event, objects, text
@@ -29,18 +30,17 @@ _RESPONSE = (
 )  # fmt: skip
 _ITEM = ("id", "type", "role", "status", "content", "call_id", "name", "arguments")
 _DETAILS = ("input_tokens_details", "output_tokens_details")
-_NAMES = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
 
-def _differs(one: Text, station: str, pointer: str, what: str) -> Findings:
-    """A finding if a station's text is not that of the nearest station before it."""
-    here, before = getattr(one, station), one.before(station)
+def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
+    """A finding if a stage's text is not that of the nearest stage before it."""
+    here, before = getattr(one, stage), one.before(stage)
     if here is None or before is None:
         return
     yield EXAMINED
     if here == before[1]:
         return
-    event, shown = one.events[station], _NAMES[one.what]
+    event, shown = one.events[stage], TEXTS[one.what]
     message = (
         f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
     )
@@ -64,9 +64,9 @@ def _deltas(answer: Answer, what: tuple[str, ...]) -> Findings:
         whole = one.done or one.item
         yield Examined(bool(whole))
         if one.deltas is None and whole:
-            station = "done" if one.done else "item"
-            message = f"no delta carried the {_NAMES[one.what]} of output_index {one.output_index}"
-            yield Finding(message, "", one.events[station].index, "deltas that add up to it", whole[:160])
+            stage = "done" if one.done else "item"
+            message = f"no delta carried the {TEXTS[one.what]} of output_index {one.output_index}"
+            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
 
 
 @check("sum.text-deltas", over=STREAMS)
@@ -97,7 +97,7 @@ def test_item_holds_its_texts(answer: Answer) -> Findings:
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
             if any(place == one.output_index for event, place in answer.placed if event.type == ITEM_DONE):
-                message = f"output_item.done lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+                message = f"output_item.done lacks the {TEXTS[one.what]} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
@@ -120,7 +120,7 @@ def test_final_output_holds_the_items(answer: Answer) -> Findings:
 
 def _final_text(one: Text, event: Event) -> Findings:
     if one.final is None and (one.done or one.deltas):
-        message = f"the final output lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+        message = f"the final output lacks the {TEXTS[one.what]} of output_index {one.output_index}"
         yield Finding(message, "/response/output", event.index, one.done or one.deltas, ABSENT)
     yield from _differs(one, "final", f"/response/output/{one.output_index}", event.type)
 

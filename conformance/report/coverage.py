@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.clients.evidence import faults_that_stop
-from conformance.contract import SECTIONS, Clause, clauses
+from conformance.contract.clauses import SECTIONS, Clause, clauses
 from conformance.matrix import faults_of
 from conformance.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
 

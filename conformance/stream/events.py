@@ -6,21 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.contract.events import ABOUT_ITEM, ENDS, EVENTS
 from conformance.stream.jsontext import Reader
 from conformance.stream.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
 DONE_MARKER = "[DONE]"
 
-ITEM_ADDED, ITEM_DONE = "response.output_item.added", "response.output_item.done"
+ITEM_ADDED, ITEM_DONE = (one.type for one in EVENTS if one.step in ("open-item", "close-item"))
 
-#: How the types of the events begin that are about one item.
-_ABOUT_ITEM = (
-    "response.output_item.", "response.content_part.", "response.output_text.", "response.reasoning_text.",
-    "response.function_call_arguments.", "response.custom_tool_call_input.",
-)  # fmt: skip
+#: The end before which everything must be closed; what was cut may stay open.
+COMPLETED = "response.completed"
 
-TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
+#: The types that end a stream, the documented ones first.
+TERMINAL = ENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Event:
     @property
     def about_item(self) -> bool:
         """Whether an event of this type is about one output item."""
-        return self.type.startswith(_ABOUT_ITEM)
+        return self.type in ABOUT_ITEM
 
     @property
     def terminal(self) -> bool:

@@ -1,7 +1,17 @@
-"""The lifecycle of items, their parts and a call's arguments: automata as tables, and what strays from them.
+"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and what violates them.
+
+How a stream is made. It begins with response.created and response.in_progress and ends with one terminal event
+(``opening``). In between stand output items, each opened by output_item.added and closed by output_item.done; several
+may be open at a time. An item of text holds content parts, each opened by content_part.added and closed by
+content_part.done; a part's text comes in deltas, and its done repeats the whole text before the part is closed. Around
+reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
+
+So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
+(:data:`ARGUMENTS`). Which event takes which step is derived from :data:`conformance.contract.events.EVENTS`;
+docs/lifecycle.md draws the tables. A machine reports an event that it does not expect once, takes the state that the
+server evidently is in, and goes on: one defect must not make everything after it look wrong.
 
 Sources: the one-line event descriptions of doc 2026-06-24 ("Response chunk"), and openai, ResponseStreamEvent.
-Each automaton reports a stray event once, takes the state the server evidently is in, and goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.stream.events import Event, places
+from conformance.contract.events import EVENTS, IN_ITEM, PART_IS_OPTIONAL, PARTS
+from conformance.stream.events import COMPLETED, ITEM_ADDED, ITEM_DONE, Event, places
 from conformance.stream.violation import Violation
 
 
@@ -71,23 +82,16 @@ ARGUMENTS = {
     ("text-done", "text"): ("text-done", "lifecycle.done-once"),
 }
 
-#: What each event does to a part or to a call's arguments.
-PART_STEPS = {
-    "response.content_part.added": "add",
-    "response.output_text.delta": "use",
-    "response.reasoning_text.delta": "use",
-    "response.output_text.done": "text",
-    "response.reasoning_text.done": "text",
-    "response.content_part.done": "close",
-}
-ARGUMENT_STEPS = {
-    "response.function_call_arguments.delta": "use",
-    "response.custom_tool_call_input.delta": "use",
-    "response.function_call_arguments.done": "text",
-    "response.custom_tool_call_input.done": "text",
-}
+#: What each event does to a part, or to the text that stands in an item without parts.
+_STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close"}
+PART_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text not in IN_ITEM}
+ARGUMENT_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text in IN_ITEM}
 
-_ABOUT_ITEMS = PART_STEPS.keys() | ARGUMENT_STEPS.keys()
+#: Events of texts around which content_part events are optional.
+_WITHOUT_PART = {one.type for one in EVENTS if one.text in PART_IS_OPTIONAL}
+
+#: The type of the part that an event of a text is about.
+_PART_OF = {one.type: part for one in EVENTS for part, (text, _) in PARTS.items() if one.text == text}
 
 _BROKEN = {
     "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
@@ -137,24 +141,20 @@ class _Walker:
 
     def step(self, event: Event, index: int | None) -> None:
         self._place = index
-        if event.type in ("response.completed", "response.incomplete"):
+        if event.type == COMPLETED:
             self._end(event)
+        if index is None or not event.about_item:
             return
-        if index is None or not self._has_item(event):
-            return
-        if event.type == "response.output_item.added":
+        if event.type == ITEM_ADDED:
             self._open(event, index)
             return
         item = self._use(event, index)
-        if event.type == "response.output_item.done":
+        if event.type == ITEM_DONE:
             self._close(event, item)
         elif event.type in ARGUMENT_STEPS:
             self._move(ARGUMENTS, item.arguments, ARGUMENT_STEPS[event.type], event)
         elif event.type in PART_STEPS:
             self._part(event, item, event.content_index)
-
-    def _has_item(self, event: Event) -> bool:
-        return event.type.startswith("response.output_item.") or event.type in _ABOUT_ITEMS
 
     def _open(self, event: Event, index: int) -> None:
         self._counted["lifecycle.item-opened-once"] += 1
@@ -176,7 +176,7 @@ class _Walker:
     def _use(self, event: Event, index: int) -> Item:
         self._counted["lifecycle.item-opened-before-use"] += 1
         self._counted["lifecycle.nothing-after-item-closed"] += 1
-        self._counted["lifecycle.item-closed-once"] += event.type == "response.output_item.done"
+        self._counted["lifecycle.item-closed-once"] += event.type == ITEM_DONE
         item = self.items.get(index)
         if item is None:
             self._report(
@@ -186,7 +186,7 @@ class _Walker:
             named = event.data.get("item_id") or event.item.get("id")
             item = self.items[index] = Item("open", named, announced=False)
         elif item.state == "closed":
-            if event.type == "response.output_item.done":
+            if event.type == ITEM_DONE:
                 self._report("lifecycle.item-closed-once", f"closes output_index {index} a second time", event)
             else:
                 self._report(
@@ -206,12 +206,11 @@ class _Walker:
                 )  # fmt: skip
             part = item.parts[index] = Part()
         step = PART_STEPS[event.type]
-        reasoning = event.type.startswith("response.reasoning_text.")
-        if part.state == "absent" and reasoning and step in ("use", "text"):
-            part.state = "open"  # content_part around reasoning text is optional.
+        if part.state == "absent" and event.type in _WITHOUT_PART and step in ("use", "text"):
+            part.state = "open"
         part.announced = part.announced or step == "add"
         part.kind = part.kind or _kind(event)
-        if step == "close" and part.kind not in ("output_text", "reasoning_text"):
+        if step == "close" and part.kind not in PARTS:
             part.state = "text-done"  # Parts of another kind have no text done of their own.
         self._move(PART, part, step, event)
 
@@ -255,8 +254,6 @@ class _Walker:
         )  # fmt: skip
 
     def _end(self, event: Event) -> None:
-        if event.type != "response.completed":
-            return  # What was cut may stay open.
         for index, item in self.items.items():
             self._counted["lifecycle.all-closed-at-terminal"] += 1
             if item.state == "open":
@@ -274,7 +271,4 @@ class _Walker:
 
 
 def _kind(event: Event) -> str:
-    if event.type.startswith("response.content_part."):
-        part = event.data.get("part")
-        return str(part.get("type", "")) if isinstance(part, dict) else ""
-    return "reasoning_text" if "reasoning_text" in event.type else "output_text"
+    return event.part_type or _PART_OF.get(event.type, "")
