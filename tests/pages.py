@@ -56,8 +56,9 @@ def lifecycle() -> str:
 def _lifecycle() -> Iterator[str]:
     yield "# The lifecycle of a stream"
     yield ""
-    yield "Made by `python -m tests.pages` from `conformance/contract/events.py` and `conformance/stream/lifecycle.py`. An"
-    yield "arrow with a rule is a violation: the rule is reported, and the machine goes on in the state the arrow leads to."
+    yield "Made by `python -m tests.pages` from the tables in `conformance/contract/events.py` and"
+    yield "`conformance/stream/lifecycle.py`. An arrow with a rule is a violation: it is reported, and the machine"
+    yield "goes on in the state that the arrow leads to."
     for title, table in (("A content part", PART), ("The arguments or the input of a call", ARGUMENTS)):
         yield f"\n## {title}\n"
         yield "```mermaid"
