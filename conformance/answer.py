@@ -54,12 +54,18 @@ class Answer:
         self.samples = tuple(samples) or (exchange,)
 
     @cached_property
+    def asked(self) -> dict[str, Any] | None:
+        """The request's body; None if it is no JSON object."""
+        try:
+            body = load(self.exchange.request.body or b"null")
+        except ValueError:
+            return None
+        return body if isinstance(body, dict) else None
+
+    @property
     def sent(self) -> dict[str, Any]:
         """The request's body as a JSON object, empty if it is none."""
-        try:
-            return mapping(load(self.exchange.request.body or b"null"))
-        except ValueError:
-            return {}
+        return self.asked or {}
 
     def ended(self, client: str) -> Outcome:
         """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it

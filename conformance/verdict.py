@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
@@ -23,7 +24,9 @@ from conformance.findings import (
 from conformance.requirements import Requirement, requirement
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.schemas import Schemas
+from conformance.stream.jsontext import load
 from conformance.target import Target
+from conformance.where import Where, strange_members
 
 #: The words of a check, so that it imports from one module.
 __all__ = [
@@ -53,15 +56,15 @@ _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 class Group:
     """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``if_served``:
-    those that were refused drop out too.
+    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
+    whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
     """
 
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
-    if_served: bool = False
+    where: Where | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Check:
 
     ``together``: the generator takes the list of a group's answers instead of one at a time. ``without_response``: it
     also evaluates an exchange in which no response arrived; for every other check such an exchange is no evidence.
+    ``where`` is the predicate by which the rule applies to any exchange, whoever asked for it; ``aside`` says why it is
+    not evaluated on captured traffic.
     """
 
     rule: str
@@ -91,6 +96,8 @@ class Check:
     together: bool
     takes_case: bool
     without_response: bool = False
+    where: Where | None = None
+    aside: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,7 +112,7 @@ class Case:
     check: Check
     world: World
     whole: bool = False
-    if_served: bool = False
+    where: Where | None = None
 
     @property
     def breaks(self) -> tuple[str, ...]:
@@ -152,12 +159,15 @@ class Record(Protocol):
 CHECKS: list[Check] = []
 
 
-def check(rule: str, over: Selector, together: bool = False, without_response: bool = False) -> Callable[[Any], Any]:
+def check(
+    rule: str, over: Selector, together: bool = False, without_response: bool = False,
+    where: Where | None = None, aside: str = "",
+) -> Callable[[Any], Any]:  # fmt: skip
     """Register a generator of findings as the check of a rule; pytest gets a function that takes one ``case``."""
 
     def register(judge: Callable[..., Findings]) -> Callable[..., None]:
         taken = len(inspect.signature(judge).parameters)
-        registered = Check(rule, over, judge, together, taken > 1, without_response)
+        registered = Check(rule, over, judge, together, taken > 1, without_response, where, aside)
         CHECKS.append(registered)
 
         def test(case: Case) -> None:
@@ -173,24 +183,35 @@ def check(rule: str, over: Selector, together: bool = False, without_response: b
 
 
 def cases(check: Check, world: World) -> list[Case]:
-    """The cases of a check at a target."""
-    found: list[Case] = []
-    for group in check.over(world):
-        rule = check.rule.format_map(dict(group.about))
-        found.append(
-            Case(
-                requirement(rule),
-                rule,
-                group.label,
-                group.scenarios,
-                group.about,
-                check,
-                world,
-                group.whole,
-                group.if_served,
-            )
-        )
-    return found
+    """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
+    groups = check.over(world)
+    return [_case(check, group, world) for group in (*groups, *_elsewhere(check, groups, world))]
+
+
+def _case(check: Check, group: Group, world: World) -> Case:
+    rule = check.rule.format_map(dict(group.about))
+    return Case(
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, world, group.whole, group.where
+    )
+
+
+#: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
+_ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
+
+
+def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Group]:
+    """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
+    serves though it might have refused it, and refusals of whatever request."""
+    if check.where is None or check.together:
+        return []
+    label = _ELSEWHERE.get(check.where.kind, "answers")
+    taken = {name for group in groups for name in group.scenarios}
+    names = tuple(
+        one.name
+        for one in world.scenarios.values()
+        if one.name not in taken and (label == "answers" or one.expect != "refusal")
+    )
+    return [Group(label, names, where=check.where)] if names else []
 
 
 def judge(case: Case, record: Record) -> Result:
@@ -237,6 +258,8 @@ def judge(case: Case, record: Record) -> Result:
         return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)), examined=examined)
     if withheld:  # What was asked is in order; nobody knows of the rest.
         return _unasked(case, withheld)
+    if case.where:
+        idle, blocked = idle + blocked, []
     if blocked and (case.check.together or not examined):
         return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
     if not examined:
@@ -281,5 +304,15 @@ def _usable(answer: Answer, case: Case) -> None:
     followed = refused and scenario.follow and scenario.meant_well
     if followed and (why := misfit(target.revision, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    if case.if_served and refused:
-        raise DoesNotApply("every such request was refused")
+    strange = _strange_members(target.revision, answer.exchange.request.body) if case.where else frozenset()
+    if case.where and not case.where.applies(answer, frozenset(), strange):
+        raise DoesNotApply("no such response")
+
+
+@lru_cache(maxsize=4096)
+def _strange_members(revision: str, body: bytes) -> frozenset[str]:
+    try:
+        sent = load(body or b"null")
+    except ValueError:
+        sent = None
+    return strange_members(sent if isinstance(sent, dict) else None, Schemas(revision))

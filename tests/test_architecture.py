@@ -24,6 +24,7 @@ LAYERS = (
     ("wire",),
     ("clients",),
     ("wording",),
+    ("where",),
     ("verdict", "run"),
     ("select", "session", "baseline", "baseline_file"),
     ("checks",),

@@ -11,6 +11,7 @@ from conformance.clients.table import client
 from conformance.scenarios.tools import turns
 from conformance.select import answers
 from conformance.verdict import EXAMINED, Case, Finding, Findings, Group, World, check
+from conformance.where import NEEDS_CLIENTS
 
 
 def _fed(world: World) -> list[Group]:
@@ -33,7 +34,7 @@ def _turns(world: World) -> list[Group]:
     ]
 
 
-@check("client.{fed}", over=_fed)
+@check("client.{fed}", over=_fed, aside=NEEDS_CLIENTS)
 def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Findings:
     name = case.about["fed"]
     outcome = answer.ended(name)
@@ -43,7 +44,7 @@ def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Finding
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
 
 
-@check("client.{fed}", over=_turns, together=True)
+@check("client.{fed}", over=_turns, together=True, aside=NEEDS_CLIENTS)
 def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Findings:
     name = case.about["fed"]
     calls, then = answers

@@ -8,6 +8,7 @@ from conformance.scenarios.scenario import Scenario
 from conformance.select import ANSWERS, answers, each, pairs, together
 from conformance.stream.events import mapping, objects, text
 from conformance.verdict import EXAMINED, Examined, Finding, Findings, check
+from conformance.where import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
@@ -19,12 +20,16 @@ def _none(one: Scenario) -> bool:
     return mapping(one.body.get("reasoning")).get("effort") == "none"
 
 
-@check("effort.{effort}-accepted", over=each("effort"))
+@check("effort.{effort}-accepted", over=each("effort"), aside=UNKNOWN_SENDER)
 def test_effort_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("effort.none-does-not-think", over=answers(where=_none))
+@check(
+    "effort.none-does-not-think",
+    over=answers(where=_none),
+    where=Where("finished", leans_on=("*",), when=effort_is_none),
+)
 def test_none_does_not_think(answer: Answer) -> Findings:
     if answer.response:
         yield EXAMINED
@@ -40,12 +45,12 @@ def test_none_does_not_think(answer: Answer) -> Findings:
         yield Finding(f"effort none, and yet {counted} reasoning tokens", pointer, answer.event, 0, counted)
 
 
-@check("effort.{effort}-thinks", over=each("thinking"))
+@check("effort.{effort}-thinks", over=each("thinking"), aside=UNKNOWN_SENDER)
 def test_effort_thinks(answer: Answer) -> Findings:
     yield from _thinks(answer)
 
 
-@check("effort.{effort}-thinks", over=each("thinking-call"))
+@check("effort.{effort}-thinks", over=each("thinking-call"), aside=UNKNOWN_SENDER)
 def test_effort_thinks_with_tools_too(answer: Answer) -> Findings:
     yield from _thinks(answer)
 
@@ -59,7 +64,12 @@ def _thinks(answer: Answer) -> Findings:
     yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none")
 
 
-@check("effort.values-alike", over=lambda world: _PLAIN_VALUES(world) + _STREAMED_VALUES(world), together=True)
+@check(
+    "effort.values-alike",
+    over=lambda world: _PLAIN_VALUES(world) + _STREAMED_VALUES(world),
+    together=True,
+    aside=COMPARES,
+)
 def test_values_do_the_same(given: list[Answer]) -> Findings:
     kinds = {answer.scenario: _kinds(answer) for answer in given}
     usual = next(iter(kinds.values()))
@@ -76,7 +86,7 @@ def _kinds(answer: Answer) -> frozenset[str]:
     return frozenset(str(item.get("type")) for item in answer.output)
 
 
-@check("effort.reasoning-precedes-answer", over=ANSWERS)
+@check("effort.reasoning-precedes-answer", over=ANSWERS, where=FINAL_RESPONSE)
 def test_reasoning_comes_before_its_answer(answer: Answer) -> Findings:
     kinds = [item.get("type") for item in answer.output]
     if "reasoning" in kinds:
@@ -88,7 +98,7 @@ def test_reasoning_comes_before_its_answer(answer: Answer) -> Findings:
             yield Finding(message, f"{answer.pointer}/output/{first}", answer.event, "reasoning first", kinds)
 
 
-@check("effort.reasoning-item-shape", over=ANSWERS)
+@check("effort.reasoning-item-shape", over=ANSWERS, where=Where("finished", leans_on=("reasoning", "include")))
 def test_reasoning_item_holds_reasoning_text(answer: Answer) -> Findings:
     for place, item in answer.items("reasoning"):
         yield EXAMINED
@@ -104,7 +114,7 @@ def test_reasoning_item_holds_reasoning_text(answer: Answer) -> Findings:
             yield Finding(message, pointer, answer.event, "reasoning_text parts", item.get("content"))
 
 
-@check("effort.tokens-agree", over=ANSWERS)
+@check("effort.tokens-agree", over=ANSWERS, where=FINAL_RESPONSE)
 def test_reasoning_text_is_counted(answer: Answer) -> Findings:
     counted = answer.tokens(*_DETAILS)
     if answer.thoughts and counted is not None:
@@ -135,7 +145,7 @@ def _counted(answer: Answer) -> bool:
         return False
 
 
-@check("effort.no-markup-leak", over=ANSWERS)
+@check("effort.no-markup-leak", over=ANSWERS, where=FINAL_RESPONSE, aside=WORDING)
 def test_no_thinking_markup_in_the_answer(answer: Answer) -> Findings:
     if answer.words:
         yield EXAMINED
@@ -144,7 +154,11 @@ def test_no_thinking_markup_in_the_answer(answer: Answer) -> Findings:
             yield Finding(f"the visible text holds {mark}", answer.pointer + "/output", answer.event, "no markup", mark)
 
 
-@check("effort.unknown-value", over=each("enum", where=lambda one: one.about["parameter"] == "reasoning.effort"))
+@check(
+    "effort.unknown-value",
+    over=each("enum", where=lambda one: one.about["parameter"] == "reasoning.effort"),
+    aside=UNKNOWN_SENDER,
+)
 def test_unknown_effort_is_refused(answer: Answer) -> Findings:
     was_refused = refused(answer)
     yield EXAMINED
@@ -157,7 +171,7 @@ def test_default_effort(answer: Answer) -> Findings:
     yield Finding("thinks" if answer.thinks else "does not think")
 
 
-@check("effort.plain-equals-stream", over=pairs("effort"), together=True)
+@check("effort.plain-equals-stream", over=pairs("effort"), together=True, aside=COMPARES)
 def test_thinking_is_the_same_plain_and_streaming(given: list[Answer]) -> Findings:
     plain, stream = given
     if not (plain.response and stream.response):

@@ -31,6 +31,7 @@ from conformance.verdict import (
     breaks_schema,
     check,
 )
+from conformance.where import ANY_2XX, COMPARES, HEADERS, REQUEST, UNKNOWN_SENDER, WORDING, Where
 
 
 def _with(*tags: str) -> Selector:
@@ -58,7 +59,7 @@ _INTERNALS = (
 )  # fmt: skip
 
 
-@check("error.envelope", over=_strange)
+@check("error.envelope", over=_strange, where=Where("refusals", reads=REQUEST))
 def test_error_is_enveloped(answer: Answer, case: Case) -> Findings:
     _when_refused(answer)
     yield EXAMINED
@@ -73,7 +74,7 @@ def test_error_is_enveloped(answer: Answer, case: Case) -> Findings:
         yield breaks_schema(problem)
 
 
-@check("error.json-content-type", over=_refusals)
+@check("error.json-content-type", over=_refusals, where=Where("refused", reads=REQUEST | HEADERS))
 def test_error_is_application_json(answer: Answer) -> Findings:
     _when_refused(answer)
     if answer.streaming or not answer.exchange.body:
@@ -87,7 +88,7 @@ def test_error_is_application_json(answer: Answer) -> Findings:
         yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
 
 
-@check("error.no-internals", over=_refusals)
+@check("error.no-internals", over=_refusals, where=Where("refused"), aside=WORDING)
 def test_error_shows_no_internals(answer: Answer) -> Findings:
     if answer.exchange.ok:
         raise DoesNotApply("the request was not refused")
@@ -98,7 +99,7 @@ def test_error_shows_no_internals(answer: Answer) -> Findings:
             yield Finding(f"the error shows {what}", want="words for a client", got=match[0].strip()[:120])
 
 
-@check("error.real-status", over=_strange)
+@check("error.real-status", over=_strange, aside=UNKNOWN_SENDER)
 def test_error_has_an_error_status(answer: Answer) -> Findings:
     status = settled(answer)
     yield EXAMINED
@@ -108,7 +109,7 @@ def test_error_has_an_error_status(answer: Answer) -> Findings:
         yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
 
 
-@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True)
+@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True, aside=UNKNOWN_SENDER)
 def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         status = answer.exchange.status
@@ -119,7 +120,7 @@ def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Fin
             yield Finding(message, want="a 4xx status", got=status, scenario=answer.scenario)
 
 
-@check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"))
+@check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"), where=ANY_2XX)
 def test_answer_is_no_error(answer: Answer) -> Findings:
     yield Examined(answer.exchange.ok and bool(answer.exchange.body))
     if answer.exchange.ok and is_error_body(answer):
@@ -130,7 +131,7 @@ def _before_and_after(world: World) -> list[Group]:
     return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(world)]
 
 
-@check("error.endpoint-survives", over=_before_and_after, together=True)
+@check("error.endpoint-survives", over=_before_and_after, together=True, aside=UNKNOWN_SENDER)
 def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Findings:
     before, after = answers
     if not before.exchange.ok:
@@ -155,7 +156,7 @@ def _twins(world: World) -> list[Group]:
     return list({group.label: group for group in found}.values())
 
 
-@check("error.streaming-same-status", over=_twins, together=True)
+@check("error.streaming-same-status", over=_twins, together=True, aside=COMPARES)
 def test_streaming_error_has_the_same_status(given: list[Answer]) -> Findings:
     plain, stream = (settled(answer) for answer in given)
     yield EXAMINED

@@ -11,6 +11,7 @@ from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, whole
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
+from conformance.where import NEEDS_A_CAUSE, STREAM, Where
 
 #: Members of lifecycle events whose problems another rule tells.
 _TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
@@ -29,7 +30,7 @@ def _causes(world: World) -> dict[str, tuple[str, ...]]:
     return {name: (BY_TYPE[name].caused_by,) for name in world.schemas.event_types}
 
 
-@check("event.{type}.schema", over=by_event_type(_all_streams), together=True)
+@check("event.{type}.schema", over=by_event_type(_all_streams), together=True, where=STREAM)
 def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
     kind = case.about["type"]
     for answer in answers:
@@ -86,7 +87,7 @@ def _events(answer: Answer, kind: str) -> list[Event]:
         return []
 
 
-@check("event.seen.{type}", over=by_event_type(_causes))
+@check("event.seen.{type}", over=by_event_type(_causes), aside=NEEDS_A_CAUSE)
 def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Findings:
     kind = case.about["type"]
     if seen := answer.of(kind):
@@ -103,7 +104,11 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
     yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 
 
-@check("event.documented-types-only", over=together("streams", "core", stream=True))
+@check(
+    "event.documented-types-only",
+    over=together("streams", "core", stream=True),
+    where=Where("streams", leans_on=("tools", "include")),
+)
 def test_event_types_are_documented(answer: Answer, case: Case) -> Findings:
     for event in answer.events:
         yield EXAMINED
@@ -111,7 +116,7 @@ def test_event_types_are_documented(answer: Answer, case: Case) -> Findings:
             yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
 
 
-@check("event.has-type", over=STREAMS)
+@check("event.has-type", over=STREAMS, where=STREAM)
 def test_event_has_a_type(answer: Answer) -> Findings:
     for event in answer.events:
         yield EXAMINED
@@ -120,7 +125,7 @@ def test_event_has_a_type(answer: Answer) -> Findings:
             yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
 
 
-@check("event.arguments-done-names-function", over=together("calls", "call", stream=True))
+@check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)
 def test_arguments_done_names_the_function(answer: Answer) -> Findings:
     for event in answer.of("response.function_call_arguments.done"):
         yield EXAMINED
@@ -128,7 +133,7 @@ def test_arguments_done_names_the_function(answer: Answer) -> Findings:
             yield on(event, "the name of the function is missing", "/name", "the call's name")
 
 
-@check("sequence.present", over=STREAMS)
+@check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(answer: Answer) -> Findings:
     for event in answer.events:
         yield EXAMINED
@@ -138,7 +143,7 @@ def test_every_event_is_numbered(answer: Answer) -> Findings:
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
 
 
-@check("sequence.contiguous", over=STREAMS)
+@check("sequence.contiguous", over=STREAMS, where=STREAM)
 def test_each_number_is_one_more_than_the_last(answer: Answer) -> Findings:
     last, since = None, 1
     for event in answer.events:

@@ -16,6 +16,7 @@ from conformance.checks.common import (
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.stream.jsontext import Reader
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
+from conformance.where import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.wire.exchange import CODINGS, content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
@@ -26,14 +27,14 @@ _OWN_RULE = frozenset({
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
 
-@check("http.success-is-200", over=ANSWERS)
+@check("http.success-is-200", over=ANSWERS, where=ANY_2XX)
 def test_success_is_200(answer: Answer, case: Case) -> Findings:
     if not answer.exchange.ok and case.world.scenarios[answer.scenario].tags & _OWN_RULE:
         raise DoesNotApply(f"HTTP {answer.status}: whether this is served has a rule of its own")
     yield from must_be_served(answer)
 
 
-@check("http.documented-request-served", over=_EXPECTED, together=True)
+@check("http.documented-request-served", over=_EXPECTED, together=True, aside=UNKNOWN_SENDER)
 def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> Findings:
     if not any(answer.exchange.ok for answer in answers):
         raise CannotJudge("no documented request was served at all")
@@ -49,14 +50,16 @@ def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> F
             yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=answer.scenario)
 
 
-@check("http.client-request-answered", over=each("captured"), without_response=True)
+@check("http.client-request-answered", over=each("captured"), without_response=True, aside=UNKNOWN_SENDER)
 def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) -> Findings:
     yield from must_be_served_or_refused(answer)
     if answer.exchange.refused:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.client-request-answered", over=together("client-requests", "captured"), together=True)
+@check(
+    "http.client-request-answered", over=together("client-requests", "captured"), together=True, aside=UNKNOWN_SENDER
+)
 def test_what_a_client_sends_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         exchange = answer.exchange
@@ -73,7 +76,7 @@ def _busy_elsewhere(answer: Answer, answers: list[Answer]) -> bool:
     return busy_elsewhere(answer, [one for one in answers if one.scenario.split(".")[1] != client])
 
 
-@check("http.no-sporadic-error", over=everything("all"))
+@check("http.no-sporadic-error", over=everything("all"), aside=UNKNOWN_SENDER)
 def test_no_request_fails_now_and_then(answer: Answer) -> Findings:
     yield EXAMINED
     failed = [one.status for one in answer.exchange.attempts if one.status in (500, 502, 504)]
@@ -82,7 +85,7 @@ def test_no_request_fails_now_and_then(answer: Answer) -> Findings:
         yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 
-@check("http.json-content-type", over=PLAIN)
+@check("http.json-content-type", over=PLAIN, where=Where("plain", reads=HEADERS))
 def test_plain_answer_is_application_json(answer: Answer) -> Findings:
     if answer.status == 200:
         yield EXAMINED
@@ -91,7 +94,7 @@ def test_plain_answer_is_application_json(answer: Answer) -> Findings:
         yield Finding(f"Content-Type is {got!r}", want="application/json", got=got)
 
 
-@check("http.stream-content-type", over=STREAMS)
+@check("http.stream-content-type", over=STREAMS, where=Where("streams", reads=HEADERS))
 def test_stream_is_text_event_stream(answer: Answer) -> Findings:
     if answer.status == 200:
         yield EXAMINED
@@ -100,7 +103,7 @@ def test_stream_is_text_event_stream(answer: Answer) -> Findings:
         yield Finding(f"Content-Type is {got!r}", want=EVENT_STREAM, got=got)
 
 
-@check("http.body-complete", over=PLAIN)
+@check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
 def test_plain_body_arrives_whole(answer: Answer) -> Findings:
     if answer.status == 200:
         yield EXAMINED
@@ -121,7 +124,7 @@ def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Findings:
         yield Finding(message, want="the announced end", got=answer.exchange.ended)
 
 
-@check("http.body-is-utf8-json", over=PLAIN)
+@check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)
 def test_plain_body_is_one_json_value(answer: Answer) -> Findings:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
@@ -135,7 +138,7 @@ def test_plain_body_is_one_json_value(answer: Answer) -> Findings:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(answer))
 
 
-@check("http.no-duplicate-keys", over=ANSWERS)
+@check("http.no-duplicate-keys", over=ANSWERS, where=ANY_2XX)
 def test_no_object_names_a_member_twice(answer: Answer) -> Findings:
     for index, names in _named_twice(answer):
         yield EXAMINED
@@ -143,7 +146,7 @@ def test_no_object_names_a_member_twice(answer: Answer) -> Findings:
             yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
 
 
-@check("http.other-method-refused", over=each("method"))
+@check("http.other-method-refused", over=each("method"), aside=UNKNOWN_SENDER)
 def test_other_method_is_refused(answer: Answer, case: Case) -> Findings:
     status = settled(answer)
     yield EXAMINED
@@ -153,7 +156,7 @@ def test_other_method_is_refused(answer: Answer, case: Case) -> Findings:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.no-redirect", over=everything("all"))
+@check("http.no-redirect", over=everything("all"), where=Where("others"))
 def test_no_redirect(answer: Answer) -> Findings:
     yield EXAMINED
     if 300 <= answer.arrived < 400:

@@ -10,6 +10,7 @@ from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import not_seen
 from conformance.stream.events import Event
 from conformance.verdict import EXAMINED, Case, Findings, Group, World, breaks_schema, check
+from conformance.where import FINAL_RESPONSE
 
 
 def _by_type(world: World) -> list[Group]:
@@ -26,7 +27,7 @@ def _by_type(world: World) -> list[Group]:
     return [group for group in found if group.scenarios]
 
 
-@check("item.{type}.schema", over=_by_type, together=True)
+@check("item.{type}.schema", over=_by_type, together=True, where=FINAL_RESPONSE)
 def test_item_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
     kind, seen = case.about["type"], 0
     for answer in answers:

@@ -9,6 +9,7 @@ from conformance.contract.events import BEGINS, BY_TYPE, PARTS
 from conformance.select import STREAMS, together
 from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
+from conformance.where import STREAM
 
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
@@ -26,7 +27,7 @@ def _automaton(rule: str) -> Any:
             if one.rule == rule and (kind is None or kind in case.world.schemas.item_types):
                 yield strays(one)
 
-    return check(rule, over=STREAMS)(judge)
+    return check(rule, over=STREAMS, where=STREAM)(judge)
 
 
 test_created_is_first = _automaton("lifecycle.created-first")
@@ -57,7 +58,7 @@ test_index_belongs_to_its_item = _automaton("identity.index-belongs-to-item")
 test_part_type_stays = _automaton("identity.part-type")
 
 
-@check("lifecycle.one-terminal-last", over=STREAMS)
+@check("lifecycle.one-terminal-last", over=STREAMS, where=STREAM)
 def test_one_terminal_event_and_that_last(answer: Answer) -> Findings:
     if answer.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in answer.events):
         raise CannotJudge(f"the stream did not come to its end: {answer.exchange.ended}")
@@ -65,7 +66,7 @@ def test_one_terminal_event_and_that_last(answer: Answer) -> Findings:
     yield from (strays(one) for one in answer.violations if one.rule == "lifecycle.one-terminal-last")
 
 
-@check("lifecycle.terminal-agrees-with-status", over=STREAMS)
+@check("lifecycle.terminal-agrees-with-status", over=STREAMS, where=STREAM)
 def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
     event = answer.terminal
     status = event.response.get("status")
@@ -78,7 +79,7 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
         yield on(event, f"ends a response whose status is {status!r}", *where)
 
 
-@check("lifecycle.snapshots", over=STREAMS)
+@check("lifecycle.snapshots", over=STREAMS, where=STREAM)
 def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Findings:
     for event in answer.of(*BEGINS):
         yield Examined(bool(event.response))
@@ -92,7 +93,7 @@ def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Findings:
                 yield on(event, f"carries {member} already", f"/response/{member}", None, value)
 
 
-@check("lifecycle.added-status-in-progress", over=STREAMS)
+@check("lifecycle.added-status-in-progress", over=STREAMS, where=STREAM)
 def test_added_items_are_in_progress(answer: Answer, case: Case) -> Findings:
     for event in answer.of("response.output_item.added"):
         status = event.item.get("status")
@@ -103,7 +104,7 @@ def test_added_items_are_in_progress(answer: Answer, case: Case) -> Findings:
             yield on(event, f"the item is {status!r}", "/item/status", "in_progress", status)
 
 
-@check("lifecycle.done-status-final", over=STREAMS)
+@check("lifecycle.done-status-final", over=STREAMS, where=STREAM)
 def test_done_items_are_final(answer: Answer, case: Case) -> Findings:
     cut = answer.events[-1].type == "response.incomplete" if answer.events else False
     for event in answer.of("response.output_item.done"):
@@ -121,7 +122,7 @@ def _item_of(event: Event) -> str:
     return own or PARTS.get(event.part_type, ("", ""))[1]
 
 
-@check("identity.event-fits-item", over=STREAMS)
+@check("identity.event-fits-item", over=STREAMS, where=STREAM)
 def test_event_is_of_its_items_kind(answer: Answer) -> Findings:
     kinds = {index: event.item.get("type") for event, index in answer.placed if event.type == ITEM_ADDED}
     for event, index in answer.placed:

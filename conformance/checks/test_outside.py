@@ -9,17 +9,18 @@ from conformance.checks.common import holder, must_be_served_or_refused, scenari
 from conformance.select import each
 from conformance.stream.events import mapping
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import UNKNOWN_SENDER
 
 _BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
 _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")
 
 
-@check("{rule}", over=each("outside"), without_response=True)
+@check("{rule}", over=each("outside"), without_response=True, aside=UNKNOWN_SENDER)
 def test_filtered_or_refused(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("undocumented.unknown-value-unseen", over=each("unknown"))
+@check("undocumented.unknown-value-unseen", over=each("unknown"), aside=UNKNOWN_SENDER)
 def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> Findings:
     _when_filtered(answer)
     value = scenario_of(answer, case).about["value"]
@@ -46,7 +47,7 @@ def _held(answer: Answer) -> list[tuple[int | None, Any]]:
         return []
 
 
-@check("undocumented.unknown-value-not-quoted", over=each("unknown"))
+@check("undocumented.unknown-value-not-quoted", over=each("unknown"), aside=UNKNOWN_SENDER)
 def test_refusal_does_not_quote_the_unknown_value(answer: Answer, case: Case) -> Findings:
     if not 400 <= answer.status < 500:
         raise DoesNotApply("the request was not refused")
@@ -56,7 +57,7 @@ def test_refusal_does_not_quote_the_unknown_value(answer: Answer, case: Case) ->
         yield Finding(f"the refusal quotes the value {value!r} of an unknown parameter", want="its name", got=value)
 
 
-@check("unsupported.background-not-honoured", over=_BACKGROUND)
+@check("unsupported.background-not-honoured", over=_BACKGROUND, aside=UNKNOWN_SENDER)
 def test_background_is_not_honoured(answer: Answer) -> Findings:
     _when_filtered(answer)
     status = answer.response.get("status")
@@ -67,7 +68,7 @@ def test_background_is_not_honoured(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
 
 
-@check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)
+@check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS, aside=UNKNOWN_SENDER)
 def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Findings:
     _when_filtered(answer)
     for event, one in _held(answer):
@@ -87,7 +88,11 @@ def test_outcome(answer: Answer, case: Case) -> Findings:
     yield Finding(f"{scenario_of(answer, case).about['of']}: {_outcome(answer)}")
 
 
-@check("undocumented.outcome-as-profile", over=each("outside", where=lambda one: "tool-choice" not in one.tags))
+@check(
+    "undocumented.outcome-as-profile",
+    over=each("outside", where=lambda one: "tool-choice" not in one.tags),
+    aside=UNKNOWN_SENDER,
+)
 def test_outcome_is_the_one_the_profile_demands(answer: Answer, case: Case) -> Findings:
     demanded = case.world.target.unknown_parameters
     if demanded == "either":

@@ -16,6 +16,7 @@ from conformance.checks.common import (
 from conformance.select import each, together
 from conformance.stream.events import mapping, objects
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import UNKNOWN_SENDER
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
@@ -28,24 +29,24 @@ _OTHER_VALUE = each(
 )
 
 
-@check("request.{parameter}-accepted", over=each("accepted"))
+@check("request.{parameter}-accepted", over=each("accepted"), aside=UNKNOWN_SENDER)
 def test_documented_value_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
         yield from must_be_an_answer(answer)
 
 
-@check("request.model-accepted", over=each("text"))
+@check("request.model-accepted", over=each("text"), aside=UNKNOWN_SENDER)
 def test_model_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True)
+@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True, aside=UNKNOWN_SENDER)
 def test_streams_are_accepted(answers: list[Answer]) -> Findings:
     yield from _never_served(answers, "stream: true")
 
 
-@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True)
+@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True, aside=UNKNOWN_SENDER)
 def test_effort_is_accepted(answers: list[Answer]) -> Findings:
     yield from _never_served(answers, "reasoning.effort")
 
@@ -60,19 +61,19 @@ def _never_served(answers: list[Answer], what: str) -> Findings:
         yield Finding(message, want=200, got=first.status, scenario=first.scenario)
 
 
-@check("request.tools-accepted", over=each("tools-accepted"))
+@check("request.tools-accepted", over=each("tools-accepted"), aside=UNKNOWN_SENDER)
 def test_tools_are_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("request.{form}", over=each("form"))
+@check("request.{form}", over=each("form"), aside=UNKNOWN_SENDER)
 def test_form_of_input_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
         yield from must_be_an_answer(answer)
 
 
-@check("request.reasoning-returned", over=each("reasoning-returned"))
+@check("request.reasoning-returned", over=each("reasoning-returned"), aside=UNKNOWN_SENDER)
 def test_returned_reasoning_is_accepted(answer: Answer) -> Findings:
     if not any(item.get("type") == "reasoning" for item in objects(answer.sent.get("input"))):
         raise CannotJudge("the answer before held no reasoning item to send back")
@@ -83,57 +84,77 @@ def test_returned_reasoning_is_accepted(answer: Answer) -> Findings:
     "request.missing-{parameter}",
     over=each("required", where=lambda one: one.expect == "refusal"),
     without_response=True,
+    aside=UNKNOWN_SENDER,
 )
 def test_missing_parameter_is_refused(answer: Answer) -> Findings:
     yield from must_be_refused(answer)
 
 
-@check("request.missing-member", over=each("required", where=lambda one: one.expect == "either"), without_response=True)
+@check(
+    "request.missing-member",
+    over=each("required", where=lambda one: one.expect == "either"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
 def test_missing_member_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "refusal"), without_response=True)
+@check(
+    "request.{rule}",
+    over=each("bad", where=lambda one: one.expect == "refusal"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
 def test_bad_request_is_refused(answer: Answer) -> Findings:
     yield from must_be_refused(answer)
 
 
-@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "either"), without_response=True)
+@check(
+    "request.{rule}",
+    over=each("bad", where=lambda one: one.expect == "either"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
 def test_wrong_input_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.wrong-type", over=_TYPE, without_response=True)
+@check("request.wrong-type", over=_TYPE, without_response=True, aside=UNKNOWN_SENDER)
 def test_wrong_type_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.wrong-type-refused", over=each("type", where=lambda one: one.about["parameter"] != "tool_choice"))
+@check(
+    "request.wrong-type-refused",
+    over=each("type", where=lambda one: one.about["parameter"] != "tool_choice"),
+    aside=UNKNOWN_SENDER,
+)
 def test_wrong_type_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.out-of-range", over=_RANGE, without_response=True)
+@check("request.out-of-range", over=_RANGE, without_response=True, aside=UNKNOWN_SENDER)
 def test_value_out_of_range_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.out-of-range-refused", over=_RANGE)
+@check("request.out-of-range-refused", over=_RANGE, aside=UNKNOWN_SENDER)
 def test_value_out_of_range_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.unlisted-value", over=_VALUE, without_response=True)
+@check("request.unlisted-value", over=_VALUE, without_response=True, aside=UNKNOWN_SENDER)
 def test_unlisted_value_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.unlisted-value-refused", over=_OTHER_VALUE)
+@check("request.unlisted-value-refused", over=_OTHER_VALUE, aside=UNKNOWN_SENDER)
 def test_unlisted_value_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.null-optional", over=each("null"), without_response=True)
+@check("request.null-optional", over=each("null"), without_response=True, aside=UNKNOWN_SENDER)
 def test_null_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
@@ -143,7 +164,7 @@ def test_outcome_of_null(answer: Answer, case: Case) -> Findings:
     yield Finding(f"{scenario_of(answer, case).about['parameter']}=null: HTTP {answer.arrived}")
 
 
-@check("request.error-names-parameter", over=each("violation", stream=False))
+@check("request.error-names-parameter", over=each("violation", stream=False), aside=UNKNOWN_SENDER)
 def test_error_names_the_parameter(answer: Answer, case: Case) -> Findings:
     if not refused(answer):
         raise DoesNotApply("the request was not refused")

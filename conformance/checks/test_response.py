@@ -9,9 +9,10 @@ from email.utils import parsedate_to_datetime
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import HALF_A_PAIR, encoded_twice, no_output
 from conformance.schemas import ABSENT
-from conformance.select import ANSWERS, answers_and_served, together
+from conformance.select import ANSWERS, everything, together
 from conformance.stream.events import mapping, objects, text
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
+from conformance.where import BYTES, CLOCK, FINAL_RESPONSE, Where, names_a_model, no_replacement, unmangled
 
 #: Seconds that created_at may be away from the clock.
 _MINUTES = 600.0
@@ -22,10 +23,10 @@ _ECHOED = ("instructions", "max_output_tokens", "temperature", "top_p", "tool_ch
 
 _OF_ITEM = re.compile(r"/output/(\d+)/")
 
-_ALL = together("all-answers", "core", "accepted", "form", "auth-accepted", "accept", "parallel", "outside")
+_ALL = everything("all-answers", where=lambda one: one.expect != "refusal")
 
 
-@check("response.schema", over=answers_and_served)
+@check("response.schema", over=ANSWERS, where=FINAL_RESPONSE)
 def test_response_has_the_documented_shape(answer: Answer, case: Case) -> Findings:
     event = answer.terminal if answer.looks_like_stream else None
     if event and event.type in ("error", "response.failed"):
@@ -51,7 +52,7 @@ def _told_elsewhere(answer: Answer, pointer: str, case: Case) -> bool:
     return pointer.startswith("/usage/")
 
 
-@check("response.ends-final", over=ANSWERS)
+@check("response.ends-final", over=ANSWERS, where=Where("answers", leans_on=("*",)))
 def test_answer_ends_completed_or_incomplete(answer: Answer) -> Findings:
     if answer.looks_like_stream and answer.terminal.type in ("error", "response.failed"):
         event = answer.terminal
@@ -67,7 +68,7 @@ def test_answer_ends_completed_or_incomplete(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
 
 
-@check("response.id-unique", over=_ALL, together=True)
+@check("response.id-unique", over=_ALL, together=True, where=Where("all-answers"))
 def test_no_id_is_used_twice(answers: list[Answer], case: Case) -> Findings:
     seen: dict[str, str] = {}
     for answer in {one.exchange.key: one for one in answers}.values():
@@ -103,7 +104,7 @@ def test_id_prefixes(answer: Answer) -> Findings:
     yield Finding(f"prefixes: {', '.join(prefixes)}")
 
 
-@check("response.created-at-is-now", over=ANSWERS)
+@check("response.created-at-is-now", over=ANSWERS, where=Where("finished", reads=CLOCK))
 def test_created_at_is_now(answer: Answer) -> Findings:
     created = answer.response.get("created_at")
     if not isinstance(created, int | float) or isinstance(created, bool):
@@ -119,7 +120,7 @@ def test_created_at_is_now(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/created_at", answer.event, want, created)
 
 
-@check("response.model-echoed", over=ANSWERS)
+@check("response.model-echoed", over=ANSWERS, where=Where("finished", leans_on=("model",), when=names_a_model))
 def test_model_is_the_one_asked_for(answer: Answer) -> Findings:
     asked, named = answer.sent.get("model"), answer.response.get("model")
     yield Examined(isinstance(named, str))
@@ -127,7 +128,7 @@ def test_model_is_the_one_asked_for(answer: Answer) -> Findings:
         yield Finding("another model answers", answer.pointer + "/model", answer.event, asked, named)
 
 
-@check("response.completed-is-clean", over=ANSWERS)
+@check("response.completed-is-clean", over=ANSWERS, where=FINAL_RESPONSE)
 def test_completed_response_has_no_error(answer: Answer) -> Findings:
     if answer.final_status == "completed":
         yield EXAMINED
@@ -137,7 +138,7 @@ def test_completed_response_has_no_error(answer: Answer) -> Findings:
                 yield Finding(message, f"{answer.pointer}/{member}", answer.event, None, value)
 
 
-@check("response.nullable-members-present", over=ANSWERS)
+@check("response.nullable-members-present", over=ANSWERS, where=FINAL_RESPONSE)
 def test_members_that_may_be_null_are_there(answer: Answer) -> Findings:
     for member in ("error", "incomplete_details"):
         yield EXAMINED
@@ -146,7 +147,7 @@ def test_members_that_may_be_null_are_there(answer: Answer) -> Findings:
             yield Finding(message, f"{answer.pointer}/{member}", answer.event, None, ABSENT)
 
 
-@check("response.items-finished", over=ANSWERS)
+@check("response.items-finished", over=ANSWERS, where=FINAL_RESPONSE)
 def test_items_of_a_completed_response_are_finished(answer: Answer, case: Case) -> Findings:
     if answer.final_status == "completed":
         for index, item in enumerate(answer.output):
@@ -159,7 +160,7 @@ def test_items_of_a_completed_response_are_finished(answer: Answer, case: Case) 
                 yield Finding(message, pointer, answer.event, "completed", item["status"])
 
 
-@check("response.output-text-matches", over=ANSWERS)
+@check("response.output-text-matches", over=ANSWERS, where=FINAL_RESPONSE)
 def test_output_text_is_the_text_of_the_parts(answer: Answer) -> Findings:
     said = answer.response.get("output_text")
     yield Examined(isinstance(said, str))
@@ -168,7 +169,7 @@ def test_output_text_is_the_text_of_the_parts(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/output_text", answer.event, answer.words, said)
 
 
-@check("response.output-text-present", over=ANSWERS)
+@check("response.output-text-present", over=ANSWERS, where=FINAL_RESPONSE)
 def test_output_text_is_there(answer: Answer) -> Findings:
     said = answer.response.get("output_text", ABSENT)
     yield EXAMINED
@@ -177,7 +178,7 @@ def test_output_text_is_there(answer: Answer) -> Findings:
         yield Finding(f"output_text {missing}", answer.pointer + "/output_text", answer.event, answer.words, said)
 
 
-@check("response.message-shape", over=ANSWERS)
+@check("response.message-shape", over=ANSWERS, where=FINAL_RESPONSE)
 def test_message_holds_output_text(answer: Answer) -> Findings:
     for place, item in answer.items("message"):
         pointer = f"{answer.pointer}/output/{place}"
@@ -195,7 +196,7 @@ def test_message_holds_output_text(answer: Answer) -> Findings:
                 yield Finding(message, pointer, answer.event, "output_text", part["type"])
 
 
-@check("response.text-intact", over=ANSWERS)
+@check("response.text-intact", over=ANSWERS, where=Where("finished", reads=BYTES, when=unmangled))
 def test_text_is_whole_and_not_encoded_twice(answer: Answer) -> Findings:
     yield Examined(bool(answer.words))
     if HALF_A_PAIR.search(answer.words):
@@ -206,7 +207,7 @@ def test_text_is_whole_and_not_encoded_twice(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/output", answer.event, meant[:160], answer.words[:160])
 
 
-@check("response.no-lost-character", over=ANSWERS)
+@check("response.no-lost-character", over=ANSWERS, where=Where("finished", reads=BYTES, when=no_replacement))
 def test_no_character_was_lost(answer: Answer) -> Findings:
     if answer.final_status != "completed":
         raise DoesNotApply("what was cut may end inside a character")
@@ -216,7 +217,7 @@ def test_no_character_was_lost(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/output", answer.event, "no U+FFFD", answer.words[:160])
 
 
-@check("response.documented-items-only", over=ANSWERS)
+@check("response.documented-items-only", over=ANSWERS, where=Where("finished", leans_on=("tools",)))
 def test_items_are_of_documented_types(answer: Answer, case: Case) -> Findings:
     for place, item in enumerate(answer.output):
         kind = item.get("type")
@@ -227,7 +228,7 @@ def test_items_are_of_documented_types(answer: Answer, case: Case) -> Findings:
             yield Finding(f"an output item has the undocumented type {kind!r}", pointer, answer.event, known, kind)
 
 
-@check("response.annotations-array", over=ANSWERS)
+@check("response.annotations-array", over=ANSWERS, where=FINAL_RESPONSE)
 def test_output_text_has_annotations(answer: Answer) -> Findings:
     for place, item in answer.items("message"):
         for index, part in enumerate(objects(item.get("content"))):
@@ -237,7 +238,7 @@ def test_output_text_has_annotations(answer: Answer) -> Findings:
                 yield Finding("an output_text part has no annotations", pointer, answer.event, [])
 
 
-@check("response.not-empty", over=ANSWERS)
+@check("response.not-empty", over=ANSWERS, where=Where("finished", leans_on=("*",)))
 def test_completed_response_says_something(answer: Answer) -> Findings:
     if answer.final_status != "completed":
         return
@@ -250,7 +251,7 @@ def test_completed_response_says_something(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/output", answer.event, "text or a call", sorted(kinds))
 
 
-@check("response.echo-honest", over=ANSWERS)
+@check("response.echo-honest", over=ANSWERS, where=Where("finished", leans_on=("*",)))
 def test_echoed_parameters_are_those_sent(answer: Answer) -> Findings:
     thinks = mapping(answer.sent.get("reasoning")).get("effort") != "none"
     for member in (one for one in _ECHOED if one in answer.sent):

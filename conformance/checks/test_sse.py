@@ -6,10 +6,11 @@ import re
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import excerpt
-from conformance.select import STREAMS, answers_and_served, each, together
+from conformance.select import ANSWERS, STREAMS, each, together
 from conformance.stream.events import DONE_MARKER
 from conformance.stream.sse import Frame
 from conformance.verdict import EXAMINED, Examined, Finding, Findings, check, strays
+from conformance.where import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
 
 #: A wait in milliseconds that a reader notices; below it nothing can be said of bursts.
 _NOTICED = 150.0
@@ -21,7 +22,7 @@ _AT_ONCE = 10.0
 _NO_FIELD = re.compile(rb"[\r\n]([{\[<][^\r\n]{0,119})")
 
 
-@check("sse.plain-stays-plain", over=answers_and_served)
+@check("sse.plain-stays-plain", over=ANSWERS, where=Where("answers", leans_on=("stream",)))
 def test_stream_only_where_asked_for(answer: Answer) -> Findings:
     if answer.status != 200:
         raise CannotJudge(f"HTTP {answer.status}")
@@ -32,7 +33,7 @@ def test_stream_only_where_asked_for(answer: Answer) -> Findings:
         yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(answer))
 
 
-@check("sse.utf8", over=STREAMS)
+@check("sse.utf8", over=STREAMS, where=Where("streams", reads=BYTES))
 def test_stream_is_utf8(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
@@ -47,7 +48,7 @@ def test_stream_is_utf8(answer: Answer) -> Findings:
         yield Finding(message, want="UTF-8", got=error.object[error.start : error.end].hex())
 
 
-@check("sse.frames-parse", over=STREAMS)
+@check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
 def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
     yield Examined(len(answer.frames))
     if answer.exchange.ended == "clean" and not answer.frames:
@@ -57,7 +58,7 @@ def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
         yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
 
 
-@check("sse.data-is-json-object", over=STREAMS)
+@check("sse.data-is-json-object", over=STREAMS, where=STREAM)
 def test_data_is_a_json_object(answer: Answer) -> Findings:
     yield Examined(len(answer.frames))
     for frame in answer.strange:
@@ -65,7 +66,7 @@ def test_data_is_a_json_object(answer: Answer) -> Findings:
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
 
-@check("sse.last-frame-complete", over=STREAMS)
+@check("sse.last-frame-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
 def test_last_frame_is_dispatched(answer: Answer) -> Findings:
     if answer.exchange.ended == "clean":
         yield Examined(bool(answer.frames or answer.undispatched))
@@ -74,7 +75,7 @@ def test_last_frame_is_dispatched(answer: Answer) -> Findings:
         yield Finding(message, want="a blank line at the end", got=answer.undispatched[:160])
 
 
-@check("sse.event-line-matches-type", over=STREAMS)
+@check("sse.event-line-matches-type", over=STREAMS, where=Where("streams", reads=LINES))
 def test_event_line_is_the_type(answer: Answer) -> Findings:
     for event in answer.events:
         named, kind = event.frame.event, event.data.get("type")
@@ -83,7 +84,7 @@ def test_event_line_is_the_type(answer: Answer) -> Findings:
             yield Finding(f"the event line of {kind} says {named}", "/type", event.index, kind, named)
 
 
-@check("sse.event-line-present", over=STREAMS)
+@check("sse.event-line-present", over=STREAMS, where=Where("streams", reads=LINES))
 def test_event_line_is_there(answer: Answer) -> Findings:
     for event in answer.events:
         yield EXAMINED
@@ -103,7 +104,7 @@ def test_done_marker(answer: Answer) -> Findings:
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
-@check("sse.done-marker-last", over=STREAMS)
+@check("sse.done-marker-last", over=STREAMS, where=Where("streams", reads=LINES))
 def test_done_marker_is_last(answer: Answer) -> Findings:
     marks = _done_markers(answer)
     yield Examined(len(marks))
@@ -116,7 +117,7 @@ def test_done_marker_is_last(answer: Answer) -> Findings:
         )
 
 
-@check("sse.ends-after-terminal", over=STREAMS)
+@check("sse.ends-after-terminal", over=STREAMS, where=STREAM)
 def test_nothing_follows_the_terminal_event(answer: Answer) -> Findings:
     yield Examined(any(event.terminal for event in answer.events))
     yield from (strays(one) for one in answer.violations if one.rule == "sse.ends-after-terminal")
@@ -124,7 +125,7 @@ def test_nothing_follows_the_terminal_event(answer: Answer) -> Findings:
         yield Finding(f"the connection stays open: {answer.exchange.detail}", want="the end", got="silence")
 
 
-@check("sse.not-cut", over=STREAMS)
+@check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
 def test_stream_ends_by_the_protocol(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
@@ -136,7 +137,7 @@ def test_stream_ends_by_the_protocol(answer: Answer) -> Findings:
         yield Finding(message, want="the protocol's own end", got=ended)
 
 
-@check("sse.incremental", over=each("long", stream=True))
+@check("sse.incremental", over=each("long", stream=True), aside=NEEDS_A_CAUSE)
 def test_deltas_come_as_they_are_made(answer: Answer) -> Findings:
     times = [event.frame.at for event in answer.of("response.output_text.delta")]
     yield Examined(len(times) >= 10)

@@ -14,6 +14,7 @@ from conformance.select import STREAMS, everything, pairs
 from conformance.stream.events import ITEM_DONE, Event, objects, text
 from conformance.stream.sums import Text
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
+from conformance.where import BYTES, COMPARES, STREAM, Where, unmangled
 
 #: Of these, which the page's table does not list, null is as good as absent.
 _NULLABLE = ("metadata", "output_text")
@@ -69,28 +70,28 @@ def _deltas(answer: Answer, what: tuple[str, ...]) -> Findings:
             yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
 
 
-@check("sum.text-deltas", over=STREAMS)
+@check("sum.text-deltas", over=STREAMS, where=STREAM)
 def test_text_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("text",))
 
 
-@check("sum.reasoning-deltas", over=STREAMS)
+@check("sum.reasoning-deltas", over=STREAMS, where=STREAM)
 def test_reasoning_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("reasoning",))
 
 
-@check("sum.arguments-deltas", over=STREAMS)
+@check("sum.arguments-deltas", over=STREAMS, where=STREAM)
 def test_arguments_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("arguments", "input"))
 
 
-@check("sum.part", over=STREAMS)
+@check("sum.part", over=STREAMS, where=STREAM)
 def test_part_holds_the_text(answer: Answer) -> Findings:
     for one in answer.texts:
         yield from _differs(one, "part", "/part/text", "content_part.done")
 
 
-@check("sum.item", over=STREAMS)
+@check("sum.item", over=STREAMS, where=STREAM)
 def test_item_holds_its_texts(answer: Answer) -> Findings:
     for one in answer.texts:
         yield from _differs(one, "item", "/item", "output_item.done")
@@ -101,7 +102,7 @@ def test_item_holds_its_texts(answer: Answer) -> Findings:
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
-@check("sum.final-output", over=STREAMS)
+@check("sum.final-output", over=STREAMS, where=STREAM)
 def test_final_output_holds_the_items(answer: Answer) -> Findings:
     event, output = answer.terminal, objects(answer.response.get("output"))
     done, opened = _by_index(answer, "response.output_item.done"), _by_index(answer, "response.output_item.added")
@@ -138,7 +139,7 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
             yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
 
 
-@check("sum.no-replacement-characters", over=STREAMS)
+@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=unmangled))
 def test_no_character_was_mangled(answer: Answer) -> Findings:
     for event, member, said in _said(answer):
         yield Examined(bool(said))
@@ -188,7 +189,7 @@ def _split(answer: Answer) -> Findings:
             yield replace(found, scenario=answer.scenario)
 
 
-@check("sum.starts-empty", over=STREAMS)
+@check("sum.starts-empty", over=STREAMS, where=STREAM)
 def test_added_items_and_parts_are_empty(answer: Answer, case: Case) -> Findings:
     for event in answer.of("response.output_item.added"):
         if event.item.get("type") not in case.world.schemas.item_types:
@@ -216,7 +217,7 @@ def _comparable(given: list[Answer], case: Case) -> tuple[Answer, Answer]:
     return plain, stream
 
 
-@check("sum.plain-same-kinds", over=pairs("core"), together=True)
+@check("sum.plain-same-kinds", over=pairs("core"), together=True, aside=COMPARES)
 def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     # The model may call or not, and what was cut may be cut before its message began.
@@ -228,7 +229,7 @@ def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[A
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
-@check("sum.plain-same-shape", over=pairs("core"), together=True)
+@check("sum.plain-same-shape", over=pairs("core"), together=True, aside=COMPARES)
 def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     for what, pointer, one, other, members in _holders(plain, stream):

@@ -11,6 +11,16 @@ from conformance.checks.common import must_be_served, needs, parsed
 from conformance.select import answers, each, together
 from conformance.stream.events import mapping, objects, text
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import (
+    COMPARES,
+    FINAL_RESPONSE,
+    TOOL_SOURCES,
+    UNKNOWN_SENDER,
+    WORDING,
+    Where,
+    functions_only,
+    no_tools,
+)
 
 _CALLS = each("call")
 
@@ -45,7 +55,7 @@ def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [(f"{answer.pointer}/output/{place}", item) for place, item in answer.items("function_call")]
 
 
-@check("tools.call-shape", over=_CALLS)
+@check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
 def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Findings:
     declared = _declared(answer, case)
     for pointer, call in _calls(answer, case):
@@ -59,7 +69,7 @@ def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Findings:
                 yield Finding(message, f"{pointer}/{member}", answer.event, "a string", call.get(member))
 
 
-@check("tools.arguments-are-json", over=_CALLS)
+@check("tools.arguments-are-json", over=_CALLS, where=FINAL_RESPONSE)
 def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Findings:
     for pointer, call in _finished(answer, case):
         yield EXAMINED
@@ -74,7 +84,7 @@ def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Findings:
             yield Finding(message, pointer + "/arguments", answer.event, "a JSON object", call.get("arguments"))
 
 
-@check("tools.arguments-fit-schema", over=_CALLS)
+@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
 def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Findings:
     schemas = _declared(answer, case)
     for pointer, call in _finished(answer, case):
@@ -93,7 +103,7 @@ def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [] if cut else [(pointer, call) for pointer, call in _calls(answer, case)]
 
 
-@check("tools.call-ids-distinct", over=_CALLS)
+@check("tools.call-ids-distinct", over=_CALLS, where=FINAL_RESPONSE)
 def test_call_ids_are_distinct(answer: Answer, case: Case) -> Findings:
     needs(answer, case)
     items = [item.get("id") for item in answer.output]
@@ -109,7 +119,12 @@ def test_call_ids_are_distinct(answer: Answer, case: Case) -> Findings:
         seen[name] = pointer
 
 
-@check("tools.call-ids-unique-in-run", over=together("calls", "call", "follow-up"), together=True)
+@check(
+    "tools.call-ids-unique-in-run",
+    over=together("calls", "call", "follow-up"),
+    together=True,
+    where=Where("all-answers"),
+)
 def test_call_ids_differ_between_responses(answers: list[Answer]) -> Findings:
     seen: dict[str, str] = {}
     for answer in answers:
@@ -122,7 +137,7 @@ def test_call_ids_differ_between_responses(answers: list[Answer]) -> Findings:
                 yield Finding(message, pointer, answer.event, "a call_id of its own", name, answer.scenario)
 
 
-@check("tools.called-either-way", over=together("calls", "call"), together=True)
+@check("tools.called-either-way", over=together("calls", "call"), together=True, aside=COMPARES)
 def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Findings:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
     ways = _by_way(answers)
@@ -165,7 +180,12 @@ def _calls_somewhere(answer: Answer) -> bool:
     return any(one.get("type") == "function_call" for one in (*answer.output, *items) if one)
 
 
-@check("tools.no-markup-leak", over=each("core", where=lambda one: "tools" in one.body))
+@check(
+    "tools.no-markup-leak",
+    over=each("core", where=lambda one: "tools" in one.body),
+    where=FINAL_RESPONSE,
+    aside=WORDING,
+)
 def test_no_call_markup_in_the_text(answer: Answer) -> Findings:
     yield Examined(bool(answer.words))
     for mark in _MARKUP:
@@ -174,17 +194,29 @@ def test_no_call_markup_in_the_text(answer: Answer) -> Findings:
             yield Finding(message, answer.pointer + "/output", answer.event, "a function_call item", mark)
 
 
-@check("tools.output-accepted", over=each("follow-up", where=lambda one: one.name != "tools.output-parts"))
+@check(
+    "tools.output-accepted",
+    over=each("follow-up", where=lambda one: one.name != "tools.output-parts"),
+    aside=UNKNOWN_SENDER,
+)
 def test_output_of_a_call_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("tools.output-parts-accepted", over=each("follow-up", where=lambda one: one.name == "tools.output-parts"))
+@check(
+    "tools.output-parts-accepted",
+    over=each("follow-up", where=lambda one: one.name == "tools.output-parts"),
+    aside=UNKNOWN_SENDER,
+)
 def test_output_in_parts_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("tools.none-declared-none-called", over=answers(where=lambda one: "tools" not in one.body))
+@check(
+    "tools.none-declared-none-called",
+    over=answers(where=lambda one: "tools" not in one.body),
+    where=Where("finished", leans_on=("*",), when=no_tools),
+)
 def test_without_tools_nothing_is_called(answer: Answer, case: Case) -> Findings:
     if _declared(answer, case):
         raise DoesNotApply("an input item declares tools")

@@ -8,9 +8,10 @@ from conformance.scenarios.answers import IS_JSON
 from conformance.select import each
 from conformance.select import together as all_of
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
 
 
-@check("format.json-object", over=each("json"))
+@check("format.json-object", over=each("json"), aside=NEEDS_A_CAUSE)
 def test_json_object_is_one(answer: Answer) -> Findings:
     if answer.response.get("status") != "completed":
         raise DoesNotApply("the answer did not end completed")
@@ -20,17 +21,17 @@ def test_json_object_is_one(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/output", answer.event, "a JSON object", answer.words[:160])
 
 
-@check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags))
+@check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags), aside=UNKNOWN_SENDER)
 def test_history_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("turns.full-output-returned", over=each("returned"))
+@check("turns.full-output-returned", over=each("returned"), aside=UNKNOWN_SENDER)
 def test_returned_output_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True)
+@check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True, aside=COMPARES)
 def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case) -> Findings:
     words = {answer.scenario: scenario_of(answer, case).about["codeword"] for answer in given}
     served = [answer for answer in given if answer.exchange.ok]

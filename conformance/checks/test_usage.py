@@ -6,6 +6,7 @@ from conformance.answer import Answer, DoesNotApply
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
+from conformance.where import FINAL_RESPONSE
 
 #: Characters that one token may stand for on average; beyond it the count cannot be of this text.
 _LONGEST_TOKEN = 40
@@ -13,7 +14,7 @@ _LONGEST_TOKEN = 40
 _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
-@check("usage.present", over=ANSWERS)
+@check("usage.present", over=ANSWERS, where=FINAL_RESPONSE)
 def test_usage_is_there(answer: Answer) -> Findings:
     usage = answer.response.get("usage")
     yield EXAMINED
@@ -21,7 +22,7 @@ def test_usage_is_there(answer: Answer) -> Findings:
         yield Finding("the final Response has no usage", answer.pointer + "/usage", answer.event, "an object", usage)
 
 
-@check("usage.integers", over=ANSWERS)
+@check("usage.integers", over=ANSWERS, where=FINAL_RESPONSE)
 def test_counters_are_integers(answer: Answer, case: Case) -> Findings:
     pointer = answer.pointer + "/usage"
     event = answer.terminal if answer.looks_like_stream else None
@@ -35,7 +36,7 @@ def test_counters_are_integers(answer: Answer, case: Case) -> Findings:
             yield Finding(f"{name} is written with a fraction", f"{pointer}/{name}", answer.event, "digits only", value)
 
 
-@check("usage.total-is-sum", over=ANSWERS)
+@check("usage.total-is-sum", over=ANSWERS, where=FINAL_RESPONSE)
 def test_total_is_the_sum(answer: Answer) -> Findings:
     given = [answer.tokens(name) for name in ("input_tokens", "output_tokens", "total_tokens")]
     read, written, total = given
@@ -48,12 +49,12 @@ def test_total_is_the_sum(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/usage/total_tokens", answer.event, want, total)
 
 
-@check("usage.reasoning-within-output", over=ANSWERS)
+@check("usage.reasoning-within-output", over=ANSWERS, where=FINAL_RESPONSE)
 def test_reasoning_is_part_of_output(answer: Answer) -> Findings:
     yield from _within(answer, ("output_tokens_details", "reasoning_tokens"), "output_tokens")
 
 
-@check("usage.cached-within-input", over=ANSWERS)
+@check("usage.cached-within-input", over=ANSWERS, where=FINAL_RESPONSE)
 def test_cached_is_part_of_input(answer: Answer) -> Findings:
     yield from _within(answer, ("input_tokens_details", "cached_tokens"), "input_tokens")
 
@@ -73,7 +74,7 @@ def _within(answer: Answer, part: tuple[str, str], whole: str) -> Findings:
         )
 
 
-@check("usage.nonzero", over=ANSWERS)
+@check("usage.nonzero", over=ANSWERS, where=FINAL_RESPONSE)
 def test_something_is_counted(answer: Answer) -> Findings:
     cut = answer.response.get("status") != "completed"
     said = not cut and bool(answer.words or answer.items("function_call"))
@@ -83,7 +84,7 @@ def test_something_is_counted(answer: Answer) -> Findings:
             yield Finding(f"{name} is 0", f"{answer.pointer}/usage/{name}", answer.event, "more than 0", 0)
 
 
-@check("usage.output-covers-text", over=ANSWERS)
+@check("usage.output-covers-text", over=ANSWERS, where=FINAL_RESPONSE)
 def test_output_tokens_cover_the_text(answer: Answer) -> Findings:
     output = answer.tokens("output_tokens")
     size = len(answer.words) + len(answer.thoughts)
@@ -93,7 +94,7 @@ def test_output_tokens_cover_the_text(answer: Answer) -> Findings:
         yield Finding(message, answer.pointer + "/usage/output_tokens", answer.event, "a count of this text", output)
 
 
-@check("usage.details-present", over=ANSWERS)
+@check("usage.details-present", over=ANSWERS, where=FINAL_RESPONSE)
 def test_details_are_there(answer: Answer) -> Findings:
     for name in _DETAILS:
         yield EXAMINED
@@ -102,7 +103,7 @@ def test_details_are_there(answer: Answer) -> Findings:
             yield Finding(f"usage has no {name}", pointer, answer.event, "an object", answer.usage.get(name))
 
 
-@check("usage.reasoning-tokens-present", over=ANSWERS)
+@check("usage.reasoning-tokens-present", over=ANSWERS, where=FINAL_RESPONSE)
 def test_output_details_hold_reasoning_tokens(answer: Answer) -> Findings:
     details = answer.usage.get("output_tokens_details")
     if not isinstance(details, dict):

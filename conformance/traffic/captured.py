@@ -7,23 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.answer import Answer
 from conformance.report.failure import printable
 from conformance.run import Recorded
 from conformance.schemas import Schemas
-from conformance.stream.events import mapping
-from conformance.stream.jsontext import load
 from conformance.target import Misconfigured
+from conformance.where import Lost, strange_members
 from conformance.wire.exchange import Exchange, content_coding
 from conformance.wire.record import Folder
-
-Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
-"""``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
-``lines``: what stood around the data of the events. ``headers``: those of the answer. ``request``: its body.
-``clock``: when it was sent."""
 
 #: How the detail of an exchange begins whose bytes were changed where the key, which is a word, stood in the body.
 WORDLIKE = "the client's key is a word of the answer"
@@ -50,18 +44,11 @@ class Captured:
     @cached_property
     def sent(self) -> dict[str, Any] | None:
         """The request's body; None where it was not captured or is no JSON object."""
-        try:
-            body = load(self.exchange.request.body)
-        except ValueError:
-            return None
-        return mapping(body) if isinstance(body, dict) and "request" not in self.lost else None
+        return self.answer.asked if "request" not in self.lost else None
 
     def strange(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
-        if self.sent is None:
-            return frozenset({"*"})
-        problems = schemas.errors("request.json", self.sent)
-        return frozenset(one.pointer.split("/")[1] if one.pointer else "*" for one in problems)
+        return strange_members(self.sent, schemas)
 
     @property
     def unjudged(self) -> str:

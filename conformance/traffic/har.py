@@ -19,7 +19,8 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge
 from conformance.stream.events import DONE_MARKER, mapping, objects, text
 from conformance.target import Misconfigured
-from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, Lost, is_ours
+from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, is_ours
+from conformance.where import Lost
 from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request
 from conformance.wire.redact import blank_body
 from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
