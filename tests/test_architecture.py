@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 
 #: Later may import earlier, never the other way round.
 LAYERS = (
-    ("schemas", "wire.exchange", "emulator", "clients.drivers"),
+    ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
     ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
