@@ -28,6 +28,7 @@ from conformance.session import without
 from conformance.target import Target
 from conformance.traffic.captured import Captured, Captures, Lost
 from conformance.traffic.rules import Passive, passive
+from conformance.traffic.unfinished import needs_end
 from conformance.verdict import CHECKS, INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
 from conformance.verdict import cases as cases_of
 
@@ -37,11 +38,13 @@ ALL = "traffic"
 
 @dataclass(frozen=True)
 class Judged:
-    """The case lines, folded and in order; of each that found something the text; and by label what was not judged."""
+    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
+    evaluated, or only in part; and the labels of those that were in part."""
 
     lines: list[dict[str, Any]]
     texts: Mapping[str, str]
     unjudged: Mapping[str, str]
+    in_part: frozenset[str] = frozenset()
 
 
 def judge_traffic(
@@ -59,8 +62,9 @@ def judge_traffic(
         lines.append(without(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
-    unjudged = {one.label: one.unjudged or one.unfinished for one in captured if one.unjudged or one.unfinished}
-    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged))
+    unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
+    in_part = frozenset(one.label for one in judgeable if one.in_part)
+    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged), in_part)
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
@@ -92,12 +96,12 @@ def _cases(captured: Sequence[Captured], world: World, together: bool) -> Iterat
     strange = {one.label: one.strange(world.schemas) for one in captured}
     for check, how in judged:
         if how.over == "all-answers":
-            names = tuple(one.label for one in captured if _fits(one, how, strange[one.label]))
+            names = tuple(one.label for one in captured if _fits(one, check.rule, how, strange[one.label]))
             if together and names:
                 yield from cases_of(replace(check, over=partial(_as_one, names)), world)
             continue
         for one in captured:
-            if _fits(one, how, strange[one.label]):
+            if _fits(one, check.rule, how, strange[one.label]):
                 yield from cases_of(replace(check, over=partial(_alone, one, check.rule)), world)
 
 
@@ -140,10 +144,14 @@ def _counts(check: Check) -> bool:
     return alone and ("{" in check.rule or requirement(check.rule).level != "MAY")
 
 
-def _fits(one: Captured, how: Passive, strange: frozenset[str]) -> bool:
+def _fits(one: Captured, rule: str, how: Passive, strange: frozenset[str]) -> bool:
     lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
     if lost & how.reads or not _among(one, how):
         return False
+    if one.unfinished and needs_end(rule, one.answer):
+        return False
+    if rule == "lifecycle.snapshots" and one.in_background:
+        return False  # A Response in the background is created as queued.
     if how.leans_on and ("*" in strange or (strange if "*" in how.leans_on else strange & set(how.leans_on))):
         return False
     return how.when is None or (one.sent is not None and how.when(one.sent))
@@ -158,7 +166,7 @@ def _among(one: Captured, how: Passive) -> bool:
     if how.over in ("streams", "plain"):
         asked = one.sent.get("stream", False) if one.sent is not None else one.answer.looks_like_stream
         return ok and asked is (how.over == "streams")
-    return ok and (how.over == "answers" or not _failed(one))
+    return ok and (how.over == "answers" or not (_failed(one) or one.not_final))
 
 
 def _failed(one: Captured) -> bool:
