@@ -30,6 +30,9 @@ FINAL = ("completed", "incomplete")
 
 _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
 
+#: A line of a stream that carries an event of the Responses API.
+_EVENT_LINE = re.compile(rb'[\r\n]data: ?\{ ?"')
+
 
 #: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
 Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
@@ -152,9 +155,14 @@ class Answer:
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
         head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        if self.exchange.media_type == EVENT_STREAM:
-            return head[:1] not in ("{", "[", "<", '"')  # A field of any name may come first.
-        return bool(re.match(r":|(?:data|event|id|retry)\b", head))
+        if self.exchange.media_type == EVENT_STREAM and head[:1] not in ("{", "[", "<", '"'):
+            return True  # A field of any name may come first.
+        if re.match(r":|(?:data|event|id|retry)\b", head):
+            return True
+        # A proxy may have put bytes of its own before the stream. No JSON text holds such a line: within its strings
+        # a line feed is escaped. A page may, in a script, which is a stream only by its content type.
+        page = head.startswith("<") and self.exchange.media_type != EVENT_STREAM
+        return not page and bool(_EVENT_LINE.search(self.exchange.body))
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
