@@ -32,6 +32,9 @@ from conformance.traffic.unfinished import needs_end
 from conformance.verdict import CHECKS, INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
 from conformance.verdict import cases as cases_of
 
+#: Statuses of responses that have no body (RFC 9110 15.3.5, 15.3.6): nothing can be read from one.
+_WITHOUT_BODY = (204, 205)
+
 #: The label of the cases that are about all answers together.
 ALL = "traffic"
 
@@ -165,7 +168,7 @@ def _among(one: Captured, how: Passive) -> bool:
         return by_status[how.over]
     if how.over in ("streams", "plain"):
         asked = one.sent.get("stream", False) if one.sent is not None else one.answer.looks_like_stream
-        return ok and asked is (how.over == "streams")
+        return ok and status not in _WITHOUT_BODY and asked is (how.over == "streams")
     return ok and (how.over == "answers" or not (_failed(one) or one.not_final))
 
 
