@@ -98,7 +98,7 @@ def _walk(text: str, deepest: int | None) -> None:
                     raise _Found("broken", at, f"arrays and objects more than {deepest} deep")
                 at, awaited = at + 1, "a name or }" if char == "{" else "a value or ]"
                 continue
-            at = _scalar(text, at, char)
+            at = _scalar(text, at, awaited)
         elif awaited.startswith("a name") and char == '"':
             at, awaited = _string(text, at), "a colon"
             continue
@@ -113,9 +113,9 @@ def _walk(text: str, deepest: int | None) -> None:
         awaited = f"a comma or {closers[-1]}" if closers else ""
 
 
-def _scalar(text: str, at: int, char: str) -> int:
+def _scalar(text: str, at: int, awaited: str) -> int:
     """The end of the string, number or literal that begins here."""
-    if char == '"':
+    if text[at] == '"':
         return _string(text, at)
     if _NUMBER_CUT.match(text, at):
         raise _Found("prefix", len(text))
@@ -126,7 +126,7 @@ def _scalar(text: str, at: int, char: str) -> int:
             return at + len(word)
         if word.startswith(text[at : at + len(word)]):  # The slice is shorter than the word: the text ends in it.
             raise _Found("prefix", len(text))
-    raise _Found("broken", at, "expected a value")
+    raise _Found("broken", at, f"expected {awaited}")
 
 
 def _string(text: str, at: int) -> int:

@@ -81,7 +81,7 @@ def entries_of(path: Path) -> list[Any]:
     for why in _bytes_are(data):
         raise Misconfigured(f"{path} is no HAR: it is {why}")
     bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-    document = _parsed(path, data[bom:].decode("utf-8"), bom)
+    document = _parsed(path, data[bom:].decode("utf-8", "ignore"), bom)
     for why in _value_is(document):
         raise Misconfigured(f"{path} is no HAR: {why}")
     return list(document["log"]["entries"])
@@ -100,6 +100,8 @@ def _bytes_are(data: bytes) -> Iterator[str]:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return  # It was cut short in a character: where, its JSON shows.
         place = _place(data[: error.start].decode("utf-8"), error.start)
         yield f"not UTF-8: 0x{data[error.start]:02X} at {place} ({error.reason})"
 
@@ -135,11 +137,11 @@ def _value_is(document: Any) -> Iterator[str]:
         yield f"it holds {_kind(document)}, expected an object with log.entries"
     elif "log" not in document:
         what = next((what for names, what in _OBJECTS if names <= document.keys()), "")
-        yield f"it is {what}" if what else f"it has no log, only {_members(document)}"
+        yield f"it is {what}" if what else f"it has no log; {_members(document)}"
     elif not isinstance(document["log"], dict):
         yield f"/log is {_kind(document['log'])}, expected an object"
     elif "entries" not in document["log"]:
-        yield f"/log has no entries, only {_members(document['log'])}"
+        yield f"/log has no entries; {_members(document['log'])}"
     elif not isinstance(document["log"]["entries"], list):
         yield f"/log/entries is {_kind(document['log']['entries'])}, expected an array"
     elif not document["log"]["entries"]:
@@ -147,8 +149,9 @@ def _value_is(document: Any) -> Iterator[str]:
 
 
 def _members(document: dict[str, Any]) -> str:
-    names = ", ".join(list(document)[:_NAMES])
-    return f"{show(names, 120)}{', ...' if len(document) > _NAMES else ''}" if document else "no member at all"
+    if not document:
+        return "it has no member at all"
+    return f"its members are {show(', '.join(list(document)[:_NAMES]), 120)}{', ...' * (len(document) > _NAMES)}"
 
 
 def _kind(value: Any) -> str:
