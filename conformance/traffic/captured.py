@@ -149,8 +149,7 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        found = sorted(path.glob("*.har"))
-        hint = f"; it holds {found[0].name}: name that" if found else ""
+        hint = next((f"; it holds {one.name}: name that" for one in sorted(path.glob("*.har"))), "")
         raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None

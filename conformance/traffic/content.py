@@ -101,9 +101,9 @@ def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
 
 def shown(headers: Headers, body: Body) -> Headers:
     """The headers as they fit the body that was kept: who unpacks it often leaves those that speak of its form."""
-    of_the_form = ("content-length", "transfer-encoding")
+    of_the_form = {"content-length", "transfer-encoding"}
     if not codings_in(content_coding(headers)) or is_text(body.data):
-        of_the_form += ("content-encoding",)
+        of_the_form.add("content-encoding")
     return tuple(pair for pair in headers if pair[0].lower() not in of_the_form)
 
 

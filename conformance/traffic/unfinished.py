@@ -14,7 +14,7 @@ from dataclasses import replace
 from conformance.answer import Answer, CannotJudge
 from conformance.stream.events import DONE_MARKER
 from conformance.stream.jsonprefix import scan
-from conformance.stream.jsontext import DEEPEST
+from conformance.stream.jsontext import DEEPEST, load
 from conformance.traffic.captured import UNFINISHED, WORDLIKE
 from conformance.wire.exchange import Exchange
 
@@ -59,7 +59,11 @@ def _is_json_so_far(exchange: Exchange) -> bool:
         if b"data:".startswith(body.strip()):
             return True
         body = _DATA_PREFIX.sub(b"", body, count=1)
-    return scan(body, DEEPEST).state == "prefix"
+    try:
+        load(body)
+    except ValueError:
+        return scan(body, DEEPEST).state == "prefix"
+    return False  # As most are: the reader of the standard library is a hundred times as fast.
 
 
 def needs_end(rule: str, answer: Answer) -> bool:
