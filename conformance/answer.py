@@ -7,8 +7,8 @@ What a check cannot read because something else is broken raises :class:`CannotJ
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -16,14 +16,18 @@ from typing import Any
 from conformance.clients.outcome import Outcome
 from conformance.stream import events as decoding
 from conformance.stream import sse
-from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, text
+from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, places, text
 from conformance.stream.identity import identities
 from conformance.stream.jsontext import load
 from conformance.stream.lifecycle import walk
 from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
 from conformance.stream.violation import Violation
+from conformance.unjudged import CannotJudge, DoesNotApply, loaded, unless_broken
 from conformance.wire.exchange import Exchange
+
+#: What others import from here.
+__all__ = ["EVENT_STREAM", "FINAL", "Answer", "CannotJudge", "DoesNotApply", "Seen", "cost"]
 
 EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
@@ -36,34 +40,6 @@ _EVENT_LINE = re.compile(rb'[\r\n]data: ?\{ ?"')
 
 #: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
 Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
-
-
-class CannotJudge(Exception):
-    """The record does not hold what the check needs; the message says what is missing."""
-
-
-class DoesNotApply(Exception):
-    """The rule is about something that did not happen and need not happen; the message says what."""
-
-
-@dataclass(frozen=True)
-class _Broken:
-    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
-
-    why: str
-
-
-def _loaded(text: str | bytes) -> Any:
-    try:
-        return load(text)
-    except ValueError as error:
-        return _Broken(f"the body is not JSON: {error}")
-
-
-def _unless_broken(value: Any) -> Any:
-    if isinstance(value, _Broken):
-        raise CannotJudge(value.why)
-    return value
 
 
 class Answer:
@@ -111,6 +87,10 @@ class Answer:
             raise CannotJudge(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
         return status
 
+    def need_response(self) -> None:
+        """:class:`CannotJudge` if no response arrived."""
+        _ = self.arrived
+
     @property
     def arrived(self) -> int:
         """The status code as it came; :class:`CannotJudge` if none did."""
@@ -123,23 +103,23 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
-        return _unless_broken(self._json)
+        return unless_broken(self._json)
 
     @property
     def envelope(self) -> Any:
         """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
-        return _unless_broken(self._envelope)
+        return unless_broken(self._envelope)
 
     @cached_property
     def _json(self) -> Any:
-        return _loaded(self.exchange.body)
+        return loaded(self.exchange.body)
 
     @cached_property
     def _envelope(self) -> Any:
         body = self.exchange.body.decode("utf-8", "replace")
         if self.sent.get("stream"):
             body = _DATA_PREFIX.sub("", body, count=1)
-        return _loaded(body)
+        return loaded(body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
@@ -210,9 +190,35 @@ class Answer:
         return ends[0]
 
     @cached_property
+    def _followed(self) -> tuple[list[Violation], Counter[str]]:
+        begun, ends = opening(self.events)
+        walked, _, steps = walk(self.events)
+        bound, compared = identities(self.events)
+        return [*begun, *walked, *bound], ends + steps + compared
+
+    @property
     def violations(self) -> list[Violation]:
-        """All that strays from opening, lifecycle and identity."""
-        return [*opening(self.events), *walk(self.events)[0], *identities(self.events)]
+        """All that violates opening, lifecycle and identity."""
+        return self._followed[0]
+
+    @property
+    def examined(self) -> Counter[str]:
+        """For each rule of opening, lifecycle and identity on how many events it was evaluated."""
+        return self._followed[1]
+
+    @cached_property
+    def placed(self) -> tuple[tuple[Event, int | None], ...]:
+        """The events, each with the index of the item it is about (see :func:`conformance.stream.events.places`)."""
+        return tuple(places(self.events))
+
+    @cached_property
+    def item_types(self) -> dict[int, str]:
+        """The type of the item at each place of the stream, as the first event that holds the item says it."""
+        found: dict[int, str] = {}
+        for event, place in self.placed:
+            if place is not None and isinstance(kind := event.item.get("type"), str):
+                found.setdefault(place, kind)
+        return found
 
     @cached_property
     def texts(self) -> list[Text]:

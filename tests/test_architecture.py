@@ -12,10 +12,13 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 
 #: Later may import earlier, never the other way round.
 LAYERS = (
+    ("contract.events",),
     ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
     ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
+    ("unjudged",),
+    ("findings",),
     ("answer",),
     ("scenarios",),
     ("wire",),

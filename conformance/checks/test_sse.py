@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import excerpt
 from conformance.select import STREAMS, answers_and_served, each, together
 from conformance.stream.events import DONE_MARKER
 from conformance.stream.sse import Frame
-from conformance.verdict import Finding, check, strays
+from conformance.verdict import EXAMINED, Examined, Finding, Findings, check, strays
 
 #: A wait in milliseconds that a reader notices; below it nothing can be said of bursts.
 _NOTICED = 150.0
@@ -31,18 +30,22 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @check("sse.plain-stays-plain", over=answers_and_served)
-def test_stream_only_where_asked_for(answer: Answer) -> Iterator[Finding]:
+def test_stream_only_where_asked_for(answer: Answer) -> Findings:
     if answer.status != 200:
         raise CannotJudge(f"HTTP {answer.status}")
+    if answer.exchange.body:
+        yield EXAMINED
     if answer.looks_like_stream != answer.streaming and answer.exchange.body:
         asked, came = (("a stream", "none"), ("no stream", "one"))[answer.looks_like_stream]
         yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(answer))
 
 
 @check("sse.utf8", over=STREAMS)
-def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
+def test_stream_is_utf8(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
+    if answer.exchange.body:
+        yield EXAMINED
     try:
         answer.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -53,7 +56,8 @@ def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
 
 
 @check("sse.frames-parse", over=STREAMS)
-def test_nothing_stands_outside_the_fields(answer: Answer) -> Iterator[Finding]:
+def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
+    yield Examined(len(answer.frames))
     if answer.exchange.ended == "clean" and not answer.frames:
         yield Finding("the stream holds no event", want="events", got=excerpt(answer))
     foreign = _before_the_first_field(answer.exchange.body)
@@ -73,30 +77,35 @@ def _before_the_first_field(body: bytes) -> bytes:
 
 
 @check("sse.data-is-json-object", over=STREAMS)
-def test_data_is_a_json_object(answer: Answer) -> Iterator[Finding]:
+def test_data_is_a_json_object(answer: Answer) -> Findings:
+    yield Examined(len(answer.frames))
     for frame in answer.strange:
         message = f"the data of frame {frame.index} is not a JSON object"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
 
 @check("sse.last-frame-complete", over=STREAMS)
-def test_last_frame_is_dispatched(answer: Answer) -> Iterator[Finding]:
+def test_last_frame_is_dispatched(answer: Answer) -> Findings:
+    if answer.exchange.ended == "clean":
+        yield Examined(bool(answer.frames or answer.undispatched))
     if answer.exchange.ended == "clean" and answer.undispatched:
         message = "the stream ends inside a frame: no blank line dispatches it"
         yield Finding(message, want="a blank line at the end", got=answer.undispatched[:160])
 
 
 @check("sse.event-line-matches-type", over=STREAMS)
-def test_event_line_is_the_type(answer: Answer) -> Iterator[Finding]:
+def test_event_line_is_the_type(answer: Answer) -> Findings:
     for event in answer.events:
         named, kind = event.frame.event, event.data.get("type")
+        yield Examined(bool(named) and isinstance(kind, str))
         if named and isinstance(kind, str) and named != kind:
             yield Finding(f"the event line of {kind} says {named}", "/type", event.index, kind, named)
 
 
 @check("sse.event-line-present", over=STREAMS)
-def test_event_line_is_there(answer: Answer) -> Iterator[Finding]:
+def test_event_line_is_there(answer: Answer) -> Findings:
     for event in answer.events:
+        yield EXAMINED
         if not event.frame.event:
             yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
 
@@ -106,14 +115,17 @@ def _done_markers(answer: Answer) -> list[Frame]:
 
 
 @check("sse.done-marker", over=together("streams", "core", stream=True))
-def test_done_marker(answer: Answer) -> Iterator[Finding]:
+def test_done_marker(answer: Answer) -> Findings:
     marks = _done_markers(answer)
+    if not answer.frames:
+        raise CannotJudge("the stream has no event")
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
 @check("sse.done-marker-last", over=STREAMS)
-def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
+def test_done_marker_is_last(answer: Answer) -> Findings:
     marks = _done_markers(answer)
+    yield Examined(len(marks))
     if marks and marks[0] is not answer.frames[-1]:
         after = answer.frames[marks[0].index + 1]
         yield Finding(
@@ -124,16 +136,18 @@ def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
 
 
 @check("sse.ends-after-terminal", over=STREAMS)
-def test_nothing_follows_the_terminal_event(answer: Answer) -> Iterator[Finding]:
+def test_nothing_follows_the_terminal_event(answer: Answer) -> Findings:
+    yield Examined(any(event.terminal for event in answer.events))
     yield from (strays(one) for one in answer.violations if one.rule == "sse.ends-after-terminal")
     if answer.exchange.ended == "time-out" and any(event.terminal for event in answer.events):
         yield Finding(f"the connection stays open: {answer.exchange.detail}", want="the end", got="silence")
 
 
 @check("sse.not-cut", over=STREAMS)
-def test_stream_ends_by_the_protocol(answer: Answer) -> Iterator[Finding]:
+def test_stream_ends_by_the_protocol(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
+    yield Examined(bool(answer.exchange.body))
     ended = answer.exchange.ended
     stalled = ended == "time-out" and not any(event.terminal for event in answer.events)
     if ended in ("cut", "reset", "invalid", "oversize") or stalled:
@@ -142,8 +156,9 @@ def test_stream_ends_by_the_protocol(answer: Answer) -> Iterator[Finding]:
 
 
 @check("sse.incremental", over=each("long", stream=True))
-def test_deltas_come_as_they_are_made(answer: Answer) -> Iterator[Finding]:
+def test_deltas_come_as_they_are_made(answer: Answer) -> Findings:
     times = [event.frame.at for event in answer.of("response.output_text.delta")]
+    yield Examined(len(times) >= 10)
     if len(times) >= 10 and times[0] >= _NOTICED and times[-1] - times[0] < _AT_ONCE:
         message = f"{len(times)} deltas come at once after {times[0]:.0f} ms"
         yield Finding(message, want="deltas spread over the time", got=f"{times[-1] - times[0]:.1f} ms apart in all")

@@ -42,6 +42,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "findings": [_finding(one, record) for one in result.findings],
         "observed": list(result.observed),
         "reason": result.reason,
+        "examined": result.examined,
         "exchange": record.key(case.scenarios[0]),
         "cause": "",  # Known when all cases are judged: see conformance.report.fold.
         "ms": round(ms, 3),
@@ -54,7 +55,7 @@ def error_line(case_id: str, reason: str) -> dict[str, Any]:
     return {
         "kind": "case", "id": case_id, "requirement": requirement, "scenario": scenario,
         "area": requirement.partition(".")[0], "level": "MUST", "verdict": ERROR, "breaks": [], "findings": [],
-        "observed": [], "reason": reason, "exchange": "", "cause": "", "ms": 0,
+        "observed": [], "reason": reason, "examined": 0, "exchange": "", "cause": "", "ms": 0,
     }  # fmt: skip
 
 

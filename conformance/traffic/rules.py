@@ -60,7 +60,9 @@ def _no_tools(sent: Sent) -> bool:
 
 def _functions(sent: Sent) -> bool:
     """Whether every tool is a function whose parameters are a schema that stands for itself."""
-    return all(tool.get("type") == "function" and _whole(tool.get("parameters")) for tool in objects(sent.get("tools")))
+    added = [one for item in objects(sent.get("input")) if "type" in item for one in objects(item.get("tools"))]
+    tools = [*objects(sent.get("tools")), *added]
+    return all(tool.get("type") == "function" and _whole(tool.get("parameters")) for tool in tools)
 
 
 def _whole(schema: Any) -> bool:
@@ -98,6 +100,9 @@ _HEADERS: frozenset[Lost] = frozenset({"headers"})
 _REQUEST: frozenset[Lost] = frozenset({"request"})
 _CLOCK: frozenset[Lost] = frozenset({"clock"})
 
+#: The members of a request that may bring tools along: those that are declared, and those of an earlier request.
+_TOOLS = ("tools", "previous_response_id", "conversation", "prompt")
+
 PASSIVE = (
     # The stream as bytes, frames and events.
     Passive(("sse.plain-stays-plain",), "answers", leans_on=("stream",)),
@@ -120,7 +125,7 @@ PASSIVE = (
     Passive(("response.schema", "item.*.schema", "item.{type}.schema"), "finished"),
     Passive(("response.ends-final",), "answers", leans_on=("*",)),
     Passive(("response.created-at-is-now",), "finished", _CLOCK),
-    Passive(("response.completed-is-clean", "response.items-finished",
+    Passive(("response.completed-is-clean", "response.items-finished", "response.nullable-members-present",
              "response.output-text-*", "response.message-shape", "response.annotations-array"), "finished"),
     Passive(("response.model-echoed",), "finished", leans_on=("model",), when=_a_model),
     Passive(("response.text-intact",), "finished", _BYTES, when=_unmangled),
@@ -135,7 +140,7 @@ PASSIVE = (
     Passive(("effort.reasoning-precedes-answer", "effort.tokens-agree"), "finished"),
     Passive(("effort.reasoning-item-shape",), "finished", leans_on=("reasoning", "include")),
     Passive(("tools.arguments-are-json", "tools.call-ids-distinct"), "finished"),
-    Passive(("tools.call-shape", "tools.arguments-fit-schema"), "finished", leans_on=("tools",), when=_functions),
+    Passive(("tools.call-shape", "tools.arguments-fit-schema"), "finished", leans_on=_TOOLS, when=_functions),
     Passive(("tools.none-declared-none-called",), "finished", leans_on=("*",), when=_no_tools),
     # Refusals.
     Passive(("error.envelope",), "refusals", _REQUEST),
