@@ -19,6 +19,7 @@ from conformance.stream import sse
 from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, places, text
 from conformance.stream.identity import identities
 from conformance.stream.jsontext import load
+from conformance.stream.kind import is_stream
 from conformance.stream.lifecycle import walk
 from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
@@ -33,9 +34,6 @@ EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
 
 _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
-
-#: A line of a stream that carries an event of the Responses API.
-_EVENT_LINE = re.compile(rb'[\r\n]data: ?\{ ?"')
 
 
 #: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
@@ -134,15 +132,7 @@ class Answer:
     @cached_property
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
-        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        if self.exchange.media_type == EVENT_STREAM and head[:1] not in ("{", "[", "<", '"'):
-            return True  # A field of any name may come first.
-        if re.match(r":|(?:data|event|id|retry)\b", head):
-            return True
-        # A proxy may have put bytes of its own before the stream. No JSON text holds such a line: within its strings
-        # a line feed is escaped. A page may, in a script, which is a stream only by its content type.
-        page = head.startswith("<") and self.exchange.media_type != EVENT_STREAM
-        return not page and bool(_EVENT_LINE.search(self.exchange.body))
+        return is_stream(self.exchange.body, self.exchange.media_type == EVENT_STREAM)
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
