@@ -19,6 +19,7 @@ from conformance.stream import sse
 from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, places, text
 from conformance.stream.identity import identities
 from conformance.stream.jsontext import load
+from conformance.stream.kind import is_stream
 from conformance.stream.lifecycle import walk
 from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
@@ -27,7 +28,7 @@ from conformance.unjudged import CannotJudge, DoesNotApply, loaded, unless_broke
 from conformance.wire.exchange import Exchange
 
 #: What others import from here.
-__all__ = ["EVENT_STREAM", "FINAL", "Answer", "CannotJudge", "DoesNotApply", "Seen", "cost"]
+__all__ = ["EVENT_STREAM", "FINAL", "Answer", "CannotJudge", "DoesNotApply", "Seen"]
 
 EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
@@ -106,7 +107,13 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
+        self.need_decoded()
         return unless_broken(self._json)
+
+    def need_decoded(self) -> None:
+        """:class:`CannotJudge` if the body is in a content coding that is not decoded here."""
+        if name := self.exchange.undecoded:
+            raise CannotJudge(f"Content-Encoding {name} is not decoded here")
 
     @property
     def envelope(self) -> Any:
@@ -130,6 +137,7 @@ class Answer:
     def _frames(self) -> sse.Frames:
         if not self.exchange.ok:
             raise CannotJudge(f"no stream: HTTP {self.status}")
+        self.need_decoded()
         if not self.looks_like_stream:
             raise CannotJudge("no stream: the body holds no event")
         return sse.parse(self.exchange.decoded, self.exchange.body)
@@ -137,10 +145,7 @@ class Answer:
     @cached_property
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
-        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        if self.exchange.media_type == EVENT_STREAM:
-            return head[:1] not in ("{", "[", "<", '"')  # A field of any name may come first.
-        return bool(re.match(r":|(?:data|event|id|retry)\b", head))
+        return is_stream(self.exchange.body, self.exchange.media_type == EVENT_STREAM)
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
@@ -312,12 +317,3 @@ class Answer:
 def _reasoning_tokens(response: dict[str, Any]) -> int:
     details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
     return integer(details.get("reasoning_tokens")) or 0
-
-
-def cost(exchange: Exchange) -> tuple[int, int]:
-    """Input and output tokens by the answer's own count, 0 where it has none."""
-    try:
-        usage = Answer(exchange, exchange.scenario).usage
-    except CannotJudge:
-        return 0, 0
-    return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0

@@ -37,6 +37,9 @@ Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 
 Sent = Mapping[str, Any]
 
+#: Statuses of responses that have no body (RFC 9110 15.3.5, 15.3.6): nothing can be read from one.
+_WITHOUT_BODY = (204, 205)
+
 #: What follows the first byte of a character beyond ASCII, as Latin-1 and Windows-1252 read it.
 _CONTINUED = "".join(bytes([byte]).decode(code, "ignore") for code in ("latin-1", "cp1252") for byte in range(128, 192))
 
@@ -85,7 +88,7 @@ def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
         asked = sent.get("stream", False) if sent is not None else answer.looks_like_stream
-        return ok and asked is (kind == "streams")
+        return ok and status not in _WITHOUT_BODY and asked is (kind == "streams")
     return ok and (kind == "answers" or not _ends_otherwise(answer))
 
 

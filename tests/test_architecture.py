@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 #: Later may import earlier, never the other way round.
 LAYERS = (
     ("contract.events",),
-    ("schemas", "wire.exchange", "emulator", "clients.drivers"),
+    ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
     ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
     ("unjudged",),
     ("findings",),
     ("answer",),
+    ("tokens",),
     ("scenarios",),
     ("wire",),
     ("clients",),

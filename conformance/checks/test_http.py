@@ -128,6 +128,7 @@ def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Findings:
 def test_plain_body_is_one_json_value(answer: Answer) -> Findings:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
+    answer.need_decoded()
     yield EXAMINED
     coding = content_coding(answer.exchange.headers).lower()
     if coding in CODINGS and answer.exchange.body == b"".join(chunk.data for chunk in answer.exchange.chunks):
@@ -173,6 +174,7 @@ def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
     """The member names that one object holds twice, with the index of the event; ``CannotJudge`` without JSON."""
     if answer.looks_like_stream:
         return [(event.index, event.twice) for event in answer.events]
+    answer.need_decoded()
     reader = Reader()
     try:
         reader.load(answer.exchange.body.decode("utf-8", "replace"))

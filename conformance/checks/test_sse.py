@@ -21,6 +21,14 @@ _AT_ONCE = 10.0
 #: A line that begins as a document would, where a field name belongs.
 _NO_FIELD = re.compile(rb"[\r\n]([{\[<][^\r\n]{0,119})")
 
+#: The first line that a reader of events looks at, also where bytes without a line end of their own stand before it.
+_FIELD = re.compile(rb"(?:[\r\n]|\0)(?:data|event|id|retry)(?::|[\r\n])")
+
+#: A line that a reader passes over: empty, a comment, or a field whose name it does not know, with or without a value.
+_ANY_FIELD = re.compile(rb"[\w.-]*(?::|\Z)")
+
+_BOM = b"\xef\xbb\xbf"
+
 
 @check("sse.plain-stays-plain", over=ANSWERS, where=Where("answers", leans_on=("stream",)))
 def test_stream_only_where_asked_for(answer: Answer) -> Findings:
@@ -53,9 +61,20 @@ def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
     yield Examined(len(answer.frames))
     if answer.exchange.ended == "clean" and not answer.frames:
         yield Finding("the stream holds no event", want="events", got=excerpt(answer))
-    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body):
+    foreign = _before_the_first_field(answer.exchange.body)
+    if foreign and answer.frames:
+        got = foreign[:120].decode("utf-8", "replace")
+        yield Finding("bytes that are no field stand before the first event", want="event: or data:", got=got)
+    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
+
+
+def _before_the_first_field(body: bytes) -> bytes:
+    """What stands before the first event of a stream and is no field: neither a comment nor a name and a colon."""
+    begun = _FIELD.search(b"\n" + body)
+    ahead = body[: begun.start()] if begun else b""
+    return ahead if any(not _ANY_FIELD.match(line) for line in ahead.removeprefix(_BOM).splitlines()) else b""
 
 
 @check("sse.data-is-json-object", over=STREAMS, where=STREAM)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import cost
 from conformance.run import Recorded
+from conformance.tokens import cost
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
 from conformance.wire.record import RESULTS, Folder, write_atomically

@@ -24,6 +24,7 @@ from conformance.session import without
 from conformance.target import Target
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.rules import passive_checks
+from conformance.traffic.unfinished import needs_end
 from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
 from conformance.verdict import cases as cases_of
 from conformance.where import Lost
@@ -34,11 +35,13 @@ ALL = "traffic"
 
 @dataclass(frozen=True)
 class Judged:
-    """The case lines, folded and in order; of each that found something the text; and by label what was not judged."""
+    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
+    evaluated, or only in part; and the labels of those that were in part."""
 
     lines: list[dict[str, Any]]
     texts: Mapping[str, str]
     unjudged: Mapping[str, str]
+    in_part: frozenset[str] = frozenset()
 
 
 def judge_traffic(
@@ -56,8 +59,9 @@ def judge_traffic(
         lines.append(without(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
-    unjudged = {one.label: one.unjudged or one.unfinished for one in captured if one.unjudged or one.unfinished}
-    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged))
+    unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
+    in_part = frozenset(one.label for one in judgeable if one.in_part)
+    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged), in_part)
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
@@ -125,4 +129,10 @@ def _types(one: Captured, rule: str, world: World) -> list[str]:
 
 def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
     lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
-    return check.where is not None and check.where.applies(one.answer, lost, strange)
+    if one.unfinished and needs_end(check.rule, one.answer):
+        return False
+    if check.rule == "lifecycle.snapshots" and one.in_background:
+        return False  # A Response in the background is created as queued.
+    if check.where is None or (check.where.kind == "finished" and one.not_final):
+        return False
+    return check.where.applies(one.answer, lost, strange)
