@@ -202,14 +202,14 @@ _ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": 
 def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Group]:
     """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
     serves though it might have refused it, and refusals of whatever request."""
-    if check.where is None or check.together:
+    if check.where is None or not check.where.elsewhere or check.together:
         return []
     label = _ELSEWHERE.get(check.where.kind, "answers")
     taken = {name for group in groups for name in group.scenarios}
     names = tuple(
         one.name
         for one in world.scenarios.values()
-        if one.name not in taken and (label == "answers" or one.expect != "refusal")
+        if one.name not in taken and one.method == "POST" and (label == "answers" or one.expect != "refusal")
     )
     return [Group(label, names, where=check.where)] if names else []
 

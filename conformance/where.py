@@ -51,12 +51,14 @@ _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 class Where:
     """A rule applies to ``kind`` of responses, where nothing of ``reads`` was lost, where each request member in
     ``leans_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
-    the rule does not need to know the request)."""
+    the rule does not need to know the request). ``elsewhere``: in a run the rule is evaluated so on every exchange
+    that no case of its own is about; without it only captured traffic is."""
 
     kind: Kind
     reads: frozenset[Lost] = frozenset()
     leans_on: tuple[str, ...] = ()
     when: Callable[[Sent], bool] | None = None
+    elsewhere: bool = True
 
     def applies(self, answer: Answer, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
         """Whether the rule is to be evaluated on a response; ``strange`` are the request members that the contract does
@@ -88,7 +90,7 @@ def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
         asked = sent.get("stream", False) if sent is not None else answer.looks_like_stream
-        return ok and status not in _WITHOUT_BODY and asked is (kind == "streams")
+        return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else asked in (False, None))
     return ok and (kind == "answers" or not _ends_otherwise(answer))
 
 
@@ -96,8 +98,8 @@ def _ends_otherwise(answer: Answer) -> bool:
     """Whether the response ends in a failure, or is one of a background request that has not ended: then it holds no
     final Response."""
     try:
-        if answer.looks_like_stream:
-            return answer.terminal.type in ("error", "response.failed")
+        if answer.looks_like_stream and answer.terminal.type in ("error", "response.failed"):
+            return True
         status = answer.response.get("status")
         return status == "failed" or (bool(answer.sent.get("background")) and status in ("queued", "in_progress"))
     except CannotJudge:

@@ -71,7 +71,7 @@ def test_refusal_does_not_echo_the_credential(answer: Answer) -> Findings:
 @check(
     "auth.key-never-echoed",
     over=everything("answers", where=lambda one: "auth-refused" not in one.tags),
-    where=Where("others"),
+    where=Where("others", elsewhere=False),
 )
 def test_answer_does_not_echo_the_key(answer: Answer) -> Findings:
     yield EXAMINED

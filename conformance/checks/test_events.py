@@ -107,7 +107,7 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
 @check(
     "event.documented-types-only",
     over=together("streams", "core", stream=True),
-    where=Where("streams", leans_on=("tools", "include")),
+    where=Where("streams", leans_on=("tools", "include"), elsewhere=False),
 )
 def test_event_types_are_documented(answer: Answer, case: Case) -> Findings:
     for event in answer.events:

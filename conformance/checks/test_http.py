@@ -157,7 +157,7 @@ def test_other_method_is_refused(answer: Answer, case: Case) -> Findings:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.no-redirect", over=everything("all"), where=Where("others"))
+@check("http.no-redirect", over=everything("all"), where=Where("others", elsewhere=False))
 def test_no_redirect(answer: Answer) -> Findings:
     yield EXAMINED
     if 300 <= answer.arrived < 400:

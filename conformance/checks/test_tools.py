@@ -58,6 +58,8 @@ def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
 @check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
 def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Findings:
     declared = _declared(answer, case)
+    if not declared:
+        raise DoesNotApply("the request declares no tool: another rule's finding")
     for pointer, call in _calls(answer, case):
         yield EXAMINED
         if isinstance(call.get("name"), str) and call["name"] not in declared:
