@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,13 @@ def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, d
     revision = revisions(fault)[0]
     results, recorded = judged(FAULTS[fault], revision)
     lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    return findings_in(lines, recorded, revision, rows)
+
+
+def findings_in(
+    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
+    """The same of the folded case lines of a run."""
     clean, scenarios = _right(revision), world(revision).scenarios
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
@@ -289,6 +297,20 @@ def run(
         print(f"{one.client} {one.version}{one.reason}", flush=True)
     versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
     return versions, gathered(jobs, outcomes, given)
+
+
+def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
+    """What the catalogue's ``breaks`` must be: by row the clients that some finding of it affects."""
+    hit: dict[str, set[str]] = {row.id: set() for row in catalogue().values()}
+    for (rule, _), rows in known.items():
+        hit[requirement(rule).id] |= {row.effect.client for row in rows}
+    for need in needs():
+        for rule in hit if need.finding else ():
+            if any(fnmatchcase(rule, glob) for glob in need.rules):
+                hit[rule].add(need.client)
+    for one in CLIENTS:
+        hit[f"client.{one.name}"].add(one.breaks)
+    return {rule: tuple(name for name in NAMES if name in clients) for rule, clients in hit.items()}
 
 
 def _few(jobs: Sequence[Job], most: int) -> set[str]:
@@ -439,6 +461,9 @@ def main() -> int:
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):
         if any(before[part].get(rule) != after[part].get(rule) for part in ("rules", "findings")):
             print(f"{rule} differs")
+    for rule, breaks in expected_breaks(index(after)).items():
+        if catalogue()[rule].breaks != breaks:
+            print(f"{rule}: the catalogue's breaks are {list(catalogue()[rule].breaks)}, expected {list(breaks)}")
     return int(after != before)
 
 

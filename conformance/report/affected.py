@@ -89,13 +89,14 @@ def is_consequence(line: Mapping[str, Any]) -> bool:
 
 
 def _settled(line: dict[str, Any]) -> dict[str, Any]:
+    if not all("clients" in one for one in line["findings"]):
+        return line  # Of an earlier version.
     effects = of_line(line, follows=True)
     found = [
         {**one, "clients": {name: does for name, does in one["clients"].items() if name in known}}
         for one, known in zip(line["findings"], effects, strict=True)
-        if "clients" in one
     ]
-    return {**line, "findings": found, "breaks": names(one["clients"] for one in found)} if found else line
+    return {**line, "findings": found, "breaks": names(one["clients"] for one in found)}
 
 
 def of_line(line: Mapping[str, Any], follows: bool = False) -> tuple[Mapping[str, Effect], ...]:

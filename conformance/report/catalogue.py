@@ -20,7 +20,6 @@ from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from conformance.verdict import Case
 
-
 _RESPONSES = {False: "a plain response", True: "a stream"}
 
 

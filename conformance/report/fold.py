@@ -123,6 +123,7 @@ def _stopping(one: Line, broken: Sequence[Line]) -> str:
     mine = set(requirement(one["requirement"]).breaks)
     able = (each for each in broken if each["area"] != CLIENT)
     named = [each for each in able if mine & {*each["breaks"], *requirement(each["requirement"]).breaks}]
+    named.sort(key=lambda each: not mine & {*each["breaks"]})  # Those of which a trial shows it come first.
     here = _scenarios(one)
     if not here <= set().union(*map(_scenarios, named)):
         return ""
