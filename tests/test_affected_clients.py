@@ -92,8 +92,8 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
     for line in lines:
         for finding in line["findings"]:
             pair = (line["requirement"], kind(line["requirement"], finding["message"], finding["pointer"]))
-            streams = finding["event"] is not None or finding["scenario"].endswith(".stream")
-            fed = [one for one in mine if one.streams == streams and pair in one.found]
+            modes = {name.endswith(".stream") for name in (finding["scenario"], *finding["also"])}
+            fed = [one for one in mine if one.streams in modes and pair in one.found]
             coped = {one.client for one in fed} - {one.client for one in fed if not one.coped}
             assert not coped & set(finding["clients"]), line["id"]
 
