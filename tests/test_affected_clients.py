@@ -209,6 +209,10 @@ def test_the_worse_mode_of_a_client_counts() -> None:
         ("answered with HTTP 500: boom 17", "answered with HTTP failure"),
         ("the stream ends in error: out of memory", "the stream ends in error"),
         ("the body ends in a cut after 12 events (in process: cut)", "the body ends in a cut after # events"),
+        (
+            "the body ends in a cut after 3 events (peer closed (incomplete read))",
+            "the body ends in a cut after # events",
+        ),
         ("/output_index is '0', not an integer", "/output_index is _, not an integer"),
     ],
 )

@@ -36,7 +36,7 @@ _CUTS = (
     (re.compile(r"(answered with HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
     (re.compile(r"(are not JSON):.*", re.DOTALL), r"\1"),
-    (re.compile(r" ?\([^()]*\)"), ""),
+    (re.compile(r" ?\((?:[^()]|\([^()]*\))*\)"), ""),
     (re.compile(r"\btype '([\w.-]{1,60})'"), r"type \1"),
     (re.compile(r"\b0x[0-9a-f]{2}\b"), "#"),
 )  # fmt: skip
