@@ -116,8 +116,8 @@ class Case:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The clients that stop working: the one that the case is about, or all that the rule names. Codex only
-        streams, so that a plain answer is nothing to it."""
+        """The clients that the rule can affect: the one that the case is about, or all that the rule names. Codex only
+        streams, so that a plain response is nothing to it. Which a finding does affect: conformance.report.affected."""
         streams = any(self.world.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
         return tuple(name for name in self.requirement.breaks if (name != "codex" or streams) and mine in (None, name))

@@ -10,9 +10,10 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,11 @@ from conformance.clients.outcome import Outcome, Outcomes, read, write
 from conformance.clients.table import CLIENTS, Client
 from conformance.emulator.faults import FAULTS
 from conformance.matrix import matrix
-from conformance.needs import need_for
+from conformance.needs import needs
+from conformance.report.affected import is_consequence
+from conformance.report.fold import fold
+from conformance.report.results import case_line
+from conformance.report.trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.requirements import CLIENTS as NAMES
 from conformance.requirements import catalogue, requirement
 from conformance.run import Recorded
@@ -34,7 +39,7 @@ from conformance.stream.events import integer
 from conformance.verdict import FAIL, WARNING, judge
 from conformance.wire.exchange import Exchange
 from tests.matrix import revisions
-from tests.support.inprocess import cases, record, world
+from tests.support.inprocess import cases, judged, record, world
 
 PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
 
@@ -210,6 +215,61 @@ def _answers(what: Fed, client: Client) -> list[Answer]:
     return [Answer(one, one.scenario) for one in exchanges]
 
 
+def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
+    """The kinds of finding in the responses that are fed for each of these rows: by row, mode, part and rule, where the
+    part says whether the finding stands for itself or is a consequence."""
+    revision = revisions(fault)[0]
+    results, recorded = judged(FAULTS[fault], revision)
+    lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    return findings_in(lines, recorded, revision, rows)
+
+
+def findings_in(
+    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
+    """The same of the folded case lines of a run."""
+    clean, scenarios = _right(revision), world(revision).scenarios
+    kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
+    for row in rows:
+        names: set[str] = set()
+        for rule in {one["requirement"] for one in lines if requirement(one["requirement"]).id == row}:
+            told = {name for one in lines if one["requirement"] == rule for name in _places(one)}
+            names |= {*_chosen(told, revision, recorded.answer, clean.answer)}
+        for streams, mode in kept.MODES.items():
+            fed_here = {name for name in names if scenarios[name].streaming == streams}
+            if any(fed_here & _places(one) for one in lines):
+                parts = {kept.CAUSES: False, kept.FOLLOWS: True}
+                by_part = {part: _kinds(lines, fed_here, follows) for part, follows in parts.items()}
+                kinds.setdefault(row, {})[mode] = by_part
+    return kinds
+
+
+def _places(line: Mapping[str, Any]) -> set[str]:
+    return {name for one in line["findings"] for name in (one["scenario"], *one["also"])}
+
+
+def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        for one in line["findings"] if is_consequence(line) == follows else ():
+            if scenarios & {one["scenario"], *one["also"]}:
+                found.setdefault(line["requirement"], set()).add(
+                    kind(line["requirement"], one["message"], one["pointer"])
+                )
+    return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
+
+
+def all_findings(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The kinds of finding of every trial, by row and fault; the responses are made and judged again."""
+    by_fault: dict[str, list[str]] = {}
+    for row, faults in rules.items():
+        for fault in faults:
+            by_fault.setdefault(fault, []).append(row)
+    with ProcessPoolExecutor() as pool:
+        found = dict(zip(by_fault, pool.map(findings, by_fault, by_fault.values(), chunksize=8), strict=True))
+    return {row: {fault: found[fault][row] for fault in faults if row in found[fault]} for row, faults in rules.items()}
+
+
 def run(
     install: Path, only: Sequence[str], file: Path | None, most: int, some: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
@@ -237,6 +297,20 @@ def run(
         print(f"{one.client} {one.version}{one.reason}", flush=True)
     versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
     return versions, gathered(jobs, outcomes, given)
+
+
+def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
+    """What the catalogue's ``breaks`` must be: by row the clients that some finding of it affects."""
+    hit: dict[str, set[str]] = {row.id: set() for row in catalogue().values()}
+    for (rule, _), rows in known.items():
+        hit[requirement(rule).id] |= {row.effect.client for row in rows}
+    for need in needs():
+        for rule in hit if need.finding else ():
+            if any(fnmatchcase(rule, glob) for glob in need.rules):
+                hit[rule].add(need.client)
+    for one in CLIENTS:
+        hit[f"client.{one.name}"].add(one.breaks)
+    return {rule: tuple(name for name in NAMES if name in clients) for rule, clients in hit.items()}
 
 
 def _few(jobs: Sequence[Job], most: int) -> set[str]:
@@ -277,35 +351,47 @@ def page(evidence: Mapping[str, Any]) -> str:
 def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     ran = {one.client: evidence["versions"][one.name] for one in CLIENTS if one.name in evidence["versions"]}
     columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
+    every = list(trials(evidence))
+    effects = _effects(index(evidence))
     yield "# Real clients and the rules they need\n"
-    yield "Made by `python -m tests.clients --install DIR --write`: each rule is broken by up to five faults of the"
-    yield "built-in endpoint, and what comes of it is fed to each client. A client is stopped if it raises, or ends"
-    yield "with another text, other reasoning or other calls than with the right answer, though they were sent.\n"
-    yield f"Run were {', '.join(f'{name} {version}' for name, version in ran.items())}.\n"
-    yield "- **stops**: the catalogue says that it stops, and it does"
-    yield "- stops?: the catalogue says that it stops, and with these faults it does not"
-    yield "- *stops*: it stops, and the catalogue does not say so"
-    yield "- copes: it ends as with the right answer (or only passes on a wrong number of tokens, or none)"
+    yield "Made by `python -m tests.clients --install DIR --write`: each rule is violated by up to five faults of the"
+    yield "built-in endpoint, and the responses are fed to each client. `python -m tests.clients --write` evaluates the"
+    yield "responses again without running the clients.\n"
+    yield f"Versions: {', '.join(f'{name} {version}' for name, version in ran.items())}. Strict Rust clients were not"
+    yield "run: no report names them.\n"
+    yield "- **stops**: it raises an exception, or ends its turn as failed, at some kind of finding of the rule"
+    yield "- **other**: it ends with other text, reasoning or calls than with the conformant response, though"
+    yield "  these were sent"
+    yield "- copes: it ends as with the conformant response (or only passes on other token counts, or none)"
+    yield "- undecided: it did not cope with some fault, but did with another one of the same kind of finding"
     yield "- empty: not tried\n"
-    yield "Some ask for what MiMo's page does not have. That is no failure of an endpoint, and does not count:\n"
+    yield "A report names a client only for a kind of finding (the second table) at which it coped in no trial. Some"
+    yield "clients ask for what MiMo's page does not have. That is no failure of an endpoint, and does not count:\n"
     for one in CLIENTS:
         if one.waived:
             yield f"- {one.name}: {', '.join(sorted(one.waived))}"
     yield "- LiteLLM streams only with models that it is told can stream; the driver tells it"
     yield "- langchain-openai and the AI SDK pass reasoning_text on in some forms only: the rest is not compared"
-    yield "- an answer that ends incomplete makes some raise, and is not fed\n"
+    yield "- a response that ends incomplete makes some raise, and is not fed\n"
+    yield "## By rule\n"
     yield f"| rule | faults | {' | '.join(NAMES[name] for name in columns)} |"
     yield f"| --- | --- |{' --- |' * len(columns)}"
     for row in catalogue().values():
         faults = evidence["rules"].get(row.id, {})
         if faults:
-            cells = [_cell(faults, name, name in row.breaks) for name in columns]
+            mine = [one for one in every if one.row == row.id]
+            cells = [_cell(name, mine, effects.get((row.id, name), [])) for name in columns]
             yield f"| {row.id} | {', '.join(faults)} | {' | '.join(cells)} |"
-    yield "\n## What these trials cannot show\n"
-    yield from sorted(_unshown(evidence))
+    yield from _kinds_page(evidence)
+    yield "\n## By construction\n"
+    yield "Requests and keys cannot be tried so. These findings stop a client without a trial:\n"
+    for need in needs():
+        if need.finding:
+            rules = ", ".join(need.rules)
+            yield f"- {rules}, `{need.finding}`: {NAMES[need.client]} {need.says}; {need.unshown}"
     without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
     yield "\n## Not tried\n"
-    yield "Rules about requests, refusals, keys and words, and those that no fault breaks in what clients are fed:\n"
+    yield "Rules about requests, refusals, keys and words, and those that no fault violates in what clients are fed:\n"
     yield ", ".join(without) + "."
     yield "\n## How they stop\n"
     for row_id, faults in evidence["rules"].items():
@@ -315,22 +401,34 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
                 yield f"- {row_id}, by {fault}: {said}"
 
 
-def _unshown(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """Why a claim stands though the client was not stopped."""
-    for row in catalogue().values():
-        faults = evidence["rules"].get(row.id, {})
-        for name in row.breaks:
-            need = need_for(name, row.id)
-            if need and need.unshown and kept.contradicted(faults, name):
-                yield f"- {row.id}, {NAMES[name]}: it {need.says}; {need.unshown}"
+def _effects(known: Index) -> dict[tuple[str, str], list[Effect]]:
+    """The effects by row of the catalogue and client."""
+    found: dict[tuple[str, str], list[Effect]] = {}
+    for (rule, _), rows in known.items():
+        for row in rows:
+            found.setdefault((requirement(rule).id, row.effect.client), []).append(row.effect)
+    return found
 
 
-def _cell(faults: kept.Row, name: str, claimed: bool) -> str:
-    if not kept.tried(faults, name):
-        return ""
-    if kept.seen(faults, name):
-        return "**stops**" if claimed else "*stops*"
-    return "stops?" if claimed else "copes"
+def _cell(name: str, mine: Sequence[Trial], effects: Sequence[Effect]) -> str:
+    if effects:
+        return "**stops**" if any(one.does == STOPS for one in effects) else "**other**"
+    fed = [one for one in mine if one.client == name]
+    return "" if not fed else "copes" if all(one.coped for one in fed) else "undecided"
+
+
+def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """A row a kind of finding that affects a client."""
+    yield "\n## By kind of finding\n"
+    yield "`#` stands for a number or an id, `_` for a quoted value; several kinds in one row affect only together.\n"
+    yield "| rule | response | kind of finding | affected clients |"
+    yield "| --- | --- | --- | --- |"
+    for (rule, streams), rows in sorted(index(evidence).items()):
+        for kinds in dict.fromkeys(row.kinds for row in rows):
+            hit = {row.effect.client: row.effect.does for row in rows if row.kinds == kinds}
+            said = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
+            told = "; ".join(f"`{one}`".replace("|", "\\|") for one in sorted(kinds))
+            yield f"| {rule} | {kept.MODES[streams]} | {told} | {said} |"
 
 
 def _ways(by_client: Mapping[str, str]) -> str:
@@ -355,13 +453,17 @@ def main() -> int:
     if options.install:
         versions, rules = run(options.install, options.client, options.outcomes, options.answers, options.rule)
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
+    after = {**after, "findings": all_findings(after["rules"])}
     if options.write:
         kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(page(after), encoding="utf-8")
         return 0
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):
-        if before["rules"].get(rule) != after["rules"].get(rule):
+        if any(before[part].get(rule) != after[part].get(rule) for part in ("rules", "findings")):
             print(f"{rule} differs")
+    for rule, breaks in expected_breaks(index(after)).items():
+        if catalogue()[rule].breaks != breaks:
+            print(f"{rule}: the catalogue's breaks are {list(catalogue()[rule].breaks)}, expected {list(breaks)}")
     return int(after != before)
 
 

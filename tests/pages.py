@@ -15,7 +15,7 @@ LIFECYCLE = RULES.with_name("lifecycle.md")
 
 
 def rules() -> str:
-    """The catalogue as a page: a section an area, and why each client breaks."""
+    """The catalogue as a page: a section an area, and why clients are affected."""
     rows = list(catalogue().values())
     return "\n".join(_rules(rows)) + "\n"
 
@@ -30,12 +30,12 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
         if row.area != area:
             area = row.area
             yield f"\n## {area}\n"
-            yield "| rule | level | what must hold | source | who breaks |"
+            yield "| rule | level | what must hold | source | affected clients |"
             yield "| --- | --- | --- | --- | --- |"
         says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
-    yield "\n## Why clients break\n"
+    yield "\n## Why clients are affected\n"
     for name, client in CLIENTS.items():
         yield f"### {client}\n"
         for need in dict.fromkeys(need_for(name, row.id) for row in rows if name in row.breaks):

@@ -225,7 +225,7 @@ def stopped(client: str, *where: str) -> dict[str, Any]:
 def test_what_a_client_could_not_take_is_told_by_the_rule_that_names_it() -> None:
     cause = line("item.message.schema@text", "no id", breaks=("openai-python", "rust"))
     other = line("response.schema@text", "no metadata")
-    told = causes(stopped("openai-python-plain", "text"), stopped("ai-sdk-plain", "text"), cause, other)
+    told = causes(stopped("openai-python-plain", "text"), stopped("ai-sdk-plain", "count"), cause, other)
     assert told == {"client.openai-python-plain@text": cause["id"]}
 
 

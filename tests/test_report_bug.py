@@ -12,7 +12,6 @@ import pytest
 
 from conformance.cli import main
 from conformance.emulator.faults import FAULTS
-from conformance.needs import need_for
 from conformance.report.failure import curl
 from conformance.requirements import requirement
 from tests.support import runs
@@ -39,7 +38,7 @@ def test_the_issue_holds_all_that_is_needed(run: Path, capsys: pytest.CaptureFix
     assert code == 0
     head, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
     assert head.startswith(f"# `{RULE}`: `event 1 is response.output_item.added, not response.in_progress`\n")
-    titles = ["Expected and received", "Evidence", "Reproduction", "Who breaks", "About this report"]
+    titles = ["Expected and received", "Evidence", "Reproduction", "Affected clients", "About this report"]
     assert [one.partition("\n")[0] for one in sections] == titles
     for part in (requirement(RULE).says, requirement(RULE).source, "event 1, at `/type`"):
         assert part in head
@@ -64,8 +63,14 @@ def test_what_only_follows_names_its_cause(run: Path, capsys: pytest.CaptureFixt
     assert f"This only follows from another defect, `{RULE}@" in text
 
 
-def test_who_breaks_is_told_with_the_reason(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert need_for("openai-node", RULE).says in report(capsys, run, RULE)[1]  # type: ignore[union-attr]  # It is.
+def test_affected_clients_are_told_with_version_and_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.judged(tmp_path, FAULTS["event.created-never-sent"], "@text.stream")
+    text = report(capsys, tmp_path, "lifecycle.created-first")[1]
+    assert re.search(r"openai-python \d\S+ stops: RuntimeError: Expected to have received `response.created`", text)
+
+
+def test_no_client_is_named_that_copes(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "No client is known to be affected" in report(capsys, run, RULE)[1]
 
 
 @pytest.mark.parametrize(

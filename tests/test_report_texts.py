@@ -52,7 +52,7 @@ def test_the_worst_cause_comes_first() -> None:
         line("g.h@x", "stale"),
         line("i.j@x", "error", reason="boom"),
     ]
-    assert [one.rule for one in causes(lines)] == ["i.j", "e.f", "c.d", "g.h", "a.b"]
+    assert [one.rule for one in causes(lines)] == ["i.j", "c.d", "e.f", "g.h", "a.b"]  # Clients do not count.
 
 
 @pytest.mark.parametrize("names", [("b.b@x", "a.a@x"), ("a.a@x", "a.a@x"), ("gone.gone@x", "")])
@@ -79,12 +79,21 @@ def test_a_score_is_never_rounded_up_to_all() -> None:
     assert score.scores(lines)[0].percent == "99.9 %"
 
 
-def test_what_follows_breaks_clients_too_and_warnings_none() -> None:
-    counts = score.who_breaks(causes(some()))
-    assert {name: number for name, number in counts.items() if number} == {"openai-python": 1, "ai-sdk": 1}
+def test_a_cause_affects_clients_by_its_cases_and_its_consequences_in_the_same_responses() -> None:
+    assert score.affected_clients(causes(some())) == {"codex": 1, "openai-python": 1, "ai-sdk": 1}
+    far = line("sum.part@count.stream", message="the part differs", cause=CAUSE, breaks=["litellm"])
+    assert "litellm" not in score.affected_clients(causes([*some(), far]))
+    assert (
+        summary.affected_clients(causes(some()))
+        == "Codex CLI: 1 cause · openai-python: 1 cause · Vercel AI SDK: 1 cause"
+    )
+    assert summary.affected_clients([]) == "no client, as far as trials show"
+
+
+def test_an_expected_failure_affects_clients_and_an_expected_inconclusive_case_none() -> None:
     known = line("e.f@x", "expected", "m", breaks=["codex"])
-    assert score.who_breaks(causes([known]))["codex"] == 1
-    assert summary.who_breaks(causes(some())).startswith("Codex CLI: 0 · openai-python: 1 blocking")
+    unknown = line("e.g@x", "expected", breaks=["codex"], reason="HTTP 503")
+    assert score.affected_clients(causes([known, unknown])) == {"codex": 1}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +150,8 @@ def test_the_end_of_a_run_tells_all() -> None:
         "sum                  .       3       .             .               .",
         "2 MUST rules are broken, in 3 cases, for 1 cause.",
         "MUST         1 of      4 cases    25 %     1 of   3 rules hold",
-        "breaks  Codex CLI: 0 · openai-python: 1 blocking",
+        "affects also, by further cases: openai-python, Vercel AI SDK",
+        "affects Codex CLI: 1 cause · openai-python: 1 cause · Vercel AI SDK: 1 cause",
         "took    3 requests (4 sent), 5,000 tokens in, 7 out, 1.5 s, exit 1",
         "see the first again    pytest conformance --only 'sum.text-deltas@cut.stream'",
         "'/tmp/a run/report.html'",
@@ -229,7 +239,7 @@ def test_annotations_are_ten_at_most_and_one_line_each() -> None:
     assert len(said) == 10
     assert all(one.startswith("::error title=a.r") and one.count("\n") == 0 and "%250A" in one for one in said)
     warned = list(github.render(found(line("b.b@x", "warning", "m", level="SHOULD", breaks=["codex"]))))
-    assert warned == ["::warning title=b.b (SHOULD)::m; breaks Codex CLI; in 1 cases, such as b.b@x"]
+    assert warned == ["::warning title=b.b (SHOULD)::m; affects Codex CLI; in 1 cases, such as b.b@x"]
 
 
 def test_renderings_are_the_same_each_time(hostile: Any) -> None:

@@ -8,7 +8,7 @@ from conformance.commands import CommandError
 from conformance.report import catalogue
 from conformance.schemas import REVISIONS
 
-HELP = "one rule: what, why, who breaks, where it is judged"
+HELP = "one rule: what, why, affected clients, where it is judged"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from conformance.session import without
 from conformance.verdict import STALE
 from conformance.wire.record import RESULTS, write_atomically
 
-HELP = "a broken rule of a recorded run as a Markdown issue: what, evidence, reproduction, who breaks"
+HELP = "a broken rule of a recorded run as a Markdown issue: what, evidence, reproduction, affected clients"
 
 #: Rules that are offered in the place of one that does not fail.
 _NEAREST = 3

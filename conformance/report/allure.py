@@ -104,7 +104,7 @@ def _labels(line: Line, revision: str) -> Iterator[Label]:
     yield Label(LabelType.SEVERITY, _SEVERITY[line["level"]].value)
     yield Label(LabelType.PARENT_SUITE, line["area"])
     yield Label(LabelType.SUITE, line["requirement"])
-    for tag in (line["level"], line["verdict"], *line["breaks"]):
+    for tag in (line["level"], line["verdict"], *(line["breaks"] if line["findings"] else ())):
         yield Label(LabelType.TAG, tag)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
-from conformance.needs import need_for
+from conformance.report.affected import sentences
 from conformance.report.causes import Cause
 from conformance.report.failure import clipped, curl, show
 from conformance.report.markdown import block, code
@@ -51,7 +51,7 @@ def _lines(run: Results, line: Line, cause: Cause, folded: str) -> Iterator[str]
     yield from _evidence(finding, exchange)
     yield from _further(line, cause)
     yield from _again(run, line, finding, exchange)
-    yield from _who(line)
+    yield from _clients(line, cause, folded)
     yield from _about(run)
 
 
@@ -207,14 +207,15 @@ def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -
     yield block(f"{again} --only {quoted(line['id'])}", "sh")
 
 
-def _who(line: Line) -> Iterator[str]:
-    yield from ("", "## Who breaks", "")
-    if not line["breaks"]:
-        yield "No client is known to stop working because of this."
-    for name in line["breaks"]:
-        need = need_for(name, line["requirement"])
-        why = f" ({need.version}): {need.says}" if need else ""
-        yield f"- {CLIENTS.get(name, name)}{why}"
+def _clients(line: Line, cause: Cause, folded: str) -> Iterator[str]:
+    """What it does to which client; where the case stands for itself, as many clients as a report of the run names."""
+    yield from ("", "## Affected clients", "")
+    others = [name for name in cause.clients if name not in line["breaks"]] if not folded else []
+    said = [code(one, 400) for one in sentences(line)]
+    said += [f"{CLIENTS.get(name, name)}, in further cases or by a consequence" for name in others]
+    yield from (f"- {one}" for one in said)
+    if not said:
+        yield "No client is known to be affected: none was tried with this, or those that were tried cope."
 
 
 def _about(run: Results) -> Iterator[str]:

@@ -7,16 +7,20 @@ import importlib
 import pkgutil
 import textwrap
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 
 from conformance import checks
 from conformance.consequences import consequences
 from conformance.matrix import faults_of, matrix
-from conformance.report.failure import who_breaks
-from conformance.requirements import Requirement, catalogue, requirement
+from conformance.needs import need_for, needs
+from conformance.report.trials import known_of
+from conformance.requirements import CLIENTS, Requirement, catalogue, requirement
 from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from conformance.verdict import Case
+
+_RESPONSES = {False: "a plain response", True: "a stream"}
 
 
 def listing(area: str | None, level: str | None) -> Iterator[str]:
@@ -42,7 +46,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
     yield f"  source  {row.source}"
-    yield from who_breaks(rule, row.breaks)
+    yield from _affected(rule, row)
     if row.excluded:
         yield f"  not judged: {row.excluded}"
     labels = [case.label for case in _cases(revision) if case.rule == rule or case.requirement.id == rule]
@@ -56,6 +60,27 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     for one in consequences():
         if any(one.concerns(name) for name in _rules_of(row)):
             yield _filled(f"a consequence where {', '.join(one.follow)} is broken: {one.why}")
+
+
+def _affected(rule: str, row: Requirement) -> Iterator[str]:
+    """Which client is affected by which kind of finding, with its version and the trial; and why it needs the rule."""
+    found = list(known_of(rule))
+    for one in (one for one in found if one.effects):
+        of = "" if one.rule == rule else f" ({one.rule})"
+        yield _filled(f"{_RESPONSES[one.streams]} with {' and '.join(map(repr, one.kinds))}{of} affects:")
+        yield from (_filled(f"- {effect}; trial: {effect.trial}") for effect in one.effects)
+    if harmless := dict.fromkeys(kind for one in found if not one.effects for kind in one.kinds):
+        yield _filled(f"tried, and shown to affect no client: {'; '.join(map(repr, harmless))}")
+    for need in needs():
+        if need.finding and any(fnmatchcase(row.id, glob) for glob in need.rules):
+            says = f"{CLIENTS[need.client]} {need.version} {need.says} (not tried: {need.unshown})"
+            yield _filled(f"a finding that matches {need.finding!r} affects by construction: {says}")
+    if not found and not row.breaks and row.level != "MAY":
+        yield "  affected clients: not tried"
+    hit = {effect.client for one in found for effect in one.effects}
+    for name in CLIENTS:
+        if name in hit and (why := need_for(name, rule)) and "docs/clients.md" not in why.says:
+            yield _filled(f"why {CLIENTS[name]}: {why.says}")
 
 
 def _rules_of(row: Requirement) -> list[str]:

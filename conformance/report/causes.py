@@ -31,9 +31,18 @@ class Cause:
 
     @property
     def clients(self) -> list[str]:
-        """The clients that it and what follows from it break, in the catalogue's order."""
-        stopped = {name for line in (*self.cases, *self.follow) for name in line["breaks"]}
-        return [name for name in CLIENTS if name in stopped]
+        """The clients that its own findings affect, and its consequences in the same exchanges, in the catalogue's
+        order. A case without a finding (an expected one that is inconclusive) affects nobody."""
+        own = [line for line in self.cases if line["findings"]]
+        here = set().union(*map(places, own))
+        near = [line for line in self.follow if here & places(line)]
+        hit = {name for line in (*own, *near) for name in line["breaks"]}
+        return [name for name in CLIENTS if name in hit]
+
+
+def places(line: Line) -> set[str]:
+    """The scenarios in which something was found."""
+    return {name for one in line["findings"] for name in (one["scenario"], *one.get("also", []))}
 
 
 def broken(line: Line) -> bool:
@@ -84,11 +93,10 @@ def _plainness(line: Line) -> tuple[bool, int, int, str]:
     return elsewhere, first.get("event") or 0, len(line["id"]), line["id"]
 
 
-def _badness(cause: Cause) -> tuple[int, int, int, int, str]:
+def _badness(cause: Cause) -> tuple[int, int, int, str]:
     return (
         _WORST.index(cause.verdict) if cause.verdict in _WORST else len(_WORST),
         LEVELS.index(cause.level) if cause.level in LEVELS else len(LEVELS),
-        -len(cause.clients),
         -len(cause.cases) - len(cause.follow),
         cause.rule,
     )

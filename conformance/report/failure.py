@@ -1,16 +1,17 @@
-"""A failed case on one screen: what, by which rule, where, the events around it, who breaks, how to see it again."""
+"""A failed case on one screen: what, by which rule, where, the events around it, affected clients, how to repeat it."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
 from conformance.baseline import ready
-from conformance.needs import need_for
+from conformance.report import affected
 from conformance.report.columns import fit, labelled
+from conformance.report.trials import Effect
 from conformance.requirements import CLIENTS
 from conformance.run import Recorded
 from conformance.verdict import UNSAID, Finding, Result
@@ -31,7 +32,7 @@ def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
 
 
 def told(result: Result, record: Recorded) -> Iterator[str]:
-    """What was found, by which rule, where, and who breaks."""
+    """What was found, by which rule, where, and which clients it affects."""
     case, requirement = result.case, result.case.requirement
     yield f"{case.id}   {requirement.level}"
     yield from labelled("rule", requirement.says)
@@ -40,7 +41,11 @@ def told(result: Result, record: Recorded) -> Iterator[str]:
         yield from _finding(one, record)
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
-    yield from who_breaks(case.rule, case.breaks)
+    effects: dict[str, Effect] = {}
+    for found in affected.of_result(result):
+        effects = {**found, **effects}
+    for place, name in enumerate(name for name in CLIENTS if name in effects):
+        yield from labelled("" if place else "affects", show(str(effects[name]), 3 * _WIDTH))
 
 
 def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
@@ -51,14 +56,6 @@ def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iter
     yield f"  curl    {curl(answer)}"
     yield f"  bytes   {folder.file(answer.exchange.key)}"
     yield f"  expect  {ready(case.id, result.verdict, [one.message for one in result.findings])}"
-
-
-def who_breaks(rule: str, breaks: Sequence[str]) -> Iterator[str]:
-    """The clients that stop working, each with the reason."""
-    for place, name in enumerate(breaks):
-        need = need_for(name, rule)
-        why = f" ({need.version}): {need.says}" if need else ""
-        yield from labelled("" if place else "breaks", f"{CLIENTS[name]}{why}")
 
 
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Two things tie a case to its cause. ``consequences.toml`` says which rules cannot hold where another is broken. And the
 same fact, found by several rules in the same words, is told by one of them. A fail is never put under a warning.
-And what a client of the client lane could not take is told by the rule that names it in ``breaks``.
+And what a client of the client lane could not take is told by a rule that names it in ``breaks``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from conformance.consequences import Consequence, follows
+from conformance.report.affected import settled
 from conformance.requirements import CLIENT, catalogue, requirement
 from conformance.verdict import FAIL, WARNING, without_numbers
 
@@ -47,7 +48,7 @@ def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     reach = _Reach(by_rule)
     above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach) or _stopping(one, broken))}
     _same_words([one for one in broken if one["id"] not in above], above)
-    return [{**one, "cause": _root(one["id"], above)} for one in told]
+    return settled({**one, "cause": _root(one["id"], above)} for one in told)
 
 
 def _rank(one: Line) -> tuple[bool, bool, bool, int, int, str]:
@@ -115,11 +116,14 @@ def _gists(one: Line) -> set[str]:
 
 
 def _stopping(one: Line, broken: Sequence[Line]) -> str:
-    """Of a client of the lane: the id of the first broken case that names it among those that stop, if such cases
-    explain each answer that it did not take."""
+    """Of a client of the lane: the id of the first broken case of a rule that can affect it, if such cases explain
+    each answer that it did not take."""
     if one["area"] != CLIENT:
         return ""
-    named = [each for each in broken if each["area"] != CLIENT and set(each["breaks"]) & set(one["breaks"])]
+    mine = set(requirement(one["requirement"]).breaks)
+    able = (each for each in broken if each["area"] != CLIENT)
+    named = [each for each in able if mine & {*each["breaks"], *requirement(each["requirement"]).breaks}]
+    named.sort(key=lambda each: not mine & {*each["breaks"]})  # Those of which a trial shows it come first.
     here = _scenarios(one)
     if not here <= set().union(*map(_scenarios, named)):
         return ""

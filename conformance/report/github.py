@@ -18,7 +18,7 @@ def render(found: Sequence[Cause]) -> Iterator[str]:
     for cause in found[:MOST]:
         first = cause.cases[0]
         says = [show(one["message"], 300) for one in first["findings"][:1]]
-        says += [f"breaks {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
+        says += [f"affects {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
         says += [f"in {len(cause.cases)} cases, such as {first['id']}"]
         says += [f"{len(cause.follow)} more follow from this"] * bool(cause.follow)
         kind = "warning" if cause.verdict in (WARNING, "expected") else "error"

@@ -42,13 +42,17 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         undecided = f", {one.undecided} inconclusive" if one.undecided else ""
         yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {one.percent} | {one.hold} of {one.rules} |"
     yield ""
-    breaks = score.who_breaks(found)
-    yield "Failed rules by client: " + " · ".join(f"{CLIENTS[name]} {number}" for name, number in breaks.items())
+    counts = score.affected_clients(found)
+    said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
+    yield f"Affected clients, by causes: {said or 'none, as far as trials show'}"
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
     if len(found) > _CAUSES:
         yield ""
         yield f"... and {len(found) - _CAUSES} more broken rules, all in the results file."
+        for cause in found[_CAUSES:]:
+            if cause.clients:
+                yield f"- {code(cause.rule)} affects {', '.join(CLIENTS[name] for name in cause.clients)}"
     unsettled = list(score.reasons(results.cases))
     if unsettled:
         yield ""
@@ -91,7 +95,7 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
     if why := reason(first):
         yield f"- {code(show(why, 300))}"
     if cause.clients:
-        yield f"- breaks {', '.join(CLIENTS[name] for name in cause.clients)}"
+        yield f"- affects {', '.join(CLIENTS[name] for name in cause.clients)}"
     names = ", ".join(code(line["scenario"]) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"

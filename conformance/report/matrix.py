@@ -16,6 +16,7 @@ from conformance.report.failure import printable, show
 from conformance.report.lacks import lacks
 from conformance.report.markdown import cell
 from conformance.report.results import ERROR, Results
+from conformance.requirements import CLIENTS
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
 
 #: One cell: the cases of one target in one area or rule, by verdict.
@@ -57,7 +58,10 @@ def matrix(runs: Sequence[Results]) -> Matrix:
 
 
 #: The columns of the first table.
-_FACTS = ("target", "judged at", "contract", "suite", "requests", "MUST rules that hold", "SHOULD rules that hold")
+_FACTS = (
+    "target", "judged at", "contract", "suite", "requests", "MUST rules that hold", "SHOULD rules that hold",
+    "affected clients, by causes",
+)  # fmt: skip
 
 
 def _facts(run: Results) -> tuple[str, ...]:
@@ -66,8 +70,13 @@ def _facts(run: Results) -> tuple[str, ...]:
     head = run.head
     return (
         _time(head), str(head["revision"]), str(head["suite"]), requests,
-        held.get("MUST", ""), held.get("SHOULD", ""),
+        held.get("MUST", ""), held.get("SHOULD", ""), _clients(run),
     )  # fmt: skip
+
+
+def _clients(run: Results) -> str:
+    counts = score.affected_clients(causes(run.cases))
+    return ", ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
 
 
 def _time(head: Mapping[str, Any]) -> str:

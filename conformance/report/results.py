@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.report import affected
+from conformance.report.trials import Effect
 from conformance.run import Recorded
 from conformance.tokens import cost
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
@@ -29,7 +31,7 @@ _LONGEST = 2000
 
 def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
     """The line of a judged case."""
-    case = result.case
+    case, effects = result.case, affected.of_result(result)
     return {
         "kind": "case",
         "id": case.id,
@@ -38,8 +40,8 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "area": case.requirement.area,
         "level": case.requirement.level,
         "verdict": result.verdict,
-        "breaks": list(case.breaks),
-        "findings": [_finding(one, record) for one in result.findings],
+        "breaks": affected.names(effects) if result.findings else list(case.breaks),
+        "findings": [_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)],
         "observed": list(result.observed),
         "reason": result.reason,
         "examined": result.examined,
@@ -59,7 +61,7 @@ def error_line(case_id: str, reason: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
+def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> dict[str, Any]:
     return {
         "message": one.message,
         "pointer": one.pointer,
@@ -69,6 +71,7 @@ def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
         "also": list(one.also),
         "exchange": record.key(one.scenario),
         "count": one.count,
+        "clients": {name: effect.does for name, effect in effects.items()},
     }
 
 
@@ -161,7 +164,8 @@ def read(path: Path) -> Results:
     if lines[0].get("format") != FORMAT:
         raise ValueError(f"{file} has format {lines[0].get('format')!r}; this version reads {FORMAT}")
     end = lines[-1] if kinds[-1] == "end" else None
-    return Results(file, lines[0], [line for line in lines if line["kind"] == "case"], end)
+    cases = [affected.brought_up(line) for line in lines if line["kind"] == "case"]
+    return Results(file, lines[0], cases, end)
 
 
 def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

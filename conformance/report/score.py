@@ -1,4 +1,4 @@
-"""What a run comes to: the score by level, who breaks, and the verdict in one sentence."""
+"""What a run comes to: the score by level, affected clients, and the verdict in one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from conformance.report.causes import Cause, causes
 from conformance.report.results import ERROR
 from conformance.requirements import CLIENTS, LEVELS
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 
 Line = Mapping[str, Any]
 
@@ -51,11 +51,10 @@ def _score(level: str, lines: Sequence[Line]) -> Score:
     return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE])
 
 
-def who_breaks(found: Sequence[Cause]) -> dict[str, int]:
-    """How many failed rules stop each client, expected or not; what only follows from another is not counted again."""
-    failed = [one for one in found if one.verdict in (FAIL, EXPECTED) and one.level == "MUST"]
-    rules = {(name, cause.rule) for cause in failed for name in cause.clients}
-    return {name: sum(client == name for client, _ in rules) for name in CLIENTS}
+def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
+    """How many causes affect each client: as many as the reports name it at; clients that none affects are left out."""
+    counts = Counter(name for cause in found for name in cause.clients)
+    return {name: counts[name] for name in CLIENTS if counts[name]}
 
 
 def by_area(lines: Sequence[Line]) -> dict[str, Counter[str]]:

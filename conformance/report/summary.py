@@ -1,4 +1,4 @@
-"""The end of a run in lines of 80 columns: the areas, what belongs to a cause, the score, who breaks, what is next."""
+"""The end of a run in lines of 80 columns: areas, what belongs to a cause, score, affected clients, what is next."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def beside(cause: Cause) -> Iterator[str]:
         rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
         follow = "follows" if len(cause.follow) == 1 else "follow"
         yield from labelled("follow", f"{len(cause.follow)} more {follow} from this: {_some(rules, 'rules more')}")
+    if others_too := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0]["breaks"]]:
+        yield from labelled("affects", f"also, by further cases: {', '.join(others_too)}")
 
 
 def _some(names: Sequence[str], what: str) -> str:
@@ -62,11 +64,13 @@ def _some(names: Sequence[str], what: str) -> str:
     return ", ".join(names[:_NAMES]) + more
 
 
-def brief(cause: Cause) -> str:
-    """A cause on one line."""
+def brief(cause: Cause) -> Iterator[str]:
+    """A cause on one line, and the clients that it affects."""
     first = cause.cases[0]
     says = first["findings"][0]["message"] if first["findings"] else reason(first)
-    return fit(f"  {first['id']}  {show(says)}")
+    yield fit(f"  {first['id']}  {show(says)}")
+    if cause.clients:
+        yield from labelled("affects", ", ".join(CLIENTS[name] for name in cause.clients))
 
 
 def reasons(lines: Lines) -> Iterator[str]:
@@ -77,10 +81,11 @@ def reasons(lines: Lines) -> Iterator[str]:
             yield ("  " if number == 0 else "    ") + line
 
 
-def who_breaks(found: Sequence[Cause]) -> str:
-    """How many failed rules stop each client."""
-    counts = score.who_breaks(found)
-    return " · ".join(f"{CLIENTS[name]}: {number}{' blocking' * bool(number)}" for name, number in counts.items())
+def affected_clients(found: Sequence[Cause]) -> str:
+    """How many causes affect each client."""
+    counts = score.affected_clients(found)
+    said = (f"{CLIENTS[name]}: {number} cause{'' if number == 1 else 's'}" for name, number in counts.items())
+    return " · ".join(said) or "no client, as far as trials show"
 
 
 def scores(lines: Lines) -> Iterator[str]:

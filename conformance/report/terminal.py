@@ -138,7 +138,7 @@ def show(
         reporter.line(line)
     reporter.line("")
     told = {
-        "breaks": summary.who_breaks(found),
+        "affects": summary.affected_clients(found),
         "judged": judged,
         "took": f"{summary.totals(end)}, exit {end['exit']}",
     }
@@ -168,6 +168,7 @@ def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[st
             reporter.line(line, **markup)
         reporter.line("")
     for cause in found[_WHOLE:]:
-        reporter.line(summary.brief(cause))
+        for line in summary.brief(cause):
+            reporter.line(line)
     if found[_WHOLE:]:
         reporter.line("")

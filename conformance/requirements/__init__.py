@@ -1,8 +1,8 @@
 """The catalogue: one row a rule, in TOML files by area beside this module.
 
 A row has ``id`` (``area.rule``; ``{name}`` stands for a part that the schemas or scenarios fill in), ``level``,
-``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that stop working), ``since`` (the
-revision that brought it) or ``excluded`` (why it is not judged).
+``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that some finding of it affects),
+``since`` (the revision that brought it) or ``excluded`` (why it is not judged).
 """
 
 from __future__ import annotations

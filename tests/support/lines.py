@@ -28,7 +28,16 @@ def case(case_id: str, verdict: str = "pass", *messages: str, **more: Any) -> di
     rule, _, scenario = case_id.partition("@")
     told = messages or (("HTTP 500",) if verdict in ("fail", "warning", "expected") else ())
     found = [
-        {"message": one, "pointer": "", "event": None, "scenario": scenario, "also": [], "exchange": "", "count": 1}
+        {
+            "message": one,
+            "pointer": "",
+            "event": None,
+            "scenario": scenario,
+            "also": [],
+            "exchange": "",
+            "count": 1,
+            "clients": {},
+        }
         for one in told
     ]
     return {

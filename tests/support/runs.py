@@ -44,7 +44,7 @@ def line(case: str, verdict: str = "fail", message: str = "", **more: Any) -> di
     rule, _, scenario = case.partition("@")
     finding = {
         "message": message, "pointer": "", "event": None, "scenario": scenario, "also": [], "exchange": "one",
-        "count": 1,
+        "count": 1, "clients": {},
     }  # fmt: skip
     made = {
         "kind": "case", "id": case, "requirement": rule, "scenario": scenario, "area": rule.partition(".")[0],

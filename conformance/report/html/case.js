@@ -30,14 +30,15 @@ function caseDetails(index, extra) {
 }
 
 function caseBody(index) {
-  const [, , level, says, from, link, why] = rule(index);
-  const clients = breaks(index).map((name) => el("div", {}, why[name] || data.clients[name] || name));
+  const [, , level, says, from, link] = rule(index);
+  const shown = data.effects[index];
+  const clients = (shown || breaks(index).map((name) => data.clients[name] || name)).map((one) => el("div", {}, one));
   const body = el("div", { class: `body ${verdict(index)}` },
     el("dl", { class: "facts" },
       el("dt", {}, "Rule"), el("dd", {}, says || "a rule that this version does not know"),
       el("dt", {}, "Source"), el("dd", {}, link ? el("a", { href: link, rel: "noreferrer noopener", target: "_blank" }, from) : from || "unknown"),
       el("dt", {}, "Case"), el("dd", {}, el("code", {}, caseId(index)), ` ${level}`),
-      clients.length ? [el("dt", {}, "Breaks"), el("dd", {}, clients)] : []));
+      clients.length ? [el("dt", {}, shown ? "Affects" : "Can affect"), el("dd", {}, clients)] : []));
   if (reason(index)) body.append(el("p", { class: "reason" }, el("strong", {}, `${verdict(index)}: `), reason(index)));
   for (const one of data.observed[index] || []) body.append(el("p", {}, "Observed: ", one));
   const found = findings(index);

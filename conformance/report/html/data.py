@@ -8,14 +8,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from conformance.needs import need_for
 from conformance.report import score
+from conformance.report.affected import sentences
 from conformance.report.causes import Cause, broken, causes, reason
 from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
 from conformance.report.results import Results
 from conformance.report.sources import link
+from conformance.report.trials import TRIED
 from conformance.requirements import CLIENTS, requirement
 from conformance.verdict import INCONCLUSIVE
 from conformance.wire.record import Folder
@@ -60,11 +61,11 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
     return {
         "end": results.end,
         "again": again,
-        "clients": CLIENTS,
+        "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
             [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
         ],
-        "breaks": score.who_breaks(found),
+        "breaks": score.affected_clients(found),
         "rules": rules.rows,
         "scenarios": scenarios.rows,
         "verdicts": verdicts.rows,
@@ -73,13 +74,14 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "reasons": reasons.rows,
         "cases": cases,
         "findings": {place[line["id"]]: _findings(line) for line in results.cases if line["findings"]},
+        "effects": {place[line["id"]]: said for line in results.cases if (said := sentences(line))},
         "observed": {
             place[line["id"]]: [show(one, 300) for one in line["observed"][:_FINDINGS]]
             for line in results.cases
             if line["observed"]
         },
         "causes": [
-            [[place[line["id"]] for line in one.cases], [place[line["id"]] for line in one.follow]]
+            [[place[line["id"]] for line in one.cases], [place[line["id"]] for line in one.follow], one.clients]
             for one in found
         ],
         "exchanges": _exchanges(results.cases, found, folder),
@@ -92,9 +94,7 @@ def _rule(line: Line) -> list[Any]:
         says, source = row.says, row.source
     except KeyError:  # A rule that this version does not have.
         says = source = ""
-    needs = {name: need for name in CLIENTS if (need := need_for(name, line["requirement"]))}
-    why = {name: f"{CLIENTS[name]} ({need.version}): {need.says}" for name, need in needs.items()}
-    return [line["requirement"], line["area"], line["level"], says, source, link(source), why]
+    return [line["requirement"], line["area"], line["level"], says, source, link(source)]
 
 
 def _findings(line: Line) -> list[Any]:

@@ -28,13 +28,13 @@ function matches(index) {
 
 /** Groups of cases: a cause with what follows from it, or a rule with its cases of one verdict. */
 function groupsOf() {
-  const told = new Set(data.causes.flat(2));
-  const groups = data.causes.map(([own, follow]) => ({ verdict: verdict(own[0]), own, follow, cause: true }));
+  const told = new Set(data.causes.flatMap(([own, follow]) => [...own, ...follow]));
+  const groups = data.causes.map(([own, follow, clients]) => ({ verdict: verdict(own[0]), own, follow, clients, cause: true }));
   const rest = new Map();
   data.cases.forEach((_, index) => {
     if (told.has(index)) return;
     const key = `${verdict(index)}\n${rule(index)[0]}`;
-    if (!rest.has(key)) rest.set(key, { verdict: verdict(index), own: [], follow: [], cause: false });
+    if (!rest.has(key)) rest.set(key, { verdict: verdict(index), own: [], follow: [], clients: [], cause: false });
     rest.get(key).own.push(index);
   });
   return [...groups, ...rest.values()];
@@ -73,8 +73,8 @@ function showOverview() {
   const box = document.getElementById("overview");
   const clients = el("ul", { class: "chips" }, ...Object.entries(data.clients).map(([name, says]) => el("li", {},
     el("button", { type: "button", class: data.breaks[name] ? "chip hit" : "chip", onclick: () => narrow("client", name) },
-      says, " ", el("strong", {}, String(data.breaks[name])), el("span", { class: "sr" }, " failed rules: show the cases")))));
-  box.append(el("section", { "aria-labelledby": "who" }, el("h2", { id: "who" }, "Who breaks, in failed rules"), clients));
+      says, " ", el("strong", {}, String(data.breaks[name] || 0)), el("span", { class: "sr" }, " causes affect it: show the cases")))));
+  box.append(el("section", { "aria-labelledby": "who" }, el("h2", { id: "who" }, "Affected clients, by causes (shown by trials)"), clients));
   const areas = new Map();
   data.cases.forEach((_, index) => {
     const area = rule(index)[1];
@@ -186,15 +186,14 @@ function showList() {
 
 function groupDetails(group, own, follow) {
   const [id, , level, says] = rule(group.own[0]);
-  const stopped = new Set([...group.own, ...group.follow].flatMap(breaks));
-  const clients = Object.keys(data.clients).filter((name) => stopped.has(name)).map((name) => data.clients[name]);
+  const clients = group.clients.map((name) => data.clients[name] || name);
   const bad = group.cause;
   const counts = [many(own.length, "case")];
   if (follow.length) counts.push(`${follow.length.toLocaleString("en")} more follow${follow.length === 1 ? "s" : ""} from this`);
   const summary = el("summary", {}, badge(group.verdict), el("span", { class: "text" },
     el("span", { class: "says" }, says || id),
     el("span", { class: "meta" }, el("code", {}, id), el("span", { class: "level" }, level), el("span", {}, counts.join(" · ")),
-      bad && clients.length ? el("span", { class: "hit" }, `breaks ${clients.join(", ")}`) : null),
+      bad && clients.length ? el("span", { class: "hit" }, `affects ${clients.join(", ")}`) : null),
     bad || group.verdict === "inconclusive" ? el("span", { class: "gist" }, gist(own[0] ?? follow[0])) : null));
   group.node = lazily(el("details", { class: QUIET.includes(group.verdict) ? "group quiet" : "group" }, summary), () => {
     const parts = own.map((index) => caseDetails(index));
