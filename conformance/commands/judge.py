@@ -20,6 +20,8 @@ from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.har import read_har
 from conformance.traffic.judging import judge_traffic
 from conformance.wire.record import RESULTS
+from conformance.wire.redact import Secret
+from conformance.wire.secrets import blanked
 
 HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
 
@@ -40,6 +42,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         captured, others, secrets, head = _read(options.traffic)
         target = _target(options.revision, captured, head, options.traffic)
+        target = replace(target, model=blanked(target.model, secrets))  # As the request says it.
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     judged = telling.selected(judge_traffic(captured, target, secrets), options.only)
@@ -58,11 +61,11 @@ def main(options: argparse.Namespace) -> int:
     return int(end["exit"])
 
 
-def _read(path: Path) -> tuple[Sequence[Captured], int, tuple[str, ...], Mapping[str, Any]]:
+def _read(path: Path) -> tuple[Sequence[Captured], int, tuple[Secret, ...], Mapping[str, Any]]:
     """The exchanges, how many others there are, the credentials that were met, and what a run says of itself."""
     if path.is_dir():
         captured, others, head = read_run(path)
-        return captured, others, (), head  # Keys were blanked before anything was kept.
+        return captured, others, (), head  # Keys were redacted before anything was kept.
     har = read_har(path)
     return har.captured, har.others, har.secrets, {}
 

@@ -2,7 +2,7 @@
 
 A HAR holds answers unpacked and mostly as text: how they were framed, compressed and timed is lost, and so, without
 base64, are their bytes. It does not say who ended an answer: one that breaks off is held against nobody unless there is
-proof that it is whole. Credentials are taken out before anything else is done.
+proof that it is whole. Bodies are read as they were: what is shown of them is redacted where it is shown.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge
 from conformance.stream.events import DONE_MARKER, mapping, objects, text
 from conformance.target import Misconfigured
-from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, Lost, is_ours
+from conformance.traffic.captured import UNFINISHED, Captured, Lost, is_ours
 from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request
-from conformance.wire.redact import blank_body
-from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
+from conformance.wire.redact import Secret, echoes
+from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
 
 #: Headers that tell of a form of the body which a HAR does not keep.
 _OF_THE_FORM = ("content-encoding", "content-length", "transfer-encoding")
@@ -39,7 +39,7 @@ class Har:
 
     captured: tuple[Captured, ...]
     others: int
-    secrets: tuple[str, ...]
+    secrets: tuple[Secret, ...]
 
 
 def read_har(path: Path) -> Har:
@@ -62,7 +62,7 @@ def read_har(path: Path) -> Har:
     return Har(captured, len(entries) - len(ours), secrets)
 
 
-def _secrets(entry: dict[str, Any]) -> tuple[str, ...]:
+def _secrets(entry: dict[str, Any]) -> tuple[Secret, ...]:
     request = mapping(entry.get("request"))
     return secrets_of(_headers(request), text(request.get("url")))
 
@@ -78,7 +78,7 @@ def _headers(message: dict[str, Any]) -> Headers:
     return tuple((name, value) for name, value in pairs if name and not name.startswith(":"))
 
 
-def _captured(place: int, entry: dict[str, Any], secrets: Sequence[str]) -> Captured:
+def _captured(place: int, entry: dict[str, Any], secrets: Sequence[Secret]) -> Captured:
     response = mapping(entry.get("response"))
     headers = _headers(response)
     lost: set[Lost] = {"framing"}
@@ -96,24 +96,24 @@ def _captured(place: int, entry: dict[str, Any], secrets: Sequence[str]) -> Capt
 
 def _exchange(
     place: int, entry: dict[str, Any], headers: Headers, body: bytes, status: int | None, sent_at: float,
-    secrets: Sequence[str],
+    secrets: Sequence[Secret],
 ) -> Exchange:  # fmt: skip
     request, took = mapping(entry.get("request")), entry.get("time")
     elapsed = float(took) if isinstance(took, int | float) else 0.0
     sent = _headers(request)
-    kept, chunks, leaks, word = blank_kept(headers, (Chunk(elapsed, body),), secrets, keys_of(sent))
+    kept, chunks = kept_answer(headers), (Chunk(elapsed, body),)
     asked = Request(
         text(request.get("method")).upper(),
         kept_url(text(request.get("url")), secrets),
         kept_request(sent, secrets),
-        blank_body(_sent(entry) or b"", secrets),
+        _sent(entry) or b"",
     )
     ended: Ended = "clean" if status else "reset"
     said = text(mapping(entry.get("response")).get("_error")) or ("" if status else "the client gave up or was refused")
     return Exchange(
         key=f"entry-{place}", scenario=f"entry {place}", sample=0, request=asked, status=status, headers=kept,
-        chunks=chunks, ended=ended, detail=WORDLIKE if word else blanked(said, secrets), sent_at=sent_at,
-        elapsed=elapsed, leaks=leaks,
+        chunks=chunks, ended=ended, detail=blanked(said, secrets), sent_at=sent_at,
+        elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(sent)),
     )  # fmt: skip
 
 
@@ -200,5 +200,4 @@ def _cut(exchange: Exchange) -> Exchange:
     stream = Answer(exchange, exchange.scenario)
     over = stream.looks_like_stream and any(event.terminal for event in stream.events)
     why = exchange.detail or "it does not say why"
-    detail = why if why == WORDLIKE else f"{UNFINISHED} ({why})"
-    return replace(exchange, ended="clean" if over else "time-out", detail=detail)
+    return replace(exchange, ended="clean" if over else "time-out", detail=f"{UNFINISHED} ({why})")
