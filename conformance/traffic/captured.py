@@ -25,7 +25,7 @@ Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 ``lines``: what stood around the data of the events. ``headers``: those of the answer. ``request``: its body.
 ``clock``: when it was sent."""
 
-#: How the detail of an exchange begins whose bytes were changed where the key, which is a word, stood in the body.
+#: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"
 
 #: How the detail begins where the capture ends before the answer does.

@@ -21,7 +21,7 @@ from conformance.stream.events import DONE_MARKER, mapping, objects, text
 from conformance.target import Misconfigured
 from conformance.traffic.captured import UNFINISHED, Captured, Lost, is_ours
 from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request
-from conformance.wire.redact import Secret, echoes
+from conformance.wire.redact import Known, Secret, echoes
 from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
 
 #: Headers that tell of a form of the body which a HAR does not keep.
@@ -56,7 +56,7 @@ def read_har(path: Path) -> Har:
     if not isinstance(entries, list):
         raise Misconfigured(f"{path} is no HAR: its entries are no array")
     numbered = [(place, mapping(entry)) for place, entry in enumerate(entries)]
-    secrets = tuple(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
+    secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
     ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
     captured = tuple(_captured(place, entry, secrets) for place, entry in ours)
     return Har(captured, len(entries) - len(ours), secrets)

@@ -16,7 +16,7 @@ from conformance.traffic.telling import Screen, brief
 from conformance.wire.exchange import Chunk, Exchange, Request, content_coding, unfold
 from conformance.wire.proxy import GONE, Passed
 from conformance.wire.record import Folder
-from conformance.wire.redact import Secret, echoes, redacted
+from conformance.wire.redact import Known, Secret, echoes, redacted
 from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
 
 _NAME = "exchange"
@@ -40,7 +40,7 @@ class Onlooker:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The credentials that were met so far, at most :data:`_MOST_SECRETS` of them."""
-        return tuple(self._secrets)
+        return Known(self._secrets)
 
     def __call__(self, passed: Passed) -> None:
         """Take an exchange; returns at once, so that no client waits for a verdict."""

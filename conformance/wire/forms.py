@@ -11,8 +11,9 @@ import base64
 import re
 import secrets
 import string
+import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate
@@ -32,7 +33,7 @@ RANDOM_PART, RANDOM_END = 6, 4
 ANCHOR = 4
 
 #: A cookie with fewer bits, or characters, may stand in a response by chance.
-_COOKIE_BITS, _COOKIE = 54.0, 16
+_COOKIE_BITS, _COOKIE = 54.0, 20
 
 #: Letters and digits that replace others, one after another. No digit is 0, which may not begin a JSON number.
 _LETTERS, _NUMBERS = b"redacted", b"123456789"
@@ -45,6 +46,11 @@ Kind = Literal["raw", "hex", "base64"]
 #: How many characters of a form stand for how many bytes.
 _SCALE: Mapping[Kind, tuple[int, int]] = {"raw": (1, 1), "hex": (2, 1), "base64": (4, 3)}
 
+#: Of base64 after no, one or two other bytes: how many characters those share with the credential.
+_CUTS = (0, 2, 3)
+
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
+
 
 @dataclass(frozen=True)
 class Cookie:
@@ -56,24 +62,50 @@ class Cookie:
 Secret = str | Cookie
 
 
+class Known(tuple[Secret, ...]):
+    """Thousands of credentials, looked up again and again: their hash is made once."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def known(secrets: Sequence[Secret], said: bytes = b"") -> tuple[Secret, ...]:
+    """The credentials as a tuple, without the words that the request ``said`` itself."""
+    if isinstance(secrets, Known):
+        return secrets
+    return tuple(
+        one for one in secrets if not said or _value(one) not in said or odds.is_whole(_value(one).decode("latin-1"))
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Form:
-    """One way to write a credential: ``text`` in lower case, and its ``filler``.
+    """One way to write a credential: ``text`` in lower case.
 
     ``bits`` are those of the credential's bytes. In base64 the credential begins ``shift`` bytes after a group of
     three, and the form lacks the ``cut`` first characters, which depend on what stands before. ``parts`` are the
-    shortest runs (start, end) that are replaced. ``whole``: the whole counts as an echo.
+    shortest runs (start, end) that are replaced. ``whole``: the whole counts as an echo; nothing does without ``bits``.
     """
 
     text: bytes
-    filler: bytes
+    value: bytes
     kind: Kind
     bits: tuple[float, ...]
-    parts: tuple[tuple[int, int], ...]
+    parts: Sequence[tuple[int, int]]
     whole: bool
     random: bool = False
     shift: int = 0
     cut: int = 0
+    for_urls: bool = False
+
+    @cached_property
+    def filler(self) -> bytes:
+        """The same form of the filler."""
+        return _written(filler(self.value), self.kind, self.shift, self.cut, self.for_urls)
 
     def anchors(self) -> Iterator[tuple[int, bytes]]:
         """As few bits of the text, with their places, as it takes for every part to hold one of them."""
@@ -90,8 +122,8 @@ class Form:
 
     def is_echo(self, start: int, end: int, size: int) -> bool:
         """Whether this run cannot stand by chance in a text of so many bytes."""
-        if self.whole and end - start == len(self.text):
-            return True
+        if not self.bits or (self.whole and end - start == len(self.text)):
+            return self.whole
         many, few = _SCALE[self.kind]
         first = -(-(start + self.cut) * few // many) - self.shift
         last = (end + self.cut) * few // many - self.shift
@@ -128,18 +160,15 @@ def _uppers(letters: frozenset[int]) -> frozenset[int]:
     return frozenset(bytes([byte]).upper()[0] for byte in letters)
 
 
-@lru_cache(maxsize=64)
-def index(credentials: tuple[Secret, ...], large: bool, said: bytes = b"") -> Index:
-    """Where to look for these credentials; ``large``: in a text of more than :data:`odds.LARGE` bytes. Words that stand
-    in what the request ``said`` are left out."""
+@lru_cache(maxsize=16)
+def index(credentials: tuple[Secret, ...], large: bool) -> Index:
+    """Where to look for these credentials; ``large``: in a text of more than :data:`odds.LARGE` bytes."""
     anchors: dict[bytes, list[tuple[Form, int]]] = {}
     ends: list[tuple[bytes, Form]] = []
     for secret in dict.fromkeys(credentials):
         value = _value(secret)
         if isinstance(secret, str) and secret.startswith(RANDOM_PREFIX) and len(secret) > len(RANDOM_PREFIX) + PART:
             ends.append((value, forms(secret, large)[0]))
-        if said and value in said and not odds.is_whole(value.decode("latin-1")):
-            continue
         for form in forms(secret, large):
             for place, anchor in form.anchors():
                 anchors.setdefault(anchor, []).append((form, place))
@@ -152,15 +181,19 @@ def forms(secret: Secret, large: bool = False) -> tuple[Form, ...]:
     out alone or within more."""
     value = _value(secret)
     text = value.decode("latin-1")
+    if isinstance(secret, Cookie):
+        if len(text) < _COOKIE or not (_is_strong(text[:_COOKIE]) or _is_strong(text)):
+            return ()
+        return tuple(_forms(value, (), [(0, len(text))], False, False))
     if len(text) < PART or _is_public(text):
         return ()
     random = text.startswith(RANDOM_PREFIX)
     bits, parts = _parts(text, random, large)
-    if isinstance(secret, Cookie):
-        if len(text) < _COOKIE or sum(bits) < _COOKIE_BITS:
-            return ()
-        parts = [(0, len(text))]
-    return tuple(_written(value, tuple(bits), parts, odds.is_whole(text), random))
+    return tuple(_forms(value, tuple(bits), parts, odds.is_whole(text), random))
+
+
+def _is_strong(cookie: str) -> bool:
+    return sum(odds.costs(cookie)) >= _COOKIE_BITS
 
 
 def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tuple[int, int]]]:
@@ -174,32 +207,38 @@ def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tupl
     return bits, odds.windows(bits, odds.replaced(sum(bits), large)) or [whole]
 
 
-def _written(
+def _forms(
     value: bytes, bits: tuple[float, ...], parts: Sequence[tuple[int, int]], whole: bool, random: bool
 ) -> Iterator[Form]:
-    other = filler(value)
-    yield Form(value.lower(), other, "raw", bits, tuple(parts), whole, random)
-    yield Form(value.hex().encode(), other.hex().encode(), "hex", bits, tuple(_scaled(parts, "hex")), whole, random)
-    for shift in range(3):
-        # What stands before or after shares a character with the credential; those characters are left out.
-        cut, end = (0, 2, 3)[shift], (len(value) + shift) * 8 // 6
-        mine, its = (base64.b64encode(b"\0" * shift + one)[cut:end] for one in (value, other))
-        places = tuple(_scaled(parts, "base64", shift, cut, len(mine)))
-        yield Form(mine.lower(), its, "base64", bits, places, whole, random, shift, cut)
-        if b"+" in mine or b"/" in mine:
-            for_urls = bytes.maketrans(b"+/", b"-_")
-            mine, its = mine.translate(for_urls), its.translate(for_urls)
-            yield Form(mine.lower(), its, "base64", bits, places, whole, random, shift, cut)
+    yield Form(value.lower(), value, "raw", bits, parts, whole, random)
+    yield Form(value.hex().encode(), value, "hex", bits, _scaled(parts, "hex"), whole, random)
+    for shift, cut in enumerate(_CUTS):
+        text = _written(value, "base64", shift, cut)
+        places = _scaled(parts, "base64", shift, cut, len(text))
+        yield Form(text.lower(), value, "base64", bits, places, whole, random, shift, cut)
+        if b"+" in text or b"/" in text:
+            text = _written(value, "base64", shift, cut, True)
+            yield Form(text.lower(), value, "base64", bits, places, whole, random, shift, cut, True)
+
+
+def _written(value: bytes, kind: Kind, shift: int = 0, cut: int = 0, for_urls: bool = False) -> bytes:
+    if kind == "raw":
+        return value
+    if kind == "hex":
+        return value.hex().encode()
+    text = base64.b64encode(b"\0" * shift + value)[cut : (len(value) + shift) * 8 // 6]
+    return text.translate(_FOR_URLS) if for_urls else text
 
 
 def _scaled(
-    parts: Iterable[tuple[int, int]], kind: Kind, shift: int = 0, cut: int = 0, size: int | None = None
-) -> Iterator[tuple[int, int]]:
+    parts: Sequence[tuple[int, int]], kind: Kind, shift: int = 0, cut: int = 0, size: int = sys.maxsize
+) -> list[tuple[int, int]]:
     """The parts of a credential in a form of it."""
     many, few = _SCALE[kind]
-    for start, end in parts:
-        first, last = (start + shift) * many // few - cut, -(-(end + shift) * many // few) - cut
-        yield max(first, 0), last if size is None else min(last, size)
+    return [
+        (max((start + shift) * many // few - cut, 0), min(-(-(end + shift) * many // few) - cut, size))
+        for start, end in parts
+    ]
 
 
 def random_credential() -> str:

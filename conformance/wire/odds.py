@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -39,7 +40,12 @@ _SAYABLE = re.compile(r"(?!.*[^aeiouy]{4}).*[aeiouy]")
 #: The first part of a JSON Web Token says how it is signed; millions begin alike.
 _JWT_HEAD = re.compile(r"eyJ[\w-]+\.(?=[\w-]+\.)")
 
-_SEPARATORS = "-_./: "
+_SEPARATORS = frozenset("-_./: ")
+
+_HEX = frozenset("0123456789abcdef")
+
+#: Letters follow digits, as in hexadecimal.
+_RANKS = {letter: int(letter, 36) for letter in string.ascii_letters + string.digits}
 
 #: Letters in one case beyond which nothing is a word; digits from which a row of them is a number.
 _LONGEST_WORD, _NUMBER = 16, 6
@@ -58,18 +64,17 @@ def costs(secret: str, word: float = 0.0) -> list[float]:
     bits = [word / 2 if letter in _SEPARATORS else 3.0 for letter in secret]
     digits = 0
     for token in _TOKEN.finditer(secret):
-        full = _alphabet(token[0].lower())
-        for segment in _SEGMENT.finditer(token[0]):
-            start, size = token.start() + segment.start(), len(segment[0])
-            alone = size == len(token[0])
-            for place in range(start, start + size):
-                if _is_word(segment[0].lower(), alone, full):
-                    bits[place] = word
-                elif segment[0].isdigit() and (alone or size >= _NUMBER):
-                    bits[place] = full if digits < _DIGITS else _FURTHER
-                    digits += 1
-                else:
-                    bits[place] = full
+        full, begin, whole = _alphabet(token[0].lower()), token.start(), token[0]
+        for segment in _SEGMENT.finditer(whole):
+            start, end = begin + segment.start(), begin + segment.end()
+            size = end - start
+            if segment[0].isdigit():
+                count = size if size == len(whole) or size >= _NUMBER else 0
+                fully = min(max(_DIGITS - digits, 0), count) if count else size
+                bits[start:end] = [full] * fully + [_FURTHER] * (size - fully)
+                digits += count
+            else:
+                bits[start:end] = [word if _is_word(segment[0].lower(), size == len(whole), full) else full] * size
     for place in _continued(secret):
         bits[place] = min(bits[place], _ROW)
     if head := _JWT_HEAD.match(secret):
@@ -80,32 +85,28 @@ def costs(secret: str, word: float = 0.0) -> list[float]:
 def _alphabet(token: str) -> float:
     if token.isdigit():
         return math.log2(10)
-    return 4.0 if all(letter in "0123456789abcdef" for letter in token) else FULL
+    return 4.0 if _HEX.issuperset(token) else FULL
 
 
 def _is_word(segment: str, alone: bool, full: float) -> bool:
-    if segment.isdigit() or len(segment) > _LONGEST_WORD:
-        return False
-    return alone or (len(segment) >= (6 if full == 4.0 else 4) and _SAYABLE.match(segment) is not None)
+    least = 1 if alone else 6 if full == 4.0 else 4
+    return least <= len(segment) <= _LONGEST_WORD and (alone or _SAYABLE.match(segment) is not None)
 
 
-def _continued(secret: str) -> list[int]:
+def _continued(secret: str) -> set[int]:
     """The places of characters that repeat, or count up or down, what stood one to four places before."""
-    ranks = [int(letter, 36) if letter.isascii() and letter.isalnum() else None for letter in secret]
-
-    def step(place: int, lag: int) -> int | None:
-        if place < lag or ranks[place] is None or ranks[place - lag] is None:
-            return None
-        by = ranks[place] - ranks[place - lag]  # type: ignore[operator]  # Neither is None.
-        return {9: -1, -9: 1}.get(by, by) if ranks[place] in (0, 9) else by
-
-    found = []
-    for place in range(len(secret)):
-        for lag in range(1, _ROWS + 1):
-            by = step(place, lag)
-            if by in (-1, 0, 1) and by in (step(place - 1, lag), step(place - lag, lag)):
-                found.append(place)
-                break
+    # What is no letter or digit is far from all.
+    ranks = [_RANKS.get(letter, -1000 * place - 1000) for place, letter in enumerate(secret)]
+    found: set[int] = set()
+    for lag in range(1, _ROWS + 1):
+        steps = [after - before for before, after in zip(ranks, ranks[lag:], strict=False)]
+        for place, step in enumerate(steps):
+            if (
+                -1 <= step <= 1
+                and place
+                and (steps[place - 1] == step or (place >= lag and steps[place - lag] == step))
+            ):
+                found.add(place + lag)
     return found
 
 

@@ -15,14 +15,27 @@ from functools import cached_property
 
 from conformance.wire import odds
 from conformance.wire.exchange import Chunk, Exchange, Headers, content_coding, decode
-from conformance.wire.forms import ANCHOR, PART, RANDOM_END, Cookie, Form, Index, Secret, index, random_credential
+from conformance.wire.forms import (
+    ANCHOR,
+    PART,
+    RANDOM_END,
+    Cookie,
+    Form,
+    Index,
+    Known,
+    Secret,
+    index,
+    known,
+    random_credential,
+)
 
 __all__ = [
-    "PART", "Cookie", "Secret", "blank", "blank_answer", "blank_body", "echoes", "random_credential", "redacted",
+    "PART", "Cookie", "Known", "Secret", "blank", "blank_answer", "blank_body", "echoes", "random_credential",
+    "redacted",
 ]  # fmt: skip
 
 #: From this many anchors on, a text is read once and each place looked up, in place of a search for each anchor.
-_MANY = 32
+_MANY = 64
 
 #: The deltas of a stream: a credential may be dealt out over many of them, and stands whole where they are joined.
 _DELTA = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
@@ -114,12 +127,12 @@ def _meant(escape: bytes) -> int:
 
 def blank(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
     """The same number of bytes with every part of a credential replaced; words that the request ``said`` stay."""
-    return _replaced(data, index(tuple(secrets), len(data) > odds.LARGE, said), ())[0]
+    return _replaced(data, index(known(secrets, said), len(data) > odds.LARGE), ())[0]
 
 
 def blank_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
     """The body without the credentials, whole or dealt out over the deltas of a stream."""
-    wanted = index(tuple(secrets), len(body) > odds.LARGE, said)
+    wanted = index(known(secrets, said), len(body) > odds.LARGE)
     return _replaced(body, wanted, _deltas(body) if wanted.anchors else ())[0]
 
 
@@ -235,7 +248,7 @@ def blank_answer(
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []
-    wanted = index(tuple(secrets), False, said)
+    wanted = index(known(secrets, said), False)
     for pair in headers:
         made = [_replaced(text.encode("utf-8", "surrogatepass"), wanted, ()) for text in pair]
         name, value = (text.decode("utf-8", "surrogatepass") for text, _ in made)
@@ -245,7 +258,7 @@ def blank_answer(
     coding = content_coding(headers) or ("gzip" if sent.startswith(_GZIP) else "")
     plain = decode(chunks, coding)
     body = b"".join(chunk.data for chunk in plain) if coding else sent
-    wanted = index(tuple(secrets), len(body) > odds.LARGE, said)
+    wanted = index(known(secrets, said), len(body) > odds.LARGE)
     clean_body, echo = _replaced(body, wanted, _deltas(body) if wanted.anchors else ())
     leaks += [] if echo is None else [f"body, byte {echo}"]
     if clean_body != body:

@@ -95,7 +95,7 @@ def kept_url(url: str, secrets: Sequence[Secret]) -> str:
 
 def blanked(text: str, secrets: Sequence[Secret]) -> str:
     """The text without the credentials."""
-    return blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+    return text and blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
 
 
 def is_word(secret: str) -> bool:
