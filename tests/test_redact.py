@@ -218,7 +218,7 @@ def test_a_whole_stand_in_key_is_an_echo(key: str) -> None:
 ALPHABETS = {"hex": string.hexdigits[:16], "base62": string.ascii_letters + string.digits}
 
 
-@pytest.mark.parametrize("size", [1_000, 100_000, 16_000_000])
+@pytest.mark.parametrize("size", [1_000, 100_000, 1_000_001, 16_000_000])
 @pytest.mark.parametrize("kind", ALPHABETS)
 def test_a_part_that_counts_as_an_echo_is_no_chance(kind: str, size: int) -> None:
     """The odds: a part of n characters, each of A, stands in a body of b random characters in at most b / A**n cases:
@@ -232,7 +232,15 @@ def test_a_part_that_counts_as_an_echo_is_no_chance(kind: str, size: int) -> Non
         # Case is not looked at.
         assert size / len(set(alphabet.lower())) ** shortest <= odds.CHANCE
         assert shortest <= (40 if size > 1_000_000 else 20)
-        assert forms(key)[0].is_echo(0, 40, size)
+        assert form.is_echo(0, 40, size)
+        # What is an echo is redacted.
+        held = forms(key, size > odds.LARGE)[0]
+        assert all(
+            held.holds_part(at, at + n)
+            for n in (shortest, 30)
+            for at in range(41 - n)
+            if form.is_echo(at, at + n, size)
+        )
 
 
 def test_no_honest_body_echoes_a_key_by_chance() -> None:

@@ -25,9 +25,10 @@ from conformance.wire import odds
 #: A credential of fewer characters cannot be told from a word: it is neither looked for nor replaced.
 PART = 8
 
-#: The credentials that are made at random to be refused: six characters of one count, or its last four alone.
+#: The credentials that are made at random to be refused: six characters of one count (eight in a large body), or its
+#: last four alone.
 RANDOM_PREFIX = "sk-wrong"
-RANDOM_PART, RANDOM_END = 6, 4
+RANDOM_PART, RANDOM_PART_IN_LARGE, RANDOM_END = 6, 8, 4
 
 #: Characters of an anchor: what is looked for in a text before a form is compared.
 ANCHOR = 4
@@ -200,7 +201,7 @@ def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tupl
     """The bits of each byte, and the shortest parts that are replaced: the whole is one where no other is."""
     whole = (0, len(text))
     if random:
-        first, size = len(RANDOM_PREFIX), RANDOM_PART * 3 if large else RANDOM_PART
+        first, size = len(RANDOM_PREFIX), RANDOM_PART_IN_LARGE if large else RANDOM_PART
         bits = [0.0] * first + [odds.FULL] * (len(text) - first)
         return bits, [(start, start + size) for start in range(first, len(text) - size + 1)] or [whole]
     bits = odds.costs(text)

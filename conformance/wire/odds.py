@@ -21,9 +21,9 @@ CHANCE, CHANCE_OF_RANDOM = 1e-9, 1e-6
 #: Bits of a part that is replaced in what is stored. Fewer than an echo needs: to replace too much changes no verdict.
 REPLACED = 28.0
 
-#: The same in a body of more than :data:`LARGE` bytes, where each place to look for costs milliseconds; never more than
-#: this share of what the credential has in all.
-REPLACED_IN_LARGE, SHARE = 80.0, 0.6
+#: The same in a body of more than :data:`LARGE` bytes, where each place to look for costs milliseconds: what an echo
+#: needs there, but never more than this share of what the credential has in all.
+REPLACED_IN_LARGE, SHARE = 49.0, 0.6
 LARGE = 1_000_000
 
 #: Bits from which a whole credential is told from a stand-in such as ``local-key``; here a letter of a word counts two
