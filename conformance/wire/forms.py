@@ -108,13 +108,19 @@ class Form:
         """The same form of the filler."""
         return _written(filler(self.value), self.kind, self.shift, self.cut, self.for_urls)
 
-    def anchors(self) -> Iterator[tuple[int, bytes]]:
-        """As few bits of the text, with their places, as it takes for every part to hold one of them."""
-        last = -1
+    @cached_property
+    def anchors(self) -> Sequence[int]:
+        """The places of as few anchors as it takes for every part to hold one of them, in order."""
+        found: list[int] = []
         for start, end in self.parts:
-            if start > last:
-                last = end - ANCHOR
-                yield last, self.text[last:end]
+            if not found or start > found[-1]:
+                found.append(end - ANCHOR)
+        return found
+
+    def anchor_in(self, start: int) -> int:
+        """The first anchor at or after a place; -1 if there is none."""
+        number = bisect_left(self.anchors, start)
+        return self.anchors[number] if number < len(self.anchors) else -1
 
     def holds_part(self, start: int, end: int) -> bool:
         """Whether this run holds one of the parts."""
@@ -171,8 +177,8 @@ def index(credentials: tuple[Secret, ...], large: bool) -> Index:
         if isinstance(secret, str) and secret.startswith(RANDOM_PREFIX) and len(secret) > len(RANDOM_PREFIX) + PART:
             ends.append((value, forms(secret, large)[0]))
         for form in forms(secret, large):
-            for place, anchor in form.anchors():
-                anchors.setdefault(anchor, []).append((form, place))
+            for place in form.anchors:
+                anchors.setdefault(form.text[place : place + ANCHOR], []).append((form, place))
     return Index(anchors, tuple(ends), frozenset(byte for one in credentials for byte in _value(one).lower()))
 
 

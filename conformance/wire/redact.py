@@ -81,6 +81,19 @@ class View:
         """The text in lower case, which is what is searched."""
         return self.text.lower()
 
+    @cached_property
+    def _marks(self) -> Sequence[int]:
+        return [place for place, _, _ in self.escapes]
+
+    @cached_property
+    def _joints(self) -> Sequence[int]:
+        return [place for place, _ in self.pieces]
+
+    @property
+    def is_body(self) -> bool:
+        """Whether the text is the body as it stands."""
+        return not self.escapes and len(self.pieces) == 1
+
     def unescaped(self, wanted: Index) -> View | None:
         """The view with the escapes undone that may stand for a character of a credential; None without any."""
         if not any(mark in self.text for mark in (b"\\", b"%", b"&#")):
@@ -108,14 +121,16 @@ class View:
 
     def _span(self, place: int) -> tuple[int, int]:
         """Start and end of a character of the text in the joined text."""
-        number = bisect_right(self.escapes, place, key=lambda one: one[0]) - 1
+        number = bisect_right(self._marks, place) - 1
         if number < 0:
             return place, place + 1
         at, start, end = self.escapes[number]
         return (start, end) if at == place else (place - at - 1 + end, place - at + end)
 
     def _source(self, place: int) -> int:
-        joined, at = self.pieces[bisect_right(self.pieces, place, key=lambda one: one[0]) - 1]
+        if len(self.pieces) == 1:
+            return place
+        joined, at = self.pieces[bisect_right(self._joints, place) - 1]
         return at + place - joined
 
 
@@ -143,19 +158,30 @@ def _replaced(body: bytes, wanted: Index, more: Sequence[View]) -> tuple[bytes, 
     for view in _views(body, wanted, more):
         for run in _runs(view, wanted):
             out = bytearray(body) if out is None else out
-            for place in range(run.start, run.end):
-                view.put(out, place, _character(run, place, view.text[place]))
-            if run.is_echo(len(view.text)):
-                echo = min(view.source(run.start), len(body) if echo is None else echo)
+            _write(view, run, out)
+            at = view.source(run.start)
+            if (echo is None or at < echo) and run.is_echo(len(view.text)):
+                echo = at
     return body if out is None else bytes(out), echo
 
 
-def _character(run: Run, place: int, before: int) -> int:
-    """What replaces a character: in the case it has, except in base64, where case has a meaning."""
-    byte = run.form.filler[run.place + place - run.start]
-    if run.form.kind == "base64":
-        return byte
-    return bytes([byte]).upper()[0] if bytes([before]).isupper() else bytes([byte]).lower()[0]
+def _write(view: View, run: Run, out: bytearray) -> None:
+    """Replace a run, each letter in the case it has, except in base64, where case has a meaning."""
+    before = view.text[run.start : run.end]
+    after = run.form.filler[run.place : run.place + len(before)]
+    if run.form.kind != "base64":
+        if before == before.lower():
+            after = after.lower()
+        elif before == before.upper():
+            after = after.upper()
+        else:
+            pairs = zip(before, after.lower(), after.upper(), strict=True)
+            after = bytes(upper if 0x41 <= byte <= 0x5A else lower for byte, lower, upper in pairs)
+    if view.is_body:
+        out[run.start : run.end] = after
+        return
+    for place, byte in enumerate(after, run.start):
+        view.put(out, place, byte)
 
 
 def _views(body: bytes, wanted: Index, more: Sequence[View]) -> Iterator[View]:
@@ -179,16 +205,14 @@ def _deltas(body: bytes) -> Sequence[View]:
 
 
 def _runs(view: View, wanted: Index) -> Iterator[Run]:
-    """The runs of credentials that are replaced."""
-    known: dict[tuple[int, int], Run] = {}
-    for at, anchor in _hits(view.lower, wanted.anchors):
+    """The runs of credentials that are replaced. A body may hold an anchor millions of times: most are left at once."""
+    text = view.lower
+    for at, anchor in _hits(text, wanted.anchors):
         for form, place in wanted.anchors[anchor]:
-            key = (id(form), at - place)
-            if (one := known.get(key)) and one.start <= at < one.end:
-                continue
-            run = known[key] = _longest(view.lower, form, at, place)
-            if form.holds_part(run.place, run.place + run.end - run.start):
-                yield run
+            start, end, first = _longest(text, form.text, at, place)
+            # A run is found at each anchor in it, and counts at the first.
+            if end - start > ANCHOR and form.holds_part(first, first + end - start) and form.anchor_in(first) == place:
+                yield Run(form, start, end, first)
     for secret, form in wanted.ends:
         yield from _ends(view.text, secret, form)
 
@@ -222,15 +246,15 @@ def _ends(text: bytes, secret: bytes, form: Form) -> Iterator[Run]:
         at = text.find(secret[size:], at + 1)
 
 
-def _longest(text: bytes, form: Form, at: int, place: int) -> Run:
-    """The longest run of a form around an anchor of it."""
+def _longest(text: bytes, form: bytes, at: int, place: int) -> tuple[int, int, int]:
+    """The longest run of a form around an anchor of it: start, end, and where it begins in the form."""
     start, first = at, place
-    while first > 0 and start > 0 and text[start - 1] == form.text[first - 1]:
+    while first > 0 and start > 0 and text[start - 1] == form[first - 1]:
         start, first = start - 1, first - 1
     end, last = at + ANCHOR, place + ANCHOR
-    while last < len(form.text) and end < len(text) and text[end] == form.text[last]:
+    while last < len(form) and end < len(text) and text[end] == form[last]:
         end, last = end + 1, last + 1
-    return Run(form, start, end, first)
+    return start, end, first
 
 
 def echoes(headers: Headers, chunks: tuple[Chunk, ...], keys: Sequence[Secret]) -> tuple[str, ...]:
