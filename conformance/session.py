@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
@@ -24,8 +24,9 @@ from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Limits
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.record import Folder
-from conformance.wire.redact import blank
+from conformance.wire.redact import Secret
 from conformance.wire.replay import Recording, Replay
+from conformance.wire.secrets import blanked
 
 
 def world_of(target: Target, clients: tuple[str, ...] = ()) -> World:
@@ -142,8 +143,8 @@ class Session:
         return judge(case, self._recorded)
 
     def cleared(self, line: dict[str, Any]) -> dict[str, Any]:
-        """The line of a case without the key: what stood in pieces in an answer may stand whole in a finding."""
-        return {**line, **{name: without([self._key], line[name]) for name in _SAID if line.get(name)}}
+        """The line of a case without the key: what stood in pieces in a response may stand whole in a finding."""
+        return cleared([self._key], line)
 
     def record(self) -> Recorded:
         """The answers so far."""
@@ -170,10 +171,36 @@ def head(target: Target, mode: str) -> dict[str, Any]:
     }
 
 
-def without(keys: Sequence[str], value: Any) -> Any:
-    """The value with the keys blanked out of every text in it."""
+def without(secrets: Sequence[Secret], value: Any) -> Any:
+    """The value with the credentials replaced in every string of it."""
+    if not secrets:
+        return value
+    # Most values hold none, which one look at the whole of it shows.
+    said = "\n".join(_strings(value))
+    return value if said == blanked(said, secrets) else _without(secrets, value)
+
+
+def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        return blank(value.encode("utf-8", "surrogatepass"), keys).decode("utf-8", "surrogatepass")
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner)
+
+
+def _without(secrets: Sequence[Secret], value: Any) -> Any:
+    if isinstance(value, str):
+        return blanked(value, secrets)
     if isinstance(value, dict):
-        return {without(keys, name): without(keys, inner) for name, inner in value.items()}
-    return [without(keys, inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
+    return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def cleared(secrets: Sequence[Secret], line: dict[str, Any]) -> dict[str, Any]:
+    """The line of a case with the credentials replaced in what comes from the endpoint."""
+    said = {name: line[name] for name in _SAID if line.get(name)}
+    return {**line, **without(secrets, said)} if said else line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from conformance.session import Session
 from conformance.target import resolve
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.exchange import to_json
+from conformance.wire.forms import filler
 from conformance.wire.record import Folder
 from tests.support.inprocess import world
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
@@ -30,7 +32,7 @@ def hexed(text: str, before: str = "") -> str:
     return "".join(f"{before}{ord(letter):02x}" for letter in text)
 
 
-#: The ways to write it; this list shares nothing with the one that blanks.
+#: The ways to write it; this list shares nothing with the one that redacts.
 WRITTEN: dict[str, Callable[[str], str]] = {
     "raw": str,
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
@@ -40,6 +42,9 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "percent": lambda key: quote(key, safe=""),
     "percent all over": lambda key: hexed(key, "%"),
     "JSON all over": lambda key: hexed(key, "\\u00").upper().replace("\\U", "\\u"),
+    "percent twice": lambda key: hexed(key, "%25"),
+    "JSON here and there": lambda key: key.replace("c", "\\u0063").replace("7", "\\u0037"),
+    "upper": str.upper,
     "hex": hexed,
     "HEX": lambda key: hexed(key).upper(),
     "most of it": lambda key: key[:-4],
@@ -92,10 +97,11 @@ def found_in(data: bytes, key: str = KEY) -> list[str]:
     parts = {key[at : at + 10] for at in range(len(key) - 9)}
     # Ten letters, and not a digit among them, would have to be a word.
     written = {part.encode() for part in parts if any(map(str.isdigit, part))}
+    data += re.sub(rb"\\+u00(63|37)", lambda found: bytes([int(found[1], 16)]), data)
     for shift in range(3):
         whole = base64.b64encode(bytes(shift) + key.encode())[(0, 2, 3)[shift] : -4]
         written |= {whole[at : at + 14] for at in range(len(whole) - 13)}
-    written |= {hexed(part, before).encode() for part in parts for before in ("", "%", "\\u00", "\\\\u00")}
+    written |= {hexed(part, before).encode() for part in parts for before in ("", "%", "%25", "\\u00", "\\\\u00")}
     lower = data.lower()
     return [part.decode() for part in written if part in data or (part == part.lower() and part in lower)]
 
@@ -182,6 +188,6 @@ def test_no_process_shows_the_key(tmp_path: Path) -> None:
 def test_a_finding_that_joins_the_pieces_is_cleared(tmp_path: Path) -> None:
     session = Session(world(), Folder(tmp_path), KEY)
     line = {"id": KEY, "findings": [{"message": f"a {KEY}", "got": {"x": [KEY, 1]}}], "reason": "", "text": KEY}
-    blanked = "*" * len(KEY)
-    want = {"id": KEY, "findings": [{"message": f"a {blanked}", "got": {"x": [blanked, 1]}}], "reason": ""}
-    assert session.cleared(line) == {**want, "text": blanked}
+    other = filler(KEY.encode()).decode()
+    want = {"id": KEY, "findings": [{"message": f"a {other}", "got": {"x": [other, 1]}}], "reason": ""}
+    assert session.cleared(line) == {**want, "text": other}

@@ -20,6 +20,7 @@ from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.har import Har, read_har
 from conformance.traffic.judging import judge_traffic
 from conformance.wire.record import RESULTS
+from conformance.wire.secrets import blanked
 
 HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
 
@@ -41,6 +42,7 @@ def main(options: argparse.Namespace) -> int:
         traffic, head = _read(options.traffic)
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
+        target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
@@ -64,7 +66,7 @@ def _read(path: Path) -> tuple[Har, Mapping[str, Any]]:
     """What was captured, and what a run says of itself."""
     if path.is_dir():
         captured, others, head = read_run(path)
-        return Har(tuple(captured), others, ()), head  # Keys were blanked before anything was kept.
+        return Har(tuple(captured), others, ()), head  # Keys were redacted before anything was kept.
     return read_har(path), {}
 
 

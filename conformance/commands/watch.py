@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upstream", required=True, metavar="URL", help="the endpoint's base, such as https://host/v1")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys blanked")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys redacted")
     parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="of the contract")
 
 

@@ -19,7 +19,7 @@ from conformance.where import Lost, strange_members
 from conformance.wire.exchange import Exchange, content_coding
 from conformance.wire.record import Folder
 
-#: How the detail of an exchange begins whose bytes were changed where the key, which is a word, stood in the body.
+#: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"
 
 #: How the detail begins where the capture ends before the answer does.

@@ -2,8 +2,8 @@
 
 A HAR holds responses decompressed and mostly as text: how they were framed, compressed and timed is lost, and so,
 without base64, are their bytes. It does not say who ended a response: one that stops early counts as a violation only
-where no continuation could mend it, or where there is proof that it is whole. Credentials are taken out before anything
-else is done.
+where no continuation could mend it, or where there is proof that it is whole. Bodies are read as they were: what is
+shown of them is redacted where it is shown.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from conformance.stream.events import mapping, objects, text
-from conformance.traffic.captured import WORDLIKE, Captured, is_ours, is_path_of_ours
+from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
 from conformance.traffic.harfile import entries_of
 from conformance.traffic.repeated import Copy, repeats
 from conformance.traffic.unfinished import marked, may_go_on
 from conformance.where import Lost
 from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request, codings_in, content_coding
-from conformance.wire.redact import blank_body
-from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
+from conformance.wire.redact import Known, Secret, echoes
+from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
 
 #: Unix seconds beyond this are milliseconds.
 _MILLISECONDS = 10**11
@@ -43,7 +43,7 @@ class Har:
 
     captured: tuple[Captured, ...]
     others: int
-    secrets: tuple[str, ...]
+    secrets: tuple[Secret, ...]
     websockets: Mapping[str, str] = field(default_factory=dict)
     repeated: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,7 +51,7 @@ class Har:
 def read_har(path: Path) -> Har:
     """Read a HAR file; :class:`Misconfigured` says in one line what else it is."""
     numbered = [(place, mapping(entry)) for place, entry in enumerate(entries_of(path))]
-    secrets = tuple(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
+    secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
     ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
     sockets = {_label(place): _socket(entry) for place, entry in numbered if _is_socket(entry)}
     captured = {place: _captured(place, entry, secrets, path.parent) for place, entry in ours}
@@ -65,7 +65,7 @@ def _label(place: int) -> str:
     return f"entry {place}"
 
 
-def _secrets(entry: dict[str, Any]) -> tuple[str, ...]:
+def _secrets(entry: dict[str, Any]) -> tuple[Secret, ...]:
     request = mapping(entry.get("request"))
     return secrets_of(_headers(request), text(request.get("url")))
 
@@ -112,7 +112,7 @@ def _status(response: dict[str, Any]) -> int | None:
     return status if status and status > 0 else None
 
 
-def _captured(place: int, entry: dict[str, Any], secrets: Sequence[str], folder: Path) -> Captured:
+def _captured(place: int, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path) -> Captured:
     response = mapping(entry.get("response"))
     headers, status = _headers(response), _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
@@ -150,21 +150,21 @@ def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers
 
 def _exchange(
     place: int, entry: dict[str, Any], sent: bytes, headers: Headers, body: bytes, status: int | None, sent_at: float,
-    secrets: Sequence[str],
+    secrets: Sequence[Secret],
 ) -> Exchange:  # fmt: skip
     request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
     asked = _headers(request)
-    kept, chunks, leaks, word = blank_kept(headers, (Chunk(elapsed, body),), secrets, keys_of(asked))
+    kept, chunks = kept_answer(headers), (Chunk(elapsed, body),)
     ended: Ended = "clean" if status else "reset"
     return Exchange(
         key=f"entry-{place}", scenario=_label(place), sample=0,
         request=Request(
             text(request.get("method")).strip().upper(), kept_url(text(request.get("url")), secrets),
-            kept_request(asked, secrets), blank_body(sent, secrets),
+            kept_request(asked, secrets), sent,
         ),
         status=status, headers=kept, chunks=chunks, ended=ended,
-        detail=WORDLIKE if word else blanked(_said(mapping(entry.get("response")), status), secrets),
-        sent_at=sent_at, elapsed=elapsed, leaks=leaks,
+        detail=blanked(_said(mapping(entry.get("response")), status), secrets),
+        sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked)),
     )  # fmt: skip
 
 

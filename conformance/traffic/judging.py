@@ -20,7 +20,7 @@ from conformance.report.failure import told
 from conformance.report.fold import fold
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import Schemas
-from conformance.session import without
+from conformance.session import cleared, without
 from conformance.target import Target
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.rules import passive_checks
@@ -28,6 +28,7 @@ from conformance.traffic.unfinished import needs_end
 from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
 from conformance.verdict import cases as cases_of
 from conformance.where import Lost
+from conformance.wire.redact import Secret
 
 #: The label of the cases that are about all answers together.
 ALL = "traffic"
@@ -45,7 +46,7 @@ class Judged:
 
 
 def judge_traffic(
-    captured: Sequence[Captured], target: Target, secrets: Sequence[str] = (), together: bool = True
+    captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
 ) -> Judged:
     """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
     read from all answers side by side."""
@@ -56,7 +57,7 @@ def judge_traffic(
     texts: dict[str, str] = {}
     for case in _cases(judgeable, world, together):
         line, text = _line(case, record)
-        lines.append(without(secrets, line))
+        lines.append(cleared(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}

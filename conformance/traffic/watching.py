@@ -1,4 +1,4 @@
-"""What the onlooker of ``conformance watch`` does: blanks the keys, keeps each exchange, judges it, and says a line."""
+"""What the onlooker of ``conformance watch`` does: judges each exchange, keeps it redacted, and says a line."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import queue
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conformance.target import Target
-from conformance.traffic.captured import WORDLIKE, Captured, is_ours, lost_in
+from conformance.traffic.captured import Captured, is_ours, lost_in
 from conformance.traffic.judging import judge_traffic
 from conformance.traffic.telling import Screen, brief
 from conformance.traffic.unfinished import marked
 from conformance.wire.exchange import CODINGS, Chunk, Exchange, Request, content_coding, unfold
 from conformance.wire.proxy import GONE, Passed
 from conformance.wire.record import Folder
-from conformance.wire.redact import blank_body
-from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
+from conformance.wire.redact import Known, Secret, echoes, redacted
+from conformance.wire.secrets import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
 
 _NAME = "exchange"
+
+#: Credentials that are remembered, the latest ones: some clients send another cookie with each request.
+_MOST_SECRETS = 1000
 
 
 class Onlooker:
@@ -28,16 +30,16 @@ class Onlooker:
     def __init__(self, target: Target, folder: Folder, screen: Screen) -> None:
         self._target, self._folder, self._screen = target, folder, screen
         self._waiting: queue.SimpleQueue[Passed | None] = queue.SimpleQueue()
-        self._secrets: dict[str, None] = {}
+        self._secrets: dict[Secret, None] = {}
         self._number = 0
         self.others = 0
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """The credentials that were met so far."""
-        return tuple(self._secrets)
+    def secrets(self) -> tuple[Secret, ...]:
+        """The credentials that were met so far, at most :data:`_MOST_SECRETS` of them."""
+        return Known(self._secrets)
 
     def __call__(self, passed: Passed) -> None:
         """Take an exchange; returns at once, so that no client waits for a verdict."""
@@ -59,45 +61,52 @@ class Onlooker:
                     self._screen.line(blanked(line, self.secrets))
 
     def _look(self, passed: Passed) -> None:
-        self._secrets |= dict.fromkeys(secrets_of(passed.sent, passed.url))
+        for secret in secrets_of(passed.sent, passed.url):
+            self._secrets.pop(secret, None)
+            self._secrets[secret] = None
+        for secret in list(self._secrets)[:-_MOST_SECRETS]:
+            del self._secrets[secret]
         if not is_ours(passed.method, passed.url):
             self.others += 1
             return
         self._number += 1
-        exchange = kept(passed, self._number, self.secrets)
-        self._folder.write(exchange)
+        exchange = seen(passed, self._number, self.secrets)
+        self._folder.write(redacted(exchange, self.secrets))
         captured = Captured(exchange.scenario, exchange, lost_in(exchange))
         judged = judge_traffic([captured], self._target, self.secrets, together=False)
         for line in brief(captured.label, judged):
             self._screen.line(line)
 
 
-def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
+def kept(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
     """The exchange in the form in which it may be kept, without the credentials."""
+    return redacted(seen(passed, number, secrets), secrets)
+
+
+def seen(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
+    """The exchange as it is judged: its bodies as they were, but no header that is private."""
     coding = content_coding(passed.sent)
     body, sent = passed.body, passed.sent
     if coding.strip().lower() in CODINGS:
         chunks, _ = unfold((Chunk(0.0, body),), coding)
         body = b"".join(chunk.data for chunk in chunks)
         sent = tuple(pair for pair in sent if pair[0].lower() != "content-encoding")
-    headers, chunks, leaks, word = blank_kept(passed.headers, passed.chunks, secrets, keys_of(passed.sent))
+    headers = kept_answer(passed.headers)
     exchange = Exchange(
         key=f"{_NAME}-{number:04}",
         scenario=f"{_NAME} {number}",
         sample=0,
-        request=Request(
-            passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets), blank_body(body, secrets)
-        ),
+        request=Request(passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets), body),
         status=passed.status,
         headers=headers,
-        chunks=chunks,
+        chunks=passed.chunks,
         ended=passed.ended,
         detail=blanked(passed.detail, secrets),
         sent_at=passed.sent_at,
         elapsed=passed.elapsed,
-        leaks=leaks,
+        leaks=echoes(headers, passed.chunks, keys_of(passed.sent)),
     )
-    return replace(exchange, detail=WORDLIKE) if word else _unfinished(exchange)
+    return _unfinished(exchange)
 
 
 def _unfinished(exchange: Exchange) -> Exchange:

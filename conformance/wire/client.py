@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
-import string
 import time
 from dataclasses import dataclass
 
@@ -18,7 +16,7 @@ from conformance import __version__
 from conformance.target import Target
 from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
 from conformance.wire.limits import Gate
-from conformance.wire.redact import RANDOM_PREFIX, blank, blank_answer
+from conformance.wire.redact import blank, blank_answer, random_credential
 from conformance.wire.retry import passing, wait_after
 from conformance.wire.transport import ended_by, headers_of, open_client
 from conformance.wire.unsent import withheld
@@ -49,8 +47,6 @@ _AS_SHELL = {
     "empty": "",
 }
 
-_LETTERS = string.ascii_letters + string.digits
-
 _BASE_HEADERS = (
     ("Accept", "*/*"),
     ("Accept-Encoding", "gzip, deflate"),
@@ -80,7 +76,7 @@ def wrong_keys(key: str) -> dict[str, str]:
     """Credentials that must be refused, by name; those of ``almost`` differ from the key in one place only."""
     last = "a" if key[-1] != "a" else "b"
     return {
-        "wrong": RANDOM_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(40)),
+        "wrong": random_credential(),
         "last-character": key[:-1] + last,
         "prefix": key[:-1] or key + "-",
         "suffix": key + "0",
@@ -186,7 +182,7 @@ class Client:
         secret = [self._key, *sent]
         if not unfold(taken.chunks, content_coding(taken.headers))[1]:
             ended, detail = "oversize", "the compressed body unfolds to more than is taken"
-        kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret)
+        kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -201,7 +197,7 @@ class Client:
             headers=kept_headers,
             chunks=chunks,
             ended=ended,
-            detail=blank(detail.encode(), secret).decode(errors="replace"),
+            detail=blank(detail.encode(), secret, outgoing.body).decode(errors="replace"),
             sent_at=sent_at,
             elapsed=elapsed,
             leaks=leaks,

@@ -1,171 +1,200 @@
-"""Blanks credentials out of what came back, and says where they were."""
+"""Replaces credentials in what is kept or shown, and says where an endpoint gave one back.
+
+What is evaluated is the original, or the redacted form of it, which gives the same verdicts by construction (see
+:mod:`conformance.wire.forms`). Where a credential came back is read from the original and kept beside it.
+"""
 
 from __future__ import annotations
 
-import base64
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from urllib.parse import quote
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from conformance.wire.exchange import Chunk, Headers, content_coding, decode
+from conformance.wire import odds
+from conformance.wire.exchange import Chunk, Exchange, Headers, content_coding, decode
+from conformance.wire.forms import (
+    ANCHOR,
+    PART,
+    RANDOM_END,
+    Cookie,
+    Form,
+    Index,
+    Known,
+    Secret,
+    index,
+    known,
+    random_credential,
+)
+from conformance.wire.views import View, deltas, views
 
-#: A run of this many characters of the key, a digit among them, counts as part of it: shorter runs, and words such
-#: as ``api-key-``, stand in honest answers too. A key shorter than this cannot be told from a word.
-PART = 8
+__all__ = [
+    "PART", "Cookie", "Known", "Secret", "blank", "blank_answer", "blank_body", "echoes", "random_credential",
+    "redacted",
+]  # fmt: skip
 
-#: So many characters count even without a digit.
-WORD = 12
-
-#: The same for the random credentials that must be refused: of those even six characters cannot stand there by chance.
-RANDOM_PART = 6
-RANDOM_PREFIX = "sk-wrong"
-
-#: And of their end four: the part that is shown most often.
-RANDOM_END = 4
-
-_BLANK = ord("*")
-
-#: The deltas of a stream: a credential may be dealt out over many of them, and stands whole where they are joined.
-_DELTA = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]|\\.)*)"')
+#: From this many anchors on, a text is read once and each place looked up, in place of a search for each anchor.
+_MANY = 64
 
 _GZIP = b"\x1f\x8b"
 
+#: Content codings that are undone and made again, each with the window bits of zlib.
+_PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
 
 @dataclass(frozen=True)
-class Form:
-    """A way a credential may be written: ``width`` bytes stand for one character of it; ``random``: see above."""
+class Run:
+    """Where a credential or part of it stands in the text of a view, and where that part begins in the form; ``sure``:
+    it is no chance though it is short."""
 
-    text: bytes
-    width: int = 1
-    random: bool = False
+    form: Form
+    start: int
+    end: int
+    place: int
+    sure: bool = False
 
-    @property
-    def part(self) -> int:
-        """The shortest run that counts, in bytes."""
-        return min(RANDOM_PART, len(self.text)) if self.random else PART * self.width
-
-    def counts(self, run: bytes) -> bool:
-        """Whether a run of this form is long enough to be told from chance."""
-        if self.random or self.width > 1 or len(run) >= WORD or run == self.text:
-            return True
-        return any(chr(byte).isdigit() for byte in run)
-
-    def anchors(self) -> Iterator[tuple[int, bytes]]:
-        """Bits of the form, with their places, of which every run that counts holds at least one whole."""
-        size = self.part // 2
-        first = len(RANDOM_PREFIX) if self.text.startswith(RANDOM_PREFIX.encode()) and self.random else 0
-        for place in range(first, len(self.text) - size + 1, self.part - size + 1):
-            yield place, self.text[place : place + size]
+    def is_echo(self, size: int) -> bool:
+        """Whether it cannot stand by chance in a text of so many bytes."""
+        return self.sure or self.form.is_echo(self.place, self.place + self.end - self.start, size)
 
 
-def forms(secret: str) -> list[Form]:
-    """The ways a credential may be written: as it is, base64 (alone or within more), percent-encoded, JSON-escaped
-    and hex; of each what is usual, and every character escaped."""
-    raw, quoted = secret.encode(), json.dumps(secret)[1:-1]
-    texts = [raw, quoted.encode(), quoted.replace("/", "\\/").encode()]
-    for shift in range(3):
-        # What comes before or after shares a digit of base64 with the credential; those digits are left out.
-        written = base64.b64encode(b"\0" * shift + raw)
-        whole = written[(0, 2, 3)[shift] : (len(raw) + shift) * 8 // 6]
-        texts += [whole, whole.translate(bytes.maketrans(b"+/", b"-_"))]
-    percent, pairs = quote(secret, safe=""), [f"{byte:02x}" for byte in raw]
-    texts += [percent.encode(), re.sub("%..", lambda found: found[0].lower(), percent).encode()]
-    texts += ["".join(pairs).encode(), "".join(pairs).upper().encode()]
-    random = secret.startswith(RANDOM_PREFIX)
-    found = {text: Form(text, random=random and text == raw) for text in texts}
-    if random:
-        found[raw[-RANDOM_END:]] = Form(raw[-RANDOM_END:], random=True)
-    for before in ("%", "\\u00", "\\x", "&#x"):
-        after = ";" if before == "&#x" else ""
-        for every in (pairs, [pair.upper() for pair in pairs]):
-            text = "".join(before + pair + after for pair in every).encode()
-            found[text] = Form(text, len(before) + 2 + len(after))
-    return [form for form in found.values() if len(form.text) >= form.part]
+def blank(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
+    """The same number of bytes with every part of a credential replaced; words that the request ``said`` stay."""
+    return _replaced(data, index(known(secrets, said), len(data) > odds.LARGE), ())[0]
 
 
-@lru_cache(maxsize=64)
-def _anchors(secret: str) -> tuple[tuple[bytes, int, Form], ...]:
-    return tuple((bit, place, form) for form in forms(secret) for place, bit in form.anchors())
-
-
-def blank(data: bytes, secrets: Sequence[str]) -> bytes:
-    """The same number of bytes with every part of a credential as ``*``."""
-    out: bytearray | None = None
-    for secret in _longest(secrets):
-        for bit, place, form in _anchors(secret):
-            at = data.find(bit)
-            while at >= 0:
-                start, end = _run(data, at, form.text, place, len(bit))
-                if end - start >= form.part and form.counts(data[start:end]):
-                    out = out or bytearray(data)
-                    out[start:end] = bytes([_BLANK]) * (end - start)
-                at = data.find(bit, at + 1)
-    return data if out is None else bytes(out)
-
-
-def _longest(secrets: Iterable[str]) -> list[str]:
-    """The credentials without those that are part of another."""
-    every = set(secrets)
-    return [one for one in every if not any(one in other and one != other for other in every)]
-
-
-def _run(data: bytes, at: int, text: bytes, place: int, size: int) -> tuple[int, int]:
-    """The longest run of the form around a bit of it that was found."""
-    start, end = at, at + size
-    while place > 0 and start > 0 and data[start - 1] == text[place - 1]:
-        start, place = start - 1, place - 1
-    place += end - start
-    while place < len(text) and end < len(data) and data[end] == text[place]:
-        end, place = end + 1, place + 1
-    return start, end
-
-
-def blank_body(body: bytes, secrets: Sequence[str]) -> bytes:
+def blank_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
     """The body without the credentials, whole or dealt out over the deltas of a stream."""
-    body = blank(body, secrets)
-    deltas = list(_DELTA.finditer(body))
-    joined = b"".join(found[1] for found in deltas)
-    clean = blank(joined, secrets)
-    if clean == joined:
-        return body
-    out, at = bytearray(body), 0
-    for found in deltas:
-        size = len(found[1])
-        out[found.start(1) : found.end(1)] = clean[at : at + size]
-        at += size
-    return bytes(out)
+    wanted = index(known(secrets, said), len(body) > odds.LARGE)
+    return _replaced(body, wanted, deltas(body) if wanted.anchors else ())[0]
+
+
+def _replaced(body: bytes, wanted: Index, more: Sequence[View]) -> tuple[bytes, int | None]:
+    """The body without the credentials, and the first byte of what cannot stand there by chance (None: nothing)."""
+    out: bytearray | None = None
+    echo: int | None = None
+    for view in views(body, wanted, more):
+        for run in _runs(view, wanted):
+            out = bytearray(body) if out is None else out
+            _write(view, run, out)
+            at = view.source(run.start)
+            if (echo is None or at < echo) and run.is_echo(len(view.text)):
+                echo = at
+    return body if out is None else bytes(out), echo
+
+
+def _write(view: View, run: Run, out: bytearray) -> None:
+    """Replace a run, each letter in the case it has, except in base64, where case has a meaning."""
+    before = view.text[run.start : run.end]
+    after = run.form.filler[run.place : run.place + len(before)]
+    if run.form.kind != "base64":
+        if before == before.lower():
+            after = after.lower()
+        elif before == before.upper():
+            after = after.upper()
+        else:
+            pairs = zip(before, after.lower(), after.upper(), strict=True)
+            after = bytes(upper if 0x41 <= byte <= 0x5A else lower for byte, lower, upper in pairs)
+    if view.is_body:
+        out[run.start : run.end] = after
+        return
+    for place, byte in enumerate(after, run.start):
+        view.put(out, place, byte)
+
+
+def _runs(view: View, wanted: Index) -> Iterator[Run]:
+    """The runs of credentials that are replaced. A body may hold an anchor millions of times: most are left at once."""
+    text = view.lower
+    for at, anchor in _hits(text, wanted.anchors):
+        for form, place in wanted.anchors[anchor]:
+            start, end, first = _longest(text, form.text, at, place)
+            # A run is found at each anchor in it, and counts at the first.
+            if end - start > ANCHOR and form.holds_part(first, first + end - start) and form.anchor_in(first) == place:
+                yield Run(form, start, end, first)
+    for secret, form in wanted.ends:
+        yield from _ends(view.text, secret, form)
+
+
+def _hits(text: bytes, anchors: Collection[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Where one of the anchors stands; the time does not grow with their number."""
+    if len(anchors) > _MANY:
+        for at in range(len(text) - ANCHOR + 1):
+            if (bit := text[at : at + ANCHOR]) in anchors:
+                yield at, bit
+        return
+    absent = {byte for byte in set(b"".join(anchors)) if byte not in text} if len(text) > odds.LARGE else set()
+    for anchor in anchors:
+        at = -1 if absent.intersection(anchor) else text.find(anchor)
+        while at >= 0:
+            yield at, anchor
+            at = text.find(anchor, at + 1)
+
+
+def _ends(text: bytes, secret: bytes, form: Form) -> Iterator[Run]:
+    """The end of a random credential, as it is shown to know it by: at the end of a word, after a mask if anything."""
+    size = len(secret) - RANDOM_END
+    at = text.find(secret[size:])
+    while at >= 0:
+        start, first, end = at, size, at + RANDOM_END
+        while first > 0 and start > 0 and text[start - 1] == secret[first - 1]:
+            start, first = start - 1, first - 1
+        alone = not text[max(start - 1, 0) : start].isalnum() or text[max(start - 2, 0) : start] in (b"xx", b"XX")
+        if alone and not text[end : end + 1].isalnum():
+            yield Run(form, start, end, first, sure=True)
+        at = text.find(secret[size:], at + 1)
+
+
+def _longest(text: bytes, form: bytes, at: int, place: int) -> tuple[int, int, int]:
+    """The longest run of a form around an anchor of it: start, end, and where it begins in the form."""
+    start, first = at, place
+    while first > 0 and start > 0 and text[start - 1] == form[first - 1]:
+        start, first = start - 1, first - 1
+    end, last = at + ANCHOR, place + ANCHOR
+    while last < len(form) and end < len(text) and text[end] == form[last]:
+        end, last = end + 1, last + 1
+    return start, end, first
+
+
+def echoes(headers: Headers, chunks: tuple[Chunk, ...], keys: Sequence[Secret]) -> tuple[str, ...]:
+    """The places of a response where one of the keys came back, or a part of one that cannot be chance."""
+    return blank_answer(headers, chunks, keys)[2]
 
 
 def blank_answer(
-    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[str]
+    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[Secret], said: bytes = b""
 ) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...]]:
-    """Headers and chunks without the credentials, and the places where they stood.
+    """Headers and chunks without the credentials, and the places where one came back.
 
-    The body is blanked as a whole, so that a credential split over chunks is found; lengths and chunk boundaries
-    stay. A compressed body that holds one is kept uncompressed, as there is no way to blank it in place.
+    The body is read as a whole, so that a credential split over chunks is found; its length and that of each chunk
+    stay. A compressed body that holds one is compressed anew. ``said`` is the body of the request: see :func:`blank`.
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []
+    wanted = index(known(secrets, said), False)
     for pair in headers:
-        name, value = (blank(text.encode("latin-1", "replace"), secrets).decode("latin-1") for text in pair)
-        if (name, value) != pair:
-            leaks.append(f"header {name.lower()}")
+        made = [_replaced(text.encode("utf-8", "surrogatepass"), wanted, ()) for text in pair]
+        name, value = (text.decode("utf-8", "surrogatepass") for text, _ in made)
+        leaks += [f"header {name.lower()}"] if any(at is not None for _, at in made) else []
         clean.append((name, value))
     sent = b"".join(chunk.data for chunk in chunks)
     coding = content_coding(headers) or ("gzip" if sent.startswith(_GZIP) else "")
     plain = decode(chunks, coding)
     body = b"".join(chunk.data for chunk in plain) if coding else sent
-    blanked_body = blank_body(body, secrets)
-    if blanked_body != body:
-        at = next(index for index, (old, new) in enumerate(zip(body, blanked_body, strict=True)) if old != new)
-        leaks.append(f"body, byte {at}")
-        if body != sent:
-            clean = [pair for pair in clean if pair[0].lower() != "content-encoding"]
-        chunks = tuple(_recut(plain, blanked_body))
+    wanted = index(known(secrets, said), len(body) > odds.LARGE)
+    clean_body, echo = _replaced(body, wanted, deltas(body) if wanted.anchors else ())
+    leaks += [] if echo is None else [f"body, byte {echo}"]
+    if clean_body != body:
+        kept = tuple(_recut(plain, clean_body))
+        chunks = kept if body == sent else _packed(kept, coding)
+        if not chunks:  # A coding that cannot be made again.
+            clean, chunks = [pair for pair in clean if pair[0].lower() != "content-encoding"], kept
     return tuple(clean), chunks, tuple(leaks)
+
+
+def redacted(exchange: Exchange, secrets: Sequence[Secret]) -> Exchange:
+    """The exchange as it may be kept; the request's headers and URL are as they were."""
+    headers, chunks, _ = blank_answer(exchange.headers, exchange.chunks, secrets)
+    request = replace(exchange.request, body=blank_body(exchange.request.body, secrets))
+    return replace(exchange, headers=headers, chunks=chunks, request=request)
 
 
 def _recut(chunks: Iterable[Chunk], body: bytes) -> Iterator[Chunk]:
@@ -175,3 +204,17 @@ def _recut(chunks: Iterable[Chunk], body: bytes) -> Iterator[Chunk]:
         end = start + len(chunk.data)
         yield Chunk(chunk.at, body[start:end])
         start = end
+
+
+def _packed(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
+    """The chunks under a content coding, each so that its bytes arrive with it; none if it cannot be made."""
+    names = [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
+    made = chunks
+    for name in names:
+        if name not in _PACKED:
+            return ()
+        engine = zlib.compressobj(wbits=_PACKED[name])
+        parts = [engine.compress(one.data) + engine.flush(zlib.Z_SYNC_FLUSH) if one.data else b"" for one in made]
+        parts[-1:] = [parts[-1] + engine.flush()] if parts else []
+        made = tuple(Chunk(one.at, data) for one, data in zip(made, parts, strict=True))
+    return made if [one.data for one in decode(made, coding)] == [one.data for one in chunks] else ()

@@ -1,7 +1,7 @@
 """What must not be kept of requests that others made: their credentials, found by where they stand.
 
-Of a request's headers only those are kept that decide what is answered; of an answer's, all but cookies. The values of
-the credentials are blanked wherever else they come up (see :mod:`conformance.wire.redact`).
+Of a request's headers only those are kept that decide what is answered; of a response's, all except cookies. Wherever
+else a credential is found, it is replaced in what is kept or shown (see :mod:`conformance.wire.redact`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-from conformance.wire.exchange import Chunk, Headers
-from conformance.wire.redact import PART, blank, blank_answer
+from conformance.wire import odds
+from conformance.wire.exchange import Headers
+from conformance.wire.redact import PART, Cookie, Secret, blank
 
 #: Stands where a credential stood, as a shell makes it from the usual variable.
 VARIABLE = "$MIMO_API_KEY"
@@ -29,17 +30,18 @@ _SCHEME = re.compile(r"(?i)(bearer|basic|token)\s+")
 #: Headers of answers that are for one client only.
 _PRIVATE = ("set-cookie", "set-cookie2", "proxy-authenticate", "authentication-info")
 
-#: A key at least so long, with a digit in it, is no word that an honest answer may hold.
+#: A key at least so long, with a digit in it, is no word that an honest response may hold, however it is made up.
 _NO_WORD = 16
 
 
-def secrets_of(headers: Headers, url: str = "") -> tuple[str, ...]:
-    """The credentials in the headers and the query of a request; those too short to be told from words are left out."""
-    found: list[str] = []
+def secrets_of(headers: Headers, url: str = "") -> tuple[Secret, ...]:
+    """The credentials in the headers and the query of a request, except those too short to be told from words."""
+    found: list[Secret] = []
     for name, value in headers:
-        if _SECRET.search(name):
-            bare = _SCHEME.sub("", value.strip(), count=1)
-            found += [bare] if "cookie" not in name.lower() else _cookies(value)
+        if "cookie" in name.lower():
+            found += [Cookie(one) for one in _cookies(value) if len(one) >= PART]
+        elif _SECRET.search(name):
+            found.append(_SCHEME.sub("", value.strip(), count=1))
     try:
         query = urlsplit(url).query
     except ValueError:
@@ -48,7 +50,7 @@ def secrets_of(headers: Headers, url: str = "") -> tuple[str, ...]:
         name, _, value = pair.partition("=")
         if _SECRET.search(name):
             found += [value, unquote_plus(value)]
-    return tuple(dict.fromkeys(one for one in found if len(one) >= PART))
+    return tuple(dict.fromkeys(one for one in found if isinstance(one, Cookie) or len(one) >= PART))
 
 
 def keys_of(headers: Headers) -> tuple[str, ...]:
@@ -57,25 +59,11 @@ def keys_of(headers: Headers) -> tuple[str, ...]:
     return tuple(one for one in found if not is_word(one))
 
 
-def blank_kept(
-    headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[str], keys: Sequence[str]
-) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...], bool]:
-    """An answer's headers and chunks without the credentials, the places where one of the keys stood, and whether a
-    credential that is a word stood in the body: its bytes are then no longer the server's, and nobody can say that
-    what came back is the key."""
-    words = [one for one in secrets if is_word(one)]
-    others = [one for one in secrets if one not in keys and one not in words]
-    headers, chunks, leaks = blank_answer(kept_answer(headers), chunks, keys)
-    headers, chunks, _ = blank_answer(headers, chunks, others)
-    headers, chunks, changed = blank_answer(headers, chunks, words)
-    return headers, chunks, leaks, any(place.startswith("body") for place in changed)
-
-
 def _cookies(value: str) -> list[str]:
     return [pair.partition("=")[2].strip() for pair in value.split(";")]
 
 
-def kept_request(headers: Headers, secrets: Sequence[str]) -> Headers:
+def kept_request(headers: Headers, secrets: Sequence[Secret]) -> Headers:
     """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
@@ -92,7 +80,7 @@ def kept_answer(headers: Headers) -> Headers:
     return tuple(pair for pair in headers if pair[0].lower() not in _PRIVATE)
 
 
-def kept_url(url: str, secrets: Sequence[str]) -> str:
+def kept_url(url: str, secrets: Sequence[Secret]) -> str:
     """The URL without user and fragment, and with no value in its query that looks like a credential."""
     try:
         parts = urlsplit(url)
@@ -105,11 +93,12 @@ def kept_url(url: str, secrets: Sequence[str]) -> str:
     return blanked(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, "")), secrets)
 
 
-def blanked(text: str, secrets: Sequence[str]) -> str:
+def blanked(text: str, secrets: Sequence[Secret]) -> str:
     """The text without the credentials."""
-    return blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+    return text and blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
 
 
 def is_word(secret: str) -> bool:
-    """Whether a credential may stand in an honest answer by chance: a stand-in such as ``local-key``."""
-    return len(secret) < _NO_WORD or not any(letter.isdigit() for letter in secret)
+    """Whether a credential may stand in an honest response by chance: a stand-in such as ``local-key``."""
+    few = len(secret) < _NO_WORD or not any(letter.isdigit() for letter in secret)
+    return few and sum(odds.costs(secret)) < odds.REPLACED

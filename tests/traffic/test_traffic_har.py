@@ -14,6 +14,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.target import Misconfigured
 from conformance.traffic.captured import UNFINISHED
 from conformance.traffic.har import read_har
+from conformance.wire.forms import filler
 from tests.support.traffic import KEY, answer, answers, broken, entry, har, judged
 
 WRITERS = ("chrome", "firefox", "mitmproxy")
@@ -129,22 +130,25 @@ def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFi
     made["request"]["url"] += "?api_key=query-secret-77aa12"
     assert main(["judge", str(har(tmp_path / "a.har", made)), "--results", str(tmp_path / "r.jsonl")]) == 1
     said = capsys.readouterr().out
-    for shown in (
-        said,
-        (tmp_path / "r.jsonl").read_text(encoding="utf-8"),
-        repr(read_har(tmp_path / "a.har").captured),
-    ):
+    (one,) = read_har(tmp_path / "a.har").captured
+    held = repr((one.label, one.missing, one.lost, one.exchange.headers, one.exchange.detail, one.exchange.request))
+    for shown in (said, (tmp_path / "r.jsonl").read_text(encoding="utf-8"), held):
         assert not any(secret in shown for secret in (KEY, "c00kie-1234567", "query-secret-77aa12"))
+    assert filler(KEY.encode()).decode() in said
     assert "auth.key-never-echoed" in said
 
 
-def test_a_key_that_is_a_word_breaks_no_rule(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["response.completed", "assistant", "response", "1790000000"])
+def test_a_key_that_is_a_word_changes_nothing(key: str, tmp_path: Path) -> None:
     made = entry(answer("text.stream"), "chrome")
+    plain = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
     for header in made["request"]["headers"]:
-        header["value"] = header["value"].replace(KEY, "response.completed")
+        header["value"] = header["value"].replace(KEY, key)
     found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
-    assert found.lines == []
-    assert "word" in found.unjudged["entry 2"]
+    assert {line["id"]: line["verdict"] for line in found.lines} == {
+        line["id"]: line["verdict"] for line in plain.lines
+    }
+    assert (broken(found), found.unjudged) == (set(), {})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"log": {}}', '{"log": {"entries": 3}}', "[" * 100_000])

@@ -24,10 +24,10 @@ from conformance.emulator import Endpoint, Twist, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.target import resolve
-from conformance.traffic.captured import WORDLIKE
 from conformance.traffic.telling import Screen
-from conformance.traffic.watching import Onlooker, kept
+from conformance.traffic.watching import Onlooker, kept, seen
 from conformance.wire.exchange import Chunk
+from conformance.wire.forms import Cookie, filler
 from conformance.wire.proxy import GONE, Passed, Proxy
 from conformance.wire.record import Folder
 from conformance.wire.secrets import kept_url, secrets_of
@@ -255,16 +255,36 @@ def passed(**changes: Any) -> Passed:
     return Passed(**(usual | changes))
 
 
-def test_keys_are_blanked_wherever_they_come_up() -> None:
+def test_keys_are_redacted_wherever_they_come_up() -> None:
     body = json.dumps({"a": KEY}).encode()
     one = kept(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
     assert KEY not in repr(one)
     assert one.leaks == ("body, byte 7",)
     assert [name for name, _ in one.headers] == ["content-type"]
-    word = kept(
-        passed(sent=(("api-key", "placeholder"),), chunks=(Chunk(1.0, b'"a placeholder"'),)), 1, ("placeholder",)
-    )
-    assert (word.leaks, word.detail) == ((), WORDLIKE)
+    # The same in request and response: what was equal stays so.
+    assert json.loads(one.body) == json.loads(one.request.body) == {"a": filler(KEY.encode()).decode()}
+
+
+def test_what_is_judged_is_what_was_received() -> None:
+    body = json.dumps({"a": KEY}).encode()
+    one = seen(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
+    assert (one.body, one.request.body, one.leaks) == (body, body, ("body, byte 7",))
+    assert KEY not in repr(one.request.headers)
+
+
+def test_a_key_that_is_a_word_is_no_echo() -> None:
+    held = passed(sent=(("api-key", "placeholder"),), chunks=(Chunk(1.0, b'"a placeholder"'),))
+    word = kept(held, 1, ("placeholder",))
+    assert (word.leaks, word.detail, word.body) == ((), "", b'"a redactedred"')
+
+
+def test_the_latest_credentials_are_remembered(tmp_path: Path) -> None:
+    onlooker = Onlooker(resolve({}, {}, "00000000", None), Folder(tmp_path), Screen(io.StringIO()))
+    for number in range(1_200):
+        onlooker(passed(url="http://h/v1/models", sent=(("cookie", f"sid={number:08}"), ("api-key", KEY))))
+    onlooker.close()
+    assert len(onlooker.secrets) == 1_000
+    assert {KEY, Cookie("00001199")} <= set(onlooker.secrets)
 
 
 def test_of_a_url_the_secrets_go() -> None:
