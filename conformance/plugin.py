@@ -22,6 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
+    replaced = "replace an earlier run in the folder that --run-dir names"
+    group.addoption("--overwrite", action="store_true", help=replaced)
     for kind, says in outputs.HELP.items():
         group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
     only = "judge only cases (rule@scenario) that match; may be given several times"
@@ -58,6 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: the heart of the suite, in few requests")
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let the next run have the folder; now all is written."""
+    if runner := config.pluginmanager.get_plugin("conformance-run"):
+        runner.session.folder.close()
+
+
 def _runner(config: pytest.Config) -> Runner:
     # Workers may start elsewhere, and have their options from here.
     config.option.baseline = [str(Path(one).absolute()) for one in config.getoption("baseline")]
@@ -70,5 +78,6 @@ def _runner(config: pytest.Config) -> Runner:
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
-    session, server = launch.in_controller(options, file, folder, plan_only, replay, clients)
+    overwrite = config.getoption("overwrite")
+    session, server = launch.in_controller(options, file, folder, plan_only, replay, clients, overwrite)
     return Runner(config, session, expected, server)

@@ -29,6 +29,9 @@ _NOT_AGAIN = (
     "-n", "--numprocesses",
 )  # fmt: skip
 
+#: The same without a value.
+_NOT_AGAIN_FLAGS = ("-q", "--overwrite")
+
 
 #: The parts of a run; within each, cases are judged in the order of their files.
 _PARTS = 8
@@ -278,8 +281,8 @@ def _again(config: pytest.Config) -> str:
     skip = False
     for word in map(str, config.invocation_params.args):
         name, equals, _ = word.partition("=")
-        if skip or name in ("--only", *_NOT_AGAIN, "-q"):
-            skip = not skip and not equals and name != "-q"
+        if skip or name in (*_NOT_AGAIN, *_NOT_AGAIN_FLAGS):
+            skip = not skip and not equals and name not in _NOT_AGAIN_FLAGS
             continue
         words.append(word)
     return shlex.join(["pytest", *words])
