@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +14,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from conformance import emulator
-from conformance.clients.lane import lane
-from conformance.session import Session, head, world_of
+from conformance import checks, emulator, only
+from conformance.clients.lane import Lane, lane
+from conformance.session import Session, all_cases, head, world_of
 from conformance.target import Misconfigured, Target, key_of, resolve
+from conformance.verdict import World
 from conformance.wire.reach import reach
 from conformance.wire.record import Folder
 from conformance.wire.replay import Recording, open_recording
@@ -51,12 +54,14 @@ def in_controller(
     replay: Path | None = None,
     clients: Path | None = None,
     overwrite: bool = False,
+    selections: Sequence[str] = (),
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the only process, or of the one that starts workers, and the built-in endpoint if it runs.
 
     :class:`conformance.target.Misconfigured` says what cannot be used. With ``plan_only`` nothing is opened or
     written. ``replay`` is the folder of a recorded run that takes the endpoint's place. ``clients`` is the folder
-    with the clients of the client lane. ``overwrite``: an earlier run in ``path`` is removed.
+    with the clients of the client lane. ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those
+    of ``--only``, each of which must select something.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = _recording(replay.absolute(), path) if replay else None
@@ -65,21 +70,31 @@ def in_controller(
     if plan_only:
         folder = Folder(path.absolute() if path else _RUNS.absolute() / _now())
         fed = lane(folder, clients, recording.path if recording else None)
-        world = world_of(target, fed.names if fed else ())
+        world = _world(target, fed, selections)
         return Session(world, folder, "not-needed", recording=recording, lane=fed), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     with run_folder(path, overwrite) as folder:
         fed = lane(folder, clients, recording.path if recording else None)
+        world = _world(target, fed, selections)
         if mode == "live":
             reach(target)
         folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite)
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
-        target = replace(target, endpoint=server.url)
-    world = world_of(target, fed.names if fed else ())
+        world = replace(world, target=replace(target, endpoint=server.url))
     return Session(world, folder, key, recording=recording, lane=fed), server
+
+
+def _world(target: Target, fed: Lane | None, selections: Sequence[str]) -> World:
+    """The scenarios of a run, in which each selection selects something."""
+    world = world_of(target, fed.names if fed else ())
+    if selections:
+        for module in pkgutil.iter_modules(checks.__path__):  # Each registers its checks.
+            importlib.import_module(f"{checks.__name__}.{module.name}")
+        only.check(selections, [case.id for case in all_cases(world)], f"revision {target.revision}")
+    return world
 
 
 def _recording(path: Path, folder: Path | None) -> Recording:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from conformance import emulator, launch
-from conformance.baseline import Entry, apply_one, named
+from conformance import emulator, launch, only
+from conformance.baseline import Entry, apply_one
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
@@ -67,6 +67,7 @@ class Runner:
         self.worker = hasattr(config, "workerinput")
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
         self.progress: Progress | None = None
+        self.setup_error = ""
         self._wait = bool(wait)
         self._judged: dict[str, dict[str, Any]] = {}
         self.again = _again(config)
@@ -117,12 +118,12 @@ class Runner:
         """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
         have no case in this revision."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        globs = self.config.getoption("only")
+        selections = self.config.getoption("only")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
             case = _case(item)
-            wanted = case is None or (named(case.id, globs) if globs else self.session.selects(case))
+            wanted = case is None or (only.selects(case.id, selections) if selections else self.session.selects(case))
             (kept if wanted else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
@@ -155,6 +156,10 @@ class Runner:
             return None
         gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
         self.session.start(cases)
+        self.setup_error = self.session.setup_error()
+        if self.setup_error:
+            # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
+            return None if self.worker else True
         if self.progress:
             self.progress.start(self.session.planned)
         if self._wait:
@@ -169,6 +174,8 @@ class Runner:
         """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
         cases that takes longer than judging. Allure's plugin hangs on these steps, and so has them."""
         case = _case(item)
+        if case and self.setup_error:
+            return True
         if case is None or getattr(self.config.option, "allure_report_dir", None):
             return None
         hook = item.ihook

@@ -21,6 +21,7 @@ from conformance.checks.common import (
 )
 from conformance.select import each, everything, pairs, together
 from conformance.verdict import Case, Finding, Group, Selector, World, breaks_schema, check
+from conformance.wire.presence import unconnected
 
 
 def _with(*tags: str) -> Selector:
@@ -122,6 +123,8 @@ def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Iterator[F
     before, after = answers
     if not before.exchange.ok:
         raise CannotJudge("a good request was not served before the bad ones either")
+    if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
+        raise CannotJudge(f"no connection was accepted any more: {after.exchange.detail}")
     for one in _served_still(after):
         yield replace(one, scenario=after.scenario)
 

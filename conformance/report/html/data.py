@@ -62,7 +62,8 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "again": again,
         "clients": CLIENTS,
         "scores": [
-            [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
+            [one.level, one.passed, one.judged, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
+            for one in score.scores(results.cases)
         ],
         "breaks": score.who_breaks(found),
         "rules": rules.rows,
