@@ -91,8 +91,8 @@ def _runner(config: pytest.Config) -> Runner:
 
 
 def _check_marks(expression: str, known: Sequence[str]) -> None:
-    """:class:`Misconfigured` for a mistyped ``smoke`` in ``-m``: pytest would select nothing, or all. Other marks may be
-    those of plugins, which are not known this early."""
+    """:class:`Misconfigured` for a mistyped ``smoke`` in ``-m``: pytest would select nothing, or all. Other marks may
+    be those of plugins, which are not known this early."""
     for name in re.findall(r"[A-Za-z_]\w*", expression):
         if name != _SMOKE and name not in known and difflib.get_close_matches(name, [_SMOKE], cutoff=0.7):
             raise Misconfigured(f"-m: there is no mark {name!r}; did you mean {_SMOKE!r}?")

@@ -27,8 +27,8 @@ from conformance.wire.presence import unconnected
 from conformance.wire.record import Folder
 
 Kind = Literal["", "path", "key", "model"]
-"""How a request was refused: ``path``: 404 or 405. ``key``: 401 or 403. ``model``: the model is not known. Empty: it was
-not refused in one of these ways."""
+"""How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: the model is not known. Empty: not
+in one of these ways."""
 
 #: Requests that confirm the first one's refusal, at most.
 _CONFIRMED_BY = 5
@@ -43,7 +43,7 @@ _MODELS, _LONGEST = 8, 160
 _WAYS = {"api-key": "api-key", "authorization": "Authorization: Bearer"}
 
 _UNKNOWN_MODEL = re.compile(
-    r"model_not_found|(?:unknown|invalid|unsupported|no such|nonexistent)[ _-]model"
+    r"model_not_found|access[^.]{0,20} models?\b|(?:unknown|invalid|unsupported|no such|nonexistent)[ _-]model"
     r"|\bmodels?\b[^.]{0,160}?(?:not found|not exist|n.t exist|unknown|not supported|unsupported|not available|invalid"
     r"|not allowed|no access|not have access|not recogni[sz]ed|no endpoints|not a valid)",
     re.IGNORECASE,
@@ -124,11 +124,10 @@ class Preflight:
 
     def _confirming(self, first: Scenario, others: Sequence[Scenario]) -> Iterator[Scenario]:
         """The planned requests that differ most from the first; the other way to authenticate, planned or not."""
-        scenarios = self._world.scenarios
-        bearer = scenarios["auth.bearer"]
-        if first.auth == "api-key" and not bearer.claims & self._world.target.lacks:
-            yield bearer
-        seen, left = _features(first) | _features(bearer), [one for one in others if one.name != bearer.name]
+        other = self._world.scenarios["auth.bearer" if first.auth == "api-key" else "text"]
+        if not {"api-key", "bearer"} & self._world.target.lacks:
+            yield other
+        seen, left = _features(first) | _features(other), [one for one in others if one.name != other.name]
         for _ in range(_CONFIRMED_BY - 1):
             one = max(left, key=lambda one: len(_features(one) - seen), default=None)
             if one is None or not _features(one) - seen:
@@ -159,8 +158,8 @@ class Preflight:
             return f"{received}, so the Responses API is not there{self._elsewhere(refused[0], auth)}"
         if kind == "key":
             sent = {name.lower() for one in refused for name, _ in one.request.headers}
-            ways = " and ".join(says for name, says in _WAYS.items() if name in sent)
-            return f"{received}{words}: the key in {target.api_key_env} is not accepted{f', sent as {ways}' if ways else ''}"
+            ways = " and ".join(says for name, says in _WAYS.items() if name in sent) or "the profile says"
+            return f"{received}{words}: the key in {target.api_key_env} is not accepted, sent as {ways}"
         return f"the endpoint does not serve the model {target.model!r}: {received}{words}{self._models(auth)}"
 
     def _elsewhere(self, first: Exchange, auth: str) -> str:

@@ -156,17 +156,15 @@ class Runner:
             return None
         gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
         self.session.start(cases)
-        self.setup_error = self.session.setup_error()
-        if self.setup_error:
-            # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
-            return None if self.worker else True
         if self.progress:
             self.progress.start(self.session.planned)
-        if self._wait:
+        self.setup_error = self.session.setup_error()
+        if self._wait and not self.setup_error:
             self.session.wait()
         if self.progress:
             self.progress.stop()
-        return None
+        # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
+        return True if self.setup_error and not self.worker else None
 
     # -- judging ----------------------------------------------------------------------------------------------------
 

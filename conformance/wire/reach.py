@@ -22,9 +22,9 @@ _SHORTEST = 1.0
 
 
 def reach(target: Target) -> None:
-    """Open a connection and close it again, with attempts for ``target.wait`` seconds; :class:`Misconfigured` if nothing
-    listens there, if its certificate is not trusted, or if a variable that names a proxy or certificates cannot be
-    used. Behind a proxy only the proxy is reached."""
+    """Open a connection and close it again, with attempts for ``target.wait`` seconds; :class:`Misconfigured` if
+    nothing listens there, if its certificate is not trusted, or if a variable that names a proxy or certificates cannot
+    be used. Behind a proxy only the proxy is reached."""
     try:
         context = tls()
     except (OSError, ValueError) as error:
