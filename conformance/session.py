@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
@@ -129,8 +130,12 @@ class Session:
         if self.recording:
             return Replay(self.recording)
         target = self.world.target
-        client = Client(target, self._key, Limits(target, self.folder.locks))
-        return Presence(client, target, self.folder)
+        limits = Limits(target, self.folder.locks)
+
+        def within(seconds: float) -> Client:
+            return Client(replace(target, first_byte_timeout=seconds, total_timeout=seconds), self._key, limits)
+
+        return Presence(Client(target, self._key, limits), target, self.folder, within)
 
     def _seen(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
         """What a client of the lane made of an exchange; the first to ask waits until all have run."""

@@ -227,11 +227,11 @@ def test_how_a_request_was_refused(status: int, body: bytes, kind: str) -> None:
 # -- an endpoint that goes away ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("after", "workers"), [("close", "0"), ("close", "2"), ("reset", "0")])
+@pytest.mark.parametrize(("after", "workers"), [("close", "0"), ("close", "2"), ("reset", "0"), ("hang", "2")])
 def test_an_endpoint_that_goes_away_is_told_and_not_blamed(after: After, workers: str, tmp_path: Path) -> None:
     with Front(40, after) as front:
         arguments = ("--endpoint", front.url, "--run-dir", str(tmp_path / "run"), "-n", workers)
-        done = run(*arguments, checks=["errors"])
+        done = run(*arguments, "--first-byte-timeout", "3", checks=["errors"])
     assert done.returncode == 2, done.stdout + done.stderr
     (said,) = done.stderr.splitlines()
     assert said.startswith("conformance: the endpoint stopped answering at ")
@@ -269,10 +269,13 @@ def outgoing(name: str) -> Outgoing:
 def presence(sender: Scripted, folder: Path, endpoint: str) -> Presence:
     made = Folder(folder)
     made.locks.mkdir(parents=True)
-    return Presence(sender, resolve({"endpoint": endpoint}, {}, "nonce", None), made)
+    return Presence(sender, resolve({"endpoint": endpoint}, {}, "nonce", None), made, lambda seconds: sender)
 
 
-def test_a_server_that_closes_connections_of_bad_requests_is_still_there(tmp_path: Path) -> None:
+def test_a_server_that_closes_connections_of_bad_requests_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)
     resets = [lost(number, "reset") for number in range(2, 7)]
     sender = Scripted(at(1), *resets[:3], at(4), *resets[3:], at(8))
     with serve(Endpoint(key=KEY)) as server:
@@ -280,6 +283,16 @@ def test_a_server_that_closes_connections_of_bad_requests_is_still_there(tmp_pat
         ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2", "bad3", "bad4", "bad5", "last")]
     assert ended == ["clean", *["reset"] * 5, "clean"]
     assert sender.sent == ["good", "bad1", "bad2", "bad3", "good", "bad4", "bad5", "last"]
+
+
+def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)
+    sender = Scripted(at(1), lost(2, "time-out"), at(3), lost(4, "time-out"), lost(5, "reset"), at(6))
+    with serve(Endpoint(key=KEY)) as server:
+        here = presence(sender, tmp_path, server.url)
+        ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2")]
+    assert ended == ["clean", "time-out", "time-out"]
+    assert sender.sent == ["good", "bad1", "good", "bad2", "good", "good"]
 
 
 def test_a_request_that_met_a_restart_is_sent_again(tmp_path: Path) -> None:

@@ -1,16 +1,17 @@
 """Whether the endpoint is still there while a run goes on; once it is gone, nothing more is sent.
 
-A request that ends without a response is not yet a sign: a server may close the connection of one bad request. So a
-connection is opened beside it. If that is refused for some seconds, the endpoint is gone. If it is accepted, as it is
-where a container's proxy listens for a server that has died, one request that was served before is sent again after
-three requests without a response: without a response to that one, too, the endpoint is gone.
+A request that ends without a response is not yet a sign: a server may close the connection of one bad request, or hang
+in it. Where no connection was accepted, connections are tried for some seconds; if all are refused, the endpoint is
+gone. Where they are accepted, as by a container's proxy whose server has died or by a stopped process, a request that
+was served before is sent again: after a time-out at once, after resets if three follow one another. If this control
+request, too, receives no response, twice and within ten times what it took before, the endpoint is gone.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -26,33 +27,47 @@ from conformance.wire.unsent import withheld
 #: Seconds for which connections must be refused, after the request's own attempts, and between the looks.
 _PATIENCE, _LOOK = 5.0, 0.5
 
-#: Requests without a response, one after another, after which one that was served before is sent again.
+#: Connections that are reset without a response, one after another, after which a control request is sent.
 _SILENT = 3
+
+#: How often the control request is sent, how many times as long as before its response may take, and seconds that it
+#: may take at least.
+_CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
+
+#: Seconds for which a response shows that the endpoint is there.
+_RECENT = 2.0
 
 _GONE = "the endpoint stopped answering"
 
 
 class Presence:
-    """A sender to a target that sends nothing more, in all processes of the run, once the endpoint is gone."""
+    """A sender to a target that sends nothing more, in all processes of the run, once the endpoint is gone.
 
-    def __init__(self, sender: Sender, target: Target, folder: Folder) -> None:
+    ``control`` makes a sender with which a response may take so many seconds.
+    """
+
+    def __init__(self, sender: Sender, target: Target, folder: Folder, control: Callable[[float], Sender]) -> None:
         self._sender = sender
+        self._control_sender = control
         self._target = replace(target, wait=0.0)
         self._mark = folder.locks / "gone"
         self._mutex = threading.Lock()
         self._stopping = threading.Event()
-        self._served: Outgoing | None = None
+        self._served: tuple[Outgoing, float] | None = None
+        self._answered_at = 0.0
         self._silent = 0
 
     def send(self, outgoing: Outgoing) -> Exchange:
         """The exchange; a withheld one where the endpoint is gone."""
-        if why := self._gone():
+        with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
+            why = self._gone()
+        if why:
             request = Request(outgoing.method, self._target.url, (), outgoing.body)
             return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, why)
         exchange = self._sender.send(outgoing)
         if exchange.status is not None:
-            self._silent = 0
-            self._served = self._served or (outgoing if exchange.ok else None)
+            self._silent, self._answered_at = 0, time.monotonic()
+            self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
             return exchange
         if unconnected(exchange):
             with self._mutex:
@@ -61,11 +76,12 @@ class Presence:
             again = self._sender.send(outgoing)
             before = (*exchange.attempts, Attempt(None, exchange.ended, _LOOK))
             return replace(again, attempts=(*before, *again.attempts))
-        if exchange.ended == "reset":
+        if exchange.ended in ("reset", "time-out"):
             with self._mutex:
                 self._silent += 1
-                if self._silent >= _SILENT and self._served and not self._gone():
-                    self._control(exchange, self._served)
+                recent = time.monotonic() - self._answered_at < _RECENT
+                if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
+                    self._control(exchange)
         return exchange
 
     def stop(self) -> None:
@@ -94,11 +110,21 @@ class Presence:
                 raise Stopped
         return False
 
-    def _control(self, exchange: Exchange, served: Outgoing) -> None:
-        control = self._sender.send(served)
-        self._silent = 0
-        if control.status is None and (unconnected(control) or control.ended == "reset"):
-            self._mark_gone(exchange)
+    def _control(self, exchange: Exchange) -> None:
+        """Send the control request; without a response to it the endpoint is marked as gone."""
+        if self._served is None:
+            return  # A server that never answered has not stopped: what it does is evaluated.
+        outgoing, seconds = self._served
+        sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
+        try:
+            for _ in range(_CONTROLS):
+                control = sender.send(outgoing)
+                if control.status is not None or control.ended == "not-sent":
+                    self._silent, self._answered_at = 0, time.monotonic()
+                    return
+        finally:
+            sender.close()
+        self._mark_gone(exchange)
 
     def _mark_gone(self, exchange: Exchange) -> None:
         if not self._gone():

@@ -11,15 +11,17 @@ from typing import Literal
 from conformance.emulator import Endpoint, Server, serve
 from tests.support.running import KEY
 
-After = Literal["close", "reset"]
+After = Literal["close", "reset", "hang"]
 
 
 class Front:
-    """``after``: what happens then: the port is closed, or each connection is reset, as by a container's proxy."""
+    """``after``: what happens then: the port is closed, each connection is reset, as by a container's proxy, or
+    none is ever answered, as by a stopped process."""
 
     def __init__(self, connections: int, after: After) -> None:
         self._left = connections
         self._after = after
+        self._hanging: list[socket.socket] = []
         self._server: Server = serve(Endpoint(key=KEY))
         self._port = int(self._server.url.rsplit(":", 1)[1].partition("/")[0])
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -34,11 +36,16 @@ class Front:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._server.close()
+        for connection in self._hanging:
+            connection.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            while self._left or self._after == "reset":
+            while self._left or self._after != "close":
                 connection, _ = self._listener.accept()
+                if not self._left and self._after == "hang":
+                    self._hanging.append(connection)
+                    continue
                 if not self._left:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     connection.close()
