@@ -7,8 +7,8 @@ What a check cannot read because something else is broken raises :class:`CannotJ
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -16,14 +16,19 @@ from typing import Any
 from conformance.clients.outcome import Outcome
 from conformance.stream import events as decoding
 from conformance.stream import sse
-from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, text
+from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, places, text
 from conformance.stream.identity import identities
 from conformance.stream.jsontext import load
+from conformance.stream.kind import is_stream
 from conformance.stream.lifecycle import walk
 from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
 from conformance.stream.violation import Violation
+from conformance.unjudged import CannotJudge, DoesNotApply, loaded, unless_broken
 from conformance.wire.exchange import Exchange
+
+#: What others import from here.
+__all__ = ["EVENT_STREAM", "FINAL", "Answer", "CannotJudge", "DoesNotApply", "Seen"]
 
 EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
@@ -33,34 +38,6 @@ _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
 
 #: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
 Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
-
-
-class CannotJudge(Exception):
-    """The record does not hold what the check needs; the message says what is missing."""
-
-
-class DoesNotApply(Exception):
-    """The rule is about something that did not happen and need not happen; the message says what."""
-
-
-@dataclass(frozen=True)
-class _Broken:
-    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
-
-    why: str
-
-
-def _loaded(text: str | bytes) -> Any:
-    try:
-        return load(text)
-    except ValueError as error:
-        return _Broken(f"the body is not JSON: {error}")
-
-
-def _unless_broken(value: Any) -> Any:
-    if isinstance(value, _Broken):
-        raise CannotJudge(value.why)
-    return value
 
 
 class Answer:
@@ -78,12 +55,18 @@ class Answer:
         self.samples = tuple(samples) or (exchange,)
 
     @cached_property
+    def asked(self) -> dict[str, Any] | None:
+        """The request's body; None if it is no JSON object."""
+        try:
+            body = load(self.exchange.request.body or b"null")
+        except ValueError:
+            return None
+        return body if isinstance(body, dict) else None
+
+    @property
     def sent(self) -> dict[str, Any]:
         """The request's body as a JSON object, empty if it is none."""
-        try:
-            return mapping(load(self.exchange.request.body or b"null"))
-        except ValueError:
-            return {}
+        return self.asked or {}
 
     def ended(self, client: str) -> Outcome:
         """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it
@@ -108,6 +91,10 @@ class Answer:
             raise CannotJudge(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
         return status
 
+    def need_response(self) -> None:
+        """:class:`CannotJudge` if no response arrived."""
+        _ = self.arrived
+
     @property
     def arrived(self) -> int:
         """The status code as it came; :class:`CannotJudge` if none did."""
@@ -120,23 +107,29 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
-        return _unless_broken(self._json)
+        self.need_decoded()
+        return unless_broken(self._json)
+
+    def need_decoded(self) -> None:
+        """:class:`CannotJudge` if the body is in a content coding that is not decoded here."""
+        if name := self.exchange.undecoded:
+            raise CannotJudge(f"Content-Encoding {name} is not decoded here")
 
     @property
     def envelope(self) -> Any:
         """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
-        return _unless_broken(self._envelope)
+        return unless_broken(self._envelope)
 
     @cached_property
     def _json(self) -> Any:
-        return _loaded(self.exchange.body)
+        return loaded(self.exchange.body)
 
     @cached_property
     def _envelope(self) -> Any:
         body = self.exchange.body.decode("utf-8", "replace")
         if self.sent.get("stream"):
             body = _DATA_PREFIX.sub("", body, count=1)
-        return _loaded(body)
+        return loaded(body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
@@ -144,6 +137,7 @@ class Answer:
     def _frames(self) -> sse.Frames:
         if not self.exchange.ok:
             raise CannotJudge(f"no stream: HTTP {self.status}")
+        self.need_decoded()
         if not self.looks_like_stream:
             raise CannotJudge("no stream: the body holds no event")
         return sse.parse(self.exchange.decoded, self.exchange.body)
@@ -151,10 +145,7 @@ class Answer:
     @cached_property
     def looks_like_stream(self) -> bool:
         """Whether the body reads as an event stream, whatever its content type says."""
-        head = self.exchange.body[:4096].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-        if self.exchange.media_type == EVENT_STREAM:
-            return head[:1] not in ("{", "[", "<", '"')  # A field of any name may come first.
-        return bool(re.match(r":|(?:data|event|id|retry)\b", head))
+        return is_stream(self.exchange.body, self.exchange.media_type == EVENT_STREAM)
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
@@ -202,9 +193,35 @@ class Answer:
         return ends[0]
 
     @cached_property
+    def _followed(self) -> tuple[list[Violation], Counter[str]]:
+        begun, ends = opening(self.events)
+        walked, _, steps = walk(self.events)
+        bound, compared = identities(self.events)
+        return [*begun, *walked, *bound], ends + steps + compared
+
+    @property
     def violations(self) -> list[Violation]:
-        """All that strays from opening, lifecycle and identity."""
-        return [*opening(self.events), *walk(self.events)[0], *identities(self.events)]
+        """All that violates opening, lifecycle and identity."""
+        return self._followed[0]
+
+    @property
+    def examined(self) -> Counter[str]:
+        """For each rule of opening, lifecycle and identity on how many events it was evaluated."""
+        return self._followed[1]
+
+    @cached_property
+    def placed(self) -> tuple[tuple[Event, int | None], ...]:
+        """The events, each with the index of the item it is about (see :func:`conformance.stream.events.places`)."""
+        return tuple(places(self.events))
+
+    @cached_property
+    def item_types(self) -> dict[int, str]:
+        """The type of the item at each place of the stream, as the first event that holds the item says it."""
+        found: dict[int, str] = {}
+        for event, place in self.placed:
+            if place is not None and isinstance(kind := event.item.get("type"), str):
+                found.setdefault(place, kind)
+        return found
 
     @cached_property
     def texts(self) -> list[Text]:
@@ -300,12 +317,3 @@ class Answer:
 def _reasoning_tokens(response: dict[str, Any]) -> int:
     details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
     return integer(details.get("reasoning_tokens")) or 0
-
-
-def cost(exchange: Exchange) -> tuple[int, int]:
-    """Input and output tokens by the answer's own count, 0 where it has none."""
-    try:
-        usage = Answer(exchange, exchange.scenario).usage
-    except CannotJudge:
-        return 0, 0
-    return integer(usage.get("input_tokens")) or 0, integer(usage.get("output_tokens")) or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from conformance.answer import cost
+from conformance.tokens import cost
 from conformance.wire.record import Folder
 
 

@@ -126,11 +126,8 @@ class Plan:
 def spoken_for(scenario: Scenario, whole: Exchange) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
-    A finished answer shows that every part of it was taken; a refusal does not say of which part. Streaming, a refusal
-    is enough: what each part does alone is then seen in the plain requests.
+    A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
-    if scenario.streaming and whole.refused:
-        return True
     try:
         response = Answer(whole, scenario.name).response
     except CannotJudge:

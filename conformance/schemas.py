@@ -22,13 +22,13 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from conformance.contract.events import EVENTS
+
 Schema = dict[str, Any]
 REVISIONS: tuple[str, ...] = ("2026-06-24", "2026-10")  #: The dates of the page, oldest first.
 ABSENT = "(absent)"  #: Stands for the value of a member that is not there.
 _MOST = 500  #: Items of an array, and errors of an instance, that are looked at: a flood must not take hours.
 _SPECIFIC = ["required", "additionalProperties", "const", "enum", "type"]
-_PAGE_ORDER = ["created", "in_progress", "completed", "incomplete", "output_item", "content_part"]
-_PAGE_ORDER += ["output_text", "function_call_arguments", "reasoning_text", "custom_tool_call_input"]
 _ARTICLE = {"integer": "an ", "object": "an ", "array": "an ", "null": ""}
 _WORDS = {"type": "not", "const": "not", "enum": "not one of", "minimum": "less than", "maximum": "more than"}
 
@@ -68,9 +68,12 @@ class Schemas:
         known = REVISIONS[: REVISIONS.index(revision) + 1]
         self._documents = {path: schema for each in known for path, schema in _library()[0][each].items()}
         self._validators: dict[str, Validator] = {}
-        events = sorted(self._names("events/"), key=lambda name: _PAGE_ORDER.index(name.split(".")[1]))
+        order = {one.type: place for place, one in enumerate(EVENTS)}
+        events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
+        #: The types of the items that ``input`` may hold.
+        self.input_types: tuple[str, ...] = tuple(self.document("input/item.json")["properties"]["type"]["enum"])
 
     def _names(self, folder: str) -> list[str]:
         return sorted(path[len(folder) : -5] for path in self._documents if path.startswith(folder))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from conformance.scenarios.scenario import Scenario
 from conformance.verdict import Group, Selector, World
@@ -11,26 +10,7 @@ from conformance.verdict import Group, Selector, World
 #: Tags of ordinary requests that are judged together, as one case.
 _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", "survives"})
 
-#: Tags of requests that a server may serve or refuse.
-_STRANGE = ("outside", "violation", "bad", "null", "custom", "captured")
-
 Wanted = Callable[[Scenario], bool]
-
-
-def served(label: str, *tags: str, stream: bool | None = None) -> Selector:
-    """One case for all scenarios with any of the tags that may be refused; those that are refused drop out, and so does
-    one that asks for a stream in a way of its own: what kind of answer that brings is not said."""
-
-    def wanted(one: Scenario) -> bool:
-        return one.expect == "either" and isinstance(one.body.get("stream", False), bool | None)
-
-    select = together(label, *tags, stream=stream, where=wanted)
-    return lambda world: [replace(group, if_served=True) for group in select(world)]
-
-
-def answers_and_served(world: World) -> list[Group]:
-    """As :func:`answers`, and one case for what a server answers though it might have refused it."""
-    return ANSWERS(world) + served("lenient", *_STRANGE)(world)
 
 
 def each(tag: str, stream: bool | None = None, where: Wanted | None = None) -> Selector:
@@ -73,10 +53,6 @@ def answers(stream: bool | None = None, where: Wanted | None = None) -> Selector
     return lambda world: cores(world) + others(world)
 
 
-def _also(*selectors: Selector) -> Selector:
-    return lambda world: [group for select in selectors for group in select(world)]
-
-
 def pairs(tag: str) -> Selector:
     """A case for each plain scenario with the tag that has a streaming twin."""
 
@@ -111,7 +87,5 @@ def _fits(one: Scenario, stream: bool | None, where: Wanted | None) -> bool:
 
 
 ANSWERS = answers()
-
-#: The form of what a server answers though it might have refused it is judged too, where it answers.
-PLAIN = _also(answers(stream=False), served("lenient.plain", *_STRANGE, stream=False))
-STREAMS = _also(answers(stream=True), served("lenient.stream", *_STRANGE, stream=True))
+PLAIN = answers(stream=False)
+STREAMS = answers(stream=True)

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.findings import (
+    EXAMINED,
+    UNSAID,
+    Examined,
+    Finding,
+    Findings,
+    breaks_schema,
+    merge,
+    on,
+    strays,
+    without_numbers,
+)
 from conformance.requirements import Requirement, requirement
 from conformance.scenarios.scenario import Scenario, encode, misfit
-from conformance.schemas import SchemaProblem, Schemas
-from conformance.stream.events import Event
-from conformance.stream.violation import Violation
+from conformance.schemas import Schemas
+from conformance.stream.jsontext import load
 from conformance.target import Target
+from conformance.where import Where, strange_members
+
+#: The words of a check, so that it imports from one module.
+__all__ = [
+    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "NOTHING_EXAMINED", "NOT_APPLICABLE", "PASS",
+    "STALE", "UNSAID", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "Record", "Result",
+    "Selector", "SuiteFault", "World", "breaks_schema", "cases", "check", "judge", "merge", "on", "strays",
+    "without_numbers",
+]  # fmt: skip
 
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 
 #: How the reason of a case begins that the target's profile leaves out.
 LACKS = "the target's profile lacks "
+
+#: The reason of a case for which the responses hold nothing.
+NOTHING_EXAMINED = "the responses hold nothing that this rule is about"
 
 #: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (see conformance.baseline).
 EXPECTED, STALE = "expected", "stale"
@@ -29,59 +52,19 @@ EXPECTED, STALE = "expected", "stale"
 _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
 
-#: Stands for ``want`` or ``got`` where a finding has nothing to set against each other.
-UNSAID = object()
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One departure from a rule: ``event`` is an index in the stream, ``pointer`` a JSON pointer into that event or
-    into the body, ``count`` how often the same was found, ``scenario`` where first and ``also`` where else."""
-
-    message: str
-    pointer: str = ""
-    event: int | None = None
-    want: Any = UNSAID
-    got: Any = UNSAID
-    scenario: str = ""
-    count: int = 1
-    also: tuple[str, ...] = ()
-
-
-def on(event: Event, message: str, pointer: str = "", want: Any = UNSAID, got: Any = UNSAID) -> Finding:
-    """A finding at an event."""
-    return Finding(f"{event.type}: {message}", pointer, event.index, want, got)
-
-
-def strays(violation: Violation) -> Finding:
-    """The finding of what an automaton reported."""
-    event = violation.event.index if violation.event else None
-    want = UNSAID if violation.want is None else violation.want
-    got = UNSAID if violation.got is None else violation.got
-    return Finding(violation.message, violation.pointer, event, want, got)
-
-
-def breaks_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
-    """The finding of a schema problem below ``pointer``."""
-    where = pointer + problem.pointer
-    message = f"{event.type + ': ' if event else ''}{where or 'the body'} {problem.message}"
-    want = "not empty" if problem.keyword in ("minLength", "minItems") else problem.want
-    return Finding(message, where, event.index if event else None, want, problem.got)
-
-
 @dataclass(frozen=True)
 class Group:
     """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``if_served``:
-    those that were refused drop out too.
+    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
+    whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
     """
 
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
-    if_served: bool = False
+    where: Where | None = None
 
 
 @dataclass(frozen=True)
@@ -101,14 +84,20 @@ Selector = Callable[[World], list[Group]]
 class Check:
     """A check: the rule's id (with placeholders), its selector, and the bare generator.
 
-    ``together``: the generator takes the list of a group's answers instead of one at a time.
+    ``together``: the generator takes the list of a group's answers instead of one at a time. ``without_response``: it
+    also evaluates an exchange in which no response arrived; for every other check such an exchange is no evidence.
+    ``where`` is the predicate by which the rule applies to any exchange, whoever asked for it; ``aside`` says why it is
+    not evaluated on captured traffic.
     """
 
     rule: str
     over: Selector
-    judge: Callable[..., Iterator[Finding]]
+    judge: Callable[..., Findings]
     together: bool
     takes_case: bool
+    without_response: bool = False
+    where: Where | None = None
+    aside: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +112,7 @@ class Case:
     check: Check
     world: World
     whole: bool = False
-    if_served: bool = False
+    where: Where | None = None
 
     @property
     def breaks(self) -> tuple[str, ...]:
@@ -145,13 +134,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw."""
+    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
+    ``examined`` how many things (events, items, members, responses) were evaluated."""
 
     case: Case
     verdict: str
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     observed: tuple[str, ...] = ()
+    examined: int = 0
 
 
 class SuiteFault(Exception):
@@ -168,12 +159,15 @@ class Record(Protocol):
 CHECKS: list[Check] = []
 
 
-def check(rule: str, over: Selector, together: bool = False) -> Callable[[Any], Any]:
+def check(
+    rule: str, over: Selector, together: bool = False, without_response: bool = False,
+    where: Where | None = None, aside: str = "",
+) -> Callable[[Any], Any]:  # fmt: skip
     """Register a generator of findings as the check of a rule; pytest gets a function that takes one ``case``."""
 
-    def register(judge: Callable[..., Iterator[Finding]]) -> Callable[..., None]:
+    def register(judge: Callable[..., Findings]) -> Callable[..., None]:
         taken = len(inspect.signature(judge).parameters)
-        registered = Check(rule, over, judge, together, takes_case=taken > 1)
+        registered = Check(rule, over, judge, together, taken > 1, without_response, where, aside)
         CHECKS.append(registered)
 
         def test(case: Case) -> None:
@@ -189,24 +183,35 @@ def check(rule: str, over: Selector, together: bool = False) -> Callable[[Any], 
 
 
 def cases(check: Check, world: World) -> list[Case]:
-    """The cases of a check at a target."""
-    found: list[Case] = []
-    for group in check.over(world):
-        rule = check.rule.format_map(dict(group.about))
-        found.append(
-            Case(
-                requirement(rule),
-                rule,
-                group.label,
-                group.scenarios,
-                group.about,
-                check,
-                world,
-                group.whole,
-                group.if_served,
-            )
-        )
-    return found
+    """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
+    groups = check.over(world)
+    return [_case(check, group, world) for group in (*groups, *_elsewhere(check, groups, world))]
+
+
+def _case(check: Check, group: Group, world: World) -> Case:
+    rule = check.rule.format_map(dict(group.about))
+    return Case(
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, world, group.whole, group.where
+    )
+
+
+#: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
+_ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
+
+
+def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Group]:
+    """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
+    serves though it might have refused it, and refusals of whatever request."""
+    if check.where is None or check.together:
+        return []
+    label = _ELSEWHERE.get(check.where.kind, "answers")
+    taken = {name for group in groups for name in group.scenarios}
+    names = tuple(
+        one.name
+        for one in world.scenarios.values()
+        if one.name not in taken and (label == "answers" or one.expect != "refusal")
+    )
+    return [Group(label, names, where=check.where)] if names else []
 
 
 def judge(case: Case, record: Record) -> Result:
@@ -223,31 +228,43 @@ def judge(case: Case, record: Record) -> Result:
     if withheld and (case.check.together or len(withheld) == len(names)):
         return _unasked(case, withheld)
     found: list[Finding] = []
+    examined = 0
     blocked: list[str] = []
     idle: list[str] = []
     for subject, name in _subjects(case, names, record):
+        looked = 0
         try:
             if isinstance(subject, Answer):
                 _usable(subject, case)
+            elif not case.check.without_response:
+                _answered(subject)
             for one in case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject):
-                found.append(replace(one, scenario=one.scenario or name))
+                if isinstance(one, Examined):
+                    looked += one.count
+                else:
+                    found.append(replace(one, scenario=one.scenario or name))
         except DoesNotApply as error:
             idle.append(str(error))
         except CannotJudge as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
+        else:
+            examined += looked  # What was examined before a check had to give up is no evidence of a pass.
+    examined = max(examined, len(found))
     if case.requirement.level == "MAY" and not found and blocked:
         return Result(case, NOT_APPLICABLE, reason=f"nothing to record: {blocked[0]}")
-    if case.requirement.level == "MAY":
-        return Result(case, PASS, observed=tuple(one.message for one in merge(found)))
+    if case.requirement.level == "MAY" and (found or examined):
+        return Result(case, PASS, observed=tuple(one.message for one in merge(found)), examined=examined)
     if found:
-        return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)))
+        return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)), examined=examined)
     if withheld:  # What was asked is in order; nobody knows of the rest.
         return _unasked(case, withheld)
-    if blocked and (case.check.together or len(blocked) + len(idle) == len(names)):
+    if case.where:
+        idle, blocked = idle + blocked, []
+    if blocked and (case.check.together or not examined):
         return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
-    if idle and len(idle) == len(names):
-        return Result(case, NOT_APPLICABLE, reason=idle[0])
-    return Result(case, PASS)
+    if not examined:
+        return Result(case, NOT_APPLICABLE, reason=idle[0] if idle else NOTHING_EXAMINED)
+    return Result(case, PASS, examined=examined)
 
 
 def _unasked(case: Case, why: Sequence[str]) -> Result:
@@ -264,8 +281,16 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
             yield record.answer(name), name
 
 
+def _answered(answers: Sequence[Answer]) -> None:
+    """Several exchanges of which none has a response are no evidence of anything."""
+    if all(answer.exchange.status is None for answer in answers):
+        silent = next((one for one in answers if one.exchange.ended != "not-sent"), answers[0])
+        silent.need_response()
+
+
 def _usable(answer: Answer, case: Case) -> None:
-    """A request that was never sent says nothing, and a refusal nothing of an answer."""
+    """A request that was never sent says nothing, one without a response next to nothing, and a refusal nothing of a
+    Response object."""
     scenario, target = case.world.scenarios[answer.scenario], case.world.target
     if answer.exchange.ended == "not-sent":
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
@@ -273,29 +298,21 @@ def _usable(answer: Answer, case: Case) -> None:
         if ours and (why := misfit(target.revision, encode(scenario.body, target.model))):
             raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
         raise CannotJudge(answer.exchange.detail)
+    if not case.check.without_response:
+        answer.need_response()
     refused = answer.exchange.refused
     followed = refused and scenario.follow and scenario.meant_well
     if followed and (why := misfit(target.revision, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    if case.if_served and refused:
-        raise DoesNotApply("every such request was refused")
+    strange = _strange_members(target.revision, answer.exchange.request.body) if case.where else frozenset()
+    if case.where and not case.where.applies(answer, frozenset(), strange):
+        raise DoesNotApply("no such response")
 
 
-def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings that differ in place only, as one with a count."""
-    merged: dict[str, Finding] = {}
-    for one in findings:
-        key = without_numbers(one.message)
-        first = merged.get(key)
-        if first is None:
-            merged[key] = one
-            continue
-        places = dict.fromkeys((first.scenario, *first.also, one.scenario, *one.also))
-        merged[key] = replace(first, count=first.count + one.count, also=tuple(places)[1:])
-    return list(merged.values())
-
-
-def without_numbers(text: str) -> str:
-    """The text with what varies from place to place taken out: numbers, quoted values, ids."""
-    text = re.sub(r"'[^']*'|\"[^\"]*\"", "_", text)
-    return re.sub(r"\b[a-z]+_[0-9a-f]{6,}\b|\d+", "#", text)
+@lru_cache(maxsize=4096)
+def _strange_members(revision: str, body: bytes) -> frozenset[str]:
+    try:
+        sent = load(body or b"null")
+    except ValueError:
+        sent = None
+    return strange_members(sent if isinstance(sent, dict) else None, Schemas(revision))

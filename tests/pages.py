@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from conformance.contract.events import EVENTS
 from conformance.needs import need_for
 from conformance.requirements import CLIENTS, Requirement, catalogue
+from conformance.stream.lifecycle import ARGUMENTS, PART
 
 RULES = Path(__file__).parent.parent / "docs" / "rules.md"
+LIFECYCLE = RULES.with_name("lifecycle.md")
 
 
 def rules() -> str:
@@ -41,5 +44,43 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
         yield ""
 
 
+#: What a step is called in the diagram.
+_STEP_NAMES = {"add": "content_part.added", "use": "delta", "text": "done of the text", "close": "content_part.done"}
+
+
+def lifecycle() -> str:
+    """The state machines of the lifecycle as diagrams, and the table of event types, from the judge's own tables."""
+    return "\n".join(_lifecycle()) + "\n"
+
+
+def _lifecycle() -> Iterator[str]:
+    yield "# The lifecycle of a stream"
+    yield ""
+    yield "Made by `python -m tests.pages` from the tables in `conformance/contract/events.py` and"
+    yield "`conformance/stream/lifecycle.py`. An arrow with a rule is a violation: it is reported, and the machine"
+    yield "goes on in the state that the arrow leads to."
+    for title, table in (("A content part", PART), ("The arguments or the input of a call", ARGUMENTS)):
+        yield f"\n## {title}\n"
+        yield "```mermaid"
+        yield "stateDiagram-v2"
+        yield "    [*] --> absent"
+        for (state, step), (after, rule) in table.items():
+            yield f"    {state.replace('-', '_')} --> {after.replace('-', '_')}: {_STEP_NAMES[step]}{_violated(rule)}"
+        yield "```"
+    yield "\n## Event types\n"
+    yield "| type | step | item | text | in member | caused by scenario |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for one in EVENTS:
+        yield f"| {one.type} | {one.step} | {one.item} | {one.text} | {one.member} | {one.caused_by} |"
+
+
+def _violated(rule: str | None) -> str:
+    return f" (violates {rule})" if rule else ""
+
+
+#: Each page with what makes it.
+PAGES = {RULES: rules, LIFECYCLE: lifecycle}
+
 if __name__ == "__main__":
-    RULES.write_text(rules(), encoding="utf-8")
+    for page, made in PAGES.items():
+        page.write_text(made(), encoding="utf-8")

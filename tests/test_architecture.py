@@ -12,15 +12,20 @@ PACKAGE = Path(__file__).parent.parent / "conformance"
 
 #: Later may import earlier, never the other way round.
 LAYERS = (
-    ("schemas", "wire.exchange", "emulator", "clients.drivers"),
+    ("contract.events",),
+    ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
     ("clients.outcome", "clients.table", "clients.evidence"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
+    ("unjudged",),
+    ("findings",),
     ("answer",),
+    ("tokens",),
     ("scenarios",),
     ("wire",),
     ("clients",),
     ("wording",),
+    ("where",),
     ("verdict", "run"),
     ("preflight",),
     ("select", "session", "baseline", "baseline_file", "only"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance.contract.events import ABOUT_ITEM, BY_TYPE, EVENTS, IN_ITEM, ITEMS, PARTS, TEXTS
+from conformance.schemas import REVISIONS, Schemas
 from conformance.stream.events import TERMINAL, Event, decode, integer, mapping, objects, text
 from conformance.stream.sse import Frame
+from tests.support.inprocess import world
 
 
 def frame(data: str, event: str = "", index: int = 0) -> Frame:
@@ -114,3 +118,47 @@ def test_members_of_the_right_type_are_taken() -> None:
     assert objects([{"a": 1}, 7, None, {"b": 2}]) == [{"a": 1}, {"b": 2}]
     assert (objects({"a": 1}), objects("ab"), objects(None)) == ([], [], [])
     assert (text("x"), text(7), text(None)) == ("x", "", "")
+
+
+# -- the table of types ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_table_has_the_types_of_the_schemas(revision: str) -> None:
+    """An event, item or part type that is in the schemas only would not be evaluated for order, identity and sums."""
+    schemas = Schemas(revision)
+    documented = {Path(path).stem for path in schemas._documents if path.startswith("parts/")} - {"part"}
+    newest = revision == REVISIONS[-1]
+    for what, table, listed in (
+        ("event", BY_TYPE, schemas.event_types), ("item", ITEMS, schemas.item_types), ("part", PARTS, documented),
+    ):  # fmt: skip
+        assert set(listed) - set(table) == set(), f"{what} types without a row in conformance/contract/events.py"
+        if newest:
+            assert set(table) - set(listed) == set(), f"{what} types without a schema"
+
+
+def test_every_row_of_the_table_is_whole() -> None:
+    for one in EVENTS:
+        assert bool(one.text) == bool(one.member) == (one.step in ("delta", "done")), one.type
+        assert one.text in ("", *TEXTS)
+        if one.text:
+            assert one.text in ITEMS[one.item]
+            assert {"delta", "done"} == {other.step for other in EVENTS if other.text == one.text}
+    assert {text for text, _ in PARTS.values()} | set(IN_ITEM) == set(TEXTS)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_an_event_carries_stands_in_its_schema(revision: str) -> None:
+    schemas = Schemas(revision)
+    for name in schemas.event_types:
+        schema, row = schemas.document(f"events/{name}.json"), BY_TYPE[name]
+        below = [schemas.resolve(part) for part in schema.get("allOf", ()) if "$ref" in part]
+        properties = {name for one in (schema, *below) for name in one["properties"]}
+        assert (row.step in ("begin", "end")) == ("response" in properties), name
+        assert row.member in ("", *properties), name
+        assert (name in ABOUT_ITEM) == ("output_index" in properties), name
+
+
+def test_the_scenario_that_causes_an_event_is_there() -> None:
+    here = world(REVISIONS[-1])
+    assert {one.caused_by for one in EVENTS} <= set(here.scenarios)

@@ -57,7 +57,7 @@ REFUSED = {"item_id": "msg_0", "output_index": 0, "content_index": 0}
 
 def judged(events: Stream) -> list[Violation]:
     read = decoded(events)
-    return [*opening(read), *walk(read)[0], *identities(read)]
+    return [*opening(read)[0], *walk(read)[0], *identities(read)[0]]
 
 
 def rules(events: Stream) -> list[str]:
@@ -318,7 +318,7 @@ def test_report_points_at_the_place(edit: Edit, rule: str, event: int, pointer: 
 
 def test_items_are_as_they_ended_up() -> None:
     events = decoded(drop("output_item.done", nth=1)(stream(message(texts=("a b", "c d")), call(1))))
-    _, items = walk(events)
+    _, items, _ = walk(events)
     assert {index: item.state for index, item in items.items()} == {0: "closed", 1: "open"}
     assert [(part.state, part.deltas, part.kind) for part in items[0].parts.values()] == [
         ("closed", 2, "output_text")

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance.answer import cost
 from conformance.report.terminal import duration, show_plan
 from conformance.run import UNCAPPED, Plan, Recorded, uncapped
 from conformance.session import Session
 from conformance.target import resolve
+from conformance.tokens import cost
 from conformance.verdict import judge
 from conformance.wire import limits as module
 from conformance.wire.client import Client, Outgoing

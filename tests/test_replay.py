@@ -83,7 +83,7 @@ def test_every_format_that_landed_is_read(number: int, tmp_path: Path) -> None:
     folder = RECORDINGS / f"format-{number}"
     assert json.loads((folder / "run.json").read_text()).get("format", 1) == number
     results = again(folder, tmp_path / "run")
-    assert {result.verdict for result in results.values()} == {"pass"}
+    assert {result.verdict for result in results.values()} == {"pass", "not-applicable"}
     assert "response.items-finished@tools.output.stream" in results
     # Of format 1 nobody knows which cases were judged: those whose requests are there.
     scenarios = {case.partition("@")[2] for case in results}

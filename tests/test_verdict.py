@@ -6,6 +6,7 @@ import json
 import subprocess
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,10 +24,13 @@ from conformance.schemas import SchemaProblem, Schemas
 from conformance.stream.violation import Violation
 from conformance.target import resolve
 from conformance.verdict import (
+    EXAMINED,
+    NOTHING_EXAMINED,
     UNSAID,
     Case,
     Check,
     Finding,
+    Findings,
     Group,
     Result,
     World,
@@ -43,7 +47,7 @@ from conformance.wire.record import Folder
 from conformance.wire.redact import blank_answer
 from tests.support.streams import Stream, chunks, decoded, message, stream
 
-Judge = Callable[..., Iterator[Finding]]
+Judge = Callable[..., Findings]
 
 KEY = "sk-canary-4f7a91c2e8d05b63"
 HEADERS = (("Accept", "*/*"), ("Content-Type", "application/json"), ("api-key", "$MIMO_API_KEY"))
@@ -123,7 +127,11 @@ def result(judged: Judge, *names: str, **options: Any) -> Result:
     return judge(case(judged, *names, **options), Answers(exchange("one"), exchange("two")))
 
 
-def clean(_: Any) -> Iterator[Finding]:
+def clean(_: Any) -> Findings:
+    yield EXAMINED
+
+
+def empty(_: Any) -> Findings:
     yield from ()
 
 
@@ -162,6 +170,28 @@ def test_level_turns_a_finding_into_a_verdict(level: str, verdict: str) -> None:
 def test_nothing_found_is_a_pass(level: str) -> None:
     got = result(clean, level=level)
     assert (got.verdict, got.findings, got.observed, got.reason) == ("pass", (), (), "")
+
+
+@pytest.mark.parametrize("level", ["MUST", "SHOULD", "MAY"])
+def test_nothing_examined_is_no_pass(level: str) -> None:
+    got = result(empty, level=level)
+    assert (got.verdict, got.reason) == ("not-applicable", NOTHING_EXAMINED)
+
+
+def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
+    def gives_up(answer: Answer) -> Findings:
+        yield EXAMINED
+        raise CannotJudge("nothing there")
+
+    assert result(gives_up).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("ended", ["unreachable", "reset", "time-out"])
+@pytest.mark.parametrize("together", [False, True])
+def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
+    silent = Answers(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
+    got = judge(case(clean, together=together), silent)
+    assert (got.verdict, got.reason) == ("inconclusive", f"no answer: {ended} (refused)")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD"])
@@ -211,6 +241,10 @@ def test_finding_names_its_scenario_unless_it_has_one() -> None:
         (broken, blocked, "fail", ""),
         (blocked, clean, "pass", ""),
         (clean, idle, "pass", ""),
+        (clean, empty, "pass", ""),
+        (empty, empty, "not-applicable", NOTHING_EXAMINED),
+        (empty, idle, "not-applicable", "it did not happen"),
+        (empty, blocked, "inconclusive", "two: nothing there"),
         (blocked, blocked, "inconclusive", "one: nothing there; two: nothing there"),
         (blocked, idle, "inconclusive", "one: nothing there"),
         (idle, broken, "fail", ""),
@@ -427,6 +461,7 @@ def test_line_says_everything() -> None:
         ],
         "observed": ["seen"],
         "reason": "why",
+        "examined": 0,
         "exchange": "one-0a1b",
         "cause": "",
         "ms": 1.235,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
@@ -11,7 +11,7 @@ from conformance.scenarios.scenario import Scenario
 from conformance.schemas import pointer
 from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
-from conformance.verdict import Case, Finding
+from conformance.verdict import EXAMINED, Case, Finding, Findings
 from conformance.wire.exchange import Exchange
 
 #: What no text holds: half a character of UTF-16.
@@ -61,13 +61,15 @@ def judged_past_the_key(answer: Answer) -> int:
     return status
 
 
-def must_be_served(answer: Answer) -> Iterator[Finding]:
+def must_be_served(answer: Answer) -> Findings:
     """A documented request gets 200."""
-    if answer.status != 200:
+    status = answer.status
+    yield EXAMINED
+    if status != 200:
         yield Finding(f"answered with HTTP {answer.status}{said(answer)}", want=200, got=answer.status)
 
 
-def no_answer(answer: Answer) -> Iterator[Finding]:
+def no_answer(answer: Answer) -> Findings:
     """A finding if the server let the request fall without a word, every time it was sent."""
     exchange = answer.exchange
     if exchange.status is None and exchange.ended in ("time-out", "reset", "invalid"):
@@ -76,20 +78,22 @@ def no_answer(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, want="an answer", got=exchange.ended)
 
 
-def must_be_refused(answer: Answer) -> Iterator[Finding]:
+def must_be_refused(answer: Answer) -> Findings:
     """A request that cannot be served gets a 4xx."""
     yield from no_answer(answer)
     status = judged_past_the_key(answer)
+    yield EXAMINED
     if not 400 <= status < 500:
         failure = ends_in_failure(answer)
         words = said(answer) if failure is None else f", and {failure}"
         yield Finding(f"answered with HTTP {status}{words}", want="a 4xx status", got=status)
 
 
-def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
+def must_be_served_or_refused(answer: Answer) -> Findings:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
     yield from no_answer(answer)
     status = judged_past_the_key(answer)
+    yield EXAMINED
     if 400 <= status < 500:
         return
     if status != 200:
@@ -98,8 +102,9 @@ def must_be_served_or_refused(answer: Answer) -> Iterator[Finding]:
         yield from must_be_an_answer(answer)
 
 
-def must_be_an_answer(answer: Answer) -> Iterator[Finding]:
+def must_be_an_answer(answer: Answer) -> Findings:
     """The body under a 200 is a finished Response, plain or streaming; its shape has a rule of its own."""
+    yield EXAMINED
     if (failure := ends_in_failure(answer)) is not None:
         yield Finding(f"HTTP 200, and {failure}", "/type", answer.event, "a Response or a 4xx status", "a failure")
         return

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import envelope, must_be_served, no_answer, said, scenario_of, settled
 from conformance.select import each, everything
-from conformance.verdict import Case, Finding, breaks_schema, check
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
+from conformance.where import REQUEST, UNKNOWN_SENDER, Where
 
 _REFUSED = each("auth-refused")
 
 
-@check("{accepted}", over=each("auth-accepted"))
-def test_documented_way_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check("{accepted}", over=each("auth-accepted"), aside=UNKNOWN_SENDER)
+def test_documented_way_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("{refused}", over=each("auth-refused", where=lambda one: "auth-first" not in one.tags))
-def test_credential_is_refused(answer: Answer) -> Iterator[Finding]:
+@check(
+    "{refused}",
+    over=each("auth-refused", where=lambda one: "auth-first" not in one.tags),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_credential_is_refused(answer: Answer) -> Findings:
     yield from no_answer(answer)
     status = settled(answer)
+    yield EXAMINED
     if status not in (401, 403):
         yield Finding(f"answered with HTTP {status}{said(answer)}", want=401, got=status)
 
@@ -32,53 +37,70 @@ def _denied(answer: Answer) -> int:
     return status
 
 
-@check("auth.refused-with-401", over=_REFUSED)
-def test_refusal_is_401(answer: Answer) -> Iterator[Finding]:
-    if _denied(answer) == 403:
+@check("auth.refused-with-401", over=_REFUSED, aside=UNKNOWN_SENDER)
+def test_refusal_is_401(answer: Answer) -> Findings:
+    status = _denied(answer)
+    yield EXAMINED
+    if status == 403:
         yield Finding("refused with HTTP 403", want=401, got=403)
 
 
-@check("auth.refused-before-body-is-judged", over=each("auth-first"))
-def test_key_is_judged_before_the_body(answer: Answer) -> Iterator[Finding]:
-    if (status := settled(answer)) not in (401, 403):
+@check("auth.refused-before-body-is-judged", over=each("auth-first"), aside=UNKNOWN_SENDER)
+def test_key_is_judged_before_the_body(answer: Answer) -> Findings:
+    status = settled(answer)
+    yield EXAMINED
+    if status not in (401, 403):
         yield Finding(f"a wrong key with a malformed body is answered with HTTP {status}", want=401, got=status)
 
 
-@check("auth.refusal-is-enveloped", over=_REFUSED)
-def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("auth.refusal-is-enveloped", over=_REFUSED, where=Where("denials", reads=REQUEST))
+def test_refusal_has_an_error_envelope(answer: Answer, case: Case) -> Findings:
     _denied(answer)
+    yield EXAMINED
     for problem in case.world.schemas.errors("error.json", envelope(answer)):
         yield breaks_schema(problem)
 
 
-@check("auth.refusal-never-echoes-key", over=_REFUSED)
-def test_refusal_does_not_echo_the_credential(answer: Answer) -> Iterator[Finding]:
+@check("auth.refusal-never-echoes-key", over=_REFUSED, where=Where("denials"))
+def test_refusal_does_not_echo_the_credential(answer: Answer) -> Findings:
+    yield EXAMINED
     for place in answer.exchange.leaks:
         yield Finding(f"the credential that was sent comes back in the {place}", want="nowhere", got=place)
 
 
-@check("auth.key-never-echoed", over=everything("answers", where=lambda one: "auth-refused" not in one.tags))
-def test_answer_does_not_echo_the_key(answer: Answer) -> Iterator[Finding]:
+@check(
+    "auth.key-never-echoed",
+    over=everything("answers", where=lambda one: "auth-refused" not in one.tags),
+    where=Where("others"),
+)
+def test_answer_does_not_echo_the_key(answer: Answer) -> Findings:
+    yield EXAMINED
     for place in answer.exchange.leaks:
         yield Finding(f"the key comes back in the {place}", want="nowhere", got=place)
 
 
-@check("auth.right-key-never-401", over=everything("requests", where=lambda one: one.auth == "api-key"), together=True)
-def test_nothing_but_the_key_brings_a_401(answers: list[Answer], case: Case) -> Iterator[Finding]:
+@check(
+    "auth.right-key-never-401",
+    over=everything("requests", where=lambda one: one.auth == "api-key"),
+    together=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_nothing_but_the_key_brings_a_401(answers: list[Answer], case: Case) -> Findings:
     if not any(one.exchange.ok for one in answers):
         raise CannotJudge("no request with the key was served")
     for answer in answers:
+        yield Examined(answer.exchange.status is not None)
         if answer.exchange.status == 401 and scenario_of(answer, case).expect != "answer":
             message = f"HTTP 401, though the key is right and served elsewhere{said(answer)}"
             yield Finding(message, want="another 4xx status", got=401, scenario=answer.scenario)
 
 
 @check("auth.refusal-names-scheme", over=each("auth-refused", stream=False))
-def test_refusal_names_the_scheme(answer: Answer) -> Iterator[Finding]:
+def test_refusal_names_the_scheme(answer: Answer) -> Findings:
     said = answer.exchange.header("www-authenticate")
     yield Finding(f"WWW-Authenticate: {said}" if said else "no WWW-Authenticate")
 
 
-@check("{of}", over=each("auth-both"))
-def test_both_headers(answer: Answer) -> Iterator[Finding]:
+@check("{of}", over=each("auth-both"), aside=UNKNOWN_SENDER)
+def test_both_headers(answer: Answer) -> Findings:
     yield Finding(f"HTTP {answer.arrived}")

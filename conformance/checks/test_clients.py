@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance.answer import Answer
@@ -10,7 +10,8 @@ from conformance.clients.compare import differences, expected
 from conformance.clients.table import client
 from conformance.scenarios.tools import turns
 from conformance.select import answers
-from conformance.verdict import Case, Finding, Group, World, check
+from conformance.verdict import EXAMINED, Case, Finding, Findings, Group, World, check
+from conformance.where import NEEDS_CLIENTS
 
 
 def _fed(world: World) -> list[Group]:
@@ -33,18 +34,21 @@ def _turns(world: World) -> list[Group]:
     ]
 
 
-@check("client.{fed}", over=_fed)
-def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("client.{fed}", over=_fed, aside=NEEDS_CLIENTS)
+def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Findings:
     name = case.about["fed"]
     outcome = answer.ended(name)
-    for one in differences(outcome, expected(answer)):
+    wrong = differences(outcome, expected(answer))
+    yield EXAMINED
+    for one in wrong:
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
 
 
-@check("client.{fed}", over=_turns, together=True)
-def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Iterator[Finding]:
+@check("client.{fed}", over=_turns, together=True, aside=NEEDS_CLIENTS)
+def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Findings:
     name = case.about["fed"]
     calls, then = answers
-    want = expected(calls, then)
-    for one in differences(calls.ended(name), want):
+    wrong = differences(calls.ended(name), expected(calls, then))
+    yield EXAMINED
+    for one in wrong:
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
@@ -20,7 +19,19 @@ from conformance.checks.common import (
     settled,
 )
 from conformance.select import each, everything, pairs, together
-from conformance.verdict import Case, Finding, Group, Selector, World, breaks_schema, check
+from conformance.verdict import (
+    EXAMINED,
+    Case,
+    Examined,
+    Finding,
+    Findings,
+    Group,
+    Selector,
+    World,
+    breaks_schema,
+    check,
+)
+from conformance.where import ANY_2XX, COMPARES, HEADERS, REQUEST, UNKNOWN_SENDER, WORDING, Where
 from conformance.wire.presence import unconnected
 
 
@@ -49,9 +60,10 @@ _INTERNALS = (
 )  # fmt: skip
 
 
-@check("error.envelope", over=_strange)
-def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("error.envelope", over=_strange, where=Where("refusals", reads=REQUEST))
+def test_error_is_enveloped(answer: Answer, case: Case) -> Findings:
     _when_refused(answer)
+    yield EXAMINED
     try:
         answer.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -63,53 +75,55 @@ def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
         yield breaks_schema(problem)
 
 
-@check("error.json-content-type", over=_refusals)
-def test_error_is_application_json(answer: Answer) -> Iterator[Finding]:
+@check("error.json-content-type", over=_refusals, where=Where("refused", reads=REQUEST | HEADERS))
+def test_error_is_application_json(answer: Answer) -> Findings:
     _when_refused(answer)
-    if (
-        not answer.streaming
-        and answer.exchange.body
-        and answer.exchange.media_type
-        not in (
-            "application/json",
-            "application/problem+json",
-        )
+    if answer.streaming or not answer.exchange.body:
+        return  # A refusal of a streaming request may begin with data:, and an empty body has no type.
+    yield EXAMINED
+    if answer.exchange.media_type not in (
+        "application/json",
+        "application/problem+json",
     ):
         got = answer.exchange.header("content-type")
         yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
 
 
-@check("error.no-internals", over=_refusals)
-def test_error_shows_no_internals(answer: Answer) -> Iterator[Finding]:
+@check("error.no-internals", over=_refusals, where=Where("refused"), aside=WORDING)
+def test_error_shows_no_internals(answer: Answer) -> Findings:
     if answer.exchange.ok:
         raise DoesNotApply("the request was not refused")
     body = answer.exchange.body[:100_000].decode("utf-8", "replace")
+    yield Examined(bool(body))
     for what, pattern in _INTERNALS:
         if match := pattern.search(body):
             yield Finding(f"the error shows {what}", want="words for a client", got=match[0].strip()[:120])
 
 
-@check("error.real-status", over=_strange)
-def test_error_has_an_error_status(answer: Answer) -> Iterator[Finding]:
+@check("error.real-status", over=_strange, aside=UNKNOWN_SENDER)
+def test_error_has_an_error_status(answer: Answer) -> Findings:
     status = settled(answer)
+    yield EXAMINED
     if status >= 500:
         yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
     elif answer.exchange.ok and is_error_body(answer):
         yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
 
 
-@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True)
-def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Iterator[Finding]:
+@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True, aside=UNKNOWN_SENDER)
+def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         status = answer.exchange.status
+        yield Examined(status is not None)
         if status in BUSY and breaks_every_time(answer.exchange) and not busy_elsewhere(answer, answers):
             tries = len(answer.exchange.attempts) + 1
             message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
             yield Finding(message, want="a 4xx status", got=status, scenario=answer.scenario)
 
 
-@check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"))
-def test_answer_is_no_error(answer: Answer) -> Iterator[Finding]:
+@check("error.success-is-no-error", over=everything("answers", where=lambda one: one.expect == "answer"), where=ANY_2XX)
+def test_answer_is_no_error(answer: Answer) -> Findings:
+    yield Examined(answer.exchange.ok and bool(answer.exchange.body))
     if answer.exchange.ok and is_error_body(answer):
         yield Finding(f"an error body under HTTP {answer.arrived}", "/error", None, "a Response", answer.arrived)
 
@@ -118,18 +132,19 @@ def _before_and_after(world: World) -> list[Group]:
     return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(world)]
 
 
-@check("error.endpoint-survives", over=_before_and_after, together=True)
-def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Iterator[Finding]:
+@check("error.endpoint-survives", over=_before_and_after, together=True, aside=UNKNOWN_SENDER)
+def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Findings:
     before, after = answers
     if not before.exchange.ok:
         raise CannotJudge("a good request was not served before the bad ones either")
     if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
         raise CannotJudge(f"no connection was accepted any more: {after.exchange.detail}")
+    yield EXAMINED
     for one in _served_still(after):
-        yield replace(one, scenario=after.scenario)
+        yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
 
 
-def _served_still(answer: Answer) -> Iterator[Finding]:
+def _served_still(answer: Answer) -> Findings:
     if answer.exchange.status is None or answer.exchange.status >= 500:
         got = answer.exchange.status or answer.exchange.ended
         yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
@@ -144,9 +159,10 @@ def _twins(world: World) -> list[Group]:
     return list({group.label: group for group in found}.values())
 
 
-@check("error.streaming-same-status", over=_twins, together=True)
-def test_streaming_error_has_the_same_status(given: list[Answer]) -> Iterator[Finding]:
+@check("error.streaming-same-status", over=_twins, together=True, aside=COMPARES)
+def test_streaming_error_has_the_same_status(given: list[Answer]) -> Findings:
     plain, stream = (settled(answer) for answer in given)
+    yield EXAMINED
     if plain // 100 != stream // 100:
         message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
         yield between(given[0], given[1], message, "", plain, stream)

@@ -7,23 +7,14 @@ from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import needs, not_seen
+from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, whole
-from conformance.verdict import Case, Finding, World, breaks_schema, check, on
-
-#: Event type -> the scenario that must cause it, where it is not the streamed text.
-_CAUSED_BY = {
-    "response.incomplete": "cut.stream",
-    "response.function_call_arguments.delta": "tools.call.stream",
-    "response.function_call_arguments.done": "tools.call.stream",
-    "response.reasoning_text.delta": "effort.high.stream",
-    "response.reasoning_text.done": "effort.high.stream",
-    "response.custom_tool_call_input.delta": "tools.custom.stream",
-    "response.custom_tool_call_input.done": "tools.custom.stream",
-}
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
+from conformance.where import NEEDS_A_CAUSE, STREAM, Where
 
 #: Members of lifecycle events whose problems another rule tells.
-_TERMINAL = ("response.completed", "response.incomplete")
+_TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
 
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500
@@ -36,13 +27,14 @@ def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
 
 
 def _causes(world: World) -> dict[str, tuple[str, ...]]:
-    return {name: (_CAUSED_BY.get(name, "text.stream"),) for name in world.schemas.event_types}
+    return {name: (BY_TYPE[name].caused_by,) for name in world.schemas.event_types}
 
 
-@check("event.{type}.schema", over=by_event_type(_all_streams), together=True)
-def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Iterator[Finding]:
+@check("event.{type}.schema", over=by_event_type(_all_streams), together=True, where=STREAM)
+def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
     kind = case.about["type"]
     for answer in answers:
+        yield Examined(len(_events(answer, kind)))
         for found in _problems(_events(answer, kind), case):
             if not _told_elsewhere(found.pointer, kind):
                 yield _at(found, answer)
@@ -95,10 +87,11 @@ def _events(answer: Answer, kind: str) -> list[Event]:
         return []
 
 
-@check("event.seen.{type}", over=by_event_type(_causes))
-def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("event.seen.{type}", over=by_event_type(_causes), aside=NEEDS_A_CAUSE)
+def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Findings:
     kind = case.about["type"]
-    if answer.of(kind):
+    if seen := answer.of(kind):
+        yield Examined(len(seen))
         return
     needs(answer, case)
     if not answer.events:
@@ -111,45 +104,54 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> It
     yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 
 
-@check("event.documented-types-only", over=together("streams", "core", stream=True))
-def test_event_types_are_documented(answer: Answer, case: Case) -> Iterator[Finding]:
+@check(
+    "event.documented-types-only",
+    over=together("streams", "core", stream=True),
+    where=Where("streams", leans_on=("tools", "include")),
+)
+def test_event_types_are_documented(answer: Answer, case: Case) -> Findings:
     for event in answer.events:
+        yield EXAMINED
         if event.type and event.type not in case.world.schemas.event_types:
             yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
 
 
-@check("event.has-type", over=STREAMS)
-def test_event_has_a_type(answer: Answer) -> Iterator[Finding]:
+@check("event.has-type", over=STREAMS, where=STREAM)
+def test_event_has_a_type(answer: Answer) -> Findings:
     for event in answer.events:
+        yield EXAMINED
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
             message = "an event's data has no type"
             yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
 
 
-@check("event.arguments-done-names-function", over=together("calls", "call", stream=True))
-def test_arguments_done_names_the_function(answer: Answer) -> Iterator[Finding]:
+@check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)
+def test_arguments_done_names_the_function(answer: Answer) -> Findings:
     for event in answer.of("response.function_call_arguments.done"):
+        yield EXAMINED
         if "name" not in event.data:
             yield on(event, "the name of the function is missing", "/name", "the call's name")
 
 
-@check("sequence.present", over=STREAMS)
-def test_every_event_is_numbered(answer: Answer) -> Iterator[Finding]:
+@check("sequence.present", over=STREAMS, where=STREAM)
+def test_every_event_is_numbered(answer: Answer) -> Findings:
     for event in answer.events:
+        yield EXAMINED
         if whole(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "an event has no sequence_number that is an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
 
 
-@check("sequence.contiguous", over=STREAMS)
-def test_each_number_is_one_more_than_the_last(answer: Answer) -> Iterator[Finding]:
+@check("sequence.contiguous", over=STREAMS, where=STREAM)
+def test_each_number_is_one_more_than_the_last(answer: Answer) -> Findings:
     last, since = None, 1
     for event in answer.events:
         number = whole(event.number)
         if number is None:
             since += 1
             continue
+        yield Examined(last is not None)
         if last is not None and not (number == last + since or (since > 1 and number > last)):
             message = f"sequence_number {number} follows {last}"
             yield Finding(message, "/sequence_number", event.index, last + since, number)
@@ -159,5 +161,7 @@ def test_each_number_is_one_more_than_the_last(answer: Answer) -> Iterator[Findi
 
 
 @check("sequence.starts-at-zero", over=together("streams", "core", stream=True))
-def test_first_number(answer: Answer) -> Iterator[Finding]:
-    yield Finding(f"starts at {answer.events[0].number}" if answer.events else "no event")
+def test_first_number(answer: Answer) -> Findings:
+    if not answer.events:
+        raise CannotJudge("the stream has no event")
+    yield Finding(f"starts at {answer.events[0].number}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     BUSY,
@@ -17,7 +15,8 @@ from conformance.checks.common import (
 )
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
 from conformance.stream.jsontext import Reader
-from conformance.verdict import Case, Finding, breaks_schema, check
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
+from conformance.where import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.wire.exchange import CODINGS, content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
@@ -28,19 +27,20 @@ _OWN_RULE = frozenset({
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
 
-@check("http.success-is-200", over=ANSWERS)
-def test_success_is_200(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("http.success-is-200", over=ANSWERS, where=ANY_2XX)
+def test_success_is_200(answer: Answer, case: Case) -> Findings:
     if not answer.exchange.ok and case.world.scenarios[answer.scenario].tags & _OWN_RULE:
         raise DoesNotApply(f"HTTP {answer.status}: whether this is served has a rule of its own")
     yield from must_be_served(answer)
 
 
-@check("http.documented-request-served", over=_EXPECTED, together=True)
-def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> Iterator[Finding]:
+@check("http.documented-request-served", over=_EXPECTED, together=True, aside=UNKNOWN_SENDER)
+def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> Findings:
     if not any(answer.exchange.ok for answer in answers):
         raise CannotJudge("no documented request was served at all")
     for answer in answers:
         exchange = answer.exchange
+        yield Examined(exchange.status is not None)
         tries = len(exchange.attempts) + 1
         if breaks_every_time(exchange) and not busy_elsewhere(answer, answers):
             message = f"HTTP {exchange.status} in each of {tries} tries, while other requests are served"
@@ -50,17 +50,20 @@ def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> I
             yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=answer.scenario)
 
 
-@check("http.client-request-answered", over=each("captured"))
-def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("http.client-request-answered", over=each("captured"), without_response=True, aside=UNKNOWN_SENDER)
+def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) -> Findings:
     yield from must_be_served_or_refused(answer)
     if answer.exchange.refused:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.client-request-answered", over=together("client-requests", "captured"), together=True)
-def test_what_a_client_sends_does_not_make_the_server_busy(answers: list[Answer]) -> Iterator[Finding]:
+@check(
+    "http.client-request-answered", over=together("client-requests", "captured"), together=True, aside=UNKNOWN_SENDER
+)
+def test_what_a_client_sends_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         exchange = answer.exchange
+        yield Examined(exchange.status is not None)
         if exchange.status in BUSY and breaks_every_time(exchange) and not _busy_elsewhere(answer, answers):
             tries = len(exchange.attempts) + 1
             message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
@@ -73,30 +76,37 @@ def _busy_elsewhere(answer: Answer, answers: list[Answer]) -> bool:
     return busy_elsewhere(answer, [one for one in answers if one.scenario.split(".")[1] != client])
 
 
-@check("http.no-sporadic-error", over=everything("all"))
-def test_no_request_fails_now_and_then(answer: Answer) -> Iterator[Finding]:
+@check("http.no-sporadic-error", over=everything("all"), aside=UNKNOWN_SENDER)
+def test_no_request_fails_now_and_then(answer: Answer) -> Findings:
+    yield EXAMINED
     failed = [one.status for one in answer.exchange.attempts if one.status in (500, 502, 504)]
     if failed and answer.arrived < 500:
         message = f"HTTP {failed[0]}, and HTTP {answer.arrived} when the same is sent again"
         yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 
-@check("http.json-content-type", over=PLAIN)
-def test_plain_answer_is_application_json(answer: Answer) -> Iterator[Finding]:
+@check("http.json-content-type", over=PLAIN, where=Where("plain", reads=HEADERS))
+def test_plain_answer_is_application_json(answer: Answer) -> Findings:
+    if answer.status == 200:
+        yield EXAMINED
     if answer.status == 200 and answer.exchange.media_type != "application/json":
         got = answer.exchange.header("content-type")
         yield Finding(f"Content-Type is {got!r}", want="application/json", got=got)
 
 
-@check("http.stream-content-type", over=STREAMS)
-def test_stream_is_text_event_stream(answer: Answer) -> Iterator[Finding]:
+@check("http.stream-content-type", over=STREAMS, where=Where("streams", reads=HEADERS))
+def test_stream_is_text_event_stream(answer: Answer) -> Findings:
+    if answer.status == 200:
+        yield EXAMINED
     if answer.status == 200 and answer.exchange.media_type != EVENT_STREAM:
         got = answer.exchange.header("content-type")
         yield Finding(f"Content-Type is {got!r}", want=EVENT_STREAM, got=got)
 
 
-@check("http.body-complete", over=PLAIN)
-def test_plain_body_arrives_whole(answer: Answer) -> Iterator[Finding]:
+@check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
+def test_plain_body_arrives_whole(answer: Answer) -> Findings:
+    if answer.status == 200:
+        yield EXAMINED
     if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "time-out", "oversize", "invalid"):
         size = len(answer.exchange.body)
         message = f"the body ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
@@ -104,19 +114,22 @@ def test_plain_body_arrives_whole(answer: Answer) -> Iterator[Finding]:
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
-def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Iterator[Finding]:
+def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Findings:
     if not answer.exchange.refused:
         raise DoesNotApply("the request was not refused")
+    yield EXAMINED
     if answer.exchange.ended == "cut":  # A reset may take away what was sent whole.
         size = len(answer.exchange.body)
         message = f"the body of a refusal ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
         yield Finding(message, want="the announced end", got=answer.exchange.ended)
 
 
-@check("http.body-is-utf8-json", over=PLAIN)
-def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
+@check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)
+def test_plain_body_is_one_json_value(answer: Answer) -> Findings:
     if answer.status != 200 or answer.exchange.ended != "clean":
         raise CannotJudge(f"HTTP {answer.status}, {answer.exchange.ended}")
+    answer.need_decoded()
+    yield EXAMINED
     coding = content_coding(answer.exchange.headers).lower()
     if coding in CODINGS and answer.exchange.body == b"".join(chunk.data for chunk in answer.exchange.chunks):
         yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(answer))
@@ -126,37 +139,42 @@ def test_plain_body_is_one_json_value(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(answer))
 
 
-@check("http.no-duplicate-keys", over=ANSWERS)
-def test_no_object_names_a_member_twice(answer: Answer) -> Iterator[Finding]:
+@check("http.no-duplicate-keys", over=ANSWERS, where=ANY_2XX)
+def test_no_object_names_a_member_twice(answer: Answer) -> Findings:
     for index, names in _named_twice(answer):
+        yield EXAMINED
         for name in names:
             yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
 
 
-@check("http.other-method-refused", over=each("method"))
-def test_other_method_is_refused(answer: Answer, case: Case) -> Iterator[Finding]:
-    if (status := settled(answer)) not in (404, 405):
+@check("http.other-method-refused", over=each("method"), aside=UNKNOWN_SENDER)
+def test_other_method_is_refused(answer: Answer, case: Case) -> Findings:
+    status = settled(answer)
+    yield EXAMINED
+    if status not in (404, 405):
         yield Finding(f"GET is answered with HTTP {status}", want="404 or 405", got=status)
     else:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.no-redirect", over=everything("all"))
-def test_no_redirect(answer: Answer) -> Iterator[Finding]:
+@check("http.no-redirect", over=everything("all"), where=Where("others"))
+def test_no_redirect(answer: Answer) -> Findings:
+    yield EXAMINED
     if 300 <= answer.arrived < 400:
         place = answer.exchange.header("location")
         yield Finding(f"HTTP {answer.arrived} sends the request, key and all, to {place}", want="no 3xx", got=place)
 
 
 @check("http.head-and-accept-tolerated", over=together("accept", "accept"))
-def test_accept_headers(answer: Answer) -> Iterator[Finding]:
+def test_accept_headers(answer: Answer) -> Findings:
     yield Finding(f"{answer.scenario}: HTTP {answer.arrived}")
 
 
 def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
     """The member names that one object holds twice, with the index of the event; ``CannotJudge`` without JSON."""
     if answer.looks_like_stream:
-        return [(event.index, event.twice) for event in answer.events if event.twice]
+        return [(event.index, event.twice) for event in answer.events]
+    answer.need_decoded()
     reader = Reader()
     try:
         reader.load(answer.exchange.body.decode("utf-8", "replace"))

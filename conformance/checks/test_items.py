@@ -9,7 +9,8 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import not_seen
 from conformance.stream.events import Event
-from conformance.verdict import Case, Finding, Group, World, breaks_schema, check
+from conformance.verdict import EXAMINED, Case, Findings, Group, World, breaks_schema, check
+from conformance.where import FINAL_RESPONSE
 
 
 def _by_type(world: World) -> list[Group]:
@@ -26,12 +27,13 @@ def _by_type(world: World) -> list[Group]:
     return [group for group in found if group.scenarios]
 
 
-@check("item.{type}.schema", over=_by_type, together=True)
-def test_item_fits_its_schema(answers: list[Answer], case: Case) -> Iterator[Finding]:
+@check("item.{type}.schema", over=_by_type, together=True, where=FINAL_RESPONSE)
+def test_item_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
     kind, seen = case.about["type"], 0
     for answer in answers:
         for item, pointer, event in _items(answer, kind):
             seen += 1
+            yield EXAMINED
             for problem in case.world.schemas.errors(f"items/{kind}.json", item):
                 found = breaks_schema(problem, pointer, event)
                 yield replace(found, message=_says(kind, problem.pointer, problem.message), scenario=answer.scenario)

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import Answer, CannotJudge
+from conformance.contract.events import BEGINS, BY_TYPE, PARTS
 from conformance.select import STREAMS, together
-from conformance.stream.events import places
-from conformance.verdict import Finding, check, on, strays
+from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
+from conformance.where import STREAM
 
-_SNAPSHOTS = ("response.created", "response.in_progress")
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
-
-#: And parts of these types.
-_PART_FITS = {"output_text": "message", "reasoning_text": "reasoning"}
-
-#: Events named so, without their last part, belong to items of this type.
-_FITS = {
-    "response.output_text": "message",
-    "response.reasoning_text": "reasoning",
-    "response.function_call_arguments": "function_call",
-    "response.custom_tool_call_input": "custom_tool_call",
-}
 
 
 def _automaton(rule: str) -> Any:
     """The check that passes on what the automata report under a rule."""
 
-    def judge(answer: Answer) -> Iterator[Finding]:
+    def judge(answer: Answer, case: Case) -> Findings:
         if not answer.events:
             raise CannotJudge("the stream has no event")
-        yield from (strays(one) for one in answer.violations if one.rule == rule)
+        yield Examined(answer.examined[rule])
+        for one in answer.violations:
+            # The contract says nothing of items of undocumented types: neither of their ids nor of their order.
+            kind = answer.item_types.get(one.place) if one.place is not None else None
+            if one.rule == rule and (kind is None or kind in case.world.schemas.item_types):
+                yield strays(one)
 
-    return check(rule, over=STREAMS)(judge)
+    return check(rule, over=STREAMS, where=STREAM)(judge)
 
 
 test_created_is_first = _automaton("lifecycle.created-first")
@@ -64,17 +58,20 @@ test_index_belongs_to_its_item = _automaton("identity.index-belongs-to-item")
 test_part_type_stays = _automaton("identity.part-type")
 
 
-@check("lifecycle.one-terminal-last", over=STREAMS)
-def test_one_terminal_event_and_that_last(answer: Answer) -> Iterator[Finding]:
+@check("lifecycle.one-terminal-last", over=STREAMS, where=STREAM)
+def test_one_terminal_event_and_that_last(answer: Answer) -> Findings:
     if answer.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in answer.events):
         raise CannotJudge(f"the stream did not come to its end: {answer.exchange.ended}")
+    yield Examined(len(answer.events))
     yield from (strays(one) for one in answer.violations if one.rule == "lifecycle.one-terminal-last")
 
 
-@check("lifecycle.terminal-agrees-with-status", over=STREAMS)
-def test_terminal_event_says_what_the_status_says(answer: Answer) -> Iterator[Finding]:
+@check("lifecycle.terminal-agrees-with-status", over=STREAMS, where=STREAM)
+def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
     event = answer.terminal
     status = event.response.get("status")
+    if event.type in _SAYS and isinstance(status, str):
+        yield EXAMINED
     if event.type in _SAYS and isinstance(status, str) and status != _SAYS[event.type]:
         where = ("/type", f"response.{status}", event.type)
         if status not in _SAYS.values():
@@ -82,9 +79,10 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Iterator[Fi
         yield on(event, f"ends a response whose status is {status!r}", *where)
 
 
-@check("lifecycle.snapshots", over=STREAMS)
-def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Iterator[Finding]:
-    for event in answer.of(*_SNAPSHOTS):
+@check("lifecycle.snapshots", over=STREAMS, where=STREAM)
+def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Findings:
+    for event in answer.of(*BEGINS):
+        yield Examined(bool(event.response))
         status, output = event.response.get("status"), event.response.get("output")
         if isinstance(status, str) and status != "in_progress":
             yield on(event, f"carries status {status!r}", "/response/status", "in_progress", status)
@@ -95,39 +93,57 @@ def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Iterator[Find
                 yield on(event, f"carries {member} already", f"/response/{member}", None, value)
 
 
-@check("lifecycle.added-status-in-progress", over=STREAMS)
-def test_added_items_are_in_progress(answer: Answer) -> Iterator[Finding]:
+@check("lifecycle.added-status-in-progress", over=STREAMS, where=STREAM)
+def test_added_items_are_in_progress(answer: Answer, case: Case) -> Findings:
     for event in answer.of("response.output_item.added"):
         status = event.item.get("status")
+        if event.item.get("type") not in case.world.schemas.item_types:
+            continue  # The contract says nothing of the statuses of other types.
+        yield Examined(isinstance(status, str))
         if isinstance(status, str) and status != "in_progress":
             yield on(event, f"the item is {status!r}", "/item/status", "in_progress", status)
 
 
-@check("lifecycle.done-status-final", over=STREAMS)
-def test_done_items_are_final(answer: Answer) -> Iterator[Finding]:
+@check("lifecycle.done-status-final", over=STREAMS, where=STREAM)
+def test_done_items_are_final(answer: Answer, case: Case) -> Findings:
     cut = answer.events[-1].type == "response.incomplete" if answer.events else False
     for event in answer.of("response.output_item.done"):
         status = event.item.get("status")
+        if event.item.get("type") not in case.world.schemas.item_types:
+            continue  # The contract says nothing of the statuses of other types.
+        yield Examined(isinstance(status, str))
         if isinstance(status, str) and status not in ("completed", "incomplete") and not cut:
             yield on(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
 
 
-@check("identity.event-fits-item", over=STREAMS)
-def test_event_is_of_its_items_kind(answer: Answer) -> Iterator[Finding]:
-    kinds = {event.output_index: event.item.get("type") for event in answer.of("response.output_item.added")}
-    for event, index in places(answer.events):
-        fits = _FITS.get(event.type.rpartition(".")[0]) or _PART_FITS.get(event.part_type)
+def _item_of(event: Event) -> str:
+    """The type of the item that an event must be about, by its own type or by its part's; empty where it may be any."""
+    own = BY_TYPE[event.type].item if event.type in BY_TYPE else ""
+    return own or PARTS.get(event.part_type, ("", ""))[1]
+
+
+@check("identity.event-fits-item", over=STREAMS, where=STREAM)
+def test_event_is_of_its_items_kind(answer: Answer) -> Findings:
+    kinds = {index: event.item.get("type") for event, index in answer.placed if event.type == ITEM_ADDED}
+    for event, index in answer.placed:
+        fits = _item_of(event)
         kind = kinds.get(index) if index is not None else None
+        yield Examined(bool(fits) and isinstance(kind, str))
         if fits and isinstance(kind, str) and kind != fits:
             message = f"output_index {index} is a {kind}"
             yield on(event, message, "/output_index", f"the index of a {fits}", index)
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))
-def test_items_overlap(answer: Answer) -> Iterator[Finding]:
+def test_items_overlap(answer: Answer) -> Findings:
     open_items: set[int | None] = set()
     overlap = False
-    for event in answer.of("response.output_item.added", "response.output_item.done"):
-        overlap = overlap or (event.type.endswith("added") and bool(open_items))
-        (open_items.add if event.type.endswith("added") else open_items.discard)(event.output_index)
+    for event, index in answer.placed:
+        overlap = overlap or (event.type == ITEM_ADDED and bool(open_items))
+        if event.type == ITEM_ADDED:
+            open_items.add(index)
+        elif event.type == ITEM_DONE:
+            open_items.discard(index)
+    if not answer.of(ITEM_ADDED):
+        raise CannotJudge("the stream opens no item")
     yield Finding("items overlap" if overlap else "one item after another")

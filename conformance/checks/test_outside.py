@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import holder, must_be_served_or_refused, scenario_of
 from conformance.select import each
 from conformance.stream.events import mapping
-from conformance.verdict import Case, Finding, check
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import UNKNOWN_SENDER
 
 _BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
 _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")
 
 
-@check("{rule}", over=each("outside"))
-def test_filtered_or_refused(answer: Answer) -> Iterator[Finding]:
+@check("{rule}", over=each("outside"), without_response=True, aside=UNKNOWN_SENDER)
+def test_filtered_or_refused(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("undocumented.unknown-value-unseen", over=each("unknown"))
-def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("undocumented.unknown-value-unseen", over=each("unknown"), aside=UNKNOWN_SENDER)
+def test_unknown_value_is_nowhere_in_the_answer(answer: Answer, case: Case) -> Findings:
     _when_filtered(answer)
     value = scenario_of(answer, case).about["value"]
+    yield Examined(bool(answer.exchange.body))
     headers = "\n".join(text for _, text in answer.exchange.headers)
     if value.encode() in answer.exchange.body or value in headers:
         message = f"the value {value!r} of an unknown parameter comes back in the answer"
@@ -46,28 +47,32 @@ def _held(answer: Answer) -> list[tuple[int | None, Any]]:
         return []
 
 
-@check("undocumented.unknown-value-not-quoted", over=each("unknown"))
-def test_refusal_does_not_quote_the_unknown_value(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("undocumented.unknown-value-not-quoted", over=each("unknown"), aside=UNKNOWN_SENDER)
+def test_refusal_does_not_quote_the_unknown_value(answer: Answer, case: Case) -> Findings:
     if not 400 <= answer.status < 500:
         raise DoesNotApply("the request was not refused")
     value = scenario_of(answer, case).about["value"]
+    yield EXAMINED
     if value.encode() in answer.exchange.body:
         yield Finding(f"the refusal quotes the value {value!r} of an unknown parameter", want="its name", got=value)
 
 
-@check("unsupported.background-not-honoured", over=_BACKGROUND)
-def test_background_is_not_honoured(answer: Answer) -> Iterator[Finding]:
+@check("unsupported.background-not-honoured", over=_BACKGROUND, aside=UNKNOWN_SENDER)
+def test_background_is_not_honoured(answer: Answer) -> Findings:
     _when_filtered(answer)
     status = answer.response.get("status")
+    if isinstance(status, str):
+        yield EXAMINED
     if isinstance(status, str) and status not in FINAL:
         message = f"background: true is answered with status {status!r} and no result"
         yield Finding(message, answer.pointer + "/status", answer.event, "completed or incomplete", status)
 
 
-@check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS)
-def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS, aside=UNKNOWN_SENDER)
+def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case) -> Findings:
     _when_filtered(answer)
     for event, one in _held(answer):
+        yield EXAMINED
         response = mapping(mapping(one).get("response") if answer.looks_like_stream else one)
         if (echoed := response.get("previous_response_id")) is not None:
             message = "previous_response_id comes back as if it were in effect"
@@ -79,17 +84,23 @@ def test_previous_response_is_not_taken_into_context(answer: Answer, case: Case)
 
 
 @check("undocumented.outcome", over=each("outside"))
-def test_outcome(answer: Answer, case: Case) -> Iterator[Finding]:
+def test_outcome(answer: Answer, case: Case) -> Findings:
     yield Finding(f"{scenario_of(answer, case).about['of']}: {_outcome(answer)}")
 
 
-@check("undocumented.outcome-as-profile", over=each("outside", where=lambda one: "tool-choice" not in one.tags))
-def test_outcome_is_the_one_the_profile_demands(answer: Answer, case: Case) -> Iterator[Finding]:
+@check(
+    "undocumented.outcome-as-profile",
+    over=each("outside", where=lambda one: "tool-choice" not in one.tags),
+    aside=UNKNOWN_SENDER,
+)
+def test_outcome_is_the_one_the_profile_demands(answer: Answer, case: Case) -> Findings:
     demanded = case.world.target.unknown_parameters
     if demanded == "either":
         raise DoesNotApply("the target's profile demands neither of the two")
     want = {"reject": "rejected", "filter": "filtered"}[demanded]
-    if (got := _outcome(answer)) != want:
+    got = _outcome(answer)
+    yield EXAMINED
+    if got != want:
         yield Finding(f"the parameter is {got}, and the target's profile says {demanded}", want=want, got=got)
 
 

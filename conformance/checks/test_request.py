@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     ends_in_failure,
@@ -17,7 +15,8 @@ from conformance.checks.common import (
 )
 from conformance.select import each, together
 from conformance.stream.events import mapping, objects
-from conformance.verdict import Case, Finding, check
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import UNKNOWN_SENDER
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
@@ -30,117 +29,143 @@ _OTHER_VALUE = each(
 )
 
 
-@check("request.{parameter}-accepted", over=each("accepted"))
-def test_documented_value_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check("request.{parameter}-accepted", over=each("accepted"), aside=UNKNOWN_SENDER)
+def test_documented_value_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
         yield from must_be_an_answer(answer)
 
 
-@check("request.model-accepted", over=each("text"))
-def test_model_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check("request.model-accepted", over=each("text"), aside=UNKNOWN_SENDER)
+def test_model_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True)
-def test_streams_are_accepted(answers: list[Answer]) -> Iterator[Finding]:
+@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True, aside=UNKNOWN_SENDER)
+def test_streams_are_accepted(answers: list[Answer]) -> Findings:
     yield from _never_served(answers, "stream: true")
 
 
-@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True)
-def test_effort_is_accepted(answers: list[Answer]) -> Iterator[Finding]:
+@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True, aside=UNKNOWN_SENDER)
+def test_effort_is_accepted(answers: list[Answer]) -> Findings:
     yield from _never_served(answers, "reasoning.effort")
 
 
-def _never_served(answers: list[Answer], what: str) -> Iterator[Finding]:
+def _never_served(answers: list[Answer], what: str) -> Findings:
     """A parameter of which no value at all is served; single values have rules of their own."""
-    if answers and all(400 <= answer.status < 500 for answer in answers):
+    statuses = [answer.status for answer in answers]
+    yield Examined(len(statuses))
+    if answers and all(400 <= status < 500 for status in statuses):
         first = answers[0]
         message = f"no request with {what} is served: HTTP {first.status}"
         yield Finding(message, want=200, got=first.status, scenario=first.scenario)
 
 
-@check("request.tools-accepted", over=each("tools-accepted"))
-def test_tools_are_accepted(answer: Answer) -> Iterator[Finding]:
+@check("request.tools-accepted", over=each("tools-accepted"), aside=UNKNOWN_SENDER)
+def test_tools_are_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("request.{form}", over=each("form"))
-def test_form_of_input_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check("request.{form}", over=each("form"), aside=UNKNOWN_SENDER)
+def test_form_of_input_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
         yield from must_be_an_answer(answer)
 
 
-@check("request.reasoning-returned", over=each("reasoning-returned"))
-def test_returned_reasoning_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check("request.reasoning-returned", over=each("reasoning-returned"), aside=UNKNOWN_SENDER)
+def test_returned_reasoning_is_accepted(answer: Answer) -> Findings:
     if not any(item.get("type") == "reasoning" for item in objects(answer.sent.get("input"))):
         raise CannotJudge("the answer before held no reasoning item to send back")
     yield from must_be_served(answer)
 
 
-@check("request.missing-{parameter}", over=each("required", where=lambda one: one.expect == "refusal"))
-def test_missing_parameter_is_refused(answer: Answer) -> Iterator[Finding]:
+@check(
+    "request.missing-{parameter}",
+    over=each("required", where=lambda one: one.expect == "refusal"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_missing_parameter_is_refused(answer: Answer) -> Findings:
     yield from must_be_refused(answer)
 
 
-@check("request.missing-member", over=each("required", where=lambda one: one.expect == "either"))
-def test_missing_member_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check(
+    "request.missing-member",
+    over=each("required", where=lambda one: one.expect == "either"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_missing_member_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "refusal"))
-def test_bad_request_is_refused(answer: Answer) -> Iterator[Finding]:
+@check(
+    "request.{rule}",
+    over=each("bad", where=lambda one: one.expect == "refusal"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_bad_request_is_refused(answer: Answer) -> Findings:
     yield from must_be_refused(answer)
 
 
-@check("request.{rule}", over=each("bad", where=lambda one: one.expect == "either"))
-def test_wrong_input_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check(
+    "request.{rule}",
+    over=each("bad", where=lambda one: one.expect == "either"),
+    without_response=True,
+    aside=UNKNOWN_SENDER,
+)
+def test_wrong_input_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.wrong-type", over=_TYPE)
-def test_wrong_type_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check("request.wrong-type", over=_TYPE, without_response=True, aside=UNKNOWN_SENDER)
+def test_wrong_type_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.wrong-type-refused", over=each("type", where=lambda one: one.about["parameter"] != "tool_choice"))
-def test_wrong_type_is_refused(answer: Answer) -> Iterator[Finding]:
+@check(
+    "request.wrong-type-refused",
+    over=each("type", where=lambda one: one.about["parameter"] != "tool_choice"),
+    aside=UNKNOWN_SENDER,
+)
+def test_wrong_type_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.out-of-range", over=_RANGE)
-def test_value_out_of_range_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check("request.out-of-range", over=_RANGE, without_response=True, aside=UNKNOWN_SENDER)
+def test_value_out_of_range_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.out-of-range-refused", over=_RANGE)
-def test_value_out_of_range_is_refused(answer: Answer) -> Iterator[Finding]:
+@check("request.out-of-range-refused", over=_RANGE, aside=UNKNOWN_SENDER)
+def test_value_out_of_range_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.unlisted-value", over=_VALUE)
-def test_unlisted_value_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check("request.unlisted-value", over=_VALUE, without_response=True, aside=UNKNOWN_SENDER)
+def test_unlisted_value_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
-@check("request.unlisted-value-refused", over=_OTHER_VALUE)
-def test_unlisted_value_is_refused(answer: Answer) -> Iterator[Finding]:
+@check("request.unlisted-value-refused", over=_OTHER_VALUE, aside=UNKNOWN_SENDER)
+def test_unlisted_value_is_refused(answer: Answer) -> Findings:
     yield from _should_be_refused(answer)
 
 
-@check("request.null-optional", over=each("null"))
-def test_null_does_no_harm(answer: Answer) -> Iterator[Finding]:
+@check("request.null-optional", over=each("null"), without_response=True, aside=UNKNOWN_SENDER)
+def test_null_does_no_harm(answer: Answer) -> Findings:
     yield from must_be_served_or_refused(answer)
 
 
 @check("request.null-outcome", over=together("nulls", "null"))
-def test_outcome_of_null(answer: Answer, case: Case) -> Iterator[Finding]:
+def test_outcome_of_null(answer: Answer, case: Case) -> Findings:
     yield Finding(f"{scenario_of(answer, case).about['parameter']}=null: HTTP {answer.arrived}")
 
 
-@check("request.error-names-parameter", over=each("violation", stream=False))
-def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("request.error-names-parameter", over=each("violation", stream=False), aside=UNKNOWN_SENDER)
+def test_error_names_the_parameter(answer: Answer, case: Case) -> Findings:
     if not refused(answer):
         raise DoesNotApply("the request was not refused")
     parameter = scenario_of(answer, case).about["parameter"]
@@ -148,16 +173,18 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Iterator[Findi
     members = {name: error.get(name) for name in ("message", "param", "code")}
     told = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
+    yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in told.lower() for name in names):
         message = f"neither message, param nor code of the error names {parameter}: {told[:160]}"
         yield Finding(message, "/error", want=parameter, got=members)
 
 
-def _should_be_refused(answer: Answer) -> Iterator[Finding]:
+def _should_be_refused(answer: Answer) -> Findings:
     status = judged_past_the_key(answer)
     if status >= 500 or ends_in_failure(answer) is not None:
         raise DoesNotApply("neither served nor refused: that is told by another rule")
+    yield EXAMINED
     if status == 200:
         yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
     elif status != 400:

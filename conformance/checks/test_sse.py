@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from conformance.answer import Answer, CannotJudge
 from conformance.checks.common import excerpt
-from conformance.select import STREAMS, answers_and_served, each, together
+from conformance.select import ANSWERS, STREAMS, each, together
 from conformance.stream.events import DONE_MARKER
 from conformance.stream.sse import Frame
-from conformance.verdict import Finding, check, strays
+from conformance.verdict import EXAMINED, Examined, Finding, Findings, check, strays
+from conformance.where import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
 
 #: A wait in milliseconds that a reader notices; below it nothing can be said of bursts.
 _NOTICED = 150.0
@@ -21,20 +21,32 @@ _AT_ONCE = 10.0
 #: A line that begins as a document would, where a field name belongs.
 _NO_FIELD = re.compile(rb"[\r\n]([{\[<][^\r\n]{0,119})")
 
+#: The first line that a reader of events looks at, also where bytes without a line end of their own stand before it.
+_FIELD = re.compile(rb"(?:[\r\n]|\0)(?:data|event|id|retry)(?::|[\r\n])")
 
-@check("sse.plain-stays-plain", over=answers_and_served)
-def test_stream_only_where_asked_for(answer: Answer) -> Iterator[Finding]:
+#: A line that a reader passes over: empty, a comment, or a field whose name it does not know, with or without a value.
+_ANY_FIELD = re.compile(rb"[\w.-]*(?::|\Z)")
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@check("sse.plain-stays-plain", over=ANSWERS, where=Where("answers", leans_on=("stream",)))
+def test_stream_only_where_asked_for(answer: Answer) -> Findings:
     if answer.status != 200:
         raise CannotJudge(f"HTTP {answer.status}")
+    if answer.exchange.body:
+        yield EXAMINED
     if answer.looks_like_stream != answer.streaming and answer.exchange.body:
         asked, came = (("a stream", "none"), ("no stream", "one"))[answer.looks_like_stream]
         yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(answer))
 
 
-@check("sse.utf8", over=STREAMS)
-def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
+@check("sse.utf8", over=STREAMS, where=Where("streams", reads=BYTES))
+def test_stream_is_utf8(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
+    if answer.exchange.body:
+        yield EXAMINED
     try:
         answer.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -44,40 +56,57 @@ def test_stream_is_utf8(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, want="UTF-8", got=error.object[error.start : error.end].hex())
 
 
-@check("sse.frames-parse", over=STREAMS)
-def test_nothing_stands_outside_the_fields(answer: Answer) -> Iterator[Finding]:
+@check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
+def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
+    yield Examined(len(answer.frames))
     if answer.exchange.ended == "clean" and not answer.frames:
         yield Finding("the stream holds no event", want="events", got=excerpt(answer))
-    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body):
+    foreign = _before_the_first_field(answer.exchange.body)
+    if foreign and answer.frames:
+        got = foreign[:120].decode("utf-8", "replace")
+        yield Finding("bytes that are no field stand before the first event", want="event: or data:", got=got)
+    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
 
 
-@check("sse.data-is-json-object", over=STREAMS)
-def test_data_is_a_json_object(answer: Answer) -> Iterator[Finding]:
+def _before_the_first_field(body: bytes) -> bytes:
+    """What stands before the first event of a stream and is no field: neither a comment nor a name and a colon."""
+    begun = _FIELD.search(b"\n" + body)
+    ahead = body[: begun.start()] if begun else b""
+    return ahead if any(not _ANY_FIELD.match(line) for line in ahead.removeprefix(_BOM).splitlines()) else b""
+
+
+@check("sse.data-is-json-object", over=STREAMS, where=STREAM)
+def test_data_is_a_json_object(answer: Answer) -> Findings:
+    yield Examined(len(answer.frames))
     for frame in answer.strange:
         message = f"the data of frame {frame.index} is not a JSON object"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
 
-@check("sse.last-frame-complete", over=STREAMS)
-def test_last_frame_is_dispatched(answer: Answer) -> Iterator[Finding]:
+@check("sse.last-frame-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
+def test_last_frame_is_dispatched(answer: Answer) -> Findings:
+    if answer.exchange.ended == "clean":
+        yield Examined(bool(answer.frames or answer.undispatched))
     if answer.exchange.ended == "clean" and answer.undispatched:
         message = "the stream ends inside a frame: no blank line dispatches it"
         yield Finding(message, want="a blank line at the end", got=answer.undispatched[:160])
 
 
-@check("sse.event-line-matches-type", over=STREAMS)
-def test_event_line_is_the_type(answer: Answer) -> Iterator[Finding]:
+@check("sse.event-line-matches-type", over=STREAMS, where=Where("streams", reads=LINES))
+def test_event_line_is_the_type(answer: Answer) -> Findings:
     for event in answer.events:
         named, kind = event.frame.event, event.data.get("type")
+        yield Examined(bool(named) and isinstance(kind, str))
         if named and isinstance(kind, str) and named != kind:
             yield Finding(f"the event line of {kind} says {named}", "/type", event.index, kind, named)
 
 
-@check("sse.event-line-present", over=STREAMS)
-def test_event_line_is_there(answer: Answer) -> Iterator[Finding]:
+@check("sse.event-line-present", over=STREAMS, where=Where("streams", reads=LINES))
+def test_event_line_is_there(answer: Answer) -> Findings:
     for event in answer.events:
+        yield EXAMINED
         if not event.frame.event:
             yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
 
@@ -87,14 +116,17 @@ def _done_markers(answer: Answer) -> list[Frame]:
 
 
 @check("sse.done-marker", over=together("streams", "core", stream=True))
-def test_done_marker(answer: Answer) -> Iterator[Finding]:
+def test_done_marker(answer: Answer) -> Findings:
     marks = _done_markers(answer)
+    if not answer.frames:
+        raise CannotJudge("the stream has no event")
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
-@check("sse.done-marker-last", over=STREAMS)
-def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
+@check("sse.done-marker-last", over=STREAMS, where=Where("streams", reads=LINES))
+def test_done_marker_is_last(answer: Answer) -> Findings:
     marks = _done_markers(answer)
+    yield Examined(len(marks))
     if marks and marks[0] is not answer.frames[-1]:
         after = answer.frames[marks[0].index + 1]
         yield Finding(
@@ -104,17 +136,19 @@ def test_done_marker_is_last(answer: Answer) -> Iterator[Finding]:
         )
 
 
-@check("sse.ends-after-terminal", over=STREAMS)
-def test_nothing_follows_the_terminal_event(answer: Answer) -> Iterator[Finding]:
+@check("sse.ends-after-terminal", over=STREAMS, where=STREAM)
+def test_nothing_follows_the_terminal_event(answer: Answer) -> Findings:
+    yield Examined(any(event.terminal for event in answer.events))
     yield from (strays(one) for one in answer.violations if one.rule == "sse.ends-after-terminal")
     if answer.exchange.ended == "time-out" and any(event.terminal for event in answer.events):
         yield Finding(f"the connection stays open: {answer.exchange.detail}", want="the end", got="silence")
 
 
-@check("sse.not-cut", over=STREAMS)
-def test_stream_ends_by_the_protocol(answer: Answer) -> Iterator[Finding]:
+@check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
+def test_stream_ends_by_the_protocol(answer: Answer) -> Findings:
     if not answer.exchange.ok:
         raise CannotJudge(f"HTTP {answer.status}")
+    yield Examined(bool(answer.exchange.body))
     ended = answer.exchange.ended
     stalled = ended == "time-out" and not any(event.terminal for event in answer.events)
     if ended in ("cut", "reset", "invalid", "oversize") or stalled:
@@ -122,9 +156,10 @@ def test_stream_ends_by_the_protocol(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, want="the protocol's own end", got=ended)
 
 
-@check("sse.incremental", over=each("long", stream=True))
-def test_deltas_come_as_they_are_made(answer: Answer) -> Iterator[Finding]:
+@check("sse.incremental", over=each("long", stream=True), aside=NEEDS_A_CAUSE)
+def test_deltas_come_as_they_are_made(answer: Answer) -> Findings:
     times = [event.frame.at for event in answer.of("response.output_text.delta")]
+    yield Examined(len(times) >= 10)
     if len(times) >= 10 and times[0] >= _NOTICED and times[-1] - times[0] < _AT_ONCE:
         message = f"{len(times)} deltas come at once after {times[0]:.0f} ms"
         yield Finding(message, want="deltas spread over the time", got=f"{times[-1] - times[0]:.1f} ms apart in all")

@@ -8,14 +8,16 @@ from typing import Any
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
+from conformance.contract.events import TEXTS
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, everything, pairs
-from conformance.stream.events import Event, objects, text
+from conformance.stream.events import ITEM_DONE, Event, objects, text
 from conformance.stream.sums import Text
-from conformance.verdict import Case, Finding, check, on
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
+from conformance.where import BYTES, COMPARES, STREAM, Where, unmangled
 
-#: Of these null is as good as absent.
-_NULLABLE = ("error", "incomplete_details", "metadata", "output_text")
+#: Of these, which the page's table does not list, null is as good as absent.
+_NULLABLE = ("metadata", "output_text")
 
 _LOST = "\ufffd"
 
@@ -29,15 +31,17 @@ _RESPONSE = (
 )  # fmt: skip
 _ITEM = ("id", "type", "role", "status", "content", "call_id", "name", "arguments")
 _DETAILS = ("input_tokens_details", "output_tokens_details")
-_NAMES = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
 
-def _differs(one: Text, station: str, pointer: str, what: str) -> Iterator[Finding]:
-    """A finding if a station's text is not that of the nearest station before it."""
-    here, before = getattr(one, station), one.before(station)
-    if here is None or before is None or here == before[1]:
+def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
+    """A finding if a stage's text is not that of the nearest stage before it."""
+    here, before = getattr(one, stage), one.before(stage)
+    if here is None or before is None:
         return
-    event, shown = one.events[station], _NAMES[one.what]
+    yield EXAMINED
+    if here == before[1]:
+        return
+    event, shown = one.events[stage], TEXTS[one.what]
     message = (
         f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
     )
@@ -53,56 +57,58 @@ def _where(one: str, other: str) -> str:
     return f"{len(one)} and {len(other)} characters, apart from character {at} on"
 
 
-def _deltas(answer: Answer, what: tuple[str, ...]) -> Iterator[Finding]:
+def _deltas(answer: Answer, what: tuple[str, ...]) -> Findings:
     for one in answer.texts:
         if one.what not in what:
             continue
         yield from _differs(one, "done", "/arguments" if one.what == "arguments" else "/text", "done")
         whole = one.done or one.item
+        yield Examined(bool(whole))
         if one.deltas is None and whole:
-            station = "done" if one.done else "item"
-            message = f"no delta carried the {_NAMES[one.what]} of output_index {one.output_index}"
-            yield Finding(message, "", one.events[station].index, "deltas that add up to it", whole[:160])
+            stage = "done" if one.done else "item"
+            message = f"no delta carried the {TEXTS[one.what]} of output_index {one.output_index}"
+            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
 
 
-@check("sum.text-deltas", over=STREAMS)
-def test_text_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+@check("sum.text-deltas", over=STREAMS, where=STREAM)
+def test_text_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("text",))
 
 
-@check("sum.reasoning-deltas", over=STREAMS)
-def test_reasoning_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+@check("sum.reasoning-deltas", over=STREAMS, where=STREAM)
+def test_reasoning_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("reasoning",))
 
 
-@check("sum.arguments-deltas", over=STREAMS)
-def test_arguments_deltas_add_up(answer: Answer) -> Iterator[Finding]:
+@check("sum.arguments-deltas", over=STREAMS, where=STREAM)
+def test_arguments_deltas_add_up(answer: Answer) -> Findings:
     yield from _deltas(answer, ("arguments", "input"))
 
 
-@check("sum.part", over=STREAMS)
-def test_part_holds_the_text(answer: Answer) -> Iterator[Finding]:
+@check("sum.part", over=STREAMS, where=STREAM)
+def test_part_holds_the_text(answer: Answer) -> Findings:
     for one in answer.texts:
         yield from _differs(one, "part", "/part/text", "content_part.done")
 
 
-@check("sum.item", over=STREAMS)
-def test_item_holds_its_texts(answer: Answer) -> Iterator[Finding]:
+@check("sum.item", over=STREAMS, where=STREAM)
+def test_item_holds_its_texts(answer: Answer) -> Findings:
     for one in answer.texts:
         yield from _differs(one, "item", "/item", "output_item.done")
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
-            if any(event.output_index == one.output_index for event in answer.of("response.output_item.done")):
-                message = f"output_item.done lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+            if any(place == one.output_index for event, place in answer.placed if event.type == ITEM_DONE):
+                message = f"output_item.done lacks the {TEXTS[one.what]} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
-@check("sum.final-output", over=STREAMS)
-def test_final_output_holds_the_items(answer: Answer) -> Iterator[Finding]:
+@check("sum.final-output", over=STREAMS, where=STREAM)
+def test_final_output_holds_the_items(answer: Answer) -> Findings:
     event, output = answer.terminal, objects(answer.response.get("output"))
     done, opened = _by_index(answer, "response.output_item.done"), _by_index(answer, "response.output_item.added")
     items = [done.get(index, item) for index, item in sorted(opened.items())]
     got, want = [item.get("type") for item in output], [item.get("type") for item in items]
+    yield Examined(max(len(got), len(want)))
     if got != want:
         message = f"{event.type}: the final output has other items than were streamed"
         yield Finding(message, "/response/output", event.index, want, got)
@@ -113,27 +119,30 @@ def test_final_output_holds_the_items(answer: Answer) -> Iterator[Finding]:
         yield from _final_text(one, event)
 
 
-def _final_text(one: Text, event: Event) -> Iterator[Finding]:
+def _final_text(one: Text, event: Event) -> Findings:
     if one.final is None and (one.done or one.deltas):
-        message = f"the final output lacks the {_NAMES[one.what]} of output_index {one.output_index}"
+        message = f"the final output lacks the {TEXTS[one.what]} of output_index {one.output_index}"
         yield Finding(message, "/response/output", event.index, one.done or one.deltas, ABSENT)
     yield from _differs(one, "final", f"/response/output/{one.output_index}", event.type)
 
 
 def _by_index(answer: Answer, kind: str) -> dict[int, dict[str, Any]]:
-    return {one.output_index: one.item for one in answer.of(kind) if one.item and one.output_index is not None}
+    return {
+        place: event.item for event, place in answer.placed if event.type == kind and event.item and place is not None
+    }
 
 
-def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Iterator[Finding]:
+def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Findings:
     for member in ("id", "role", "call_id", "name") if done else ():
         if member in item and item[member] != final.get(member):
             message = f"the final item's {member} is not that of its output_item.done"
             yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
 
 
-@check("sum.no-replacement-characters", over=STREAMS)
-def test_no_character_was_mangled(answer: Answer) -> Iterator[Finding]:
+@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=unmangled))
+def test_no_character_was_mangled(answer: Answer) -> Findings:
     for event, member, said in _said(answer):
+        yield Examined(bool(said))
         if HALF_A_PAIR.search(said):
             message = f"{member} holds half a surrogate pair"
             yield on(event, message, f"/{member}", "whole characters", repr(said[:80]))
@@ -152,7 +161,7 @@ def _said(answer: Answer) -> Iterator[tuple[Event, str, str]]:
 @check(
     "sum.no-replacement-characters", over=everything("answers", where=lambda one: one.expect == "answer"), together=True
 )
-def test_no_character_was_split(answers: list[Answer]) -> Iterator[Finding]:
+def test_no_character_was_split(answers: list[Answer]) -> Findings:
     """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
     if any(_holds_lost(one.exchange.body) for one in answers if not one.looks_like_stream):
         raise DoesNotApply("plain answers hold U+FFFD too")
@@ -163,6 +172,7 @@ def test_no_character_was_split(answers: list[Answer]) -> Iterator[Finding]:
         raise CannotJudge("no stream came")
     for answer in streams:
         if not answer.of("response.incomplete"):
+            yield Examined(sum(bool(said) for _, _, said in _said(answer)))
             yield from _split(answer)
 
 
@@ -170,7 +180,7 @@ def _holds_lost(body: bytes) -> bool:
     return _LOST.encode() in body or b"\\ufffd" in body.lower()
 
 
-def _split(answer: Answer) -> Iterator[Finding]:
+def _split(answer: Answer) -> Findings:
     if _holds_lost(answer.exchange.request.body):
         return
     for event, member, said in _said(answer):
@@ -179,9 +189,12 @@ def _split(answer: Answer) -> Iterator[Finding]:
             yield replace(found, scenario=answer.scenario)
 
 
-@check("sum.starts-empty", over=STREAMS)
-def test_added_items_and_parts_are_empty(answer: Answer) -> Iterator[Finding]:
+@check("sum.starts-empty", over=STREAMS, where=STREAM)
+def test_added_items_and_parts_are_empty(answer: Answer, case: Case) -> Findings:
     for event in answer.of("response.output_item.added"):
+        if event.item.get("type") not in case.world.schemas.item_types:
+            continue  # The contract says nothing of items of other types.
+        yield EXAMINED
         for member in ("arguments", "input"):
             if event.item.get(member):
                 yield on(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
@@ -189,6 +202,7 @@ def test_added_items_and_parts_are_empty(answer: Answer) -> Iterator[Finding]:
             if content.get("text"):
                 yield on(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
     for event in answer.of("response.content_part.added"):
+        yield EXAMINED
         if event.part.get("text"):
             yield on(event, "the part has text already", "/part/text", "", event.part["text"])
 
@@ -203,24 +217,24 @@ def _comparable(given: list[Answer], case: Case) -> tuple[Answer, Answer]:
     return plain, stream
 
 
-@check("sum.plain-same-kinds", over=pairs("core"), together=True)
-def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(
-    given: list[Answer], case: Case
-) -> Iterator[Finding]:
+@check("sum.plain-same-kinds", over=pairs("core"), together=True, aside=COMPARES)
+def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     # The model may call or not, and what was cut may be cut before its message began.
     free = ("tools" in plain.sent and not scenario_of(plain, case).need) or plain.final_status != "completed"
     kinds = [sorted(_by_kind(answer)) for answer in given]
+    yield EXAMINED
     if kinds[0] != kinds[1] and not free:
         message = "the plain and the streamed Response hold items of other kinds"
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
-@check("sum.plain-same-shape", over=pairs("core"), together=True)
-def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer], case: Case) -> Iterator[Finding]:
+@check("sum.plain-same-shape", over=pairs("core"), together=True, aside=COMPARES)
+def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     for what, pointer, one, other, members in _holders(plain, stream):
         for member in members:
+            yield EXAMINED
             absent = (None, ABSENT) if member in _NULLABLE else (ABSENT,)
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):

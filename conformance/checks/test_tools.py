@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -11,7 +10,17 @@ from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import must_be_served, needs, parsed
 from conformance.select import answers, each, together
 from conformance.stream.events import mapping, objects, text
-from conformance.verdict import Case, Finding, check
+from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.where import (
+    COMPARES,
+    FINAL_RESPONSE,
+    TOOL_SOURCES,
+    UNKNOWN_SENDER,
+    WORDING,
+    Where,
+    functions_only,
+    no_tools,
+)
 
 _CALLS = each("call")
 
@@ -23,6 +32,22 @@ _SURE = 3
 _MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]")
 
 
+def _declared(answer: Answer, case: Case) -> dict[str, dict[str, Any]]:
+    """The function tools that the request declares, each name with its parameters: at the top level, in an
+    additional_tools item of the input, and within a namespace. :class:`DoesNotApply` where the input holds an item of
+    an undocumented type, as nobody can say which tools that declares."""
+    items = objects(answer.sent.get("input"))
+    kinds = [text(item.get("type")) or "message" for item in items]
+    if unknown := [kind for kind in kinds if kind not in case.world.schemas.input_types]:
+        raise DoesNotApply(f"the undocumented input item {unknown[0]} may declare tools")
+    tools = [*objects(answer.sent.get("tools"))]
+    tools += [tool for item in items if item.get("type") == "additional_tools" for tool in objects(item.get("tools"))]
+    inner = [one for tool in tools if tool.get("type") == "namespace" for one in objects(tool.get("tools"))]
+    return {
+        tool["name"]: mapping(tool.get("parameters")) for tool in (*tools, *inner) if isinstance(tool.get("name"), str)
+    }
+
+
 def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     """The calls with their pointers; where the model made none there is nothing to judge."""
     if not answer.items("function_call"):
@@ -30,10 +55,11 @@ def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [(f"{answer.pointer}/output/{place}", item) for place, item in answer.items("function_call")]
 
 
-@check("tools.call-shape", over=_CALLS)
-def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Iterator[Finding]:
-    declared = [tool["name"] for tool in objects(answer.sent.get("tools"))]
+@check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Findings:
+    declared = _declared(answer, case)
     for pointer, call in _calls(answer, case):
+        yield EXAMINED
         if isinstance(call.get("name"), str) and call["name"] not in declared:
             message = "the call names no declared tool"
             yield Finding(message, pointer + "/name", answer.event, " or ".join(declared), call["name"])
@@ -43,9 +69,10 @@ def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Iterator[Find
                 yield Finding(message, f"{pointer}/{member}", answer.event, "a string", call.get(member))
 
 
-@check("tools.arguments-are-json", over=_CALLS)
-def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("tools.arguments-are-json", over=_CALLS, where=FINAL_RESPONSE)
+def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Findings:
     for pointer, call in _finished(answer, case):
+        yield EXAMINED
         try:
             value = parsed(call.get("arguments"))
         except ValueError as error:
@@ -57,14 +84,15 @@ def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Iterator[Fin
             yield Finding(message, pointer + "/arguments", answer.event, "a JSON object", call.get("arguments"))
 
 
-@check("tools.arguments-fit-schema", over=_CALLS)
-def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Iterator[Finding]:
-    schemas = {tool["name"]: mapping(tool.get("parameters")) for tool in objects(answer.sent.get("tools"))}
+@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Findings:
+    schemas = _declared(answer, case)
     for pointer, call in _finished(answer, case):
         try:
             value = parsed(call.get("arguments"))
         except ValueError:
             continue  # Another rule's finding.
+        yield EXAMINED
         for error in Draft202012Validator(schemas.get(text(call.get("name")), {})).iter_errors(value):
             message = f"the arguments do not fit the tool's parameters: {error.message}"
             yield Finding(message, pointer + "/arguments", answer.event, error.validator_value, call["arguments"])
@@ -75,13 +103,14 @@ def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [] if cut else [(pointer, call) for pointer, call in _calls(answer, case)]
 
 
-@check("tools.call-ids-distinct", over=_CALLS)
-def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
+@check("tools.call-ids-distinct", over=_CALLS, where=FINAL_RESPONSE)
+def test_call_ids_are_distinct(answer: Answer, case: Case) -> Findings:
     needs(answer, case)
     items = [item.get("id") for item in answer.output]
     seen: dict[Any, str] = {}
     for pointer, call in _calls(answer, case):
         name = text(call.get("call_id"))
+        yield Examined(bool(name))
         if name and name in seen:
             yield Finding("two calls share a call_id", pointer + "/call_id", answer.event, "a call_id of its own", name)
         elif name in items:
@@ -90,24 +119,28 @@ def test_call_ids_are_distinct(answer: Answer, case: Case) -> Iterator[Finding]:
         seen[name] = pointer
 
 
-@check("tools.call-ids-unique-in-run", over=together("calls", "call", "follow-up"), together=True)
-def test_call_ids_differ_between_responses(answers: list[Answer]) -> Iterator[Finding]:
+@check(
+    "tools.call-ids-unique-in-run",
+    over=together("calls", "call", "follow-up"),
+    together=True,
+    where=Where("all-answers"),
+)
+def test_call_ids_differ_between_responses(answers: list[Answer]) -> Findings:
     seen: dict[str, str] = {}
     for answer in answers:
         for place, call in answer.items("function_call") if answer.exchange.ok else ():
             name, pointer = text(call.get("call_id")), f"{answer.pointer}/output/{place}/call_id"
             first = seen.setdefault(name, answer.scenario)
+            yield EXAMINED
             if name and first != answer.scenario:
                 message = f"the call_id was given before, in {first}"
                 yield Finding(message, pointer, answer.event, "a call_id of its own", name, answer.scenario)
 
 
-@check("tools.called-either-way", over=together("calls", "call"), together=True)
-def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Iterator[Finding]:
+@check("tools.called-either-way", over=together("calls", "call"), together=True, aside=COMPARES)
+def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Findings:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
-    ways = {way: [one for one in answers if one.streaming == stream] for way, stream in _WAYS.items()}
-    if not all(ways.values()):
-        raise DoesNotApply("calls were asked for in one way only")
+    ways = _by_way(answers)
     called = {way: [_calls_somewhere(one) for answer in given for one in _tries(answer)] for way, given in ways.items()}
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
@@ -118,6 +151,15 @@ def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Iterator
             return
     if not all(map(any, called.values())):
         raise CannotJudge("the model called too seldom to tell")
+    yield EXAMINED
+
+
+def _by_way(answers: list[Answer]) -> dict[str, list[Answer]]:
+    """The answers, plain and streamed apart."""
+    ways = {way: [one for one in answers if one.streaming == stream] for way, stream in _WAYS.items()}
+    if not all(ways.values()):
+        raise DoesNotApply("calls were requested in one way only")
+    return ways
 
 
 def _tries(answer: Answer) -> list[Answer]:
@@ -138,26 +180,48 @@ def _calls_somewhere(answer: Answer) -> bool:
     return any(one.get("type") == "function_call" for one in (*answer.output, *items) if one)
 
 
-@check("tools.no-markup-leak", over=each("core", where=lambda one: "tools" in one.body))
-def test_no_call_markup_in_the_text(answer: Answer) -> Iterator[Finding]:
+@check(
+    "tools.no-markup-leak",
+    over=each("core", where=lambda one: "tools" in one.body),
+    where=FINAL_RESPONSE,
+    aside=WORDING,
+)
+def test_no_call_markup_in_the_text(answer: Answer) -> Findings:
+    yield Examined(bool(answer.words))
     for mark in _MARKUP:
         if mark in answer.words:
             message = f"the visible text holds {mark} in place of a call"
             yield Finding(message, answer.pointer + "/output", answer.event, "a function_call item", mark)
 
 
-@check("tools.output-accepted", over=each("follow-up", where=lambda one: one.name != "tools.output-parts"))
-def test_output_of_a_call_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check(
+    "tools.output-accepted",
+    over=each("follow-up", where=lambda one: one.name != "tools.output-parts"),
+    aside=UNKNOWN_SENDER,
+)
+def test_output_of_a_call_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("tools.output-parts-accepted", over=each("follow-up", where=lambda one: one.name == "tools.output-parts"))
-def test_output_in_parts_is_accepted(answer: Answer) -> Iterator[Finding]:
+@check(
+    "tools.output-parts-accepted",
+    over=each("follow-up", where=lambda one: one.name == "tools.output-parts"),
+    aside=UNKNOWN_SENDER,
+)
+def test_output_in_parts_is_accepted(answer: Answer) -> Findings:
     yield from must_be_served(answer)
 
 
-@check("tools.none-declared-none-called", over=answers(where=lambda one: "tools" not in one.body))
-def test_without_tools_nothing_is_called(answer: Answer) -> Iterator[Finding]:
+@check(
+    "tools.none-declared-none-called",
+    over=answers(where=lambda one: "tools" not in one.body),
+    where=Where("finished", leans_on=("*",), when=no_tools),
+)
+def test_without_tools_nothing_is_called(answer: Answer, case: Case) -> Findings:
+    if _declared(answer, case):
+        raise DoesNotApply("an input item declares tools")
+    if answer.response:
+        yield EXAMINED
     for kind in ("function_call", "custom_tool_call"):
         for place, item in answer.items(kind):
             message = "a call although the request declares no tool"
@@ -165,6 +229,6 @@ def test_without_tools_nothing_is_called(answer: Answer) -> Iterator[Finding]:
 
 
 @check("tools.custom-accepted", over=each("custom"))
-def test_custom_and_namespace_tools(answer: Answer) -> Iterator[Finding]:
+def test_custom_and_namespace_tools(answer: Answer) -> Findings:
     calls = ", ".join(str(item.get("type")) for item in answer.output) if answer.exchange.ok else "refused"
     yield Finding(f"{answer.scenario}: HTTP {answer.arrived}, {calls}")

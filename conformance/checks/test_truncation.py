@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
+from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import parsed
 from conformance.select import ANSWERS, answers, each
 from conformance.stream.events import integer, mapping
-from conformance.verdict import Finding, check
+from conformance.verdict import EXAMINED, Finding, Findings, check
+from conformance.where import NEEDS_A_CAUSE, WITH_CAP
 
 
-@check("truncation.incomplete", over=each("cut"))
-def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
+@check("truncation.incomplete", over=each("cut"), aside=NEEDS_A_CAUSE)
+def test_what_is_cut_is_incomplete(answer: Answer) -> Findings:
     response = answer.response
+    yield EXAMINED
     if response.get("status") != "incomplete":
         yield from _not_called_incomplete(answer)
         return
@@ -28,7 +29,19 @@ def test_what_is_cut_is_incomplete(answer: Answer) -> Iterator[Finding]:
         yield Finding(message, answer.pointer + "/error", answer.event, None, response["error"])
 
 
-def _not_called_incomplete(answer: Answer) -> Iterator[Finding]:
+@check("truncation.incomplete", over=each("no such tag"), where=WITH_CAP)
+def test_what_is_incomplete_says_why(answer: Answer) -> Findings:
+    if answer.response.get("status") != "incomplete":
+        raise DoesNotApply("the response is not incomplete")
+    yield EXAMINED
+    reason = mapping(answer.response.get("incomplete_details")).get("reason")
+    if reason not in ("max_output_tokens", "content_filter"):
+        pointer = answer.pointer + "/incomplete_details/reason"
+        message = "an answer that its cap cut is called incomplete for no such reason"
+        yield Finding(message, pointer, answer.event, "max_output_tokens", reason)
+
+
+def _not_called_incomplete(answer: Answer) -> Findings:
     """A finding if the answer used its cap up; one that is shorter or longer shows nothing here."""
     cap, used = int(answer.sent["max_output_tokens"]), answer.tokens("output_tokens") or 0
     if used != cap:
@@ -49,20 +62,29 @@ def _broken_off(call: dict[str, Any]) -> bool:
     return False
 
 
-@check("truncation.usage-within-cap", over=ANSWERS)
-def test_output_stays_within_the_cap(answer: Answer) -> Iterator[Finding]:
+@check("truncation.usage-within-cap", over=ANSWERS, where=WITH_CAP)
+def test_output_stays_within_the_cap(answer: Answer) -> Findings:
     cap, used = integer(answer.sent.get("max_output_tokens")), answer.tokens("output_tokens")
+    if cap is not None and used is not None:
+        yield EXAMINED
     if cap is not None and used is not None and used > cap:
         message = f"{used} output tokens under a cap of {cap}"
         yield Finding(message, answer.pointer + "/usage/output_tokens", answer.event, f"at most {cap}", used)
 
 
-@check("truncation.cap-not-needed", over=answers(where=lambda one: "cut" not in one.tags))
-def test_what_is_not_cut_is_completed(answer: Answer) -> Iterator[Finding]:
+@check(
+    "truncation.cap-not-needed",
+    over=answers(where=lambda one: "cut" not in one.tags),
+    where=WITH_CAP,
+    aside=NEEDS_A_CAUSE,
+)
+def test_what_is_not_cut_is_completed(answer: Answer) -> Findings:
     cap, reason = (
         integer(answer.sent.get("max_output_tokens")),
         mapping(answer.response.get("incomplete_details")),
     )
+    if isinstance(answer.response.get("status"), str):
+        yield EXAMINED
     if answer.response.get("status") != "incomplete" or reason.get("reason") == "content_filter":
         return
     used = answer.tokens("output_tokens")

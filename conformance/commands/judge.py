@@ -17,7 +17,7 @@ from conformance.schemas import REVISIONS
 from conformance.target import Misconfigured, Target, resolve
 from conformance.traffic import telling
 from conformance.traffic.captured import Captured, read_run
-from conformance.traffic.har import read_har
+from conformance.traffic.har import Har, read_har
 from conformance.traffic.judging import judge_traffic
 from conformance.wire.record import RESULTS
 
@@ -40,12 +40,13 @@ def main(options: argparse.Namespace) -> int:
     """Judge and tell; the exit code is that of the verdicts."""
     started = time.monotonic()
     try:
-        captured, others, secrets, head = _read(options.traffic)
+        traffic, head = _read(options.traffic)
+        captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
-        judged = telling.selected(judge_traffic(captured, target, secrets), options.only)
+        judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    end = telling.end_of(judged, captured, time.monotonic() - started, options.strict)
+    end = telling.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
     lines = telling.lines_of(target, judged, end)
     written = _write(options, head, lines)
     if options.json:
@@ -55,18 +56,18 @@ def main(options: argparse.Namespace) -> int:
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
     telling.tell(
         telling.Screen(), judged, captured, target,
-        source=source, again=again, others=others, end=end, written=written,
+        source=source, again=again, others=traffic.others, end=end, written=written,
+        beside={**traffic.websockets, **traffic.repeated},
     )  # fmt: skip
     return int(end["exit"])
 
 
-def _read(path: Path) -> tuple[Sequence[Captured], int, tuple[str, ...], Mapping[str, Any]]:
-    """The exchanges, how many others there are, the credentials that were met, and what a run says of itself."""
+def _read(path: Path) -> tuple[Har, Mapping[str, Any]]:
+    """What was captured, and what a run says of itself."""
     if path.is_dir():
         captured, others, head = read_run(path)
-        return captured, others, (), head  # Keys were blanked before anything was kept.
-    har = read_har(path)
-    return har.captured, har.others, har.secrets, {}
+        return Har(tuple(captured), others, ()), head  # Keys were blanked before anything was kept.
+    return read_har(path), {}
 
 
 def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[str, Any], path: Path) -> Target:

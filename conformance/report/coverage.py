@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.clients.evidence import faults_that_stop
-from conformance.contract import SECTIONS, Clause, clauses
+from conformance.contract.clauses import SECTIONS, Clause, clauses
 from conformance.matrix import faults_of
-from conformance.verdict import FAIL, PASS, WARNING
+from conformance.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
 
 Line = Mapping[str, Any]
 
@@ -38,11 +38,18 @@ def covered(cases: Sequence[Line]) -> list[Covered]:
 
 
 def gaps(found: Sequence[Covered], cases: Sequence[Line], revision: str) -> list[str]:
-    """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks."""
+    """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks.
+
+    A clause is no gap whose rules found nothing in the responses that they are about: the endpoint need not send it.
+    """
+    absent = {one["requirement"] for one in cases if one.get("reason") == NOTHING_EXAMINED}
     lines = [
         f"clause {one.clause.id} is judged by no case"
         for one in found
-        if not one.clause.unjudged and not one.cases and one.clause.since <= revision
+        if not one.clause.unjudged
+        and not one.cases
+        and one.clause.since <= revision
+        and not any(map(one.clause.covers, absent))
     ]
     levels = {one["requirement"]: one["level"] for one in cases if one["verdict"] in (PASS, FAIL, WARNING)}
     for rule, level in sorted(levels.items()):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge, cost
+from conformance.answer import Answer, CannotJudge
 from conformance.report.results import Results
+from conformance.tokens import cost
 from conformance.wire.exchange import Exchange
 
 #: Members whose own members are named by whoever asks, not by the server.

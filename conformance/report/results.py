@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import cost
 from conformance.run import Recorded
+from conformance.tokens import cost
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
 from conformance.wire.presence import disappearance
@@ -43,6 +43,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "findings": [_finding(one, record) for one in result.findings],
         "observed": list(result.observed),
         "reason": result.reason,
+        "examined": result.examined,
         "exchange": record.key(case.scenarios[0]),
         "cause": "",  # Known when all cases are judged: see conformance.report.fold.
         "ms": round(ms, 3),
@@ -55,7 +56,7 @@ def error_line(case_id: str, reason: str) -> dict[str, Any]:
     return {
         "kind": "case", "id": case_id, "requirement": requirement, "scenario": scenario,
         "area": requirement.partition(".")[0], "level": "MUST", "verdict": ERROR, "breaks": [], "findings": [],
-        "observed": [], "reason": reason, "exchange": "", "cause": "", "ms": 0,
+        "observed": [], "reason": reason, "examined": 0, "exchange": "", "cause": "", "ms": 0,
     }  # fmt: skip
 
 

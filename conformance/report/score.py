@@ -87,6 +87,10 @@ def reasons(lines: Sequence[Line]) -> Iterator[tuple[str, list[str]]]:
     yield from sorted(found.items(), key=lambda pair: -len(pair[1]))
 
 
+#: How exchanges of captured traffic were not evaluated as a whole: the members of ``partial`` in the results.
+_HOW = {"in_part": "evaluated in part", "aside": "not evaluated"}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a run says as a whole: a verdict's name, one word, and a sentence."""
@@ -120,9 +124,22 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
         return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
     if counts["expected"]:
         return Verdict(WARNING, "expected failures", f"{_many(counts['expected'], 'failure')}, all expected.")
+    if partial := end.get("partial"):
+        found_so_far = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
+        what = "No MUST violation" if rules[WARNING] else "No violation"
+        says = f"{what} found in what was evaluated{found_so_far}; {_partial(partial)}."
+        return Verdict(INCONCLUSIVE, "evaluated in part", says)
     if rules[WARNING]:
         return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
     return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
+
+
+def _partial(partial: Mapping[str, int]) -> str:
+    """Of captured traffic, how much was not evaluated, or not by all rules."""
+    of = f"of {_many(partial['exchanges'], 'exchange')}"
+    said = [f"{partial[name]} {of} {how}" for name, how in _HOW.items() if partial[name]]
+    sockets = [f"{_many(partial['websockets'], 'WebSocket')} not evaluated"] if partial["websockets"] else []
+    return ", ".join(said + sockets)
 
 
 def _rules(number: int, level: str) -> str:

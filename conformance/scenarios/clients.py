@@ -1,7 +1,9 @@
 """What real clients send, captured by ``python -m tests.capture``: ``captured/*.json``, each with client and version.
 
-Sent as it is but for two members: the model is the target's, and ``max_output_tokens``, which none of them sends, keeps
-the answer cheap. Much in it is not documented, so that each request may be refused.
+Structure, names, types and lengths are the client's; its instructions and descriptions are not, for they are its own
+prose: the capture replaced them with other words of the same lengths. A run sends a captured request unchanged except
+for two members: the model is the target's, and ``max_output_tokens``, which none of them sends, keeps the answer cheap.
+Much in it is not documented, so that each request may be refused.
 """
 
 from __future__ import annotations

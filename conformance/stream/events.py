@@ -6,13 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.contract.events import ABOUT_ITEM, ENDS, EVENTS
 from conformance.stream.jsontext import Reader
 from conformance.stream.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
 DONE_MARKER = "[DONE]"
 
-TERMINAL = ("response.completed", "response.incomplete", "response.failed", "error")
+ITEM_ADDED, ITEM_DONE = (one.type for one in EVENTS if one.step in ("open-item", "close-item"))
+
+#: The end before which everything must be closed; what was cut may stay open.
+COMPLETED = "response.completed"
+
+#: The types that end a stream, the documented ones first.
+TERMINAL = ENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +78,45 @@ class Event:
         return mapping(self.data.get("response"))
 
     @property
+    def about_item(self) -> bool:
+        """Whether an event of this type is about one output item."""
+        return self.type in ABOUT_ITEM
+
+    @property
     def terminal(self) -> bool:
         """Whether this event ends a response."""
         return self.type in TERMINAL
 
 
 def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
-    """Each event with the index of the item it is about: that of its ``item_id`` where the item was announced under
-    another (a wrong index is reported once, and must not make everything after it look wrong), else its own."""
+    """Each event with the index of the item it is about, None for an event that is about no item.
+
+    That is the index under which the item of its ``item_id`` was announced (a wrong index is reported once, and must
+    not make everything after it look wrong), else its own ``output_index``. Without an index the item is found by its
+    id, else by order: an announced item is the next one, and an event without an id is about the item opened last.
+    """
     announced: dict[str, list[int]] = {}
+    opened: list[int] = []
     for event in events:
         index = event.output_index
         named = event.data.get("item_id") or event.item.get("id")
         known = announced.get(named, []) if isinstance(named, str) else []
-        if event.type == "response.output_item.added" and index is not None and isinstance(named, str):
-            announced.setdefault(named, []).append(index)
+        if event.type == ITEM_ADDED:
+            if index is None:
+                index = max(opened, default=-1) + 1
+            opened.append(index)
+            if isinstance(named, str):
+                announced.setdefault(named, []).append(index)
         elif known and index not in known:
             index = known[-1]
+        elif index is None and event.about_item:
+            index = opened[-1] if opened and not isinstance(named, str) else max(opened, default=-1) + 1
+            if isinstance(named, str):
+                opened.append(index)
+                announced[named] = [index]
+        if event.type == ITEM_DONE and index in opened:
+            opened.remove(index)
+            opened.insert(0, index)  # It is closed: what follows without an id is about another one.
         yield event, index
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from conformance.stream.events import Event, objects
+from conformance.stream.events import ITEM_ADDED, Event, objects, places
 from conformance.stream.violation import Violation
 
 
-def identities(events: Sequence[Event]) -> list[Violation]:
+def identities(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
     """What is bound at first sight and later changes: the ids, model and time of the response, the items' ids, the
-    calls' ids and names, and which ``output_index`` belongs to which item."""
+    calls' ids and names, and which ``output_index`` belongs to which item; and for each rule how many values were
+    compared with an earlier one."""
     keeper = _Keeper()
-    for event in events:
+    for event, place in places(events):
         keeper.response(event)
-        keeper.item(event)
-    return keeper.found
+        keeper.item(event, place)
+    return keeper.found, keeper.examined
 
 
 class _Keeper:
@@ -27,6 +29,7 @@ class _Keeper:
 
     def __init__(self) -> None:
         self.found: list[Violation] = []
+        self.examined: Counter[str] = Counter()
         self._bound: dict[tuple[Any, ...], Any] = {}
         self._index_of: dict[str, int] = {}
 
@@ -41,12 +44,12 @@ class _Keeper:
                     pointer = f"/response/output/{place}/{member}"
                     self._same(rule, ("item", place, member), item.get(member), event, pointer)
 
-    def item(self, event: Event) -> None:
-        index = event.output_index
+    def item(self, event: Event, place: int | None) -> None:
+        index = place if event.output_index is None else event.output_index
         if index is None:
             return
         named = event.data.get("item_id")
-        if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id"), index):
+        if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id")):
             return
         if event.item:
             self._bound.setdefault(("item", index, "type"), event.item.get("type"))
@@ -60,25 +63,31 @@ class _Keeper:
         for member in ("name", "call_id"):
             self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")
 
-    def _elsewhere(self, event: Event, item_id: Any, index: int) -> bool:
+    def _elsewhere(self, event: Event, item_id: Any) -> bool:
         """Whether an id that was first seen under one index turns up under another; reports it."""
-        if not isinstance(item_id, str) or not item_id:
+        index = event.output_index
+        if not isinstance(item_id, str) or not item_id or index is None:
             return False
+        seen = len(self._index_of)
         first = self._index_of.setdefault(item_id, index)
+        self.examined["identity.item-ids-distinct"] += event.type == ITEM_ADDED
+        self.examined["identity.index-belongs-to-item"] += len(self._index_of) == seen
         if first == index:
             return False
-        if event.type == "response.output_item.added":
+        if event.type == ITEM_ADDED:
             rule, message = "identity.item-ids-distinct", f"{item_id} already names output_index {first}"
         else:
             rule = "identity.index-belongs-to-item"
             message = f"{item_id} belongs to output_index {first}, not {index}"
-        self.found.append(Violation(rule, message, event, "/output_index", first, index))
+        self.found.append(Violation(rule, message, event, "/output_index", first, index, index))
         return True
 
     def _same(self, rule: str, what: tuple[Any, ...], value: Any, event: Event, pointer: str) -> None:
         if value is None or isinstance(value, dict | list):
             return
+        self.examined[rule] += what in self._bound
         first = self._bound.setdefault(what, value)
         if first != value:
             message = f"{pointer.rpartition('/')[2]} was {first!r} at first sight and is {value!r} here"
-            self.found.append(Violation(rule, message, event, pointer, first, value))
+            place = what[1] if what[0] != "response" else None
+            self.found.append(Violation(rule, message, event, pointer, first, value, place))

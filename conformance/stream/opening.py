@@ -5,14 +5,19 @@ Source: doc 2026-06-24, "Response chunk"; openai, ResponseStreamEvent.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from conformance.stream.events import TERMINAL, Event
 from conformance.stream.violation import Violation
 
+#: Rules that any event at all is evidence for.
+_OF_EVERY_STREAM = ("lifecycle.one-terminal-last", "sse.ends-after-terminal")
 
-def opening(events: Sequence[Event]) -> list[Violation]:
-    """What strays from: created first, in_progress second, each once, one terminal event and that last."""
+
+def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
+    """What violates: created first, in_progress second, each once, one terminal event and that last; and for each rule
+    how many events it was evaluated on."""
     found: list[Violation] = []
     types = [event.type for event in events]
     for place, (name, rule) in enumerate(
@@ -30,7 +35,14 @@ def opening(events: Sequence[Event]) -> list[Violation]:
             message = f"event {stray.index} is {stray.type or 'without a type'}, not {name}"
             found.append(Violation(rule, message, stray, "/type", name, stray.type))
         found += [Violation("lifecycle.each-once", f"{name} is sent a second time", again) for again in seen[1:]]
-    return found + _terminal(events)
+    if types:
+        examined = Counter(dict.fromkeys(_OF_EVERY_STREAM, 1))
+        examined["lifecycle.in-progress-second"] = int(not _broke_off(types, 1))
+        examined["lifecycle.created-first"] = int(not _broke_off(types, 0))
+        examined["lifecycle.each-once"] = sum(name in ("response.created", "response.in_progress") for name in types)
+    else:
+        examined = Counter()
+    return found + _terminal(events), examined
 
 
 def _broke_off(types: Sequence[str], place: int) -> bool:
@@ -44,7 +56,11 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
         last = events[-1] if events else None
         want, got = f"one of {', '.join(TERMINAL[:2])}", last.type if last else "no event at all"
         return [Violation(rule, "the stream ends without a terminal event", last, "/type", want, got)]
-    found = [Violation(rule, f"{again.type} is a second terminal event", again) for again in ends[1:]]
+    more = ends[1:]
+    # OpenAI's failing end is an error event and then response.failed: two events, one end.
+    if more and {ends[0].type, more[0].type} == {"error", "response.failed"}:
+        more = more[1:]
+    found = [Violation(rule, f"{again.type} is a second terminal event", again) for again in more]
     after = [event for event in events[ends[0].index + 1 :] if not event.terminal]
     if after:
         message = f"{after[0].type} comes after the terminal event ({len(after)} such)"

@@ -10,7 +10,8 @@ from conformance.stream.events import Event
 
 @dataclass(frozen=True)
 class Violation:
-    """``rule`` is the requirement's id; ``event`` the offending event (None: the stream as a whole)."""
+    """``rule`` is the requirement's id; ``event`` the offending event (None: the stream as a whole); ``place`` the
+    ``output_index`` of the item it is about (None: about no item)."""
 
     rule: str
     message: str
@@ -18,3 +19,4 @@ class Violation:
     pointer: str = ""
     want: Any = None
     got: Any = None
+    place: int | None = None

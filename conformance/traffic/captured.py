@@ -7,29 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.answer import Answer
+from conformance.answer import Answer, CannotJudge
 from conformance.report.failure import printable
 from conformance.run import Recorded
 from conformance.schemas import Schemas
-from conformance.stream.events import mapping
-from conformance.stream.jsontext import load
 from conformance.target import Misconfigured
+from conformance.where import Lost, strange_members
 from conformance.wire.exchange import Exchange, content_coding
 from conformance.wire.record import Folder
-
-Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
-"""``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
-``lines``: what stood around the data of the events. ``headers``: those of the answer. ``request``: its body.
-``clock``: when it was sent."""
 
 #: How the detail of an exchange begins whose bytes were changed where the key, which is a word, stood in the body.
 WORDLIKE = "the client's key is a word of the answer"
 
 #: How the detail begins where the capture ends before the answer does.
 UNFINISHED = "the capture ends before the answer does"
+
+
+#: Statuses of a Response that goes on.
+_BEGUN = ("queued", "in_progress")
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,11 @@ class Captured:
     @cached_property
     def sent(self) -> dict[str, Any] | None:
         """The request's body; None where it was not captured or is no JSON object."""
-        try:
-            body = load(self.exchange.request.body)
-        except ValueError:
-            return None
-        return mapping(body) if isinstance(body, dict) and "request" not in self.lost else None
+        return self.answer.asked if "request" not in self.lost else None
 
     def strange(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
-        if self.sent is None:
-            return frozenset({"*"})
-        problems = schemas.errors("request.json", self.sent)
-        return frozenset(one.pointer.split("/")[1] if one.pointer else "*" for one in problems)
+        return strange_members(self.sent, schemas)
 
     @property
     def unjudged(self) -> str:
@@ -75,12 +66,38 @@ class Captured:
             return f"HTTP {exchange.status} is no answer"
         if exchange.ended == "oversize" or exchange.detail.startswith(WORDLIKE):
             return exchange.detail
+        if exchange.undecoded:
+            return f"Content-Encoding {exchange.undecoded} is not decoded here"
         return self.missing
 
     @property
     def unfinished(self) -> str:
         """How the capture ends before the answer does, by whoever's doing; empty if it does not."""
         return self.exchange.detail if self.exchange.detail.startswith(UNFINISHED) else ""
+
+    @property
+    def in_part(self) -> str:
+        """Why only a part of the rules for such an exchange can be evaluated; empty if all can."""
+        # One that is ``clean`` lacks nothing but its framing: its terminal event was received.
+        return self.unfinished if self.unfinished and self.exchange.ended != "clean" else self.not_final
+
+    @property
+    def in_background(self) -> bool:
+        """Whether the request asks, or may ask, for a response that goes on after it was answered: ``background`` is
+        not documented."""
+        return self.sent is None or self.sent.get("background") not in (None, False)
+
+    @cached_property
+    def not_final(self) -> str:
+        """Why the Response is not the final one, as with ``background``; empty if it is, or if it should be."""
+        if not self.in_background or not self.exchange.ok or self.answer.looks_like_stream:
+            return ""
+        try:
+            status = self.answer.response.get("status")
+        except CannotJudge:
+            return ""
+        why = "with background" if self.sent else "and the request, which may set background, was not captured"
+        return f"the Response is {status}, {why}: it is not final" if status in _BEGUN else ""
 
 
 class Captures(Recorded):
@@ -94,11 +111,16 @@ class Captures(Recorded):
 
 def is_ours(method: str, url: str) -> bool:
     """Whether a request asks for a response: ``POST`` to a path that ends in ``/responses``."""
+    return method.strip().upper() == "POST" and is_path_of_ours(url)
+
+
+def is_path_of_ours(url: str) -> bool:
+    """Whether the path of a URL, which may be relative, ends in ``/responses``."""
     try:
-        path = urlsplit(url).path
+        path = urlsplit(url.strip()).path
     except ValueError:
         return False
-    return method.upper() == "POST" and path.rstrip("/").endswith("/responses")
+    return f"/{path}".rstrip("/").endswith("/responses")
 
 
 def lost_in(exchange: Exchange) -> frozenset[Lost]:
@@ -114,7 +136,8 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}") from None
+        hint = next((f"; it holds {one.name}: name that" for one in sorted(path.glob("*.har"))), "")
+        raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None
     ours = sorted((one for one in found if is_ours(one.request.method, one.request.url)), key=_order)

@@ -1,65 +1,68 @@
-"""HAR 1.2 as browsers and mitmproxy write it, read as captured exchanges.
+"""HAR 1.2 as browsers, proxies and HTTP clients write it, read as captured exchanges.
 
-A HAR holds answers unpacked and mostly as text: how they were framed, compressed and timed is lost, and so, without
-base64, are their bytes. It does not say who ended an answer: one that breaks off is held against nobody unless there is
-proof that it is whole. Credentials are taken out before anything else is done.
+A HAR holds responses decompressed and mostly as text: how they were framed, compressed and timed is lost, and so,
+without base64, are their bytes. It does not say who ended a response: one that stops early counts as a violation only
+where no continuation could mend it, or where there is proof that it is whole. Credentials are taken out before anything
+else is done.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.stream.events import DONE_MARKER, mapping, objects, text
-from conformance.target import Misconfigured
-from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, Lost, is_ours
-from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request
+from conformance.stream.events import mapping, objects, text
+from conformance.traffic.captured import WORDLIKE, Captured, is_ours, is_path_of_ours
+from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
+from conformance.traffic.harfile import entries_of
+from conformance.traffic.repeated import Copy, repeats
+from conformance.traffic.unfinished import marked, may_go_on
+from conformance.where import Lost
+from conformance.wire.exchange import Chunk, Ended, Exchange, Headers, Request, codings_in, content_coding
 from conformance.wire.redact import blank_body
 from conformance.wire.secrets import blank_kept, blanked, kept_request, kept_url, keys_of, secrets_of
 
-#: Headers that tell of a form of the body which a HAR does not keep.
-_OF_THE_FORM = ("content-encoding", "content-length", "transfer-encoding")
+#: Unix seconds beyond this are milliseconds.
+_MILLISECONDS = 10**11
 
-_GZIP = b"\x1f\x8b"
-
-#: A byte order mark is not counted by all who write a size.
-_SLACK = 3
+_STATUS = re.compile(r"\s*([1-9]\d\d)\b", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Har:
-    """What was read: the exchanges of ours, how many other entries there are, and the credentials that were met."""
+    """What was read: the exchanges of ours, how many other entries there are, and the credentials that were met.
+
+    ``websockets`` and ``repeated``: by label, what else was seen at the path and is not evaluated, and the exchanges
+    that are in the file a second time, each with the reason in words.
+    """
 
     captured: tuple[Captured, ...]
     others: int
     secrets: tuple[str, ...]
+    websockets: Mapping[str, str] = field(default_factory=dict)
+    repeated: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_har(path: Path) -> Har:
-    """Read a HAR file; :class:`Misconfigured` says in one line why it is none."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-        entries = document["log"]["entries"]
-    except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise Misconfigured(f"{path} is no HAR: it is not JSON in UTF-8") from None
-    except (KeyError, TypeError):
-        raise Misconfigured(f"{path} is no HAR: it has no log with entries") from None
-    if not isinstance(entries, list):
-        raise Misconfigured(f"{path} is no HAR: its entries are no array")
-    numbered = [(place, mapping(entry)) for place, entry in enumerate(entries)]
+    """Read a HAR file; :class:`Misconfigured` says in one line what else it is."""
+    numbered = [(place, mapping(entry)) for place, entry in enumerate(entries_of(path))]
     secrets = tuple(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
     ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
-    captured = tuple(_captured(place, entry, secrets) for place, entry in ours)
-    return Har(captured, len(entries) - len(ours), secrets)
+    sockets = {_label(place): _socket(entry) for place, entry in numbered if _is_socket(entry)}
+    captured = {place: _captured(place, entry, secrets, path.parent) for place, entry in ours}
+    again = repeats([_copy(place, entry, captured[place]) for place, entry in ours])
+    repeated = {_label(place): f"the same exchange as {_label(first)}, counted once" for place, first in again.items()}
+    kept = tuple(one for place, one in captured.items() if place not in again)
+    return Har(kept, len(numbered) - len(ours) - len(sockets), secrets, sockets, repeated)
+
+
+def _label(place: int) -> str:
+    return f"entry {place}"
 
 
 def _secrets(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -69,136 +72,152 @@ def _secrets(entry: dict[str, Any]) -> tuple[str, ...]:
 
 def _is_ours(entry: dict[str, Any]) -> bool:
     request = mapping(entry.get("request"))
-    return is_ours(text(request.get("method")), text(request.get("url")))
+    return is_ours(text(request.get("method")), text(request.get("url"))) and not _is_socket(entry)
+
+
+def _is_socket(entry: dict[str, Any]) -> bool:
+    """Whether it is a WebSocket at the path of ours: Codex and others try one before they send a request."""
+    url = text(mapping(entry.get("request")).get("url"))
+    marks = "_webSocketMessages" in entry or entry.get("_resourceType") == "websocket"
+    switched = _status(mapping(entry.get("response"))) == 101
+    return is_path_of_ours(url) and (marks or switched or url.lower().startswith(("ws:", "wss:")))
+
+
+def _socket(entry: dict[str, Any]) -> str:
+    messages = len(objects(entry.get("_webSocketMessages")))
+    held = f"{messages} message{'' if messages == 1 else 's'}"
+    return f"a WebSocket at .../responses ({held}), which is not evaluated: the contract is about HTTP"
 
 
 def _headers(message: dict[str, Any]) -> Headers:
-    """The headers of a request or an answer, without the pseudo headers of HTTP/2."""
-    pairs = [(text(one.get("name")), text(one.get("value"))) for one in objects(message.get("headers"))]
-    return tuple((name, value) for name, value in pairs if name and not name.startswith(":"))
+    """The headers of a request or a response, without the pseudo headers of HTTP/2."""
+    held = message.get("headers")
+    if isinstance(held, dict):  # Some write an object in place of the array.
+        pairs = [(name, value) for name, one in held.items() for value in (one if isinstance(one, list) else [one])]
+    else:
+        pairs = [(text(one.get("name")), one.get("value")) for one in objects(held)]
+    return tuple((name, _value(value)) for name, value in pairs if name and not name.startswith(":"))
 
 
-def _captured(place: int, entry: dict[str, Any], secrets: Sequence[str]) -> Captured:
+def _value(value: Any) -> str:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+
+
+def _status(response: dict[str, Any]) -> int | None:
+    """The status, also if it is written as text; None where no response was received."""
+    said = response.get("status")
+    status = number(said)
+    if status is None and (found := _STATUS.match(text(said))):
+        status = int(found[1])
+    return status if status and status > 0 else None
+
+
+def _captured(place: int, entry: dict[str, Any], secrets: Sequence[str], folder: Path) -> Captured:
     response = mapping(entry.get("response"))
-    headers = _headers(response)
-    lost: set[Lost] = {"framing"}
-    sent, sent_at = _sent(entry), _started(entry)
+    headers, status = _headers(response), _status(response)
+    sent, sent_at = _sent(entry, folder), _started(entry)
+    body = body_of(entry, headers, folder)
+    lost: set[Lost] = {"framing", *body.lost}
     lost |= {"request"} if sent is None else set()
     lost |= {"clock"} if sent_at is None else set()
-    body, missing = _body(mapping(response.get("content")), headers, lost)
-    status = response.get("status")
-    answered = status if isinstance(status, int) and status > 0 else None
-    exchange = _exchange(place, entry, _shown(response, headers, body, lost), body, answered, sent_at or 0.0, secrets)
-    missing = "" if answered and 300 <= answered < 400 else missing
-    whole = answered is None or bool(missing) or not exchange.ok or _is_whole(exchange, response, headers)
-    return Captured(f"entry {place}", exchange if whole else _cut(exchange), frozenset(lost), missing)
+    fitting = _fitting(response, shown(headers, body), body, lost)
+    exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets)
+    # A redirect is evaluated without its body, and of these statuses there is none.
+    needless = status is not None and (300 <= status < 400 or has_no_body(status, headers))
+    missing = "" if needless else body.missing
+    if status is not None and not missing and not needless:
+        exchange, missing = _ended(exchange, body, response, headers)
+    return Captured(_label(place), exchange, frozenset(lost), missing)
+
+
+def _ended(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> tuple[Exchange, str]:
+    """The exchange, marked if it may not be whole; and why it cannot be evaluated at all, if so."""
+    if body.short and exchange.media_type != "text/event-stream":
+        return exchange, body.short  # Who shortens a text may have put a mark at its end.
+    if may_go_on(exchange) and (body.short or not _is_proven(exchange, body, response, headers)):
+        return marked(exchange, body.short or exchange.detail or "it does not say why"), ""
+    return exchange, ""
+
+
+def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> bool:
+    """Whether the file shows that the body is whole, even if it does not look so."""
+    if "_error" in response and response["_error"] is None:
+        return True
+    sizes = [value.strip() for name, value in headers if name.lower() == "content-length"]
+    plain = not codings_in(content_coding(headers)) or bool(content_coding(exchange.headers))
+    return plain and "lines" not in body.lost and sizes == [str(len(body.data))]
 
 
 def _exchange(
-    place: int, entry: dict[str, Any], headers: Headers, body: bytes, status: int | None, sent_at: float,
+    place: int, entry: dict[str, Any], sent: bytes, headers: Headers, body: bytes, status: int | None, sent_at: float,
     secrets: Sequence[str],
 ) -> Exchange:  # fmt: skip
-    request, took = mapping(entry.get("request")), entry.get("time")
-    elapsed = float(took) if isinstance(took, int | float) else 0.0
-    sent = _headers(request)
-    kept, chunks, leaks, word = blank_kept(headers, (Chunk(elapsed, body),), secrets, keys_of(sent))
-    asked = Request(
-        text(request.get("method")).upper(),
-        kept_url(text(request.get("url")), secrets),
-        kept_request(sent, secrets),
-        blank_body(_sent(entry) or b"", secrets),
-    )
+    request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
+    asked = _headers(request)
+    kept, chunks, leaks, word = blank_kept(headers, (Chunk(elapsed, body),), secrets, keys_of(asked))
     ended: Ended = "clean" if status else "reset"
-    said = text(mapping(entry.get("response")).get("_error")) or ("" if status else "the client gave up or was refused")
     return Exchange(
-        key=f"entry-{place}", scenario=f"entry {place}", sample=0, request=asked, status=status, headers=kept,
-        chunks=chunks, ended=ended, detail=WORDLIKE if word else blanked(said, secrets), sent_at=sent_at,
-        elapsed=elapsed, leaks=leaks,
+        key=f"entry-{place}", scenario=_label(place), sample=0,
+        request=Request(
+            text(request.get("method")).strip().upper(), kept_url(text(request.get("url")), secrets),
+            kept_request(asked, secrets), blank_body(sent, secrets),
+        ),
+        status=status, headers=kept, chunks=chunks, ended=ended,
+        detail=WORDLIKE if word else blanked(_said(mapping(entry.get("response")), status), secrets),
+        sent_at=sent_at, elapsed=elapsed, leaks=leaks,
     )  # fmt: skip
 
 
-def _sent(entry: dict[str, Any]) -> bytes | None:
-    """The request's body; None where it was not captured."""
-    said = mapping(mapping(entry.get("request")).get("postData")).get("text")
-    return said.encode("utf-8", "replace") if isinstance(said, str) and said else None
+def _said(response: dict[str, Any], status: int | None) -> str:
+    """Why a response ended early or was not received, in the writer's words."""
+    words = text(response.get("_error")) or text(response.get("_failureText"))
+    if words or status:
+        return words
+    known = "status" in response and response["status"] not in (None, "")
+    return "the client gave up or was refused" if known else "the capture holds no status"
+
+
+def _sent(entry: dict[str, Any], folder: Path) -> bytes | None:
+    """The request's body; None where it was not captured, or only in a content coding."""
+    body = sent_of(entry, folder)
+    packed = codings_in(content_coding(_headers(mapping(entry.get("request")))))
+    return None if body is not None and packed and not body.lstrip().startswith(b"{") else body
 
 
 def _started(entry: dict[str, Any]) -> float | None:
+    """When the request was sent, in unix seconds; None where that is not said, or not in which time zone."""
+    said = entry.get("startedDateTime")
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        return float(said) / 1000 if said > _MILLISECONDS else float(said)
     try:
-        return datetime.fromisoformat(text(entry.get("startedDateTime"))).timestamp()
+        started = datetime.fromisoformat(text(said).strip())
+        return started.astimezone(UTC).timestamp() if started.tzinfo else None
     except (ValueError, OverflowError):
         return None
 
 
-def _shown(response: dict[str, Any], headers: Headers, body: bytes, lost: set[Lost]) -> Headers:
-    """The answer's headers as they fit the body that was kept."""
-    packed = body.startswith(_GZIP)
-    kept = [pair for pair in headers if packed or pair[0].lower() not in _OF_THE_FORM]
+def _milliseconds(value: Any) -> float:
+    try:
+        taken = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return taken if math.isfinite(taken) and taken > 0 else 0.0
+
+
+def _fitting(response: dict[str, Any], headers: Headers, body: Body, lost: set[Lost]) -> Headers:
+    """The headers, with what the file says beside them where they were not kept."""
+    kept = list(headers)
     if not any(name.lower() == "content-type" for name, _ in kept):
         lost.add("headers")
         kind = text(mapping(response.get("content")).get("mimeType"))
         kept += [("content-type", kind)] if "/" in kind else []
+        coding = "" if content_coding(headers) else coding_of(body.data)
+        kept += [("content-encoding", coding)] if coding else []
     return tuple(kept)
 
 
-def _body(content: dict[str, Any], headers: Headers, lost: set[Lost]) -> tuple[bytes, str]:
-    """The body, and why it is not there if it is not."""
-    said, messages = content.get("text"), content.get("_eventSourceMessages")
-    if not isinstance(said, str) or (not said and not _is_empty(headers)):
-        if not isinstance(messages, list) or not messages:
-            return b"", "the capture does not hold the body"
-        lost |= {"bytes", "lines"}
-        return b"".join(_frames(messages)), ""
-    if content.get("encoding") == "base64":
-        try:
-            body = base64.b64decode(said, validate=False)
-        except (binascii.Error, ValueError):
-            return b"", "the body is not the base64 that it says"
-    else:
-        lost |= {"bytes"}
-        body = said.encode("utf-8", "replace")
-    size, saved = _number(content.get("size")), _number(content.get("compression"))
-    least = min(size, size + saved)
-    return body, f"the capture holds {len(body)} of {least} bytes" if len(body) + _SLACK < least else ""
-
-
-def _is_empty(headers: Headers) -> bool:
-    return any(name.lower() == "content-length" and value.strip() == "0" for name, value in headers)
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _frames(messages: Sequence[Any]) -> Iterator[bytes]:
-    """The events that a browser's own reader dispatched, written as a stream once more."""
-    for one in objects(messages):
-        lines = "".join(f"data: {line}\n" for line in text(one.get("data")).split("\n"))
-        yield f"{lines}\n".encode("utf-8", "replace")
-
-
-def _is_whole(exchange: Exchange, response: dict[str, Any], headers: Headers) -> bool:
-    """Whether the body is whole by what it holds, or is shown to be."""
-    answer = Answer(exchange, exchange.scenario)
-    try:
-        if answer.looks_like_stream:
-            whole = not answer.undispatched and any(event.terminal for event in answer.events)
-            whole = whole or any(frame.data.strip() == DONE_MARKER for frame in answer.frames[-1:])
-        else:
-            whole = answer.json is not None
-    except CannotJudge:
-        whole = False
-    return whole or ("_error" in response and response["_error"] is None) or _as_announced(headers, exchange.body)
-
-
-def _as_announced(headers: Headers, body: bytes) -> bool:
-    named = {name.lower(): value.strip() for name, value in headers}
-    return "content-encoding" not in named and named.get("content-length") == str(len(body))
-
-
-def _cut(exchange: Exchange) -> Exchange:
-    stream = Answer(exchange, exchange.scenario)
-    over = stream.looks_like_stream and any(event.terminal for event in stream.events)
-    why = exchange.detail or "it does not say why"
-    detail = why if why == WORDLIKE else f"{UNFINISHED} ({why})"
-    return replace(exchange, ended="clean" if over else "time-out", detail=detail)
+def _copy(place: int, entry: dict[str, Any], one: Captured) -> Copy:
+    exchange = one.exchange
+    asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
+    begun = None if "clock" in one.lost else exchange.sent_at
+    return Copy(place, asked, begun, exchange.elapsed / 1000, exchange.body, bool(one.missing))

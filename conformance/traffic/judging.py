@@ -7,8 +7,6 @@ inconclusive, as nobody asked for it: it does not apply, with the reason.
 from __future__ import annotations
 
 import contextlib
-import importlib
-import pkgutil
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,20 +14,20 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
-from conformance import checks
 from conformance.answer import CannotJudge
 from conformance.report import results
 from conformance.report.failure import told
 from conformance.report.fold import fold
-from conformance.requirements import requirement
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import Schemas
 from conformance.session import without
 from conformance.target import Target
-from conformance.traffic.captured import Captured, Captures, Lost
-from conformance.traffic.rules import Passive, passive
-from conformance.verdict import CHECKS, INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
+from conformance.traffic.captured import Captured, Captures
+from conformance.traffic.rules import passive_checks
+from conformance.traffic.unfinished import needs_end
+from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
 from conformance.verdict import cases as cases_of
+from conformance.where import Lost
 
 #: The label of the cases that are about all answers together.
 ALL = "traffic"
@@ -37,11 +35,13 @@ ALL = "traffic"
 
 @dataclass(frozen=True)
 class Judged:
-    """The case lines, folded and in order; of each that found something the text; and by label what was not judged."""
+    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
+    evaluated, or only in part; and the labels of those that were in part."""
 
     lines: list[dict[str, Any]]
     texts: Mapping[str, str]
     unjudged: Mapping[str, str]
+    in_part: frozenset[str] = frozenset()
 
 
 def judge_traffic(
@@ -59,8 +59,9 @@ def judge_traffic(
         lines.append(without(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
-    unjudged = {one.label: one.unjudged or one.unfinished for one in captured if one.unjudged or one.unfinished}
-    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged))
+    unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
+    in_part = frozenset(one.label for one in judgeable if one.in_part)
+    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged), in_part)
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
@@ -88,17 +89,17 @@ def _schemas(revision: str) -> Schemas:
 
 
 def _cases(captured: Sequence[Captured], world: World, together: bool) -> Iterator[Case]:
-    judged = [(check, how) for check in _checks() if (how := passive(check.rule)) and _counts(check)]
     strange = {one.label: one.strange(world.schemas) for one in captured}
-    for check, how in judged:
-        if how.over == "all-answers":
-            names = tuple(one.label for one in captured if _fits(one, how, strange[one.label]))
-            if together and names:
-                yield from cases_of(replace(check, over=partial(_as_one, names)), world)
+    for check in passive_checks():
+        alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
+        fitting = [one for one in captured if _fits(one, check, strange[one.label])]
+        if check.where and check.where.kind == "all-answers":
+            if together and fitting:
+                names = tuple(one.label for one in fitting)
+                yield from cases_of(replace(alone, over=partial(_as_one, names)), world)
             continue
-        for one in captured:
-            if _fits(one, how, strange[one.label]):
-                yield from cases_of(replace(check, over=partial(_alone, one, check.rule)), world)
+        for one in fitting:
+            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), world)
 
 
 def _as_one(names: tuple[str, ...], world: World) -> list[Group]:
@@ -126,46 +127,12 @@ def _types(one: Captured, rule: str, world: World) -> list[str]:
     return [kind for kind in world.schemas.item_types if kind in seen]
 
 
-@cache
-def _checks() -> tuple[Check, ...]:
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
-    return tuple(CHECKS)
-
-
-def _counts(check: Check) -> bool:
-    """Whether the check is of a rule that can be broken, and reads one answer unless the rule is about all."""
-    how = passive(check.rule)
-    alone = how is not None and (how.over == "all-answers" or not check.together or "{type}" in check.rule)
-    return alone and ("{" in check.rule or requirement(check.rule).level != "MAY")
-
-
-def _fits(one: Captured, how: Passive, strange: frozenset[str]) -> bool:
+def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
     lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
-    if lost & how.reads or not _among(one, how):
+    if one.unfinished and needs_end(check.rule, one.answer):
         return False
-    if how.leans_on and ("*" in strange or (strange if "*" in how.leans_on else strange & set(how.leans_on))):
+    if check.rule == "lifecycle.snapshots" and one.in_background:
+        return False  # A Response in the background is created as queued.
+    if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
-    return how.when is None or (one.sent is not None and how.when(one.sent))
-
-
-def _among(one: Captured, how: Passive) -> bool:
-    status, ok = one.exchange.status or 0, one.exchange.ok
-    refused, denied = 400 <= status < 500, status in (401, 403)
-    by_status = {"refusals": refused and not denied, "denials": denied, "refused": refused, "others": not denied}
-    if how.over in by_status:
-        return by_status[how.over]
-    if how.over in ("streams", "plain"):
-        asked = one.sent.get("stream", False) if one.sent is not None else one.answer.looks_like_stream
-        return ok and asked is (how.over == "streams")
-    return ok and (how.over == "answers" or not _failed(one))
-
-
-def _failed(one: Captured) -> bool:
-    """Whether the answer ends in a failure: then it holds no finished Response."""
-    try:
-        if one.answer.looks_like_stream:
-            return one.answer.terminal.type in ("error", "response.failed")
-        return one.answer.response.get("status") == "failed"
-    except CannotJudge:
-        return False
+    return check.where.applies(one.answer, lost, strange)

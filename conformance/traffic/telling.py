@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,10 +51,12 @@ class Screen:
 
 
 def tell(screen: Screen, judged: Judged, captured: Sequence[Captured], target: Target, *, source: str, again: str,
-         others: int, end: Mapping[str, Any], written: Mapping[str, str]) -> None:  # fmt: skip
-    """The end of a judgement: the causes first, then the sums, and what was not judged."""
+         others: int, end: Mapping[str, Any], written: Mapping[str, str], beside: Mapping[str, str] | None = None,
+         ) -> None:  # fmt: skip
+    """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
+    capture holds and is not among the exchanges, by label, with the reason."""
     texts = {case: "\n".join([text, *_again(case, again, source, captured)]) for case, text in judged.texts.items()}
-    for line in unjudged(judged, len(captured), others):
+    for line in unjudged(judged, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
     terminal.show(screen, what, judged.lines, texts, end, again, written)
@@ -69,11 +72,12 @@ def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> 
         yield f"  bytes   {source}, {label}"
 
 
-def unjudged(judged: Judged, ours: int, others: int) -> Iterator[str]:
-    """How much was captured, and of what nothing or not all could be judged."""
+def unjudged(judged: Judged, ours: int, others: int, beside: Mapping[str, str]) -> Iterator[str]:
+    """How much was captured, and of what nothing or not all could be evaluated."""
     yield f"{ours} exchange{'' if ours == 1 else 's'} of POST .../responses, {others} of other requests left aside"
-    for why, number in Counter(judged.unjudged.values()).most_common(_MOST):
-        first = next(label for label, one in judged.unjudged.items() if one == why)
+    aside = {**judged.unjudged, **beside}
+    for why, number in Counter(aside.values()).most_common(_MOST):
+        first = next(label for label, one in aside.items() if one == why)
         more = f" and {number - 1} more" if number > 1 else ""
         yield from labelled("aside", f"{first}{more}: {show(why, 200)}")
 
@@ -82,9 +86,12 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
     """One exchange as it ended: that nothing was found, or its first cause whole and the others on a line each."""
     found = causes(judged.lines)
     if not found:
-        why = judged.unjudged.get(label, "")
+        why = show(judged.unjudged.get(label, ""), 200)
         count = sum(line["verdict"] == "pass" for line in judged.lines)
-        yield f"{label}: {f'not judged: {show(why, 200)}' if why and not count else f'ok, {count} rules'}"
+        if why:
+            yield f"{label}: {f'evaluated in part, {count} rules passed' if count else 'not judged'}: {why}"
+        else:
+            yield f"{label}: ok, {count} rules"
         return
     counts = Counter(cause.verdict for cause in found)
     yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
@@ -104,13 +111,20 @@ def selected(judged: Judged, selections: Sequence[str]) -> Judged:
         return judged
     only.check(selections, [line["id"] for line in judged.lines], "this traffic")
     lines = [line for line in judged.lines if only.selects(line["id"], selections)]
-    return Judged(lines, judged.texts, judged.unjudged)
+    return replace(judged, lines=lines)
 
 
-def end_of(judged: Judged, captured: Sequence[Captured], seconds: float, strict: bool = False) -> dict[str, Any]:
-    """The last line of the results."""
+def end_of(
+    judged: Judged, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
+) -> dict[str, Any]:
+    """The last line of the results. That exchanges stand aside changes no exit code: it is 0 where something was
+    evaluated and nothing found, 5 where nothing was evaluated."""
     code = results.exit_code([line["verdict"] for line in judged.lines], strict)
-    return results.sums(judged.lines, [one.exchange for one in captured], seconds, code)
+    end = results.sums(judged.lines, [one.exchange for one in captured], seconds, code)
+    in_part, aside = len(judged.in_part), len(judged.unjudged) - len(judged.in_part)
+    if in_part or aside or websockets:
+        end["partial"] = {"exchanges": len(captured), "in_part": in_part, "aside": aside, "websockets": websockets}
+    return end
 
 
 def lines_of(target: Target, judged: Judged, end: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,12 +8,12 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
-from conformance.answer import EVENT_STREAM, Answer
 from conformance.target import Target
-from conformance.traffic.captured import UNFINISHED, WORDLIKE, Captured, is_ours, lost_in
+from conformance.traffic.captured import WORDLIKE, Captured, is_ours, lost_in
 from conformance.traffic.judging import judge_traffic
 from conformance.traffic.telling import Screen, brief
-from conformance.wire.exchange import Chunk, Exchange, Request, content_coding, unfold
+from conformance.traffic.unfinished import marked
+from conformance.wire.exchange import CODINGS, Chunk, Exchange, Request, content_coding, unfold
 from conformance.wire.proxy import GONE, Passed
 from conformance.wire.record import Folder
 from conformance.wire.redact import blank_body
@@ -76,7 +76,7 @@ def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
     """The exchange in the form in which it may be kept, without the credentials."""
     coding = content_coding(passed.sent)
     body, sent = passed.body, passed.sent
-    if coding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+    if coding.strip().lower() in CODINGS:
         chunks, _ = unfold((Chunk(0.0, body),), coding)
         body = b"".join(chunk.data for chunk in chunks)
         sent = tuple(pair for pair in sent if pair[0].lower() != "content-encoding")
@@ -101,10 +101,7 @@ def kept(passed: Passed, number: int, secrets: Sequence[str]) -> Exchange:
 
 
 def _unfinished(exchange: Exchange) -> Exchange:
-    """The exchange, marked where it was ended from this side: many clients hang up at the terminal event."""
+    """The exchange, marked where it was ended from this side."""
     if exchange.status is None or exchange.ended != "time-out":
         return exchange
-    answer = Answer(exchange, exchange.scenario)
-    stream = exchange.ok and answer.looks_like_stream and exchange.media_type == EVENT_STREAM
-    over = stream and any(event.terminal for event in answer.events)
-    return replace(exchange, ended="clean" if over else "time-out", detail=f"{UNFINISHED} ({exchange.detail or GONE})")
+    return marked(exchange, exchange.detail or GONE)

@@ -7,19 +7,21 @@ today and in a year. Its JSON form carries :data:`FORMAT`; a reader refuses a fo
 from __future__ import annotations
 
 import base64
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
+
+from conformance.wire.codings import CODINGS as CODINGS  # Read from here by those who read bodies.
+from conformance.wire.codings import Decoding, is_text
 
 FORMAT = 1
 
 #: The most bytes a compressed body may unfold to; beyond it the record counts as oversize (a gzip bomb).
 DECODED_LIMIT = 16_000_000
 
-#: The most codings that are undone, one over another, and the most members of one gzip body (RFC 1952 2.2).
-_LAYERS, _MEMBERS = 4, 1000
+#: The most codings that are undone, one over another.
+_LAYERS = 4
 
 Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unreachable", "not-sent"]
 """How an exchange ended.
@@ -104,6 +106,13 @@ class Exchange:
         """The whole body, content coding undone."""
         return b"".join(chunk.data for chunk in self.decoded)
 
+    @cached_property
+    def undecoded(self) -> str:
+        """The content coding that is still on the body because it is not decoded here; empty without one. A body that
+        reads as text has none, whatever the header says."""
+        left = next((name for name in reversed(codings_in(content_coding(self.headers))) if name not in CODINGS), "")
+        return left if left and not is_text(self.body) else ""
+
     @property
     def refused(self) -> bool:
         """Whether the status is a 4xx that answers the request: a 429 says nothing of it."""
@@ -120,13 +129,14 @@ class Exchange:
         return self.ended == "not-sent" and self.detail.startswith(WITHHELD)
 
 
-#: The content codings that are undone.
-CODINGS = ("gzip", "x-gzip", "deflate")
-
-
 def content_coding(headers: Headers) -> str:
     """The value of Content-Encoding, several headers as one list; empty without any."""
     return ", ".join(value for name, value in headers if name.lower() == "content-encoding")
+
+
+def codings_in(coding: str) -> list[str]:
+    """The codings that a Content-Encoding names, in the order they were applied, in lower case."""
+    return [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
 
 
 def decode(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
@@ -138,62 +148,29 @@ def unfold(chunks: tuple[Chunk, ...], coding: str) -> tuple[tuple[Chunk, ...], b
     """Undo the codings of a Content-Encoding (several are undone from the last), each chunk keeping its time, and
     say whether that is the whole: False beyond :data:`DECODED_LIMIT`.
 
-    Only gzip and deflate are known; bytes that do not decode are kept as they came.
+    Only :data:`CODINGS` are known; bytes that do not decode are kept as they came.
     """
-    names = [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
     whole = True
-    for name in reversed(names[-_LAYERS:]):
+    for name in reversed(codings_in(coding)[-_LAYERS:]):
         if name not in CODINGS:
             break  # What stands under a coding that is not known cannot be undone either.
-        engine = _Unfolding(15 if name == "deflate" else 31)
-        chunks = tuple(engine.undo(chunks))
-        whole = whole and engine.whole
+        engine = Decoding(name)
+        undone = tuple(_undone(chunks, engine, DECODED_LIMIT))
+        whole = whole and len(undone) == len(chunks)
+        chunks = undone
+        if engine.failed:
+            break
     return chunks, whole
 
 
-class _Unfolding:
-    """One coding on its way to be undone; ``whole`` turns False where there is no room for more."""
-
-    def __init__(self, wbits: int) -> None:
-        self._wbits = wbits
-        self._engine = zlib.decompressobj(wbits)
-        self._members = 1
-        self._first = True
-        self._broken = False
-        self.whole = True
-
-    def undo(self, chunks: tuple[Chunk, ...]) -> Iterator[Chunk]:
-        room = DECODED_LIMIT
-        for chunk in chunks:
-            out = self._undo(chunk.data, room)
-            if len(out) > room:
-                self.whole = False
-                return
-            room -= len(out)
-            yield Chunk(chunk.at, out)
-
-    def _undo(self, data: bytes, room: int) -> bytes:
-        out = bytearray()
-        while data and not self._broken and len(out) <= room:
-            try:
-                out += self._engine.decompress(data, room - len(out) + 1)
-            except zlib.error:
-                if self._wbits == 15 and self._first:  # Some servers leave the wrapper of zlib out; clients cope.
-                    self._wbits = -15
-                    self._engine = zlib.decompressobj(self._wbits)
-                    continue
-                self._broken = True
-                break
-            finally:
-                self._first = False
-            if not self._engine.eof:
-                return bytes(out)
-            # Members may follow one another, but thousands of empty ones are there to keep us busy.
-            data = self._engine.unused_data
-            self._engine = zlib.decompressobj(self._wbits)
-            self._members += 1
-            self._broken = self._members > _MEMBERS
-        return bytes(out) + data if self._broken else bytes(out)
+def _undone(chunks: tuple[Chunk, ...], engine: Decoding, room: int) -> Iterator[Chunk]:
+    """The chunks decoded, up to the one for which there is no room."""
+    for chunk in chunks:
+        out = engine.feed(chunk.data, room)
+        if len(out) > room:
+            return
+        room -= len(out)
+        yield Chunk(chunk.at, out)
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:

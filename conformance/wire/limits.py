@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import cost
 from conformance.target import Target
+from conformance.tokens import cost
 from conformance.wire.exchange import Exchange
 from conformance.wire.record import locked, write_atomically
 

@@ -19,13 +19,17 @@ from typing import Any
 from conformance.emulator import Context, Endpoint, Reply, serve
 from conformance.emulator.shapes import Item, Refusal
 from conformance.emulator.twist import twist
+from tests.capture.prose import Ours, client_texts, reworded
 from tests.capture.scrub import Leak, must_not_hold, scrubbed
+from tests.capture.shingles import SIZE, digest, left, shingles, store
 
 PROGRAMS = Path(__file__).parent / "programs"
 CAPTURED = Path(__file__).parent.parent.parent / "conformance" / "scenarios" / "captured"
 KEY = "built-in-key"
 MODEL = "mimo-v2.5-pro"
 QUESTION = "Use get_weather to find out the weather in Paris."
+QUESTION_TO_CODEX = "Use exec_command to say hello."
+COMMAND = "echo hello"
 SECONDS = 120
 
 #: Words that stand in every text, whoever is logged in where.
@@ -79,7 +83,7 @@ def _second(name: str) -> tuple[Kept, ...]:
 
 
 CLIENTS = (
-    Client("codex", "@openai/codex (npm, Apache-2.0)", "", (
+    Client("codex", "@openai/codex (npm)", "", (
         Kept(0, "codex.turn", "the first turn of codex exec"),
         Kept(1, "codex.follow-up", "the turn after a command's output"),
     )),
@@ -93,11 +97,15 @@ CLIENTS = (
 
 
 class Recorder:
-    """The built-in endpoint, which refuses nothing, and keeps every body that is sent to it."""
+    """The built-in endpoint, which refuses nothing, and keeps every body that is sent to it.
+
+    ``bodies`` are the requests for a Response, ``generated`` the texts of the items that answered them.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
-        lenient = twist("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=_harmless)
+        self.generated: list[str] = []
+        lenient = twist("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
         self._endpoint = Endpoint(
             key=KEY, revision="2026-10", twist=lenient, seed="capture", clock=lambda: 1_767_225_600
         )
@@ -108,14 +116,16 @@ class Recorder:
             self.bodies.append(json.loads(body))
         return self._endpoint.answer(method, path, headers, body)
 
+    def _draft(self, _: Context, items: list[Item]) -> list[Item]:
+        """The items as drafted, but the command that Codex is told to run is one that does nothing."""
+        harmless = (json.dumps({"cmd": COMMAND}, separators=(",", ":")),)
+        items = [replace(one, texts=harmless) if one.name == "exec_command" else one for one in items]
+        self.generated += [text for one in items for text in one.texts]
+        return items
+
 
 def _nothing_wrong(_: Context, refusal: Refusal | None) -> Refusal | None:
     return None
-
-
-def _harmless(_: Context, items: list[Item]) -> list[Item]:
-    """The command that Codex is told to run is one that does nothing."""
-    return [replace(one, texts=('{"cmd":"echo hello"}',)) if one.name == "exec_command" else one for one in items]
 
 
 def main() -> int:
@@ -131,7 +141,9 @@ def main() -> int:
         if options.only and client.name not in options.only:
             continue
         try:
-            for name, document in capture(client, options.install.resolve()).items():
+            documents, digests = capture(client, options.install.resolve())
+            store(digests)
+            for name, document in documents.items():
                 text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
                 (options.to / f"{name}.json").write_text(text, encoding="utf-8")
                 print(f"{name}: {client.name} {document['version']}, {len(text):,} bytes")
@@ -141,8 +153,8 @@ def main() -> int:
     return failed
 
 
-def capture(client: Client, install: Path) -> dict[str, dict[str, Any]]:
-    """The documents to write for a client, by name."""
+def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """The documents to write for a client, by name, and the digests of its texts, which are not in them."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory(prefix="capture-") as folder, serve(recorder) as server:
         home, work = Path(folder) / "home", Path(folder) / "work"
@@ -151,8 +163,11 @@ def capture(client: Client, install: Path) -> dict[str, dict[str, Any]]:
         version = _converse(client, install, server.url, home, work)
         port = server.url.split(":")[2].partition("/")[0]
         places = {str(work): "/workspace", str(home): "/home/user"}
-        bodies = scrubbed(recorder.bodies, places)
+        original = scrubbed(recorder.bodies, places)
         secrets = [KEY, folder, str(Path.home()), socket.gethostname(), getpass.getuser(), f":{port}"]
+    ours = Ours([QUESTION, QUESTION_TO_CODEX, COMMAND, *_programs()], recorder.generated)
+    bodies = reworded(original, ours)
+    digests = {digest(one) for one in shingles(client_texts(original, ours))}
     if len(bodies) <= max(one.place for one in client.kept):
         raise RuntimeError(f"only {len(bodies)} requests came")
     found = {
@@ -160,13 +175,20 @@ def capture(client: Client, install: Path) -> dict[str, dict[str, Any]]:
             "client": client.name,
             "package": client.package,
             "version": version,
-            "asks": one.asks,
+            "asks": one.asks + ("; its texts are replaced" if bodies != original else ""),
             "body": bodies[one.place],
         }
         for one in client.kept
     }
     must_not_hold(json.dumps(found), [one for one in secrets if one not in _COMMON])
-    return found
+    if still := left(json.dumps(found), digests):
+        raise Leak(f"what was captured still has the client's words, {len(still)} runs of {SIZE}: {still[0]!r}, ...")
+    return found, digests
+
+
+def _programs() -> list[str]:
+    """The source of every program that has a conversation: what it says is ours."""
+    return [path.read_text(encoding="utf-8") for path in sorted(PROGRAMS.iterdir()) if path.is_file()]
 
 
 def _converse(client: Client, install: Path, url: str, home: Path, work: Path) -> str:
@@ -213,8 +235,7 @@ def _codex(install: Path, url: str, home: Path, work: Path) -> list[str]:
         raise RuntimeError("@openai/codex is not installed")
     (home / ".codex").mkdir()
     (home / ".codex" / "config.toml").write_text(CODEX.format(model=MODEL, url=url), encoding="utf-8")
-    question = "Use exec_command to say hello."
-    return [str(binary), "exec", "--json", "--skip-git-repo-check", "-C", str(work), "--", question]
+    return [str(binary), "exec", "--json", "--skip-git-repo-check", "-C", str(work), "--", QUESTION_TO_CODEX]
 
 
 if __name__ == "__main__":

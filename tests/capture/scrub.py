@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-_UUID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f-])")
+#: A UUID that stands alone or after an underscore.
+UUID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f-])")
 
 #: What stands between fixed words: pattern, stand-in.
 _FIXED = (
@@ -41,7 +42,7 @@ def scrubbed(bodies: Sequence[dict[str, Any]], places: Mapping[str, str]) -> lis
             text = text.replace(path, stand_in)
         for pattern, fixed in _FIXED:
             text = pattern.sub(fixed, text)
-        return _UUID.sub(named, text)
+        return UUID.sub(named, text)
 
     return [_walked({name: value for name, value in body.items() if name != "model"}, clean) for body in bodies]
 

@@ -89,6 +89,8 @@ FAULTS = [
     value("status-unknown", "status", "done", "Ends with a status nobody knows.", SCHEMA),
     value("output-is-null", "output", None, "Gives null for output.", SCHEMA),
     value("output-is-an-object", "output", {}, "Gives an object for output.", SCHEMA),
+    *(twist(f"response.{name.replace('_', '-')}-missing", f"Leaves {name} out.", "response.nullable-members-present",
+            response=response(cut(name))) for name in ("error", "incomplete_details")),
     value("error-is-a-string", "error", "none", "Gives a word for error.", SCHEMA),
     value("error-without-message", "error", {"code": None}, "Gives an error with nothing in it.", SCHEMA,
           CLEAN),

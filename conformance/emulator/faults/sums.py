@@ -222,6 +222,8 @@ FAULTS = [
           plan=split_plain),
     twist("sum.stream-without-output-text", "Leaves output_text out of streams.", "sum.plain-same-shape",
           response=response(cut("output_text"), "created", "in_progress", "terminal")),
+    twist("sum.stream-without-error", "Leaves error out of streams.", "sum.plain-same-shape",
+          response=response(cut("error"), "created", "in_progress", "terminal")),
     twist("sum.stream-without-metadata", "Leaves metadata out of streams.", "sum.plain-same-shape",
           response=response(cut("metadata"), "created", "in_progress", "terminal")),
     twist("sum.plain-with-one-member-more", "Has one member more in plain answers.", "sum.plain-same-shape",

@@ -102,7 +102,7 @@ FAULTS = [
             how=put(input_tokens_details={})),
     counted("input-details-null-count", "Gives null for cached tokens.", WHOLE,
             how=put(input_tokens_details={"cached_tokens": None})),
-    counted("output-details-empty", "Leaves the details of the output empty.", DETAILS,
+    counted("output-details-empty", "Leaves the details of the output empty.", "usage.reasoning-tokens-present",
             how=put(output_tokens_details={})),
     twist("usage.output-details-missing", "Leaves the details of the output out.", "response.schema",
           evidence="ggml-org/llama.cpp#22659",

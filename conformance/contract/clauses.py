@@ -1,4 +1,4 @@
-"""The contract's clauses and the rules that judge them: the rows of ``contract.toml``."""
+"""The contract's clauses and the rules that judge them: the rows of ``clauses.toml``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What must hold, as data: event, item and part types, and the clauses of the contract."""

@@ -1,0 +1,196 @@
+"""The body of a response, and of a request, as the writers of HAR files keep it.
+
+Each has its own way: Chrome, Firefox and Safari write decoded text; mitmproxy, Charles and Fiddler text or base64;
+Playwright, on request, a file beside the HAR; Chrome the events of a stream in place of its bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.answer import EVENT_STREAM
+from conformance.stream.events import mapping, objects, text
+from conformance.where import Lost
+from conformance.wire.codings import is_text
+from conformance.wire.exchange import CODINGS, Headers, codings_in, content_coding
+
+NOT_HELD = "the capture does not hold the body"
+
+#: A byte order mark is not counted by all who write a size.
+_SLACK = 3
+
+#: The most bytes of a file beside the HAR that are read.
+_MOST = 16_000_000
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}\Z")
+
+#: How a body begins that is worth a guess: JSON, an event stream, or one of them compressed.
+_LIKELY = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{\[]|:|(?:data|event|id|retry):)|\x1f\x8b|\x28\xb5\x2f\xfd")
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True)
+class Body:
+    """``data``: the bytes, as far as they were kept. ``missing``: why they cannot be evaluated at all, empty if they
+    can. ``short``: how many bytes are not there. ``lost``: what the record does not hold."""
+
+    data: bytes = b""
+    missing: str = ""
+    short: str = ""
+    lost: frozenset[Lost] = frozenset()
+
+
+def body_of(entry: dict[str, Any], headers: Headers, folder: Path) -> Body:
+    """The body of an entry's response; ``folder`` is where the HAR lies."""
+    response = mapping(entry.get("response"))
+    content = mapping(response.get("content"))
+    body = _kept(content, headers, folder)
+    # Chrome writes the events at the entry; other writers have put them at the response or the content.
+    frames = b"".join(_frames([*_messages(entry), *_messages(response), *_messages(content)]))
+    if frames and (body is None or not body.data):
+        return Body(frames, lost=frozenset({"bytes", "lines"}))
+    if body is None:
+        return Body(missing=NOT_HELD)
+    return body if body.missing else _decodable(body, headers, content)
+
+
+def has_no_body(status: int | None, headers: Headers) -> bool:
+    """Whether there is nothing that a capture could hold (RFC 9110 15.3.5, 15.3.6 and 8.6)."""
+    sizes = [value.strip() for name, value in headers if name.lower() == "content-length"]
+    return status in (204, 205) or "0" in sizes
+
+
+def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | None:
+    """The body as it was kept, still in its content coding; None if it was not."""
+    said = content.get("text")
+    if not isinstance(said, str) or not said:
+        if isinstance(name := content.get("_file"), str):
+            return _beside(folder, name)
+        return Body() if has_no_body(None, headers) else None
+    if text(content.get("encoding")).strip().lower() == "base64":
+        data = unbase64(said)
+        return Body(missing="the body is not the base64 that it says") if data is None else Body(data)
+    kind = (_header(headers, "content-type") or text(content.get("mimeType"))).partition(";")[0].strip().lower()
+    if (kind == EVENT_STREAM or kind.endswith("json")) and (guessed := _plainly_base64(said)) is not None:
+        return Body(guessed)
+    return Body(said.encode("utf-8", "replace"), lost=frozenset({"bytes"}))
+
+
+def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
+    """The body, if it is text or in a coding that can be decoded, and as long as it says."""
+    data, lost = body.data, body.lost
+    packed = bool(codings_in(content_coding(headers))) and not is_text(data)
+    if packed and "bytes" in lost:
+        try:
+            data, lost = data.decode("utf-8").encode("latin-1"), frozenset()  # A byte a character, as some write it.
+        except UnicodeEncodeError:
+            return Body(missing="the capture holds a compressed body as text, from which it cannot be decoded")
+    size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
+    least = min(size, size + saved)
+    short = f"the capture holds {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
+    return Body(data, short=short, lost=lost)
+
+
+def shown(headers: Headers, body: Body) -> Headers:
+    """The headers as they fit the body that was kept: who unpacks it often leaves those that speak of its form."""
+    of_the_form = {"content-length", "transfer-encoding"}
+    if not codings_in(content_coding(headers)) or is_text(body.data):
+        of_the_form.add("content-encoding")
+    return tuple(pair for pair in headers if pair[0].lower() not in of_the_form)
+
+
+def coding_of(data: bytes) -> str:
+    """The coding that the bytes themselves show, where no header was kept; empty without one."""
+    return next((name for magic, name in ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")) if
+                 data.startswith(magic) and name in CODINGS), "")  # fmt: skip
+
+
+def sent_of(entry: dict[str, Any], folder: Path) -> bytes | None:
+    """The body of an entry's request; None where it was not captured."""
+    posted = mapping(mapping(entry.get("request")).get("postData"))
+    said = posted.get("text")
+    if isinstance(said, dict):
+        return json.dumps(said).encode()
+    if not isinstance(said, str) or not said:
+        said = _of_params(posted)
+        if not said and isinstance(name := posted.get("_file"), str):
+            return _beside(folder, name).data or None
+    if not said:
+        return None
+    marked = text(posted.get("encoding")).strip().lower() == "base64"
+    data = unbase64(said) if marked else _plainly_base64(said)
+    return said.encode("utf-8", "replace") if data is None and not marked else data
+
+
+def _of_params(posted: dict[str, Any]) -> str:
+    """A JSON text that was taken for the name, or the value, of a form's only field."""
+    fields = objects(posted.get("params"))
+    texts = [text(one.get(part)).strip() for one in fields[:1] for part in ("name", "value")]
+    return next((one for one in texts if one.startswith("{")), "") if len(fields) == 1 else ""
+
+
+def unbase64(said: str) -> bytes | None:
+    """The bytes of base64, with or without its padding, in either alphabet (RFC 4648 4 and 5); None if it is none."""
+    bare = "".join(said.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    if not _BASE64.match(bare) or len(bare) % 4 == 1:
+        return None
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _plainly_base64(said: str) -> bytes | None:
+    """The bytes, where a text is base64 though nothing says so: what it decodes to begins as a body does."""
+    data = unbase64(said)
+    return data if data and _LIKELY.match(data) else None
+
+
+def _beside(folder: Path, name: str) -> Body:
+    """A body that Playwright wrote to a file of its own; nothing outside of the HAR's folder is read."""
+    missing = Body(missing="the body is in another file than the HAR, which is not there")
+    if not name or name != Path(name).name or name in (".", ".."):
+        return missing
+    try:
+        with (folder / name).open("rb") as file:
+            data = file.read(_MOST + 1)
+    except OSError:
+        return missing
+    return Body(data) if len(data) <= _MOST else Body(missing=f"the body is longer than {_MOST} bytes")
+
+
+def _messages(holder: dict[str, Any]) -> list[dict[str, Any]]:
+    return objects(holder.get("_eventSourceMessages"))
+
+
+def _frames(messages: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """The events that a browser's own reader dispatched, written as a stream once more."""
+    for one in messages:
+        said, name = one.get("data"), text(one.get("eventName"))
+        data = said if isinstance(said, str) else json.dumps(said) if isinstance(said, dict) else ""
+        if not data:
+            continue  # No reader dispatches an event without data.
+        event = f"event: {_LINE_END.sub(' ', name)}\n" if name not in ("", "message") else ""
+        lines = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
+        yield f"{event}{lines}\n".encode("utf-8", "replace")
+
+
+def number(value: Any) -> int | None:
+    """A whole number, also if it is written as text; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,15}\s*", value, re.ASCII):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _header(headers: Headers, wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")

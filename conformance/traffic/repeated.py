@@ -1,0 +1,58 @@
+"""Exchanges that are in a capture more than once.
+
+A HAR is exported twice and merged, two recorders both write what passes, and a browser lists a request of a service
+worker beside that of the page. A second copy says nothing new, and its ids would look as if they had been given twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What tells one exchange from another: ``asked`` is the request with the status, ``begun`` unix seconds (None: it
+    is not known), ``took`` seconds; ``lacking``: the body was not captured."""
+
+    place: int
+    asked: tuple[object, ...]
+    begun: float | None
+    took: float
+    body: bytes
+    lacking: bool
+
+    def begins_with(self, other: Copy) -> bool:
+        """Of two that began at the same moment: whether the other holds no more than this one, as one that was written
+        before the response had ended."""
+        return other.lacking or self.body == other.body or (bool(other.body) and self.body.startswith(other.body))
+
+    def spans(self, other: Copy) -> bool:
+        """Of two with the same bytes: whether one was under way within the time of the other, as what passes through
+        two recorders is."""
+        inner, outer = sorted((self, other), key=lambda one: one.took)
+        if inner.begun is None or outer.begun is None or not (inner.took and inner.body):
+            return False
+        return outer.begun <= inner.begun and inner.begun + inner.took <= outer.begun + outer.took
+
+
+def repeats(copies: Sequence[Copy]) -> dict[int, int]:
+    """The place of each copy that says nothing new, and the place of the one that is kept: the one that holds most,
+    and of equal ones the first."""
+    at_once: dict[Any, list[Copy]] = defaultdict(list)
+    alike: dict[Any, list[Copy]] = defaultdict(list)
+    again: dict[int, int] = {}
+    for one in sorted(copies, key=lambda copy: (copy.lacking, -len(copy.body), copy.place)):
+        if one.begun is None:
+            continue  # Two that are alike may be two.
+        began, same = at_once[one.asked, one.begun], alike[one.asked, one.body]
+        first = next((other for other in began if other.begins_with(one)), None)
+        first = first or next((other for other in same if other.spans(one)), None)
+        if first is None:
+            began.append(one)
+            same.append(one)
+        else:
+            again[one.place] = first.place
+    return dict(sorted(again.items()))

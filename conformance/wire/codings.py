@@ -1,0 +1,174 @@
+"""Decodes content codings (RFC 9110 8.4.1) piece by piece and within a limit.
+
+gzip and deflate come with Python. br (RFC 7932) and zstd (RFC 8878) are decoded where a library for them can be
+imported, one of those that httpx uses: ``brotli`` or ``brotlicffi``, and ``compression.zstd`` (Python 3.14),
+``backports.zstd`` or ``zstandard``. None of them is a dependency: whoever reads a body asks :data:`CODINGS` first.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol
+
+#: The most members of one body that follow one another (RFC 1952 2.2): thousands of empty ones keep a reader busy.
+_MEMBERS = 1000
+
+#: Bytes that go at a time into a library that cannot limit its output: one command of brotli may yield 16 MB.
+_PIECE = 16
+
+
+class _Engine(Protocol):
+    """Decodes one member; ``rest`` is what follows its end, once ``ended`` is True."""
+
+    ended: bool
+    rest: bytes
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        """The decoded bytes, about ``most`` of them; raises whatever its library raises."""
+
+
+class _Zlib:
+    def __init__(self, wbits: int) -> None:
+        self._engine, self._raw = zlib.decompressobj(wbits), wbits == 15
+        self._fed = b""
+        self.ended, self.rest = False, b""
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        if not data:
+            return b""
+        try:
+            out = self._engine.decompress(data, most)
+        except zlib.error:
+            if not self._raw:
+                raise
+            # Some servers leave the wrapper of zlib out, and clients cope: it is deflate (RFC 1951) from the start.
+            self._engine, self._raw = zlib.decompressobj(-15), False
+            out = self._engine.decompress(self._fed + data, most)
+        if self._raw:  # Until something was decoded: the error may come in a later piece than the first.
+            self._fed, self._raw = self._fed + data, not out
+        self.ended, self.rest = self._engine.eof, self._engine.unused_data
+        return out
+
+
+class _Brotli:
+    def __init__(self, library: Any) -> None:
+        self._engine = library.Decompressor()
+        self.ended, self.rest = False, b""
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        out = bytearray()
+        for at in range(0, len(data), _PIECE):
+            if len(out) >= most or self.ended:
+                break
+            out += self._engine.process(data[at : at + _PIECE])
+            self.ended = self._engine.is_finished()
+        return bytes(out)
+
+
+class _Zstd:
+    """``compression.zstd``, and ``backports.zstd``, which is the same."""
+
+    def __init__(self, library: Any) -> None:
+        self._engine = library.ZstdDecompressor()
+        self.ended, self.rest = False, b""
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        out = bytearray(self._engine.decompress(data, most))
+        while not self._engine.eof and not self._engine.needs_input and len(out) < most:
+            out += self._engine.decompress(b"", most - len(out))
+        self.ended, self.rest = self._engine.eof, self._engine.unused_data
+        return bytes(out)
+
+
+class _Zstandard:
+    def __init__(self, library: Any) -> None:
+        self._engine = library.ZstdDecompressor().decompressobj()
+        self.ended, self.rest = False, b""
+
+    def feed(self, data: bytes, most: int) -> bytes:
+        out = bytearray()
+        for at in range(0, len(data), _PIECE):
+            if len(out) >= most:
+                break
+            out += self._engine.decompress(data[at : at + _PIECE])
+            if self._engine.eof:
+                self.ended, self.rest = True, self._engine.unused_data + data[at + _PIECE :]
+                break
+        return bytes(out)
+
+
+_LIBRARIES: dict[str, tuple[tuple[str, Callable[[Any], _Engine]], ...]] = {
+    "br": (("brotli", _Brotli), ("brotlicffi", _Brotli)),
+    "zstd": (("compression.zstd", _Zstd), ("backports.zstd", _Zstd), ("zstandard", _Zstandard)),
+}
+
+
+def _importable() -> dict[str, Callable[[], _Engine]]:
+    found: dict[str, Callable[[], _Engine]] = {
+        "gzip": lambda: _Zlib(31), "x-gzip": lambda: _Zlib(31), "deflate": lambda: _Zlib(15),
+    }  # fmt: skip
+    for coding, libraries in _LIBRARIES.items():
+        for name, engine in libraries:
+            try:
+                library = import_module(name)
+            except ImportError:
+                continue
+            found[coding] = lambda engine=engine, library=library: engine(library)  # type: ignore[misc]
+            break
+    return found
+
+
+_ENGINES = _importable()
+
+#: The content codings that are decoded here, in lower case.
+CODINGS = tuple(_ENGINES)
+
+
+class Decoding:
+    """One coding of one body; ``failed``: these bytes are not in that coding, and what came from there on is as it
+    came."""
+
+    def __init__(self, coding: str) -> None:
+        self._new = _ENGINES[coding]
+        self._engine = self._new()
+        self._members = 1
+        self.failed = False
+
+    def feed(self, data: bytes, room: int) -> bytes:
+        """The next bytes decoded; more than ``room`` of them say only that there are more."""
+        out = bytearray()
+        while data and not self.failed and len(out) <= room:
+            try:
+                out += self._engine.feed(data, room - len(out) + 1)
+            except Exception:  # Each library has an error of its own.
+                self.failed = True
+                break
+            if not self._engine.ended:
+                return bytes(out)
+            data = self._engine.rest
+            self._engine = self._new()
+            self._members += 1
+            self.failed = self._members > _MEMBERS
+        return bytes(out) + data if self.failed else bytes(out)
+
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
+_PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]{32}")
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes read as text, so that no content coding is on them any more: browsers keep the header and decode
+    the body. Text in another charset than UTF-8 counts; the odds that 64 compressed bytes do are under 1 in 2,000."""
+    head = data[:256]
+    if _PRINTABLE.match(head):
+        return True
+    if _CONTROL.search(head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return len(head) >= 64 or (error.reason == "unexpected end of data" and len(data) > len(head))
+    return True

@@ -1,0 +1,176 @@
+"""A pass needs evidence: no response, an empty response or nothing of what a rule is about is never a pass."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance.answer import Answer
+from conformance.run import Plan, Recorded
+from conformance.schemas import REVISIONS
+from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, judge
+from conformance.wire.exchange import Ended, Exchange
+from tests.support.inprocess import cases, judged, record, verdicts, world
+from tests.support.streams import Stream, call, chunks, message, reasoning, stream
+
+
+def every_exchange(revision: str, change: Callable[[Exchange], Exchange]) -> list[Result]:
+    """The results where every exchange with the conformant endpoint is changed so."""
+    here, clean = world(revision), record(None, revision)
+    plan = Plan(here, here.scenarios)
+    settled = {plan.key_of[name]: tuple(change(one) for one in clean.answer(name).samples) for name in here.scenarios}
+    changed = Recorded(plan, settled.__getitem__)
+    return [judge(case, changed) for case in cases(revision)]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("ended", ["unreachable", "reset", "time-out", "invalid"])
+def test_nothing_passes_where_no_exchange_has_a_response(revision: str, ended: Ended) -> None:
+    silent = {"status": None, "headers": (), "chunks": (), "ended": ended, "detail": "no response", "leaks": ()}
+    results = every_exchange(revision, lambda one: replace(one, **silent))
+    assert [one.case.id for one in results if one.verdict == PASS] == []
+    assert {one.verdict for one in results} <= {INCONCLUSIVE, NOT_APPLICABLE, FAIL}
+
+
+def test_an_empty_body_proves_nothing_about_events_items_and_usage() -> None:
+    results = every_exchange("2026-06-24", lambda one: replace(one, status=200, chunks=(), ended="clean"))
+    passed = {one.case.requirement.area for one in results if one.verdict == PASS}
+    assert passed.isdisjoint({"event", "sequence", "lifecycle", "identity", "sum", "item", "response", "usage"})
+
+
+def test_every_pass_examined_something() -> None:
+    for revision in REVISIONS:
+        assert [one.case.id for one in verdicts(None, revision) if one.verdict == PASS and not one.examined] == []
+
+
+def test_a_request_without_a_response_does_not_speak_for_the_others() -> None:
+    """An endpoint that answered 20 requests and then closed its port: what was not answered passes nothing."""
+    answered = iter(range(10**6))
+
+    def closes(one: Exchange) -> Exchange:
+        if next(answered) < 20:
+            return one
+        return replace(one, status=None, headers=(), chunks=(), ended="unreachable", detail="refused", leaks=())
+
+    for one in every_exchange("2026-06-24", closes):
+        if one.verdict == PASS:
+            assert one.examined, one.case.id
+
+
+# -- streams whose events do not say where they belong -----------------------------------------------------------------
+
+
+def _without_index(events: Stream) -> Stream:
+    return [{name: value for name, value in one.items() if name != "output_index"} for one in events]
+
+
+def _followed(events: Stream) -> Answer:
+    from tests.test_verdict import exchange
+
+    return Answer(replace(exchange(), chunks=chunks(events)), "one")
+
+
+def _whole() -> Stream:
+    return stream(reasoning(0), message(1), call(2))
+
+
+def _changed(events: Stream, kind: str, **members: Any) -> Stream:
+    spoiled = copy.deepcopy(events)
+    first = next(one for one in spoiled if one["type"] == kind)
+    for name, value in members.items():
+        first[name] = {**first[name], **value} if isinstance(value, dict) else value
+    return spoiled
+
+
+CORRUPTIONS: dict[str, tuple[Callable[[Stream], Stream], str]] = {
+    "another id in output_item.done": (
+        lambda events: _changed(events, "response.output_item.done", item={"id": "other"}),
+        "identity.item-id",
+    ),
+    "a delta after its item": (
+        lambda events: [*events[:-1], next(one for one in events if one["type"].endswith("text.delta")), events[-1]],
+        "lifecycle.nothing-after-item-closed",
+    ),
+    "an item that is never closed": (
+        lambda events: [one for one in events if one["type"] != "response.output_item.done" or "fc_2" not in str(one)],
+        "lifecycle.all-closed-at-terminal",
+    ),
+    "an item that is never announced": (
+        lambda events: [
+            one for one in events if one["type"] != "response.output_item.added" or "msg_1" not in str(one)
+        ],
+        "lifecycle.item-opened-before-use",
+    ),
+    "another name in arguments.done": (
+        lambda events: _changed(events, "response.function_call_arguments.done", name="other"),
+        "identity.name",
+    ),
+    "a second text done": (
+        lambda events: [
+            copy.deepcopy(one)
+            for each in events
+            for one in [each] * (1 + (each["type"] == "response.output_text.done"))
+        ],
+        "lifecycle.done-once",
+    ),
+}
+
+
+def test_a_stream_without_indexes_is_followed_by_ids_and_order() -> None:
+    whole, bare = _followed(_whole()), _followed(_without_index(_whole()))
+    assert bare.violations == []
+    assert [place for _, place in bare.placed] == [place for _, place in whole.placed]
+    rules = Counter({rule: count for rule, count in whole.examined.items() if "index" not in rule})
+    assert {rule for rule in rules if not bare.examined[rule]} <= {"identity.item-ids-distinct"}
+    assert [(one.what, one.output_index, one.deltas, one.done) for one in bare.texts] == [
+        (one.what, one.output_index, one.deltas, one.done) for one in whole.texts
+    ]
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_corruption_is_seen_without_indexes_too(name: str) -> None:
+    spoil, rule = CORRUPTIONS[name]
+    assert rule in {one.rule for one in _followed(spoil(_whole())).violations}
+    # Where the id changes too, nothing says any more which item it was: another rule reports it then.
+    found = {one.rule for one in _followed(_without_index(spoil(_whole()))).violations}
+    assert rule in found or (rule == "identity.item-id" and "lifecycle.all-closed-at-terminal" in found)
+
+
+def test_events_without_index_and_id_belong_to_the_item_opened_last() -> None:
+    bare = [{name: value for name, value in one.items() if name != "item_id"} for one in _without_index(_whole())]
+    answer = _followed(bare)
+    assert answer.violations == []
+    assert {place for event, place in answer.placed if event.about_item} == {0, 1, 2}
+
+
+# -- what the page shows, and what undocumented types may do -----------------------------------------------------------
+
+
+def test_openais_failing_end_is_one_end() -> None:
+    failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "output": []}}
+    events = [*stream(message(0))[:-1], {"type": "error", "message": "overloaded", "code": "server_error"}, failed]
+    rules = {one.rule for one in _followed(events).violations}
+    assert "lifecycle.one-terminal-last" not in rules
+    assert "sse.ends-after-terminal" not in rules
+
+
+def test_a_refusal_of_many_parameters_at_once_is_no_evidence_for_each() -> None:
+    """One 400 that is about one other parameter: each undocumented parameter is then sent alone, streaming too."""
+    from conformance.emulator.variants import VARIANTS
+
+    results, recorded = judged(VARIANTS["outside.undocumented-rejected"])
+    alone = [
+        one for one in results
+        if one.case.label.startswith("undocumented.") and world().scenarios[one.case.label].within
+        and one.verdict == PASS and one.case.requirement.level == "MUST"
+    ]  # fmt: skip
+    assert alone
+    for one in alone:
+        body = json.loads(recorded.answer(one.case.label).exchange.request.body)
+        assert "prompt_cache_key" not in body or one.case.label.startswith("undocumented.prompt_cache_key")
