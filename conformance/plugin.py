@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from conformance.reporter import Reporter
 from conformance.runner import Runner
 from conformance.target import SETTINGS, Misconfigured
 
+_SMOKE = "smoke"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""
@@ -22,9 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
+    replaced = "replace an earlier run in the folder that --run-dir names"
+    group.addoption("--overwrite", action="store_true", help=replaced)
     for kind, says in outputs.HELP.items():
         group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
-    only = "judge only cases (rule@scenario) that match; may be given several times"
+    only = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be given several times"
     group.addoption("--only", action="append", default=[], metavar="GLOB", help=only)
     expected = "TOML file of expected failures; may be given several times"
     group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
@@ -55,7 +62,13 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the suite's mark."""
-    config.addinivalue_line("markers", "smoke: the heart of the suite, in few requests")
+    config.addinivalue_line("markers", f"{_SMOKE}: the heart of the suite, in few requests")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let the next run have the folder; now all is written."""
+    if runner := config.pluginmanager.get_plugin("conformance-run"):
+        runner.session.folder.close()
 
 
 def _runner(config: pytest.Config) -> Runner:
@@ -70,5 +83,16 @@ def _runner(config: pytest.Config) -> Runner:
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
-    session, server = launch.in_controller(options, file, folder, plan_only, replay, clients)
+    _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
+    session, server = launch.in_controller(
+        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only")
+    )
     return Runner(config, session, expected, server)
+
+
+def _check_marks(expression: str, known: Sequence[str]) -> None:
+    """:class:`Misconfigured` for a mistyped ``smoke`` in ``-m``: pytest would select nothing, or all. Other marks may
+    be those of plugins, which are not known this early."""
+    for name in re.findall(r"[A-Za-z_]\w*", expression):
+        if name != _SMOKE and name not in known and difflib.get_close_matches(name, [_SMOKE], cutoff=0.7):
+            raise Misconfigured(f"-m: there is no mark {name!r}; did you mean {_SMOKE!r}?")

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,9 +73,13 @@ class Reporter:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the results file and set the exit code."""
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-        self._runner.close(wait=not interrupted)
+        self._runner.close(wait=not interrupted and not self._runner.setup_error)
         config = self._config
         if self._runner.worker or config.getoption("plan") or config.option.collectonly:
+            return
+        if setup_error := self._runner.session.folder.stopped():
+            print(f"conformance: {setup_error}", file=sys.stderr, flush=True)
+            session.exitstatus = results.EXIT_SETUP
             return
         code = self._apply_baseline()
         if exitstatus not in (
@@ -84,6 +89,8 @@ class Reporter:
         ):
             code = int(exitstatus)
         session.exitstatus = self._write(code, interrupted)
+        if stopped := (self._end or {}).get("stopped"):
+            print(f"conformance: {stopped}", file=sys.stderr, flush=True)
         gc.freeze()  # pytest ends by looking through all there is for what nothing refers to, several times.
 
     def _apply_baseline(self) -> int:
@@ -101,6 +108,8 @@ class Reporter:
         folder = self._runner.session.folder
         seconds = time.monotonic() - self._started
         self._end = results.end_line(self._lines, folder, seconds, code, interrupted)
+        if "stopped" in self._end and code in (results.EXIT_OK, results.EXIT_INCONCLUSIVE, results.EXIT_NOTHING):
+            self._end["exit"] = code = results.EXIT_SETUP
         if self._problems:
             self._end["baseline"] = [one.as_json() for one in self._problems]
         path = Path(self._config.getoption("results") or folder.path / RESULTS).absolute()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from conformance import emulator, launch
-from conformance.baseline import Entry, apply_one, named
+from conformance import emulator, launch, only
+from conformance.baseline import Entry, apply_one
 from conformance.progress import Progress
 from conformance.report import results, terminal
 from conformance.report.failure import printable, render
@@ -28,6 +28,9 @@ _NOT_AGAIN = (
     "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
     "-n", "--numprocesses",
 )  # fmt: skip
+
+#: The same without a value.
+_NOT_AGAIN_FLAGS = ("-q", "--overwrite")
 
 
 #: The parts of a run; within each, cases are judged in the order of their files.
@@ -64,6 +67,7 @@ class Runner:
         self.worker = hasattr(config, "workerinput")
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
         self.progress: Progress | None = None
+        self.setup_error = ""
         self._wait = bool(wait)
         self._judged: dict[str, dict[str, Any]] = {}
         self.again = _again(config)
@@ -114,12 +118,12 @@ class Runner:
         """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
         have no case in this revision."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        globs = self.config.getoption("only")
+        selections = self.config.getoption("only")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
             case = _case(item)
-            wanted = case is None or (named(case.id, globs) if globs else self.session.selects(case))
+            wanted = case is None or (only.selects(case.id, selections) if selections else self.session.selects(case))
             (kept if wanted else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
@@ -154,11 +158,13 @@ class Runner:
         self.session.start(cases)
         if self.progress:
             self.progress.start(self.session.planned)
-        if self._wait:
+        self.setup_error = self.session.setup_error()
+        if self._wait and not self.setup_error:
             self.session.wait()
         if self.progress:
             self.progress.stop()
-        return None
+        # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
+        return True if self.setup_error and not self.worker else None
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
@@ -166,6 +172,8 @@ class Runner:
         """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
         cases that takes longer than judging. Allure's plugin hangs on these steps, and so has them."""
         case = _case(item)
+        if case and self.setup_error:
+            return True
         if case is None or getattr(self.config.option, "allure_report_dir", None):
             return None
         hook = item.ihook
@@ -278,8 +286,8 @@ def _again(config: pytest.Config) -> str:
     skip = False
     for word in map(str, config.invocation_params.args):
         name, equals, _ = word.partition("=")
-        if skip or name in ("--only", *_NOT_AGAIN, "-q"):
-            skip = not skip and not equals and name != "-q"
+        if skip or name in (*_NOT_AGAIN, *_NOT_AGAIN_FLAGS):
+            skip = not skip and not equals and name not in _NOT_AGAIN_FLAGS
             continue
         words.append(word)
     return shlex.join(["pytest", *words])

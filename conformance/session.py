@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
@@ -12,6 +13,7 @@ from conformance import __version__
 from conformance.clients.drive import Fed, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.clients.outcome import Outcome
+from conformance.preflight import Preflight
 from conformance.requirements import CLIENT
 from conformance.run import Plan, Recorded, plan
 from conformance.scenarios import scenarios
@@ -23,6 +25,7 @@ from conformance.wire.client import Client
 from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Limits
 from conformance.wire.pool import Pool, Sender
+from conformance.wire.presence import Presence
 from conformance.wire.record import Folder
 from conformance.wire.redact import Secret
 from conformance.wire.replay import Recording, Replay
@@ -69,6 +72,7 @@ class Session:
         self._turn = turn
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
+        self._preflight: Preflight | None = None
         self.plan: Plan | None = None
 
     def selects(self, case: Case) -> bool:
@@ -97,18 +101,42 @@ class Session:
             pool.give_up(error)
 
     def _send(self, needed: Iterable[str]) -> Pool:
+        needed, sender = list(needed), self._sender()
         self.plan = Plan(self.world, needed)
-        self._pool = Pool(self.plan.asks, self.folder, self._sender(), self.world.target.concurrency, self._turn)
+        self._pool = Pool(self.plan.asks, self.folder, sender, self.world.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.settle, self._seen)
         sys.setswitchinterval(_SWITCH)
-        self._pool.start()
+        earlier = self.recording.exchanges.values() if self.recording else ()
+        self._preflight = Preflight(self.world, needed, self.folder, sender, self._key, earlier)
+        self._preflight.start(self._pool.start)
         return self._pool
+
+    def setup_error(self) -> str:
+        """What of the target is set up wrong, so that nothing is to be evaluated; empty if nothing is. Waits for the
+        first requests."""
+        error = self._preflight.error() if self._preflight else ""
+        if not error:
+            return ""
+        if self.recording:  # What was found out then cannot be asked again.
+            error = Folder(self.recording.path).stopped() or error
+        error = str(without([self._key], error))
+        try:
+            self.folder.stop(error)
+        except OSError as problem:
+            assert self._pool is not None
+            raise self._pool.give_up(problem) from problem
+        return error
 
     def _sender(self) -> Sender:
         if self.recording:
             return Replay(self.recording)
         target = self.world.target
-        return Client(target, self._key, Limits(target, self.folder.locks))
+        limits = Limits(target, self.folder.locks)
+
+        def within(seconds: float) -> Client:
+            return Client(replace(target, first_byte_timeout=seconds, total_timeout=seconds), self._key, limits)
+
+        return Presence(Client(target, self._key, limits), target, self.folder, within)
 
     def _seen(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
         """What a client of the lane made of an exchange; the first to ask waits until all have run."""
@@ -133,7 +161,7 @@ class Session:
 
     def wait(self) -> None:
         """Wait until all has been answered."""
-        if self._pool:
+        if self._pool and not self.setup_error():
             self._pool.join()
 
     def judge(self, case: Case) -> Result:
@@ -154,6 +182,8 @@ class Session:
 
     def close(self, wait: bool = True) -> None:
         """Stop sending; without ``wait``, at once."""
+        if self._preflight and self._pool and wait:
+            self._preflight.error()
         if self._pool:
             self._pool.close(wait)
 

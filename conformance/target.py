@@ -76,6 +76,15 @@ SETTINGS = (
     Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
     Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 180 on loopback)"),
     Setting("max-body", "number", 16_000_000, "bytes of one answer's body that are read"),
+    Setting("wait", "number", 0, "seconds to wait until the endpoint accepts connections"),
+)
+
+#: Begins the environment variable of a setting.
+_PREFIX = "CONFORMANCE_"
+
+#: What Kubernetes sets in every container for a Service whose name begins with "conformance".
+_OF_KUBERNETES = re.compile(
+    r"CONFORMANCE(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
 
@@ -101,6 +110,7 @@ class Target:
     read_timeout: float
     total_timeout: float
     max_body: int
+    wait: float
     lacks: frozenset[str]
     unknown_parameters: str
     nonce: str
@@ -124,6 +134,7 @@ class Target:
 
 def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, file: Path | None) -> Target:
     """The target of these options (unset ones are None or absent); :class:`Misconfigured` names the first fault."""
+    _check_variables(environ)
     document = _read(file) if file else {}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -154,6 +165,7 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
         total_timeout=_positive(values, "total-timeout", 180 if local else 900),
         max_body=_whole(values, "max-body"),
+        wait=_positive(values, "wait") if values["wait"] else 0.0,
         lacks=frozenset(_known(profile.get("lacks", []), LACKABLE, "profile.lacks")),
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
@@ -189,6 +201,23 @@ def _read(file: Path) -> dict[str, Any]:
     return document
 
 
+def _variable(setting: Setting) -> str:
+    return _PREFIX + setting.name.upper().replace("-", "_")
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """:class:`Misconfigured` for a variable that looks like a setting and is none: a typo would be passed over, and
+    the run would be one of another target."""
+    known = {_variable(setting).removeprefix(_PREFIX): _variable(setting) for setting in SETTINGS}
+    for name in sorted(environ):
+        rest = name.removeprefix(_PREFIX)
+        if rest == name or rest in known or not environ[name] or _OF_KUBERNETES.fullmatch(name):
+            continue
+        near = difflib.get_close_matches(rest, known, n=1)
+        offer = f"did you mean {known[near[0]]}?" if near else f"known: {', '.join(known.values())}"
+        raise Misconfigured(f"environment variable {name} is no setting; {offer}")
+
+
 def _pick(
     setting: Setting,
     options: Mapping[str, Any],
@@ -196,7 +225,7 @@ def _pick(
     document: Mapping[str, Any],
     file: Path | None,
 ) -> tuple[Any, str]:
-    variable = "CONFORMANCE_" + setting.name.upper().replace("-", "_")
+    variable = _variable(setting)
     if options.get(setting.name) is not None:
         return _typed(setting, options[setting.name], "--" + setting.name), "option"
     if environ.get(variable):

@@ -102,7 +102,7 @@ def _target(one: Recipe, endpoint: str) -> str:
 def _judge(options: list[str], run: Path) -> Path:
     results = run / "results.jsonl"
     results.unlink(missing_ok=True)
-    words = [sys.executable, "-m", "conformance", "run", *options, "--run-dir", str(run), "-q"]
+    words = [sys.executable, "-m", "conformance", "run", *options, "--run-dir", str(run), "--overwrite", "-q"]
     environ = {**os.environ, "MIMO_API_KEY": CLIENT_KEY}
     run.parent.mkdir(parents=True, exist_ok=True)
     with (run.parent / f"{run.name}.out").open("wb") as out:

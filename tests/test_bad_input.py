@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from conformance import only
+from conformance.cli import main
 from conformance.target import Misconfigured, resolve
 from conformance.wire.reach import reach
+from tests.support.inprocess import cases
 from tests.test_plugin import KEY, pytest_run
 
 DEAD = ("--endpoint", "http://127.0.0.1:9/v1")
@@ -83,3 +86,122 @@ def test_an_unknown_option_is_told_by_pytest() -> None:
 def test_a_variable_that_is_wrong_is_named() -> None:
     run = pytest_run(CONFORMANCE_MAX_BODY="all")
     assert (run.returncode, "CONFORMANCE_MAX_BODY is 'all', not a number" in run.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "CONFORMANCE_ENDPIONT",
+            "environment variable CONFORMANCE_ENDPIONT is no setting; did you mean CONFORMANCE_EN",
+        ),
+        ("CONFORMANCE_READTIMEOUT", "did you mean CONFORMANCE_READ_TIMEOUT?"),
+        ("CONFORMANCE_RUN_DIR", "is no setting; known: CONFORMANCE_ENDPOINT, CONFORMANCE_MODEL,"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named(name: str, says: str) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        resolve({}, {name: "x"}, "nonce", None)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CONFORMANCE_SERVICE_HOST", "CONFORMANCE_PORT", "CONFORMANCE_PORT_8080_TCP_ADDR",
+        "CONFORMANCE_SERVICE_PORT_HTTP", "CONFORMANCE_STUB_PORT_80_TCP",
+        "CONFORMANCE_STUB_SERVICE_PORT", "OTHER_ENDPIONT",
+    ],
+)  # fmt: skip
+def test_variables_that_kubernetes_sets_are_none_of_ours(name: str) -> None:
+    assert resolve({}, {name: "x", "CONFORMANCE_NOTHING": ""}, "nonce", None).built_in
+
+
+SELECTIONS = {
+    "nonsense": "--only 'nonsense' selects no case of revision 2026-06-24; areas: auth,",
+    "lifecycel": "did you mean 'lifecycle'?",
+    "lifecycel.*@text.stream": "did you mean 'lifecycle.*@text.stream'?",
+    "lifecycle.in-progress-secnd": "did you mean 'lifecycle.in-progress-second'?",
+    "lifecycle.in-progress-second@txt.stream": "did you mean 'lifecycle.in-progress-second@text.stream'?",
+    "sse.zz*": "did you mean 'sse.*'?",
+    "auth.*@foo": "a case of it is 'auth.",
+    "client.openai-python-parses": "client rules have cases with --clients only",
+    "effort.minimal-accepted": "selects no case of revision 2026-06-24",
+    "": "--only '' selects no case",
+}
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_a_selection_that_selects_nothing_says_so(selection: str) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        only.check([selection], [case.id for case in cases()], "revision 2026-06-24")
+    assert SELECTIONS[selection] in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("selection", "selected"),
+    [
+        ("sequence.contiguous", "sequence.contiguous@text.stream"),
+        ("sequence.*", "sequence.contiguous@text.stream"),
+        ("sequence", "sequence.contiguous@text.stream"),
+        ("sequence.contiguous@*", "sequence.contiguous@text.stream"),
+        ("*@text.stream", "sequence.contiguous@text.stream"),
+        ("*text.stream", "sequence.contiguous@text.stream"),
+        ("event.seen.{type}", "event.seen.response.created@text.stream"),
+        ("undocumented.tools[0].strict@a", "undocumented.tools[0].strict@a"),
+        ("undocumented.tools[0].strict", "undocumented.tools[0].strict@a"),
+    ],
+)
+def test_what_selects_what(selection: str, selected: str) -> None:
+    assert only.selects(selected, [selection])
+    assert not only.selects("sequence2.other@text", [selection])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--only", "lifecycle.*", "--only", "lifecycel.*"), "--only 'lifecycel.*' selects no case"),
+        (("--only", "lifecycel.*", "-n", "2"), "did you mean 'lifecycle.*'?"),
+        (("--only", "lifecycel.*", "--plan"), "did you mean 'lifecycle.*'?"),
+        (("-m", "smok"), "-m: there is no mark 'smok'; did you mean 'smoke'?"),
+    ],
+)
+def test_a_run_with_a_mistyped_selection_does_not_begin(arguments: tuple[str, ...], says: str) -> None:
+    done = pytest_run(*arguments, key=None)
+    assert (done.returncode, done.stderr.count("\n"), says in done.stderr) == (2, 1, True), done.stderr
+
+
+RECORDING = str(Path(__file__).parent / "recordings" / "format-2")
+
+COMMANDS = {
+    ("list", "--area", "lifecyle"): "no area 'lifecyle'; did you mean 'lifecycle'?",
+    ("list", "--area", "zzz"): "no area 'zzz'; known: auth,",
+    ("explain", "lifecycle.in-progres-second"): "did you mean 'lifecycle.in-progress-second'?",
+    ("explain", "zzz"): "no rule 'zzz'; conformance list names them all",
+    ("judge", RECORDING, "--only", "lifecycel"): "--only 'lifecycel' selects no case of this traffic; did you mean",
+    ("judge", RECORDING, "--only", "auth.wrong-bearer-refused"): "this traffic: the rule has none there",
+    ("clients", "--client", "codx", "--clients", ".", RECORDING): "client 'codx' is not known",
+    ("report-bug", RECORDING, "lifecycel"): "holds no results.jsonl",
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words[:1] + words[-1:]))
+def test_each_command_names_what_it_does_not_know(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(list(words)) == 2
+    said = capsys.readouterr().err
+    assert COMMANDS[words] in said
+    assert said.count("\n") == 1
+
+
+def test_a_fault_that_is_not_known_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--fault", "lifecycle.no-in-progres"]) == 2
+    assert capsys.readouterr().err == (
+        "there is no fault 'lifecycle.no-in-progres': did you mean 'lifecycle.no-in-progress'?\n"
+    )
+
+
+def test_a_case_is_explained_as_its_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "lifecycle.in-progress-second@text.stream"]) == 0
+    assert capsys.readouterr().out.startswith("lifecycle.in-progress-second   MUST\n")

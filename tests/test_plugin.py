@@ -133,13 +133,13 @@ def test_not_applicable_is_neither_passed_nor_failed(server: Server, tmp_path: P
     target.write_text(f'endpoint = "{server.url}"\nname = "mine"\n[profile]\nlacks = ["tools"]\n')
     run = pytest_run("--target", str(target), "--only", "*@text*", "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 0, run.stdout
-    run = pytest_run("--target", str(target), "--only", "tools.*@tools.call", "--run-dir", str(tmp_path / "run"))
+    run = pytest_run("--target", str(target), "--only", "tools.*@tools.call", "--run-dir", str(tmp_path / "tools"))
     assert run.returncode == 5
-    assert {line["verdict"] for line in lines_of(tmp_path / "run" / "results.jsonl")[1:-1]} == {"not-applicable"}
+    assert {line["verdict"] for line in lines_of(tmp_path / "tools" / "results.jsonl")[1:-1]} == {"not-applicable"}
 
 
 def test_nothing_selected_is_no_success(server: Server, tmp_path: Path) -> None:
-    run = pytest_run("--endpoint", server.url, "--only", "nonsense", "--run-dir", str(tmp_path / "run"))
+    run = pytest_run("--endpoint", server.url, *FEW, "-k", "nonsense", "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 5
 
 
@@ -165,7 +165,7 @@ def test_bad_configuration_is_one_line(arguments: tuple[str, ...], key: str | No
 
 def test_a_run_folder_keeps_what_is_not_of_a_run(server: Server, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    arguments = ("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path))
+    arguments = ("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path), "--overwrite")
     assert [pytest_run(*arguments).returncode for _ in range(2)] == [0, 0]
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "run.json").unlink()

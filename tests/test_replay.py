@@ -73,7 +73,9 @@ def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     every = all_cases(session.world)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
     session.start(cases)
-    return {case.id: session.judge(case) for case in cases}
+    results = {case.id: session.judge(case) for case in cases}
+    session.folder.close()
+    return results
 
 
 @pytest.mark.parametrize("number", replay._READERS)
@@ -230,12 +232,13 @@ def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) ->
 
 def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "run")
-    for _ in range(2):
-        folder.create({}, "nonce", [], "either")
+    for overwrite in (False, True):
+        folder.create({}, "nonce", [], "either", overwrite)
         assert folder.selected() == (False, None)
         assert not (folder.path / "results.jsonl").exists()
         folder.select(False, ["a@b"])
         (folder.path / "results.jsonl").write_text("")
         assert folder.selected() == (False, frozenset({"a@b"}))
+        folder.close()
     folder.select(True, ["a@b"])
     assert folder.selected() == (True, None)

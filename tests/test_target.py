@@ -270,6 +270,9 @@ def test_wrong_type_in_the_file_names_the_file(text: str, says: str, toml: Path)
 @pytest.mark.parametrize("name", [one.name for one in SETTINGS if one.kind == "number"])
 @pytest.mark.parametrize("value", ["0", "-1", "-0.5", "nan", "inf"])
 def test_number_not_above_zero_is_refused(name: str, value: str) -> None:
+    if (name, value) == ("wait", "0"):
+        assert target({name: value}).wait == 0
+        return
     assert refused({name: value}).startswith(f"{name} is {value}; it must be more than 0")
 
 

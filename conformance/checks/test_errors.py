@@ -32,6 +32,7 @@ from conformance.verdict import (
     check,
 )
 from conformance.where import COMPARES, HEADERS, REQUEST, UNKNOWN_SENDER, WORDING, Where
+from conformance.wire.presence import unconnected
 
 
 def _with(*tags: str) -> Selector:
@@ -140,6 +141,8 @@ def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Findings:
     before, after = answers
     if not before.exchange.ok:
         raise CannotJudge("a good request was not served before the bad ones either")
+    if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
+        raise CannotJudge(f"no connection was accepted any more: {after.exchange.detail}")
     yield EXAMINED
     for one in _served_still(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one

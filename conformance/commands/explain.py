@@ -19,8 +19,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the rule."""
-    text = catalogue.explain(options.rule, options.revision)
+    rule = options.rule.partition("@")[0]  # Reports name cases, which are copied from there.
+    text = catalogue.explain(rule, options.revision)
     if text is None:
-        raise CommandError(f"no rule {options.rule!r}{catalogue.nearest(options.rule)}")
+        raise CommandError(f"no rule {rule!r}{catalogue.nearest(rule) or '; conformance list names them all'}")
     print(text)
     return 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.baseline import named
@@ -10,6 +13,9 @@ from conformance.commands import CommandError
 from conformance.history import History, HistoryError, opened
 from conformance.report.trend import Trend, page, text, trend
 from conformance.wire.record import write_atomically
+
+#: As a number of nights.
+_ALL = sys.maxsize
 
 HELP = "the trend of the nights, by target and rule"
 
@@ -29,7 +35,9 @@ def main(options: argparse.Namespace) -> int:
         raise CommandError(f"--nights is {options.nights}; it must be 1 or more")
     try:
         with opened(options.history / "history.sqlite") as kept:
-            found = [_of(kept, target, options) for target in _targets(kept, options.target)]
+            targets = _targets(kept, options.target)
+            _check_rule(kept, targets, options.rule)
+            found = [_of(kept, target, options) for target in targets]
     except HistoryError as error:
         raise CommandError(str(error)) from None
     if options.html is None:
@@ -51,6 +59,16 @@ def _targets(kept: History, wanted: str | None) -> list[str]:
     if wanted is not None and wanted not in names:
         raise CommandError(f"no night of {wanted!r}; there are {', '.join(map(repr, names))}")
     return names if wanted is None else [wanted]
+
+
+def _check_rule(kept: History, targets: Sequence[str], wanted: str | None) -> None:
+    if not wanted:
+        return
+    rules = {rule for target in targets for rule in kept.by_rule(kept.nights(target, _ALL))}
+    if not any(named(rule, (wanted,)) for rule in rules):
+        near = difflib.get_close_matches(wanted, sorted(rules), n=1)
+        offer = f"; did you mean {near[0]!r}?" if near else ""
+        raise CommandError(f"--rule {wanted!r} is no rule of these nights{offer}")
 
 
 def _of(kept: History, target: str, options: argparse.Namespace) -> Trend:

@@ -29,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What was captured, and what to make of it."""
     parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
     parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
-    parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="only these cases, rule@exchange")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="GLOB", help="only these cases: rule@exchange, a rule, an area"
+    )
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead")
     parser.add_argument("--results", type=Path, metavar="FILE", help="write the results as JSON lines too")
@@ -43,9 +45,9 @@ def main(options: argparse.Namespace) -> int:
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
         target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
+        judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
     end = telling.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
     lines = telling.lines_of(target, judged, end)
     written = _write(options, head, lines)

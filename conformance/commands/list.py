@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 
+from conformance.commands import CommandError
 from conformance.report import catalogue
 from conformance.requirements import LEVELS
 
@@ -18,6 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the rules."""
+    areas = catalogue.areas()
+    if options.area not in (None, *areas):
+        near = difflib.get_close_matches(options.area, areas, n=1)
+        offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
+        raise CommandError(f"no area {options.area!r}; {offer}")
     for line in catalogue.listing(options.area, options.level):
         print(line)
     return 0

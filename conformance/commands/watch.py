@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.launch import fresh
+from conformance.launch import run_folder
 from conformance.report import results
 from conformance.report.summary import quoted
 from conformance.schemas import REVISIONS
@@ -34,17 +34,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys redacted")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in that folder")
     parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="of the contract")
 
 
 def main(options: argparse.Namespace) -> int:
     """Watch until interrupted; the exit code is that of the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), telling.Screen()
-    folder = Folder((options.run_dir or fresh()).absolute())
     try:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", None)
         upstream = Upstream(target.endpoint)
-        folder.create(head(target, telling.MODE), target.nonce, [], target.unknown_parameters)
+        with run_folder(options.run_dir, options.overwrite) as folder:
+            begun = head(target, telling.MODE)
+            folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         onlooker = Onlooker(target, folder, screen)
         proxy = Proxy(upstream, options.host, options.port, onlooker)
@@ -61,7 +63,9 @@ def main(options: argparse.Namespace) -> int:
     proxy.close()
     onlooker.close()
     upstream.close()
-    return _end(target, folder, onlooker, screen, started)
+    code = _end(target, folder, onlooker, screen, started)
+    folder.close()
+    return code
 
 
 def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Screen, started: float) -> int:

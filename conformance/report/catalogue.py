@@ -31,6 +31,11 @@ def listing(area: str | None, level: str | None) -> Iterator[str]:
             yield f"{row.id:<50} {row.level:<7} {row.says}{aside}"
 
 
+def areas() -> list[str]:
+    """The areas of the rules, in the order of the catalogue."""
+    return list(dict.fromkeys(row.area for row in catalogue().values()))
+
+
 def explain(rule: str, revision: str) -> str | None:
     """A rule and the cases it has in a revision; None if there is no such rule."""
     row = catalogue().get(rule)
@@ -111,5 +116,5 @@ def _cases(revision: str) -> list[Case]:
 
 def nearest(rule: str) -> str:
     """The rule that was meant, as the end of a sentence."""
-    near = difflib.get_close_matches(rule, list(catalogue()), n=1)
+    near = difflib.get_close_matches(rule, list(catalogue()), n=1, cutoff=0.4)
     return f"; did you mean {near[0]!r}?" if near else ""

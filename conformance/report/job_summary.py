@@ -40,7 +40,8 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for one in score.scores(results.cases):
         undecided = f", {one.undecided} inconclusive" if one.undecided else ""
-        yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {one.percent} | {one.hold} of {one.rules} |"
+        share = "mostly unknown" if one.unknown else one.percent
+        yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {share} | {one.hold} of {one.rules} |"
     yield ""
     counts = score.affected_clients(found)
     said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())

@@ -15,6 +15,7 @@ from conformance.run import Recorded
 from conformance.tokens import cost
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
+from conformance.wire.presence import disappearance
 from conformance.wire.record import RESULTS, Folder, write_atomically
 
 #: Of the results file; a reader refuses another.
@@ -23,7 +24,7 @@ FORMAT = 1
 #: The check itself broke: a bug of the suite.
 ERROR = "error"
 
-EXIT_OK, EXIT_FAILED, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 3, 5, 6
+EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 2, 3, 5, 6
 
 #: Longest text kept of a value in a finding; the recording has the whole.
 _LONGEST = 2000
@@ -103,8 +104,10 @@ def end_line(
     lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int, interrupted: bool = False
 ) -> dict[str, Any]:
     """The last line, with what the run cost by its recorded exchanges."""
-    exchanges = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
-    return sums(lines, exchanges, seconds, code, interrupted)
+    every = [one for key in folder.recorded() if (one := folder.read(key))]
+    exchanges = [one for one in every if one.ended != "not-sent"]
+    gone = disappearance(every)
+    return sums(lines, exchanges, seconds, code, interrupted) | ({"stopped": gone.says} if gone else {})
 
 
 def sums(

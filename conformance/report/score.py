@@ -17,7 +17,11 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Score:
-    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case."""
+    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case.
+
+    ``unknown``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a share would
+    mislead.
+    """
 
     level: str
     passed: int
@@ -25,11 +29,12 @@ class Score:
     hold: int
     rules: int
     undecided: int
+    unknown: bool
 
     @property
     def percent(self) -> str:
-        """The share of cases that passed, never rounded up to all; empty where none was judged."""
-        if not self.judged:
+        """The share of cases that passed, never rounded up to all; empty where none was evaluated, or too few."""
+        if not self.judged or self.unknown:
             return ""
         share = int(1000 * self.passed / self.judged) / 10
         return f"{share:g} %"
@@ -37,10 +42,16 @@ class Score:
 
 def scores(lines: Sequence[Line]) -> list[Score]:
     """The score of each level that has cases."""
-    return [_score(level, found) for level in LEVELS if (found := [one for one in lines if one["level"] == level])]
+    unknown = _mostly_unknown(Counter(line["verdict"] for line in lines))
+    by_level = {level: [line for line in lines if line["level"] == level] for level in LEVELS}
+    return [_score(level, found, unknown) for level, found in by_level.items() if found]
 
 
-def _score(level: str, lines: Sequence[Line]) -> Score:
+def _mostly_unknown(counts: Counter[str]) -> bool:
+    return 2 * counts[INCONCLUSIVE] > counts.total() - counts[NOT_APPLICABLE]
+
+
+def _score(level: str, lines: Sequence[Line], unknown: bool) -> Score:
     by_rule: dict[str, set[str]] = defaultdict(set)
     counts = Counter(line["verdict"] for line in lines)
     for line in lines:
@@ -48,7 +59,8 @@ def _score(level: str, lines: Sequence[Line]) -> Score:
             by_rule[line["requirement"]].add(line["verdict"])
     hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
     judged = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
-    return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE])
+    unknown = unknown or _mostly_unknown(counts)
+    return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE], unknown)
 
 
 def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
@@ -96,6 +108,9 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
         return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
     if counts[ERROR]:
         return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
+    if end.get("stopped") and not rules[FAIL]:
+        says = f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged: {end['stopped']}."
+        return Verdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
         broken = {line["requirement"] for line in lines if line["verdict"] == FAIL}
         by = f", for {_many(rules[FAIL], 'cause')}" if rules[FAIL] != len(broken) else ""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from conformance.baseline import named
+from conformance import only
 from conformance.report import results, terminal
 from conformance.report.causes import causes
 from conformance.report.columns import labelled
@@ -104,9 +104,13 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
         yield f"  {cause.verdict:<7} {cause.rule}: {show(says, 120)}"
 
 
-def selected(judged: Judged, only: Sequence[str]) -> Judged:
-    """The cases that these globs name; all without any."""
-    lines = [line for line in judged.lines if not only or named(line["id"], only)]
+def selected(judged: Judged, selections: Sequence[str]) -> Judged:
+    """The cases that these selections select; all without any. :class:`conformance.target.Misconfigured` for one that
+    selects nothing."""
+    if not selections:
+        return judged
+    only.check(selections, [line["id"] for line in judged.lines], "this traffic")
+    lines = [line for line in judged.lines if only.selects(line["id"], selections)]
     return replace(judged, lines=lines)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.clients import outcome as clients
 from conformance.target import Misconfigured
+from conformance.wire.claim import Claim, taken
 from conformance.wire.exchange import Exchange, from_json, to_json
 
 #: Of ``run.json``. Format 1 had neither the format nor the profile, and no ``cases.json`` beside it.
@@ -19,7 +20,10 @@ FORMAT = 2
 
 _HEAD, _CASES = "run.json", "cases.json"
 
-RESULTS = "results.jsonl"
+RESULTS, REPORT = "results.jsonl", "report.html"
+
+#: Member of ``run.json`` of a run that evaluated nothing, as the target is set up wrong: the message.
+_SETUP_ERROR = "setup_error"
 
 
 class Folder:
@@ -29,27 +33,91 @@ class Folder:
         self.path = path
         self.exchanges = path / "exchanges"
         self.locks = path / "locks"
+        self.claim = Claim(path)
         self._head: Mapping[str, Any] | None = None
 
-    def create(self, head: Mapping[str, Any], nonce: str, lacks: Sequence[str], unknown_parameters: str) -> None:
-        """Begin a run here, with all that decides what is judged. An earlier run is taken out; folders of these names
-        that are not from a run are left alone, with :class:`Misconfigured`, as is a place that cannot be written."""
+    def check(self, overwrite: bool) -> None:
+        """:class:`Misconfigured` if a run cannot begin here: another uses the folder, or an earlier run is in it that
+        is not to be replaced. Writes nothing."""
+        if holder := self.claim.holder():
+            raise Misconfigured(taken(self.path, holder))
+        self._keep_earlier(overwrite)
+
+    def create(
+        self,
+        head: Mapping[str, Any],
+        nonce: str,
+        lacks: Sequence[str],
+        unknown_parameters: str,
+        overwrite: bool = False,
+    ) -> None:
+        """Begin a run here, with all that decides what is judged, and hold the folder until :meth:`close`.
+
+        With ``overwrite`` an earlier run is removed. :class:`Misconfigured` as :meth:`check` says it, and where the
+        folder has directories of these names that are not from a run, or cannot be written.
+        """
         profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters}
         document = {"format": FORMAT, "head": head, "nonce": nonce, "profile": profile}
         try:
-            ours = (self.path / _HEAD).exists()
-            if not ours and (self.exchanges.exists() or self.locks.exists()):
-                raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
-            for part in (self.exchanges, self.locks):
-                part.mkdir(parents=True, exist_ok=True)
-                for file in part.iterdir():
-                    file.unlink()
-            for name in (_CASES, RESULTS, clients.FILE) if ours else ():
-                (self.path / name).unlink(missing_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.claim.take()
+            self._empty(overwrite)
             write_atomically(self.path / _HEAD, json.dumps(document, indent=1))
             self._head = head
         except OSError as error:
+            self.close()
             raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+        except Misconfigured:
+            self.close()
+            raise
+
+    def _empty(self, overwrite: bool) -> None:
+        self._keep_earlier(overwrite)
+        ours = (self.path / _HEAD).exists()
+        if not ours and (self.exchanges.exists() or self.locks.exists()):
+            raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
+        for part in (self.exchanges, self.locks):
+            part.mkdir(parents=True, exist_ok=True)
+            for file in part.iterdir():
+                file.unlink()
+        for name in (_CASES, RESULTS, REPORT, clients.FILE) if ours else ():
+            (self.path / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let the next run have the folder."""
+        self.claim.release()
+
+    def _keep_earlier(self, overwrite: bool) -> None:
+        if not overwrite and (earlier := self._earlier()):
+            raise Misconfigured(
+                f"run folder {self.path} holds {earlier}: --overwrite replaces it, or name another folder"
+            )
+
+    def _earlier(self) -> str:
+        """What an earlier run left here, as the words of a message; empty if there is nothing to lose: no run, one
+        that received nothing, or one that ended before it evaluated anything."""
+        results = (self.path / RESULTS).exists()
+        try:
+            document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
+            if not results and (_SETUP_ERROR in document or not any(self.exchanges.glob("*.json"))):
+                return ""
+            return f"the run of {document['head']['started_at']}"
+        except (FileNotFoundError, NotADirectoryError):
+            return "the results of a run" if results else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return "a run that cannot be read"
+
+    def stop(self, why: str) -> None:
+        """Keep why nothing of this run is evaluated: how the target is set up wrong."""
+        document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
+        write_atomically(self.path / _HEAD, json.dumps({**document, _SETUP_ERROR: why}, indent=1))
+
+    def stopped(self) -> str:
+        """What :meth:`stop` kept; empty where nothing was."""
+        try:
+            return str(json.loads((self.path / _HEAD).read_text(encoding="utf-8")).get(_SETUP_ERROR, ""))
+        except (OSError, ValueError, AttributeError):
+            return ""  # Whoever writes the report says that the folder is gone.
 
     def select(self, whole: bool, cases: Sequence[str]) -> None:
         """Keep which cases are to be judged: all that the suite has, or these."""

@@ -55,7 +55,12 @@ def judge(url: str, run: Path, *more: str) -> str:
     ]
     environ = {**os.environ, "MIMO_API_KEY": KEY, "COLUMNS": "80", "PY_COLORS": "1"}
     done = subprocess.run(
-        [*command, "--run-dir", str(run), *more], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
+        [*command, "--run-dir", str(run), "--overwrite", *more],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     return done.stdout
 

@@ -63,7 +63,8 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
-            [one.level, one.passed, one.judged, one.hold, one.rules, one.percent] for one in score.scores(results.cases)
+            [one.level, one.passed, one.judged, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
+            for one in score.scores(results.cases)
         ],
         "breaks": score.affected_clients(found),
         "rules": rules.rows,

@@ -1,0 +1,182 @@
+"""Whether the endpoint is still there while a run goes on; once it is gone, nothing more is sent.
+
+A request that ends without a response is not yet a sign: a server may close the connection of one bad request, or hang
+in it. Where no connection was accepted, connections are tried for some seconds; if all are refused, the endpoint is
+gone. Where they are accepted, as by a container's proxy whose server has died or by a stopped process, a request that
+was served before is sent again: after a time-out at once, after resets if three follow one another. If this control
+request, too, receives no response, twice and within ten times what it took before, the endpoint is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from conformance.target import Misconfigured, Target
+from conformance.wire.client import Outgoing
+from conformance.wire.exchange import WITHHELD, Attempt, Exchange, Request
+from conformance.wire.limits import Stopped
+from conformance.wire.pool import Sender
+from conformance.wire.reach import reach
+from conformance.wire.record import Folder, write_atomically
+from conformance.wire.unsent import withheld
+
+#: Seconds for which connections must be refused, after the request's own attempts, and between the looks.
+_PATIENCE, _LOOK = 5.0, 0.5
+
+#: Connections that are reset without a response, one after another, after which a control request is sent.
+_SILENT = 3
+
+#: How often the control request is sent, how many times as long as before its response may take, and seconds that it
+#: may take at least.
+_CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
+
+#: Seconds for which a response shows that the endpoint is there.
+_RECENT = 2.0
+
+_GONE = "the endpoint stopped answering"
+
+
+class Presence:
+    """A sender to a target that sends nothing more, in all processes of the run, once the endpoint is gone.
+
+    ``control`` makes a sender with which a response may take so many seconds.
+    """
+
+    def __init__(self, sender: Sender, target: Target, folder: Folder, control: Callable[[float], Sender]) -> None:
+        self._sender = sender
+        self._control_sender = control
+        self._target = replace(target, wait=0.0)
+        self._mark = folder.locks / "gone"
+        self._mutex = threading.Lock()
+        self._stopping = threading.Event()
+        self._served: tuple[Outgoing, float] | None = None
+        self._answered_at = 0.0
+        self._silent = 0
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        """The exchange; a withheld one where the endpoint is gone."""
+        with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
+            why = self._gone()
+        if why:
+            request = Request(outgoing.method, self._target.url, (), outgoing.body)
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, why)
+        exchange = self._sender.send(outgoing)
+        if exchange.status is not None:
+            self._silent, self._answered_at = 0, time.monotonic()
+            self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
+            return exchange
+        if unconnected(exchange):
+            with self._mutex:
+                if not self._is_back(exchange):
+                    return exchange
+            again = self._sender.send(outgoing)
+            before = (*exchange.attempts, Attempt(None, exchange.ended, _LOOK))
+            return replace(again, attempts=(*before, *again.attempts))
+        if exchange.ended in ("reset", "time-out"):
+            with self._mutex:
+                self._silent += 1
+                recent = time.monotonic() - self._answered_at < _RECENT
+                if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
+                    self._control(exchange)
+        return exchange
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopping.set()
+        self._sender.stop()
+
+    def close(self) -> None:
+        """Give back what is held."""
+        self._sender.close()
+
+    def _gone(self) -> str:
+        return self._mark.read_text(encoding="utf-8") if self._mark.exists() else ""
+
+    def _is_back(self, exchange: Exchange) -> bool:
+        """Whether connections are accepted again within some seconds; else the endpoint is marked as gone."""
+        until = time.monotonic() + _PATIENCE
+        while not self._gone():
+            try:
+                reach(self._target)
+                return True
+            except Misconfigured:
+                if time.monotonic() > until:
+                    self._mark_gone(exchange)
+            if self._stopping.wait(_LOOK):
+                raise Stopped
+        return False
+
+    def _control(self, exchange: Exchange) -> None:
+        """Send the control request; without a response to it the endpoint is marked as gone."""
+        if self._served is None:
+            return  # A server that never answered has not stopped: what it does is evaluated.
+        outgoing, seconds = self._served
+        sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
+        try:
+            for _ in range(_CONTROLS):
+                control = sender.send(outgoing)
+                if control.status is not None or control.ended == "not-sent":
+                    self._silent, self._answered_at = 0, time.monotonic()
+                    return
+        finally:
+            sender.close()
+        self._mark_gone(exchange)
+
+    def _mark_gone(self, exchange: Exchange) -> None:
+        if not self._gone():
+            write_atomically(self._mark, f"{_GONE} at {_clock(_begun(exchange))}")
+
+
+@dataclass(frozen=True)
+class Disappearance:
+    """When an endpoint stopped answering (unix seconds), the scenario that was sent first without a response, how many
+    requests were answered before, and the scenario of the last of these (empty without any)."""
+
+    since: float
+    scenario: str
+    answered: int
+    last: str
+
+    @property
+    def says(self) -> str:
+        """All of it in one line."""
+        many = f"{self.answered} answered request{'' if self.answered == 1 else 's'}"
+        last = f" (the last was {self.last})" if self.last else ""
+        return f"{_GONE} at {_clock(self.since)}, after {many}{last}; {self.scenario} was the first without a response"
+
+
+def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
+    """When the endpoint of these exchanges stopped answering for good; None if it did not."""
+    every = sorted(exchanges, key=lambda one: one.sent_at)
+    told = any(one.withheld and one.detail.startswith(WITHHELD + _GONE) for one in every)
+    sent = [one for one in every if one.ended != "not-sent"]
+    answered = [one for one in sent if one.status is not None]
+    rest = [one for one in sent if one.status is None and (not answered or one.sent_at > answered[-1].sent_at)]
+    if not rest or not (told or any(map(unconnected, rest))):
+        return None
+    first = min(rest, key=_begun)
+    return Disappearance(_begun(first), first.scenario, len(answered), _last(answered))
+
+
+def unconnected(exchange: Exchange) -> bool:
+    """Whether no connection was to be had: nobody read the request."""
+    return exchange.ended == "unreachable" or (
+        exchange.ended == "time-out" and exchange.detail.startswith("ConnectTimeout")
+    )
+
+
+def _last(answered: Sequence[Exchange]) -> str:
+    return max(answered, key=lambda one: one.sent_at + one.elapsed / 1000).scenario if answered else ""
+
+
+def _begun(exchange: Exchange) -> float:
+    """When the first attempt was sent."""
+    return exchange.sent_at - sum(one.waited for one in exchange.attempts)
+
+
+def _clock(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S UTC")

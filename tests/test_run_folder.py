@@ -1,0 +1,145 @@
+"""A run folder belongs to one run: locked while it lasts, kept until somebody says otherwise, named by nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from conformance import launch
+from conformance.cli import main
+from conformance.target import Misconfigured
+from conformance.wire.claim import Claim
+from conformance.wire.record import Folder
+from tests.support.running import ROOT, environment, run
+from tests.support.runs import HEAD
+
+FEW = ("--only", "lifecycle.created-first@text.stream")
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from conformance.wire.record import Folder
+folder = Folder(Path(sys.argv[1]))
+folder.create({}, "nonce", [], "either")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def begin(path: Path, overwrite: bool = False) -> Folder:
+    folder = Folder(path)
+    folder.create(HEAD, "nonce", [], "either", overwrite)
+    return folder
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Folder]:
+    """A folder that this process holds, with what a run left in it."""
+    folder = begin(tmp_path / "run")
+    (folder.exchanges / "one.json").write_text("{}")
+    yield folder
+    folder.close()
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stdout + done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",), ("--overwrite", "-n", "2")])
+def test_a_second_run_in_a_folder_is_one_line_that_names_the_process(held: Folder, more: tuple[str, ...]) -> None:
+    said = one_line(run(*FEW, "--run-dir", str(held.path), *more, key=None))
+    assert f"run folder {held.path} is in use by another run (pid {os.getpid()})" in said
+    assert (held.exchanges / "one.json").exists()
+
+
+def test_a_plan_needs_no_lock(held: Folder) -> None:
+    assert run("--plan", *FEW, "--run-dir", str(held.path), key=None).returncode == 0
+
+
+def test_a_recording_that_is_being_written_is_not_replayed(held: Folder, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=rf"still being written \(pid {os.getpid()}\)"):
+        launch.in_controller({}, None, tmp_path / "again", plan_only=False, replay=held.path)
+
+
+def test_a_killed_process_lets_the_folder_go(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _HOLD, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(Misconfigured, match=f"pid {process.pid}"):
+            begin(tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    begin(tmp_path).close()
+
+
+def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: Folder) -> None:
+    worker = Claim(held.path)
+    worker.join()
+    held.close()
+    with pytest.raises(Misconfigured, match=f"in use by workers of the run that pid {os.getpid()} began"):
+        begin(held.path, overwrite=True)
+    worker.release()
+    begin(held.path, overwrite=True).close()
+
+
+def test_an_earlier_run_is_replaced_only_when_asked(held: Folder) -> None:
+    held.close()
+    said = one_line(run(*FEW, "--run-dir", str(held.path), key=None))
+    assert f"run folder {held.path} holds the run of {HEAD['started_at']}: --overwrite replaces it" in said
+    assert (held.exchanges / "one.json").exists()
+    assert run(*FEW, "--run-dir", str(held.path), "--overwrite", key=None).returncode == 0
+    assert not (held.exchanges / "one.json").exists()
+    assert (held.path / "results.jsonl").exists()
+
+
+def test_watch_keeps_an_earlier_run_too(held: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    held.close()
+    assert main(["watch", "--upstream", "http://127.0.0.1:9/v1", "--run-dir", str(held.path)]) == 2
+    assert "--overwrite replaces it" in capsys.readouterr().err
+
+
+def test_a_run_that_evaluated_nothing_is_no_loss(held: Folder) -> None:
+    held.stop("the key is not accepted")
+    held.close()
+    assert held.stopped() == "the key is not accepted"
+    begin(held.path).close()
+    begin(held.path).close()  # The one before received nothing.
+    (held.path / "results.jsonl").write_text("")
+    with pytest.raises(Misconfigured, match="holds the run of"):
+        begin(held.path)
+    (held.path / "run.json").write_text("[")
+    with pytest.raises(Misconfigured, match="holds a run that cannot be read"):
+        begin(held.path)
+
+
+def test_fresh_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(16) as threads:
+        made = list(threads.map(lambda _: launch.fresh(), range(48)))
+    assert len(set(made)) == 48
+    assert all(path.is_dir() for path in made)
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIMO_API_KEY", "some-key")
+    with pytest.raises(Misconfigured, match="nothing answers"):
+        launch.in_controller({"endpoint": "http://127.0.0.1:9/v1"}, None, None, plan_only=False)
+    launch.in_controller({}, None, None, plan_only=True)
+    assert list((tmp_path / "reports" / "runs").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "reports").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured, match="cannot be written"):
+        launch.in_controller({}, None, None, plan_only=False)

@@ -1,0 +1,391 @@
+"""A target that is set up wrong, or lost on the way, is one line and exit code 2; nothing is blamed for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.emulator import Endpoint, Reply, serve
+from conformance.emulator.faults import FAULTS
+from conformance.preflight import kind_of
+from conformance.report import score
+from conformance.target import Misconfigured, resolve
+from conformance.wire.client import Outgoing
+from conformance.wire.exchange import WITHHELD, Attempt, Exchange
+from conformance.wire.presence import Presence, disappearance
+from conformance.wire.reach import reach
+from conformance.wire.record import Folder
+from tests.support.front import After, Front
+from tests.support.running import KEY, lines_of, run
+from tests.support.runs import exchange, line
+from tests.support.stub import reply
+
+Headers = Sequence[tuple[str, str]]
+Answer = Callable[[str, str, Headers, bytes], Reply]
+
+UNKNOWN = b'{"error":{"message":"The model `mimo-v2.5-pro` does not exist","code":"model_not_found"}}'
+
+
+class Door:
+    """What an endpoint is to the emulator's server: answers by a function, and notes what was asked for."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.asked: list[tuple[str, str]] = []
+
+    def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        self.asked.append((method, path))
+        return self._answer(method, path, headers, body)
+
+
+def given(headers: Headers) -> str:
+    return next((value for name, value in headers if name.lower() in ("api-key", "authorization")), "")
+
+
+def error(status: int, message: str) -> Reply:
+    return reply(status, json.dumps({"error": {"message": message, "code": str(status)}}).encode())
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stdout + done.stderr
+    assert "%" not in done.stdout
+    assert KEY not in done.stdout + done.stderr
+    return done.stderr
+
+
+def judge(answer: Answer, folder: Path, *more: str, base: str = "/v1") -> tuple[subprocess.CompletedProcess[str], Door]:
+    door = Door(answer)
+    with serve(door) as server:
+        endpoint = server.url.removesuffix("/v1") + base
+        done = run("--endpoint", endpoint, "--run-dir", str(folder), *more, checks=["http"])
+    return done, door
+
+
+# -- the path ----------------------------------------------------------------------------------------------------------
+
+
+def only_below_v1(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+    return error(400, "no") if path == "/v1/responses" else error(404, "Not Found")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_base_without_v1_is_one_line(workers: str, tmp_path: Path) -> None:
+    done, door = judge(only_below_v1, tmp_path / "run", "-n", workers, base="")
+    said = one_line(done)
+    assert "received HTTP 404, so the Responses API is not there" in said
+    assert "the base URL does not end in /v1, and http" in said
+    assert said.endswith("/v1/responses answers with HTTP 400\n")
+    assert len(door.asked) <= 8
+    assert not (tmp_path / "run" / "results.jsonl").exists()
+    again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["http"])
+    assert one_line(again) == said
+
+
+def test_a_recording_in_which_all_is_404_is_one_line(tmp_path: Path) -> None:
+    judge(only_below_v1, tmp_path / "run", base="/api")
+    head = json.loads((tmp_path / "run" / "run.json").read_text())
+    del head["setup_error"]  # As in recordings of earlier versions.
+    (tmp_path / "run" / "run.json").write_text(json.dumps(head))
+    again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["http"])
+    assert "received HTTP 404, so the Responses API is not there" in one_line(again)
+
+
+def test_a_server_without_the_responses_api_is_told_from_a_wrong_base(tmp_path: Path) -> None:
+    def chat_only(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        return reply(200, b'{"data":[]}') if path == "/v1/models" else reply(405, b"")
+
+    said = one_line(judge(chat_only, tmp_path / "run")[0])
+    assert "received HTTP 405" in said
+    assert "/v1/models answers with HTTP 200, so the base URL is right" in said
+
+
+# -- the key -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_nothing_accepts_is_one_line_without_it(status: int, tmp_path: Path) -> None:
+    def refuse(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        return error(status, f"Invalid key {given(headers)}\n\x1b[31mgo away")
+
+    done, door = judge(refuse, tmp_path / "run")
+    said = one_line(done)
+    assert f"received HTTP {status} (Invalid key" in said
+    assert "the key in MIMO_API_KEY is not accepted, sent as api-key and Authorization: Bearer" in said
+    assert "\x1b" not in said
+    assert len(door.asked) <= 6
+
+
+@pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "auth.bearer-not-accepted"])
+def test_a_server_that_takes_the_other_header_is_evaluated(fault: str, tmp_path: Path) -> None:
+    with serve(Endpoint(key=KEY, twist=FAULTS[fault])) as server:
+        arguments = ("--endpoint", server.url, "--only", f"{FAULTS[fault].rules[0]}@*", "--run-dir", str(tmp_path))
+        done = run(*arguments, checks=["auth"])
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_where_only_refusals_are_expected_they_are_no_error(tmp_path: Path) -> None:
+    def refuse(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        return error(401, "Invalid key")
+
+    door = Door(refuse)
+    with serve(door) as server:
+        only = ("--only", "auth.missing-key-refused", "--run-dir", str(tmp_path))
+        done = run("--endpoint", server.url, *only, checks=["auth"])
+    assert (done.returncode, len(door.asked)) == (0, 1), done.stdout + done.stderr
+
+
+# -- the model ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_model_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    def unknown(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        listed = json.dumps({"data": [{"id": f"model-{number}"} for number in range(11)] + [{}, 3]}).encode()
+        return reply(200, listed) if path == "/v1/models" else reply(404, UNKNOWN)
+
+    said = one_line(judge(unknown, tmp_path / "run")[0])
+    assert "the endpoint does not serve the model 'mimo-v2.5-pro'" in said
+    assert "/v1/models lists model-0, model-1," in said
+    assert "model-7 and 3 more: --model names one" in said
+
+
+HOSTILE = {
+    "huge": reply(200, b'{"data":["' + b"x" * 3_000_000 + b'"]}'),
+    "deep": reply(200, b'{"data":' + b"[" * 900_000),
+    "other": reply(200, b'"models"'),
+    "silent": Reply(200, "OK", [], [], ending="stall"),
+    "gone": Reply(200, "OK", [], [], ending="reset"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_list_of_models_does_not_hold_the_line_up(kind: str, tmp_path: Path) -> None:
+    def unknown(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        return HOSTILE[kind] if path == "/v1/models" else reply(404, UNKNOWN)
+
+    started = time.monotonic()
+    said = one_line(judge(unknown, tmp_path / "run")[0])
+    assert said.endswith("; --model names another\n")
+    assert time.monotonic() - started < 40
+
+
+# -- no error ----------------------------------------------------------------------------------------------------------
+
+
+ONE_THING: dict[str, Callable[[bytes, Headers], bool]] = {
+    "only without thinking": lambda body, headers: b'"effort":"none"' not in body,
+    "only streams": lambda body, headers: b'"stream":true' in body,
+    "only plain with bearer": lambda body, headers: (
+        b'"stream":true' not in body and given(headers).startswith("Bearer")
+    ),
+    "only arrays": lambda body, headers: b'"input":[' in body,
+}
+
+
+@pytest.mark.parametrize("name", ONE_THING)
+@pytest.mark.parametrize("status", [404, 401])
+def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status: int, tmp_path: Path) -> None:
+    endpoint = Endpoint(key=KEY)
+
+    def answer(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+        served = ONE_THING[name](body, headers)
+        return endpoint.answer(method, path, headers, body) if served else error(status, "No")
+
+    done, door = judge(answer, tmp_path / "run")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(door.asked) > 50
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, b"<html>", "path"),
+        (405, b"", "path"),
+        (401, b"", "key"),
+        (403, b'{"error":"no"}', "key"),
+        (404, UNKNOWN, "model"),
+        (400, b'{"error":{"message":"Unknown model: x"}}', "model"),
+        (401, b'{"error":{"message":"key not allowed to access model. models available: a"}}', "model"),
+        (400, b'{"error":{"message":"model x is not supported"}}', "model"),
+        (400, b'{"error":{"message":"The model does not support reasoning"}}', ""),
+        (400, b'{"error":{"message":"reasoning.effort: invalid value"}}', ""),
+        (429, b'{"error":{"message":"model not found"}}', ""),
+        (200, b'{"model":"not found"}', ""),
+        (500, b"", ""),
+    ],
+)
+def test_how_a_request_was_refused(status: int, body: bytes, kind: str) -> None:
+    assert kind_of(exchange("one", body, status=status)) == kind
+
+
+# -- an endpoint that goes away ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("after", "workers"), [("close", "0"), ("close", "2"), ("reset", "0"), ("hang", "2")])
+def test_an_endpoint_that_goes_away_is_told_and_not_blamed(after: After, workers: str, tmp_path: Path) -> None:
+    with Front(40, after) as front:
+        arguments = ("--endpoint", front.url, "--run-dir", str(tmp_path / "run"), "-n", workers)
+        done = run(*arguments, "--first-byte-timeout", "3", checks=["errors"])
+    assert done.returncode == 2, done.stdout + done.stderr
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("conformance: the endpoint stopped answering at ")
+    assert " UTC, after " in said
+    assert "% " not in done.stdout
+    *cases, end = lines_of(tmp_path / "run")[1:]
+    assert (end["exit"], f"conformance: {end['stopped']}") == (2, said)
+    verdicts = {one["id"]: one["verdict"] for one in cases}
+    assert verdicts["error.endpoint-survives@good.last"] == "inconclusive"
+    assert "fail" not in verdicts.values()
+    again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["errors"])
+    assert (again.returncode, again.stderr) == (2, done.stderr)
+
+
+class Scripted:
+    """A sender of these exchanges, one after another."""
+
+    def __init__(self, *exchanges: Exchange) -> None:
+        self.left = list(exchanges)
+        self.sent: list[str] = []
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        self.sent.append(outgoing.scenario)
+        return self.left.pop(0)
+
+    def stop(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def outgoing(name: str) -> Outgoing:
+    return Outgoing(f"{name}-000000000000", name, 0, "POST", b"{}", "api-key", (), 4)
+
+
+def presence(sender: Scripted, folder: Path, endpoint: str) -> Presence:
+    made = Folder(folder)
+    made.locks.mkdir(parents=True)
+    return Presence(sender, resolve({"endpoint": endpoint}, {}, "nonce", None), made, lambda seconds: sender)
+
+
+def test_a_server_that_closes_connections_of_bad_requests_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)
+    resets = [lost(number, "reset") for number in range(2, 7)]
+    sender = Scripted(at(1), *resets[:3], at(4), *resets[3:], at(8))
+    with serve(Endpoint(key=KEY)) as server:
+        here = presence(sender, tmp_path, server.url)
+        ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2", "bad3", "bad4", "bad5", "last")]
+    assert ended == ["clean", *["reset"] * 5, "clean"]
+    assert sender.sent == ["good", "bad1", "bad2", "bad3", "good", "bad4", "bad5", "last"]
+
+
+def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)
+    sender = Scripted(at(1), lost(2, "time-out"), at(3), lost(4, "time-out"), lost(5, "reset"), at(6))
+    with serve(Endpoint(key=KEY)) as server:
+        here = presence(sender, tmp_path, server.url)
+        ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2")]
+    assert ended == ["clean", "time-out", "time-out"]
+    assert sender.sent == ["good", "bad1", "good", "bad2", "good", "good"]
+
+
+def test_a_request_that_met_a_restart_is_sent_again(tmp_path: Path) -> None:
+    sender = Scripted(at(1), replace(lost(2), attempts=(Attempt(None, "reset", 0.2),)), at(3))
+    with serve(Endpoint(key=KEY)) as server:
+        here = presence(sender, tmp_path, server.url)
+        here.send(outgoing("good"))
+        exchange = here.send(outgoing("next"))
+    assert exchange.status == 200
+    assert [one.ended for one in exchange.attempts] == ["reset", "unreachable"]
+
+
+SENT = 1_790_000_000.0
+
+
+def at(second: float, status: int | None = 200, ended: str = "clean", detail: str = "") -> Exchange:
+    made = exchange(f"key-{second}", b"{}", status=status, ended=ended, detail=detail)
+    return replace(made, scenario=f"s{second:g}", sent_at=SENT + second)
+
+
+def lost(second: float, ended: str = "unreachable", detail: str = "refused") -> Exchange:
+    return at(second, None, ended, detail)
+
+
+def test_when_an_endpoint_disappeared() -> None:
+    found = disappearance([lost(5), at(1), lost(4), at(2), lost(1.5, "reset")])
+    assert found is not None
+    assert (found.since, found.scenario, found.answered, found.last) == (SENT + 4, "s4", 2, "s2")
+    assert found.says == (
+        "the endpoint stopped answering at 14:13:24 UTC, after 2 answered requests (the last was s2); "
+        "s4 was the first without a response"
+    )
+
+
+def test_the_first_attempt_is_the_moment() -> None:
+    tried = replace(lost(5), attempts=(Attempt(None, "reset", 0.2), Attempt(None, "unreachable", 0.6)))
+    found = disappearance([at(1), tried])
+    assert found is not None
+    assert found.since == pytest.approx(SENT + 4.2)
+
+
+@pytest.mark.parametrize(
+    "exchanges",
+    [
+        [],
+        [at(1), at(2)],
+        [at(1), lost(2), at(3)],
+        [at(1), lost(2, "reset")],
+        [at(1), lost(2, "time-out", "no answer in 120 s")],
+        [at(1), lost(2, "not-sent", WITHHELD + "--max-requests 1 is used up")],
+    ],
+)
+def test_an_endpoint_that_did_not_disappear(exchanges: list[Exchange]) -> None:
+    assert disappearance(exchanges) is None
+
+
+def test_one_that_answers_to_nothing_connects_or_resets() -> None:
+    withheld = lost(3, "not-sent", WITHHELD + "the endpoint stopped answering at 12:00:00 UTC")
+    assert disappearance([at(1), lost(2, "reset"), withheld]) is not None
+    assert disappearance([at(1), lost(2, "time-out", "ConnectTimeout after 10.0 s")]) is not None
+
+
+# -- the score ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_level_that_is_mostly_unknown_has_no_percentage() -> None:
+    lines = [line(f"a.b@{number}", "pass") for number in range(3)]
+    unknown = [line(f"a.c@{number}", "inconclusive") for number in range(3)]
+    (half,) = score.scores([*lines, *unknown, line("a.d@n", "not-applicable")])
+    assert (half.percent, half.unknown) == ("100 %", False)
+    may = line("m.b@1", "pass", level="MAY")
+    must, recorded = score.scores([*lines, *unknown, line("a.c@4", "inconclusive"), line("a.c@5", "inconclusive"), may])
+    assert (must.percent, must.unknown) == ("", True)
+    assert (recorded.percent, recorded.unknown) == ("", True)  # The run as a whole is.
+
+
+# -- waiting for the endpoint ------------------------------------------------------------------------------------------
+
+
+def test_wait_waits_until_connections_are_accepted() -> None:
+    endpoint = Endpoint(key=KEY)
+    with serve(endpoint) as server:
+        url, port = server.url, int(server.url.rsplit(":", 1)[1].partition("/")[0])
+    with pytest.raises(Misconfigured, match="nothing answers at"):
+        reach(resolve({"endpoint": url}, {}, "nonce", None))
+    servers = []
+    timer = threading.Timer(1.0, lambda: servers.append(serve(endpoint, port=port)))
+    timer.start()
+    reach(resolve({"endpoint": url}, {"CONFORMANCE_WAIT": "20"}, "nonce", None))
+    timer.join()
+    servers[0].close()
+
+
+def test_wait_ends_with_one_line() -> None:
+    done = run("--endpoint", "http://127.0.0.1:9/v1", "--wait", "1")
+    assert "nothing answers at http://127.0.0.1:9/v1 after 1 s (--wait): Connection refused" in one_line(done)
