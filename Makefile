@@ -1,17 +1,31 @@
-# make run [ENDPOINT=https://host/v1] [MODEL=name] [ARGS="..."]   judge an endpoint (without one: the built-in)
-# make test                                                       the suite's own tests
-# make matrix [NAMES="litellm llmock"]                            judge third-party servers: docs/servers.md
-.PHONY: run test matrix
+# The targets are listed by `make help`, from the comments that begin with two number signs.
+.DEFAULT_GOAL := help
+.PHONY: help run check lint test generate matrix
 VENV := .venv
 READY := $(VENV)/.ready
 
-run: $(READY)
+# The tests of `make check`: no servers, no fault matrix. tests/test_habits.py checks that it stays so.
+UNIT := $(addprefix tests/test_,$(addsuffix .py,affected_clients architecture baseline capture_prose catalogue \
+  client_evidence codings events evidence exchange fold history jsonprefix lifecycle matrix_report page_example \
+  redact report_html report_texts scenarios schemas sse target verdict)) \
+  tests/emulator/test_emulator_answers.py tests/emulator/test_emulator_refusals.py tests/traffic/test_traffic_rules.py
+
+help: ## list the targets
+	@echo "Usage: make TARGET"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(READY) ## check an endpoint: ENDPOINT=https://host/v1 MODEL=name ARGS="..."; without ENDPOINT the built-in one
 	@$(VENV)/bin/pytest conformance $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
-test: $(READY)
+check: lint ## lint, types and the fast unit tests (at most a minute)
+	$(VENV)/bin/pytest -q -n 2 $(UNIT) $(ARGS)
+
+lint: $(READY) ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+test: lint ## everything that CI runs: lint, schemas, workflows, image and all tests
 	$(VENV)/bin/check-jsonschema --check-metaschema $$(find schemas -name '*.json')
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
@@ -20,16 +34,22 @@ test: $(READY)
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
 	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
 
-matrix: $(READY)
+generate: $(READY) ## write everything that is generated: fault matrix, pages, evidence of the clients
+	$(VENV)/bin/python -m tests.matrix --write
+	$(VENV)/bin/python -m tests.pages
+	$(VENV)/bin/python -m tests.clients --write
+
+matrix: $(READY) ## install, start and check third-party servers (docs/servers.md): NAMES="litellm llmock"
 	@$(VENV)/bin/python -m targets $(NAMES)
 
-# uv where it is, else venv and pip; made again only when the dependencies change.
-$(READY): pyproject.toml
+# With uv where it is installed, else with venv and pip; made again only when the dependencies change.
+$(READY): pyproject.toml constraints.txt
 	@command -v python3 >/dev/null || { echo "python3 (3.11 or newer) is needed"; exit 1; }
 	@if command -v uv >/dev/null; then \
-	  uv venv -q --allow-existing --python '>=3.11' $(VENV) && uv pip install -q --python $(VENV)/bin/python -e '.[dev]'; \
+	  uv venv -q --allow-existing --python '>=3.11' $(VENV) && \
+	  uv pip install -q --python $(VENV)/bin/python -c constraints.txt -e '.[dev]'; \
 	else \
 	  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")' && \
-	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -e '.[dev]'; \
+	  python3 -m venv $(VENV) && $(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	fi
 	@touch $(READY)

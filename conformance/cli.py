@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from conformance import __version__
 from conformance.commands import (
     CommandError,
     baseline,
@@ -67,7 +68,8 @@ def _main(words: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="conformance", description="Judge a Responses API endpoint.")
+    parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
+    parser.add_argument("--version", action="version", version=f"conformance {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         command.arguments(commands.add_parser(name, help=command.HELP, description=command.HELP))

@@ -1,0 +1,56 @@
+"""The Makefile, the versions that are installed, and the workflows: what a contributor and CI rely on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+
+import conformance
+from conformance.cli import main
+from tests.test_readme import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def unit_tests() -> list[str]:
+    """The files of ``make check``, as make reads them."""
+    words = ["make", "--no-print-directory", "-n", "-o", ".venv/.ready", "check"]
+    plan = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (line,) = [one for one in plan.splitlines() if " tests/" in one]
+    return re.findall(r"tests/\S+\.py", line)
+
+
+@pytest.mark.parametrize("words", [["make"], ["make", "help"]])
+def test_help_lists_every_target(words: list[str]) -> None:
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"})
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert re.findall(r"^  (\w+) +\S", said.stdout, re.MULTILINE) == phony.split()
+
+
+def test_the_fast_tests_start_no_server() -> None:
+    files = unit_tests()
+    assert len(files) > 20
+    for name in files:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(r"\bserve\(|pytest_run\(|support\.(rawserver|stub|running)", text), name
+
+
+def test_what_is_installed_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9_.-]+==[\w.]+", line)] == []
+    pinned = {re.sub(r"[_.-]+", "-", line.partition("==")[0]).lower() for line in pins}
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.match(r"[\w-]+", one)[0].lower() for one in wanted}  # type: ignore[index]  # Every one has a name.
+    assert names <= pinned
+    assert MAKEFILE.count("-c constraints.txt") == 2
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"conformance {conformance.__version__}\n")
