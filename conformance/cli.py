@@ -19,6 +19,7 @@ from conformance.commands import (
     history,
     judge,
     matrix,
+    new_rule,
     nightly,
     report,
     report_bug,
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Any] = {
     "history": history,
     "matrix": matrix,
     "clients": clients,
+    "new-rule": new_rule,
 }
 
 

@@ -1,0 +1,150 @@
+"""``conformance new-rule`` in a copy of the checkout: the stubs are well formed, and three files make a rule."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import main
+from conformance.commands import new_rule
+from conformance.commands.new_rule import stubs
+from conformance.requirements import catalogue, requirement
+from tests.test_readme import ROOT
+
+RULE = "response.id-is-short"
+
+#: What the author of the rule writes in place of the stubs, by file.
+EDITS = {
+    "conformance/requirements/response.toml": [
+        ("TODO: what must be true, in one sentence.", "The id has at most 128 characters."),
+        ("TODO: doc 2026-06-24, the section", "doc 2026-06-24, Chat response object: id"),
+    ],
+    "conformance/checks/test_response.py": [
+        ('    """TODO: yield a Finding for each violation, with what was expected and received and where."""\n', ""),
+        (
+            "    yield EXAMINED  # TODO: only for what was evaluated\n",
+            '    size = len(str(answer.response.get("id", "")))\n'
+            "    yield EXAMINED\n"
+            "    if size > 128:\n"
+            '        yield Finding(f"id has {size} characters", answer.pointer + "/id", answer.event, 128, size)\n',
+        ),
+    ],
+    "conformance/emulator/faults/response.py": [
+        ("TODO: what the server does, in one sentence.", "Makes ids of 1,000 characters."),
+        ("lambda _, value: value", 'lambda _, value: value | {"id": value["id"].ljust(1000, "0")}'),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what a rule touches and what evaluates it."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in ("conformance", "docs", "schemas", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "recordings", "tls"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    return copy
+
+
+def run(checkout: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """``python -m`` in the copy."""
+    return subprocess.run([sys.executable, "-m", *words], cwd=checkout, capture_output=True, text=True, timeout=300)
+
+
+def test_three_edited_files_make_a_rule(checkout: Path) -> None:
+    made = run(checkout, ["conformance", "new-rule", RULE])
+    assert made.returncode == 0, made.stderr
+    assert "make generate" in made.stdout
+    assert len(EDITS) <= 3
+    for name, edits in EDITS.items():
+        assert f"wrote {name}" in made.stdout
+        text = (checkout / name).read_text(encoding="utf-8")
+        for stub, written in edits:
+            assert text.count(stub) == 1
+            text = text.replace(stub, written)
+        (checkout / name).write_text(text, encoding="utf-8")
+    left = [path for path in (checkout / "conformance").rglob("*.[pt]*") if "TODO" in path.read_text("utf-8", "ignore")]
+    assert [path.name for path in left if path.suffix in (".py", ".toml")] == ["new_rule.py"]
+    for words in (
+        ["tests.matrix", "--write", "--fault", f"{RULE}-violated"],
+        ["tests.pages"],
+        ["ruff", "check", "conformance"],
+        ["ruff", "format", "--check", "conformance"],
+    ):
+        done = run(checkout, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert f"| {RULE} | MUST |" in (checkout / "docs" / "rules.md").read_text(encoding="utf-8")
+    chosen = "well_formed or somewhere or clause or page or short or imports or sitting or by_some_fault or clean"
+    files = [f"tests/test_{name}.py" for name in ("catalogue", "matrix", "architecture")]
+    done = run(checkout, ["pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files])
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_every_area_gets_stubs_that_are_well_formed() -> None:
+    for area in dict.fromkeys(row.area for row in catalogue().values() if row.area != "client"):
+        texts, _ = stubs(f"{area}.brand-new", "SHOULD")
+        for path, text in texts.items():
+            if path.suffix == ".py":
+                ast.parse(text)
+            else:
+                tomllib.loads(text)
+        rows = [
+            row
+            for path, text in texts.items()
+            if path.parent.name == "requirements"
+            for row in tomllib.loads(text)["requirement"]
+        ]
+        assert {"id": f"{area}.brand-new", "level": "SHOULD"}.items() <= next(
+            row.items() for row in rows if row["id"] == f"{area}.brand-new"
+        )
+        before = [row.id for row in catalogue().values()]
+        assert [row["id"] for row in rows if row["id"] in before] == [
+            one for one in before if one in {row["id"] for row in rows}
+        ]
+
+
+def test_what_is_only_recorded_gets_no_fault() -> None:
+    texts, clause = stubs("usage.brand-new", "MAY")
+    assert ([path.parent.name for path in texts], clause) == (["requirements", "checks"], "5.usage")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["usage.total-is-sum"], "rule 'usage.total-is-sum' exists"),
+        (["item.message.schema"], "rule 'item.message.schema' exists: it belongs to item.{type}.schema"),
+        (["usag.new"], "no area 'usag'; did you mean 'usage'?"),
+        (["zzz.new"], "no area 'zzz'; known: auth, "),
+        (["usage"], "'usage' is no rule id"),
+        (["Usage.New"], "'Usage.New' is no rule id"),
+        (["usage.new rule"], "'usage.new rule' is no rule id"),
+        (["usage.../../x"], "'usage.../../x' is no rule id"),
+        (["usage.new", "--clause", "5.usag"], "no clause '5.usag'; did you mean '5.usage'?"),
+    ],
+)
+def test_what_cannot_be_made_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new-rule", *words]) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith(f"conformance: {said}")
+
+
+def test_an_installed_package_is_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(new_rule, "PACKAGE", tmp_path / "conformance")
+    assert main(["new-rule", "usage.new"]) == 2
+    assert "needs a checkout" in capsys.readouterr().err
+
+
+def test_no_stub_is_left_in_the_catalogue() -> None:
+    assert [row.id for row in catalogue().values() if "TODO" in row.says + row.source] == []
+    assert requirement("usage.present").source
