@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.baseline import own_verdict
 from conformance.report.causes import Cause, causes
 from conformance.report.results import ERROR
 from conformance.requirements import CLIENTS, LEVELS
@@ -42,13 +43,19 @@ def scores(lines: Sequence[Line]) -> list[Score]:
 
 def _score(level: str, lines: Sequence[Line]) -> Score:
     by_rule: dict[str, set[str]] = defaultdict(set)
-    counts = Counter(line["verdict"] for line in lines)
-    for line in lines:
-        if line["verdict"] not in (NOT_APPLICABLE, INCONCLUSIVE):
-            by_rule[line["requirement"]].add(line["verdict"])
+    verdicts = [INCONCLUSIVE if inconclusive(line) else line["verdict"] for line in lines]
+    counts = Counter(verdicts)
+    for line, verdict in zip(lines, verdicts, strict=True):
+        if verdict not in (NOT_APPLICABLE, INCONCLUSIVE):
+            by_rule[line["requirement"]].add(verdict)
     hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
     judged = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
     return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE])
+
+
+def inconclusive(line: Line) -> bool:
+    """Whether a case could not be judged, as a baseline expects or not."""
+    return own_verdict(line) == INCONCLUSIVE
 
 
 def who_breaks(found: Sequence[Cause]) -> dict[str, int]:
@@ -99,12 +106,16 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
         return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
     if counts["stale"]:
         return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
-    if not counts[PASS] + counts[WARNING] + counts["expected"] + counts[INCONCLUSIVE]:
+    if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
         return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
     if counts[INCONCLUSIVE]:
         return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
-    if counts["expected"]:
-        return Verdict(WARNING, "expected failures", f"{_many(counts['expected'], 'failure')}, all expected.")
+    if counts[EXPECTED]:
+        unjudged = sum(line["verdict"] == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - unjudged
+        what = [_many(failed, "failure")] * bool(failed) + [_many(unjudged, "inconclusive case")] * bool(unjudged)
+        word = "expected failures" if failed else "expected"
+        return Verdict(WARNING, word, f"{' and '.join(what)}, all expected.")
     if rules[WARNING]:
         return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
     return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
