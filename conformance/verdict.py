@@ -145,13 +145,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw."""
+    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
+    ``blocked`` are the scenarios whose responses an inconclusive case could not be judged by."""
 
     case: Case
     verdict: str
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     observed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
 
 
 class SuiteFault(Exception):
@@ -224,6 +226,7 @@ def judge(case: Case, record: Record) -> Result:
         return _unasked(case, withheld)
     found: list[Finding] = []
     blocked: list[str] = []
+    blocked_at: list[str] = []
     idle: list[str] = []
     for subject, name in _subjects(case, names, record):
         try:
@@ -235,6 +238,7 @@ def judge(case: Case, record: Record) -> Result:
             idle.append(str(error))
         except CannotJudge as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
+            blocked_at += names if case.check.together else [name]
     if case.requirement.level == "MAY" and not found and blocked:
         return Result(case, NOT_APPLICABLE, reason=f"nothing to record: {blocked[0]}")
     if case.requirement.level == "MAY":
@@ -244,7 +248,7 @@ def judge(case: Case, record: Record) -> Result:
     if withheld:  # What was asked is in order; nobody knows of the rest.
         return _unasked(case, withheld)
     if blocked and (case.check.together or len(blocked) + len(idle) == len(names)):
-        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
+        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)), blocked=tuple(blocked_at))
     if idle and len(idle) == len(names):
         return Result(case, NOT_APPLICABLE, reason=idle[0])
     return Result(case, PASS)

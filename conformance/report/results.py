@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.answer import cost
+from conformance.report.obstacles import obstacles
 from conformance.run import Recorded
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.wire.exchange import Exchange
@@ -30,6 +31,7 @@ _LONGEST = 2000
 def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
     """The line of a judged case."""
     case = result.case
+    blocked = obstacles(result, record)
     return {
         "kind": "case",
         "id": case.id,
@@ -42,6 +44,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "findings": [_finding(one, record) for one in result.findings],
         "observed": list(result.observed),
         "reason": result.reason,
+        **({"blocked": blocked} if blocked else {}),
         "exchange": record.key(case.scenarios[0]),
         "cause": "",  # Known when all cases are judged: see conformance.report.fold.
         "ms": round(ms, 3),
@@ -67,6 +70,7 @@ def _finding(one: Finding, record: Recorded) -> dict[str, Any]:
         "scenario": one.scenario,
         "also": list(one.also),
         "exchange": record.key(one.scenario),
+        "request_bytes": len(record.answer(one.scenario).exchange.request.body) if record.key(one.scenario) else 0,
         "count": one.count,
     }
 

@@ -19,6 +19,7 @@ from typing import Any
 from conformance import checks
 from conformance.answer import CannotJudge
 from conformance.report import results
+from conformance.report.causes import represented
 from conformance.report.failure import told
 from conformance.report.fold import fold
 from conformance.requirements import requirement
@@ -60,7 +61,7 @@ def judge_traffic(
         if text:
             texts[case.id] = without(secrets, text)
     unjudged = {one.label: one.unjudged or one.unfinished for one in captured if one.unjudged or one.unfinished}
-    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged))
+    return Judged(represented(fold(results.in_order(lines))), texts, without(secrets, unjudged))
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
