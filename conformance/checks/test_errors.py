@@ -19,6 +19,7 @@ from conformance.checks.common import (
     must_be_served,
     settled,
 )
+from conformance.scenarios.scenario import Scenario
 from conformance.select import each, everything, pairs, together
 from conformance.verdict import Case, Finding, Group, Selector, World, breaks_schema, check
 
@@ -31,6 +32,20 @@ def _with(*tags: str) -> Selector:
 #: Each request that is wrong on purpose, and the credentials that are: their envelope has a rule of its own.
 _strange = _with("bad", "violation", "outside")
 _refusals = _with("bad", "violation", "outside", "method", "auth-refused")
+
+#: The label of the case of all other requests: one that is within the contract may be refused too, with an error that
+#: is enveloped as any.
+_WITHIN = "answers"
+
+
+def _within(world: World, *tags: str) -> list[Group]:
+    """One case for all other requests, but for those with two keys and those with one of these tags."""
+    apart = {name for group in _refusals(world) for name in group.scenarios}
+
+    def wanted(one: Scenario) -> bool:
+        return one.expect != "refusal" and one.name not in apart and not one.tags & {"auth-both", *tags}
+
+    return everything(_WITHIN, where=wanted)(world)
 
 
 _INTERNALS = (
@@ -48,9 +63,11 @@ _INTERNALS = (
 )  # fmt: skip
 
 
-@check("error.envelope", over=_strange)
+@check("error.envelope", over=lambda world: _strange(world) + _within(world))
 def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
-    _when_refused(answer)
+    _when_refused(answer, case)
+    if case.label == _WITHIN and answer.exchange.status in (401, 403):
+        raise DoesNotApply("the envelope of a refused key has a rule of its own")
     try:
         answer.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -62,9 +79,9 @@ def test_error_is_enveloped(answer: Answer, case: Case) -> Iterator[Finding]:
         yield breaks_schema(problem)
 
 
-@check("error.json-content-type", over=_refusals)
-def test_error_is_application_json(answer: Answer) -> Iterator[Finding]:
-    _when_refused(answer)
+@check("error.json-content-type", over=lambda world: _refusals(world) + _within(world))
+def test_error_is_application_json(answer: Answer, case: Case) -> Iterator[Finding]:
+    _when_refused(answer, case)
     if (
         not answer.streaming
         and answer.exchange.body
@@ -78,9 +95,10 @@ def test_error_is_application_json(answer: Answer) -> Iterator[Finding]:
         yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
 
 
-@check("error.no-internals", over=_refusals)
-def test_error_shows_no_internals(answer: Answer) -> Iterator[Finding]:
-    if answer.exchange.ok:
+# What a client asks for may be just that, and an error may quote it.
+@check("error.no-internals", over=lambda world: _refusals(world) + _within(world, "captured"))
+def test_error_shows_no_internals(answer: Answer, case: Case) -> Iterator[Finding]:
+    if answer.exchange.ok or (case.label == _WITHIN and not answer.exchange.body):
         raise DoesNotApply("the request was not refused")
     body = answer.exchange.body[:100_000].decode("utf-8", "replace")
     for what, pattern in _INTERNALS:
@@ -149,8 +167,8 @@ def test_streaming_error_has_the_same_status(given: list[Answer]) -> Iterator[Fi
         yield between(given[0], given[1], message, "", plain, stream)
 
 
-def _when_refused(answer: Answer) -> None:
-    if answer.exchange.ok:
+def _when_refused(answer: Answer, case: Case) -> None:
+    if answer.exchange.ok or (case.label == _WITHIN and not answer.exchange.refused):
         raise DoesNotApply("the request was not refused")
     if not 400 <= settled(answer) < 500:
         raise CannotJudge(f"HTTP {answer.arrived}")
