@@ -135,7 +135,8 @@ class Case:
 @dataclass(frozen=True)
 class Result:
     """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
-    ``examined`` how many things (events, items, members, responses) were evaluated."""
+    ``examined`` how many things (events, items, members, responses) were evaluated, ``blocked`` the scenarios whose
+    responses an inconclusive case could not be judged by."""
 
     case: Case
     verdict: str
@@ -143,6 +144,7 @@ class Result:
     reason: str = ""
     observed: tuple[str, ...] = ()
     examined: int = 0
+    blocked: tuple[str, ...] = ()
 
 
 class SuiteFault(Exception):
@@ -230,6 +232,7 @@ def judge(case: Case, record: Record) -> Result:
     found: list[Finding] = []
     examined = 0
     blocked: list[str] = []
+    blocked_at: list[str] = []
     idle: list[str] = []
     for subject, name in _subjects(case, names, record):
         looked = 0
@@ -247,6 +250,7 @@ def judge(case: Case, record: Record) -> Result:
             idle.append(str(error))
         except CannotJudge as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
+            blocked_at += names if case.check.together else [name]
         else:
             examined += looked  # What was examined before a check had to give up is no evidence of a pass.
     examined = max(examined, len(found))
@@ -261,7 +265,7 @@ def judge(case: Case, record: Record) -> Result:
     if case.where:
         idle, blocked = idle + blocked, []
     if blocked and (case.check.together or not examined):
-        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
+        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)), blocked=tuple(blocked_at))
     if not examined:
         return Result(case, NOT_APPLICABLE, reason=idle[0] if idle else NOTHING_EXAMINED)
     return Result(case, PASS, examined=examined)
