@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
@@ -24,9 +23,8 @@ from conformance.findings import (
 from conformance.requirements import Requirement, requirement
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.schemas import Schemas
-from conformance.stream.jsontext import load
 from conformance.target import Target
-from conformance.where import Where, strange_members
+from conformance.where import Where, strange_in
 
 #: The words of a check, so that it imports from one module.
 __all__ = [
@@ -288,8 +286,7 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
 def _answered(answers: Sequence[Answer]) -> None:
     """Several exchanges of which none has a response are no evidence of anything."""
     if all(answer.exchange.status is None for answer in answers):
-        silent = next((one for one in answers if one.exchange.ended != "not-sent"), answers[0])
-        silent.need_response()
+        next((one for one in answers if one.exchange.ended != "not-sent"), answers[0]).need_response()
 
 
 def _usable(answer: Answer, case: Case) -> None:
@@ -308,15 +305,6 @@ def _usable(answer: Answer, case: Case) -> None:
     followed = refused and scenario.follow and scenario.meant_well
     if followed and (why := misfit(target.revision, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = _strange_members(target.revision, answer.exchange.request.body) if case.where else frozenset()
+    strange = strange_in(target.revision, answer.exchange.request.body) if case.where else frozenset()
     if case.where and not case.where.applies(answer, frozenset(), strange):
         raise DoesNotApply("no such response")
-
-
-@lru_cache(maxsize=4096)
-def _strange_members(revision: str, body: bytes) -> frozenset[str]:
-    try:
-        sent = load(body or b"null")
-    except ValueError:
-        sent = None
-    return strange_members(sent if isinstance(sent, dict) else None, Schemas(revision))
