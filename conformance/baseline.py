@@ -7,13 +7,17 @@ One line an entry, under one table::
 
 Applying a baseline is a pure function of case lines. A case that fails as listed becomes ``expected``; an entry that
 does not hold is a :class:`Problem`, and fails the run. An expected failure still counts against a score.
+
+An entry may expect that a case is inconclusive. It holds for that reason only, and it hides no failure; but whether a
+case can be judged may differ from run to run (a model calls a tool or does not), so that it is no problem if the case
+passes, or is inconclusive for another reason: such a case just keeps its own verdict.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -34,7 +38,8 @@ Line = Mapping[str, Any]
 @dataclass(frozen=True)
 class Entry:
     """One expected failure. ``case`` is an id or a glob; each message found must contain one of ``messages``;
-    ``until`` is the last day it holds; ``file`` and ``line`` (from 1; 0 if not found) say where it stands."""
+    ``until`` is the last day it holds; ``file`` and ``line`` (from 1; 0 if not found) say where it stands. ``literal``:
+    it is the id of a case, whose brackets are no glob's (see :func:`literal`)."""
 
     case: str
     verdict: str
@@ -44,6 +49,7 @@ class Entry:
     until: date | None = None
     file: str = ""
     line: int = 0
+    literal: bool = False
 
     @property
     def place(self) -> str:
@@ -53,7 +59,7 @@ class Entry:
     @cached_property
     def exact(self) -> bool:
         """Whether it names one case and is no glob."""
-        return not set("*?[") & set(self.case)
+        return self.literal or not set("*?[") & set(self.case)
 
     def names(self, case_id: str) -> bool:
         """Whether it is about this case."""
@@ -78,9 +84,21 @@ def named(case_id: str, globs: Iterable[str]) -> bool:
     return any(case_id == glob or fnmatchcase(case_id, glob) for glob in globs)
 
 
+def literal(entries: Iterable[Entry], known: Iterable[str]) -> list[Entry]:
+    """The entries, each that is the id of a case known to name that case only: ids may hold brackets."""
+    ids = frozenset(known)
+    return [replace(entry, literal=True) if entry.case in ids else entry for entry in entries]
+
+
 def own_verdict(line: Line) -> str:
     """The verdict of a case line before any baseline: what a score counts."""
     return str(line.get("baseline", {}).get("was", line["verdict"]))
+
+
+def counted(line: Line) -> str:
+    """The verdict of a case line as it counts for the exit code: one that is inconclusive as expected is set aside."""
+    aside = line["verdict"] == EXPECTED and own_verdict(line) == INCONCLUSIVE
+    return NOT_APPLICABLE if aside else str(line["verdict"])
 
 
 def apply_one(line: Line, entries: Sequence[Entry], today: date) -> dict[str, Any]:
@@ -91,26 +109,42 @@ def apply_one(line: Line, entries: Sequence[Entry], today: date) -> dict[str, An
             continue
         if _holds(line, entry):
             return _marked(line, entry, EXPECTED)
-        if entry.case == line["id"] and line["verdict"] in (PASS, NOT_APPLICABLE):
+        settled = line["verdict"] in (PASS, NOT_APPLICABLE)
+        if settled and entry.case == line["id"] and entry.verdict != INCONCLUSIVE:
             return _marked(line, entry, STALE)
     return line
 
 
 def apply(
-    lines: Iterable[Line], entries: Sequence[Entry], known: Sequence[str], today: date
+    lines: Iterable[Line], entries: Sequence[Entry], known: Sequence[str], today: date, tidy: bool = False
 ) -> tuple[list[dict[str, Any]], list[Problem]]:
     """The case lines as the baseline makes them, and the entries that do not hold.
 
     ``known`` are the ids of all cases there are: an entry is only called stale if all the cases it names were judged.
-    A case that follows from an expected one is expected too. Lines that have been applied before may be given.
+    A case that follows from an expected one is expected too. Lines that have been applied before may be given. With
+    ``tidy`` an entry for an inconclusive case is a problem too where the case passes or has another reason.
     """
     plain = [bare(line) for line in lines]
     if not entries:
         return plain, []
-    made = [apply_one(line, entries, today) for line in plain]
     known = list(dict.fromkeys([*known, *(line["id"] for line in plain)]))
-    reach = {entry: frozenset(filter(entry.names, known)) for entry in entries}
-    problems = [found for entry in entries if (found := _problem(entry, plain, reach[entry], known, today))]
+    entries = literal(entries, known)
+    ids = frozenset(known)
+    reach = {entry: ids & {entry.case} if entry.exact else frozenset(filter(entry.names, known)) for entry in entries}
+    about: dict[str, list[Entry]] = {}
+    for entry in entries:
+        for case in reach[entry]:
+            about.setdefault(case, []).append(entry)
+    judged: dict[Entry, list[Line]] = {}
+    for line in plain:
+        for entry in about.get(line["id"], ()):
+            judged.setdefault(entry, []).append(line)
+    made = [apply_one(line, about.get(line["id"], ()), today) for line in plain]
+    problems = [
+        found
+        for entry in entries
+        if (found := _problem(entry, judged.get(entry, []), reach[entry], known, today, tidy))
+    ]
     return _followers(made), [*problems, *_duplicates(entries, reach)]
 
 
@@ -119,27 +153,31 @@ def _followers(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
     marks = {line["id"]: line["baseline"] for line in made if line["verdict"] == EXPECTED}
     return [
         {**line, "verdict": EXPECTED, "baseline": {**marks[line["cause"]], "was": line["verdict"]}}
-        if line["verdict"] in (FAIL, WARNING) and line.get("cause") in marks
+        if line["verdict"] in EXPECTABLE and line.get("cause") in marks
         else line
         for line in made
     ]
 
 
 def _problem(
-    entry: Entry, lines: Sequence[Line], reach: frozenset[str], known: Sequence[str], today: date
+    entry: Entry, judged: Sequence[Line], reach: frozenset[str], known: Sequence[str], today: date, tidy: bool
 ) -> Problem | None:
+    """What is wrong with an entry that reaches these cases, of which ``judged`` were judged; None if nothing is."""
     if _expired(entry, today):
         return Problem("expired", entry, f"it held until {entry.until}: delete the line, or give a later date")
     if not reach:
         near = difflib.get_close_matches(entry.case, known, n=1) if entry.exact else []
         meant = f"; did you mean {near[0]!r}?" if near else ""
         return Problem("unmatched", entry, f"no case has this name: delete the line{meant}")
-    judged = [line for line in lines if line["id"] in reach]
     if any(_holds(line, entry) for line in judged):
         return None
-    others = [line for line in judged if line["verdict"] in EXPECTABLE and not _unsettled(line, entry)]
+    lenient = entry.verdict == INCONCLUSIVE and not tidy
+    wrong = (FAIL,) if lenient else EXPECTABLE
+    others = [line for line in judged if line["verdict"] in wrong and not _unsettled(line, entry)]
     if others:
         return _changed(entry, others[0])
+    if lenient:
+        return None
     gone = [line for line in judged if line["verdict"] in (PASS, NOT_APPLICABLE)]
     if len(gone) < len(reach):
         return None  # Some were not asked, or could not be judged: nobody can tell.
@@ -151,7 +189,7 @@ def _changed(entry: Entry, line: Line) -> Problem:
     if line["verdict"] != entry.verdict:
         what = f"its verdict is {line['verdict']}, not {entry.verdict}"
     else:
-        what = f"it fails with another message: {_told(_messages(line)[0])}"
+        what = f"it is {line['verdict']} with another message: {_told(_messages(line)[0])}"
     if not entry.exact:
         return Problem("changed", entry, f"{line['id']}: {what}; delete or change the line")
     new = ready(line["id"], line["verdict"], _messages(line), entry.reason, entry.link, entry.until)
@@ -160,12 +198,14 @@ def _changed(entry: Entry, line: Line) -> Problem:
 
 def _duplicates(entries: Sequence[Entry], reach: Mapping[Entry, frozenset[str]]) -> list[Problem]:
     found = []
+    first: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        for earlier in entries[:number]:
-            if shared := reach[entry] & reach[earlier]:
-                says = f"{min(shared)} is listed at {earlier.place} too: delete one of the two lines"
-                found.append(Problem("duplicate", entry, says))
-                break
+        if earlier := [first[case] for case in reach[entry] if case in first]:
+            other = entries[min(earlier)]
+            says = f"{min(reach[entry] & reach[other])} is listed at {other.place} too: delete one of the two lines"
+            found.append(Problem("duplicate", entry, says))
+        for case in reach[entry]:
+            first.setdefault(case, number)
     return found
 
 

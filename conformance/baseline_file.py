@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ from conformance.baseline import (
     Line,
     Problem,
     apply,
-    own_verdict,
     quoted,
     ready_for,
 )
@@ -100,7 +101,8 @@ def _line_of(lines: Sequence[str], case: str) -> int:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A baseline brought up to date: its text, and what was done, as notes for a person."""
+    """A baseline brought up to date: its text, and what was done, as notes for a person; ``filled`` is how many entries
+    that were there got the reason."""
 
     text: str
     added: int
@@ -108,12 +110,14 @@ class Rewritten:
     removed: int
     kept: int
     notes: tuple[str, ...]
+    filled: int = 0
 
 
 def rewrite(
     text: str, file: str, cases: Sequence[Line], known: Sequence[str], verdicts: Sequence[str], reason: str
 ) -> Rewritten:
-    """The baseline of a run: entries that hold stay as they are, stale ones go, what else has ``verdicts`` is added.
+    """The baseline of a run: entries that hold stay as they are, stale ones go, what else has ``verdicts`` is added,
+    unless it follows from what is listed. Entries without a reason get this one, if it is one.
 
     ``cases`` are the run's case lines, ``known`` the ids of all there are. Entries whose cases were not judged stay.
     :class:`Misconfigured` if an entry that must change is not on a line of its own.
@@ -121,7 +125,7 @@ def rewrite(
     text = text or HEADER
     entries = parse(text, file, needs_reason=False)
     # By any date: an entry past its day is a person's to prolong or to delete.
-    made, problems = apply(cases, entries, known, date.min)
+    made, problems = apply(cases, entries, known, date.min, tidy=True)
     lines: list[str | None] = list(text.splitlines())
     counts = {"removed": 0, "changed": 0}
     notes = []
@@ -131,10 +135,13 @@ def rewrite(
             counts[done] += 1
         else:
             notes.append(f"{problem.entry.place}: {problem.entry.case}: {problem.says}")
+    listed = {entry.case for entry in entries}
+    covered = {one["id"] for one in made if one["verdict"] == EXPECTED}
+    covered |= {one["id"] for one in made if one["verdict"] in verdicts and not one.get("cause")}
     new = [
         ready_for(line, reason)
         for line in made
-        if line["verdict"] in verdicts and not _follows(line, made) and not _listed(line, entries)
+        if line["verdict"] in verdicts and line["id"] not in listed and line.get("cause") not in covered
     ]
     if not any(line is not None and line.strip() == f"[{_TABLE}]" for line in lines):
         lines.append(f"[{_TABLE}]")
@@ -143,17 +150,40 @@ def rewrite(
     if len(left) != len(entries) - counts["removed"] + len(new):
         raise Misconfigured(f"baseline {file} is written in a way that cannot be kept; put each entry on one line")
     kept = len(entries) - sum(counts.values())
-    return Rewritten(after, len(new), counts["changed"], counts["removed"], kept, tuple(notes))
+    after, filled = _filled(after, left, reason.strip())
+    return Rewritten(after, len(new), counts["changed"], counts["removed"], kept, tuple(notes), filled)
 
 
-def _follows(line: Line, made: Sequence[Line]) -> bool:
-    """Whether the case only follows from another that is, or now gets, an entry."""
-    failing = {one["id"] for one in made if own_verdict(one) == FAIL}
-    return line.get("cause") in failing and line["verdict"] != EXPECTED
+def _filled(text: str, entries: Sequence[Entry], reason: str) -> tuple[str, int]:
+    """The text with the reason in each entry on a line of its own that has none, and how many there were."""
+    lines = text.splitlines()
+    number = 0
+    for entry in entries:
+        if not reason or entry.reason or not entry.line:
+            continue
+        if new := _with_reason(lines[entry.line - 1], entry, reason):
+            lines[entry.line - 1] = new
+            number += 1
+    return "\n".join(lines) + "\n", number
 
 
-def _listed(line: Line, entries: Sequence[Entry]) -> bool:
-    return any(entry.case == line["id"] for entry in entries)
+def _with_reason(line: str, entry: Entry, reason: str) -> str:
+    """The entry's line with the reason in it, and all else as it was; empty if the entry is not on one line."""
+    end = _end_of_entry(line)
+    if not end:
+        return ""
+    member = f"reason = {quoted(reason)}"
+    places = [(one.start(), one.end(), member) for one in re.finditer(r"""reason\s*=\s*(""|'')""", line[:end])]
+    last = len(line[:end].rstrip("}").rstrip())
+    for start, stop, new in [*places, (last, end - 1, f", {member} ")]:
+        made = line[:start] + new + line[stop:]
+        with suppress(Misconfigured):
+            # A message may hold the same words.
+            if [replace(one, line=entry.line) for one in parse(f"[{_TABLE}]\n{made}", entry.file)] == [
+                replace(entry, reason=reason)
+            ]:
+                return made
+    return ""
 
 
 def _amend(lines: list[str | None], problem: Problem) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import history
-from conformance.baseline import own_verdict
+from conformance.baseline import counted, own_verdict
 from conformance.report import comparison, results
 from conformance.report.compare import ABSENT, Change, Comparison, compare, folded
 from conformance.report.markdown import code
@@ -226,7 +226,7 @@ def _exit(run: Results, found: Comparison | None, flaky: Mapping[str, Ratio], co
         return results.EXIT_FAILED
     if not flaky or (run.end or {}).get("baseline"):
         return code
-    verdicts = [PASS if line["id"] in flaky else line["verdict"] for line in run.cases]
+    verdicts = [PASS if line["id"] in flaky else counted(line) for line in run.cases]
     return results.exit_code(verdicts, strict)
 
 

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from conformance import baseline
-from conformance.report import catalogue, expected, github, outputs, results, terminal
-from conformance.report.causes import causes
+from conformance.held import HELD, released
+from conformance.report import allure, catalogue, expected, github, outputs, results, terminal
+from conformance.report.causes import causes, represented
 from conformance.report.fold import fold
 from conformance.runner import Runner
 from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
@@ -34,6 +35,9 @@ _LETTERS = {
     results.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
+#: Letters of what was held back on one line of the terminal.
+_LETTERS_A_LINE = 72
+
 
 class Reporter:
     """Collects the judged cases of all processes; the controller writes and shows them when the run has ended."""
@@ -43,6 +47,8 @@ class Reporter:
         self._runner = runner
         self._lines: list[dict[str, Any]] = []
         self._problems: list[baseline.Problem] = []
+        self._held: dict[str, pytest.TestReport] = {}
+        self._releasing = False
         self._texts: dict[str, str] = {}
         self._started = time.monotonic()
         self._end: dict[str, Any] | None = None
@@ -53,17 +59,23 @@ class Reporter:
             config.option.reportchars = "N"
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
-        """A letter and a category of its own for each verdict."""
+        """A letter and a category of its own for each verdict; none yet where it may still change."""
+        if report.when == HELD:
+            return "", "", ("HELD", {}) if _kept(report) else ""
+        if _crashed(report):
+            return _LETTERS[results.ERROR]
         return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the lines, from workers too."""
-        kept = getattr(report, "conformance", None)
-        if kept and not self._runner.worker:
-            line = json.loads(kept)
+        if self._runner.worker or self._releasing:
+            return
+        if line := _kept(report):
+            if report.when == HELD:
+                self._held[line["id"]] = report
             self._texts[line["id"]] = line.pop("text", "")
             self._lines.append(line)
-        elif report.when not in ("setup", "call", "teardown") and "@" in report.nodeid:
+        elif _crashed(report):
             # A worker died while it judged this; pytest-xdist says so, and what it had under way others take over.
             line = results.error_line(report.nodeid.partition("[")[2][:-1], str(report.longrepr))
             self._texts[line["id"]] = f"{line['id']}\n{line['reason']}"
@@ -82,6 +94,7 @@ class Reporter:
             session.exitstatus = results.EXIT_SETUP
             return
         code = self._apply_baseline()
+        self._release()
         if exitstatus not in (
             pytest.ExitCode.OK,
             pytest.ExitCode.TESTS_FAILED,
@@ -99,9 +112,28 @@ class Reporter:
         today = datetime.now(UTC).date()
         # Causes are found among what failed, listed or not; the workers have marked what is listed.
         lines = fold(results.in_order(map(baseline.bare, self._lines)))
-        self._lines, self._problems = baseline.apply(lines, self._runner.expected, known, today)
-        code = results.exit_code([line["verdict"] for line in self._lines], _strict(self._config))
+        lines, self._problems = baseline.apply(lines, self._runner.expected, known, today)
+        self._lines = represented(lines)
+        code = results.exit_code(map(baseline.counted, self._lines), _strict(self._config))
         return results.EXIT_FAILED if self._problems and code != results.EXIT_BROKEN else code
+
+    def _release(self) -> None:
+        """Report to pytest what was held back, by its final verdict; lines of letters, as those before."""
+        self._releasing = True
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        letters = 0
+        for line in self._lines:
+            held = self._held.pop(line["id"], None)
+            if held is None:
+                continue
+            if letters % _LETTERS_A_LINE == 0 and terminal and terminal.verbosity <= 0:
+                terminal.line("")
+            letters += 1
+            for report in released(held, {**line, "text": self._texts.get(line["id"], "")}):
+                self._config.hook.pytest_runtest_logreport(report=report)
+        if folder := self._config.getoption("allure_report_dir", None):
+            allure.amend(Path(folder), [line for line in self._lines if line["verdict"] == EXPECTED])
+        self._releasing = False
 
     def _write(self, code: int, interrupted: bool) -> int:
         """Write the results file; the exit code, which says so if that cannot be done."""
@@ -134,7 +166,6 @@ class Reporter:
         """What was found, by cause."""
         if not self._end:
             return
-        self._count_again(terminalreporter)
         with _no_commands(terminalreporter):
             again, target = self._runner.again, self._runner.session.world.target
             what = f"a recording of {target.name}" if target.recorded else target.name
@@ -146,20 +177,17 @@ class Reporter:
             for line in github.render(causes(self._lines)):
                 terminalreporter.line(line)
 
-    def _count_again(self, terminalreporter: Any) -> None:
-        """Count as expected what follows from an expected failure, which shows only when all is known."""
-        names = {line["id"] for line in self._lines if line["verdict"] == EXPECTED}
-        stats = terminalreporter.stats
-        for category in ("failed", "warning"):
-            late = [one for one in stats.get(category, []) if _id(one) in names]
-            if late:
-                stats[category] = [one for one in stats[category] if _id(one) not in names]
-                stats.setdefault("expected", []).extend(late)
 
-
-def _id(report: pytest.TestReport) -> str:
+def _kept(report: pytest.TestReport) -> dict[str, Any]:
+    """The line of a case that a report carries; empty if it carries none."""
     kept = getattr(report, "conformance", None)
-    return str(json.loads(kept)["id"]) if kept else ""
+    line: dict[str, Any] = json.loads(kept) if kept else {}
+    return line
+
+
+def _crashed(report: pytest.TestReport) -> bool:
+    """Whether a worker of pytest-xdist died while it judged this."""
+    return report.when not in ("setup", "call", "teardown", HELD) and "@" in report.nodeid
 
 
 @contextmanager

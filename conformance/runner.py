@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import gc
-import json
 import shlex
 import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 from conformance import emulator, launch, only
-from conformance.baseline import Entry, apply_one
+from conformance.baseline import EXPECTABLE, Entry, apply_one, literal
+from conformance.held import HELD, fill, hold, properties
 from conformance.progress import Progress
-from conformance.report import results, terminal
-from conformance.report.failure import printable, render
+from conformance.report import catalogue, results, terminal
+from conformance.report.failure import render
 from conformance.requirements import CLIENT
 from conformance.run import plan
 from conformance.session import Session
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, Case, cases
+from conformance.verdict import Case, cases
 from conformance.wire.pool import CannotRecord
 
 #: Options that name this run only, each with a value.
@@ -70,7 +71,15 @@ class Runner:
         self.setup_error = ""
         self._wait = bool(wait)
         self._judged: dict[str, dict[str, Any]] = {}
+        self._held: set[str] = set()
         self.again = _again(config)
+
+    @cached_property
+    def _entries(self) -> Sequence[Entry]:
+        """The entries of the baseline; read when the checks are all collected."""
+        if not any("[" in entry.case for entry in self.expected):
+            return self.expected
+        return literal(self.expected, catalogue.case_ids(self.session.world.target.revision))
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -182,7 +191,8 @@ class Runner:
         hook.pytest_runtest_logreport(report=(report := hook.pytest_runtest_makereport(item=item, call=call)))
         if call.excinfo is not None and report.failed:
             hook.pytest_exception_interact(node=item, call=call, report=report)
-        if getattr(self.config.option, "xmlpath", None):  # JUnit's plugin ends a case with its teardown.
+        xml = getattr(self.config.option, "xmlpath", None)
+        if xml and case.id not in self._held:  # JUnit's plugin ends a case with its teardown.
             call = pytest.CallInfo.from_call(lambda: None, "teardown")
             hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -226,26 +236,18 @@ class Runner:
             line = self.session.cleared(line)
             report.longrepr = line["text"]
         elif call.when == "call":
-            line = apply_one(self._judged.pop(case.id), self.expected, datetime.now(UTC).date())
+            line = apply_one(self._judged.pop(case.id), self._entries, datetime.now(UTC).date())
         else:
+            if case.id in self._held:
+                report.when = HELD  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
             return report
-        verdict = line["verdict"]
-        if verdict == FAIL:
-            report.outcome, report.longrepr = "failed", line["text"]
-        elif verdict == STALE:
-            report.outcome, report.longrepr = "failed", f"{case.id}: listed at {line['baseline']['entry']}, and passes"
-        elif verdict == EXPECTED:
-            report.outcome, report.wasxfail = "skipped", line["baseline"]["reason"]
-            report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['baseline']['reason']}"))
-        elif verdict in (INCONCLUSIVE, NOT_APPLICABLE):
-            report.outcome = "skipped"
-            report.longrepr = (str(item.path), 0, printable(f"{verdict}: {line['reason']}"))
         # JUnit files are written from the properties of the teardown's report, which takes them from the item.
-        for name in ("requirement", "level", "verdict"):
-            item.user_properties.append((name, line[name]))
-        # As ASCII text it survives the way from a worker, whatever a server sent.
-        report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
-        report.conformance = json.dumps(line)  # type: ignore[attr-defined]  # Reports take attributes.
+        item.user_properties += properties(line)
+        if self.expected and line["verdict"] in EXPECTABLE:
+            hold(report, line)
+            self._held.add(case.id)
+        else:
+            fill(report, line)
         return report
 
     # -- after ------------------------------------------------------------------------------------------------------

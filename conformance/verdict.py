@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
@@ -24,9 +23,8 @@ from conformance.findings import (
 from conformance.requirements import Requirement, requirement
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.schemas import Schemas
-from conformance.stream.jsontext import load
 from conformance.target import Target
-from conformance.where import Where, strange_members
+from conformance.where import Where, strange_in
 
 #: The words of a check, so that it imports from one module.
 __all__ = [
@@ -135,7 +133,8 @@ class Case:
 @dataclass(frozen=True)
 class Result:
     """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
-    ``examined`` how many things (events, items, members, responses) were evaluated."""
+    ``examined`` how many things (events, items, members, responses) were evaluated, ``blocked`` the scenarios whose
+    responses an inconclusive case could not be judged by."""
 
     case: Case
     verdict: str
@@ -143,6 +142,7 @@ class Result:
     reason: str = ""
     observed: tuple[str, ...] = ()
     examined: int = 0
+    blocked: tuple[str, ...] = ()
 
 
 class SuiteFault(Exception):
@@ -230,6 +230,7 @@ def judge(case: Case, record: Record) -> Result:
     found: list[Finding] = []
     examined = 0
     blocked: list[str] = []
+    blocked_at: list[str] = []
     idle: list[str] = []
     for subject, name in _subjects(case, names, record):
         looked = 0
@@ -247,6 +248,7 @@ def judge(case: Case, record: Record) -> Result:
             idle.append(str(error))
         except CannotJudge as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
+            blocked_at += names if case.check.together else [name]
         else:
             examined += looked  # What was examined before a check had to give up is no evidence of a pass.
     examined = max(examined, len(found))
@@ -261,7 +263,7 @@ def judge(case: Case, record: Record) -> Result:
     if case.where:
         idle, blocked = idle + blocked, []
     if blocked and (case.check.together or not examined):
-        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)))
+        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)), blocked=tuple(blocked_at))
     if not examined:
         return Result(case, NOT_APPLICABLE, reason=idle[0] if idle else NOTHING_EXAMINED)
     return Result(case, PASS, examined=examined)
@@ -284,8 +286,7 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
 def _answered(answers: Sequence[Answer]) -> None:
     """Several exchanges of which none has a response are no evidence of anything."""
     if all(answer.exchange.status is None for answer in answers):
-        silent = next((one for one in answers if one.exchange.ended != "not-sent"), answers[0])
-        silent.need_response()
+        next((one for one in answers if one.exchange.ended != "not-sent"), answers[0]).need_response()
 
 
 def _usable(answer: Answer, case: Case) -> None:
@@ -304,15 +305,6 @@ def _usable(answer: Answer, case: Case) -> None:
     followed = refused and scenario.follow and scenario.meant_well
     if followed and (why := misfit(target.revision, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = _strange_members(target.revision, answer.exchange.request.body) if case.where else frozenset()
+    strange = strange_in(target.revision, answer.exchange.request.body) if case.where else frozenset()
     if case.where and not case.where.applies(answer, frozenset(), strange):
         raise DoesNotApply("no such response")
-
-
-@lru_cache(maxsize=4096)
-def _strange_members(revision: str, body: bytes) -> frozenset[str]:
-    try:
-        sent = load(body or b"null")
-    except ValueError:
-        sent = None
-    return strange_members(sent if isinstance(sent, dict) else None, Schemas(revision))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
@@ -18,6 +19,7 @@ from jsonschema.exceptions import SchemaError
 from conformance.answer import Answer, CannotJudge
 from conformance.schemas import Schemas
 from conformance.stream.events import mapping, objects
+from conformance.stream.jsontext import load
 
 Kind = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "refused", "others", "all-answers"]
 """The responses that a rule is about.
@@ -78,6 +80,16 @@ def strange_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
         return frozenset({"*"})
     problems = schemas.errors("request.json", sent)
     return frozenset(one.pointer.split("/")[1] if one.pointer else "*" for one in problems)
+
+
+@lru_cache(maxsize=4096)
+def strange_in(revision: str, body: bytes) -> frozenset[str]:
+    """The same for a request's bytes."""
+    try:
+        sent = load(body or b"null")
+    except ValueError:
+        return frozenset({"*"})
+    return strange_members(sent if isinstance(sent, dict) else None, Schemas(revision))
 
 
 def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:

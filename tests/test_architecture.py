@@ -32,7 +32,7 @@ LAYERS = (
     ("checks",),
     ("report",),
     ("history", "traffic"),
-    ("progress", "launch", "report.trend"),
+    ("progress", "launch", "report.trend", "held"),
     ("runner",),
     ("reporter",),
     ("plugin", "nightly"),

@@ -106,6 +106,41 @@ def test_a_case_that_could_not_be_judged_keeps_its_entry() -> None:
     assert judged(entry(), line(RULE, "inconclusive", reason="HTTP 429")) == ({RULE: "inconclusive"}, [])
 
 
+def test_an_inconclusive_case_is_expected_for_its_reason_only() -> None:
+    listed = entry(message='"HTTP 503 after"', more=', verdict = "inconclusive"')
+    busy = line(RULE, "inconclusive", reason="HTTP 503 after 4 tries")
+    assert judged(listed, busy) == ({RULE: "expected"}, [])
+    other = line(RULE, "inconclusive", reason="no response: reset")
+    assert judged(listed, other) == ({RULE: "inconclusive"}, [])
+    verdicts, (problem,) = judged(listed, line())
+    assert (verdicts, problem.kind) == ({RULE: "fail"}, "changed")
+
+
+def test_an_inconclusive_case_that_passes_is_no_problem() -> None:
+    """A model that called no tool last night may call one tonight."""
+    listed = entry(message='"HTTP 503"', more=', verdict = "inconclusive"')
+    assert judged(listed, line(RULE, "pass")) == ({RULE: "pass"}, [])
+    made = baseline_file.rewrite(listed, "b.toml", [line(RULE, "pass")], (), ["fail", "inconclusive"], "")
+    assert (made.removed, RULE in made.text) == (1, False)
+    busy = line(RULE, "inconclusive", reason="HTTP 429 after 4 tries")
+    made = baseline_file.rewrite(listed, "b.toml", [busy], (), ["fail", "inconclusive"], "")
+    assert (made.changed, "HTTP 429 after" in made.text) == (1, True)
+
+
+def test_what_could_not_be_judged_follows_too() -> None:
+    lines = [line(), line("a.b@1", "inconclusive", reason="HTTP 500", cause=RULE)]
+    made, problems = apply(lines, baseline_file.parse(entry(), "b.toml"), (), TODAY)
+    assert ([one["verdict"] for one in made], problems) == (["expected", "expected"], [])
+    assert made[1]["baseline"]["was"] == "inconclusive"
+
+
+def test_brackets_of_a_case_are_no_glob() -> None:
+    """``[5]`` as a glob is the letter 5: the case of another value would hide behind it."""
+    lines = [line("a.b@input=[5]"), line("a.b@input=5")]
+    assert judged(entry("a.b@input=[5]"), *lines) == ({"a.b@input=[5]": "expected", "a.b@input=5": "fail"}, [])
+    assert judged(entry("a.b@input=[56]"), lines[1], known=("a.b@input=[5]",))[0] == {"a.b@input=5": "expected"}
+
+
 def test_an_entry_for_no_case_is_unmatched_and_the_nearest_is_named() -> None:
     _, (problem,) = judged(entry("http.statsu@text"), line())
     assert problem.kind == "unmatched"
@@ -226,6 +261,39 @@ def test_a_new_baseline_covers_its_run_and_lists_no_followers() -> None:
     made = rewritten("", *lines)
     assert made.added == 1
     assert judged(made.text, *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "pass"}, [])
+
+
+def test_what_is_inconclusive_is_listed_unless_it_follows() -> None:
+    lines = [
+        line(),
+        line("a.b@1", "inconclusive", reason="HTTP 500", cause=RULE),
+        line("a.b@2", "inconclusive", reason="HTTP 503"),
+        line("a.b@3", "warning"),
+        line("a.b@4", "inconclusive", reason="HTTP 503", cause="a.b@3"),
+    ]
+    made = baseline_file.rewrite("", "b.toml", lines, (), ["fail", "inconclusive"], "new")
+    assert [one.case for one in baseline_file.parse(made.text, "b.toml")] == [RULE, "a.b@2", "a.b@4"]
+    verdicts, problems = judged(made.text, *lines)
+    assert (verdicts.pop("a.b@3"), set(verdicts.values()), problems) == ("warning", {"expected"}, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{ message = "x", reason = "" }  # why', '{ message = "x", reason = "new" }  # why'),
+        ('{message="x",reason=""}', '{message="x",reason = "new"}'),
+        ("{ message = 'x', reason = '', link = 'L' }", "{ message = 'x', reason = \"new\", link = 'L' }"),
+        ('{ message = "x" }', '{ message = "x", reason = "new" }'),
+        ('{ message = "x", reason = "old" }', '{ message = "x", reason = "old" }'),
+        ("""{ message = 'say reason = "" }', reason = "" }""", """{ message = 'say reason = "" }', reason = "new" }"""),
+    ],
+)
+def test_a_reason_is_given_to_entries_that_have_none(before: str, after: str) -> None:
+    text = f'[expected]\n# ours\n"{RULE}" = {before}\n'
+    made = baseline_file.rewrite(text, "b.toml", [], (RULE,), ["fail"], " new ")
+    assert made.text == f'[expected]\n# ours\n"{RULE}" = {after}\n'
+    assert made.filled == (before != after)
+    assert baseline_file.rewrite(text, "b.toml", [], (RULE,), ["fail"], "").text == text
 
 
 def test_what_cannot_be_rewritten_is_left_to_a_person() -> None:

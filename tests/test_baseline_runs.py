@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -60,6 +62,62 @@ def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, fir
     assert lines[-1]["counts"]["expected"] >= 1
     assert "fail" not in lines[-1]["counts"]
     assert " failed" not in green.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("more", [(), ("-n", "2"), ("--alluredir", "{}")], ids=["alone", "two workers", "with Allure"])
+def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """What only follows from a listed failure, or could not be judged for it, is expected in every report."""
+    junit = tmp_path / "junit.xml"
+    with serve(Endpoint(key=KEY, twist=FAULTS["sse.json-lines"])) as server:
+        smoke = ("--endpoint", server.url, "-m", "smoke")
+        assert pytest_run(*smoke, "--run-dir", str(tmp_path / "first")).returncode == 1
+        made = command("baseline", "--from", str(tmp_path / "first"), "--write", str(tmp_path / "b.toml"))
+        assert (made.returncode, "need a reason" in made.stderr) == (0, True)
+        again = ("--write", str(tmp_path / "b.toml"), "--reason", "known")
+        made = command("baseline", "--from", str(tmp_path / "first"), *again)
+        assert (made.stderr, "given the reason" in made.stdout) == ("", True)
+        listed = ("--baseline", str(tmp_path / "b.toml"), f"--junitxml={junit}")
+        run = pytest_run(
+            *smoke, "--run-dir", str(tmp_path / "second"), *listed, *(one.format(tmp_path) for one in more)
+        )
+    assert run.returncode == 0, run.stdout
+    lines = lines_of(tmp_path / "second" / "results.jsonl")
+    counts = lines[-1]["counts"]
+    assert counts.keys() == {"pass", "expected", "not-applicable"}
+    assert sum(one.get("baseline", {}).get("was") == "inconclusive" for one in lines[1:-1]) > 100
+    last = run.stdout.splitlines()[-1]
+    assert f"{counts['pass']} passed" in last
+    assert f"{counts['expected']} expected" in last
+    assert not any(word in last for word in ("failed", "inconclusive", "error"))
+    rows = [
+        row for row in (each.split(" ")[0] for each in run.stdout.splitlines()) if row and set(row) <= set(".sxFIWEX")
+    ]
+    assert Counter("".join(rows)) == {".": counts["pass"], "x": counts["expected"], "s": counts["not-applicable"]}
+    suite = ElementTree.parse(junit).getroot()[0]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    assert int(suite.get("skipped", 0)) == counts["expected"] + counts["not-applicable"]
+    assert int(suite.get("tests", 0)) == sum(counts.values()) == len(suite.findall("testcase"))
+    noted = Counter(each.get("value") for each in suite.iter("property") if each.get("name") == "verdict")
+    assert noted == counts
+    by_name = {(each.get("name") or "")[:-1].partition("[")[2]: each for each in suite.iter("testcase")}
+    assert len(by_name) == sum(counts.values())
+    for file in tmp_path.glob("*-result.json"):
+        result = json.loads(file.read_text(encoding="utf-8"))
+        (verdict,) = {each["value"] for each in result["labels"] if each["name"] == "tag"} & noted.keys()
+        assert result["status"] == ("passed" if verdict == "pass" else "skipped")
+    assert len(list(tmp_path.glob("*-result.json"))) == ("--alluredir" in more) * len(by_name)
+    for one in lines[1:-1]:
+        assert (by_name[one["id"]].find("skipped") is not None) == (one["verdict"] != "pass"), one["id"]
+
+
+def test_a_new_failure_shows_beside_the_expected_ones(server: Server, first: Path, tmp_path: Path) -> None:
+    file = tmp_path / "expected.toml"
+    failed = [one["id"] for one in lines_of(first / "results.jsonl")[1:-1] if one["verdict"] == "fail"]
+    file.write_text(f"[expected]\n{ready(failed[0], 'fail', ['another'], 'known')}\n")
+    run = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
+    assert run.returncode == 1
+    assert f"{len(failed)} failed" in run.stdout.splitlines()[-1]
+    assert f'failures="{len(failed)}"' in (tmp_path / "junit.xml").read_text(encoding="utf-8")
 
 
 def test_entries_that_do_not_hold_fail_the_run_with_their_lines(server: Server, first: Path, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from conformance.consequences import Consequence, consequences, follows
+from conformance.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.clauses import clauses
 from conformance.needs import need_for, needs
 from conformance.report.coverage import covered, gaps
+from conformance.report.obstacles import KINDS
 from conformance.report.results import case_line
 from conformance.requirements import Requirement, catalogue, requirement
 from conformance.schemas import REVISIONS
@@ -77,6 +78,21 @@ def test_causes_never_run_in_a_circle() -> None:
 def test_every_consequence_names_rules(row: Consequence) -> None:
     rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
     assert [glob for glob in (*row.rules, *row.follow) if not fnmatch.filter(rules, glob)] == []
+
+
+@pytest.mark.parametrize("row", blocked(), ids=lambda row: f"{row.rules[0]}: {row.why}")
+def test_every_row_about_what_could_not_be_judged_names_rules_and_obstacles(row: Blocked) -> None:
+    rules = {case.rule for revision in ("2026-06-24", "2026-10") for case in cases(revision)}
+    globs = [glob.replace("{type}", "*") for glob in (*row.rules, *row.follow)]
+    assert [glob for glob in globs if not fnmatch.filter(rules, glob)] == []
+    kinds = [*KINDS, "HTTP 401", "HTTP 403"]
+    assert [glob for glob in row.by if not fnmatch.filter(kinds, glob)] == []
+
+
+def test_the_type_of_an_event_is_one_in_rule_and_cause() -> None:
+    seen, other = (f"event.seen.response.{name}" for name in ("created", "completed"))
+    assert blocking("event.response.created.schema", seen, "comparison") != ()
+    assert blocking("event.response.created.schema", other, "comparison") == ()
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

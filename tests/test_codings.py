@@ -132,13 +132,13 @@ def coded(coding: str, body: bytes) -> Exchange:
     ("coding", "body", "left"),
     [
         ("compress", b"\x1f\x9d\x90\x00\x01\x02", "compress"),
-        ("Compress, gzip", gzip.compress(b"\x1f\x9d\x90\x00\x01\x02"), "compress"),
+        ("Compress, gzip", gzip.compress(b"\x1f\x9d\x90\x00\x01\x02", mtime=0), "compress"),
         ("gzip, compress", b"\x1f\x9d\x90\x00\x01\x02", "compress"),
         ("compress", TEXT, ""),
         ("compress", "Küche".encode("latin-1") * 20, ""),
         ("utf-8", TEXT, ""),
         ("identity", b"\0\1\2", ""),
-        ("gzip", gzip.compress(TEXT), ""),
+        ("gzip", gzip.compress(TEXT, mtime=0), ""),
         ("gzip", b"\0\1\2", ""),
         ("compress", b"", ""),
     ],
@@ -148,13 +148,13 @@ def test_a_coding_that_is_still_there_is_named(coding: str, body: bytes, left: s
 
 
 def test_what_is_under_a_coding_that_failed_is_left_alone() -> None:
-    inner = gzip.compress(TEXT)
+    inner = gzip.compress(TEXT, mtime=0)
     assert coded("gzip, deflate", inner).body == inner
 
 
 @given(st.binary(min_size=40))
 def test_compressed_bytes_do_not_read_as_text(data: bytes) -> None:
-    assert not is_text(gzip.compress(data))
+    assert not is_text(gzip.compress(data, mtime=0))
     assert not is_text(zlib.compress(data))
 
 

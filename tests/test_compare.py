@@ -12,7 +12,7 @@ import pytest
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.report import comparison
-from conformance.report.compare import Comparison, compare, folded
+from conformance.report.compare import Change, Comparison, compare, folded
 from conformance.report.measures import measure
 from conformance.session import all_cases, world_of
 from conformance.target import resolve
@@ -71,6 +71,16 @@ def test_each_kind_of_change(
     before: dict[str, Any] | None, now: dict[str, Any] | None, kind: str | None, regression: bool
 ) -> None:
     assert differ(before, now) == ([kind] if kind else [], regression)
+
+
+def test_what_follows_is_counted_under_a_changed_case_of_the_same_rule() -> None:
+    """The results name of a cause the case with the shortest request, which may have failed before."""
+    changes = [
+        Change("a.b@long", "pass", "fail"),
+        Change("c.d@long", "pass", "fail", cause="a.b@short"),
+        Change("e.f@long", "pass", "fail", cause="g.h@short"),
+    ]
+    assert [(one.id, one.follow) for one in folded(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
 
 
 def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from conformance.emulator.faults import FAULTS
+from conformance.report.causes import causes as grouped
+from conformance.report.causes import represented
 from conformance.report.fold import fold
+from conformance.report.results import case_line
 from conformance.session import all_cases
-from tests.support.inprocess import world
+from tests.support.inprocess import judged, world
 
 
 def line(
@@ -59,7 +63,60 @@ def test_a_cause_must_explain_each_answer() -> None:
     cause = line("sum.text-deltas@text.stream", "b")
     assert causes(wide, cause) == {}
     told = causes(wide, cause, line("sum.text-deltas@count.stream", "b"))
-    assert told["sum.part@others.stream"] == "sum.text-deltas@count.stream"
+    assert told["sum.part@others.stream"] == "sum.text-deltas@text.stream"
+
+
+def sized(case: str, size: int, message: str = "b", event: int | None = None) -> dict[str, Any]:
+    """A broken case whose request has a body of so many bytes."""
+    one = line(case, message)
+    one["findings"][0] |= {"request_bytes": size, "event": event}
+    return one
+
+
+@pytest.mark.parametrize(
+    ("cases", "first"),
+    [
+        ([("sum.part@long", 900, None), ("sum.part@a-short-one", 90, None)], "sum.part@a-short-one"),
+        ([("sum.part@a.stream", 90, 1), ("sum.part@plain", 90, None)], "sum.part@plain"),
+        ([("sum.part@a.stream", 90, 7), ("sum.part@b.stream", 90, 2)], "sum.part@b.stream"),
+        ([("sum.part@longer", 90, None), ("sum.part@short", 90, None)], "sum.part@short"),
+    ],
+)
+def test_of_cases_that_repeat_the_same_the_shortest_request_tells_it(
+    cases: list[tuple[str, int, int | None]], first: str
+) -> None:
+    lines = [sized(case, size, event=event) for case, size, event in cases]
+    others = [case for case, _, _ in cases if case != first]
+    assert causes(*lines) == causes(*reversed(lines)) == dict.fromkeys(others, first)
+
+
+def test_every_report_names_one_case_for_a_cause() -> None:
+    """What follows in another response names the case by which its rule is told, too."""
+    lines = [
+        sized("sum.text-deltas@short.stream", 90, "one"),
+        sized("sum.text-deltas@long.stream", 900, "another"),
+        sized("sum.part@long.stream", 900, "c"),
+    ]
+    precise = {one["id"]: one["cause"] for one in fold(lines)}
+    assert precise["sum.part@long.stream"] == "sum.text-deltas@long.stream"
+    told = represented(fold(lines))
+    assert [one["cause"] for one in told] == ["", "", "sum.text-deltas@short.stream"]
+    (cause,) = grouped([{**one, "level": "MUST"} for one in told])
+    assert cause.cases[0]["id"] == "sum.text-deltas@short.stream"
+
+
+@pytest.mark.parametrize("fault", ["lifecycle.no-in-progress", "request.top-p-refused", "http.body-with-comment",
+                                   "usage.null-streaming", "error.is-empty"])  # fmt: skip
+def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None:
+    found, recorded = judged(FAULTS[fault])
+    lines = represented(fold([case_line(one, recorded, 0) for one in found]))
+    named = {one["cause"] for one in lines if one["cause"]}
+    told = {cause.cases[0]["id"]: cause for cause in grouped(lines)}
+    assert named
+    assert named <= told.keys()
+    for case, cause in told.items():
+        sizes = [one["findings"][0]["request_bytes"] for one in cause.cases]
+        assert sizes[0] == min(sizes), case
 
 
 def test_some_causes_count_anywhere_in_the_run() -> None:

@@ -459,7 +459,7 @@ def test_line_says_everything() -> None:
         "breaks": [],  # No client was tried with this.
         "findings": [
             {"message": "m", "pointer": "/p", "event": 7, "want": 1, "got": None, "scenario": "two",
-             "also": ["one"], "exchange": "two-0a1b", "count": 3, "clients": {}},
+             "also": ["one"], "exchange": "two-0a1b", "request_bytes": 16, "count": 3, "clients": {}},
         ],
         "observed": ["seen"],
         "reason": "why",

@@ -12,8 +12,11 @@ from conformance.commands import CommandError
 from conformance.commands.runs import load_whole
 from conformance.report import catalogue
 from conformance.target import Misconfigured
-from conformance.verdict import FAIL
+from conformance.verdict import FAIL, INCONCLUSIVE
 from conformance.wire.record import write_atomically
+
+#: What is listed unless the user says otherwise: all but warnings, which fail no run.
+_VERDICTS = (FAIL, INCONCLUSIVE)
 
 HELP = "make a baseline of a run's failures, or bring one up to date"
 
@@ -24,12 +27,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="run", type=Path, required=True, metavar="RUN", help="run folder or results file"
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="file to make or bring up to date; else it is shown")
-    parser.add_argument("--reason", default="", help="reason of what is added; without it you fill it in by hand")
+    parser.add_argument("--reason", default="", help="reason of what is added, and of entries that have none")
     parser.add_argument(
         "--verdict",
         action="append",
         choices=EXPECTABLE,
-        help="what to list (default: fail); may be given several times",
+        help="what to list, unless it follows from what is listed (default: fail and inconclusive); "
+        "may be given several times",
     )
 
 
@@ -40,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
         known = catalogue.case_ids(run.head["revision"])
         text = _old(options.write)
         file = str(options.write or "baseline")
-        made = rewrite(text, file, run.cases, known, options.verdict or [FAIL], options.reason)
+        made = rewrite(text, file, run.cases, known, options.verdict or _VERDICTS, options.reason)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     if options.write is None:
@@ -64,7 +68,8 @@ def _old(file: Path | None) -> str:
 
 
 def _tell(file: Path, made: Rewritten) -> None:
-    print(f"{file}: {made.added} added, {made.changed} changed, {made.removed} removed, {made.kept} kept")
+    filled = f", {made.filled} given the reason" if made.filled else ""
+    print(f"{file}: {made.added} added, {made.changed} changed, {made.removed} removed, {made.kept} kept{filled}")
     for note in made.notes:
         print(note)
     blank = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]

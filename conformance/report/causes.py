@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.baseline import counted
 from conformance.requirements import CLIENTS, LEVELS
 from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS
 
@@ -46,8 +47,8 @@ def places(line: Line) -> set[str]:
 
 
 def broken(line: Line) -> bool:
-    """Whether a case shows something wrong."""
-    return line["verdict"] not in QUIET
+    """Whether a case shows something wrong; one that is inconclusive as expected does not."""
+    return line["verdict"] not in QUIET and counted(line) not in QUIET
 
 
 def reason(line: Line) -> str:
@@ -66,7 +67,7 @@ def causes(lines: Sequence[Line]) -> list[Cause]:
         # The same rule broken elsewhere is the same thing once more, not a consequence.
         (own if cause == of[line["id"]] else follow)[cause].append(line)
     found = [
-        Cause(rule, cases[0]["level"], verdict, tuple(sorted(cases, key=_plainness)), tuple(follow[verdict, rule]))
+        Cause(rule, cases[0]["level"], verdict, tuple(sorted(cases, key=plainness)), tuple(follow[verdict, rule]))
         for (verdict, rule), cases in own.items()
     ]
     return sorted(found, key=_badness)
@@ -86,11 +87,30 @@ def _roots(lines: Sequence[Line]) -> dict[str, str]:
     return roots
 
 
-def _plainness(line: Line) -> tuple[bool, int, int, str]:
-    """About one scenario, early in its stream, short of name: the case that is read fastest."""
+def plainness(line: Line) -> tuple[int, bool, int, int, str]:
+    """Sorts the case that is read fastest first, the one by which a broken rule is told: that with the shortest
+    request, a plain one before a streaming one, early in its stream, short of name."""
     first: Line = line["findings"][0] if line["findings"] else {}
-    elsewhere = first.get("scenario") != line["scenario"]
-    return elsewhere, first.get("event") or 0, len(line["id"]), line["id"]
+    event = first.get("event")
+    streaming = event is not None or str(first.get("scenario") or line["id"]).endswith(".stream")
+    return first.get("request_bytes", 0), streaming, event or 0, len(line["id"]), line["id"]
+
+
+def represented(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines, each ``cause`` the case by which the reports tell its rule: one name for it everywhere."""
+    roots = _roots(lines)
+    of = {line["id"]: line for line in lines}
+    told: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in lines:
+        if roots.get(line["id"]) == line["id"]:
+            key = line["verdict"], line["requirement"]
+            told[key] = min(told.get(key, line), line, key=plainness)
+
+    def first(cause: str) -> str:
+        root = of.get(roots.get(cause, cause))
+        return str(told.get((root["verdict"], root["requirement"]), root)["id"]) if root else cause
+
+    return [{**line, "cause": first(line["cause"])} if line.get("cause") else line for line in lines]
 
 
 def _badness(cause: Cause) -> tuple[int, int, int, str]:

@@ -145,10 +145,25 @@ def says(line: Line) -> str:
 
 
 def folded(changes: Sequence[Change]) -> list[Change]:
-    """The cases without those that another of them explains, which are counted there."""
+    """The cases without those that another of them explains, which are counted there. The results name of each cause
+    one case for its whole rule: where that has not changed, another case of its rule that has stands for it."""
     names = {one.id for one in changes}
-    follow = Counter(one.cause for one in changes)
-    return [replace(one, follow=follow[one.id]) for one in changes if one.cause not in names]
+    heads: dict[str, str] = {}
+    above: dict[str, str] = {}
+    for one in changes:
+        if not one.cause:
+            heads.setdefault(_rule(one.id), one.id)
+    for one in changes:
+        if one.cause in names:
+            above[one.id] = one.cause
+        elif _rule(one.cause) != _rule(one.id):
+            above[one.id] = heads.get(_rule(one.cause), "")
+    follow = Counter(above.values())
+    return [replace(one, follow=follow[one.id]) for one in changes if not above.get(one.id)]
+
+
+def _rule(case: str) -> str:
+    return case.partition("@")[0]
 
 
 def _reworded(before: Line, line: Line) -> Iterator[Change]:

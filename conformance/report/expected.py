@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.baseline import Line, Problem
+from conformance.baseline import Line, Problem, own_verdict
 from conformance.report.failure import printable
-from conformance.verdict import EXPECTED
+from conformance.verdict import EXPECTED, INCONCLUSIVE
 
 
 def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> None:
@@ -23,13 +23,17 @@ def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> N
 
 def text(lines: Sequence[Line], problems: Sequence[Problem]) -> Iterator[str]:
     """The expected failures by reason, then each entry that does not hold with its line and what to do."""
-    reasons: Counter[tuple[str, str]] = Counter()
+    failed: Counter[tuple[str, str]] = Counter()
+    unjudged: Counter[tuple[str, str]] = Counter()
     for line in lines:
         if line["verdict"] == EXPECTED:
-            reasons[line["baseline"]["reason"], line["baseline"]["link"]] += 1
-    for (reason, link), number in reasons.most_common():
-        plural = "failure" if number == 1 else "failures"
-        yield printable(f"{number} expected {plural}: {reason}{' ' + link if link else ''}")
+            counts = unjudged if own_verdict(line) == INCONCLUSIVE else failed
+            counts[line["baseline"]["reason"], line["baseline"]["link"]] += 1
+    for (reason, link), _ in (failed + unjudged).most_common():
+        fails, others = failed[reason, link], unjudged[reason, link]
+        what = [f"{fails} expected {'failure' if fails == 1 else 'failures'}"] * bool(fails)
+        what += [f"{others} expected to be inconclusive"] * bool(others)
+        yield printable(f"{', '.join(what)}: {reason}{' ' + link if link else ''}")
     for one in problems:
         yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
         says, _, new = one.says.partition("\n")

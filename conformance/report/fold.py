@@ -14,8 +14,10 @@ from typing import Any
 
 from conformance.consequences import Consequence, follows
 from conformance.report.affected import settled
+from conformance.report.causes import plainness
+from conformance.report.unjudged import concerns, explained
 from conformance.requirements import CLIENT, catalogue, requirement
-from conformance.verdict import FAIL, WARNING, without_numbers
+from conformance.verdict import FAIL, INCONCLUSIVE, WARNING, without_numbers
 
 #: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
 _AREAS = (
@@ -39,7 +41,8 @@ Line = Mapping[str, Any]
 
 
 def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does."""
+    """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does; of cases
+    that repeat the same, the one that is read fastest."""
     told = list(lines)
     broken = sorted((one for one in told if one["verdict"] in (FAIL, WARNING)), key=_rank)
     by_rule: dict[str, list[Line]] = {}
@@ -48,7 +51,11 @@ def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     reach = _Reach(by_rule)
     above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach) or _stopping(one, broken))}
     _same_words([one for one in broken if one["id"] not in above], above)
-    return settled({**one, "cause": _root(one["id"], above)} for one in told)
+    above |= explained((one for one in told if one["verdict"] == INCONCLUSIVE), broken)
+    tops = {one["id"]: _top(one["id"], above) for one in told}
+    plainest = _plainest(broken, tops)
+    tops = {case: plainest.get(top, top) for case, top in tops.items()}
+    return settled({**one, "cause": tops[one["id"]] if tops[one["id"]] != one["id"] else ""} for one in told)
 
 
 def _rank(one: Line) -> tuple[bool, bool, bool, int, int, str]:
@@ -79,7 +86,7 @@ class _Reach:
         """The cases of a rule that can be a cause by a row, and where they were found."""
         key = (rule, row.members, fails_only)
         if key not in self._known:
-            cases = [one for one in self._by_rule[rule] if _concerns(one, row.members)]
+            cases = [one for one in self._by_rule[rule] if concerns(one, row.members)]
             cases = [one for one in cases if one["verdict"] == FAIL or not fails_only]
             self._known[key] = (cases, set().union(*map(_scenarios, cases)))
         return self._known[key]
@@ -104,7 +111,7 @@ def _fits(one: Line, cause: Line, row: Consequence) -> bool:
     """Whether what a cause found is what a row asks for: the same words, or something about the same member."""
     if row.alike and not _words(one) <= _words(cause):
         return False
-    return not row.same_member or all(_concerns(cause, (name,)) for name in _members(one))
+    return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
 
 
 def _members(one: Line) -> set[str]:
@@ -128,12 +135,6 @@ def _stopping(one: Line, broken: Sequence[Line]) -> str:
     if not here <= set().union(*map(_scenarios, named)):
         return ""
     return str(next((each["id"] for each in named if here & _scenarios(each)), ""))
-
-
-def _concerns(cause: Line, members: tuple[str, ...]) -> bool:
-    """Whether what is wrong there is one of these members, lies in one, or is the whole."""
-    pointers = [finding.get("pointer", "").split("/") for finding in cause["findings"]]
-    return not members or any(pointer == [""] or member in pointer for pointer in pointers for member in members)
 
 
 def _words(one: Line) -> set[str]:
@@ -171,9 +172,19 @@ def _bare(message: str) -> str:
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 
-def _root(case: str, above: Mapping[str, str]) -> str:
-    """The cause of the cause: what stands at the top, empty for what stands for itself."""
-    top = case
-    while top in above:
-        top = above[top]
-    return top if top != case else ""
+def _top(case: str, above: Mapping[str, str]) -> str:
+    """The cause of the cause: what stands at the top, the case itself if it stands for itself."""
+    while case in above:
+        case = above[case]
+    return case
+
+
+def _plainest(broken: Sequence[Line], tops: Mapping[str, str]) -> dict[str, str]:
+    """Of what stands at the top and the cases of its rule below it, the one that is read fastest."""
+    of = {one["id"]: one for one in broken}
+    found: dict[str, Line] = {}
+    for one in broken:
+        top = of[tops[one["id"]]]
+        if (one["requirement"], one["verdict"]) == (top["requirement"], top["verdict"]):
+            found[top["id"]] = min(found.get(top["id"], one), one, key=plainness)
+    return {top: str(one["id"]) for top, one in found.items()}

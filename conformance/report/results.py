@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.report import affected
+from conformance.report.obstacles import obstacles
 from conformance.report.trials import Effect
 from conformance.run import Recorded
 from conformance.tokens import cost
@@ -33,6 +34,7 @@ _LONGEST = 2000
 def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
     """The line of a judged case."""
     case, effects = result.case, affected.of_result(result)
+    blocked = obstacles(result, record)
     return {
         "kind": "case",
         "id": case.id,
@@ -46,6 +48,7 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "observed": list(result.observed),
         "reason": result.reason,
         "examined": result.examined,
+        **({"blocked": blocked} if blocked else {}),
         "exchange": record.key(case.scenarios[0]),
         "cause": "",  # Known when all cases are judged: see conformance.report.fold.
         "ms": round(ms, 3),
@@ -71,6 +74,7 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> d
         "scenario": one.scenario,
         "also": list(one.also),
         "exchange": record.key(one.scenario),
+        "request_bytes": len(record.answer(one.scenario).exchange.request.body) if record.key(one.scenario) else 0,
         "count": one.count,
         "clients": {name: effect.does for name, effect in effects.items()},
     }

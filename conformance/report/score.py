@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.baseline import own_verdict
 from conformance.report.causes import Cause, causes
 from conformance.report.results import ERROR
 from conformance.requirements import CLIENTS, LEVELS
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 
 Line = Mapping[str, Any]
 
@@ -53,10 +54,11 @@ def _mostly_unknown(counts: Counter[str]) -> bool:
 
 def _score(level: str, lines: Sequence[Line], unknown: bool) -> Score:
     by_rule: dict[str, set[str]] = defaultdict(set)
-    counts = Counter(line["verdict"] for line in lines)
-    for line in lines:
-        if line["verdict"] not in (NOT_APPLICABLE, INCONCLUSIVE):
-            by_rule[line["requirement"]].add(line["verdict"])
+    verdicts = [INCONCLUSIVE if inconclusive(line) else line["verdict"] for line in lines]
+    counts = Counter(verdicts)
+    for line, verdict in zip(lines, verdicts, strict=True):
+        if verdict not in (NOT_APPLICABLE, INCONCLUSIVE):
+            by_rule[line["requirement"]].add(verdict)
     hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
     judged = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
     unknown = unknown or _mostly_unknown(counts)
@@ -67,6 +69,11 @@ def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
     """How many causes affect each client: as many as the reports name it at; clients that none affects are left out."""
     counts = Counter(name for cause in found for name in cause.clients)
     return {name: counts[name] for name in CLIENTS if counts[name]}
+
+
+def inconclusive(line: Line) -> bool:
+    """Whether a case could not be judged, as a baseline expects or not."""
+    return own_verdict(line) == INCONCLUSIVE
 
 
 def by_area(lines: Sequence[Line]) -> dict[str, Counter[str]]:
@@ -117,12 +124,16 @@ def verdict(lines: Sequence[Line], end: Mapping[str, Any] | None) -> Verdict:
         return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
     if counts["stale"]:
         return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
-    if not counts[PASS] + counts[WARNING] + counts["expected"] + counts[INCONCLUSIVE]:
+    if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
         return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
     if counts[INCONCLUSIVE]:
         return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
-    if counts["expected"]:
-        return Verdict(WARNING, "expected failures", f"{_many(counts['expected'], 'failure')}, all expected.")
+    if counts[EXPECTED]:
+        unjudged = sum(line["verdict"] == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - unjudged
+        listed = [_many(failed, "failure")] * bool(failed) + [_many(unjudged, "inconclusive case")] * bool(unjudged)
+        word = "expected failures" if failed else "expected"
+        return Verdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.get("partial"):
         found_so_far = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
         what = "No MUST violation" if rules[WARNING] else "No violation"

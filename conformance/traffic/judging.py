@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.answer import CannotJudge
 from conformance.report import results
+from conformance.report.causes import represented
 from conformance.report.failure import told
 from conformance.report.fold import fold
 from conformance.scenarios.scenario import Scenario
@@ -62,7 +63,7 @@ def judge_traffic(
             texts[case.id] = without(secrets, text)
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
     in_part = frozenset(one.label for one in judgeable if one.in_part)
-    return Judged(fold(results.in_order(lines)), texts, without(secrets, unjudged), in_part)
+    return Judged(represented(fold(results.in_order(lines))), texts, without(secrets, unjudged), in_part)
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:

@@ -1,0 +1,127 @@
+"""A run and ``conformance judge`` on what it recorded agree, rule by rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from conformance.emulator import Context, Endpoint, Reply, Twist, serve
+from conformance.emulator.faults import FAULTS
+from conformance.run import Recorded
+from conformance.stream.events import mapping
+from conformance.traffic.captured import Captured, is_ours, lost_in
+from conformance.traffic.judging import judge_traffic
+from conformance.traffic.rules import passive
+from conformance.verdict import FAIL, WARNING
+from tests.matrix import revisions
+from tests.support.inprocess import cases, judged, target, verdicts, world
+from tests.support.lines import command
+from tests.test_plugin import KEY, lines_of, pytest_run
+
+#: One fault in a dozen, of every area: they stand by area.
+SOME = list(FAULTS)[::12]
+
+#: Rules of which one of the two says more, and why.
+MORE_IN_A_RUN = {
+    "http.success-is-200": "in traffic nobody knows whether a request that was refused had to be served",
+    "http.body-complete": "in traffic it is read of served requests only",
+    "sum.no-replacement-characters": "its check reads all streams of a run side by side, and traffic has no such case",
+    "auth.key-never-echoed": "the refusal of two keys is in traffic one of a key: auth.refusal-never-echoes-key",
+    "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
+}
+MORE_IN_TRAFFIC = {
+    "tools.arguments-are-json": "a run reads it where a call must be whole: tools.cut is about a call that is cut",
+    "tools.call-shape": "a call where no tool is declared is tools.none-declared-none-called in a run",
+    "error.success-is-no-error": "in a run a bad request that is answered with 200 breaks error.real-status",
+    "response.output-text-present": "as error.success-is-no-error: what is answered is no Response",
+    "usage.present": "as error.success-is-no-error; and a response in the background is not final in a run",
+}
+
+#: Scenarios whose requests are no POST: judge leaves them aside.
+NO_POST = "http.get"
+
+
+def refuses_json(context: Context, reply: Reply) -> Reply:
+    """Answers a documented request with 400 and an error that is a string."""
+    if mapping(context.body.get("text")).get("format") != {"type": "json_object"}:
+        return reply
+    return reply.coded(400).having("Content-Type", "application/json").saying(
+        {"error": "'response_format.type' must be 'json_schema' or 'text'"}
+    )  # fmt: skip
+
+
+REFUSAL = Twist("answers.documented-refused", "answers", "Refuses what is documented, without envelope.",
+                reply=refuses_json)  # fmt: skip
+
+
+def captured(recorded: Recorded, revision: str) -> list[Captured]:
+    """The recorded exchanges as ``conformance judge`` reads them from a run folder."""
+    found = {
+        exchange.key: exchange
+        for name in world(revision).scenarios
+        for exchange in recorded.answer(name).samples
+        if exchange.ended != "not-sent" and is_ours(exchange.request.method, exchange.request.url)
+    }
+    return [Captured(key, exchange, lost_in(exchange)) for key, exchange in found.items()]
+
+
+@cache
+def templates(revision: str) -> dict[str, str]:
+    """The id of each rule as its check has it, with placeholders."""
+    return {case.rule: case.check.rule for case in cases(revision)}
+
+
+def failing(lines: Iterable[tuple[str, str]]) -> set[str]:
+    return {rule for rule, verdict in lines if verdict in (FAIL, WARNING)}
+
+
+def compared(twist: Twist, revision: str) -> tuple[set[str], set[str]]:
+    """The rules that fail in a run only, and those that fail in traffic only; of those that both judge."""
+    results, recorded = judged(twist, revision)
+    run = failing((one.case.rule, one.verdict) for one in results if one.case.label != NO_POST)
+    lines = judge_traffic(captured(recorded, revision), target(revision)).lines
+    traffic = failing((line["requirement"], line["verdict"]) for line in lines)
+    both = {rule for rule, template in templates(revision).items() if passive(template)}
+    return run & both - traffic - MORE_IN_A_RUN.keys(), traffic & both - run - MORE_IN_TRAFFIC.keys()
+
+
+@pytest.mark.parametrize("fault", SOME)
+def test_they_agree_on_faults(fault: str) -> None:
+    assert compared(FAULTS[fault], revisions(fault)[0]) == (set(), set())
+
+
+def test_they_agree_on_the_refusal_of_a_documented_request() -> None:
+    assert compared(REFUSAL, "2026-06-24") == (set(), set())
+    results, _ = judged(REFUSAL)
+    told = {one.case.id: one for one in results}
+    envelope = told["error.envelope@answers"]
+    assert (envelope.verdict, envelope.findings[0].scenario) == (FAIL, "json")
+    assert told["error.json-content-type@answers"].verdict == "pass"
+
+
+def test_where_nothing_is_refused_there_is_nothing_to_judge() -> None:
+    told = {one.case.id: one.verdict for one in verdicts(FAULTS["usage.null-streaming"])}
+    names = ("error.envelope", "error.json-content-type", "error.no-internals")
+    assert {told[f"{name}@answers"] for name in names} <= {"pass", "not-applicable"}
+
+
+def test_a_run_folder_is_judged_as_its_run_was(tmp_path: Path) -> None:
+    only = ("--only", "error.*@answers", "--only", "http.success-is-200@json*")
+    with serve(Endpoint(key=KEY, twist=REFUSAL)) as server:
+        run = pytest_run("--endpoint", server.url, *only, "--run-dir", str(tmp_path / "run"))
+    assert run.returncode == 1, run.stdout
+    lines = lines_of(tmp_path / "run" / "results.jsonl")
+    mine = failing((one["requirement"], one["verdict"]) for one in lines if one["kind"] == "case")
+    judged_again = command("judge", str(tmp_path / "run"), "--json")
+    theirs = failing(
+        (one["requirement"], one["verdict"])
+        for one in map(json.loads, judged_again.stdout.splitlines())
+        if one["kind"] == "case"
+    )
+    assert (mine, theirs) == ({"error.envelope", "http.success-is-200"}, {"error.envelope"})
+    # The refusal is a cause of its own, beside that the request was refused.
+    assert {one["requirement"] for one in lines[1:-1] if one["verdict"] == FAIL and not one["cause"]} == mine
