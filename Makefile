@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 
 # The tests of `make check`: no servers, no fault matrix. tests/test_habits.py checks that it stays so.
-UNIT := $(addprefix tests/test_,$(addsuffix .py,affected_clients architecture baseline capture_prose catalogue \
+UNIT := $(addprefix tests/test_,$(addsuffix .py,architecture baseline capture_prose catalogue \
   client_evidence codings events evidence exchange fold history jsonprefix lifecycle matrix_report page_example \
   redact report_html report_texts scenarios schemas sse target verdict)) \
   tests/emulator/test_emulator_answers.py tests/emulator/test_emulator_refusals.py tests/traffic/test_traffic_rules.py
