@@ -115,7 +115,7 @@ def end_line(
 
     def sent() -> Iterator[Exchange]:
         for one in filter(None, map(folder.read, folder.recorded())):
-            every.append(replace(one, chunks=(), attempts=()))  # Together the bodies may be larger than memory.
+            every.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
             if one.ended != "not-sent":
                 yield one
 
