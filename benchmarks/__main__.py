@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import judging, runs
+from benchmarks import hostile, judging, runs
 
 #: Events of the single streams.
 _STREAMS = (10_000, 100_000, 1_000_000)
@@ -25,7 +25,8 @@ Row = tuple[str, str, str]
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one repeat, no delays, no stream of a million events")
+    quick = "one repeat, no delays, no stream of a million events, no servers that are waited for"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the median counts (default 3)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -46,6 +47,18 @@ def _rows(scratch: Path, quick: bool, repeats: int) -> Iterator[Row]:
         found = judging.stream_apart(events, scratch)
         yield f"a stream of {events:,} events", f"{found.events_a_second:,.0f} a second", "20,000 a second"
         yield "  peak memory over the recording's size", f"{found.memory_ratio:.1f}", "at most 3"
+    yield "a run against a server that answers with", "", ""
+    for name, aim in hostile.ROWS.items():
+        if aim == hostile.QUICK or not quick:
+            yield from _hostile(name, scratch / "hostile", aim)
+
+
+def _hostile(name: str, folder: Path, seconds: int) -> Iterator[Row]:
+    """One large body at a time takes the most memory; several share the budget, and none is taken whole."""
+    for concurrency in (4, 1) if seconds == hostile.QUICK else (4,):
+        cost = hostile.run(name, folder, concurrency=concurrency)
+        found = f"{cost.seconds:.0f} s, {cost.peak / 1e6:.0f} MB"
+        yield f"  {name}, {concurrency} at a time", found, f"{seconds} s, {hostile.MOST_MEMORY / 1e6:.0f} MB"
 
 
 def _runs(scratch: Path, url: str, delays: tuple[int, int], repeats: int) -> Iterator[Row]:

@@ -16,15 +16,13 @@ from typing import Any
 from conformance.clients.outcome import Outcome
 from conformance.stream import events as decoding
 from conformance.stream import sse
-from conformance.stream.events import TERMINAL, Event, integer, mapping, objects, places, text
-from conformance.stream.identity import identities
-from conformance.stream.jsontext import load
+from conformance.stream.events import TERMINAL, Event, integer, item_types, mapping, objects, places, text
+from conformance.stream.followed import followed
+from conformance.stream.jsontext import TooMuch, load
 from conformance.stream.kind import is_stream
-from conformance.stream.lifecycle import walk
-from conformance.stream.opening import opening
 from conformance.stream.sums import Text, texts
 from conformance.stream.violation import Violation
-from conformance.unjudged import CannotJudge, DoesNotApply, loaded, unless_broken
+from conformance.unjudged import Broken, CannotJudge, DoesNotApply, loaded, unless_broken
 from conformance.wire.exchange import Exchange
 
 #: What others import from here.
@@ -53,6 +51,8 @@ class Answer:
         self.exchange = exchange
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
+        #: Called whenever something large was decoded, so that its owner can let other answers forget.
+        self.decoded: Callable[[Answer], None] = lambda _: None
 
     @cached_property
     def asked(self) -> dict[str, Any] | None:
@@ -108,6 +108,8 @@ class Answer:
     def json(self) -> Any:
         """The body as JSON; :class:`CannotJudge` if it is none."""
         self.need_decoded()
+        if self.exchange.ended_by_us and isinstance(self._json, Broken):
+            raise CannotJudge(f"the body was not received whole: {self.exchange.detail}")
         return unless_broken(self._json)
 
     def need_decoded(self) -> None:
@@ -122,14 +124,16 @@ class Answer:
 
     @cached_property
     def _json(self) -> Any:
+        self.decoded(self)
         return loaded(self.exchange.body)
 
     @cached_property
     def _envelope(self) -> Any:
+        if not self.sent.get("stream") and not isinstance(self._json, Broken):
+            return self._json
+        self.decoded(self)
         body = self.exchange.body.decode("utf-8", "replace")
-        if self.sent.get("stream"):
-            body = _DATA_PREFIX.sub("", body, count=1)
-        return loaded(body)
+        return loaded(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
@@ -140,6 +144,7 @@ class Answer:
         self.need_decoded()
         if not self.looks_like_stream:
             raise CannotJudge("no stream: the body holds no event")
+        self.decoded(self)
         return sse.parse(self.exchange.decoded, self.exchange.body)
 
     @cached_property
@@ -149,7 +154,9 @@ class Answer:
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
-        """The dispatched frames."""
+        """The dispatched frames; :class:`CannotJudge` where there are more than are read."""
+        if self._frames.too_many:
+            raise CannotJudge(f"the stream holds more than {self._frames.too_many:,} events, which is not read")
         return self._frames.frames
 
     @property
@@ -158,18 +165,24 @@ class Answer:
         return self._frames.undispatched
 
     @cached_property
-    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]]:
-        return decoding.decode(self.frames)
+    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
+        self.decoded(self)
+        try:
+            return decoding.decode(self.frames)
+        except TooMuch as error:
+            return Broken(f"the stream holds {error}")
 
     @property
     def events(self) -> tuple[Event, ...]:
         """The events in order; the ``[DONE]`` marker is none."""
-        return self._decoded[0]
+        found: tuple[Event, ...] = unless_broken(self._decoded)[0]
+        return found
 
     @property
     def strange(self) -> tuple[sse.Frame, ...]:
         """Frames whose data is not a JSON object."""
-        return self._decoded[1]
+        found: tuple[sse.Frame, ...] = unless_broken(self._decoded)[1]
+        return found
 
     def of(self, *types: str) -> list[Event]:
         """The events of these types."""
@@ -194,10 +207,7 @@ class Answer:
 
     @cached_property
     def _followed(self) -> tuple[list[Violation], Counter[str]]:
-        begun, ends = opening(self.events)
-        walked, _, steps = walk(self.events)
-        bound, compared = identities(self.events)
-        return [*begun, *walked, *bound], ends + steps + compared
+        return followed(self.events, self.exchange.ended_by_us)
 
     @property
     def violations(self) -> list[Violation]:
@@ -217,11 +227,7 @@ class Answer:
     @cached_property
     def item_types(self) -> dict[int, str]:
         """The type of the item at each place of the stream, as the first event that holds the item says it."""
-        found: dict[int, str] = {}
-        for event, place in self.placed:
-            if place is not None and isinstance(kind := event.item.get("type"), str):
-                found.setdefault(place, kind)
-        return found
+        return item_types(self.placed)
 
     @cached_property
     def texts(self) -> list[Text]:
@@ -311,9 +317,4 @@ class Answer:
         seen = bool(self.items("reasoning"))
         if self.looks_like_stream:
             seen = seen or any("reasoning" in name for name in self.by_type)
-        return seen or bool(_reasoning_tokens(self.response))
-
-
-def _reasoning_tokens(response: dict[str, Any]) -> int:
-    details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
-    return integer(details.get("reasoning_tokens")) or 0
+        return seen or bool(decoding.reasoning_tokens(self.response))

@@ -11,6 +11,12 @@ from conformance.schemas import SchemaProblem
 from conformance.stream.events import Event
 from conformance.stream.violation import Violation
 
+#: Characters of a finding's message or pointer that are kept.
+_LONGEST = 2000
+
+#: Findings of one case that are kept apart; those beyond are only counted, with the last.
+_MOST_FINDINGS = 200
+
 #: Stands for ``want`` or ``got`` where a finding has nothing to set against each other.
 UNSAID = object()
 
@@ -28,6 +34,12 @@ class Finding:
     scenario: str = ""
     count: int = 1
     also: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # A name or a value in it may be megabytes long.
+        for name in ("message", "pointer"):
+            if len(text := getattr(self, name)) > _LONGEST:
+                object.__setattr__(self, name, text[:_LONGEST] + "...")
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,8 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     merged: dict[str, Finding] = {}
     for one in findings:
         key = without_numbers(one.message)
+        if key not in merged and len(merged) >= _MOST_FINDINGS:
+            key = next(reversed(merged))
         first = merged.get(key)
         if first is None:
             merged[key] = one

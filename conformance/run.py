@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from conformance.answer import FINAL, Answer, CannotJudge, Seen
 from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.verdict import World
+from conformance.weight import forget, weight
 from conformance.wire.client import Outgoing
 from conformance.wire.exchange import Exchange
 from conformance.wire.pool import Ask
@@ -149,8 +150,14 @@ def _file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._=-" else "_" for letter in name)
 
 
+#: Bytes of memory that decoded answers may take. Peak memory stays under 400 MB with it: 100 MB are Python, pytest and
+#: the cases, and as much may pass through while a large body is read.
+MOST_DECODED = 150_000_000
+
+
 class Recorded:
-    """The answers of a run by scenario, read once each."""
+    """The answers of a run by scenario. Each is read when it is first needed, and dropped when others need the memory:
+    those used least recently first."""
 
     def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
         self._seen = seen
@@ -158,19 +165,46 @@ class Recorded:
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._settle = settle
         self._answers: dict[str, Answer] = {}
+        self._weights: dict[str, int] = {}
+        self._judged: dict[str, str] = {}
 
     def key(self, scenario: str) -> str:
         """The key of a scenario's exchange: that of the sample that was judged, empty if it was not planned."""
-        if scenario in self._answers:
-            return self._answers[scenario].exchange.key
-        return self._key_of.get(scenario, "")
+        return self._judged.get(scenario) or self._key_of.get(scenario, "")
 
     def answer(self, scenario: str) -> Answer:
         """The answer of a planned scenario: the last sample, which met the need if any did; or the answer that speaks
         for it."""
-        if scenario not in self._answers:
-            samples = self._settle(self._key_of[scenario])
-            if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
-                samples = self._settle(self._key_of[self._within[scenario]])
-            self._answers[scenario] = Answer(samples[-1], scenario, samples, self._seen)
-        return self._answers[scenario]
+        answer = self._answers.pop(scenario, None)
+        if answer is not None:
+            self._answers[scenario] = answer  # Now the one used last.
+            return answer
+        samples = self._samples(self._key_of[scenario])
+        if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
+            samples = self._samples(self._key_of[self._within[scenario]])
+        answer = Answer(samples[-1], scenario, samples, self._seen)
+        answer.decoded = self._make_room
+        self._judged[scenario] = answer.exchange.key
+        self._keep(answer, weight(answer, decoded=False))
+        return answer
+
+    def _samples(self, key: str) -> tuple[Exchange, ...]:
+        """The samples of a key; those of another scenario that shares them where that is at hand."""
+        known = (one.samples for one in self._answers.values() if one.samples[0].key == key)
+        return next(known, None) or self._settle(key)
+
+    def _make_room(self, answer: Answer) -> None:
+        self._keep(answer, weight(answer, decoded=True))
+
+    def _keep(self, answer: Answer, bytes_taken: int) -> None:
+        other = self._answers.pop(answer.scenario, None)
+        if other is not None and other is not answer:  # A check still holds one that was dropped meanwhile.
+            forget(other)
+        self._answers[answer.scenario] = answer
+        self._weights[answer.scenario] = bytes_taken
+        total = sum(self._weights.values())
+        while total > MOST_DECODED and len(self._answers) > 1:
+            name, dropped = next(iter(self._answers.items()))
+            total -= self._weights.pop(name, 0)
+            del self._answers[name]
+            forget(dropped)

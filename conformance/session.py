@@ -24,6 +24,7 @@ from conformance.verdict import CHECKS, Case, Result, World, cases, judge
 from conformance.wire.client import Client
 from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Limits
+from conformance.wire.memory import give_large_blocks_back
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.record import Folder
@@ -106,6 +107,7 @@ class Session:
         self._pool = Pool(self.plan.asks, self.folder, sender, self.world.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.settle, self._seen)
         sys.setswitchinterval(_SWITCH)
+        give_large_blocks_back()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.world, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)

@@ -30,6 +30,9 @@ DEFAULT_MODELS = {"2026-06-24": "mimo-v2.5-pro", "2026-10": "mimo-v2.6-pro"}
 #: Requests a minute that the service allows a model and account; kept to where the endpoint is not on loopback.
 RPM = 100.0
 
+#: Bytes of one answer's body that are read unless a setting says otherwise.
+MAX_BODY = 16_000_000
+
 #: What a profile may say a server does not offer; scenarios that need it become not-applicable.
 LACKABLE = {
     "api-key": "the api-key header",
@@ -75,7 +78,7 @@ SETTINGS = (
     Setting("first-byte-timeout", "number", None, "seconds until an answer begins (default 600; 120 on loopback)"),
     Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
     Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 180 on loopback)"),
-    Setting("max-body", "number", 16_000_000, "bytes of one answer's body that are read"),
+    Setting("max-body", "number", MAX_BODY, "bytes of one answer's body that are read"),
     Setting("wait", "number", 0, "seconds to wait until the endpoint accepts connections"),
 )
 

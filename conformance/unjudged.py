@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.stream.jsontext import load
+from conformance.stream.jsontext import TooMuch, load
 
 
 class CannotJudge(Exception):
@@ -26,6 +26,8 @@ class Broken:
 def loaded(text: str | bytes) -> Any:
     try:
         return load(text)
+    except TooMuch as error:
+        return Broken(f"the body holds {error}")
     except ValueError as error:
         return Broken(f"the body is not JSON: {error}")
 

@@ -189,6 +189,7 @@ UNKNOWN_SENDER = "who sent the request, and whether it had to be served, is not 
 COMPARES = "it compares requests that differ in one thing only"
 NEEDS_A_CAUSE = "it needs a request that must bring it about"
 WORDING = "the words of request or answer may be about just that"
+RETRIED_APART = "captured traffic holds each response as an exchange of its own"
 NEEDS_CLIENTS = "it needs the clients themselves"
 
 #: Responses to requests that say how many output tokens they may have.

@@ -20,7 +20,7 @@ LAYERS = (
     ("unjudged",),
     ("findings",),
     ("answer",),
-    ("tokens",),
+    ("tokens", "weight"),
     ("scenarios",),
     ("wire",),
     ("clients",),
@@ -94,7 +94,7 @@ def test_the_emulator_imports_nothing_of_the_judge(path: Path) -> None:
 
 def test_only_what_sends_imports_httpx() -> None:
     users = [_name(path) for path in MODULES if any(name.split(".")[0] == "httpx" for name in _imports(path))]
-    assert users == ["wire.client", "wire.transport", "wire.upstream"]
+    assert users == ["wire.client", "wire.receive", "wire.transport", "wire.upstream"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -9,15 +9,16 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from conformance import __version__
 from conformance.target import resolve
-from conformance.wire import client as module
+from conformance.wire import receive as module
 from conformance.wire import retry
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Attempt, Exchange, Headers, from_json, to_json
+from conformance.wire.exchange import Exchange, Headers, from_json, to_json
 from conformance.wire.forms import filler
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 
@@ -71,6 +72,11 @@ def ask(
     windows = [key[start : start + 8] for start in range(len(key) - 7)]
     assert not [part for part in windows if part in kept and re.search(r"\d", part)]
     return exchange
+
+
+def ended(exchange: Exchange) -> list[tuple[int | None, str, float]]:
+    """Status, end and wait of each request that was retried."""
+    return [(one.status, one.ended, one.waited) for one in exchange.attempts]
 
 
 def texts(exchange: Exchange) -> list[bytes]:
@@ -250,7 +256,8 @@ def test_503_then_200_is_one_attempt(serve: Serve) -> None:
     server = serve(answer(b"busy", status="503 Busy"), answer(b"fine"))
     got = ask(server.url, tries=4)
     assert (got.status, got.body) == (200, b"fine")
-    assert got.attempts == (Attempt(503, "clean", 0.01),)
+    assert ended(got) == [(503, "clean", 0.01)]
+    assert [(one.status, one.body) for one in got.retried] == [(503, b"busy")]
     assert server.requests[0] == server.requests[1]
 
 
@@ -263,13 +270,13 @@ def test_waits_grow_from_try_to_try(serve: Serve) -> None:
 def test_retry_after_is_honoured(serve: Serve, asked: str, waited: float) -> None:
     limited = answer(b"", f"Retry-After: {asked}", status="429 Too Many Requests")
     got = ask(serve(limited, answer(b"fine")).url, tries=2)
-    assert (got.status, got.attempts) == (200, (Attempt(429, "clean", waited),))
+    assert (got.status, ended(got)) == (200, [(429, "clean", waited)])
 
 
 def test_retry_after_has_a_limit(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "LONGEST_WAIT", 0.05)
     limited = answer(b"", "Retry-After: 3", status="429 Too Many Requests")
-    assert ask(serve(limited, answer(b"fine")).url, tries=2).attempts == (Attempt(429, "clean", 0.05),)
+    assert ended(ask(serve(limited, answer(b"fine")).url, tries=2)) == [(429, "clean", 0.05)]
 
 
 def test_persistent_500_gives_up_after_the_tries(serve: Serve) -> None:
@@ -289,7 +296,8 @@ def test_last_words_are_not_asked_again(serve: Serve, status: str) -> None:
 
 def test_reset_without_status_is_asked_again(serve: Serve) -> None:
     got = ask(serve(reset_at_once, answer(b"fine")).url, tries=2)
-    assert (got.status, got.attempts) == (200, (Attempt(None, "reset", 0.01),))
+    assert (got.status, ended(got)) == (200, [(None, "reset", 0.01)])
+    assert got.attempts[0].detail
 
 
 def test_error_with_a_cut_body_is_asked_again(serve: Serve) -> None:
@@ -297,7 +305,8 @@ def test_error_with_a_cut_body_is_asked_again(serve: Serve) -> None:
         peer.send(head("Content-Length: 100", status="400 Bad Request") + b"half of")
 
     got = ask(serve(script, answer(b"said", status="400 Bad Request")).url, tries=2)
-    assert (got.status, got.body, got.attempts) == (400, b"said", (Attempt(400, "cut", 0.01),))
+    assert (got.status, got.body, ended(got)) == (400, b"said", [(400, "cut", 0.01)])
+    assert got.retried[0].body == b"half of"
 
 
 def test_cut_answer_is_not_asked_again(serve: Serve) -> None:
@@ -495,3 +504,73 @@ def test_proxy_of_the_environment_is_not_for_loopback(serve: Serve, monkeypatch:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     got = ask(serve(answer(b"direct")).url)
     assert (got.body, proxy.requests) == (b"direct", [])
+
+
+# -- the first byte, and what is kept of a response that is retried ---------------------------------------------------
+
+CREATED = (
+    b'event: response.created\ndata: {"type":"response.created","response":{"status":"in_progress","error":null}}\n\n'
+    b'event: response.in_progress\ndata: {"type":"response.in_progress","response":{"status":"in_progress"}}\n\n'
+)
+ITEM = b'event: response.output_item.added\ndata: {"type":"response.output_item.added","item":{}}\n\n'
+
+
+@pytest.mark.parametrize("early", [b"", b": keep-alive\n\n", CREATED])
+def test_a_head_that_is_sent_at_once_is_not_yet_the_first_byte(serve: Serve, early: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(head(STREAM) + early, pause=0.4)
+        peer.send(ITEM + COMPLETED)
+
+    got = ask(serve(script).url, read_timeout=0.15, first_byte_timeout=5)
+    assert (got.ended, got.body) == ("clean", early + ITEM + COMPLETED)
+
+
+@pytest.mark.parametrize("early", [b"", b": keep-alive\n\n", CREATED])
+def test_a_head_without_a_first_event_ends_at_the_limit_of_the_first_byte(serve: Serve, early: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(head(STREAM) + early)
+        peer.wait()
+
+    got = ask(serve(script).url, first_byte_timeout=0.2)
+    assert (got.status, got.ended, got.body) == (200, "time-out", early)
+    assert got.detail == "a head, but no event of the model's output in 0.2 s"
+
+
+def test_after_the_first_event_the_silence_counts(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(head(STREAM) + CREATED + ITEM)
+        peer.wait()
+
+    got = ask(serve(script).url, read_timeout=0.2, first_byte_timeout=5)
+    assert (got.ended, got.detail) == ("time-out", "no byte for 0.2 s")
+
+
+def test_a_body_that_begins_late_is_before_its_first_byte(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(head("Content-Length: 2"), pause=0.4)
+        peer.send(b"{}")
+
+    assert ask(serve(script).url, read_timeout=0.15, first_byte_timeout=5).ended == "clean"
+
+
+def test_what_is_retried_is_recorded_without_the_key(serve: Serve) -> None:
+    busy = answer(f"too many for {KEY}".encode(), f"X-Key: {KEY}", status="429 Busy")
+    got = ask(serve(busy, answer(b"fine")).url, tries=2)
+    assert got.leaks == ()
+    (first,) = got.attempts
+    assert first.leaks == ("header x-key", "body, byte 13")
+    assert first.chunks[0].data == b"too many for " + filler(KEY.encode())
+    assert from_json(json.loads(json.dumps(to_json(got)))) == replace(got, **_rounded(got))
+
+
+def _rounded(exchange: Exchange) -> dict[str, object]:
+    read = from_json(to_json(exchange))
+    return {name: getattr(read, name) for name in ("chunks", "elapsed", "attempts", "lag_ms")}
+
+
+def test_a_recording_without_retried_responses_is_read(serve: Serve) -> None:
+    document = to_json(ask(serve(answer(b"fine")).url))
+    document["attempts"] = [[503, "clean", 0.2], [None, "reset", 0.6]]
+    read = from_json(document)
+    assert ended(read) == [(503, "clean", 0.2), (None, "reset", 0.6)]
+    assert read.retried == ()

@@ -163,7 +163,8 @@ BODIES = {
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("scenario", ["text", "text.stream"])
 def test_a_monstrous_body_is_judged(name: str, scenario: str) -> None:
-    assert "fail" in judged(scenario, [BODIES[name]])
+    found = judged(scenario, [BODIES[name]])
+    assert "fail" in found or "inconclusive" in found
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "[" * 500 + "]" * 500, "[" + "[]," * MOST + "1]", "NaN", "", "{"])
@@ -189,9 +190,9 @@ def test_members_that_stand_twice_are_noted_once_each() -> None:
 
 
 def test_a_body_that_is_no_json_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-    monkeypatch.setattr("conformance.answer.load", lambda text: tried.append(text) or load(text))
     answer = Answer(replace(good().answer("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
+    tried = []
+    monkeypatch.setattr("conformance.unjudged.load", lambda text: tried.append(text) or load(text))
     for _ in range(3):
         with pytest.raises(CannotJudge, match="the body is not JSON"):
             _ = answer.json

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance.target import resolve
-from conformance.wire import client as module
+from conformance.wire import receive as module
 from conformance.wire import watch
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.exchange import Exchange
@@ -66,7 +66,9 @@ def test_every_way_to_break_the_wire_ends_in_an_exchange(name: str) -> None:
         (silent(), {"first_byte_timeout": 0.1}, "no answer, or none with a whole head, in 0.1 s"),
         (forever(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01), {"first_byte_timeout": 0.1}, "none with a whole head, in 0.1"),
         (forever(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01), {"total_timeout": 0.1}, "the whole answer took over 0.1 s"),
-        (silent(head(STREAM)), {"read_timeout": 0.1}, "no byte for 0.1 s"),
+        (silent(head(STREAM)), {"first_byte_timeout": 0.1}, "no event of the model's output in 0.1 s"),
+        (silent(head(JSON, "Content-Length: 9")), {"first_byte_timeout": 0.1}, "no byte of a body in 0.1 s"),
+        (silent(head(STREAM, CHUNKED) + chunk(DELTA)), {"read_timeout": 0.1}, "no byte for 0.1 s"),
         (forever(head(STREAM), b":\n", 0.01), {"total_timeout": 0.1}, "the whole answer took over 0.1 s"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import subprocess
 import sys
@@ -23,11 +25,12 @@ from conformance.tokens import cost
 from conformance.verdict import judge
 from conformance.wire import limits as module
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import WITHHELD, Attempt, Chunk, Exchange, Request
+from conformance.wire.exchange import WITHHELD, Chunk, Exchange, Request
 from conformance.wire.limits import MINUTE, Limits, Stopped
 from conformance.wire.record import Folder
 from conformance.wire.retry import wait_after
 from tests.support.inprocess import cases, record, target, world
+from tests.support.rawserver import Peer, RawServer
 from tests.support.running import KEY, ROOT, lines_of, run
 from tests.support.stub import Stub, reply
 
@@ -51,12 +54,14 @@ def answered(output_tokens: int | None, status: int | None = 200, **headers: str
 
 def test_a_server_that_never_answers_is_left_alone_after_a_while(tmp_path: Path) -> None:
     first, second = (limits(tmp_path, first_byte_timeout="1") for _ in range(2))
-    silent = replace(answered(None, None), ended="time-out", elapsed=module.MOST_STALLED * 400)  # In milliseconds.
+    silent = replace(
+        answered(None, None), ended="time-out", elapsed=module.MOST_STALLED * 400, detail="no answer"
+    )  # In milliseconds.
     for _ in range(2):
         first.leave(0, silent)
         assert second.enter(0) == ""
     first.leave(0, silent)
-    assert second.enter(0) == "time-outs have taken 2160 s of this run, so nothing more is asked"
+    assert second.enter(0) == "time-outs have taken 864 s of this run, so nothing more is asked"
 
 
 def test_a_model_that_may_think_for_long_is_waited_for_several_times(tmp_path: Path) -> None:
@@ -188,7 +193,7 @@ def test_a_pause_is_for_everybody_a_wait_is_not(tmp_path: Path) -> None:
 
 
 def test_patience_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_WAITED", 100.0)
+    monkeypatch.setattr(module, "MOST_WAITED_ON_LOOPBACK", 100.0)
     first, second = limits(tmp_path), limits(tmp_path)
     assert [one.pause(60, everybody=True) for one in (first, second, first)] == [True, True, True]  # The same minute.
     assert first.pause(30, everybody=False)
@@ -253,7 +258,7 @@ def test_a_used_up_limit_ends_the_tries(tmp_path: Path) -> None:
     with stub.serve() as server:
         got = send(server.url, gate)
         held = send(server.url, gate)
-    assert (got.status, got.attempts) == (503, (Attempt(503, "clean", 0.2),))
+    assert (got.status, [(one.status, one.waited) for one in got.attempts]) == (503, [(503, 0.2)])
     assert (held.status, held.ended, held.detail) == (None, "not-sent", WITHHELD + "--max-requests 2 is used up")
     assert held.withheld
     assert len(stub.bodies) == 2
@@ -345,3 +350,105 @@ def test_the_plan_says_what_stops_it() -> None:
     assert free == "4 at a time, as fast as they are answered"
     assert requests.startswith("--max-requests 3: ")
     assert tokens == "--max-output-tokens 9: what might exceed them is not sent"
+
+
+# -- large bodies, and waits that are shortened -----------------------------------------------------------------------
+
+
+def test_the_budget_for_large_bodies_holds_over_processes(tmp_path: Path) -> None:
+    first, second = limits(tmp_path), limits(tmp_path)
+    assert first.reserve(module.LARGE_IN_ALL - 10)
+    assert second.reserve(10)
+    assert not first.reserve(1)
+    assert not second.reserve(1)
+
+
+def test_what_does_not_fit_uses_the_budget_up(tmp_path: Path) -> None:
+    one = limits(tmp_path)
+    assert not one.reserve(module.LARGE_IN_ALL + 1)
+    assert not one.reserve(1)
+
+
+def test_a_raised_max_body_raises_the_budget(tmp_path: Path) -> None:
+    assert limits(tmp_path, max_body="64000000").budget == 64_000_000
+    assert limits(tmp_path, max_body="1000").budget == module.LARGE_IN_ALL
+
+
+def test_large_bodies_beyond_the_budget_are_cut_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGE_IN_ALL", 300_000)
+    body = b"[" + b"1," * 100_000 + b"1]"
+    with Stub(lambda number, _: reply(200, body)).serve() as server:
+        got = [send(server.url, limits(tmp_path)) for _ in range(3)]
+    assert [(one.ended, len(one.body)) for one in got] == [
+        ("clean", len(body)), ("oversize", module.LARGE), ("oversize", module.LARGE),
+    ]  # fmt: skip
+    assert got[1].detail == (
+        "more than 64,000 bytes: this run's budget of 300,000 bytes for large bodies is used up"
+    )  # fmt: skip
+
+
+def test_what_a_compressed_body_unfolds_to_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGE_IN_ALL", 300_000)
+    body = gzip.compress(bytes(250_000))
+    with Stub(lambda number, _: reply(200, body, ("Content-Encoding", "gzip"))).serve() as server:
+        got = [send(server.url, limits(tmp_path)) for _ in range(3)]
+    assert [(one.ended, len(one.body)) for one in got] == [
+        ("clean", 250_000), ("oversize", module.LARGE), ("oversize", module.LARGE),
+    ]  # fmt: skip
+
+
+def test_small_bodies_do_not_count(tmp_path: Path) -> None:
+    with Stub(lambda number, _: reply(200, b"x" * module.LARGE)).serve() as server:
+        assert send(server.url, limits(tmp_path)).ended == "clean"
+    assert limits(tmp_path).reserve(module.LARGE_IN_ALL)
+
+
+def test_after_some_time_outs_the_waits_of_that_kind_are_shortened(tmp_path: Path) -> None:
+    first, second = limits(tmp_path), limits(tmp_path)
+    for _ in range(module.ENOUGH):
+        assert second.waits().of("first byte", 120.0) == (120.0, "")
+        first.timed_out("first byte", 120.0, 120.0)
+    seconds, why = second.waits().of("first byte", 120.0)
+    assert seconds == 12.0
+    assert why == " (shortened from 120 s to 12 s after 3 time-outs of this kind)"
+    assert second.waits().of("idle", 30.0) == (30.0, "")
+
+
+def test_shortened_waits_that_pass_do_not_count(tmp_path: Path) -> None:
+    one = limits(tmp_path)
+    for _ in range(module.ENOUGH):
+        one.timed_out("idle", 3.0, 30.0)
+    assert one.waits().of("idle", 30.0) == (30.0, "")
+
+
+def test_no_wait_is_shortened_below_what_brought_responses(tmp_path: Path) -> None:
+    one = limits(tmp_path)
+    one.waited({"first byte": (9.0, 120.0), "total": (50.0, 180.0), "idle": (0.1, 30.0)})
+    for _ in range(module.ENOUGH):
+        for kind in ("first byte", "total", "idle"):
+            one.timed_out(kind, 999.0, 1.0)
+    waits = one.waits()
+    assert (waits.of("first byte", 120.0)[0], waits.of("total", 180.0)[0]) == (36.0, 180.0)
+    assert waits.of("idle", 30.0)[0] == module.SHORTEST["idle"]
+
+
+def test_a_silent_server_is_waited_for_less_and_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SHORTEST", {**module.SHORTEST, "first byte": 0.05})
+    with contextlib.closing(RawServer(Peer.wait)) as server:
+        client = Client(
+            resolve({"endpoint": server.url, "first-byte-timeout": 0.6}, {}, "n", None), KEY, limits(tmp_path)
+        )
+        got = [client.send(Outgoing("k", "s", 0, "POST", b"{}", "api-key", (), 1)) for _ in range(5)]
+        client.close()
+    assert [one.ended for one in got] == ["time-out"] * 5
+    assert [one.elapsed >= 500 for one in got] == [True] * module.ENOUGH + [False] * 2
+    assert got[-1].detail.endswith("in 0.06 s (shortened from 0.6 s to 0.06 s after 3 time-outs of this kind)")
+
+
+def test_a_stream_that_stays_open_costs_no_more_than_the_wait_for_its_end(tmp_path: Path) -> None:
+    one = limits(tmp_path, first_byte_timeout="1")
+    long = replace(
+        answered(None), ended="time-out", elapsed=module.MOST_STALLED * 2000, detail="still open 5 s after the end"
+    )  # fmt: skip
+    one.leave(0, long)
+    assert one.enter(0) == ""

@@ -13,6 +13,7 @@ from conformance.stream.events import mapping, text
 from conformance.stream.jsontext import load
 from conformance.verdict import EXAMINED, Case, Finding, Findings
 from conformance.wire.exchange import Exchange
+from conformance.wire.retry import PASSING
 
 #: What no text holds: half a character of UTF-16.
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
@@ -70,17 +71,34 @@ def must_be_served(answer: Answer) -> Findings:
 
 
 def no_answer(answer: Answer) -> Findings:
-    """A finding if the server let the request fall without a word, every time it was sent."""
+    """A finding if the connection was closed or reset, or carried no HTTP, each time the request was sent."""
     exchange = answer.exchange
-    if exchange.status is None and exchange.ended in ("time-out", "reset", "invalid"):
+    if exchange.status is None and exchange.ended in ("reset", "invalid"):
         tries = len(exchange.attempts) + 1
-        message = f"no HTTP answer in {tries} {'try' if tries == 1 else 'tries'}: {exchange.ended} ({exchange.detail})"
-        yield Finding(message, want="an answer", got=exchange.ended)
+        how = "is closed without a response" if exchange.ended == "reset" else "carries no HTTP response"
+        message = f"the connection {how} in {tries} {'try' if tries == 1 else 'tries'} ({exchange.detail})"
+        yield Finding(message, want="an HTTP response", got=exchange.ended)
+
+
+def retried(answer: Answer) -> list[Answer]:
+    """The responses after which the request was retried, and a last one with such a status; :class:`DoesNotApply`
+    where there is none, or a recording did not keep it."""
+    found = list(answer.exchange.retried)
+    if answer.exchange.status in PASSING:
+        found.append(answer.exchange)
+    if not found:
+        raise DoesNotApply("no request was retried after a response")
+    return [Answer(one, answer.scenario) for one in found]
+
+
+def received_whole(answer: Answer) -> None:
+    """:class:`CannotJudge` where a limit of ours ended the response: what is missing then says nothing."""
+    if answer.exchange.ended_by_us:
+        raise CannotJudge(f"the response was not received whole: {answer.exchange.detail}")
 
 
 def must_be_refused(answer: Answer) -> Findings:
     """A request that cannot be served gets a 4xx."""
-    yield from no_answer(answer)
     status = judged_past_the_key(answer)
     yield EXAMINED
     if not 400 <= status < 500:
@@ -91,7 +109,6 @@ def must_be_refused(answer: Answer) -> Findings:
 
 def must_be_served_or_refused(answer: Answer) -> Findings:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
-    yield from no_answer(answer)
     status = judged_past_the_key(answer)
     yield EXAMINED
     if 400 <= status < 500:
@@ -111,6 +128,7 @@ def must_be_an_answer(answer: Answer) -> Findings:
     try:
         response = answer.response
     except CannotJudge as error:
+        received_whole(answer)
         yield Finding(f"HTTP 200, but {error}", want="a Response", got=excerpt(answer))
         return
     if not isinstance(response.get("output"), list) and not answer.output:
@@ -153,6 +171,7 @@ def envelope(answer: Answer) -> object:
     try:
         return answer.envelope
     except CannotJudge:
+        received_whole(answer)
         return answer.exchange.body.decode("utf-8", "replace")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import envelope, must_be_served, no_answer, said, scenario_of, settled
-from conformance.select import each, everything
+from conformance.checks.common import envelope, must_be_served, retried, said, scenario_of, settled
+from conformance.select import Wanted, each, everything
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
-from conformance.where import REQUEST, UNKNOWN_SENDER, Where
+from conformance.where import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
 
 _REFUSED = each("auth-refused")
 
@@ -19,11 +19,9 @@ def test_documented_way_is_accepted(answer: Answer) -> Findings:
 @check(
     "{refused}",
     over=each("auth-refused", where=lambda one: "auth-first" not in one.tags),
-    without_response=True,
     aside=UNKNOWN_SENDER,
 )
 def test_credential_is_refused(answer: Answer) -> Findings:
-    yield from no_answer(answer)
     status = settled(answer)
     yield EXAMINED
     if status not in (401, 403):
@@ -104,3 +102,25 @@ def test_refusal_names_the_scheme(answer: Answer) -> Findings:
 @check("{of}", over=each("auth-both"), aside=UNKNOWN_SENDER)
 def test_both_headers(answer: Answer) -> Findings:
     yield Finding(f"HTTP {answer.arrived}")
+
+
+def _wrong_key(wrong: bool) -> Wanted:
+    return lambda one: ("auth-refused" in one.tags) is wrong
+
+
+@check("auth.key-never-echoed", over=everything("retried", where=_wrong_key(False)), aside=RETRIED_APART)
+def test_response_that_is_retried_does_not_echo_the_key(answer: Answer) -> Findings:
+    for one in retried(answer):
+        yield EXAMINED
+        for place in one.exchange.leaks:
+            message = f"HTTP {one.exchange.status}, which is retried: the key comes back in the {place}"
+            yield Finding(message, want="nowhere", got=place)
+
+
+@check("auth.refusal-never-echoes-key", over=everything("retried", where=_wrong_key(True)), aside=RETRIED_APART)
+def test_refusal_that_is_retried_does_not_echo_the_credential(answer: Answer) -> Findings:
+    for one in retried(answer):
+        yield EXAMINED
+        for place in one.exchange.leaks:
+            message = f"HTTP {one.exchange.status}, which is retried: the credential comes back in the {place}"
+            yield Finding(message, want="nowhere", got=place)

@@ -16,6 +16,7 @@ from conformance.checks.common import (
     is_error_body,
     must_be_an_answer,
     must_be_served,
+    retried,
     settled,
 )
 from conformance.select import each, everything, pairs, together
@@ -31,7 +32,7 @@ from conformance.verdict import (
     breaks_schema,
     check,
 )
-from conformance.where import COMPARES, HEADERS, REQUEST, UNKNOWN_SENDER, WORDING, Where
+from conformance.where import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.wire.presence import unconnected
 
 
@@ -93,11 +94,15 @@ def test_error_is_application_json(answer: Answer) -> Findings:
 def test_error_shows_no_internals(answer: Answer) -> Findings:
     if answer.exchange.ok:
         raise DoesNotApply("the request was not refused")
+    yield from _internals(answer, "the error")
+
+
+def _internals(answer: Answer, who: str) -> Findings:
     body = answer.exchange.body[:100_000].decode("utf-8", "replace")
     yield Examined(bool(body))
     for what, pattern in _INTERNALS:
         if match := pattern.search(body):
-            yield Finding(f"the error shows {what}", want="words for a client", got=match[0].strip()[:120])
+            yield Finding(f"{who} shows {what}", want="words for a client", got=match[0].strip()[:120])
 
 
 @check("error.real-status", over=_strange, aside=UNKNOWN_SENDER)
@@ -177,3 +182,21 @@ def _when_refused(answer: Answer) -> None:
         raise DoesNotApply("the request was not refused")
     if not 400 <= settled(answer) < 500:
         raise CannotJudge(f"HTTP {answer.arrived}")
+
+
+@check("error.envelope", over=everything("retried"), aside=RETRIED_APART)
+def test_refusal_that_is_retried_is_enveloped(answer: Answer, case: Case) -> Findings:
+    refusals = [one for one in retried(answer) if 400 <= one.arrived < 500]
+    if not refusals:
+        raise DoesNotApply("no request was retried after a 4xx")
+    for one in refusals:
+        yield EXAMINED
+        for problem in case.world.schemas.errors("error.json", envelope(one)):
+            found = breaks_schema(problem)
+            yield replace(found, message=f"HTTP {one.arrived}, which is retried: {found.message}")
+
+
+@check("error.no-internals", over=everything("retried"), aside=RETRIED_APART)
+def test_error_that_is_retried_shows_no_internals(answer: Answer) -> Findings:
+    for one in retried(answer):
+        yield from _internals(one, f"HTTP {one.arrived}, which is retried,")

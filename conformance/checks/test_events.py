@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import needs, not_seen
+from conformance.checks.common import needs, not_seen, received_whole
 from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, whole
@@ -100,6 +100,7 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
         raise CannotJudge("the model thinks and shows nothing of it")
     if kind == "response.completed" and answer.terminal.type == "response.incomplete":
         raise CannotJudge("the answer ended incomplete")
+    received_whole(answer)
     got = ", ".join(dict.fromkeys(event.type for event in answer.events))
     yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 

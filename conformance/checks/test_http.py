@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     BUSY,
@@ -11,18 +13,33 @@ from conformance.checks.common import (
     excerpt,
     must_be_served,
     must_be_served_or_refused,
+    no_answer,
+    received_whole,
     settled,
 )
+from conformance.scenarios.scenario import Scenario
 from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
-from conformance.stream.jsontext import Reader
+from conformance.stream.jsontext import Reader, TooMuch
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
 from conformance.where import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
-from conformance.wire.exchange import CODINGS, content_coding
+from conformance.wire.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
 })  # fmt: skip
+
+#: Responses that show the server's usual time to the first byte, and the factor from which on a wait is unusual.
+_SEVERAL, _MUCH = 10, 5
+
+#: Milliseconds by which a reader is so late that its time-outs may be its own.
+_LATE = 1000.0
+
+
+def _no_rule_of_its_own(scenario: Scenario) -> bool:
+    """What is documented, or sent by real clients, has a rule of its own that says it is answered."""
+    return scenario.expect != "answer" and "captured" not in scenario.tags
+
 
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 
@@ -52,6 +69,7 @@ def test_documented_request_is_not_broken_every_time(answers: list[Answer]) -> F
 
 @check("http.client-request-answered", over=each("captured"), without_response=True, aside=UNKNOWN_SENDER)
 def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) -> Findings:
+    yield from no_answer(answer)
     yield from must_be_served_or_refused(answer)
     if answer.exchange.refused:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
@@ -85,6 +103,33 @@ def test_no_request_fails_now_and_then(answer: Answer) -> Findings:
         yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 
+@check(
+    "http.connection-not-dropped", over=everything("refusals", where=_no_rule_of_its_own), together=True,
+    aside=UNKNOWN_SENDER,
+)  # fmt: skip
+def test_every_request_gets_a_response(answers: list[Answer]) -> Findings:
+    for answer in answers:
+        yield Examined(answer.exchange.status is not None)
+        for one in no_answer(answer):
+            yield replace(one, scenario=answer.scenario) if isinstance(one, Finding) else one
+
+
+@check("http.no-stall", over=everything("all"), together=True, aside=UNKNOWN_SENDER)
+def test_no_response_stalls(answers: list[Answer]) -> Findings:
+    firsts = [one.exchange.chunks[0].at for one in answers if one.exchange.chunks and not one.exchange.ended_by_us]
+    slowest = max(firsts, default=0.0)
+    yield Examined(len(firsts))
+    for answer in answers:
+        exchange = answer.exchange
+        if exchange.ended != "time-out" or (exchange.lag_ms or 0.0) > _LATE:
+            continue
+        if exchange.detail.startswith((NO_BYTE, STILL_OPEN)) and exchange.chunks:
+            yield Finding(f"a response stalls: {exchange.detail}", got="silence", scenario=answer.scenario)
+        elif exchange.status is None and len(firsts) >= _SEVERAL and exchange.elapsed > _MUCH * slowest:
+            message = f"no response, while others begin after {slowest / 1000:.1f} s at most: {exchange.detail}"
+            yield Finding(message, want="an HTTP response", got="silence", scenario=answer.scenario)
+
+
 @check("http.json-content-type", over=PLAIN, where=Where("plain", reads=HEADERS))
 def test_plain_answer_is_application_json(answer: Answer) -> Findings:
     if answer.status == 200:
@@ -105,9 +150,10 @@ def test_stream_is_text_event_stream(answer: Answer) -> Findings:
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
 def test_plain_body_arrives_whole(answer: Answer) -> Findings:
+    received_whole(answer)
     if answer.status == 200:
         yield EXAMINED
-    if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "time-out", "oversize", "invalid"):
+    if answer.status == 200 and answer.exchange.ended in ("cut", "reset", "invalid"):
         size = len(answer.exchange.body)
         message = f"the body ends after {size} bytes: {answer.exchange.ended} ({answer.exchange.detail})"
         yield Finding(message, want="the announced end", got=answer.exchange.ended)
@@ -117,6 +163,7 @@ def test_plain_body_arrives_whole(answer: Answer) -> Findings:
 def test_body_of_a_refusal_arrives_whole(answer: Answer) -> Findings:
     if not answer.exchange.refused:
         raise DoesNotApply("the request was not refused")
+    received_whole(answer)
     yield EXAMINED
     if answer.exchange.ended == "cut":  # A reset may take away what was sent whole.
         size = len(answer.exchange.body)
@@ -135,6 +182,8 @@ def test_plain_body_is_one_json_value(answer: Answer) -> Findings:
         yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(answer))
     try:
         Reader().load(answer.exchange.body.decode("utf-8"))
+    except TooMuch as error:
+        raise CannotJudge(f"the body holds {error}") from None
     except ValueError as error:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(answer))
 
@@ -179,5 +228,5 @@ def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
     try:
         reader.load(answer.exchange.body.decode("utf-8", "replace"))
     except ValueError as error:
-        raise CannotJudge(f"the body is not JSON: {error}") from None
+        raise CannotJudge(f"the body cannot be read as JSON: {error}") from None
     return [(None, reader.twice)]

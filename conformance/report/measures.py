@@ -42,10 +42,11 @@ def measures(run: Results) -> Measures | None:
     try:
         if folder.head() != run.head:
             return None
-        exchanges = [one for key in folder.recorded() if (one := folder.read(key))]
+        keys = folder.recorded()
+        # One at a time: together they may be larger than memory.
+        return measure(one for key in keys if (one := folder.read(key))) if keys else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return measure(exchanges) if exchanges else None
 
 
 def measure(exchanges: Iterable[Exchange]) -> Measures:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE =
 #: Longest text kept of a value in a finding; the recording has the whole.
 _LONGEST = 2000
 
+#: How many observations of a case are kept.
+_MOST_OBSERVED = 500
+
 
 def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
     """The line of a judged case."""
@@ -45,8 +48,8 @@ def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
         "verdict": result.verdict,
         "breaks": affected.names(effects) if result.findings else list(case.breaks),
         "findings": [_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)],
-        "observed": list(result.observed),
-        "reason": result.reason,
+        "observed": [one[:_LONGEST] for one in result.observed[:_MOST_OBSERVED]],
+        "reason": result.reason[:_LONGEST],
         "examined": result.examined,
         **({"blocked": blocked} if blocked else {}),
         "exchange": record.key(case.scenarios[0]),
@@ -108,27 +111,38 @@ def end_line(
     lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int, interrupted: bool = False
 ) -> dict[str, Any]:
     """The last line, with what the run cost by its recorded exchanges."""
-    every = [one for key in folder.recorded() if (one := folder.read(key))]
-    exchanges = [one for one in every if one.ended != "not-sent"]
+    every: list[Exchange] = []
+
+    def sent() -> Iterator[Exchange]:
+        for one in filter(None, map(folder.read, folder.recorded())):
+            every.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
+            if one.ended != "not-sent":
+                yield one
+
+    end = sums(lines, sent(), seconds, code, interrupted)
     gone = disappearance(every)
-    return sums(lines, exchanges, seconds, code, interrupted) | ({"stopped": gone.says} if gone else {})
+    return end | ({"stopped": gone.says} if gone else {})
 
 
 def sums(
     lines: Sequence[Mapping[str, Any]],
-    exchanges: Sequence[Exchange],
+    exchanges: Iterable[Exchange],
     seconds: float,
     code: int,
     interrupted: bool = False,
 ) -> dict[str, Any]:
     """As :func:`end_line`, with what these exchanges cost."""
-    costs = [cost(one) for one in exchanges]
+    requests = attempts = read = written = 0
+    for one in exchanges:  # One at a time: together they may be larger than memory.
+        took = cost(one)
+        requests, attempts = requests + 1, attempts + 1 + len(one.attempts)
+        read, written = read + took[0], written + took[1]
     return {
         "kind": "end",
         "counts": dict(sorted(Counter(line["verdict"] for line in lines).items())),
-        "requests": len(exchanges),
-        "attempts": sum(1 + len(one.attempts) for one in exchanges),
-        "tokens": {"input": sum(one[0] for one in costs), "output": sum(one[1] for one in costs)},
+        "requests": requests,
+        "attempts": attempts,
+        "tokens": {"input": read, "output": written},
         "seconds": round(seconds, 3),
         "exit": code,
         **({"interrupted": True} if interrupted else {}),

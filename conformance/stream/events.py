@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.contract.events import ABOUT_ITEM, ENDS, EVENTS
-from conformance.stream.jsontext import Reader
+from conformance.stream.jsontext import Reader, TooMuch
 from conformance.stream.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
@@ -120,6 +120,21 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
         yield event, index
 
 
+def item_types(placed: Iterable[tuple[Event, int | None]]) -> dict[int, str]:
+    """The type of the item at each place of a stream, as the first event that holds the item says it."""
+    found: dict[int, str] = {}
+    for event, place in placed:
+        if place is not None and isinstance(kind := event.item.get("type"), str):
+            found.setdefault(place, kind)
+    return found
+
+
+def reasoning_tokens(response: dict[str, Any]) -> int:
+    """The reasoning tokens that a Response counts, 0 where it has none."""
+    details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
+    return integer(details.get("reasoning_tokens")) or 0
+
+
 def integer(value: Any) -> int | None:
     """The value if it is an integer (a boolean is none)."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -146,7 +161,8 @@ def text(value: Any) -> str:
 
 
 def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
-    """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker."""
+    """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
+    :class:`conformance.stream.jsontext.TooMuch` where they hold more values together than are read."""
     events: list[Event] = []
     strange: list[Frame] = []
     reader = Reader()
@@ -156,6 +172,10 @@ def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...
             continue
         try:
             data = reader.load(text)
+        except TooMuch as error:
+            if not error.alone:
+                raise
+            data = None
         except ValueError:
             data = None
         if isinstance(data, dict):

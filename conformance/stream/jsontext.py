@@ -2,8 +2,9 @@
 reads it.
 
 Beyond RFC 8259 nothing is accepted but NaN and Infinity, and those only on request. Its section 9 lets a reader set
-limits: what is deeper than :data:`DEEPEST` or holds more than :data:`MOST` is refused, and an integer of thousands of
-digits is read as a number without end.
+limits: what is deeper than :data:`DEEPEST` or holds more than :data:`MOST` or :data:`MOST_VALUES` is refused, and an
+integer of thousands of digits is read as a number without end. What is refused is never parsed: a value takes up to a
+hundred bytes of memory, and two bytes of text.
 """
 
 from __future__ import annotations
@@ -18,25 +19,52 @@ DEEPEST = 128
 #: Arrays and objects in one text, their opening brackets counted (those within strings too).
 MOST = 100_000
 
+#: Members and elements in one text, by its commas, colons and opening brackets (those within strings too). The longest
+#: text there is, 131,072 tokens of digits and commas, has half as many.
+MOST_VALUES = 500_000
+
+#: By how much an event raises these two limits for the stream it is in; a delta with log probabilities has fewer.
+EACH, EACH_VALUES = 8, 60
+
 #: Members whose value comes again and again in one stream.
 _SAME = frozenset({"type", "item_id", "id"})
+
+
+class TooMuch(ValueError):
+    """The text may be JSON, and holds more than is read; the message says of what. ``alone``: it does by itself, not
+    only together with the texts before it."""
+
+    def __init__(self, most: int, what: str, alone: bool) -> None:
+        super().__init__(f"more than {most:,} {what}, which is not read")
+        self.alone = alone
 
 
 def load(text: str | bytes) -> Any:
     """The value of a JSON text, NaN and Infinity included; ``ValueError`` says why there is none."""
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "surrogatepass")
-    return _read(text, _LOOSE, _LOOSE_WIDE)
+    return _read(text, _LOOSE, _LOOSE_WIDE, size(text))
+
+
+def size(text: str) -> tuple[int, int]:
+    """The opening brackets of a JSON text, and with them its commas and colons: the values it may hold."""
+    opened = text.count("[") + text.count("{")
+    return opened, opened + text.count(",") + text.count(":")
 
 
 class Reader:
-    """Reads many texts of one kind: what they share, such as the names of members, is kept once.
+    """Reads many texts of one stream: what they share, such as the names of members, is kept once. The limits of a text
+    hold for all of them together, with :data:`EACH` and :data:`EACH_VALUES` more for every text.
 
-    :attr:`twice` are the names that stood twice in one object of the text read last.
+    :attr:`values` counts the values that were read. :attr:`twice` are the names that stood twice in one object of the
+    text read last.
     """
 
     def __init__(self) -> None:
         self.twice: tuple[str, ...] = ()
+        self.values = 0
+        self._opened = 0
+        self._texts = 0
         self._shared: dict[str, str] = {}
         hook = self._object
         self._strict = json.JSONDecoder(object_pairs_hook=hook, parse_constant=_refuse)
@@ -45,7 +73,13 @@ class Reader:
     def load(self, text: str) -> Any:
         """The value of a JSON text; ``ValueError`` says why there is none."""
         self.twice = ()
-        return _read(text, self._strict, self._wide)
+        opened, values = size(text)
+        spare = self._texts * EACH - self._opened, self._texts * EACH_VALUES - self.values
+        value = _read(text, self._strict, self._wide, (opened, values), (min(spare[0], 0), min(spare[1], 0)))
+        self._texts += 1
+        self._opened += opened
+        self.values += values
+        return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         share = self._shared.setdefault
@@ -59,10 +93,19 @@ class Reader:
         return made
 
 
-def _read(text: str, decoder: json.JSONDecoder, wide: json.JSONDecoder) -> Any:
-    opened = text.count("[") + text.count("{")
-    if opened > MOST:
-        raise ValueError(f"more than {MOST} brackets")
+def _read(
+    text: str,
+    decoder: json.JSONDecoder,
+    wide: json.JSONDecoder,
+    holds: tuple[int, int],
+    spare: tuple[int, int] = (0, 0),
+) -> Any:
+    """``holds`` is the :func:`size` of the text; ``spare`` is 0, or below by what earlier texts took too much."""
+    opened, values = holds
+    if opened > MOST + spare[0]:
+        raise TooMuch(MOST, "brackets", opened > MOST)
+    if values > MOST_VALUES + spare[1]:
+        raise TooMuch(MOST_VALUES, "values", values > MOST_VALUES)
     try:
         try:
             value = decoder.decode(text)

@@ -17,6 +17,10 @@ _EMPTY_LINE_OF_LF = re.compile(rb"\n\n")
 _AT_TEXT = re.compile(rb"[^\r\n]|\Z")
 _BOM = b"\xef\xbb\xbf"
 
+#: Events of one stream that are read however small they are; beyond them, no more than one for every so many bytes of
+#: the stream. The smallest event of the API has 60 bytes, and a frame takes several hundred bytes of memory.
+ALWAYS, BYTES_EACH = 2_000, 48
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -41,10 +45,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a body, and the text of a last event that no blank line ended (empty when there is none)."""
+    """The frames of a body, and the text of a last event that no blank line ended (empty when there is none).
+
+    ``too_many``: how many are read at most (see :data:`ALWAYS`) where the body holds more; none is then kept. 0
+    elsewhere.
+    """
 
     frames: tuple[Frame, ...]
     undispatched: str
+    too_many: int = 0
 
 
 def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
@@ -55,6 +64,7 @@ def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
     names: dict[str, str] = {}
     number, arrived = -1, 0
     rest: list[str] = []
+    most = most_frames(body)
     for start, end, ended in _blocks(body):
         event, data = _fields(body[start:end])
         if not ended:
@@ -64,9 +74,16 @@ def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
                 number += 1
                 arrived += len(chunks[number].data)
             # The names are few: each is kept once.
-            event = names.setdefault(event, event)
+            event = names.setdefault(event, event) if len(event) < 99 and len(names) < 999 else event
+            if len(frames) >= most:
+                return Frames((), "", too_many=most)
             frames.append(Frame(len(frames), event, body, start, end, chunks[number].at))
     return Frames(tuple(frames), "\n".join(rest))
+
+
+def most_frames(body: bytes) -> int:
+    """How many frames of a body are read."""
+    return max(ALWAYS, len(body) // BYTES_EACH)
 
 
 def _blocks(body: bytes) -> Iterator[tuple[int, int, bool]]:

@@ -107,6 +107,7 @@ class Captures(Recorded):
         self._key_of = {one.label: one.exchange.key for one in captured}
         self._within = {}
         self._answers = {one.label: one.answer for one in captured}
+        self._judged = {one.label: one.exchange.key for one in captured}
 
 
 def is_ours(method: str, url: str) -> bool:

@@ -6,7 +6,7 @@ Nothing is judged and nothing is raised here: whatever the peer does ends in an 
 from __future__ import annotations
 
 import contextlib
-import re
+import threading
 import time
 from dataclasses import dataclass
 
@@ -14,26 +14,18 @@ import httpx
 
 from conformance import __version__
 from conformance.target import Target
-from conformance.wire.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding, unfold
+from conformance.wire.exchange import Attempt, Exchange, Headers, Request, content_coding
+from conformance.wire.lag import LAG
 from conformance.wire.limits import Gate
+from conformance.wire.receive import Receiver
 from conformance.wire.redact import blank, blank_answer, random_credential
-from conformance.wire.retry import passing, wait_after
-from conformance.wire.transport import ended_by, headers_of, open_client
+from conformance.wire.retry import attempt_of, passing, wait_after
+from conformance.wire.transport import open_client
 from conformance.wire.unsent import withheld
-from conformance.wire.watch import Taken, Watch
-
-#: Seconds a stream may stay open after its terminal event before we hang up.
-LINGER = 5.0
+from conformance.wire.watch import Taken
 
 #: Seconds that httpx waits beyond our own limits; they pass first, and say more.
 _BEHIND = 5.0
-
-#: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
-_TAIL = 64
-
-_TERMINAL = re.compile(
-    rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^data: ?\[DONE\]', re.MULTILINE
-)
 
 _SCHEMES = ("Bearer", "bearer", "Basic")
 
@@ -122,8 +114,11 @@ class Client:
         self._target = target
         self._key = key
         self._gate = gate or Gate()
+        self._unfolding = threading.Lock()
+        LAG.start()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
         self._http = open_client(target.endpoint, httpx.Timeout(silence, connect=target.connect_timeout, pool=None))
+        self._receiver = Receiver(target, self._http, self._gate)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -154,7 +149,7 @@ class Client:
             # A 429 is for all who ask, so all wait, even after the last try.
             if not self._gate.pause(wait, everybody=busy) or last:
                 return exchange
-            attempts.append(Attempt(exchange.status, exchange.ended, wait))
+            attempts.append(attempt_of(exchange, wait))
             self._gate.sleep(wait)
 
     def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
@@ -177,12 +172,14 @@ class Client:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
         taken = Taken()
-        ended, detail = self._receive(request, taken, started)
-        elapsed = (time.monotonic() - started) * 1000
+        ended, detail = self._receiver.receive(request, taken, started)
+        elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
-        if not unfold(taken.chunks, content_coding(taken.headers))[1]:
-            ended, detail = "oversize", "the compressed body unfolds to more than is taken"
-        kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret, outgoing.body)
+        # Several bodies that unfold at a time would take several times the memory.
+        with self._unfolding if content_coding(taken.headers) else contextlib.nullcontext():
+            if over := self._receiver.unfolds_to_too_much(taken):
+                ended, detail = "oversize", over
+            kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -202,45 +199,8 @@ class Client:
             elapsed=elapsed,
             leaks=leaks,
             attempts=attempts,
+            lag_ms=lag,
         )
-
-    def _receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
-        limits = self._target
-        with Watch() as watch:
-            request.extensions["trace"] = watch.trace
-            watch.limit("total", limits.total_timeout, f"the whole answer took over {limits.total_timeout:g} s")
-            first = f"no answer, or none with a whole head, in {limits.first_byte_timeout:g} s"
-            watch.limit("first byte", limits.first_byte_timeout, first)
-            ended, detail = self._exchange(request, taken, started, watch)
-            # What the transport says of a connection that we took away is our doing.
-            return ("time-out", watch.reason) if watch.reason else (ended, detail)
-
-    def _exchange(self, request: httpx.Request, taken: Taken, started: float, watch: Watch) -> tuple[Ended, str]:
-        try:
-            with contextlib.closing(self._http.send(request, stream=True)) as response:
-                return self._read(response, taken, started, watch)
-        except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
-            return ended_by(error, taken.status is not None, time.monotonic() - started)
-
-    def _read(self, response: httpx.Response, taken: Taken, started: float, watch: Watch) -> tuple[Ended, str]:
-        watch.lift("first byte")
-        taken.status = response.status_code
-        taken.headers = headers_of(response)
-        idle, silent = self._target.read_timeout, f"no byte for {self._target.read_timeout:g} s"
-        watch.limit("idle", idle, silent)
-        tail, over = b"", False
-        for data in response.iter_raw():
-            if watch.reason:
-                break
-            watch.limit("idle", idle, silent)
-            taken.add((time.monotonic() - started) * 1000, data)
-            if taken.size > self._target.max_body:
-                return "oversize", f"more than {self._target.max_body} bytes of body"
-            tail = (tail + data)[-_TAIL - len(data) :]
-            if not over and _TERMINAL.search(tail):
-                over = True  # Once: who repeats the end must not gain time by it.
-                watch.limit("linger", LINGER, f"still open {LINGER:g} s after the terminal event")
-        return "clean", ""
 
 
 def _described(auth: Headers, variant: str, variable: str) -> Headers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -30,6 +30,19 @@ Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unr
 broke. ``time-out``: a limit of ours passed. ``oversize``: more bytes than we take. ``invalid``: not HTTP.
 ``unreachable``: no connection. ``not-sent``: never asked; ``detail`` says why.
 """
+
+#: The ends that a limit of ours made: what is missing from such a body says nothing about the server.
+OUR_LIMITS = ("time-out", "oversize")
+
+#: How ``detail`` begins where a response that had begun did not go on, and where one stayed open after its end.
+NO_BYTE, STILL_OPEN = "no byte for ", "still open "
+
+#: Bytes of memory of a chunk without its data.
+_CHUNK = 150
+
+#: From this many bytes on, a body that is not ASCII is kept in base64: as text, one character beyond the basic plane
+#: makes each of its characters four bytes of memory when the file is read.
+_LARGE = 1_000_000
 
 #: How ``detail`` begins where the request was held back by a limit of ours, or is not in the recording.
 WITHHELD = "not asked: "
@@ -57,11 +70,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try that was repeated: its status (None without one), how it ended, and the wait after it in seconds."""
+    """A request that was retried: the status of its response (None without one), how it ended, and the wait after it in
+    seconds. ``headers``, ``chunks``, ``detail`` and ``leaks`` are those of the response, as in :class:`Exchange`; empty
+    in recordings that did not keep them."""
 
     status: int | None
     ended: Ended
     waited: float
+    headers: Headers = ()
+    chunks: tuple[Chunk, ...] = ()
+    detail: str = ""
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,8 @@ class Exchange:
 
     ``sent_at`` is unix seconds, ``elapsed`` milliseconds. ``leaks`` names the places where part of the credential
     came back (the bytes themselves are blanked before anything is kept). ``detail`` is what the transport said.
+    ``lag_ms`` is by how many milliseconds the reading process was late at most while it received the response; None
+    where that was not measured.
     """
 
     key: str
@@ -85,6 +106,7 @@ class Exchange:
     elapsed: float
     leaks: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = field(default=())
+    lag_ms: float | None = None
 
     def header(self, name: str) -> str | None:
         """The first header of that name in any case, or None."""
@@ -122,6 +144,35 @@ class Exchange:
     def ok(self) -> bool:
         """Whether the status is a 2xx."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def ended_by_us(self) -> bool:
+        """Whether a limit of ours ended it: the server might have gone on."""
+        return self.ended in OUR_LIMITS
+
+    @property
+    def retried(self) -> tuple[Exchange, ...]:
+        """The responses after which the request was retried, each as an exchange of its own; those without a status,
+        and those that the recording did not keep, are left out."""
+        return tuple(
+            replace(
+                self, status=one.status, headers=one.headers, chunks=one.chunks, ended=one.ended, detail=one.detail,
+                leaks=one.leaks, attempts=(), lag_ms=None,
+            )
+            for one in self.attempts
+            if one.status is not None and (one.headers or one.chunks)
+        )  # fmt: skip
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        bodies = (self.chunks, *(one.chunks for one in self.attempts))
+        return sum(len(chunk.data) + _CHUNK for chunks in bodies for chunk in chunks) + len(self.request.body)
+
+    def forget(self) -> None:
+        """Drop what was derived from the chunks; it is derived again when it is needed."""
+        for name in ("decoded", "body"):
+            self.__dict__.pop(name, None)
 
     @property
     def withheld(self) -> bool:
@@ -188,14 +239,44 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
         },
         "status": exchange.status,
         "headers": [list(pair) for pair in exchange.headers],
-        "chunks": [[round(chunk.at, 3), _text(chunk.data)] for chunk in exchange.chunks],
+        "chunks": _chunks_to_json(exchange.chunks),
         "ended": exchange.ended,
         "detail": exchange.detail,
         "sent_at": exchange.sent_at,
         "elapsed": round(exchange.elapsed, 3),
         "leaks": list(exchange.leaks),
-        "attempts": [[one.status, one.ended, one.waited] for one in exchange.attempts],
+        "attempts": [_attempt_to_json(one) for one in exchange.attempts],
+        **({} if exchange.lag_ms is None else {"lag_ms": round(exchange.lag_ms, 3)}),
     }
+
+
+def _attempt_to_json(attempt: Attempt) -> list[Any]:
+    """Status, end and wait; then, as recordings have it since they keep it, the response."""
+    response = {
+        "headers": [list(pair) for pair in attempt.headers],
+        "chunks": _chunks_to_json(attempt.chunks),
+        "detail": attempt.detail,
+        "leaks": list(attempt.leaks),
+    }
+    return [attempt.status, attempt.ended, attempt.waited, *([response] if any(response.values()) else [])]
+
+
+def _attempt_from_json(
+    status: int | None, ended: Ended, waited: float, response: Mapping[str, Any] | None = None
+) -> Attempt:
+    if response is None:
+        return Attempt(status, ended, waited)
+    headers, chunks = _pairs(response["headers"]), _chunks_from_json(response["chunks"])
+    return Attempt(status, ended, waited, headers, chunks, response["detail"], tuple(response["leaks"]))
+
+
+def _chunks_to_json(chunks: tuple[Chunk, ...]) -> list[list[Any]]:
+    large = sum(len(chunk.data) for chunk in chunks) > _LARGE
+    return [[round(chunk.at, 3), _text(chunk.data, ascii_only=large)] for chunk in chunks]
+
+
+def _chunks_from_json(chunks: list[list[Any]]) -> tuple[Chunk, ...]:
+    return tuple(Chunk(at, _bytes(data)) for at, data in chunks)
 
 
 def from_json(document: Mapping[str, Any]) -> Exchange:
@@ -210,13 +291,14 @@ def from_json(document: Mapping[str, Any]) -> Exchange:
         request=Request(request["method"], request["url"], _pairs(request["headers"]), _bytes(request["body"])),
         status=document["status"],
         headers=_pairs(document["headers"]),
-        chunks=tuple(Chunk(at, _bytes(data)) for at, data in document["chunks"]),
+        chunks=_chunks_from_json(document["chunks"]),
         ended=document["ended"],
         detail=document["detail"],
         sent_at=document["sent_at"],
         elapsed=document["elapsed"],
         leaks=tuple(document["leaks"]),
-        attempts=tuple(Attempt(status, ended, waited) for status, ended, waited in document["attempts"]),
+        attempts=tuple(_attempt_from_json(*one) for one in document["attempts"]),
+        lag_ms=document.get("lag_ms"),
     )
 
 
@@ -224,10 +306,11 @@ def _pairs(pairs: list[list[str]]) -> Headers:
     return tuple((name, value) for name, value in pairs)
 
 
-def _text(data: bytes) -> str | dict[str, str]:
-    """Plain text where the bytes are UTF-8 (a recording is read by people too), base64 otherwise."""
+def _text(data: bytes, ascii_only: bool = False) -> str | dict[str, str]:
+    """Plain text where the bytes are UTF-8 (a recording is read by people too), base64 otherwise; ``ascii_only``: plain
+    text only where they are ASCII."""
     try:
-        return data.decode("utf-8")
+        return data.decode("ascii" if ascii_only else "utf-8")
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(data).decode("ascii")}
 

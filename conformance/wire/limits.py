@@ -1,8 +1,12 @@
-"""What a run may do in all its processes together: requests a minute, requests, output tokens, waits.
+"""What a run may do in all its processes together: requests a minute, requests, output tokens, waits, large bodies.
 
 The processes share one small state in the run folder, changed only under an operating-system lock. What a request may
 cost is set aside before it is sent and settled by what its answer says it cost; of a process that died meanwhile it
 counts as spent.
+
+Memory, disk and time against a hostile server are bounded here. Bodies: what is beyond :data:`LARGE` bytes of each
+counts against one budget, so that later bodies are cut at that size. Time: after :data:`ENOUGH` time-outs of one kind
+the further waits of that kind are shortened, never below four times the longest wait that brought a response.
 """
 
 from __future__ import annotations
@@ -12,24 +16,45 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.target import Target
+from conformance.target import MAX_BODY, Target, is_loopback
 from conformance.tokens import cost
-from conformance.wire.exchange import Exchange
+from conformance.wire.exchange import STILL_OPEN, Exchange
 from conformance.wire.record import locked, write_atomically
 
 #: A minute, with a second more: what is delayed on its way must not make the server count one too many.
 MINUTE = 61.0
 
-#: Seconds that a run waits in all for servers that say "later"; after that their answers are taken as they are.
-MOST_WAITED = 600.0
+#: Seconds that a run waits in all for servers that say "later"; after that their answers are taken as they are. On
+#: loopback nobody else uses the server, and a run is to end within five minutes whatever it says.
+MOST_WAITED, MOST_WAITED_ON_LOOPBACK = 600.0, 120.0
 
 #: Seconds that a run spends in all on answers that never come or never end, or so many times the longest wait for a
-#: first byte; after that nothing more is asked. Otherwise a silent server would hold a night's run for hours.
-MOST_STALLED, MOST_SILENT = 1800.0, 8
+#: first byte; after that nothing more is asked. Otherwise a silent server would hold a night's run for hours. With four
+#: requests at a time 720 seconds (on loopback) are three minutes.
+MOST_STALLED, MOST_SILENT = 720.0, 6
+
+#: Time-outs of one kind at its full limit, after which the waits of that kind are shortened.
+ENOUGH = 3
+
+#: What a shortened wait is: the limit over :data:`SHORTENED`, or so many times the longest wait of that kind that
+#: brought a response, or at least these seconds. An honest server that answers within a quarter of it is never cut off
+#: by it.
+SHORTENED, MARGIN = 10, 4
+SHORTEST: Mapping[str, float] = {"total": 10.0, "first byte": 5.0, "idle": 5.0, "linger": 1.0}
+
+#: Bytes of a body from which on it counts against the budget, and the bytes of that budget (or ``--max-body``, where
+#: that is raised). 131,072 tokens are 1.5 MB of JSON; all requests of a run, each served up to its own limit with 250
+#: bytes an event, are 9 MB of streams. Peak memory grows with the budget: 16 MB of it take 450 MB, 12 MB stay below
+#: 400.
+LARGE, LARGE_IN_ALL = 64_000, 12_000_000
+
+#: Bytes of the budget that are taken at a time.
+STEP = 64_000
 
 #: Seconds between looks while what is under way may still turn out cheaper than feared.
 _LOOK = 0.05
@@ -37,6 +62,24 @@ _LOOK = 0.05
 
 class Stopped(Exception):
     """The run ends here; nothing more is to be sent."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long to wait, by what this run has seen: the ``timeouts`` of each kind at its full limit, and the ``longest``
+    wait of each kind, in seconds, after which a response went on."""
+
+    timeouts: Mapping[str, int] = field(default_factory=dict)
+    longest: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, kind: str, limit: float) -> tuple[float, str]:
+        """The seconds to wait where the setting says ``limit``, and why they are fewer (empty where they are not)."""
+        if self.timeouts.get(kind, 0) < ENOUGH:
+            return limit, ""
+        least = max(limit / SHORTENED, SHORTEST[kind], MARGIN * self.longest.get(kind, 0.0))
+        if least >= limit:
+            return limit, ""
+        return least, f" (shortened from {limit:g} s to {least:g} s after {ENOUGH} time-outs of this kind)"
 
 
 class Gate:
@@ -51,6 +94,25 @@ class Gate:
 
     def leave(self, most: int, exchange: Exchange) -> None:
         """Settle what the request did cost."""
+
+    def waits(self) -> Waits:
+        """How long to wait for what is sent now."""
+        return Waits()
+
+    def timed_out(self, kind: str, seconds: float, limit: float) -> None:
+        """Count a time-out after so many seconds where the setting says ``limit``."""
+
+    def waited(self, longest: Mapping[str, tuple[float, float]]) -> None:
+        """Note the longest waits of a response that came to its end, each with the limit of its kind."""
+
+    def reserve(self, size: int) -> bool:
+        """Take so many bytes of the run's budget for large bodies; False if it is used up."""
+        return True
+
+    @property
+    def budget(self) -> int:
+        """The bytes of that budget."""
+        return LARGE_IN_ALL
 
     def pause(self, seconds: float, everybody: bool) -> bool:
         """Ask to wait so long before another try, and for ``everybody`` to wait; False if the patience is used up."""
@@ -75,6 +137,8 @@ class Limits(Gate):
         self._requests = target.max_requests
         self._tokens = target.max_output_tokens
         self._patience = max(MOST_STALLED, MOST_SILENT * target.first_byte_timeout)
+        self._loopback = is_loopback(target.endpoint)
+        self._budget = target.max_body if target.max_body > MAX_BODY else LARGE_IN_ALL
         self._limited = bool(self._interval or self._requests or self._tokens)
         self._locks = locks
         self._file = locks / "limits.json"
@@ -123,7 +187,9 @@ class Limits(Gate):
                 state["used"] += one[1]
 
     def leave(self, most: int, exchange: Exchange) -> None:
-        stalled = exchange.elapsed / 1000 if exchange.ended == "time-out" else 0.0
+        # What was received whole, and only stayed open, cost no more than the wait for its end.
+        lingered = exchange.detail.startswith(STILL_OPEN)
+        stalled = exchange.elapsed / 1000 if exchange.ended == "time-out" and not lingered else 0.0
         if not self._tokens and not stalled:
             return
         with self._changing() as state:
@@ -138,12 +204,47 @@ class Limits(Gate):
         with self._changing() as state:
             until = time.monotonic() + seconds
             added = max(0.0, min(seconds, until - state["paused_until"])) if everybody else seconds
-            if state["waited"] + added > MOST_WAITED:
+            if state["waited"] + added > (MOST_WAITED_ON_LOOPBACK if self._loopback else MOST_WAITED):
                 return False
             state["waited"] += added
             if everybody:
                 state["paused_until"] = max(until, state["paused_until"])
         return True
+
+    def waits(self) -> Waits:
+        try:
+            state = json.loads(self._file.read_text(encoding="utf-8"))  # Replaced as a whole, so read without a lock.
+        except FileNotFoundError:
+            return Waits()
+        return Waits(state["timeouts"], state["longest"])
+
+    def timed_out(self, kind: str, seconds: float, limit: float) -> None:
+        if seconds >= limit:
+            with self._changing() as state:
+                state["timeouts"][kind] = state["timeouts"].get(kind, 0) + 1
+
+    def waited(self, longest: Mapping[str, tuple[float, float]]) -> None:
+        known = self.waits().longest
+        # Shorter ones change nothing: see Waits.of.
+        said = {
+            kind: seconds
+            for kind, (seconds, limit) in longest.items()
+            if MARGIN * seconds > max(limit / SHORTENED, SHORTEST[kind]) and seconds > known.get(kind, 0.0)
+        }
+        if said:
+            with self._changing() as state:
+                for kind, seconds in said.items():
+                    state["longest"][kind] = max(seconds, state["longest"].get(kind, 0.0))
+
+    def reserve(self, size: int) -> bool:
+        with self._changing() as state:
+            fits = state["large"] + size <= self._budget
+            state["large"] = state["large"] + size if fits else self._budget
+        return bool(fits)
+
+    @property
+    def budget(self) -> int:
+        return self._budget
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
@@ -153,7 +254,7 @@ class Limits(Gate):
             except FileNotFoundError:
                 state = {
                     "sent": 0, "used": 0, "under_way": [], "next": 0.0, "paused_until": 0.0, "waited": 0.0,
-                    "stalled": 0.0,
+                    "stalled": 0.0, "timeouts": {}, "longest": {}, "large": 0,
                 }  # fmt: skip
             yield state
             write_atomically(self._file, json.dumps(state))

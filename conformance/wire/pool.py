@@ -8,17 +8,21 @@ so another takes its work over.
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, overload
 
 from conformance.wire.client import Outgoing
 from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Stopped
 from conformance.wire.record import Folder, locked
 from conformance.wire.unsent import unbuilt
+
+#: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
+_SMALL = 20_000
 
 #: Seconds between looks for a free slot, at first and at most.
 _SOON, _LATE = 0.002, 0.005
@@ -55,6 +59,29 @@ class Ask:
     more: Callable[[Sequence[Exchange]], Ask | None]
 
 
+class _Earlier(Sequence[Exchange]):
+    """The last exchanges of these keys, each settled at once and read when it is looked at."""
+
+    def __init__(self, pool: Pool, keys: Sequence[str]) -> None:
+        self._pool, self._keys = pool, keys
+        for key in keys:
+            pool.settle(key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> Exchange: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Exchange]: ...
+
+    def __getitem__(self, place: int | slice) -> Exchange | Sequence[Exchange]:
+        if isinstance(place, slice):
+            return [self._pool.settle(key)[-1] for key in self._keys[place]]
+        return self._pool.settle(self._keys[place])[-1]
+
+
 class Pool:
     """The planned exchanges of a run, sent ahead by ``concurrency`` threads."""
 
@@ -63,7 +90,7 @@ class Pool:
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
-        self._settled: dict[str, tuple[Exchange, ...]] = {}
+        self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
         self._todo = list(self._asks)
         if turn:  # Each worker begins elsewhere, so that they do not all queue for the same lock.
             cut = turn * self._slots % max(1, len(self._todo))
@@ -104,11 +131,27 @@ class Pool:
         if settled is None:
             ask: Ask | None = self._asks[key]
             samples: list[Exchange] = []
+            keys: list[str] = []
             while ask:
                 samples.append(self._get(ask))
+                keys.append(ask.key)
                 ask = ask.more(samples)
-            settled = self._settled[key] = tuple(samples)
-        return settled
+            small = sum(one.weight for one in samples) <= _SMALL
+            for one in samples:
+                one.forget()
+            self._settled[key] = tuple(samples) if small else tuple(keys)
+            return tuple(samples)
+        return tuple(self._again(one) if isinstance(one, str) else one for one in settled)
+
+    def _again(self, key: str) -> Exchange:
+        """An exchange that was settled and is too large to be kept."""
+        try:
+            kept = self._folder.read(key)
+            if kept is None:
+                raise FileNotFoundError(errno.ENOENT, "an exchange was taken away", str(self._folder.file(key)))
+            return kept
+        except OSError as error:
+            raise self.give_up(error) from error
 
     def give_up(self, error: OSError) -> CannotRecord:
         """Ask nothing more, as the run folder takes nothing more; what :meth:`settle` raises from now on."""
@@ -119,7 +162,7 @@ class Pool:
         try:
             kept = self._folder.read(ask.key)
             if kept is None:
-                before = [self.settle(other)[-1] for other in ask.after]
+                before = _Earlier(self, ask.after)
                 with locked(self._folder.locks / f"{ask.key}.lock"):
                     kept = self._folder.read(ask.key) or self._send(ask, before)
             return kept

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from conformance.wire.exchange import Exchange
+from conformance.wire.exchange import Attempt, Exchange
+from conformance.wire.watch import first_bytes
 
 #: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 PASSING = frozenset({429, 500, 502, 503, 504, 529})
@@ -16,6 +17,9 @@ BACK_OFF = (0.2, 0.6, 1.5)
 #: The longest Retry-After that is honoured, in seconds.
 LONGEST_WAIT = 60.0
 
+#: Bytes that are kept of a body after which the request was retried.
+_KEPT = 64_000
+
 
 def passing(exchange: Exchange) -> bool:
     """Whether the same request may fare better a little later."""
@@ -23,6 +27,14 @@ def passing(exchange: Exchange) -> bool:
         return exchange.ended in ("unreachable", "reset")
     # An error whose body a closing connection took away is asked for again: it was not the server's last word.
     return exchange.status in PASSING or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
+
+
+def attempt_of(exchange: Exchange, waited: float) -> Attempt:
+    """What is kept of a response after which the request was retried: all of it but what is beyond 64 kB."""
+    chunks = tuple(first_bytes(exchange.chunks, _KEPT))
+    return Attempt(
+        exchange.status, exchange.ended, waited, exchange.headers, chunks, exchange.detail, exchange.leaks
+    )  # fmt: skip
 
 
 def wait_after(exchange: Exchange, done: int) -> float:

@@ -10,16 +10,21 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from conformance.wire.exchange import Chunk, Headers
 
-#: From this many reads on, what comes within one :data:`GRAIN` is kept as one chunk: a flood of single bytes must not
-#: cost hundreds of times its size in memory.
-FLOOD = 100_000
+#: From this many reads on, what is received within one :data:`GRAIN` is kept as one chunk; where the reads hold fewer
+#: than :data:`FEW` bytes on average, from :data:`TRICKLE` reads on. A flood of single bytes would cost hundreds of
+#: times its size in memory, and an event is never that small.
+FLOOD, TRICKLE, FEW = 20_000, 500, 32
 
 #: Milliseconds.
 GRAIN = 50.0
+
+#: Seconds between looks whether a limit is to be shortened.
+_LOOK = 2.0
 
 #: The longest wait in one go, in seconds; longer limits take several.
 _LONGEST = 3600.0
@@ -28,14 +33,18 @@ _LONGEST = 3600.0
 class Watch:
     """Limits of one exchange, each with a name and the words to say when it has passed.
 
-    :attr:`reason` is empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
+    ``look_again`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
+    the limit, are empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
     ``trace`` extension, so that there is something to hang up before the answer has begun.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look_again: Callable[[Watch], None] | None = None) -> None:
         self.reason = ""
+        self.passed = ""
+        self._look_again = look_again
         self._limits: dict[str, tuple[float, str]] = {}
-        self._changed = threading.Condition()
+        self._since: dict[str, float] = {}
+        self._changed = threading.Condition(threading.RLock())
         self._wakes = float("inf")
         self._over = False
         self._connection: Any = None
@@ -61,11 +70,27 @@ class Watch:
 
     def limit(self, name: str, seconds: float, reason: str) -> None:
         """Hang up in so many seconds from now; in place of the limit of that name if there was one."""
-        due = time.monotonic() + seconds
+        now = time.monotonic()
         with self._changed:
-            self._limits[name] = (due, reason)
-            if due < self._wakes:
-                self._changed.notify()
+            self._since[name] = now
+            self._set(name, now + seconds, reason)
+
+    def shorten(self, name: str, seconds: float, reason: str) -> None:
+        """Change a limit, if it is still there, to so many seconds from when it was set."""
+        with self._changed:
+            if name in self._limits:
+                self._set(name, self._since[name] + seconds, reason)
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The names of the limits there are."""
+        with self._changed:
+            return tuple(self._limits)
+
+    def _set(self, name: str, due: float, reason: str) -> None:
+        self._limits[name] = (due, reason)
+        if due < self._wakes:
+            self._changed.notify()
 
     def lift(self, name: str) -> None:
         """Take a limit away."""
@@ -76,11 +101,15 @@ class Watch:
         with self._changed:
             while not self._over:
                 now = time.monotonic()
-                self._wakes, reason = min(self._limits.values(), default=(now + _LONGEST, ""))
+                due = ((due, reason, name) for name, (due, reason) in self._limits.items())
+                self._wakes, reason, name = min(due, default=(now + _LONGEST, "", ""))
                 if self._wakes <= now:
-                    self.reason = reason
+                    self.passed, self.reason = name, reason
                     break
-                self._changed.wait(min(self._wakes - now, _LONGEST))
+                looked = self._look_again is None or self._wakes - now <= _LOOK
+                self._changed.wait(min(self._wakes - now, _LONGEST if looked else _LOOK))
+                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._look_again:
+                    self._look_again(self)
         if self.reason:
             self._hang_up()
 
@@ -110,13 +139,24 @@ class Taken:
     def add(self, at: float, data: bytes) -> None:
         """Keep a read that came ``at`` milliseconds after the request."""
         self.size += len(data)
-        if len(self._chunks) < FLOOD:
+        kept = len(self._chunks)
+        if kept < FLOOD and (kept < TRICKLE or self.size >= FEW * kept) and not self._pending:
             self._chunks.append(Chunk(at, data))
             return
         if not self._pending or at - self._since > GRAIN:
             self._flush()
             self._since = at
         self._pending.append(data)
+
+    def cut(self, size: int) -> None:
+        """Keep only so many bytes from the beginning."""
+        self._flush()
+        self.replace(first_bytes(self._chunks, size))
+
+    def replace(self, chunks: Iterable[Chunk]) -> None:
+        """Keep these in place of what has arrived."""
+        self._chunks, self._pending = list(chunks), []
+        self.size = sum(len(chunk.data) for chunk in self._chunks)
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -128,3 +168,12 @@ class Taken:
         if self._pending:
             self._chunks.append(Chunk(self._since, b"".join(self._pending)))
             self._pending = []
+
+
+def first_bytes(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
+    """The chunks up to so many bytes, the last one cut."""
+    for chunk in chunks:
+        if size <= 0:
+            return
+        yield chunk if len(chunk.data) <= size else Chunk(chunk.at, chunk.data[:size])
+        size -= len(chunk.data)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
+from conformance.answer import Answer
 from conformance.clients.table import NAMES
 from conformance.emulator import Endpoint, Reply, Twist
 from conformance.run import Plan, Recorded
@@ -15,8 +16,8 @@ from conformance.session import all_cases, world_of
 from conformance.target import Target, resolve
 from conformance.verdict import Case, Result, World, judge
 from conformance.wire.client import Outgoing, credentials
-from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, Request
-from conformance.wire.retry import PASSING
+from conformance.wire.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
+from conformance.wire.retry import PASSING, attempt_of
 from conformance.wire.unsent import unbuilt
 
 KEY = "in-process-key-77c1d09e"
@@ -40,7 +41,7 @@ class InProcess:
             exchange = self._once(outgoing, tuple(attempts))
             if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
                 return exchange
-            attempts.append(Attempt(exchange.status, exchange.ended, 0.0))
+            attempts.append(attempt_of(exchange, 0.0))
 
     def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
         headers = [("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"), *outgoing.headers]
@@ -71,12 +72,18 @@ def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: t
         kept,
         chunks,
         ended,
-        f"in process: {reply.ending}",
+        _detail(reply),
         NOW,
-        chunks[-1].at if chunks else 0.0,
+        chunks[-1].at if chunks else 120_000.0 if reply.ending == "stall" else 0.0,
         leaks,
         attempts,
     )
+
+
+def _detail(reply: Reply) -> str:
+    """What the transport would say."""
+    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no answer, or none with a whole head, in 120 s"
+    return stalled if reply.ending == "stall" else f"in process: {reply.ending}"
 
 
 def _timed(reply: Reply) -> Iterator[Chunk]:
@@ -143,6 +150,18 @@ def record_of(world: World, twist: Twist | None = None, **options: float) -> Rec
             following = following.more(samples)
         settled[ask.key] = tuple(samples)
     return Recorded(plan, settled.__getitem__)
+
+
+class Spoilt:
+    """A record with other exchanges in place of some scenarios' own."""
+
+    def __init__(self, record: Recorded, exchanges: Mapping[str, Exchange]) -> None:
+        self._record = record
+        self._answers = {name: Answer(exchange, name) for name, exchange in exchanges.items()}
+
+    def answer(self, scenario: str) -> Answer:
+        """The answer of a scenario."""
+        return self._answers.get(scenario) or self._record.answer(scenario)
 
 
 _errors = Schemas.errors

@@ -59,6 +59,15 @@ def echo(ctx: Context, reply: Reply) -> Reply:
     return reply.saying(reply.body.replace(b"Invalid API Key", f"Invalid API Key {credential(ctx)}".encode()))
 
 
+def echo_when_busy(ctx: Context, reply: Reply) -> Reply:
+    if not ctx.served or ctx.count("busy") > 0:
+        return reply
+    message = f"Too many requests for {api_key(ctx) or bearer(ctx)}"
+    error = {"message": message, "type": "limitation", "param": "", "code": "429"}
+    away = replace(reply, framing="length").coded(429)
+    return away.having("Content-Type", "application/json").saying({"error": error})
+
+
 def echo_part(ctx: Context, reply: Reply) -> Reply:
     given = credential(ctx)
     half = given[: max(8, len(given) // 2)]
@@ -161,6 +170,8 @@ FAULTS = [
           "auth.refusal-is-enveloped", reply=error(lambda one: one.update(code=401), NO_401)),
     twist("auth.key-echoed-in-body", "Repeats the wrong key in the refusal.",
           "auth.refusal-never-echoes-key", reply=echo),
+    twist("auth.key-echoed-in-first-429", "Repeats the key, once, when there are too many requests.",
+          "auth.key-never-echoed", reply=echo_when_busy),
     twist("auth.half-the-key-echoed", "Repeats the first half of the wrong key in the refusal.",
           "auth.refusal-never-echoes-key", reply=echo_part),
     twist("auth.key-echoed-in-header", "Repeats the wrong key in a header.",

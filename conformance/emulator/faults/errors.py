@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..edits import cut
 from ..gates import SPOILED, envelope, error, refused
@@ -30,6 +31,15 @@ def bad_request(how: Callable[[Context, Reply], Reply], stream: bool | None = No
     def hook(ctx: Context, reply: Reply) -> Reply:
         wanted = not ctx.served and reply.status == 400 and stream in (None, ctx.stream)
         return how(ctx, reply) if wanted else reply
+
+    return hook
+
+
+def at_first(name: str, how: Callable[[Reply], Reply]) -> Hook[Reply]:
+    """Rewrites the answer to the first request that would be served; sent again, that request is served."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        return how(replace(reply, framing="length")) if ctx.served and ctx.count(name) == 0 else reply
 
     return hook
 
@@ -139,6 +149,11 @@ FAULTS = [
           reply=bad_request(lambda _, reply: reply.coded(500), stream=True)),
     twist("error.is-500-plain", "Calls bad plain requests its own failure.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(500), stream=False)),
+    twist("error.first-429-is-plain-text", "Says in plain text, once, that there are too many requests.", FORM,
+          reply=at_first("429", lambda reply: body("text/plain", "Too many requests")(reply.coded(429)))),
+    twist("error.first-503-shows-its-stack", "Shows its stack, once, when it is overloaded.", "error.no-internals",
+          reply=at_first("503", lambda reply: body("application/json", to_json({"error": {
+              "message": TRACE, "type": "server_error", "param": "", "code": "503"}}))(reply.coded(503)))),
     twist("error.cut-off", "Hangs up on a bad request without a word.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
 ]  # fmt: skip

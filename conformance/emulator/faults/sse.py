@@ -18,7 +18,7 @@ LAST, NAMED, AFTER, UNCUT = (
     "sse.ends-after-terminal",
     "sse.not-cut",
 )
-BURST_MS = 400.0
+BURST_MS = 1500.0
 DONE = b"data: [DONE]\n\n"
 
 

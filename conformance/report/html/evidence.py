@@ -14,6 +14,9 @@ from conformance.wire.exchange import Exchange, Headers
 #: Characters of a body that is no JSON, of a header, and of a curl command that is worth copying.
 _TEXT, _HEADER, _CURL = 4_000, 400, 12_000
 
+#: Characters of a JSON text that is laid out; beyond that its beginning is shown.
+_LAID_OUT = 1_000_000
+
 #: Whole frames are laid out for this many events at most.
 _EVENTS = 12
 
@@ -59,7 +62,7 @@ def _headers(headers: Headers) -> list[list[str]]:
 
 def _body(raw: str, pointers: Collection[str]) -> dict[str, Any]:
     """A body's text, its spans by pointer, and whether it was cut."""
-    laid = pretty(raw, pointers) if raw else None
+    laid = pretty(raw, pointers) if 0 < len(raw) <= _LAID_OUT else None
     if laid:
         return {"text": laid.text, "spans": laid.spans, "cut": laid.cut}
     lines = "\n".join(printable(line) for line in raw[:_TEXT].split("\n"))

@@ -1,0 +1,179 @@
+"""Reads one response within the limits of its target and its run: time, bytes, and those of a compressed body."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from conformance.target import Target
+from conformance.wire.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
+from conformance.wire.limits import LARGE, STEP, Gate
+from conformance.wire.transport import ended_by, headers_of
+from conformance.wire.watch import Taken, Watch, first_bytes
+
+#: Seconds a stream may stay open after its terminal event before we hang up.
+LINGER = 5.0
+
+#: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
+_TAIL = 64
+
+#: Bytes of a compressed body that are unfolded first: they show what unfolds to hundreds of times its size.
+_PROBE = 2_000
+
+_TERMINAL = re.compile(
+    rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^data: ?\[DONE\]', re.MULTILINE
+)
+
+#: What a stream holds once the model has begun: any event but the first two, or several events of another kind. A
+#: server may send its head, and those two, before it has read the prompt.
+_OUTPUT = re.compile(rb"response\.(?!created\b|queued\b|in_progress\b)\w|\[DONE\]")
+_DATA = re.compile(rb"^data:", re.MULTILINE)
+_OPENING_EVENTS = 3
+
+
+#: What is said when a limit has passed; the seconds stand in the braces.
+_SAID = {
+    "total": "the whole answer took over {}",
+    "first byte": "no answer, or none with a whole head, in {}",
+    "idle": NO_BYTE + "{}",
+    "linger": STILL_OPEN + "{} after the terminal event",
+}
+
+
+class _Timing:
+    """The limits of one exchange, by what the run has seen, and the longest waits in it, in seconds."""
+
+    def __init__(self, limits: Mapping[str, float], gate: Gate) -> None:
+        self.limits = limits
+        self.said = dict(_SAID)
+        self.longest: dict[str, float] = {}
+        self._gate = gate
+        self._waits = gate.waits()
+
+    def limit(self, kind: str) -> tuple[float, str]:
+        """The seconds to wait, and what is said when they have passed."""
+        seconds, why = self._waits.of(kind, self.limits[kind])
+        return seconds, self.said[kind].format(f"{seconds:g} s") + why
+
+    def look_again(self, watch: Watch) -> None:
+        """Shorten what is waited for now, if other exchanges have shown meanwhile that it is in vain."""
+        self._waits = self._gate.waits()
+        for kind in watch.limited:
+            watch.shorten(kind, *self.limit(kind))
+
+    def waited(self, kind: str, seconds: float) -> None:
+        """Note a wait that came to its end."""
+        self.longest[kind] = max(seconds, self.longest.get(kind, 0.0))
+
+
+class Receiver:
+    """Receives the responses of one target; ``gate`` knows what the run has used up."""
+
+    def __init__(self, target: Target, http: httpx.Client, gate: Gate) -> None:
+        self._target = target
+        self._http = http
+        self._gate = gate
+
+    def receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
+        target = self._target
+        limits = {
+            "total": target.total_timeout, "first byte": target.first_byte_timeout, "idle": target.read_timeout,
+            "linger": LINGER,
+        }  # fmt: skip
+        timing = _Timing(limits, self._gate)
+        with Watch(timing.look_again) as watch:
+            request.extensions["trace"] = watch.trace
+            watch.limit("total", *timing.limit("total"))
+            watch.limit("first byte", *timing.limit("first byte"))
+            ended, detail = self._exchange(request, taken, started, watch, timing)
+            # What the transport says of a connection that we took away is our doing.
+            ended, detail = ("time-out", watch.reason) if watch.reason else (ended, detail)
+        if watch.passed:
+            self._gate.timed_out(watch.passed, timing.limit(watch.passed)[0], limits[watch.passed])
+        elif ended == "clean":
+            timing.waited("total", time.monotonic() - started)
+            self._gate.waited({kind: (seconds, limits[kind]) for kind, seconds in timing.longest.items()})
+        return ended, detail
+
+    def _exchange(
+        self, request: httpx.Request, taken: Taken, started: float, watch: Watch, timing: _Timing
+    ) -> tuple[Ended, str]:
+        try:
+            with contextlib.closing(self._http.send(request, stream=True)) as response:
+                return self._read(response, taken, started, watch, timing)
+        except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
+            return ended_by(error, taken.status is not None, time.monotonic() - started)
+
+    def _read(
+        self, response: httpx.Response, taken: Taken, started: float, watch: Watch, timing: _Timing
+    ) -> tuple[Ended, str]:
+        taken.status = response.status_code
+        taken.headers = headers_of(response)
+        streams = response.is_success and _streams(taken.headers)
+        what = "event of the model's output" if streams else "byte of a body"
+        timing.said["first byte"] = f"a head, but no {what} in {{}}"
+        watch.shorten("first byte", *timing.limit("first byte"))
+        tail, begun, over, reserved, opening = b"", False, False, LARGE, 0
+        last = time.monotonic()
+        for data in response.iter_raw():
+            if watch.reason:
+                break
+            now = time.monotonic()
+            taken.add((now - started) * 1000, data)
+            if begun:
+                timing.waited("idle", now - last)
+            last = now
+            if taken.size > self._target.max_body:
+                return "oversize", f"more than {self._target.max_body} bytes of body"
+            while taken.size > reserved:
+                if not self._gate.reserve(STEP):
+                    taken.cut(LARGE)
+                    return "oversize", self._over_budget()
+                reserved += STEP
+            tail = (tail + data)[-_TAIL - len(data) :]
+            if not begun:
+                opening += len(_DATA.findall(data))
+                begun = not streams or bool(_OUTPUT.search(tail)) or opening >= _OPENING_EVENTS
+                if begun:
+                    watch.lift("first byte")
+                    timing.waited("first byte", now - started)
+            if begun:
+                watch.limit("idle", *timing.limit("idle"))
+            if not over and _TERMINAL.search(tail):
+                over = True  # Once: who repeats the end must not gain time by it.
+                watch.limit("linger", *timing.limit("linger"))
+        return "clean", ""
+
+    def unfolds_to_too_much(self, taken: Taken) -> str:
+        """Why a compressed body is not taken as it is (empty if it is): beyond the budget its beginning is kept, not
+        compressed, as it would unfold to all of it whenever it is read."""
+        coding = content_coding(taken.headers)
+        if not coding:
+            return ""
+        chunks = taken.chunks
+        plain, whole = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
+        size = sum(len(chunk.data) for chunk in plain)
+        over = size > LARGE and not self._gate.reserve(1)  # To unfold all of it would be in vain.
+        if not over:
+            plain, whole = unfold(chunks, coding)
+            size = sum(len(chunk.data) for chunk in plain)
+            over = size > max(taken.size, LARGE) and not self._gate.reserve(size - max(taken.size, LARGE))
+        if over:
+            taken.headers = tuple(pair for pair in taken.headers if pair[0].lower() != "content-encoding")
+            taken.replace(first_bytes(plain, LARGE))
+            return self._over_budget()
+        return "" if whole else "the compressed body unfolds to more than is taken"
+
+    def _over_budget(self) -> str:
+        budget = self._gate.budget
+        return f"more than {LARGE:,} bytes: this run's budget of {budget:,} bytes for large bodies is used up"
+
+
+def _streams(headers: Headers) -> bool:
+    """Whether the body is an event stream that can be read as it is."""
+    kinds = [value.lower() for name, value in headers if name.lower() == "content-type"]
+    return any("event-stream" in kind for kind in kinds) and not content_coding(headers)

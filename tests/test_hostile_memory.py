@@ -1,0 +1,177 @@
+"""Memory against servers that send as much as is taken: what is kept, what is read again, what is never parsed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import hostile
+from conformance import run as module
+from conformance.answer import Answer, CannotJudge
+from conformance.run import Plan, Recorded
+from conformance.stream import sse
+from conformance.stream.jsontext import MOST_VALUES, Reader, TooMuch, load
+from conformance.verdict import Finding, merge
+from conformance.wire.exchange import Chunk, Exchange, from_json, to_json
+from conformance.wire.pool import Ask, Pool
+from conformance.wire.record import Folder
+from conformance.wire.watch import FEW, TRICKLE, Taken
+from tests.support.inprocess import record, world
+
+#: Bytes: half of what a run may take, as the machine that runs the tests may be another.
+_PEAK = 400_000_000
+
+
+def large(name: str, size: int) -> Exchange:
+    """The recorded answer of a scenario with a text of so many characters."""
+    exchange = record(None).answer(name).exchange
+    body = json.loads(exchange.body)
+    body["output_text"] = body["output"][-1]["content"][0]["text"] = "x" * size
+    return replace(exchange, chunks=(Chunk(1.0, json.dumps(body).encode()),))
+
+
+# -- a run ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a Response of 15 MB", "15 MB of empty arrays"])
+def test_a_run_against_large_bodies_stays_small_and_ends(name: str, tmp_path: Path) -> None:
+    cost = hostile.run(name, tmp_path / "run", only="*@text*")
+    assert cost.exit in (1, 6)
+    assert cost.peak < _PEAK
+    assert sum(file.stat().st_size for file in (tmp_path / "run" / "exchanges").iterdir()) < 40_000_000
+
+
+# -- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_dropped_when_others_need_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_DECODED", 3_000_000)
+    clean, read = record(None), []
+    names = ["text", "unicode", "count"]
+    made = {name: large(name, 1_000_000) for name in names}
+    plan = Plan(world(), world().scenarios)
+    of = {plan.key_of[name]: name for name in names}
+
+    def settle(key: str) -> tuple[Exchange, ...]:
+        read.append(of[key])
+        return (made[of[key]],)
+
+    recorded = Recorded(plan, settle)
+    answers = [recorded.answer(name) for name in names]
+    for answer in answers:
+        assert answer.response["status"] == "completed"
+    assert [("_json" in one.__dict__) for one in answers] == [False, False, True]
+    assert all("body" not in one.exchange.__dict__ for one in answers[:2])
+    assert answers[0].words == "x" * 1_000_000  # Decoded again when it is asked for.
+    assert recorded.key("text") == made["text"].key
+    recorded.answer("unicode")
+    assert read == [*names, "unicode"]
+    assert clean.answer("text").words
+
+
+def test_large_exchanges_are_read_again_from_the_folder(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.create({}, "nonce", [], "either")
+    small, big = large("text", 10), replace(large("text", 100_000), key="big")
+
+    class Sender:
+        def stop(self) -> None: ...
+
+        def close(self) -> None: ...
+
+        def send(self, outgoing: object) -> Exchange:
+            return small if outgoing == "small" else big
+
+    def ask(key: str) -> Ask:
+        return Ask(key, (), lambda _: key, lambda _: None)  # type: ignore[arg-type, return-value]
+
+    pool = Pool([ask("small"), ask("big")], folder, Sender(), 1)  # type: ignore[arg-type]
+    small = replace(small, key="small")
+    for key in ("small", "big"):
+        assert pool.settle(key)[-1].key == key
+    assert pool.settle("small")[-1] is pool.settle("small")[-1]
+    assert pool.settle("big")[-1] is not pool.settle("big")[-1]
+    assert pool.settle("big")[-1].body == big.body
+
+
+def test_a_large_body_beyond_ascii_is_kept_as_base64() -> None:
+    exchange = large("text", 2_000_000)
+    chunks = (Chunk(0.0, "é".encode()), *exchange.chunks)
+    document = to_json(replace(exchange, chunks=chunks))
+    assert [type(data) for _, data in document["chunks"]] == [dict, str]
+    assert from_json(json.loads(json.dumps(document))).chunks == chunks
+
+
+def test_a_trickle_of_single_bytes_is_kept_in_few_chunks() -> None:
+    taken = Taken()
+    for number in range(20 * TRICKLE):
+        taken.add(number / 100, b"x")
+    assert taken.size == 20 * TRICKLE
+    assert len(taken.chunks) < TRICKLE + 20
+    whole = Taken()
+    for number in range(5 * TRICKLE):
+        whole.add(float(number), b"x" * FEW)
+    assert len(whole.chunks) == 5 * TRICKLE
+
+
+# -- what is not read -------------------------------------------------------------------------------------------------
+
+
+def test_a_text_of_too_many_values_is_not_parsed() -> None:
+    with pytest.raises(TooMuch, match="more than 500,000 values"):
+        load("[" + "1," * MOST_VALUES + "1]")
+    assert len(load("[" + "1," * (MOST_VALUES // 2) + "1]")) == MOST_VALUES // 2 + 1
+
+
+def test_many_texts_together_may_hold_no_more_than_one() -> None:
+    reader, text = Reader(), "[" + "1," * 90_000 + "1]"
+    for _ in range(5):
+        reader.load(text)
+    with pytest.raises(TooMuch):
+        reader.load(text)
+
+
+def test_ordinary_events_never_reach_the_limit() -> None:
+    reader = Reader()
+    for number in range(30_000):
+        assert reader.load(json.dumps({"type": "x", "sequence_number": number, "delta": "x", "logprobs": [{"a": [1]}]}))
+
+
+def test_a_stream_of_too_many_small_events_is_not_read() -> None:
+    chunks = (Chunk(0.0, b"data:{}\n\n" * 10_000),)
+    assert sse.parse(chunks) == sse.Frames((), "", sse.ALWAYS)
+    whole = (Chunk(0.0, b'data: {"type":"response.output_text.delta","delta":"x"}\n\n' * 10_000),)
+    assert len(sse.parse(whole).frames) == 10_000
+    answer = Answer(replace(record(None).answer("text.stream").exchange, chunks=chunks), "text.stream")
+    with pytest.raises(CannotJudge, match="more than 2,000 events"):
+        _ = answer.events
+
+
+def test_what_was_cut_by_us_says_so() -> None:
+    exchange = replace(large("text", 10), ended="oversize", detail="more than 64,000 bytes")
+    cut = replace(exchange, chunks=(Chunk(0.0, exchange.body[:50]),))
+    with pytest.raises(CannotJudge, match="not received whole: more than 64,000 bytes"):
+        _ = Answer(cut, "text").json
+
+
+# -- what is said of it -----------------------------------------------------------------------------------------------
+
+
+def test_findings_hold_no_megabytes() -> None:
+    found = Finding("x" * 1_000_000, "/" + "y" * 1_000_000)
+    assert len(found.message) + len(found.pointer) < 5_000
+
+
+def test_findings_of_a_flood_are_counted_and_not_kept() -> None:
+    def words() -> Iterator[str]:
+        for first in range(26):
+            for second in range(26):
+                yield "type " + chr(97 + first) * 3 + chr(97 + second) * 3
+
+    merged = merge([Finding(word) for word in words()])
+    assert len(merged) == 200
+    assert sum(one.count for one in merged) == 26 * 26
