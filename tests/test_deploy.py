@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from conformance.target import resolve
 from tests.test_readme import ROOT, conformance
 
 WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"
+TESTS = ROOT / ".github" / "workflows" / "test.yml"
 ACTION = ROOT / "action.yml"
 JOB = ROOT / "deploy" / "kubernetes-job.yaml"
 BIN = Path(sys.executable).parent
@@ -38,7 +41,7 @@ def step(file: Path, name: str) -> str:
 
 SCRIPTS = [
     pytest.param(one["run"], id=f"{file.name}: {one['name']}")
-    for file in (WORKFLOW, ACTION)
+    for file in (WORKFLOW, TESTS, ACTION)
     for one in steps(yaml.safe_load(file.read_text(encoding="utf-8")))
     if "run" in one
 ]
@@ -111,9 +114,9 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
         "GITHUB_STEP_SUMMARY": "summary",
         "PYTEST_ADDOPTS": "--only http.*",
     }
-    night = bash(step(WORKFLOW, "Spend the night"), tmp_path, **more)
+    night = bash(step(WORKFLOW, "Run"), tmp_path, **more)
     assert night.returncode == 0, night.stdout + night.stderr
-    assert bash(step(WORKFLOW, "Tell"), tmp_path, **more).returncode == 0
+    assert bash(step(WORKFLOW, "Summarize"), tmp_path, **more).returncode == 0
     assert "The first night" in (tmp_path / "summary").read_text()
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
         "night.md",
@@ -154,8 +157,6 @@ def test_the_image_copies_what_is_there_and_all_that_the_build_needs() -> None:
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     assert set(copied) == set(allowed)
     assert all((ROOT / one).exists() for one in copied)
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = {
@@ -194,7 +195,23 @@ def test_the_target_of_the_job_is_a_target(tmp_path: Path) -> None:
     assert resolve({}, {}, "00000000", tmp_path / "target.toml").name == "my proxy"
 
 
-@pytest.mark.parametrize("file", [WORKFLOW, ACTION, JOB, ROOT / "Dockerfile"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [WORKFLOW, TESTS, ACTION], ids=lambda file: file.name)
+def test_every_action_is_pinned_by_commit_and_one_version_each(file: Path) -> None:
+    pins = re.findall(r"uses: +(.*)", file.read_text(encoding="utf-8"))
+    assert [one for one in pins if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)] == []
+    everywhere = "".join(one.read_text(encoding="utf-8") for one in (WORKFLOW, TESTS, ACTION))
+    versions = set(re.findall(r"uses: +([\w-]+/[\w-]+)[\w./-]*@(\w+) # (\S+)", everywhere))
+    assert len(versions) == len({name for name, _, _ in versions})
+
+
+def test_every_supported_python_is_tested() -> None:
+    matrix = yaml.safe_load(TESTS.read_text(encoding="utf-8"))["jobs"]["check"]["strategy"]["matrix"]["python"]
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
+    named = [one.rpartition(" ")[2] for one in classifiers if re.search(r":: 3\.\d+$", one)]
+    assert matrix == named == ["3.11", "3.12", "3.13", "3.14"]
+
+
+@pytest.mark.parametrize("file", [WORKFLOW, TESTS, ACTION, JOB, ROOT / "Dockerfile"], ids=lambda file: file.name)
 def test_secrets_are_named_and_nothing_else_of_them_is_there(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     hosts = {
