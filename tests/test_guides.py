@@ -19,7 +19,10 @@ from conformance.emulator import Endpoint, Server, serve
 from tests.support.lines import end
 from tests.test_readme import ROOT
 
-DOCS = [ROOT / "docs" / f"{name}.md" for name in ("nightly", "security", "disputing", "schemas", "adding-a-rule")]
+DOCS = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("nightly", "security", "disputing", "schemas", "adding-a-rule", "upgrading", "guides")
+]
 KEY = "docs-key-7d20b8aa41"
 
 
