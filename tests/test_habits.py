@@ -54,3 +54,19 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"conformance {conformance.__version__}\n")
+
+
+#: Words of ours for which the field has its own (CONTRIBUTING and the pages for readers keep to the field's).
+PRIVATE = (
+    r"blanked|nights\b|last night\b|asked (again|for)|\bcame\b|\bcomes\b|broke off|\btold\b|tells|parted by|\banswers? of"
+    r"|right answers?|wrong answers?|broken rules?|folded|\bbut for\b|who breaks|got and want|varieties|shy model"
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/guides.md", "docs/upgrading.md"]
+)
+def test_pages_use_the_words_of_the_field(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    found = [f"{name}:{at}: {one[0]}" for at, line in enumerate(lines, 1) for one in re.finditer(PRIVATE, line)]
+    assert found == []
