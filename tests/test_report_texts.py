@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from conformance.emulator.faults import FAULTS
 from conformance.report import badge, github, job_summary, score, sources, summary, terminal
 from conformance.report.causes import Cause, causes
 from conformance.report.columns import columns, fit, labelled, wrapped
+from conformance.report.results import case_line
 from tests.support import runs
+from tests.support.inprocess import judged
 from tests.support.runs import line
 
 CAUSE, SAME, OTHER = "sum.text-deltas@text.stream", "sum.text-deltas@cut.stream", "sum.part@text.stream"
@@ -253,3 +256,14 @@ def test_sources_have_the_address_of_their_section() -> None:
     assert sources.link("sse 9.2.5; x").startswith("https://html.spec.whatwg.org/")
     assert sources.link("openai, Response").startswith("https://platform.openai.com/")
     assert sources.link("doc 2026-06-24, response.created") == ""
+
+
+def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
+    results, recorded = judged(FAULTS["usage.input-details-empty"])
+    lines = [case_line(result, recorded, 0) for result in results]
+    assert [line["id"] for line in lines if line["verdict"] in ("fail", "warning")] == []
+    (said,) = score.allowed(lines)
+    assert said.startswith("input_tokens_details has no cached_tokens (")
+    assert said.endswith("): the contract allows it, and it stops Codex CLI")
+    results, recorded = judged(None)
+    assert list(score.allowed([case_line(result, recorded, 0) for result in results])) == []

@@ -46,6 +46,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     counts = score.affected_clients(found)
     said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
     yield f"Affected clients, by causes: {said or 'none, as far as trials show'}"
+    yield from (f"- {markdown.cell(said)}" for said in score.allowed(results.cases))
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
     if len(found) > _CAUSES:

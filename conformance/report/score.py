@@ -71,6 +71,17 @@ def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
     return {name: counts[name] for name in CLIENTS if counts[name]}
 
 
+def allowed(lines: Sequence[Line]) -> Iterator[str]:
+    """What the contract allows and clients stop at all the same, a sentence each: recorded, never a finding."""
+    seen: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in lines:
+        if line["level"] == "MAY" and line["breaks"]:
+            for said in line["observed"]:
+                seen[said, ", ".join(CLIENTS.get(name, name) for name in line["breaks"])].append(line["id"])
+    for (said, clients), cases in seen.items():
+        yield f"{said} ({_many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
+
+
 def inconclusive(line: Line) -> bool:
     """Whether a case could not be judged, as a baseline expects or not."""
     return own_verdict(line) == INCONCLUSIVE

@@ -145,6 +145,9 @@ def show(
     for label, text in told.items():
         for line in labelled(label, text):
             reporter.line(line)
+    for said in score.allowed(lines):
+        for line in labelled("allowed", said):
+            reporter.line(line)
     for lack in left_out(lines):
         for line in labelled("lacks", lack.says):
             reporter.line(line)

@@ -16,7 +16,7 @@ from conformance.report.failure import printable
 from conformance.report.html.data import document
 from conformance.report.lacks import lacks
 from conformance.report.results import Results
-from conformance.report.score import verdict
+from conformance.report.score import allowed, verdict
 from conformance.wire.record import Folder
 
 _PARTS = Path(__file__).parent
@@ -47,7 +47,13 @@ def render(results: Results, folder: Folder, again: str) -> str:
         "word": _text(whole.word),
         "says": _text(whole.says),
         "target": _text(" · ".join(dict.fromkeys(printable(str(one)) for one in named))),
-        "lacks": "".join(f'<p class="target">lacks {_text(printable(one.says))}</p>\n' for one in lacks(results.cases)),
+        "lacks": "".join(
+            f'<p class="target">{word} {_text(printable(said))}</p>\n'
+            for word, said in (
+                *(("allowed", said) for said in allowed(results.cases)),
+                *(("lacks", one.says) for one in lacks(results.cases)),
+            )
+        ),
         "plain": _text(job_summary.render(results, again)),
         "foot": _text("Made from results.jsonl and the recorded exchanges of one run. The key is in neither."),
     }  # fmt: skip
