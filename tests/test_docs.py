@@ -17,7 +17,6 @@ from tests.support.runs import line
 
 ROOT = Path(__file__).parent.parent
 REPORTS = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands(text: str) -> list[str]:
@@ -47,10 +46,14 @@ def test_the_commands_of_reports_run(command: str, tmp_path: Path, monkeypatch: 
     assert ("--" in command) or made.path.with_name("report.html").exists()
 
 
-@pytest.mark.parametrize("text", [README, REPORTS])
-def test_what_is_linked_is_there(text: str) -> None:
-    for name in re.findall(r"\]\(((?!http)[^)#]+)", text):
-        assert (ROOT / name).exists(), name
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+def test_what_is_linked_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name, anchor in re.findall(r"\]\(((?!http)[^)#]+)(?:#([^)]+))?\)", text):
+        assert (page.parent / name).exists(), name
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", (page.parent / name).read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in titles}
 
 
 def test_the_pictures_are_small() -> None:
