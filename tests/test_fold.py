@@ -294,3 +294,10 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
     assert causes(stopped("openai-python-plain", "text", "count"), both) == {
         "client.openai-python-plain@text": both["id"]
     }
+
+
+def test_causes_in_a_ring_end() -> None:
+    from conformance.report.fold import _top
+
+    ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    assert [_top(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]

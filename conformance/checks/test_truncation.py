@@ -7,7 +7,7 @@ from typing import Any
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import parsed
 from conformance.select import ANSWERS, answers, each
-from conformance.stream.events import integer, mapping
+from conformance.stream.events import COMPLETED, integer, mapping
 from conformance.verdict import EXAMINED, Finding, Findings, check
 from conformance.where import NEEDS_A_CAUSE, WITH_CAP
 
@@ -31,8 +31,9 @@ def test_what_is_cut_is_incomplete(answer: Answer) -> Findings:
 
 @check("truncation.incomplete", over=each("no such tag"), where=WITH_CAP)
 def test_what_is_incomplete_says_why(answer: Answer) -> Findings:
-    if answer.response.get("status") != "incomplete":
-        raise DoesNotApply("the response is not incomplete")
+    ends_completed = answer.looks_like_stream and answer.terminal.type == COMPLETED
+    if answer.response.get("status") != "incomplete" or ends_completed:
+        raise DoesNotApply("the response is not incomplete, or its event says otherwise")
     yield EXAMINED
     reason = mapping(answer.response.get("incomplete_details")).get("reason")
     if reason not in ("max_output_tokens", "content_filter"):
