@@ -22,6 +22,7 @@ from conformance.wire.exchange import CODINGS, content_coding
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
+    "reasoning-returned",
 })  # fmt: skip
 
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")

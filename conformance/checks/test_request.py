@@ -189,3 +189,8 @@ def _should_be_refused(answer: Answer) -> Findings:
         yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
     elif status != 400:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
+
+
+@check("request.long-input", over=each("long-input"), without_response=True, aside=UNKNOWN_SENDER)
+def test_long_input_does_no_harm(answer: Answer) -> Findings:
+    yield from must_be_served_or_refused(answer)

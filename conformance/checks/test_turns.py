@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, scenario_of
+from conformance.checks.common import must_be_served, must_be_served_or_refused, scenario_of
 from conformance.scenarios.answers import IS_JSON
 from conformance.select import each
 from conformance.select import together as all_of
@@ -44,3 +44,8 @@ def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case)
             if other != answer.scenario and word.encode() in body:
                 message = f"the answer holds {word!r}, which only {other} asked for"
                 yield Finding(message, want=words[answer.scenario], got=word, scenario=answer.scenario)
+
+
+@check("turns.unusual-history", over=each("unusual"), without_response=True, aside=UNKNOWN_SENDER)
+def test_unusual_history_does_no_harm(answer: Answer) -> Findings:
+    yield from must_be_served_or_refused(answer)
