@@ -10,7 +10,8 @@ import pytest
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.shapes import Ask
 from conformance.emulator.twist import Context, Twist, twist
-from conformance.verdict import NOT_APPLICABLE, WARNING, Result
+from conformance.emulator.variants import VARIANTS
+from conformance.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
 from tests.support.inprocess import verdicts
 
 RULES = ("usage.same-input-same-tokens", "usage.same-text-same-tokens", "usage.more-input-more-tokens")
@@ -63,10 +64,22 @@ def test_input_that_is_dropped_is_reported_where_it_is_missing(fault: str, cases
     assert all("input_tokens is" in one.findings[0].message for one in warned)
 
 
-def test_a_long_input_that_is_refused_is_compared_with_nothing() -> None:
-    small = twist(
-        "request.small", "Cannot hold it.", validate=FAULTS["request.long-string-is-413"].validate
-    )  # fmt: skip
-    told = {one.case.id: one for one in relations(small)}
-    assert told["usage.more-input-more-tokens@input.very-long"].verdict == NOT_APPLICABLE
-    assert "refused with HTTP 413" in told["usage.more-input-more-tokens@input.very-long"].reason
+@pytest.mark.parametrize("small", [VARIANTS["behaviour.small-context"], FAULTS["request.long-string-is-413"]])
+def test_a_refusal_for_size_says_nothing_of_the_form(small: Twist) -> None:
+    """A small context is one warning, each kind of history is evaluated alone, and nothing is compared."""
+    results = {one.case.id: one for one in verdicts(small)}
+    broken = [one for one in results.values() if one.verdict in (FAIL, WARNING)]
+    assert {one.case.rule for one in broken} == {"request.long-input-served"}
+    assert {one.verdict for one in broken} == {WARNING}
+    assert "for its size" in results["turns.history-accepted@turns.history-forms"].reason
+    assert results["turns.history-accepted@turns.text-before-call"].verdict == PASS
+    compared = results["usage.more-input-more-tokens@input.very-long"]
+    assert compared.verdict == NOT_APPLICABLE
+    assert "was refused with HTTP" in compared.reason
+
+
+def test_another_refusal_of_a_long_input_is_one_of_its_form() -> None:
+    """What names no size is reported by the rule of the form that was sent."""
+    results = {one.case.id: one.verdict for one in verdicts(FAULTS["turns.several-developers-refused"])}
+    assert results["turns.history-accepted@turns.history-forms"] == FAIL
+    assert results["request.long-input-served@turns.history-forms"] == PASS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, must_be_served_or_refused, scenario_of
+from conformance.checks.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
 from conformance.scenarios.answers import IS_JSON
 from conformance.select import each
 from conformance.select import together as all_of
@@ -22,7 +22,8 @@ def test_json_object_is_one(answer: Answer) -> Findings:
 
 
 @check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags), aside=UNKNOWN_SENDER)
-def test_history_is_accepted(answer: Answer) -> Findings:
+def test_history_is_accepted(answer: Answer, case: Case) -> Findings:
+    unless_for_its_size(answer, case)
     yield from must_be_served(answer)
 
 

@@ -59,8 +59,21 @@ def _output(call_id: str, output: Any) -> dict[str, Any]:
 
 
 def _documented() -> list[Scenario]:
-    piece = prose(_PIECE)
-    kinds: dict[str, tuple[str, Items]] = {
+    long, short = (_kinds(prose(size)) for size in (_PIECE, 100))
+    whole = Scenario(
+        "turns.history-forms",
+        "a conversation of every documented kind of item, 45,000 characters in all",
+        _conversation(*(items for _, items in long.values()), instructions=prose(_PIECE)),
+        tags=CORE | {"turns", "sizable"},
+        claims=_ARRAY | {"tools"},
+    )
+    # Alone they are short: a model with a small context, which refuses the whole, can take each.
+    return [whole, *_alone(whole, short)]
+
+
+def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
+    """Items of each documented kind, by what is special in them; the long texts among them are ``piece``."""
+    return {
         "developers": (
             "a system and two developer messages, one in parts",
             [
@@ -94,14 +107,6 @@ def _documented() -> list[Scenario]:
             ],
         ),
     }
-    whole = Scenario(
-        "turns.history-forms",
-        "a conversation of every documented kind of item",
-        _conversation(*(items for _, items in kinds.values()), instructions=piece),
-        tags=CORE | {"turns"},
-        claims=_ARRAY | {"tools"},
-    )
-    return [whole, *_alone(whole, kinds)]
 
 
 def _reasoning() -> list[Scenario]:
@@ -195,7 +200,7 @@ def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenari
             name=f"turns.{name}",
             asks=asks,
             body=_conversation(items),
-            tags=whole.tags - CORE,
+            tags=whole.tags - CORE - {"sizable"},
             within=whole.name,
         )
         for name, (asks, items) in kinds.items()

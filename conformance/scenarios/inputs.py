@@ -61,7 +61,7 @@ def _long() -> list[Scenario]:
         MEASURE,
         "a string of 40,000 characters, streaming",
         {**short, "input": f"{text}{QUESTION}", "stream": True},
-        tags=frozenset({"form"}),
+        tags=frozenset({"form", "sizable"}),
         about={"form": "input-string"},
         claims=frozenset({"streaming"}),
     )

@@ -220,7 +220,7 @@ FAULTS: list[Twist] = [
     twist("request.long-input-is-500", "Fails inside on an input of 150,000 characters.", LONG,
           validate=too_long(500, 100_000)),
     twist("request.long-input-hangs", "Never answers an input of 150,000 characters.", LONG, reply=stalled),
-    twist("request.long-string-is-413", "Refuses bodies of more than 32 kB.", "request.input-string",
+    twist("request.long-string-is-413", "Refuses bodies of more than 32 kB.", "request.long-input-served",
           validate=too_long(413, 32_768)),
     twist("request.long-input-streams-nothing", "Streams nothing in answer to a long input.",
           "response.not-empty", draft=nothing_streamed),

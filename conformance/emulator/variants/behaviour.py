@@ -184,11 +184,10 @@ def unusual_history(body: Dict) -> bool:
 
 
 def small_context(ctx: Context, refusal: Refusal | None) -> Refusal | None:
-    """Holds 32,768 tokens of four characters."""
-    full = len(ctx.raw) > 4 * 32_768
-    return (
-        bad_parameter("input", "is longer than the context of the model").refusal if full and not refusal else refusal
-    )
+    """Holds 8,192 tokens of four characters."""
+    if refusal or len(ctx.raw) <= 4 * 8_192:
+        return refusal
+    return bad_parameter("input", "is longer than the context of the model").refusal
 
 
 def spaced(reply: Reply) -> Reply:
