@@ -38,9 +38,10 @@ def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
 
 
 def _most(scenario: Scenario) -> int:
-    """The most output tokens that one answer may cost by its own limit; what must be refused costs none."""
+    """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
+    be refused costs none."""
     cap = scenario.body.get("max_output_tokens")
-    return cap if scenario.expect != "refusal" and isinstance(cap, int) else 0
+    return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 def uncapped(scenario: Scenario) -> bool:

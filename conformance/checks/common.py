@@ -245,3 +245,20 @@ def said(answer: Answer) -> str:
     if not words and not answer.exchange.ok:
         words = [" ".join(excerpt(answer, 80).split())]
     return f": {' / '.join(words)[:200]}" if any(words) else ""
+
+
+#: Words by which servers say that a request is longer than the model can take.
+_TOO_LONG = re.compile(r"context|too (?:long|large|many)|exceed|length|limit|maximum", re.IGNORECASE)
+
+
+def refused_for_its_size(answer: Answer, case: Case) -> bool:
+    """Whether a long request was refused because it is long, as far as status and message tell."""
+    if "sizable" not in scenario_of(answer, case).tags or not refused(answer):
+        return False
+    return answer.exchange.status == 413 or _TOO_LONG.search(said(answer)) is not None
+
+
+def unless_for_its_size(answer: Answer, case: Case) -> None:
+    """:class:`DoesNotApply` where a long request was refused for its size: that says nothing of its form."""
+    if refused_for_its_size(answer, case):
+        raise DoesNotApply(f"refused with HTTP {answer.exchange.status} for its size: a rule of its own reports that")

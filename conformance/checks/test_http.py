@@ -27,6 +27,7 @@ from conformance.wire.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_codi
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
+    "reasoning-returned",
 })  # fmt: skip
 
 #: Responses that show the server's usual time to the first byte, and the factor from which on a wait is unusual.

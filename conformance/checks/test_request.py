@@ -11,7 +11,10 @@ from conformance.checks.common import (
     must_be_served,
     must_be_served_or_refused,
     refused,
+    refused_for_its_size,
+    said,
     scenario_of,
+    unless_for_its_size,
 )
 from conformance.select import each, together
 from conformance.stream.events import mapping, objects
@@ -67,7 +70,8 @@ def test_tools_are_accepted(answer: Answer) -> Findings:
 
 
 @check("request.{form}", over=each("form"), aside=UNKNOWN_SENDER)
-def test_form_of_input_is_accepted(answer: Answer) -> Findings:
+def test_form_of_input_is_accepted(answer: Answer, case: Case) -> Findings:
+    unless_for_its_size(answer, case)
     yield from must_be_served(answer)
     if answer.exchange.status == 200:
         yield from must_be_an_answer(answer)
@@ -189,3 +193,17 @@ def _should_be_refused(answer: Answer) -> Findings:
         yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
     elif status != 400:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
+
+
+@check("request.long-input", over=each("long-input"), without_response=True, aside=UNKNOWN_SENDER)
+def test_long_input_does_no_harm(answer: Answer) -> Findings:
+    yield from must_be_served_or_refused(answer)
+
+
+@check("request.long-input-served", over=each("sizable"), aside=UNKNOWN_SENDER)
+def test_long_input_is_served(answer: Answer, case: Case) -> Findings:
+    yield EXAMINED
+    if refused_for_its_size(answer, case):
+        size, status = len(answer.exchange.request.body), answer.exchange.status
+        message = f"a request of {size} bytes is refused with HTTP {status}{said(answer)}"
+        yield Finding(message, want=200, got=status)

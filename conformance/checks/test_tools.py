@@ -222,6 +222,10 @@ def test_output_in_parts_is_accepted(answer: Answer) -> Findings:
 def test_without_tools_nothing_is_called(answer: Answer, case: Case) -> Findings:
     if _declared(answer, case):
         raise DoesNotApply("an input item declares tools")
+    yield from _calls_nothing(answer)
+
+
+def _calls_nothing(answer: Answer) -> Findings:
     if answer.response:
         yield EXAMINED
     for kind in ("function_call", "custom_tool_call"):
@@ -234,3 +238,15 @@ def test_without_tools_nothing_is_called(answer: Answer, case: Case) -> Findings
 def test_custom_and_namespace_tools(answer: Answer) -> Findings:
     calls = ", ".join(str(item.get("type")) for item in answer.output) if answer.exchange.ok else "refused"
     yield Finding(f"{answer.scenario}: HTTP {answer.arrived}, {calls}")
+
+
+@check(
+    "tools.none-declared-none-called",
+    over=each("tool-choice", where=lambda one: "tools" not in one.body),
+    aside=UNKNOWN_SENDER,
+)
+def test_a_call_that_is_required_needs_a_tool(answer: Answer) -> Findings:
+    """What tool_choice demands acts as auto, or the request is refused: a call of nothing is no way out."""
+    if answer.exchange.refused:
+        raise DoesNotApply("the request was refused")
+    yield from _calls_nothing(answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, scenario_of
+from conformance.checks.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
 from conformance.scenarios.answers import IS_JSON
 from conformance.select import each
 from conformance.select import together as all_of
@@ -22,7 +22,8 @@ def test_json_object_is_one(answer: Answer) -> Findings:
 
 
 @check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags), aside=UNKNOWN_SENDER)
-def test_history_is_accepted(answer: Answer) -> Findings:
+def test_history_is_accepted(answer: Answer, case: Case) -> Findings:
+    unless_for_its_size(answer, case)
     yield from must_be_served(answer)
 
 
@@ -44,3 +45,8 @@ def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case)
             if other != answer.scenario and word.encode() in body:
                 message = f"the answer holds {word!r}, which only {other} asked for"
                 yield Finding(message, want=words[answer.scenario], got=word, scenario=answer.scenario)
+
+
+@check("turns.unusual-history", over=each("unusual"), without_response=True, aside=UNKNOWN_SENDER)
+def test_unusual_history_does_no_harm(answer: Answer) -> Findings:
+    yield from must_be_served_or_refused(answer)

@@ -12,8 +12,9 @@ from . import tokens
 from .shapes import Ask, Dict, Tool, Turn, to_json
 
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
-# What a prompt costs before its first word: the template around the turns.
+# What a prompt costs before its first word, and what each turn costs beside its text.
 TEMPLATE_TOKENS = 8
+TURN_TOKENS = 4
 
 
 def read(body: Dict) -> Ask:
@@ -31,7 +32,7 @@ def read(body: Dict) -> Ask:
         json_object=_inside(_inside(body.get("text"), "format"), "type") == "json_object",
         input_tokens=TEMPLATE_TOKENS
         + tokens.count(instructions)
-        + tokens.count(given if isinstance(given, str) else to_json(given))
+        + _cost(given)
         + (tokens.count(to_json(body.get("tools"))) if tools else 0),
     )
 
@@ -52,6 +53,22 @@ def text_of(content: object) -> str:
     if isinstance(content, list):
         return "\n".join(part for part in (_text(_inside(one, "text")) for one in content) if part)
     return _text(content)
+
+
+def _cost(given: object) -> int:
+    """The tokens of `input`: what is said counts, and not the JSON around it."""
+    if not isinstance(given, list):
+        return TURN_TOKENS + tokens.count(_text(given))
+    return sum(TURN_TOKENS + tokens.count(_words(one)) for one in given)
+
+
+def _words(item: object) -> str:
+    """All that an input item says: texts, calls, results, and media by what names them."""
+    content = _inside(item, "content")
+    said = [text_of(content), text_of(_inside(item, "output"))]
+    said += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]
+    media = [part for part in content if _inside(part, "text") is None] if isinstance(content, list) else []
+    return "".join(said) + (to_json(media) if media else "")
 
 
 def _turns(given: object) -> Iterator[Turn]:

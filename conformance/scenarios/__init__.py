@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from conformance.scenarios import answers, auth, bad, clients, derived, effort, http, tools, turns, undocumented
+from conformance.scenarios import (
+    answers,
+    auth,
+    bad,
+    clients,
+    derived,
+    effort,
+    histories,
+    http,
+    inputs,
+    rich_tools,
+    tools,
+    turns,
+    undocumented,
+)
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import Schemas
 
@@ -13,7 +27,10 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
         *answers.scenarios(nonce),
         *effort.scenarios(schemas),
         *tools.scenarios(schemas),
+        *rich_tools.scenarios(),
         *turns.scenarios(),
+        *histories.scenarios(),
+        *inputs.scenarios(),
         *derived.accepted(schemas),
         *http.scenarios(),
         *auth.scenarios(),

@@ -17,7 +17,8 @@ TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 #: what HTML, JSON and shells escape.
 MANY_SCRIPTS = (
     "Grüße, 你好世界, Привет, naïve café, 😀👍🏽🌍👩\u200d💻, a\u2028b, "
-    '<b>&amp; "quoted" C:\\dir</b>\nSecond line, still the same text.'
+    '<b>&amp; "quoted" C:\\dir</b>\nSecond line,\tstill the same text.\n'
+    'שלום, العربية, 👨\u200d👩\u200d👧🏳️\u200d🌈 {"a": [1, "\\u0041\\n"]}'
 )
 
 SMOKE = frozenset({"smoke"})

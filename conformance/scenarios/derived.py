@@ -38,6 +38,12 @@ NULLS = "optional=null"
 #: How far outside its range a number is sent.
 _BEYOND = {"integer": 1, "number": 0.1}
 
+#: Values that careless code takes for one of the right type: a number in quotes, 1 for true, the member for its object.
+_COERCED: dict[str, Any] = {"temperature": "1", "stream": 1, "reasoning": "high"}
+
+#: The first integer that 64 bits with a sign cannot hold.
+_HUGE = 2**63
+
 #: Parameters whose accepted values other scenarios send: the cases derived here would repeat them.
 _ELSEWHERE = ("reasoning", "tools", "input")
 
@@ -175,6 +181,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
             yield "type", "16", _with(parameter, "16")
             yield "type", 10.5, _with(parameter, 10.5)
             yield "type", True, _with(parameter, True)
+        if parameter.name in _COERCED:
+            yield "type", _COERCED[parameter.name], _with(parameter, _COERCED[parameter.name])
         if "array" in types:
             yield "type", [5], _with(parameter, [5])
         if parameter.required:
@@ -192,6 +200,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     if "maximum" in schema:
         above = round(schema["maximum"] + step, 6)
         yield "maximum", above, _with(parameter, above)
+        if types == ["integer"]:
+            yield "maximum", _HUGE, _with(parameter, _HUGE)
 
 
 def _with(parameter: Parameter, value: Any) -> Body:

@@ -65,7 +65,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     call = Scenario(
         "tools.call",
         "a question that one declared tool answers",
-        _body("Use get_weather to find out the weather in Zürich for 2 days in celsius.", WEATHER),
+        with_tools("Use get_weather to find out the weather in Zürich for 2 days in celsius.", WEATHER),
         need=CALLS,
         tries=3,
         tags=CORE | {"smoke", "call"},
@@ -75,7 +75,9 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.parallel",
         asks="a question that takes two calls at once",
-        body=_body("Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER),
+        body=with_tools(
+            "Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER
+        ),
         need=CALLS_TWICE,
         tags=CORE | {"call"},
     )
@@ -93,14 +95,14 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.long-name",
         asks="three tools, one named with 64 characters, one without parameters",
-        body=_body(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
+        body=with_tools(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
         tags=CORE | {"call", "tools-accepted"},
     )
     nothing = replace(
         call,
         name="tools.no-arguments",
         asks="a tool that takes no arguments",
-        body=_body("Use ping once.", PING),
+        body=with_tools("Use ping once.", PING),
         tags=CORE | {"call"},
     )
     cut = replace(
@@ -145,7 +147,8 @@ def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
     return found
 
 
-def _body(question: str, *tools: dict[str, Any]) -> Body:
+def with_tools(question: str, *tools: dict[str, Any]) -> Body:
+    """A request with a question and the tools that may answer it."""
     return {
         **NO_THINKING,
         "max_output_tokens": 400,
@@ -160,7 +163,7 @@ def _october() -> list[Scenario]:
     custom = Scenario(
         "tools.custom",
         "a question for a custom tool",
-        _body("Use run_query to list all users.", CUSTOM),
+        with_tools("Use run_query to list all users.", CUSTOM),
         expect="either",  # Observed: the live service refuses custom tools from clients it does not know.
         need=CALLS_CUSTOM,
         tries=2,
@@ -170,7 +173,7 @@ def _october() -> list[Scenario]:
     space = Scenario(
         "tools.namespace",
         "a question for a tool in a namespace",
-        _body("Use get_weather to find out the weather in Paris.", NAMESPACE),
+        with_tools("Use get_weather to find out the weather in Paris.", NAMESPACE),
         expect="either",
         need=CALLS,
         tries=2,

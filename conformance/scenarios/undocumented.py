@@ -71,6 +71,12 @@ TOOL_CHOICES: dict[str, Any] = {
     "required": "required",
     "none": "none",
     "object": {"type": "function", "name": "get_weather"},
+    "allowed-tools": {
+        "type": "allowed_tools",
+        "mode": "required",
+        "tools": [{"type": "function", "name": "get_weather"}],
+    },
+    "any-word": "whenever-it-helps",
 }
 
 #: Rules with a name of their own.
@@ -105,8 +111,19 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
         one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
         found += [one, one.streamed()] if name in _STREAMED else [one]
+    found += _forced()
     earlier = _earlier(nonce)
     return [*found, *_unknown(nonce), earlier, earlier.streamed()]
+
+
+def _forced() -> list[Scenario]:
+    """A call that is demanded where the cap cuts it, and where there is nothing to call."""
+    capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": 8}
+    rule = "undocumented.tool-choice-other"
+    return [
+        _one("tool_choice=required-capped", capped, "tool-choice", rule=rule).streamed(),
+        _one("tool_choice=required-without-tools", {"tool_choice": "required"}, "tool-choice", rule=rule),
+    ]
 
 
 def _all_of_them() -> Body:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Endpoint, Reply, Twist
+from conformance.scenarios import scenarios
+from conformance.scenarios.scenario import Scenario, encode
+from conformance.schemas import Schemas
 
 CAPTURED = Path(__file__).parents[2] / "conformance" / "scenarios" / "captured"
 KEY = "key-of-the-test-0123456789"
@@ -73,6 +76,30 @@ def refusal(reply: Reply) -> dict[str, Any]:
     assert isinstance(error["code"], str)
     assert isinstance(error, dict)
     return error
+
+
+def of_the_suite(one: Scenario) -> Request:
+    """The request that a scenario sends."""
+    return post(encode(one.body, MODEL))
+
+
+#: Those inputs of the suite that are richer than what stands here.
+RICH = (
+    "tools.rich",
+    "tools.references",
+    "input.",
+    "count.uncapped",
+    "turns.",
+    "undocumented.tool_choice=",
+    "empty-",
+    "text={}",
+    "tools=[]",
+    "bad.empty-model",
+    "bad.model-prefix",
+    "stream=1",
+    "max_output_tokens=9",
+    "reasoning=high",
+)
 
 
 def bearer(value: str) -> tuple[tuple[str, str], ...]:
@@ -240,6 +267,10 @@ GROUPS: dict[str, list[Request]] = {
         post(tool_choice="required", **TWO_CALLS), post(previous_response_id="resp_1", stream=True),
     ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
+    "inputs": [
+        of_the_suite(one) for one in scenarios(Schemas(), "0").values()
+        if one.name.startswith(RICH) and not one.after and one.raw is None
+    ],
     "clients": [
         post(**json.loads(path.read_text(encoding="utf-8"))["body"]) for path in sorted(CAPTURED.glob("*.json"))
     ],

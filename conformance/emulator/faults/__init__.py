@@ -11,12 +11,14 @@ from . import (
     event,
     http,
     identity,
+    inputs,
     lifecycle,
     loops,
     outside,
     rare,
     request,
     response,
+    rich_tools,
     sse,
     sums,
     talk,
@@ -45,6 +47,8 @@ MODULES = (
     rare,
     loops,
     clients,
+    rich_tools,
+    inputs,
 )
 
 FAULTS: dict[str, Twist] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

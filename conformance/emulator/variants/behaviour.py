@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ..arguments import fit
 from ..auth import REFUSED, authenticate
 from ..edits import said
-from ..gates import envelope, error, input_items, inside, refused
+from ..gates import envelope, error, input_items, inside, refuse, refused
 from ..refusals import bad_parameter, of, unsupported
-from ..shapes import Ask, Dict, Refusal, Reply
+from ..shapes import Ask, Dict, Item, Refusal, Reply, to_json
 from ..twist import Context, Hook, twist
 
 FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
@@ -157,6 +159,37 @@ def default_off(ctx: Context, ask: Ask) -> Ask:
     return replace(ask, thinking=False) if ctx.body.get("reasoning") is None else ask
 
 
+def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
+    """Calls the first tool where tool_choice demands a call and the model would make none."""
+    choice = ctx.body.get("tool_choice")
+    mode = choice.get("mode", "required") if isinstance(choice, dict) else choice
+    tools = ctx.body.get("tools")
+    if mode != "required" or not tools or any(one.is_call for one in items):
+        return items
+    text = to_json(fit(tools[0].get("parameters") or {}, iter(())))
+    return [Item("function_call", ctx.mint("fc_"), (text,), "completed", tools[0]["name"], ctx.mint("call_"))]
+
+
+def unusual_history(body: Dict) -> bool:
+    """Whether an item is one that the page does not show: cut, empty, without an id, or with nothing behind it."""
+    items = input_items(body)
+    thoughts = [one for one in items if one.get("type") == "reasoning"]
+    lonely = any(
+        one.get("type") == "reasoning" and following.get("role") == "user"
+        for one, following in itertools.pairwise(items)
+    )
+    empty = any(one.get("content") in ("", []) for one in items)
+    cut = any(one.get("type") == "function_call" and one.get("status") == "incomplete" for one in items)
+    return lonely or empty or cut or any("id" not in one for one in thoughts)
+
+
+def small_context(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    """Holds 8,192 tokens of four characters."""
+    if refusal or len(ctx.raw) <= 4 * 8_192:
+        return refusal
+    return bad_parameter("input", "is longer than the context of the model").refusal
+
+
 def spaced(reply: Reply) -> Reply:
     text = reply.body.decode()
     prefix = "data:" if text.startswith("data:") else ""
@@ -198,6 +231,13 @@ VARIANTS = [
     twist("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
     twist("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
           ask=honoured_choice),
+    twist("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),
+    twist("outside.unusual-history-rejected", "The page shows no such items (doc 2026-10, Request body: input).",
+          validate=refuse(unusual_history, "input[0]")),
+    twist("behaviour.small-context", "The page names no context length for input (doc 2026-10).",
+          validate=small_context),
+    twist("behaviour.default-instructions", "A template may fill in a system message of its own.",
+          ask=lambda ctx, ask: ask if ask.instructions else replace(ask, input_tokens=ask.input_tokens + 40)),
     twist("outside.null-rejected", "The page gives optional parameters types, and none is null.",
           validate=no_nulls),
     twist("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",

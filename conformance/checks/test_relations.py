@@ -1,0 +1,146 @@
+"""Relations between requests: what counts the same, and what counts more.
+
+The contract does not say how a text is counted, so that one count alone proves little. Two counts of one server do:
+they are made by the same tokenizer and the same template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.answer import Answer, CannotJudge, DoesNotApply
+from conformance.checks.common import between
+from conformance.scenarios.inputs import MEASURE
+from conformance.select import everything
+from conformance.stream.events import mapping, objects, text
+from conformance.verdict import EXAMINED, Examined, Findings, Group, Selector, World, check
+from conformance.where import COMPARES
+
+#: Members of a request that say how to answer and add nothing to what the model reads.
+_NOT_READ = ("stream", "max_output_tokens", "temperature", "top_p")
+
+#: Tokens by which two counts of one input may differ: a template that holds the time of day, for one.
+_SPREAD = 4
+
+#: The share by which two forms of one long text may differ, and the share of its tokens that a long text must have:
+#: numbers and line ends are counted unevenly, and what surrounds a text only adds to it.
+_FORMS, _LEAST = 0.01, 0.95
+
+_POINTER = "/usage/input_tokens"
+
+#: An answer with its input_tokens.
+Counted = tuple[Answer, int]
+
+
+def _pairs(*named: tuple[str, str]) -> Selector:
+    """A case for each pair of scenarios, called by the second."""
+
+    def select(world: World) -> list[Group]:
+        return [Group(pair[1], pair, whole=True) for pair in named if set(pair) <= set(world.scenarios)]
+
+    return select
+
+
+@check(
+    "usage.same-input-same-tokens",
+    over=everything("same-input", where=lambda one: one.expect == "answer"),
+    together=True,
+    aside=COMPARES,
+)
+def test_the_same_input_counts_the_same(answers: list[Answer]) -> Findings:
+    pairs = list(_same_input(answers))
+    if not pairs:
+        raise CannotJudge("no two requests with the same input have input_tokens")
+    yield Examined(len(pairs))
+    for (first, expected), (answer, count) in pairs:
+        if abs(count - expected) > _SPREAD:
+            message = f"input_tokens is {count}, and {expected} for the same input in {first.scenario}"
+            yield between(first, answer, message, answer.pointer + _POINTER, expected, count)
+
+
+def _same_input(answers: list[Answer]) -> Iterator[tuple[Counted, Counted]]:
+    """Each answer after the first to the same input, with that first one."""
+    first: dict[str, Counted] = {}
+    for answer in answers:
+        count = _count(answer)
+        if count is None:
+            continue
+        read = {name: value for name, value in answer.sent.items() if name not in _NOT_READ}
+        counted = (answer, count)
+        before = first.setdefault(json.dumps(read, sort_keys=True), counted)
+        if before[0].exchange.key != answer.exchange.key:
+            yield before, counted
+
+
+@check("usage.same-text-same-tokens", over=_pairs((MEASURE, "input.long-parts")), together=True, aside=COMPARES)
+def test_the_same_text_counts_alike_in_each_form(answers: list[Answer]) -> Findings:
+    (string, expected), (parts, count) = _counted(answers)
+    yield EXAMINED
+    if abs(count - expected) > expected * _FORMS + _SPREAD:
+        message = f"input_tokens is {count}, and {expected} for the same text in {string.scenario}"
+        yield between(string, parts, message, parts.pointer + _POINTER, expected, count)
+
+
+@check(
+    "usage.more-input-more-tokens",
+    over=_pairs((MEASURE, "input.very-long"), (MEASURE, "turns.history-forms")),
+    together=True,
+    aside=COMPARES,
+)
+def test_all_of_a_long_input_is_counted(answers: list[Answer]) -> Findings:
+    (measure, known), (long, count) = _counted(answers)
+    size, whole = _characters(measure.sent), _characters(long.sent)
+    least = int(known * whole / size * _LEAST)
+    yield EXAMINED
+    if count < least:
+        message = (
+            f"input_tokens is {count} for {whole} characters, expected at least {least}: "
+            f"{measure.scenario} has {known} for {size} characters of such text"
+        )
+        yield between(measure, long, message, long.pointer + _POINTER, f"at least {least}", count)
+
+
+@check(
+    "usage.more-input-more-tokens",
+    over=_pairs(("stream=false", "tools.unused"), ("tools.call", "tools.output")),
+    together=True,
+    aside=COMPARES,
+)
+def test_what_is_added_is_counted(answers: list[Answer]) -> Findings:
+    (less, known), (more, count) = _counted(answers)
+    yield EXAMINED
+    if count <= known:
+        message = f"input_tokens is {count}, and {known} in {less.scenario}, which holds less"
+        yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
+
+
+def _count(answer: Answer) -> int | None:
+    """input_tokens of a served request, None where there is none to read."""
+    try:
+        return answer.tokens("input_tokens") if answer.exchange.ok else None
+    except CannotJudge:
+        return None
+
+
+def _counted(answers: list[Answer]) -> list[Counted]:
+    """Both answers with their input_tokens; :class:`DoesNotApply` where one was refused, :class:`CannotJudge` where a
+    count is missing."""
+    if refused := next((one for one in answers if one.exchange.refused), None):
+        raise DoesNotApply(f"{refused.scenario} was refused with HTTP {refused.exchange.status}")
+    counts = [(one, count) for one in answers if (count := _count(one)) is not None]
+    if len(counts) < len(answers):
+        raise CannotJudge("a response to compare has no input_tokens")
+    return counts
+
+
+def _characters(sent: dict[str, Any]) -> int:
+    """The characters that the model is to read as text: instructions, messages and tool results."""
+    given = sent.get("input")
+    items = objects(given)
+    texts = [text(sent.get("instructions")), text(given)]
+    for item in items:
+        for name in ("content", "output"):
+            texts += [text(item.get(name)), *(text(mapping(part).get("text")) for part in objects(item.get(name)))]
+    return sum(map(len, texts))

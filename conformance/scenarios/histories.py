@@ -1,0 +1,207 @@
+"""Conversations that clients write themselves, of many kinds of items at once.
+
+Each kind is sent alone only where the conversation that holds all of them is not served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from conformance.scenarios.answers import CORE, SHORT
+from conformance.scenarios.inputs import QUESTION, prose
+from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.tools import WEATHER
+
+Items = list[dict[str, Any]]
+
+#: Characters of each long piece: what drops one of the eight loses more tokens than the items around them add.
+_PIECE = 5_000
+
+_ARRAY = frozenset({"input-array"})
+
+#: A result as tools give it: JSON in a string, beyond ASCII, with quotes and line ends inside.
+_RESULT = '{"天气": "晴", "note": "said \\"mild\\"\\nthen left", "readings": [18, 18.5, null, true]}'
+
+_ARGUMENTS = '{"city": "Bern", "days": 1, "unit": "celsius"}'
+
+#: Two turns that say next to nothing.
+_SMALL = (("user", "Note"), ("assistant", "Noted"))
+
+
+def scenarios() -> list[Scenario]:
+    """The conversation of all documented kinds, the one of returned reasoning, and the one that may be refused."""
+    return [*_documented(), *_reasoning(), *_unusual()]
+
+
+def _said(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": text}
+
+
+def _parts(*texts: str, kind: str = "input_text") -> Items:
+    return [{"type": kind, "text": text} for text in texts]
+
+
+def _message(ident: str, text: str, status: str = "completed") -> dict[str, Any]:
+    """An earlier answer as an endpoint gives it."""
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {"type": "message", "id": ident, "role": "assistant", "status": status, "content": content}
+
+
+def _call(
+    call_id: str, arguments: str = '{"city": "Bern", "days": 1, "unit": "celsius"}', **more: str
+) -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call_id, "name": "get_weather", "arguments": arguments, **more}
+
+
+def _output(call_id: str, output: Any) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def _documented() -> list[Scenario]:
+    long, short = (_kinds(prose(size)) for size in (_PIECE, 100))
+    whole = Scenario(
+        "turns.history-forms",
+        "a conversation of every documented kind of item, 45,000 characters in all",
+        _conversation(*(items for _, items in long.values()), instructions=prose(_PIECE)),
+        tags=CORE | {"turns", "sizable"},
+        claims=_ARRAY | {"tools"},
+    )
+    # Alone they are short: a model with a small context, which refuses the whole, can take each.
+    return [whole, *_alone(whole, short)]
+
+
+def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
+    """Items of each documented kind, by what is special in them; the long texts among them are ``piece``."""
+    return {
+        "developers": (
+            "a system and two developer messages, one in parts",
+            [
+                _said("system", piece),
+                _said("developer", piece),
+                {"role": "developer", "content": _parts("Be", "brief.")},
+            ],
+        ),
+        "many-turns": (
+            "ten turns and a list of small items",
+            [
+                _said("user", "Read this."),
+                _said("assistant", piece),
+                *(_said(role, f"{word} {turn}") for turn in range(10) for role, word in _SMALL),
+                {"role": "user", "content": _parts("And this:", piece)},
+            ],
+        ),
+        "incomplete-message": (
+            "an earlier answer that was cut",
+            [_said("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
+        ),
+        "text-before-call": (
+            "a text and two calls in one answer, JSON and CJK in their results, and a user message right behind",
+            [
+                _said("user", "What is the weather in Bern, today and tomorrow?"),
+                _message("msg_2f", "I will look."),
+                _call("call_1f", id="fc_1f", status="completed"),
+                _call("call_2f"),
+                _output("call_2f", [*_parts(_RESULT), *_parts(piece)]),
+                _output("call_1f", f"{_RESULT}\n{piece}"),
+            ],
+        ),
+    }
+
+
+def _reasoning() -> list[Scenario]:
+    """Reasoning items as the page has them: none has a summary."""
+    user, answer = _said("user", "Pick a number."), _message("msg_3f", "Seven.")
+    thought = {"type": "reasoning", "id": "rs_1f"}
+    text = [{"type": "reasoning_text", "text": "Any number will do."}]
+    kinds: dict[str, tuple[str, Items]] = {
+        "reasoning-with-content": (
+            "a returned reasoning item with content and no summary",
+            [user, {**thought, "content": text, "status": "completed"}, answer],
+        ),
+        "reasoning-without-content": ("a returned reasoning item without content", [user, thought, answer]),
+        "reasoning-null-content": (
+            "a returned reasoning item whose content and status are null, and the call it led to",
+            [
+                user,
+                {**thought, "content": None, "status": None},
+                _call("call_3f"),
+                _output("call_3f", "18"),
+                _message("msg_5f", "Eighteen."),
+            ],
+        ),
+    }
+    whole = Scenario(
+        "turns.reasoning-forms",
+        "returned reasoning items in each documented form",
+        _conversation(*(items for _, items in kinds.values())),
+        tags=CORE | {"reasoning-returned"},
+        claims=_ARRAY | {"tools", "reasoning"},
+    )
+    return [whole, *_alone(whole, kinds)]
+
+
+def _unusual() -> list[Scenario]:
+    """What the page neither documents nor rules out: served or refused, and never an error of the server."""
+    thought = [{"type": "reasoning_text", "text": "Hm."}]
+    kinds: dict[str, tuple[str, Items]] = {
+        "cut-call": (
+            "a call whose arguments were cut",
+            [_said("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
+        ),
+        "reasoning-without-id": (
+            "a reasoning item without an id",
+            [{"type": "reasoning", "content": thought}, _message("msg_4f", "Well.")],
+        ),
+        "reasoning-alone": (
+            "a reasoning item that nothing follows but a user message",
+            [_said("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
+        ),
+        "empty-texts": (
+            "empty texts, and messages without parts",
+            [
+                _said("user", ""),
+                _said("assistant", ""),
+                {"role": "user", "content": []},
+                {"role": "user", "content": _parts("", "")},
+            ],
+        ),
+        "foreign-ids": (
+            "ids that other services gave",
+            [
+                _message("chatcmpl-9/x", "Yes."),
+                _said("user", "Look."),
+                _call("toolu_01:ab/c", id="0"),
+                _output("toolu_01:ab/c", "18"),
+            ],
+        ),
+    }
+    whole = Scenario(
+        "turns.unusual",
+        "a conversation of unusual items",
+        _conversation(*(items for _, items in kinds.values())),
+        expect="either",
+        tags=frozenset({"unusual"}),
+        claims=_ARRAY | {"tools", "reasoning"},
+        wrong=True,
+    )
+    return [whole, *(replace(one, wrong=one.name.endswith("without-id")) for one in _alone(whole, kinds))]
+
+
+def _conversation(*kinds: Items, **more: str) -> Body:
+    items = [item for kind in kinds for item in kind]
+    return {**SHORT, "max_output_tokens": 64, **more, "input": [*items, _said("user", QUESTION)], "tools": [WEATHER]}
+
+
+def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:
+    return [
+        replace(
+            whole,
+            name=f"turns.{name}",
+            asks=asks,
+            body=_conversation(items),
+            tags=whole.tags - CORE - {"sizable"},
+            within=whole.name,
+        )
+        for name, (asks, items) in kinds.items()
+    ]

@@ -1,0 +1,129 @@
+"""Long texts in each form of input, empty containers, model ids that nearly exist, and an answer without a cap.
+
+All that is long is made of the same sentences, so that the tokens of two requests can be compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from conformance.scenarios.answers import CORE, NO_THINKING, SHORT
+from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.scenario import Body, Scenario
+
+_SENTENCES = (
+    "The old mill stands by the river, and nobody has turned its wheel for years.",
+    "A small boat brings bread to the island every second morning.",
+    "In autumn the whole village meets under the big tree and counts the apples.",
+    "My grandmother wrote down the weather of each day in a blue book.",
+    "The train stops here for two minutes, long enough to buy a newspaper.",
+)
+
+QUESTION = "Reply with the one word: done."
+
+#: The scenario that the tokens of other long requests are compared with.
+MEASURE = "input.long-string.stream"
+
+
+def prose(size: int) -> str:
+    """A text of at least ``size`` characters, numbered so that no passage occurs twice."""
+    lines: list[str] = []
+    length = 0
+    for number, sentence in enumerate(itertools.cycle(_SENTENCES), 1):
+        lines.append(f"{number}. {sentence}")
+        length += len(lines[-1]) + 1
+        if length >= size:
+            return "\n".join(lines) + "\n"
+    raise AssertionError("cycle never ends")
+
+
+def scenarios() -> list[Scenario]:
+    """The requests of this module."""
+    count = Scenario(
+        "count.uncapped",
+        "a text of some hundred tokens without max_output_tokens",
+        {**NO_THINKING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
+        tags=CORE,
+    )
+    return [*_long(), count, *_empty(), *_models()]
+
+
+def _long() -> list[Scenario]:
+    """A text of 40,000 characters as a string and in parts, and one of 150,000, which a small context cannot hold."""
+    short = {**SHORT, "max_output_tokens": 64}
+    text = prose(40_000)
+    lines = text.splitlines(keepends=True)
+    size = len(lines) // 4 + 1
+    pieces = ["".join(lines[start : start + size]) for start in range(0, len(lines), size)]
+    parts = [{"type": "input_text", "text": piece} for piece in (*pieces, QUESTION)]
+    string = Scenario(
+        MEASURE,
+        "a string of 40,000 characters, streaming",
+        {**short, "input": f"{text}{QUESTION}", "stream": True},
+        tags=frozenset({"form", "sizable"}),
+        about={"form": "input-string"},
+        claims=frozenset({"streaming"}),
+    )
+    return [
+        string,
+        replace(
+            string,
+            name="input.long-parts",
+            asks="the same 40,000 characters in five parts",
+            body={**short, "input": [{"role": "user", "content": parts}]},
+            about={"form": "input-parts"},
+            claims=frozenset({"input-array"}),
+        ),
+        replace(
+            string,
+            name="input.very-long",
+            asks="150,000 characters in a message without type",
+            body={**short, "input": [{"role": "user", "content": f"{prose(150_000)}{QUESTION}"}]},
+            expect="either",
+            tags=frozenset({"long-input"}),
+            about={},
+            claims=frozenset({"input-array"}),
+        ),
+    ]
+
+
+def _empty() -> list[Scenario]:
+    """Containers that may be empty, together; each is sent alone only where that is not served."""
+    together = Scenario(
+        "empty-containers",
+        "tools as [] and text as {}",
+        {**CHEAP, "tools": [], "text": {}},
+        about={"parameter": "tools"},
+        tags=frozenset({"accepted"}),
+    )
+    alone: Body = {"tools": [], "text": {}}
+    return [
+        together,
+        *(
+            replace(
+                together,
+                name=f"{name}={value}",
+                asks=f"{name} as {value}",
+                body={**CHEAP, name: value},
+                about={"parameter": name},
+                within=together.name,
+            )
+            for name, value in alone.items()
+        ),
+    ]
+
+
+def _models() -> list[Scenario]:
+    empty = Scenario(
+        "bad.empty-model",
+        "an empty string as model",
+        {**CHEAP, "model": ""},
+        expect="refusal",
+        about={"rule": "unknown-model"},
+        tags=frozenset({"bad"}),
+        wrong=True,
+    )
+    asks = "a model id of which only the beginning exists"
+    prefix = replace(empty, name="bad.model-prefix", asks=asks, body={**CHEAP, "model": "mimo-v2.5-p"}, wrong=False)
+    return [empty, prefix]

@@ -1,0 +1,113 @@
+"""Tools whose parameters use most of JSON Schema: each type, nesting, references; and tools with similar names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.scenarios.answers import CORE, both
+from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.tools import CALLS, with_tools
+
+Schema = dict[str, Any]
+
+
+def _object(properties: dict[str, Schema], *optional: str) -> Schema:
+    """A closed object in which all but the optional members are required."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+#: One member of each type, an object as the last one, and values that careless code changes: false, 0, a fraction,
+#: digits in a string.
+RICH: dict[str, Any] = {
+    "type": "function",
+    "name": "book_trip",
+    "description": "Book a trip by train.",
+    "parameters": _object(
+        {
+            "direct": {"type": "boolean", "default": False, "description": "Whether only direct trains will do"},
+            "travellers": {"type": "integer", "minimum": 2, "maximum": 9},
+            "children": {"type": "integer", "minimum": 0, "maximum": 9},
+            "discount": {"type": "number", "minimum": 0.1, "maximum": 0.9, "description": "A share, such as 0.25"},
+            "remark": {"type": "string"},
+            "class": {"type": "string", "enum": ["2", "1"]},
+            "stops": {"type": "array", "items": {"type": "string"}, "minItems": 2},
+            "luggage": {
+                "type": "array",
+                "items": _object({"kind": {"type": "string", "enum": ["bag", "ski"]}, "kilos": {"type": "integer"}}),
+                "minItems": 2,
+            },
+            "contact": _object(
+                {
+                    "name": {"type": "string"},
+                    "address": _object({"city": {"type": "string"}, "country": {"type": "string"}}),
+                }
+            ),
+        },
+        "remark",
+    ),
+}
+
+#: References, lists of types, a member without a type, alternatives, a definition that refers to another.
+REFERENCES: dict[str, Any] = {
+    "type": "function",
+    "name": "Find_Route-2b",
+    "parameters": {
+        "$defs": {
+            "place": _object({"city": {"type": "string"}, "zone_3b": {"type": ["integer", "null"]}}, "zone_3b"),
+            "leg": _object({"to": {"$ref": "#/$defs/place"}, "by": {"enum": ["train", "bus"]}}),
+        },
+        **_object(
+            {
+                "start": {"$ref": "#/$defs/place"},
+                "legs": {"type": "array", "items": {"$ref": "#/$defs/leg"}, "minItems": 1},
+                "limit": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+                "via": {"type": ["array", "null"], "items": _object({"at": _object({"stop": {"type": "string"}})})},
+                "note": {"description": "Whatever else matters"},
+            },
+            "note",
+        ),
+    },
+}
+
+
+def _similar(name: str) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": name,
+        "description": "",
+        "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+    }
+
+
+def scenarios() -> list[Scenario]:
+    """One rich tool, and references among tools with similar names; both plain and streaming."""
+    rich = Scenario(
+        "tools.rich",
+        "a tool with parameters of each type",
+        with_tools(
+            "Use book_trip once: 2 travellers and no children from Zürich to Milano with stops in Arth and Lugano, not "
+            "direct, class 2, discount 0.1, luggage a bag of 9 kilos and a ski of 7 kilos, contact Anna Keller in "
+            "Bern, Switzerland.",
+            RICH,
+        ),
+        need=CALLS,
+        tries=3,
+        tags=CORE | {"call", "tools-accepted"},
+        claims=frozenset({"tools"}),
+    )
+    references = Scenario(
+        "tools.references",
+        "a tool whose parameters use $ref, $defs and lists of types, among tools with similar names",
+        with_tools(
+            "Use Find_Route-2b once: start in Bern, one leg to Genf by train, limit 1, via the stop Fribourg.",
+            *(_similar(name) for name in ("find_route-2b", "Find-Route_2b", "Find_Route")),
+            REFERENCES,
+            _similar("Find_Route-2bb"),
+        ),
+        need=CALLS,
+        tries=3,
+        tags=CORE | {"call", "tools-accepted"},
+        claims=frozenset({"tools"}),
+    )
+    return [*both(rich), references.streamed()]
