@@ -173,10 +173,15 @@ def _bare(message: str) -> str:
 
 
 def _top(case: str, above: Mapping[str, str]) -> str:
-    """The cause of the cause: what stands at the top, the case itself if it stands for itself."""
-    while case in above:
-        case = above[case]
-    return case
+    """The cause of the cause: what stands at the top; the case itself if it stands for itself, or if causes run in a
+    ring, which has no beginning."""
+    top, seen = case, {case}
+    while top in above:
+        top = above[top]
+        if top in seen:
+            return case
+        seen.add(top)
+    return top
 
 
 def _plainest(broken: Sequence[Line], tops: Mapping[str, str]) -> dict[str, str]:
