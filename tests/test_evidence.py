@@ -174,3 +174,25 @@ def test_a_refusal_of_many_parameters_at_once_is_no_evidence_for_each() -> None:
     for one in alone:
         body = json.loads(recorded.answer(one.case.label).exchange.request.body)
         assert "prompt_cache_key" not in body or one.case.label.startswith("undocumented.prompt_cache_key")
+
+
+# -- responses that say nothing of the request -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_is_always_busy_does_not_show_what_a_request_causes(status: int) -> None:
+    """``error.real-status@bad-requests`` and ``http.client-request-answered@client-requests`` passed without one
+    response that was about a request."""
+    results = every_exchange("2026-06-24", lambda one: replace(one, status=status, chunks=(), ended="clean"))
+    told = {one.case.id: one for one in results}
+    for name in ("error.real-status@bad-requests", "http.client-request-answered@client-requests"):
+        assert (told[name].verdict, told[name].reason) == (INCONCLUSIVE, f"every response is HTTP {status}")
+
+
+@pytest.mark.parametrize("status", [204, 302])
+def test_a_parameter_that_no_response_serves_is_not_accepted(status: int) -> None:
+    results = every_exchange("2026-06-24", lambda one: replace(one, status=status, chunks=(), ended="clean"))
+    told = {one.case.id: one for one in results}
+    for name in ("request.reasoning.effort-accepted@efforts", "request.stream-accepted@streams"):
+        assert told[name].verdict == "fail"
+        assert f"HTTP {status}" in told[name].findings[0].message

@@ -9,7 +9,7 @@ from typing import Any
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import pointer
-from conformance.stream.events import mapping, text
+from conformance.stream.events import mapping, objects, text
 from conformance.stream.jsontext import load
 from conformance.verdict import EXAMINED, Case, Finding, Findings
 from conformance.wire.exchange import Exchange
@@ -52,6 +52,13 @@ def busy_elsewhere(answer: Answer, answers: Sequence[Answer]) -> bool:
     status, name = answer.exchange.status, answer.scenario.removesuffix(".stream")
     others = [one.exchange for one in answers if one.scenario.removesuffix(".stream") != name]
     return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
+
+
+def all_busy(answers: Sequence[Answer]) -> None:
+    """:class:`CannotJudge` if every response has a busy status: then nobody knows what the requests cause."""
+    statuses = {one.exchange.status for one in answers if one.exchange.status is not None}
+    if statuses and statuses <= set(BUSY):
+        raise CannotJudge(f"every response is HTTP {' or '.join(map(str, sorted(statuses)))}")
 
 
 def judged_past_the_key(answer: Answer) -> int:
@@ -144,6 +151,12 @@ def must_be_an_answer(answer: Answer) -> Findings:
 def no_output(answer: Answer) -> Finding:
     """The finding of a completed response that holds nothing."""
     return Finding("a completed response has no output item", answer.pointer + "/output", answer.event)
+
+
+def refuses(answer: Answer) -> bool:
+    """Whether a message of the response holds a refusal, which OpenAI has as a part of its own."""
+    parts = [part for _, item in answer.items("message") for part in objects(item.get("content"))]
+    return any(part.get("type") == "refusal" and part.get("refusal") for part in parts)
 
 
 def ends_in_failure(answer: Answer) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     BUSY,
+    all_busy,
     between,
     breaks_every_time,
     busy_elsewhere,
@@ -119,11 +120,13 @@ def test_error_has_an_error_status(answer: Answer) -> Findings:
 def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         status = answer.exchange.status
-        yield Examined(status is not None)
-        if status in BUSY and breaks_every_time(answer.exchange) and not busy_elsewhere(answer, answers):
+        is_busy = status in BUSY
+        yield Examined(status is not None and not is_busy)
+        if is_busy and breaks_every_time(answer.exchange) and not busy_elsewhere(answer, answers):
             tries = len(answer.exchange.attempts) + 1
             message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
             yield Finding(message, want="a 4xx status", got=status, scenario=answer.scenario)
+    all_busy(answers)
 
 
 @check(

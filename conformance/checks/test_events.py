@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import needs, not_seen, received_whole
+from conformance.checks.common import needs, not_seen, received_whole, refuses
 from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.select import STREAMS, by_event_type, together
 from conformance.stream.events import Event, whole
@@ -96,6 +96,8 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
     needs(answer, case)
     if not answer.events:
         raise CannotJudge("the stream has no event")
+    if "output_text" in kind and not answer.words and refuses(answer):
+        raise CannotJudge("the model refused, and wrote no text")
     if "reasoning" in kind and not answer.items("reasoning"):
         raise CannotJudge("the model thinks and shows nothing of it")
     if kind == "response.completed" and answer.terminal.type == "response.incomplete":

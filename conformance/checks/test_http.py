@@ -7,6 +7,7 @@ from dataclasses import replace
 from conformance.answer import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
 from conformance.checks.common import (
     BUSY,
+    all_busy,
     breaks_every_time,
     busy_elsewhere,
     envelope,
@@ -82,11 +83,12 @@ def test_what_a_client_sends_is_answered_or_refused(answer: Answer, case: Case) 
 def test_what_a_client_sends_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
     for answer in answers:
         exchange = answer.exchange
-        yield Examined(exchange.status is not None)
+        yield Examined(exchange.status is not None and exchange.status not in BUSY)
         if exchange.status in BUSY and breaks_every_time(exchange) and not _busy_elsewhere(answer, answers):
             tries = len(exchange.attempts) + 1
             message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
             yield Finding(message, want="an answer or a 4xx", got=exchange.status, scenario=answer.scenario)
+    all_busy(answers)
 
 
 def _busy_elsewhere(answer: Answer, answers: list[Answer]) -> bool:

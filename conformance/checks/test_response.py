@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 
 from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import HALF_A_PAIR, encoded_twice, no_output
+from conformance.checks.common import HALF_A_PAIR, encoded_twice, no_output, refuses
 from conformance.schemas import ABSENT
 from conformance.select import ANSWERS, everything, together
 from conformance.stream.events import mapping, objects, text
@@ -246,7 +246,7 @@ def test_completed_response_says_something(answer: Answer) -> Findings:
     kinds = {str(item.get("type")) for item in answer.output}
     if not answer.output:
         yield no_output(answer)
-    elif not kinds - {"message", "reasoning"} and not answer.words and not _refuses(answer):
+    elif not kinds - {"message", "reasoning"} and not answer.words and not refuses(answer):
         message = "a completed response has neither text nor call"
         yield Finding(message, answer.pointer + "/output", answer.event, "text or a call", sorted(kinds))
 
@@ -273,11 +273,6 @@ def _same(member: str, sent: object, said: object) -> bool:
     if member == "tools":  # Servers add defaults to a tool; its name must stay.
         return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(said)]
     return sent == said
-
-
-def _refuses(answer: Answer) -> bool:
-    parts = [part for _, item in answer.items("message") for part in objects(item.get("content"))]
-    return any(part.get("type") == "refusal" and part.get("refusal") for part in parts)
 
 
 def _response_or_none(answer: Answer) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from conformance.contract.events import TEXTS
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, everything, pairs
 from conformance.stream.events import ITEM_DONE, Event, objects, text
-from conformance.stream.sums import Text
+from conformance.stream.sums import Text, item_texts
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
 from conformance.where import BYTES, COMPARES, STREAM, Where, unmangled
 
@@ -103,27 +103,51 @@ def test_item_holds_its_texts(answer: Answer) -> Findings:
 
 
 @check("sum.final-output", over=STREAMS, where=STREAM)
-def test_final_output_holds_the_items(answer: Answer) -> Findings:
+def test_final_output_holds_the_items(answer: Answer, case: Case) -> Findings:
     event, output = answer.terminal, objects(answer.response.get("output"))
     done, opened = _by_index(answer, "response.output_item.done"), _by_index(answer, "response.output_item.added")
-    items = [done.get(index, item) for index, item in sorted(opened.items())]
-    got, want = [item.get("type") for item in output], [item.get("type") for item in items]
+    items = {index: done.get(index, item) for index, item in sorted(opened.items())}
+    # The contract does not say whether items of undocumented types are streamed, or stay in the final output.
+    known = case.world.schemas.item_types
+    streamed = [index for index, item in items.items() if not _may_be_left_out(item, known)]
+    kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, known)]
+    want, got = [items[index].get("type") for index in streamed], [output[place].get("type") for place in kept]
     yield Examined(max(len(got), len(want)))
     if got != want:
         message = f"{event.type}: the final output has other items than were streamed"
         yield Finding(message, "/response/output", event.index, want, got)
         return
-    for place, (item, final) in enumerate(zip(items, output, strict=True)):
-        yield from _same_item(item, final, f"/response/output/{place}", event.index, place in done)
+    for index, place in zip(streamed, kept, strict=True):
+        yield from _same_item(items[index], output[place], f"/response/output/{place}", event.index, index in done)
+    moved = {}
+    if [item.get("type") for item in items.values()] != [item.get("type") for item in output]:
+        moved = dict(zip(streamed, kept, strict=True))
     for one in answer.texts:
-        yield from _final_text(one, event)
+        yield from _final_text(_moved(one, moved, output, event) if moved else one, event, moved)
 
 
-def _final_text(one: Text, event: Event) -> Findings:
+def _may_be_left_out(item: Object, known: Sequence[str]) -> bool:
+    kind = item.get("type")
+    return isinstance(kind, str) and kind not in known
+
+
+def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event: Event) -> Text:
+    """A text with that of its item in the final output, where the item stands at another place than it was streamed
+    at; without a final text if it was not streamed."""
+    place = moved.get(one.output_index)
+    said = item_texts(output[place]) if place is not None else ()
+    final = next((value for _, content, value in said if content == one.content_index), None)
+    return replace(one, final=final if isinstance(final, str) else None, events={**one.events, "final": event})
+
+
+def _final_text(one: Text, event: Event, moved: Mapping[int, int]) -> Findings:
+    if moved and one.output_index not in moved:
+        return
     if one.final is None and (one.done or one.deltas):
         message = f"the final output lacks the {TEXTS[one.what]} of output_index {one.output_index}"
         yield Finding(message, "/response/output", event.index, one.done or one.deltas, ABSENT)
-    yield from _differs(one, "final", f"/response/output/{one.output_index}", event.type)
+    place = moved.get(one.output_index, one.output_index)
+    yield from _differs(one, "final", f"/response/output/{place}", event.type)
 
 
 def _by_index(answer: Answer, kind: str) -> dict[int, dict[str, Any]]:
