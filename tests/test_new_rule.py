@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from conformance.cli import main
 from conformance.commands import new_rule
 from conformance.commands.new_rule import stubs
+from conformance.emulator.faults import FAULTS
 from conformance.requirements import catalogue, requirement
 from tests.test_readme import ROOT
 
@@ -63,6 +65,7 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
     made = run(checkout, ["conformance", "new-rule", RULE])
     assert made.returncode == 0, made.stderr
     assert "make generate" in made.stdout
+    assert "clause: 5.id " in made.stdout
     assert len(EDITS) <= 3
     for name, edits in EDITS.items():
         assert f"wrote {name}" in made.stdout
@@ -73,16 +76,20 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
         (checkout / name).write_text(text, encoding="utf-8")
     left = [path for path in (checkout / "conformance").rglob("*.[pt]*") if "TODO" in path.read_text("utf-8", "ignore")]
     assert [path.name for path in left if path.suffix in (".py", ".toml")] == ["new_rule.py"]
+    noted = json.loads((checkout / "conformance" / "matrix.json").read_text(encoding="utf-8"))
+    faults = [f"{RULE}-violated", *(FAULTS.keys() - noted.keys())]
     for words in (
-        ["tests.matrix", "--write", "--fault", f"{RULE}-violated"],
+        ["tests.matrix", "--write", *(word for name in faults for word in ("--fault", name))],
         ["tests.pages"],
         ["ruff", "check", "conformance"],
         ["ruff", "format", "--check", "conformance"],
     ):
         done = run(checkout, words)
         assert done.returncode == 0, done.stdout + done.stderr
+    noted = json.loads((checkout / "conformance" / "matrix.json").read_text(encoding="utf-8"))
+    assert noted[f"{RULE}-violated"]["causes"] == {RULE: "fail"}
     assert f"| {RULE} | MUST |" in (checkout / "docs" / "rules.md").read_text(encoding="utf-8")
-    chosen = "well_formed or somewhere or clause or page or short or imports or sitting or by_some_fault or clean"
+    chosen = "well_formed or somewhere or page or short or imports or sitting or clean"
     files = [f"tests/test_{name}.py" for name in ("catalogue", "matrix", "architecture")]
     done = run(checkout, ["pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files])
     assert done.returncode == 0, done.stdout[-3000:]
