@@ -94,6 +94,14 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
         yield Examined(len(seen))
         return
     needs(answer, case)
+    _owes(answer, kind)
+    received_whole(answer)
+    got = ", ".join(dict.fromkeys(event.type for event in answer.events))
+    yield Finding(f"{kind} is not in the stream", want=kind, got=got)
+
+
+def _owes(answer: Answer, kind: str) -> None:
+    """:class:`CannotJudge` if the model did something for which a stream needs no event of that type."""
     if not answer.events:
         raise CannotJudge("the stream has no event")
     if "output_text" in kind and not answer.words and refuses(answer):
@@ -102,9 +110,6 @@ def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Fi
         raise CannotJudge("the model thinks and shows nothing of it")
     if kind == "response.completed" and answer.terminal.type == "response.incomplete":
         raise CannotJudge("the answer ended incomplete")
-    received_whole(answer)
-    got = ", ".join(dict.fromkeys(event.type for event in answer.events))
-    yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 
 
 @check(

@@ -11,7 +11,7 @@ from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs
 from conformance.contract.events import TEXTS
 from conformance.schemas import ABSENT
 from conformance.select import STREAMS, everything, pairs
-from conformance.stream.events import ITEM_DONE, Event, objects, text
+from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
 from conformance.stream.sums import Text, item_texts
 from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
 from conformance.where import BYTES, COMPARES, STREAM, Where, unmangled
@@ -105,12 +105,9 @@ def test_item_holds_its_texts(answer: Answer) -> Findings:
 @check("sum.final-output", over=STREAMS, where=STREAM)
 def test_final_output_holds_the_items(answer: Answer, case: Case) -> Findings:
     event, output = answer.terminal, objects(answer.response.get("output"))
-    done, opened = _by_index(answer, "response.output_item.done"), _by_index(answer, "response.output_item.added")
-    items = {index: done.get(index, item) for index, item in sorted(opened.items())}
-    # The contract does not say whether items of undocumented types are streamed, or stay in the final output.
-    known = case.world.schemas.item_types
-    streamed = [index for index, item in items.items() if not _may_be_left_out(item, known)]
-    kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, known)]
+    items, done = _streamed_items(answer)
+    streamed = [index for index, item in items.items() if not _may_be_left_out(item, case)]
+    kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, case)]
     want, got = [items[index].get("type") for index in streamed], [output[place].get("type") for place in kept]
     yield Examined(max(len(got), len(want)))
     if got != want:
@@ -119,16 +116,28 @@ def test_final_output_holds_the_items(answer: Answer, case: Case) -> Findings:
         return
     for index, place in zip(streamed, kept, strict=True):
         yield from _same_item(items[index], output[place], f"/response/output/{place}", event.index, index in done)
-    moved = {}
-    if [item.get("type") for item in items.values()] != [item.get("type") for item in output]:
-        moved = dict(zip(streamed, kept, strict=True))
+    left_out = len(items) + len(output) > 2 * len(kept)
+    yield from _final_texts(answer, dict(zip(streamed, kept, strict=True)) if left_out else {})
+
+
+def _streamed_items(answer: Answer) -> tuple[dict[int, Object], dict[int, Object]]:
+    """The items of a stream by their place, as they were last sent; and those that were closed."""
+    done, opened = _by_index(answer, ITEM_DONE), _by_index(answer, ITEM_ADDED)
+    return {index: done.get(index, item) for index, item in sorted(opened.items())}, done
+
+
+def _final_texts(answer: Answer, moved: Mapping[int, int]) -> Findings:
+    """What the final output has of each text; ``moved`` are the places of items that stand elsewhere than streamed."""
+    event, output = answer.terminal, objects(answer.response.get("output"))
     for one in answer.texts:
         yield from _final_text(_moved(one, moved, output, event) if moved else one, event, moved)
 
 
-def _may_be_left_out(item: Object, known: Sequence[str]) -> bool:
+def _may_be_left_out(item: Object, case: Case) -> bool:
+    """Whether an item is of an undocumented type: whether such items are streamed, or stay in the final output, is not
+    said."""
     kind = item.get("type")
-    return isinstance(kind, str) and kind not in known
+    return isinstance(kind, str) and kind not in case.world.schemas.item_types
 
 
 def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event: Event) -> Text:
