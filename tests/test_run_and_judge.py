@@ -15,7 +15,7 @@ from conformance.run import Recorded
 from conformance.stream.events import mapping
 from conformance.traffic.captured import Captured, is_ours, lost_in
 from conformance.traffic.judging import judge_traffic
-from conformance.traffic.rules import passive
+from conformance.traffic.rules import is_passive
 from conformance.verdict import FAIL, WARNING
 from tests.matrix import revisions
 from tests.support.inprocess import cases, judged, target, verdicts, world
@@ -31,6 +31,7 @@ MORE_IN_A_RUN = {
     "http.body-complete": "in traffic it is read of served requests only",
     "sum.no-replacement-characters": "its check reads all streams of a run side by side, and traffic has no such case",
     "auth.key-never-echoed": "the refusal of two keys is in traffic one of a key: auth.refusal-never-echoes-key",
+    "truncation.incomplete": "in traffic nobody knows whether a response that used up its cap was cut",
     "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
 }
 MORE_IN_TRAFFIC = {
@@ -38,11 +39,12 @@ MORE_IN_TRAFFIC = {
     "tools.call-shape": "a call where no tool is declared is tools.none-declared-none-called in a run",
     "error.success-is-no-error": "in a run a bad request that is answered with 200 breaks error.real-status",
     "response.output-text-present": "as error.success-is-no-error: what is answered is no Response",
+    "response.schema": "as error.success-is-no-error, for a request that must be refused",
     "usage.present": "as error.success-is-no-error; and a response in the background is not final in a run",
 }
 
-#: Scenarios whose requests are no POST: judge leaves them aside.
-NO_POST = "http.get"
+#: Cases of requests that are no POST, and of responses that are retried: judge leaves both aside.
+LEFT_ASIDE = ("http.get", "retried")
 
 
 def refuses_json(context: Context, reply: Reply) -> Reply:
@@ -70,9 +72,9 @@ def captured(recorded: Recorded, revision: str) -> list[Captured]:
 
 
 @cache
-def templates(revision: str) -> dict[str, str]:
-    """The id of each rule as its check has it, with placeholders."""
-    return {case.rule: case.check.rule for case in cases(revision)}
+def rules(revision: str) -> frozenset[str]:
+    """The rules that a run evaluates."""
+    return frozenset(case.rule for case in cases(revision))
 
 
 def failing(lines: Iterable[tuple[str, str]]) -> set[str]:
@@ -82,10 +84,10 @@ def failing(lines: Iterable[tuple[str, str]]) -> set[str]:
 def compared(twist: Twist, revision: str) -> tuple[set[str], set[str]]:
     """The rules that fail in a run only, and those that fail in traffic only; of those that both judge."""
     results, recorded = judged(twist, revision)
-    run = failing((one.case.rule, one.verdict) for one in results if one.case.label != NO_POST)
+    run = failing((one.case.rule, one.verdict) for one in results if one.case.label not in LEFT_ASIDE)
     lines = judge_traffic(captured(recorded, revision), target(revision)).lines
     traffic = failing((line["requirement"], line["verdict"]) for line in lines)
-    both = {rule for rule, template in templates(revision).items() if passive(template)}
+    both = {rule for rule in rules(revision) if is_passive(rule)}
     return run & both - traffic - MORE_IN_A_RUN.keys(), traffic & both - run - MORE_IN_TRAFFIC.keys()
 
 

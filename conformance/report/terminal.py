@@ -89,15 +89,21 @@ def duration(requests: int, rpm: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
+#: Statuses by which a server refuses a credential; 400 for one that it does not find in the header it reads.
+_DENIALS = (400, 401, 403)
+
+
 def hints(lines: summary.Lines) -> Iterator[str]:
     """What a reader may want to set before looking further."""
     failed = {line["requirement"] for line in lines if line["verdict"] == FAIL}
     passed = {line["requirement"] for line in lines if line["verdict"] == PASS}
+    # Any other status says nothing of the header: an endpoint that is gone answers with 404.
+    denied = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") in _DENIALS} & failed
     for refused, works, lacks in (
         ("auth.api-key-header-accepted", "auth.bearer-accepted", "api-key"),
         ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
     ):
-        if refused in failed and works in passed - failed:
+        if refused in denied and works in passed - failed:
             yield f'only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
     if both <= {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 401}:

@@ -1,0 +1,21 @@
+"""The hints at the end of a run: what a reader may want to set before looking further."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.report.terminal import hints
+
+
+def line(requirement: str, verdict: str, got: int) -> dict[str, Any]:
+    findings = [{"got": got}] if verdict == "fail" else []
+    return {"requirement": requirement, "verdict": verdict, "findings": findings}
+
+
+@pytest.mark.parametrize(("status", "hinted"), [(401, True), (403, True), (400, True), (404, False), (302, False)])
+def test_a_header_is_hinted_at_only_where_a_key_was_refused(status: int, hinted: bool) -> None:
+    """An endpoint whose path was gone after 30 requests was said to take one of the two headers only."""
+    lines = [line("auth.bearer-accepted", "fail", status), line("auth.api-key-header-accepted", "pass", 200)]
+    assert any('lacks = ["bearer"]' in one for one in hints(lines)) is hinted
