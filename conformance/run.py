@@ -156,9 +156,17 @@ def _file_name(name: str) -> str:
 MOST_DECODED = 150_000_000
 
 
+#: Answers used last that are kept as long as possible, and bytes from which on an answer is.
+_COMPARED, _LARGE = 8, 10_000_000
+
+
 class Recorded:
-    """The answers of a run by scenario. Each is read when it is first needed, and dropped when others need the memory:
-    those used least recently first."""
+    """The answers of a run by scenario. Each is read when it is first needed, and dropped when others need the memory.
+
+    Check after check goes through the same scenarios in the same order. To drop what was used least recently would
+    then drop each answer just before it is needed, so those used a moment ago go first; the last few are kept, as a
+    check may compare them, and so are large ones, which take seconds to decode.
+    """
 
     def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
         self._seen = seen
@@ -204,8 +212,12 @@ class Recorded:
         self._answers[answer.scenario] = answer
         self._weights[answer.scenario] = bytes_taken
         total = sum(self._weights.values())
-        while total > MOST_DECODED and len(self._answers) > 1:
-            name, dropped = next(iter(self._answers.items()))
-            total -= self._weights.pop(name, 0)
-            del self._answers[name]
-            forget(dropped)
+        if total <= MOST_DECODED:
+            return
+        names = list(self._answers)[:-1]
+        names = [*reversed(names[:-_COMPARED]), *names[-_COMPARED:]]
+        for name in sorted(names, key=lambda one: self._weights[one] > _LARGE):
+            total -= self._weights.pop(name)
+            forget(self._answers.pop(name))
+            if total <= MOST_DECODED:
+                return
