@@ -195,6 +195,9 @@ def _case(check: Check, group: Group, world: World) -> Case:
     )
 
 
+#: Tag of requests that something before the endpoint may refuse, in a form of its own.
+_UNUSUAL = "unusual"
+
 #: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
 _ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
 
@@ -209,7 +212,10 @@ def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Grou
     names = tuple(
         one.name
         for one in world.scenarios.values()
-        if one.name not in taken and one.method == "POST" and (label == "answers" or one.expect != "refusal")
+        if one.name not in taken
+        and one.method == "POST"
+        and not one.suffix.startswith("/")  # What lies below the endpoint is no response of it.
+        and (_UNUSUAL not in one.tags if label == "answers" else one.expect != "refusal")
     )
     return [Group(label, names, where=check.where)] if names else []
 

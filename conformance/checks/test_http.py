@@ -12,10 +12,13 @@ from conformance.checks.common import (
     busy_elsewhere,
     envelope,
     excerpt,
+    judged_past_the_key,
+    must_be_an_answer,
     must_be_served,
     must_be_served_or_refused,
     no_answer,
     received_whole,
+    said,
     settled,
 )
 from conformance.scenarios.scenario import Scenario
@@ -41,6 +44,11 @@ _LATE = 1000.0
 def _no_rule_of_its_own(scenario: Scenario) -> bool:
     """What is documented, or sent by real clients, has a rule of its own that says it is answered."""
     return scenario.expect != "answer" and "captured" not in scenario.tags
+
+
+def _at_the_endpoint(scenario: Scenario) -> bool:
+    """With a slash behind it the path is another one, from which frameworks redirect."""
+    return not scenario.suffix.startswith("/")
 
 
 _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
@@ -203,13 +211,16 @@ def test_no_object_names_a_member_twice(answer: Answer) -> Findings:
 def test_other_method_is_refused(answer: Answer, case: Case) -> Findings:
     status = settled(answer)
     yield EXAMINED
+    method = answer.exchange.request.method
+    if status == 501 and method != "GET":  # What a server does not know at all (RFC 9110 9.1).
+        return
     if status not in (404, 405):
-        yield Finding(f"GET is answered with HTTP {status}", want="404 or 405", got=status)
+        yield Finding(f"{method} is answered with HTTP {status}", want="404 or 405", got=status)
     else:
         yield from map(breaks_schema, case.world.schemas.errors("error.json", envelope(answer)))
 
 
-@check("http.no-redirect", over=everything("all"), where=Where("others", elsewhere=False))
+@check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", elsewhere=False))
 def test_no_redirect(answer: Answer) -> Findings:
     yield EXAMINED
     if 300 <= answer.arrived < 400:
@@ -233,3 +244,52 @@ def _named_twice(answer: Answer) -> list[tuple[int | None, tuple[str, ...]]]:
     except ValueError as error:
         raise CannotJudge(f"the body cannot be read as JSON: {error}") from None
     return [(None, reader.twice)]
+
+
+# -- requests in forms that the page does not show ---------------------------------------------------------------------
+
+#: Statuses by which a server may refuse a form that the RFCs let it refuse, by the scenario.
+_MAY_REFUSE = {"http.chunked": (411,), "http.expect-continue": (417,)}
+
+
+@check("http.unusual-request-answered", over=each("tolerated"), aside=UNKNOWN_SENDER)
+def test_unusual_request_is_served_or_refused(answer: Answer, case: Case) -> Findings:
+    status = settled(answer)
+    yield EXAMINED
+    scenario = case.world.scenarios[answer.scenario]
+    method = answer.exchange.request.method
+    if status == 501 and method != "POST":
+        return  # The status for a method or protocol that a server does not have (RFC 9110 9.1).
+    if status >= 500:
+        want = "a status below 500" if method != "POST" else "200 or a 4xx status"
+        yield Finding(f"{scenario.asks}: HTTP {status}{said(answer)}", want=want, got=status)
+    elif method == "POST" and 200 <= status < 300 and _at_the_endpoint(scenario):
+        yield from must_be_an_answer(answer)
+
+
+@check("http.request-form-served", over=each("request-form"), aside=UNKNOWN_SENDER)
+def test_form_of_a_request_is_served(answer: Answer, case: Case) -> Findings:
+    status = judged_past_the_key(answer)
+    if status in _MAY_REFUSE.get(answer.scenario, ()):
+        raise DoesNotApply(f"HTTP {status}: a server may refuse this form")
+    yield EXAMINED
+    if status != 200:
+        asks = case.world.scenarios[answer.scenario].asks
+        yield Finding(f"{asks}: HTTP {status}{said(answer)}", want=200, got=status)
+    else:
+        yield from must_be_an_answer(answer)
+
+
+@check("http.request-form-served", over=together("http.combined", "combined"), together=True, aside=UNKNOWN_SENDER)
+def test_forms_are_served_together(answers: list[Answer], case: Case) -> Findings:
+    whole, *alone = answers
+    status = judged_past_the_key(whole)
+    if status == 200:
+        yield EXAMINED
+        return
+    refused = [one.scenario for one in alone if not one.exchange.ok]
+    if refused:
+        raise DoesNotApply(f"HTTP {status}, and {', '.join(refused)} is not served alone either")
+    yield EXAMINED
+    asks = case.world.scenarios[whole.scenario].asks
+    yield Finding(f"{asks}: HTTP {status}{said(whole)}, while each alone is served", want=200, got=status)

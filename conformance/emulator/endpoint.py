@@ -89,6 +89,8 @@ class Endpoint:
             return refusals.not_found(ctx.path.partition("?")[0])
         if ctx.method != "POST":
             return refusals.wrong_method("POST")
+        if ctx.sent("content-encoding") not in (None, "identity"):
+            unreadable = refusals.encoded()
         refusal = unreadable or validate(ctx.body, self.revision, self.models)
         return through(self._twist.validate, ctx, refusal)
 

@@ -44,3 +44,9 @@ def wrong_method(allowed: str) -> Refusal:
     """405, naming the one method that works."""
     refusal = of(405, f"{phrase(405)}: use {allowed}", "method", "invalid_request_error")
     return Refusal(refusal.status, refusal.members, (("Allow", allowed),))
+
+
+def encoded() -> Refusal:
+    """415: a compressed body; RFC 9110 12.5.3 has the answer say which codings are taken."""
+    refusal = of(415, f"{phrase(415)}: the body must not be compressed", "Content-Encoding", "invalid_request_error")
+    return Refusal(refusal.status, refusal.members, (("Accept-Encoding", "identity"),))

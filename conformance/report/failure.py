@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shlex
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,7 +93,12 @@ def curl(answer: Answer) -> str:
     """The request as a curl command; the key stays an unexpanded variable."""
     request = answer.exchange.request
     words = ["curl -sN"]
-    if request.method != "POST":
+    names = {name.lower(): value for name, value in request.headers}
+    has_body = request.method in ("POST", "PUT")
+    compressed = has_body and names.get("content-encoding") == "gzip"
+    if request.method == "HEAD":
+        words.append("--head")
+    elif request.method != "POST":
         words.append(f"-X {shlex.quote(request.method)}")
     words.append(shlex.quote(request.url))
     for name, value in request.headers:
@@ -101,12 +108,24 @@ def curl(answer: Answer) -> str:
         ours = "$" in value and name.lower() in _CREDENTIALS
         quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
-    if request.method == "POST":
-        body = request.body.decode("utf-8", "replace")
+    if has_body and "content-type" not in names:
+        words.append("-H 'Content-Type:'")  # Else curl adds one.
+    if has_body:
+        body = (_unzipped(request.body) if compressed else request.body).decode("utf-8", "replace")
         # Escaped as JSON does it, so that the command stays the same request and the terminal stays whole.
         body = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in body)
+        if compressed:
+            return f"printf %s {shlex.quote(body)} | gzip | {' '.join(words)} --data-binary @-"
         words.append(f"-d {shlex.quote(body)}")
     return " ".join(words)
+
+
+def _unzipped(body: bytes) -> bytes:
+    """A body of ours before it was compressed; as it is where it is no gzip."""
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        return body
 
 
 def show(value: Any, width: int = _WIDTH) -> str:

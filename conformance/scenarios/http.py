@@ -1,10 +1,80 @@
-"""HTTP itself: other methods. What a client may leave out or write otherwise is sent with the concurrent requests."""
+"""HTTP itself: other methods, and requests in forms that clients and proxies send though the page does not show them.
+What a client may leave out or write otherwise is sent with the concurrent requests."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from conformance.scenarios.answers import SHORT
 from conformance.scenarios.scenario import Scenario
+from conformance.wire.exchange import Headers
+
+#: How a client asks for a WebSocket (RFC 6455 4.1); the key is the example of the RFC.
+_WEBSOCKET: Headers = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
+
+_UNUSUAL = frozenset({"unusual"})
+
+_CHARSET: Headers = (("Content-Type", "application/json; charset=utf-8"),)
+_CHUNKED: Headers = (("Transfer-Encoding", "chunked"),)
+_EXPECT: Headers = (("Expect", "100-continue"),)
+_QUERY = "?api-version=2026-06-24"
+
+#: Name of the request that holds several forms at once; each is sent alone only where it is not served.
+COMBINED = "http.combined"
 
 
 def scenarios() -> list[Scenario]:
     """The scenarios about HTTP."""
-    return [Scenario("http.get", "GET on the endpoint", method="GET", expect="refusal", tags=frozenset({"method"}))]
+    return [
+        Scenario("http.get", "GET on the endpoint", method="GET", expect="refusal", tags=frozenset({"method"})),
+        Scenario(
+            "http.put", "PUT with a body that is right", _body("rivers"), method="PUT", expect="refusal",
+            tags=frozenset({"method"}),
+        ),
+        _unusual("http.head", "HEAD on the endpoint", method="HEAD"),
+        _unusual("http.websocket", "GET that asks for a WebSocket", method="GET", headers=_WEBSOCKET),
+        _unusual("http.trailing-slash", "a slash behind the path", _body("lakes"), suffix="/"),
+        _unusual("http.no-content-type", "no Content-Type", _body("hills"), headers=(("Content-Type", ""),)),
+        _unusual("http.gzip-body", "a body in gzip", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
+        _unusual("http.repeated-key", "the api-key header twice", _body("dunes"), auth="api-key+api-key",
+                 claims=frozenset({"api-key"})),
+        *_combined(),
+    ]  # fmt: skip
+
+
+def _body(topic: str) -> dict[str, Any]:
+    return {**SHORT, "max_output_tokens": 32, "input": f"Name one word about {topic}."}
+
+
+def _unusual(name: str, asks: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
+    return Scenario(name, asks, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
+
+
+def _combined() -> list[Scenario]:
+    """A charset, chunks, Expect and a query in one request, and each alone for where that one is not served."""
+    forms: dict[str, tuple[str, Headers, str]] = {
+        "charset": ("a charset in the Content-Type", _CHARSET, ""),
+        "chunked": ("a body in chunks", _CHUNKED, ""),
+        "expect-continue": ("Expect: 100-continue", _EXPECT, ""),
+        "query": ("a query behind the path", (), _QUERY),
+    }
+    whole = Scenario(
+        COMBINED, "a charset in the Content-Type, a body in chunks, Expect: 100-continue and a query at once",
+        _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=_QUERY, expect="either",
+        tags=_UNUSUAL | {"combined"},
+    )  # fmt: skip
+    return [
+        whole,
+        *(
+            Scenario(
+                f"http.{name}", asks, _body("clouds"), headers=headers, suffix=suffix, expect="either",
+                within=COMBINED, tags=_UNUSUAL | {"combined", "tolerated" if name == "query" else "request-form"},
+            )
+            for name, (asks, headers, suffix) in forms.items()
+        ),
+    ]  # fmt: skip

@@ -39,7 +39,9 @@ class Scenario:
     the same and more, was not served: a served one speaks for all in it. One with a ``need`` is repeated up to
     ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by,
     ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last``
-    is sent after all others; ``escaped`` with all but ASCII as JSON escapes.
+    is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is added to the endpoint's URL.
+    A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with ``Transfer-Encoding: chunked``
+    sent in chunks.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Scenario:
     wrong: bool = False
     last: bool = False
     escaped: bool = False
+    suffix: str = ""
 
     @property
     def meant_well(self) -> bool:
@@ -83,6 +86,8 @@ class Scenario:
             self.headers,
             built,
             self.last,
+            # What was recorded before these existed keeps its digest.
+            *([self.suffix] if self.suffix else []),
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 

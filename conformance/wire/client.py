@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -46,11 +47,15 @@ _BASE_HEADERS = (
 )
 
 
+_CHUNKED = ("Transfer-Encoding", "chunked")
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A request ready to be sent: ``auth`` names a way of :func:`credentials`, ``headers`` come on top.
 
-    ``tries`` is how often in all, ``most`` how many output tokens a try may cost.
+    ``tries`` is how often in all, ``most`` how many output tokens a try may cost, ``suffix`` what is added to the URL.
+    The body is sent in chunks where ``headers`` say so.
     """
 
     key: str
@@ -62,6 +67,7 @@ class Outgoing:
     headers: Headers
     tries: int
     most: int = 0
+    suffix: str = ""
 
 
 def wrong_keys(key: str) -> dict[str, str]:
@@ -138,7 +144,7 @@ class Client:
         while True:
             refused = self._gate.enter(outgoing.most)
             if refused:
-                request = Request(outgoing.method, self._target.url, (), outgoing.body)
+                request = Request(outgoing.method, self._target.url + outgoing.suffix, (), outgoing.body)
                 return exchange or withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, refused)
             exchange = self._once(outgoing, tuple(attempts))
             self._gate.leave(outgoing.most, exchange)
@@ -160,12 +166,9 @@ class Client:
         if outgoing.body and "content-type" not in own:
             headers.append(("Content-Type", "application/json"))
         headers += [pair for pair in outgoing.headers if pair[1]]
-        request = self._http.build_request(
-            outgoing.method,
-            self._target.url,
-            headers=[*headers, *auth],
-            content=outgoing.body if outgoing.method == "POST" else None,
-        )
+        url = self._target.url + outgoing.suffix
+        content = _content(outgoing)
+        request = self._http.build_request(outgoing.method, url, headers=[*headers, *auth], content=content)
         # httpx adds what it finds missing; a header that a scenario leaves out on purpose is taken out again.
         for name, value in outgoing.headers:
             if not value:
@@ -186,7 +189,7 @@ class Client:
             sample=outgoing.sample,
             request=Request(
                 outgoing.method,
-                self._target.url,
+                url,
                 (*headers, *_described(auth, outgoing.auth, self._target.api_key_env)),
                 outgoing.body,
             ),
@@ -201,6 +204,16 @@ class Client:
             attempts=attempts,
             lag_ms=lag,
         )
+
+
+def _content(outgoing: Outgoing) -> bytes | Iterator[bytes] | None:
+    """The body: whole, or in three chunks where the headers announce chunks; None for a method without one."""
+    if outgoing.method not in ("POST", "PUT"):
+        return None
+    if _CHUNKED not in outgoing.headers:
+        return outgoing.body
+    size = len(outgoing.body) // 3 + 1
+    return (outgoing.body[start : start + size] for start in range(0, len(outgoing.body), size))
 
 
 def _described(auth: Headers, variant: str, variable: str) -> Headers:

@@ -44,9 +44,13 @@ class InProcess:
             attempts.append(attempt_of(exchange, 0.0))
 
     def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
-        headers = [("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"), *outgoing.headers]
+        own = {name.lower() for name, _ in outgoing.headers}
+        usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
+        headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
+        headers = [pair for pair in headers if pair[1]]
         auth = credentials(outgoing.auth, KEY)
-        reply = self._endpoint.answer(outgoing.method, "/v1/responses", [*headers, *auth], outgoing.body)
+        path = "/v1/responses" + outgoing.suffix
+        reply = self._endpoint.answer(outgoing.method, path, [*headers, *auth], outgoing.body)
         return _exchange(outgoing, reply, [value for _, value in auth], attempts)
 
 
@@ -57,11 +61,18 @@ def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: t
     chunks = tuple(_timed(reply))
     size = dict(headers).get("content-length")
     ended = _ENDED[reply.ending]
-    if reply.framing == "length" and ended == "clean" and size and sum(len(one.data) for one in chunks) < int(size):
+    has_body = outgoing.method != "HEAD"
+    if (
+        has_body
+        and reply.framing == "length"
+        and ended == "clean"
+        and size
+        and sum(len(one.data) for one in chunks) < int(size)
+    ):
         ended = "cut"
     secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
     kept, chunks, leaks = blank_answer(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process/v1/responses", (), outgoing.body)
+    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,

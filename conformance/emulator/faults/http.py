@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from ..gates import Rewrite, bytes_of, served
-from ..shapes import Dict, Reply, to_json
-from ..twist import Context, Hook, twist
+from ..gates import SPOILED, Rewrite, bytes_of, served
+from ..refusals import of
+from ..shapes import Dict, Reply, sent, to_json
+from ..twist import Context, Hook, Twist, twist
 
-UTF8 = "http.body-is-utf8-json"
+UTF8, UNUSUAL = "http.body-is-utf8-json", "http.unusual-request-answered"
+CRASHED = {"error": {"message": "Internal Server Error", "code": "500"}}
 HTML = "<!DOCTYPE html><html><body><h1>{}</h1><hr>nginx/1.24.0</body></html>"
 
 
@@ -29,9 +32,9 @@ def swap(old: str, new: bytes) -> Hook[Reply]:
     return plain(bytes_of(lambda data: data.replace(old.encode(), new, 1)))
 
 
-def other_method(status: int, body: str | Dict, kind: str = "application/json") -> Hook[Reply]:
+def other_method(status: int, body: str | Dict, kind: str = "application/json", method: str = "GET") -> Hook[Reply]:
     def hook(ctx: Context, reply: Reply) -> Reply:
-        wrong = ctx.method != "POST" and reply.status == 405
+        wrong = ctx.method == method and reply.status == 405 and ctx.sent("upgrade") is None
         return reply.coded(status).having("Content-Type", kind).saying(body) if wrong else reply
 
     return hook
@@ -49,6 +52,36 @@ def half(reply: Reply) -> Reply:
 def python_repr(reply: Reply) -> Reply:
     text = reply.body.decode().replace("null", "None").replace('"', "'")
     return reply.saying(text)
+
+
+def crashes(name: str, when: str, test: Callable[[Context], bool]) -> Twist:
+    """A fault of requests in a form that the page does not show."""
+    return twist(
+        f"http.{name}-is-500",
+        f"Fails inside where {when}.",
+        UNUSUAL,
+        validate=lambda ctx, refusal: SPOILED if test(ctx) else refusal,
+        reply=lambda ctx, reply: (
+            reply.coded(500).having("Content-Type", "application/json").saying(CRASHED)
+            if not ctx.served and reply.status != 401 and test(ctx)
+            else reply
+        ),
+    )
+
+
+def declines(name: str, says: str, test: Callable[[Context], bool]) -> Twist:
+    """A fault that refuses a form of requests which must be served."""
+    refusal = of(400, "Param Incorrect", "the request is not understood", "invalid_request_error")
+    return twist(
+        f"http.{name}-refused",
+        says,
+        "http.request-form-served",
+        validate=lambda ctx, given: refusal if test(ctx) else given,
+    )
+
+
+def of_type(ctx: Context) -> str:
+    return ctx.sent("content-type") or ""
 
 
 FAULTS = [
@@ -105,7 +138,7 @@ FAULTS = [
     twist("http.get-is-served", "Answers GET on the endpoint with 200.", "http.other-method-refused",
           reply=other_method(200, {"status": "ok"})),
     twist("http.get-is-500", "Fails inside on GET.", "http.other-method-refused",
-          reply=other_method(500, {"error": {"message": "Internal Server Error", "code": "500"}})),
+          reply=other_method(500, CRASHED)),
     twist("http.get-is-html", "Refuses GET with a page.", "http.other-method-refused",
           reply=other_method(405, HTML.format("405 Not Allowed"), "text/html")),
     twist("http.get-is-text", "Refuses GET in plain words.", "http.other-method-refused",
@@ -117,4 +150,21 @@ FAULTS = [
     twist("http.redirects-get", "Redirects GET on the endpoint.", "http.no-redirect",
           "http.other-method-refused",
           reply=lambda ctx, reply: redirect(302, "/docs")(reply) if reply.status == 405 else reply),
+    twist("http.put-is-served", "Answers PUT on the endpoint with 200.", "http.other-method-refused",
+          reply=other_method(200, {"status": "ok"}, method="PUT")),
+    twist("http.put-is-500", "Fails inside on PUT.", "http.other-method-refused",
+          reply=other_method(500, CRASHED, method="PUT")),
+    twist("http.head-is-500", "Fails inside on HEAD.", UNUSUAL, reply=other_method(500, CRASHED, method="HEAD")),
+    crashes("upgrade", "asked for a WebSocket", lambda ctx: ctx.sent("upgrade") is not None),
+    crashes("trailing-slash", "there is a slash behind the path", lambda ctx: ctx.path.endswith("/")),
+    crashes("query", "there is a query behind the path", lambda ctx: "?" in ctx.path),
+    crashes("no-content-type", "a request has no content type",
+            lambda ctx: ctx.method == "POST" and ctx.sent("content-type") is None),
+    crashes("gzip-body", "a body is compressed", lambda ctx: ctx.sent("content-encoding") is not None),
+    crashes("repeated-key", "the key is sent twice", lambda ctx: len(sent(ctx.headers, "api-key")) > 1),
+    declines("charset", "Takes only the bare application/json.", lambda ctx: "charset" in of_type(ctx)),
+    declines("chunked", "Takes no body of unknown length.", lambda ctx: ctx.sent("transfer-encoding") is not None),
+    declines("expectation", "Takes an expectation for a mistake.", lambda ctx: ctx.sent("expect") is not None),
+    declines("chunked-charset", "Cannot take chunks where there is a charset.",
+             lambda ctx: ctx.sent("transfer-encoding") is not None and "charset" in of_type(ctx)),
 ]  # fmt: skip

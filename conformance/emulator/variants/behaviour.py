@@ -13,8 +13,8 @@ from ..auth import REFUSED, authenticate
 from ..edits import said
 from ..gates import envelope, error, input_items, inside, refuse, refused
 from ..refusals import bad_parameter, of, unsupported
-from ..shapes import Ask, Dict, Item, Refusal, Reply, to_json
-from ..twist import Context, Hook, twist
+from ..shapes import Ask, Dict, Header, Item, Refusal, Reply, sent, to_json
+from ..twist import Context, Hook, Twist, twist
 
 FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
 OUTSIDE = "Undocumented parameters are filtered and may cause an error (doc 2026-06-24)."
@@ -196,6 +196,19 @@ def spaced(reply: Reply) -> Reply:
     return reply.saying(prefix + json.dumps(json.loads(text.removeprefix("data:"))))
 
 
+def forms(name: str, says: str, test: Callable[[Context], bool], status: int, *headers: Header) -> Twist:
+    """Answers requests in an unusual form with a status that HTTP has for them, in the words of a server in front."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if not test(ctx):
+            return reply
+        page = "" if status == 204 else f"<html><body>{status}</body></html>"
+        away = replace(reply, headers=[*reply.headers, *headers], framing="length", chunks=[]).coded(status)
+        return away.without("Transfer-Encoding").having("Content-Type", "text/html").saying(page)
+
+    return twist(f"forms.{name}", says, reply=hook)
+
+
 VARIANTS = [
     twist("refusals.without-type-and-param", FORM, reply=envelope(bare, ANY)),
     twist("refusals.with-null-type-and-param", FORM, reply=error(null_members, ANY)),
@@ -250,6 +263,26 @@ VARIANTS = [
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
     twist("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
           draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
+    forms("slash-redirected", "A path with a slash is another one; frameworks redirect from it (RFC 9110 15.4).",
+          lambda ctx: ctx.path.endswith("/"), 308, ("Location", "/v1/responses")),
+    forms("slash-is-a-page", "A path with a slash is another one, and may be that of a front end (RFC 9110 4.2.3).",
+          lambda ctx: ctx.path.endswith("/"), 200),
+    forms("query-not-found", "A query is part of the address, and none is documented (RFC 9110 4.2.2).",
+          lambda ctx: "?" in ctx.path, 404),
+    forms("other-types-refused", "415 is for a content type that is not taken (RFC 9110 15.5.16).",
+          lambda ctx: ctx.method == "POST" and not (ctx.sent("content-type") or "").startswith("application/json"),
+          415),
+    forms("chunks-refused", "A server may ask for a length (RFC 9112 6.3).",
+          lambda ctx: ctx.sent("transfer-encoding") is not None, 411),
+    forms("expectation-failed", "417 says that an expectation cannot be met (RFC 9110 15.5.18).",
+          lambda ctx: ctx.sent("expect") is not None, 417),
+    forms("repeated-key-refused", BOTH, lambda ctx: len(sent(ctx.headers, "api-key")) > 1, 401),
+    forms("upgrade-required", "426 names the protocol that is needed (RFC 9110 15.5.22).",
+          lambda ctx: ctx.sent("upgrade") is not None, 426),
+    forms("head-is-200", "HEAD may be served where GET is not (RFC 9110 9.3.2).",
+          lambda ctx: ctx.method == "HEAD", 200),
+    forms("other-methods-are-501", "501 is for methods that a server does not know (RFC 9110 9.1).",
+          lambda ctx: ctx.method in ("PUT", "HEAD"), 501),
     twist("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
     twist("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
     twist("behaviour.first-stream-is-429", BUSY, reply=busy(

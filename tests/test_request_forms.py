@@ -1,0 +1,91 @@
+"""Requests in unusual forms: what is sent, and how the command that repeats them sends the same."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from conformance.answer import Answer
+from conformance.emulator import Endpoint, Reply, serve
+from conformance.emulator.faults import FAULTS
+from conformance.report.failure import curl
+from conformance.run import Plan
+from conformance.target import resolve
+from conformance.verdict import judge
+from conformance.wire.client import Client
+from conformance.wire.exchange import Exchange
+from tests.support.inprocess import KEY, cases, record, target, world
+
+FORMS = [one.name for one in world().scenarios.values() if "unusual" in one.tags or one.name == "http.put"]
+
+
+class Noting:
+    """An endpoint that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str, dict[str, str], bytes]] = []
+        self._endpoint = Endpoint(key=KEY, model=target().model)
+
+    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        self.got.append((method, path, {name.lower(): value for name, value in headers}, body))
+        return self._endpoint.answer(method, path, headers, body)
+
+
+def sent(name: str) -> tuple[Noting, Exchange]:
+    """One scenario over a socket."""
+    noting = Noting()
+    with serve(noting) as server:
+        client = Client(resolve({"endpoint": server.url}, {}, "5eed5eed", None), KEY)
+        here = world()
+        alone = {**here.scenarios}
+        plan = Plan(here, alone)
+        ask = next(one for one in plan.asks if one.key == plan.key_of[name])
+        outgoing = ask.build([])
+        assert outgoing is not None
+        exchange = client.send(outgoing)
+        client.close()
+    return noting, exchange
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form_reaches_the_server(name: str) -> None:
+    noting, exchange = sent(name)
+    method, path, headers, body = noting.got[-1]
+    scenario = world().scenarios[name]
+    assert exchange.ended == "clean"
+    assert (method, path) == (scenario.method, "/v1/responses" + scenario.suffix)
+    for header, value in scenario.headers:
+        assert headers.get(header.lower(), "") == value
+    if method in ("POST", "PUT"):
+        plain = gzip.decompress(body) if "content-encoding" in headers else body
+        assert json.loads(plain)["input"] == scenario.body["input"]
+    assert ("content-length" in headers) == (method in ("POST", "PUT") and "transfer-encoding" not in headers)
+
+
+def test_the_curl_command_sends_the_same_form() -> None:
+    compressed = curl(Answer(sent("http.gzip-body")[1], "http.gzip-body"))
+    assert compressed.startswith("printf %s '{")
+    assert compressed.endswith("--data-binary @-")
+    assert "-H 'Content-Type:'" in curl(Answer(sent("http.no-content-type")[1], "x"))
+    assert "curl -sN --head" in curl(Answer(sent("http.head")[1], "x"))
+    assert "-X PUT" in (put := curl(Answer(sent("http.put")[1], "x")))
+    assert "-d '{" in put
+
+
+def test_forms_are_sent_alone_only_where_all_at_once_are_not_served() -> None:
+    served = record(None)
+    assert served.answer("http.chunked").exchange.scenario == "http.combined"
+    refused = record(FAULTS["http.chunked-refused"])
+    assert refused.answer("http.chunked").exchange.scenario == "http.chunked"
+    told = {
+        case.label: judge(case, refused).verdict for case in cases() if case.rule == "http.request-form-served"
+    }  # fmt: skip
+    assert told == {
+        "http.charset": "pass",
+        "http.chunked": "warning",
+        "http.expect-continue": "pass",
+        "http.combined": "not-applicable",
+    }
