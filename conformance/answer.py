@@ -69,8 +69,7 @@ class Answer:
         return self.asked or {}
 
     def ended(self, client: str) -> Outcome:
-        """What a client of the lane ended with; :class:`DoesNotApply` if it is not there, :class:`CannotJudge` if it
-        was not fed this answer."""
+        """How a client of the lane ended; :class:`DoesNotApply` without it, :class:`CannotJudge` if it was not fed."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)
@@ -201,9 +200,10 @@ class Answer:
     def terminal(self) -> Event:
         """The first terminal event; :class:`CannotJudge` without one."""
         ends = self.of(*TERMINAL)
-        if not ends:
-            raise CannotJudge("the stream has no terminal event")
-        return ends[0]
+        if ends:
+            return ends[0]
+        stopped = f"the suite stopped reading: {self.exchange.detail}" if self.exchange.ended_by_us else ""
+        raise CannotJudge(stopped or "the stream has no terminal event")
 
     @cached_property
     def _followed(self) -> tuple[list[Violation], Counter[str]]:

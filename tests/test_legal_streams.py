@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from conformance.answer import Answer
+from conformance.stream.identity import identities
 from conformance.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, judge
 from conformance.wire.exchange import Exchange
 from tests.support.inprocess import cases
-from tests.support.streams import Stream, chunks, message, reasoning, stream
+from tests.support.streams import Stream, chunks, decoded, message, reasoning, stream
 from tests.test_verdict import exchange
 
 SEARCH: dict[str, Any] = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
@@ -97,3 +98,12 @@ def test_a_refusal_in_place_of_a_text_causes_no_text_events() -> None:
     assert (refusing.verdict, refusing.reason) == (INCONCLUSIVE, "the model refused, and wrote no text")
     silent = [event for event in stream(message()) if event["type"] != "response.output_text.delta"]
     assert result(name, silent).verdict == FAIL
+
+
+def test_an_undocumented_item_before_others_does_not_move_their_ids() -> None:
+    """In the final output only: two items of the same type then stand at other places than they were streamed at."""
+    events = stream(message(0), message(1))
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    last = events[-1]["response"]
+    events[-1] = {**events[-1], "response": {**last, "output": [search, *last["output"]]}}
+    assert [one.rule for one in identities(decoded(events))[0]] == []

@@ -37,12 +37,18 @@ class _Keeper:
         for member, rule in self._RESPONSE.items():
             self._same(rule, ("response", member), event.response.get(member), event, f"/response/{member}")
         if event.terminal:
-            for place, item in enumerate(objects(event.response.get("output"))):
-                if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
-                    continue  # Another item stands there: that is told where the output is compared as a whole.
-                for member, rule in self._ITEM.items():
-                    pointer = f"/response/output/{place}/{member}"
-                    self._same(rule, ("item", place, member), item.get(member), event, pointer)
+            self._final_output(event, objects(event.response.get("output")))
+
+    def _final_output(self, event: Event, output: list[dict[str, Any]]) -> None:
+        streamed = sum(what[0] == "item" and what[2] == "type" for what in self._bound)
+        if streamed and len(output) != streamed:
+            return  # Where more or fewer items stand than were streamed, none can be told by its place.
+        for place, item in enumerate(output):
+            if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
+                continue  # Another item stands there: that is told where the output is compared as a whole.
+            for member, rule in self._ITEM.items():
+                pointer = f"/response/output/{place}/{member}"
+                self._same(rule, ("item", place, member), item.get(member), event, pointer)
 
     def item(self, event: Event, place: int | None) -> None:
         index = place if event.output_index is None else event.output_index
