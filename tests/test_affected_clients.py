@@ -76,7 +76,8 @@ def test_one_fault_names_the_clients_of_its_trial(fault: str, clients: set[str])
     assert {one.client for one in TRIALS if one.fault == fault and not one.coped} == clients
 
 
-FAULTS_TRIED = sorted({one.fault for one in TRIALS})
+#: Every fifth: evaluating them all takes minutes, and `make generate` does.
+FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::5]
 
 
 @pytest.mark.parametrize("fault", FAULTS_TRIED)
