@@ -102,7 +102,9 @@ def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
         asked = sent.get("stream", False) if sent is not None else answer.looks_like_stream
-        return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else asked in (False, None))
+        # Null is no value that the contract documents: only a plain response to it is what was asked for.
+        plain = asked is False or (asked is None and not answer.looks_like_stream)
+        return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else plain)
     return ok and (kind == "answers" or not _ends_otherwise(answer))
 
 
@@ -113,6 +115,8 @@ def _ends_otherwise(answer: Answer) -> bool:
         if answer.looks_like_stream and answer.terminal.type in ("error", "response.failed"):
             return True
         status = answer.response.get("status")
+        if isinstance(answer.response.get("error"), dict) and "output" not in answer.response:
+            return True  # An error body under 200 is no Response: rules about errors report it.
         return status == "failed" or (bool(answer.sent.get("background")) and status in ("queued", "in_progress"))
     except CannotJudge:
         return False

@@ -125,7 +125,7 @@ def _reasoning() -> list[Scenario]:
             [
                 user,
                 {**thought, "content": None, "status": None},
-                _call("call_3f"),
+                _call("call_3f", id="fc_3f"),
                 _output("call_3f", "18"),
                 _message("msg_5f", "Eighteen."),
             ],

@@ -17,7 +17,7 @@ _WEBSOCKET: Headers = (
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 )
 
-_UNUSUAL = frozenset({"unusual"})
+_UNUSUAL = frozenset({"unusual-form"})
 
 _CHARSET: Headers = (("Content-Type", "application/json; charset=utf-8"),)
 _CHUNKED: Headers = (("Transfer-Encoding", "chunked"),)
