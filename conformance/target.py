@@ -48,6 +48,9 @@ LACKABLE = {
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
+#: The name of a header (RFC 9110 5.1).
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -116,6 +119,7 @@ class Target:
     wait: float
     lacks: frozenset[str]
     unknown_parameters: str
+    credential_headers: tuple[str, ...]
     nonce: str
     sources: Mapping[str, str]
 
@@ -173,9 +177,17 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
         )[0],
+        credential_headers=_header_names(profile.get("credential_headers", [])),
         nonce=nonce,
         sources=sources,
     )
+
+
+def _header_names(given: Any) -> tuple[str, ...]:
+    """The names of headers in lower case; :class:`Misconfigured` if they are none."""
+    if not isinstance(given, list) or not all(isinstance(one, str) and _HEADER.fullmatch(one) for one in given):
+        raise Misconfigured("profile.credential_headers is not a list of header names")
+    return tuple(one.lower() for one in given)
 
 
 def is_loopback(url: str) -> bool:
@@ -200,7 +212,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"{file}: name is not a text")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
-    _known(document.get("profile", {}), ["lacks", "unknown_parameters"], f"{file}, [profile]")
+    _known(document.get("profile", {}), ["lacks", "unknown_parameters", "credential_headers"], f"{file}, [profile]")
     return document
 
 

@@ -28,6 +28,7 @@ HELP = "judge captured traffic, a HAR file or a run folder, by the rules that ne
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What was captured, and what to make of it."""
     parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
+    parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
     parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
     parser.add_argument(
         "--only", action="append", default=[], metavar="GLOB", help="only these cases: rule@exchange, a rule, an area"
@@ -41,7 +42,8 @@ def main(options: argparse.Namespace) -> int:
     """Judge and tell; the exit code is that of the verdicts."""
     started = time.monotonic()
     try:
-        traffic, head = _read(options.traffic)
+        named = resolve({}, {}, "00000000", options.target).credential_headers if options.target else ()
+        traffic, head = _read(options.traffic, named)
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
         target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
@@ -64,12 +66,12 @@ def main(options: argparse.Namespace) -> int:
     return int(end["exit"])
 
 
-def _read(path: Path) -> tuple[Har, Mapping[str, Any]]:
+def _read(path: Path, named: Sequence[str]) -> tuple[Har, Mapping[str, Any]]:
     """What was captured, and what a run says of itself."""
     if path.is_dir():
         captured, others, head = read_run(path)
         return Har(tuple(captured), others, ()), head  # Keys were redacted before anything was kept.
-    return read_har(path), {}
+    return read_har(path, named), {}
 
 
 def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[str, Any], path: Path) -> Target:

@@ -35,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys redacted")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in that folder")
+    parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
     parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="of the contract")
 
 
@@ -42,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
     """Watch until interrupted; the exit code is that of the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), telling.Screen()
     try:
-        target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", None)
+        target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
         with run_folder(options.run_dir, options.overwrite) as folder:
             begun = head(target, telling.MODE)

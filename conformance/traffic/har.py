@@ -48,13 +48,14 @@ class Har:
     repeated: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_har(path: Path) -> Har:
-    """Read a HAR file; :class:`Misconfigured` says in one line what else it is."""
+def read_har(path: Path, named: Sequence[str] = ()) -> Har:
+    """Read a HAR file, ``named`` being further headers that hold a key; :class:`Misconfigured` says in one line what
+    else it is."""
     numbered = [(place, mapping(entry)) for place, entry in enumerate(entries_of(path))]
-    secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry)))
+    secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry, named)))
     ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
     sockets = {_label(place): _socket(entry) for place, entry in numbered if _is_socket(entry)}
-    captured = {place: _captured(place, entry, secrets, path.parent) for place, entry in ours}
+    captured = {place: _captured(place, entry, secrets, path.parent, named) for place, entry in ours}
     again = repeats([_copy(place, entry, captured[place]) for place, entry in ours])
     repeated = {_label(place): f"the same exchange as {_label(first)}, counted once" for place, first in again.items()}
     kept = tuple(one for place, one in captured.items() if place not in again)
@@ -65,9 +66,9 @@ def _label(place: int) -> str:
     return f"entry {place}"
 
 
-def _secrets(entry: dict[str, Any]) -> tuple[Secret, ...]:
+def _secrets(entry: dict[str, Any], named: Sequence[str]) -> tuple[Secret, ...]:
     request = mapping(entry.get("request"))
-    return secrets_of(_headers(request), text(request.get("url")))
+    return secrets_of(_headers(request), text(request.get("url")), named)
 
 
 def _is_ours(entry: dict[str, Any]) -> bool:
@@ -112,7 +113,9 @@ def _status(response: dict[str, Any]) -> int | None:
     return status if status and status > 0 else None
 
 
-def _captured(place: int, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path) -> Captured:
+def _captured(
+    place: int, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path, named: Sequence[str]
+) -> Captured:
     response = mapping(entry.get("response"))
     headers, status = _headers(response), _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
@@ -121,7 +124,7 @@ def _captured(place: int, entry: dict[str, Any], secrets: Sequence[Secret], fold
     lost |= {"request"} if sent is None else set()
     lost |= {"clock"} if sent_at is None else set()
     fitting = _fitting(response, shown(headers, body), body, lost)
-    exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets)
+    exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets, named)
     # A redirect is evaluated without its body, and of these statuses there is none.
     needless = status is not None and (300 <= status < 400 or has_no_body(status, headers))
     missing = "" if needless else body.missing
@@ -150,7 +153,7 @@ def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers
 
 def _exchange(
     place: int, entry: dict[str, Any], sent: bytes, headers: Headers, body: bytes, status: int | None, sent_at: float,
-    secrets: Sequence[Secret],
+    secrets: Sequence[Secret], named: Sequence[str],
 ) -> Exchange:  # fmt: skip
     request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
     asked = _headers(request)
@@ -160,11 +163,11 @@ def _exchange(
         key=f"entry-{place}", scenario=_label(place), sample=0,
         request=Request(
             text(request.get("method")).strip().upper(), kept_url(text(request.get("url")), secrets),
-            kept_request(asked, secrets), sent,
+            kept_request(asked, secrets, named), sent,
         ),
         status=status, headers=kept, chunks=chunks, ended=ended,
         detail=blanked(_said(mapping(entry.get("response")), status), secrets),
-        sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked)),
+        sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked, named)),
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ class Onlooker:
                     self._screen.line(blanked(line, self.secrets))
 
     def _look(self, passed: Passed) -> None:
-        for secret in secrets_of(passed.sent, passed.url):
+        for secret in secrets_of(passed.sent, passed.url, self._target.credential_headers):
             self._secrets.pop(secret, None)
             self._secrets[secret] = None
         for secret in list(self._secrets)[:-_MOST_SECRETS]:
@@ -70,7 +70,7 @@ class Onlooker:
             self.others += 1
             return
         self._number += 1
-        exchange = seen(passed, self._number, self.secrets)
+        exchange = seen(passed, self._number, self.secrets, self._target.credential_headers)
         self._folder.write(redacted(exchange, self.secrets))
         captured = Captured(exchange.scenario, exchange, lost_in(exchange))
         judged = judge_traffic([captured], self._target, self.secrets, together=False)
@@ -83,8 +83,9 @@ def kept(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
     return redacted(seen(passed, number, secrets), secrets)
 
 
-def seen(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
-    """The exchange as it is judged: its bodies as they were, but no header that is private."""
+def seen(passed: Passed, number: int, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Exchange:
+    """The exchange as it is evaluated: its bodies as they were, but no header that is private; ``named`` are further
+    headers that hold a key."""
     coding = content_coding(passed.sent)
     body, sent = passed.body, passed.sent
     if coding.strip().lower() in CODINGS:
@@ -96,7 +97,7 @@ def seen(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
         key=f"{_NAME}-{number:04}",
         scenario=f"{_NAME} {number}",
         sample=0,
-        request=Request(passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets), body),
+        request=Request(passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets, named), body),
         status=passed.status,
         headers=headers,
         chunks=passed.chunks,
@@ -104,7 +105,7 @@ def seen(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
         detail=blanked(passed.detail, secrets),
         sent_at=passed.sent_at,
         elapsed=passed.elapsed,
-        leaks=echoes(headers, passed.chunks, keys_of(passed.sent)),
+        leaks=echoes(headers, passed.chunks, keys_of(passed.sent, named)),
     )
     return _unfinished(exchange)
 

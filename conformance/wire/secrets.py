@@ -34,13 +34,14 @@ _PRIVATE = ("set-cookie", "set-cookie2", "proxy-authenticate", "authentication-i
 _NO_WORD = 16
 
 
-def secrets_of(headers: Headers, url: str = "") -> tuple[Secret, ...]:
-    """The credentials in the headers and the query of a request, except those too short to be told from words."""
+def secrets_of(headers: Headers, url: str = "", named: Sequence[str] = ()) -> tuple[Secret, ...]:
+    """The credentials in the headers and the query of a request, except those too short to be told from words;
+    ``named`` are further headers (lower case) that a profile says hold one."""
     found: list[Secret] = []
     for name, value in headers:
         if "cookie" in name.lower():
             found += [Cookie(one) for one in _cookies(value) if len(one) >= PART]
-        elif _SECRET.search(name):
+        elif _SECRET.search(name) or name.lower() in named:
             found.append(_SCHEME.sub("", value.strip(), count=1))
     try:
         query = urlsplit(url).query
@@ -53,9 +54,10 @@ def secrets_of(headers: Headers, url: str = "") -> tuple[Secret, ...]:
     return tuple(dict.fromkeys(one for one in found if isinstance(one, Cookie) or len(one) >= PART))
 
 
-def keys_of(headers: Headers) -> tuple[str, ...]:
+def keys_of(headers: Headers, named: Sequence[str] = ()) -> tuple[str, ...]:
     """The keys among the credentials of a request: what the endpoint must not give back."""
-    found = [_SCHEME.sub("", value.strip(), count=1) for name, value in headers if name.lower() in _CREDENTIALS]
+    those = (*_CREDENTIALS, *named)
+    found = [_SCHEME.sub("", value.strip(), count=1) for name, value in headers if name.lower() in those]
     return tuple(one for one in found if not is_word(one))
 
 
@@ -63,11 +65,11 @@ def _cookies(value: str) -> list[str]:
     return [pair.partition("=")[2].strip() for pair in value.split(";")]
 
 
-def kept_request(headers: Headers, secrets: Sequence[Secret]) -> Headers:
+def kept_request(headers: Headers, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Headers:
     """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
-        if name.lower() in _CREDENTIALS:
+        if name.lower() in (*_CREDENTIALS, *named):
             scheme = _SCHEME.match(value)
             kept.append((name, f"{scheme[1]} {VARIABLE}" if scheme else VARIABLE))
         elif name.lower() in _KEPT:

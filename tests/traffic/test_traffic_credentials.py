@@ -242,3 +242,27 @@ def test_all_that_is_written_of_traffic_is_redacted(tmp_path: Path, capsys: pyte
     said = capsys.readouterr().out + (tmp_path / "results.jsonl").read_text(encoding="utf-8")
     assert KEY not in said
     assert KEY[-8:] not in said
+
+
+# -- headers that a profile names --------------------------------------------------------------------------------------
+
+
+def test_a_header_that_a_profile_names_holds_a_key(tmp_path: Path) -> None:
+    secret = "gw-5Q7rT2mZ9xKc4LpB"
+    whole = answer("text")
+    body = whole.body.replace(b'"metadata":null', b'"metadata":{"seen":"%s"}' % secret.encode())
+    assert secret.encode() in body
+    file = har(tmp_path / "a.har", with_headers(replace(whole, chunks=(Chunk(1.0, body),)), ("X-Gateway", secret)))
+    profile = tmp_path / "target.toml"
+    profile.write_text('[profile]\ncredential_headers = ["X-Gateway"]\n')
+    words = [sys.executable, "-m", "conformance", "judge", str(file), "--json"]
+    plain = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    named = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
+    failed = [json.loads(line) for line in named.stdout.splitlines() if '"verdict": "fail"' in line]
+    assert (plain.returncode, named.returncode) == (0, 1), named.stderr
+    assert {line["requirement"] for line in failed} == {"auth.key-never-echoed"}
+    assert secret not in named.stdout
+    profile.write_text('[profile]\ncredential_headers = "X-Gateway"\n')
+    wrong = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1
