@@ -196,7 +196,7 @@ def _case(check: Check, group: Group, world: World) -> Case:
 
 
 #: Tag of requests that something before the endpoint may refuse, in a form of its own.
-_UNUSUAL = "unusual"
+_UNUSUAL = "unusual-form"
 
 #: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
 _ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
