@@ -7,7 +7,6 @@ The key itself is never part of a target; it stays in the environment variable t
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import re
 import tomllib
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.header_names import header_names
+from conformance.loopback import is_loopback as is_loopback
 from conformance.schemas import REVISIONS
 
 #: Named by ``endpoint`` when the suite's own endpoint is judged.
@@ -47,9 +48,6 @@ LACKABLE = {
 }
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
-
-#: The name of a header (RFC 9110 5.1).
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -157,6 +155,8 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
     if sources["endpoint"] != "default":
         local = _check_endpoint(values["endpoint"])
     profile = document.get("profile", {})
+    if (named := header_names(profile.get("credential_headers", []))) is None:
+        raise Misconfigured("profile.credential_headers is not a list of header names")
     return Target(
         name=document.get("name", values["endpoint"]),
         endpoint=values["endpoint"],
@@ -177,26 +177,10 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
         )[0],
-        credential_headers=_header_names(profile.get("credential_headers", [])),
+        credential_headers=named,
         nonce=nonce,
         sources=sources,
     )
-
-
-def _header_names(given: Any) -> tuple[str, ...]:
-    """The names of headers in lower case; :class:`Misconfigured` if they are none."""
-    if not isinstance(given, list) or not all(isinstance(one, str) and _HEADER.fullmatch(one) for one in given):
-        raise Misconfigured("profile.credential_headers is not a list of header names")
-    return tuple(one.lower() for one in given)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine by name or number."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _read(file: Path) -> dict[str, Any]:

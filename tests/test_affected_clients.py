@@ -23,7 +23,7 @@ from conformance.report.fold import fold
 from conformance.report.html.data import document
 from conformance.report.results import Results, case_line, in_order
 from conformance.report.trials import index, kind, known_rows, trials
-from conformance.requirements import CLIENTS, catalogue
+from conformance.requirements import CLIENTS, catalogue, requirement
 from conformance.verdict import FAIL, WARNING
 from tests.clients import expected_breaks, findings_in
 from tests.matrix import revisions
@@ -33,7 +33,7 @@ from tests.test_report_texts import Screen
 
 TRIALS = list(trials(evidence()))
 
-SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 40))
+SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 20))
 
 
 def lines_of(fault: str) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def test_a_missing_content_part_done_names_exactly_the_clients_that_did_not_cope
         ("event.output-item-done-never-sent", {"codex", "ai-sdk"}),
         ("event.content-part-done-without-part", {"openai-node"}),
         ("event.content-part-done-without-item-id", set()),
-        ("usage.input-details-empty", {"codex"}),
+        ("usage.output-details-empty", {"codex"}),
         ("event.completed-never-sent", {"codex", "openai-python", "agents", "litellm"}),
     ],
 )
@@ -76,8 +76,8 @@ def test_one_fault_names_the_clients_of_its_trial(fault: str, clients: set[str])
     assert {one.client for one in TRIALS if one.fault == fault and not one.coped} == clients
 
 
-#: Every fifth: evaluating them all takes minutes, and `make generate` does.
-FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::5]
+#: Every twelfth: evaluating them all takes minutes, and `make generate` does.
+FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::12]
 
 
 @pytest.mark.parametrize("fault", FAULTS_TRIED)
@@ -95,7 +95,8 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
             pair = (line["requirement"], kind(line["requirement"], finding["message"], finding["pointer"]))
             modes = {name.endswith(".stream") for name in (finding["scenario"], *finding["also"])}
             fed = [one for one in mine if one.streams in modes and pair in one.found]
-            coped = {one.client for one in fed} - {one.client for one in fed if not one.coped}
+            each = [{one.client for one in fed if one.streams == mode} for mode in modes]
+            coped = set.intersection(*each) - {one.client for one in fed if not one.coped}
             assert not coped & set(finding["clients"]), line["id"]
 
 
@@ -114,7 +115,7 @@ def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None
 
 
 def test_a_request_that_a_client_sends_and_that_is_not_answered_affects_that_client() -> None:
-    assert found(lines_of("clients.long-body-is-500")) == {"codex"}
+    assert found(lines_of("clients.client-metadata-is-500")) == {"codex"}
 
 
 def test_event_seen_is_known_by_type() -> None:
@@ -227,12 +228,15 @@ def test_a_kind_is_the_message_without_what_varies(message: str, says: str) -> N
 
 def test_every_trial_has_findings_of_its_row() -> None:
     tried = {(one.row, one.fault) for one in TRIALS}
-    assert {(row, fault) for row, faults in evidence()["rules"].items() for fault in faults} == tried
+    listed = {(row, fault) for row, faults in evidence()["rules"].items() for fault in faults}
+    # A row that is only recorded has no findings; what it records is shown as allowed.
+    assert {pair for pair in listed if requirement(pair[0]).level != "MAY"} == tried
 
 
 def test_the_catalogue_names_the_clients_that_some_finding_affects() -> None:
     expected = expected_breaks(known_rows())
-    assert {row.id: row.breaks for row in catalogue().values()} == expected
+    judged_rows = {row.id: row.breaks for row in catalogue().values() if row.level != "MAY"}
+    assert judged_rows == {row: clients for row, clients in expected.items() if row in judged_rows}
 
 
 # -- every report names the same --------------------------------------------------------------------------------------

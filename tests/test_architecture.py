@@ -15,6 +15,7 @@ LAYERS = (
     ("contract.events",),
     ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
     ("clients.outcome", "clients.table", "clients.evidence"),
+    ("header_names", "loopback"),
     ("target", "requirements", "consequences", "contract", "matrix", "needs"),
     ("stream",),
     ("unjudged",),

@@ -46,7 +46,7 @@ def why_legal(mutation: Mutation) -> str:
 def test_what_is_changed_is_reported_or_legal(seed: int, revision: str) -> None:
     survivors = [
         str(mutation)
-        for mutation, exchange in mutations(seed, 120, revision)
+        for mutation, exchange in mutations(seed, 60, revision)
         if not why_legal(mutation) and not reported(exchange, revision)
     ]
     assert survivors == []

@@ -23,7 +23,7 @@ from tests.support.lines import command
 from tests.test_plugin import KEY, lines_of, pytest_run
 
 #: One fault in a dozen, of every area: they stand by area.
-SOME = list(FAULTS)[::12]
+SOME = list(FAULTS)[::25]
 
 #: Rules of which one of the two says more, and why.
 MORE_IN_A_RUN = {
@@ -31,6 +31,7 @@ MORE_IN_A_RUN = {
     "http.body-complete": "in traffic it is read of served requests only",
     "sum.no-replacement-characters": "its check reads all streams of a run side by side, and traffic has no such case",
     "auth.key-never-echoed": "the refusal of two keys is in traffic one of a key: auth.refusal-never-echoes-key",
+    "tools.none-declared-none-called": "in traffic an undocumented tool_choice may ask for a call",
     "truncation.incomplete": "in traffic nobody knows whether a response that used up its cap was cut",
     "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
 }
@@ -40,6 +41,7 @@ MORE_IN_TRAFFIC = {
     "error.success-is-no-error": "in a run a bad request that is answered with 200 breaks error.real-status",
     "response.output-text-present": "as error.success-is-no-error: what is answered is no Response",
     "response.schema": "as error.success-is-no-error, for a request that must be refused",
+    "response.id-unique": "in a run the requests that must be refused are left out",
     "usage.present": "as error.success-is-no-error; and a response in the background is not final in a run",
 }
 

@@ -116,12 +116,17 @@ def test_what_is_added_is_counted(answers: list[Answer]) -> Findings:
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
 
 
+#: From here on it is no count of tokens; whether it is a number at all is told by usage.integers.
+_NO_COUNT = 10**12
+
+
 def _count(answer: Answer) -> int | None:
     """input_tokens of a served request, None where there is none to read."""
     try:
-        return answer.tokens("input_tokens") if answer.exchange.ok else None
+        count = answer.tokens("input_tokens") if answer.exchange.ok else None
     except CannotJudge:
         return None
+    return count if count is not None and abs(count) < _NO_COUNT else None
 
 
 def _counted(answers: list[Answer]) -> list[Counted]:

@@ -176,8 +176,8 @@ def _with_fault(rule: str) -> tuple[Path, str]:
 
     path = Path(inspect.getfile(max(MODULES, key=share)))
     text = path.read_text(encoding="utf-8")
-    assigned = [node for node in ast.parse(text).body if isinstance(node, ast.Assign)]
-    found = next(node for node in assigned if ast.unparse(node.targets[0]) == "FAULTS")
+    assigned = [node for node in ast.parse(text).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    found = next(node for node in assigned if ast.unparse(node).startswith(("FAULTS =", "FAULTS: ")))
     lines = text.splitlines(keepends=True)
     at = (found.end_lineno or 0) - 1  # The line of the closing bracket.
     hook = "events" if area in _STREAM_AREAS else "response"

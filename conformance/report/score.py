@@ -43,7 +43,7 @@ class Score:
 
 def scores(lines: Sequence[Line]) -> list[Score]:
     """The score of each level that has cases."""
-    unknown = _mostly_unknown(Counter(line["verdict"] for line in lines))
+    unknown = _mostly_unknown(Counter(INCONCLUSIVE if inconclusive(line) else line["verdict"] for line in lines))
     by_level = {level: [line for line in lines if line["level"] == level] for level in LEVELS}
     return [_score(level, found, unknown) for level, found in by_level.items() if found]
 

@@ -217,6 +217,17 @@ GROUPS: dict[str, list[Request]] = {
           )),
         ("POST", PATH, (("api-key", "wrong-key-9999"),), b"{"),
     ],
+    "forms": [
+        *((method, PATH, GOOD, b"") for method in ("HEAD", "PUT")),
+        ("GET", PATH, (*GOOD, ("Upgrade", "websocket")), b""),
+        ("POST", PATH + "/", GOOD, body()),
+        ("POST", PATH + "?a=b", GOOD, body()),
+        *(post(body(), headers) for headers in (
+            (("api-key", KEY),), (("api-key", KEY), *GOOD), (*GOOD, ("Expect", "100-continue")),
+            (*GOOD, ("Content-Encoding", "gzip")), (*GOOD, ("Transfer-Encoding", "chunked")),
+            (("api-key", KEY), ("Content-Type", "application/json; charset=utf-8"), ("Transfer-Encoding", "chunked")),
+        )),
+    ],
     "request": [
         *(with_member(name, value) for name, values in VALUES.items() for value in values),
         post(b"{"), post(b""), post(b"[]"), post(b'"x"'), post(b"null"),

@@ -70,7 +70,7 @@ def test_the_watcher_starts_and_ends(words: list[str], tmp_path: Path) -> None:
 
 
 def test_the_page_shows_a_provider_and_what_is_there() -> None:
-    (shown,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    shown = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0]
     document = tomllib.loads(shown)
     assert document["model_providers"][document["model_provider"]]["wire_api"] == "responses"
     for name in re.findall(r"`((?:conformance|schemas)/[\w./]*)`", PAGE) + re.findall(r"\]\(\.\./([^)]+)\)", PAGE):
