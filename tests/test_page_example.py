@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -39,6 +40,11 @@ def example() -> dict[str, Any]:
 
 def judged(response: dict[str, Any]) -> dict[str, str]:
     """The rules that fail or warn on a plain Response, each with its verdict."""
+    return {rule: verdict for rule, verdict, _ in found(response)}
+
+
+def found(response: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """What is found in a plain Response: rule, verdict and message."""
     headers = (("Content-Type", "application/json"), ("api-key", "$MIMO_API_KEY"))
     request = Request("POST", "https://api.example.com/v1/responses", headers, json.dumps(SENT).encode())
     exchange = Exchange(
@@ -46,19 +52,25 @@ def judged(response: dict[str, Any]) -> dict[str, str]:
         (Chunk(5.0, json.dumps(response).encode()),), "clean", "", float(CREATED), 5.0,
     )  # fmt: skip
     lines = judge_traffic([Captured("example", exchange)], target()).lines
-    return {line["requirement"]: line["verdict"] for line in lines if line["verdict"] in ("fail", "warning")}
+    return {
+        (line["requirement"], line["verdict"], one["message"])
+        for line in lines
+        if line["verdict"] in ("fail", "warning")
+        for one in line["findings"]
+    }
 
 
 def test_no_rule_fails_or_warns_on_the_example() -> None:
     assert judged(example()) == {}
 
 
-def _without(*path: str) -> dict[str, Any]:
+def _without(*paths: tuple[str, ...]) -> dict[str, Any]:
     response = example()
-    holder = response
-    for name in path[:-1]:
-        holder = holder[name]
-    del holder[path[-1]]
+    for path in paths:
+        holder = response
+        for name in path[:-1]:
+            holder = holder[name]
+        del holder[path[-1]]
     return response
 
 
@@ -75,4 +87,17 @@ def _without(*path: str) -> dict[str, Any]:
     ],
 )
 def test_what_is_missing_has_a_rule_of_its_own(path: tuple[str, ...], expected: dict[str, str]) -> None:
-    assert judged(_without(*path)) == expected
+    assert judged(_without(path)) == expected
+
+
+MISSING = [
+    ("usage", "output_tokens_details", "reasoning_tokens"), ("usage", "input_tokens_details"),
+    ("usage", "total_tokens"), ("error",), ("incomplete_details",), ("output_text",), ("created_at",), ("status",),
+    ("id",),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(MISSING, 2)), ids=lambda path: "/".join(path))
+def test_no_finding_hides_another(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    """Two defects give the findings of each: no rule reports one of them only."""
+    assert found(_without(one)) | found(_without(other)) <= found(_without(one, other))
