@@ -108,19 +108,19 @@ def _wrong_key(wrong: bool) -> Wanted:
     return lambda one: ("auth-refused" in one.tags) is wrong
 
 
-@check("auth.key-never-echoed", over=everything("retried", where=_wrong_key(False)), aside=RETRIED_APART)
-def test_response_that_is_retried_does_not_echo_the_key(answer: Answer) -> Findings:
+def _echoed_before_a_retry(answer: Answer, what: str) -> Findings:
     for one in retried(answer):
         yield EXAMINED
         for place in one.exchange.leaks:
-            message = f"HTTP {one.exchange.status}, which is retried: the key comes back in the {place}"
+            message = f"HTTP {one.exchange.status}, which is retried: {what} comes back in the {place}"
             yield Finding(message, want="nowhere", got=place)
+
+
+@check("auth.key-never-echoed", over=everything("retried", where=_wrong_key(False)), aside=RETRIED_APART)
+def test_response_that_is_retried_does_not_echo_the_key(answer: Answer) -> Findings:
+    yield from _echoed_before_a_retry(answer, "the key")
 
 
 @check("auth.refusal-never-echoes-key", over=everything("retried", where=_wrong_key(True)), aside=RETRIED_APART)
 def test_refusal_that_is_retried_does_not_echo_the_credential(answer: Answer) -> Findings:
-    for one in retried(answer):
-        yield EXAMINED
-        for place in one.exchange.leaks:
-            message = f"HTTP {one.exchange.status}, which is retried: the credential comes back in the {place}"
-            yield Finding(message, want="nowhere", got=place)
+    yield from _echoed_before_a_retry(answer, "the credential")
