@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from conformance import checks
-from conformance.answer import Answer
-from conformance.run import Plan, Recorded
-from conformance.session import all_cases, world_of
-from conformance.target import resolve
-from conformance.verdict import World, judge
-from conformance.wire.exchange import Chunk, Exchange
-from conformance.wire.record import Folder
+from conformance.config.target import resolve
+from conformance.decode.response import Answer
+from conformance.engine.session import all_cases, world_of
+from conformance.exchange.exchange import Chunk, Exchange
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import World, judge
+from conformance.scenarios.plan import Plan, Recorded
 
 #: The stream that is blown up; its first delta stands for all.
 _SUBJECT = "text.stream"

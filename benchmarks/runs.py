@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from conformance.wire.record import Folder
+from conformance.exchange.run_directory import Folder
 
 ROOT = Path(__file__).parent.parent
 KEY = "benchmark-key-0b7e44d1"

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from conformance.answer import Answer
-from conformance.run import Recorded
-from conformance.verdict import FAIL, WARNING, Case, Result, judge
-from conformance.wire.exchange import Chunk, Exchange
-from tests.support.inprocess import cases, record, world
+from conformance.decode.response import Answer
+from conformance.exchange.exchange import Chunk, Exchange
+from conformance.judge.verdict import FAIL, WARNING, Case, Result, judge
+from conformance.scenarios.plan import Recorded
+from tools.in_process import cases, record, world
 
 #: What is done to a member.
 KINDS = ("delete", "null", "type", "value")

@@ -9,12 +9,12 @@ from functools import cache
 
 import pytest
 
-from conformance.run import Recorded
-from conformance.stream import events, sse
-from conformance.verdict import Case, Result, judge
-from conformance.wire.exchange import Attempt, Chunk, Ended, Exchange, from_json, to_json
+from conformance.decode import events, sse
+from conformance.exchange.exchange import Attempt, Chunk, Ended, Exchange, from_json, to_json
+from conformance.judge.verdict import Case, Result, judge
+from conformance.scenarios.plan import Recorded
 from conformance.wire.lag import BEAT, Lag
-from tests.support.inprocess import Spoilt, cases, record
+from tools.in_process import Spoilt, cases, record
 
 STREAM = "count.stream"
 

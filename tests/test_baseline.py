@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance import baseline_file
-from conformance.baseline import Problem, apply, ready, ready_for
-from conformance.target import Misconfigured
-from conformance.wording import shape
+from conformance.config.target import Misconfigured
+from conformance.results import baseline_file
+from conformance.results.baseline import Problem, apply, ready, ready_for
+from conformance.results.normalise import shape
 
 TODAY = date(2026, 6, 24)
 RULE = "http.status@text"

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from conformance import baseline, baseline_file
 from conformance.emulator import Context, Reply, Twist, combine
 from conformance.emulator.faults import FAULTS
-from conformance.report import results
-from conformance.report.causes import causes, represented
-from conformance.report.fold import fold
-from conformance.report.score import affected_clients, scores
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
-from tests.matrix import revisions
-from tests.support.inprocess import cases, judged
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
+from conformance.results import baseline, baseline_file, results_file
+from conformance.results.causes import causes, represented
+from conformance.results.grouping import fold
+from conformance.results.score import affected_clients, scores
+from tools.fault_matrix import revisions
+from tools.in_process import cases, judged
 
 TODAY = date(2026, 6, 24)
 
@@ -41,7 +40,7 @@ def known(revision: str) -> tuple[str, ...]:
 def told(fault: str) -> tuple[Line, ...]:
     """The case lines of a run against an endpoint with this fault, not yet folded."""
     found, recorded = judged(FAULTS[fault], revisions(fault)[0])
-    return tuple(results.in_order(results.case_line(one, recorded, 0) for one in found))
+    return tuple(results_file.in_order(results_file.case_line(one, recorded, 0) for one in found))
 
 
 def applied(lines: Iterable[Line], text: str, fault: str) -> tuple[list[Line], list[baseline.Problem]]:
@@ -58,7 +57,7 @@ def made_of(lines: Iterable[Line], fault: str) -> baseline_file.Rewritten:
 
 
 def code(lines: Iterable[Line]) -> int:
-    return results.exit_code(map(baseline.counted, lines), strict=False)
+    return results_file.exit_code(map(baseline.counted, lines), strict=False)
 
 
 @pytest.mark.parametrize("fault", SOME)
@@ -67,7 +66,7 @@ def test_the_next_run_is_green(fault: str) -> None:
     text = made_of(lines, fault).text
     made, problems = applied(lines, text, fault)
     assert problems == []
-    assert code(made) == results.EXIT_OK
+    assert code(made) == results_file.EXIT_OK
     # To bring it up to date changes nothing, whether the run was with it or without.
     for again in (made, represented(fold(lines))):
         same = baseline_file.rewrite(text, "b.toml", again, known(revisions(fault)[0]), LISTED, "")
@@ -94,7 +93,7 @@ def test_so_it_is_with_globs(fault: str) -> None:
     ]
     made, problems = applied(lines, "\n".join(["[expected]", *globs, *exact, ""]), fault)
     assert problems == []
-    assert code(made) == results.EXIT_OK
+    assert code(made) == results_file.EXIT_OK
 
 
 @pytest.mark.parametrize(("listed", "new"), list(zip(SOME, SOME[7:], strict=False))[::5])
@@ -103,7 +102,7 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     if {revisions(listed)[0], revisions(new)[0]} != {"2026-06-24"}:
         pytest.skip("they are of two revisions")
     found, recorded = judged(combine([FAULTS[listed], FAULTS[new]]))
-    both = results.in_order(results.case_line(one, recorded, 0) for one in found)
+    both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     by_id = {one["id"]: one for one in made}
     before = {one["id"]: one["verdict"] for one in told(listed)}
@@ -112,7 +111,7 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     hidden = {case: by_id[case]["cause"] for case in fresh if by_id[case]["verdict"] == EXPECTED}
     assert {case: cause for case, cause in hidden.items() if before[cause] != FAIL} == {}
     if fails_alone & set(fresh) - hidden.keys():
-        assert code(made) == results.EXIT_FAILED
+        assert code(made) == results_file.EXIT_FAILED
     # Of what only the new fault keeps from being judged, nothing is expected that the listed one does not explain.
     unjudged = [one for one in made if one["verdict"] == EXPECTED and baseline.own_verdict(one) == INCONCLUSIVE]
     assert [one["id"] for one in unjudged if one["cause"] and by_id[one["cause"]]["verdict"] != EXPECTED] == []
@@ -126,11 +125,11 @@ def busy(context: Context, reply: Reply) -> Reply:
 @pytest.mark.parametrize("listed", ["usage.null-streaming", "http.body-with-comment", "lifecycle.no-created"])
 def test_what_the_listed_failures_do_not_explain_stays_inconclusive(listed: str) -> None:
     found, recorded = judged(combine([FAULTS[listed], Twist("busy", "busy", "Is busy.", reply=busy)]))
-    both = results.in_order(results.case_line(one, recorded, 0) for one in found)
+    both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     left = {one["scenario"] for one in made if one["verdict"] == INCONCLUSIVE}
     assert {"json", "json.stream", "json.thinking"} <= left
-    assert code(made) == results.EXIT_INCONCLUSIVE
+    assert code(made) == results_file.EXIT_INCONCLUSIVE
 
 
 def line(case: str, verdict: str, scenario: str, **more: Any) -> Line:
@@ -197,4 +196,4 @@ def test_a_run_in_which_nothing_was_judged_is_not_green() -> None:
     one = {"id": "a.b@c", "verdict": INCONCLUSIVE, "findings": [], "reason": "no answer", "cause": ""}
     entries = baseline_file.parse(f"[expected]\n{baseline.ready_for(one, 'known')}\n", "b.toml")
     made, problems = baseline.apply([one], entries, (), TODAY)
-    assert (made[0]["verdict"], problems, code(made)) == (EXPECTED, [], results.EXIT_NOTHING)
+    assert (made[0]["verdict"], problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)

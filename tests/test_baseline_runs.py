@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.baseline import ready
+from conformance.contract.schemas import schema_dir
 from conformance.emulator import Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
-from conformance.schemas import schema_dir
+from conformance.results.baseline import ready
 from tests.support.lines import command
 from tests.test_plugin import FEW, KEY, lines_of, pytest_run
 

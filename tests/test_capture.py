@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from conformance.emulator.variants import VARIANTS
-from conformance.run import Plan
+from conformance.judge.verdict import judge
 from conformance.scenarios.clients import CAP, captured
+from conformance.scenarios.plan import Plan
 from conformance.scenarios.scenario import encode
-from conformance.verdict import judge
-from tests.capture.__main__ import CLIENTS, QUESTION_TO_CODEX, Recorder
-from tests.capture.scrub import Leak, must_not_hold, scrubbed
-from tests.capture.shingles import left, stored
-from tests.support.inprocess import cases, record, verdicts, world
+from tools.capture.__main__ import CLIENTS, QUESTION_TO_CODEX, Recorder
+from tools.capture.scrub import Leak, must_not_hold, scrubbed
+from tools.capture.shingles import left, stored
+from tools.in_process import cases, record, verdicts, world
 
 ROOT = Path(__file__).parent.parent
 _UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.capture import shingles
-from tests.capture.__main__ import PROGRAMS, QUESTION, Recorder
-from tests.capture.prose import Ours, client_texts, reworded
+from tools.capture import shingles
+from tools.capture.__main__ import PROGRAMS, QUESTION, Recorder
+from tools.capture.prose import Ours, client_texts, reworded
 
 _PROMPT = "Work through the list, and don't stop before every box has its mark."
 

@@ -8,16 +8,16 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from conformance.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.clauses import clauses
-from conformance.needs import need_for, needs
+from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
+from conformance.contract.needs import need_for, needs
+from conformance.contract.rules import Requirement, catalogue, requirement
+from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
-from conformance.report.obstacles import KINDS
-from conformance.report.results import case_line
-from conformance.requirements import Requirement, catalogue, requirement
-from conformance.schemas import REVISIONS
-from tests import pages
-from tests.support.inprocess import cases, client_cases, judged
+from conformance.results.obstacles import KINDS
+from conformance.results.results_file import case_line
+from tools import pages
+from tools.in_process import cases, client_cases, judged
 
 ROWS = list(catalogue().values())
 

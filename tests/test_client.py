@@ -14,12 +14,12 @@ from dataclasses import replace
 import pytest
 
 from conformance import __version__
-from conformance.target import resolve
+from conformance.config.target import resolve
+from conformance.exchange.credential_forms import filler
+from conformance.exchange.exchange import Exchange, Headers, from_json, to_json
 from conformance.wire import receive as module
 from conformance.wire import retry
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Exchange, Headers, from_json, to_json
-from conformance.wire.forms import filler
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 
 KEY = "sk-canary-4f7a91c2e8d05b63"

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.clients.evidence import FILE, NUMBERS, evidence, faults_that_stop
-from conformance.clients.outcome import Outcome
-from conformance.clients.table import CLIENTS
+from conformance.contract.client_evidence import FILE, NUMBERS, evidence, faults_that_stop
+from conformance.contract.clients import CLIENTS
+from conformance.contract.rules import catalogue, requirement
 from conformance.emulator.faults import FAULTS
-from conformance.requirements import catalogue, requirement
-from tests.clients import PAGE, did, joined, page, plan
-from tests.support.inprocess import record
+from conformance.exchange.client_outcomes import Outcome
 from tests.test_client_lane import CLEAN, ended
+from tools.client_evidence import PAGE, did, joined, page, plan
+from tools.in_process import record
 
 TEXT = CLEAN.answer("text.stream")
 RIGHT = ended(TEXT, "openai-python-stream", shown=CLEAN.answer("text.stream").words)

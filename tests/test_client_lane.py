@@ -11,23 +11,24 @@ from typing import Any
 
 import pytest
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
 from conformance.cli import main
-from conformance.clients import install, outcome
-from conformance.clients.compare import differences, expected, raised
+from conformance.clients import install
+from conformance.clients.differences import differences, expected, raised
 from conformance.clients.drive import Fed, drive, fed, feedable
 from conformance.clients.lane import lane
-from conformance.clients.outcome import Outcome, Outcomes, Ran
 from conformance.clients.server import Record, base
-from conformance.clients.table import CLIENTS, Client, client
+from conformance.config.target import Misconfigured
+from conformance.contract.clients import CLIENTS, Client, client
+from conformance.contract.rules import catalogue
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
 from conformance.emulator.faults import FAULTS
-from conformance.requirements import catalogue
-from conformance.run import Recorded
-from conformance.target import Misconfigured
-from conformance.verdict import judge
-from conformance.wire.record import Folder
-from tests.support.inprocess import cases, client_cases, record
+from conformance.exchange import client_outcomes
+from conformance.exchange.client_outcomes import Outcome, Outcomes, Ran
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import judge
+from conformance.scenarios.plan import Recorded
 from tests.support.running import lines_of, run
+from tools.in_process import cases, client_cases, record
 
 FAKE = Path(__file__).parent / "support" / "fakeclient.py"
 
@@ -250,8 +251,8 @@ def test_what_are_no_two_turns_is_not_judged(two: tuple[Answer, Answer], says: s
 
 def test_what_clients_ended_with_is_read_as_it_was_written(tmp_path: Path) -> None:
     kept = Outcomes({"codex": Ran("codex", "1")}, (ended(PLAIN), ended(STREAM, error={"type": "E", "message": "m"})))
-    outcome.write(tmp_path / outcome.FILE, kept, lambda line: line)
-    assert outcome.read(tmp_path / outcome.FILE) == kept
+    client_outcomes.write(tmp_path / client_outcomes.FILE, kept, lambda line: line)
+    assert client_outcomes.read(tmp_path / client_outcomes.FILE) == kept
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_what_clients_ended_with_is_read_as_it_was_written(tmp_path: Path) -> No
 def test_another_file_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "f").write_text(text)
     with pytest.raises(ValueError, match=r"^\S+ cannot be read: .+$"):
-        outcome.read(tmp_path / "f")
+        client_outcomes.read(tmp_path / "f")
 
 
 # -- cases
@@ -319,7 +320,7 @@ def test_a_run_feeds_the_clients_and_a_replay_judges_what_they_ended_with(tmp_pa
     replayed = run("--replay", str(folder), "--run-dir", str(again), checks=("clients",))
     assert replayed.returncode == 0, replayed.stdout
     assert lines_of(again)[-1]["counts"] == counts
-    assert (again / outcome.FILE).read_text() == (folder / outcome.FILE).read_text()
+    assert (again / client_outcomes.FILE).read_text() == (folder / client_outcomes.FILE).read_text()
 
 
 def test_the_command_tells_what_each_client_made_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -386,7 +387,7 @@ def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: py
 def test_a_clients_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="none is not there; conformance clients --install makes it"):
         lane(Folder(tmp_path), tmp_path / "none", None)
-    (tmp_path / outcome.FILE).write_text("{}")
+    (tmp_path / client_outcomes.FILE).write_text("{}")
     with pytest.raises(Misconfigured, match=r"clients\.jsonl cannot be read"):
         lane(Folder(tmp_path), None, tmp_path)
     assert lane(Folder(tmp_path), None, tmp_path / "other") is None

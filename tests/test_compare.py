@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
+from conformance.engine.session import all_cases, world_of
 from conformance.report import comparison
-from conformance.report.compare import Change, Comparison, compare, folded
-from conformance.report.measures import measure
-from conformance.session import all_cases, world_of
-from conformance.target import resolve
-from tests.support.inprocess import cases as all_known
-from tests.support.inprocess import record, world
+from conformance.results.comparison import Change, Comparison, compare, folded
+from conformance.results.measures import measure
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_plugin import FEW, KEY, pytest_run
+from tools.in_process import cases as all_known
+from tools.in_process import record, world
 
 KINDS = ("failing", "expected", "warned", "passing", "vanished", "inconclusive", "set_aside", "reworded", "drifted")
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conformance.target import resolve
+from conformance.config.target import resolve
 from tests.test_readme import ROOT, conformance
 
 WORKFLOW = ROOT / ".github" / "workflows" / "nightly.yml"

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from conformance.answer import Answer
-from conformance.run import Plan, Recorded
-from conformance.schemas import REVISIONS
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, judge
-from conformance.wire.exchange import Ended, Exchange
-from tests.support.inprocess import cases, judged, record, verdicts, world
+from conformance.contract.schemas import REVISIONS
+from conformance.decode.response import Answer
+from conformance.exchange.exchange import Ended, Exchange
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, judge
+from conformance.scenarios.plan import Plan, Recorded
 from tests.support.streams import Stream, call, chunks, message, reasoning, stream
+from tools.in_process import cases, judged, record, verdicts, world
 
 
 def every_exchange(revision: str, change: Callable[[Exchange], Exchange]) -> list[Result]:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from conformance.emulator.faults import FAULTS
-from conformance.report.causes import causes as grouped
-from conformance.report.causes import represented
-from conformance.report.fold import fold
-from conformance.report.results import case_line
-from conformance.session import all_cases
-from tests.support.inprocess import judged, world
+from conformance.engine.session import all_cases
+from conformance.results.causes import causes as grouped
+from conformance.results.causes import represented
+from conformance.results.grouping import fold
+from conformance.results.results_file import case_line
+from tools.in_process import judged, world
 
 
 def line(
@@ -297,7 +297,7 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
 
 
 def test_causes_in_a_ring_end() -> None:
-    from conformance.report.fold import _top
+    from conformance.results.grouping import _top
 
     ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
     assert [_top(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conformance.answer import Answer, CannotJudge
+from conformance.decode.json_text import DEEPEST, MOST, Reader, load
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_json
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import Case, judge
 from conformance.report.failure import render
-from conformance.report.results import case_line
-from conformance.run import Recorded
-from conformance.stream.jsontext import DEEPEST, MOST, Reader, load
-from conformance.verdict import Case, judge
-from conformance.wire.exchange import Chunk, Ended, Exchange, from_json, to_json
-from conformance.wire.record import Folder
-from tests.support.inprocess import cases, record, world
+from conformance.results.results_file import case_line
+from conformance.scenarios.plan import Recorded
 from tests.support.streams import chunks
+from tools.in_process import cases, record, world
 
 HOSTILE = settings(
     max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -192,7 +192,7 @@ def test_members_that_stand_twice_are_noted_once_each() -> None:
 def test_a_body_that_is_no_json_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Answer(replace(good().answer("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
     tried = []
-    monkeypatch.setattr("conformance.unjudged.load", lambda text: tried.append(text) or load(text))
+    monkeypatch.setattr("conformance.decode.cannot_evaluate.load", lambda text: tried.append(text) or load(text))
     for _ in range(3):
         with pytest.raises(CannotJudge, match="the body is not JSON"):
             _ = answer.json

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.target import resolve
+from conformance.config.target import resolve
+from conformance.exchange.exchange import Exchange
+from conformance.wire import deadlines
 from conformance.wire import receive as module
-from conformance.wire import watch
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Exchange
 from tests.support.hostile import CHUNKED, DELTA, JSON, STREAM, WIRE, forever, nastiest, says, silent
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 from tests.test_plugin import lines_of, pytest_run
@@ -100,7 +100,7 @@ def test_what_one_answer_sends_too_much_is_not_the_next_one() -> None:
 
 
 def test_a_flood_of_single_bytes_is_kept_in_few_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "FLOOD", 10)
+    monkeypatch.setattr(deadlines, "FLOOD", 10)
     with serving(says(head(STREAM, CHUNKED) + chunk(b":") * 5000 + chunk(b""))) as server:
         got = ask(server.url)
     assert (got.ended, got.body) == ("clean", b":" * 5000)

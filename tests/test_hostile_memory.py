@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import hostile
-from conformance import run as module
-from conformance.answer import Answer, CannotJudge
-from conformance.run import Plan, Recorded
-from conformance.stream import sse
-from conformance.stream.jsontext import MOST_VALUES, Reader, TooMuch, load
-from conformance.verdict import Finding, merge
-from conformance.wire.exchange import Chunk, Exchange, from_json, to_json
+from conformance.decode import sse
+from conformance.decode.json_text import MOST_VALUES, Reader, TooMuch, load
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import Finding, merge
+from conformance.scenarios import plan as module
+from conformance.scenarios.plan import Plan, Recorded
+from conformance.wire.deadlines import FEW, TRICKLE, Taken
 from conformance.wire.pool import Ask, Pool
-from conformance.wire.record import Folder
-from conformance.wire.watch import FEW, TRICKLE, Taken
-from tests.support.inprocess import record, world
+from tools.in_process import record, world
 
 #: Bytes: half of what a run may take, as the machine that runs the tests may be another.
 _PEAK = 400_000_000

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.emulator import Twist
-from tests.support.inprocess import verdicts
+from tools.in_process import verdicts
 
 MEMBERS = (
     ("id", "call_id"),

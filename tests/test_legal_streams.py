@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from conformance.answer import Answer
-from conformance.stream.identity import identities
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, judge
-from conformance.wire.exchange import Exchange
-from tests.support.inprocess import cases
+from conformance.decode.identity import identities
+from conformance.decode.response import Answer
+from conformance.exchange.exchange import Exchange
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, judge
 from tests.support.streams import Stream, chunks, decoded, message, reasoning, stream
 from tests.test_verdict import exchange
+from tools.in_process import cases
 
 SEARCH: dict[str, Any] = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
 APPROVAL: dict[str, Any] = {"type": "mcp_approval_request"}

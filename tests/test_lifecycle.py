@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from conformance.requirements import catalogue
-from conformance.stream.identity import identities
-from conformance.stream.lifecycle import walk
-from conformance.stream.opening import opening
-from conformance.stream.sums import Text, texts
-from conformance.stream.violation import Violation
+from conformance.contract.rules import catalogue
+from conformance.decode.identity import identities
+from conformance.decode.lifecycle import walk
+from conformance.decode.opening import opening
+from conformance.decode.sums import Text, texts
+from conformance.decode.violation import Violation
 from tests.support.streams import (
     Edit,
     Stream,

@@ -17,22 +17,22 @@ from types import SimpleNamespace
 
 import pytest
 
+from conformance.config.target import resolve
+from conformance.decode.tokens import cost
+from conformance.engine.session import Session
+from conformance.exchange.exchange import WITHHELD, Chunk, Exchange, Request
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import judge
 from conformance.report.terminal import duration, show_plan
-from conformance.run import UNCAPPED, Plan, Recorded, uncapped
-from conformance.session import Session
-from conformance.target import resolve
-from conformance.tokens import cost
-from conformance.verdict import judge
+from conformance.scenarios.plan import UNCAPPED, Plan, Recorded, uncapped
 from conformance.wire import limits as module
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import WITHHELD, Chunk, Exchange, Request
 from conformance.wire.limits import MINUTE, Limits, Stopped
-from conformance.wire.record import Folder
 from conformance.wire.retry import wait_after
-from tests.support.inprocess import cases, record, target, world
 from tests.support.rawserver import Peer, RawServer
 from tests.support.running import KEY, ROOT, lines_of, run
 from tests.support.stub import Stub, reply
+from tools.in_process import cases, record, target, world
 
 URL = "http://127.0.0.1:9/v1"
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.contract.fault_matrix import matrix
+from conformance.contract.schemas import REVISIONS
 from conformance.emulator import Twist
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.matrix import matrix
-from conformance.schemas import REVISIONS
-from conformance.verdict import judge
-from tests.matrix import PAGE, broken, failed_cases, markdown
-from tests.support.inprocess import cases, record, verdicts, world
+from conformance.judge.verdict import judge
+from tools.fault_matrix import PAGE, broken, failed_cases, markdown
+from tools.in_process import cases, record, verdicts, world
 
 NOTED = matrix()
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+from conformance.config.target import LACKABLE
+from conformance.engine.session import all_cases, world_of
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import judge
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
-from conformance.report.results import case_line
-from conformance.run import Recorded
-from conformance.session import all_cases, world_of
-from conformance.target import LACKABLE
-from conformance.verdict import judge
-from conformance.wire.record import Folder
-from tests.support.inprocess import world
+from conformance.results.results_file import case_line
+from conformance.scenarios.plan import Recorded
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
+from tools.in_process import world
 
 GOOD = run(case("a.b@1"), case("a.b@2"), case("x.y@1", "not-applicable"), first=head("good"))
 BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", reason="HTTP 429"), first=head("bad"))

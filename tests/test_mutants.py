@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from conformance.answer import Answer
-from conformance.run import Recorded
-from conformance.schemas import REVISIONS, Schemas
-from conformance.verdict import FAIL, Case, judge
-from conformance.wire.exchange import Chunk
-from tests.support.inprocess import cases, judged
+from conformance.contract.schemas import REVISIONS, Schemas
+from conformance.decode.response import Answer
+from conformance.exchange.exchange import Chunk
+from conformance.judge.verdict import FAIL, Case, judge
+from conformance.scenarios.plan import Recorded
+from tools.in_process import cases, judged
 
 #: Where each kind of thing is recorded.
 STREAMS = ("text.stream", "tools.call.stream", "effort.high.stream", "cut.stream", "tools.custom.stream")

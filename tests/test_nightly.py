@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from conformance.emulator import Endpoint, Twist, serve
+from conformance.emulator.behaviour import Context, combine
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.shapes import Refusal
-from conformance.emulator.twist import Context, combine
-from conformance.history import opened
-from conformance.nightly import _exit, _folder_name
-from conformance.report.compare import compare
+from conformance.engine.nightly import _exit, _folder_name
+from conformance.results.comparison import compare
+from conformance.results.history import opened
 from tests.support.lines import case, run
 from tests.test_plugin import KEY, lines_of
 from tests.test_readme import ROOT

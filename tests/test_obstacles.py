@@ -8,8 +8,8 @@ import pytest
 
 from conformance.emulator import Context, Reply, Twist
 from conformance.emulator.faults import FAULTS
-from conformance.report.obstacles import obstacles
-from tests.support.inprocess import judged
+from conformance.results.obstacles import obstacles
+from tools.in_process import judged
 
 BUSY = Twist(
     "busy", "busy", "Is busy for whoever asks for a JSON object.", reply=lambda context, reply: _busy(context, reply)

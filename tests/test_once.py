@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
-from conformance.session import Session
-from conformance.wire.record import Folder
-from tests.support.inprocess import cases, target, world
+from conformance.engine.session import Session
+from conformance.exchange.run_directory import Folder
 from tests.support.running import KEY, ROOT, command, environment, lines_of, run
 from tests.support.stub import Stub, reply
+from tools.in_process import cases, target, world
 
 #: Some requests of several kinds, follow-ups among them; a run of them takes seconds.
 SOME = ("--only", "lifecycle.*@t*")
@@ -59,8 +59,8 @@ def test_what_is_not_judged_is_not_sent(narrowing: tuple[str, ...], tmp_path: Pa
 
 
 _KEYS = """
-from tests.support.inprocess import world
-from conformance.run import Plan
+from tools.in_process import world
+from conformance.scenarios.plan import Plan
 for revision in ("2026-06-24", "2026-10"):
     print(sorted(Plan(world(revision), world(revision).scenarios).key_of.items()))
 """

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.traffic.captured import Captured
-from conformance.traffic.judging import judge_traffic
-from conformance.wire.exchange import Chunk, Exchange, Request
-from tests.support.inprocess import target
+from conformance.traffic.evaluation import judge_traffic
+from tools.in_process import target
 
 #: doc 2026-06-24, Example: the request and the Response, their texts shortened to our own.
 SENT = {

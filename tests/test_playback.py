@@ -15,14 +15,14 @@ import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
-from conformance.session import Session, head
+from conformance.engine.session import Session, head
+from conformance.exchange.exchange import Chunk, Ended, Headers
+from conformance.exchange.run_directory import Folder
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Chunk, Ended, Headers
 from conformance.wire.playback import Playback
-from conformance.wire.record import Folder
 from conformance.wire.replay import Recording, open_recording
-from tests.support.inprocess import cases, target, world
 from tests.support.running import KEY, ROOT
+from tools.in_process import cases, target, world
 
 FOLDER = Path(__file__).parent / "recordings" / "format-1"
 RECORDING = open_recording(FOLDER)

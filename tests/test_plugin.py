@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from conformance.contract.schemas import schema_dir
 from conformance.emulator import Endpoint, Server, Twist, serve
 from conformance.emulator.faults import FAULTS
-from conformance.schemas import schema_dir
 
 ROOT = Path(__file__).parent.parent
 KEY = "test-key-5b1f00d1c3"

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.session import without
-from conformance.wire import odds
+from conformance.engine.session import without
+from conformance.exchange import entropy
+from conformance.exchange.credential_forms import RANDOM_END, filler, forms
+from conformance.exchange.exchange import Chunk, Headers, decode
+from conformance.exchange.redaction import Cookie, Secret, blank, blank_answer, blank_body, echoes
 from conformance.wire.client import wrong_keys
-from conformance.wire.exchange import Chunk, Headers, decode
-from conformance.wire.forms import RANDOM_END, filler, forms
-from conformance.wire.redact import Cookie, Secret, blank, blank_answer, blank_body, echoes
 
 KEY = "sk-canary-4f7a91c2e8d05b63"
 FILLER = filler(KEY.encode()).decode()
@@ -230,11 +230,11 @@ def test_a_part_that_counts_as_an_echo_is_no_chance(kind: str, size: int) -> Non
         form = forms(key)[0]
         shortest = min(n for n in range(1, 41) for at in range(41 - n) if form.is_echo(at, at + n, size))
         # Case is not looked at.
-        assert size / len(set(alphabet.lower())) ** shortest <= odds.CHANCE
+        assert size / len(set(alphabet.lower())) ** shortest <= entropy.CHANCE
         assert shortest <= (40 if size > 1_000_000 else 20)
         assert form.is_echo(0, 40, size)
         # What is an echo is redacted.
-        held = forms(key, size > odds.LARGE)[0]
+        held = forms(key, size > entropy.LARGE)[0]
         assert all(
             held.holds_part(at, at + n)
             for n in (shortest, 30)

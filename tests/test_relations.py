@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.emulator.behaviour import Context, Twist, twist
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.shapes import Ask
-from conformance.emulator.twist import Context, Twist, twist
 from conformance.emulator.variants import VARIANTS
-from conformance.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
-from tests.support.inprocess import verdicts
+from conformance.judge.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
+from tools.in_process import verdicts
 
 RULES = ("usage.same-input-same-tokens", "usage.same-text-same-tokens", "usage.more-input-more-tokens")
 

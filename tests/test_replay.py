@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from conformance import launch
+from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
-from conformance.session import all_cases
-from conformance.target import Misconfigured, resolve
-from conformance.verdict import Result
+from conformance.engine import setup
+from conformance.engine.session import all_cases
+from conformance.exchange.run_directory import FORMAT, Folder
+from conformance.judge.verdict import Result
 from conformance.wire import replay
-from conformance.wire.record import FORMAT, Folder
 from conformance.wire.replay import open_recording
-from tests.support.inprocess import world
 from tests.support.running import KEY, lines_of, run, timeless
+from tools.in_process import world
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -68,7 +68,7 @@ def _ids(folder: Path) -> set[str]:
 
 def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     """The results of a replay by case, judged in this process."""
-    session, _ = launch.in_controller({}, None, into, plan_only=False, replay=folder)
+    session, _ = setup.in_controller({}, None, into, plan_only=False, replay=folder)
     world()  # It has all checks registered.
     every = all_cases(session.world)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
@@ -121,7 +121,7 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
-    session, server = launch.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
+    session, server = setup.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
     assert (session.world.target.nonce, server) == (open_recording(copied).nonce, None)
     assert not (tmp_path / "run").exists()
 
@@ -130,7 +130,7 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [launch.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
+    folders = [setup.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
     assert len({path.name for path in folders}) == 3
     assert {path.parent for path in folders} == {tmp_path / "reports" / "runs"}
 
@@ -148,7 +148,7 @@ def test_what_was_recorded_cannot_be_set(
     options: dict[str, str], into: str, says: str, copied: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Misconfigured) as raised:
-        launch.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
+        setup.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
     assert str(raised.value) == says.format(path=copied)
 
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
+from conformance.emulator.behaviour import combine
 from conformance.emulator.faults import FAULTS
-from conformance.emulator.twist import combine
 from conformance.report import html
-from conformance.report.results import Results
+from conformance.results.results_file import Results
 from tests.support import runs
 from tests.support.browser import MISSING, Browser, browser
 from tests.support.runs import line

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from conformance.cli import main
+from conformance.contract.rules import requirement
 from conformance.emulator.faults import FAULTS
 from conformance.report.failure import curl
-from conformance.requirements import requirement
 from tests.support import runs
 from tests.support.runs import exchange, folder_at, line, written
 
@@ -149,7 +149,7 @@ def test_results_without_exchanges_still_make_an_issue(tmp_path: Path, capsys: p
 def test_only_the_key_is_for_the_shell() -> None:
     from dataclasses import replace
 
-    from conformance.answer import Answer
+    from conformance.decode.response import Answer
 
     one = exchange("one", b"{}")
     headers = (("Content-Type", "$(touch evil)"), ("Authorization", "Bearer $MIMO_API_KEY"))

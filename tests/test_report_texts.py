@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from conformance.emulator.faults import FAULTS
-from conformance.report import badge, github, job_summary, score, sources, summary, terminal
-from conformance.report.causes import Cause, causes
+from conformance.report import badge, github, job_summary, sources, summary, terminal
 from conformance.report.columns import columns, fit, labelled, wrapped
-from conformance.report.results import case_line
+from conformance.results import score
+from conformance.results.causes import Cause, causes
+from conformance.results.results_file import case_line
 from tests.support import runs
-from tests.support.inprocess import judged
 from tests.support.runs import line
+from tools.in_process import judged
 
 CAUSE, SAME, OTHER = "sum.text-deltas@text.stream", "sum.text-deltas@cut.stream", "sum.part@text.stream"
 

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from conformance.answer import Answer
+from conformance.config.target import resolve
+from conformance.decode.response import Answer
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
+from conformance.exchange.exchange import Exchange
+from conformance.judge.verdict import judge
 from conformance.report.failure import curl
-from conformance.run import Plan
-from conformance.target import resolve
-from conformance.verdict import judge
+from conformance.scenarios.plan import Plan
 from conformance.wire.client import Client
-from conformance.wire.exchange import Exchange
-from tests.support.inprocess import KEY, cases, record, target, world
+from tools.in_process import KEY, cases, record, target, world
 
 FORMS = [one.name for one in world().scenarios.values() if "unusual" in one.tags or one.name == "http.put"]
 

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from conformance.decode.events import mapping
 from conformance.emulator import Context, Endpoint, Reply, Twist, serve
 from conformance.emulator.faults import FAULTS
-from conformance.run import Recorded
-from conformance.stream.events import mapping
+from conformance.judge.verdict import FAIL, WARNING
+from conformance.scenarios.plan import Recorded
 from conformance.traffic.captured import Captured, is_ours, lost_in
-from conformance.traffic.judging import judge_traffic
-from conformance.traffic.rules import is_passive
-from conformance.verdict import FAIL, WARNING
-from tests.matrix import revisions
-from tests.support.inprocess import cases, judged, target, verdicts, world
+from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.passive_rules import is_passive
 from tests.support.lines import command
 from tests.test_plugin import KEY, lines_of, pytest_run
+from tools.fault_matrix import revisions
+from tools.in_process import cases, judged, target, verdicts, world
 
 #: One fault in a dozen, of every area: they stand by area.
 SOME = list(FAULTS)[::25]

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.contract.schemas import REVISIONS, Schemas
 from conformance.emulator.faults import FAULTS
-from conformance.run import Plan, most_output_tokens
+from conformance.judge.verdict import SuiteFault, judge
 from conformance.scenarios.derived import accepted, parameters, violations
+from conformance.scenarios.plan import Plan, most_output_tokens
 from conformance.scenarios.scenario import Scenario, encode
-from conformance.schemas import REVISIONS, Schemas
-from conformance.verdict import SuiteFault, judge
-from tests.support.inprocess import cases, record, record_of, verdicts, world
+from tools.in_process import cases, record, record_of, verdicts, world
 
 ALL = [(revision, one) for revision in REVISIONS for one in world(revision).scenarios.values()]
 SENT = [(revision, one) for revision, one in ALL if one.method == "POST" and one.raw is None]

@@ -13,15 +13,15 @@ from urllib.parse import quote
 
 import pytest
 
-from conformance.session import Session
-from conformance.target import resolve
+from conformance.config.target import resolve
+from conformance.engine.session import Session
+from conformance.exchange.credential_forms import filler
+from conformance.exchange.exchange import to_json
+from conformance.exchange.run_directory import Folder
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import to_json
-from conformance.wire.forms import filler
-from conformance.wire.record import Folder
-from tests.support.inprocess import world
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 from tests.test_plugin import pytest_run
+from tools.in_process import world
 
 KEY = "sk-canary-4f7a91c2e8d05b63"
 JSON, STREAM = "Content-Type: application/json", "Content-Type: text/event-stream"

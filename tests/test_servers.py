@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from conformance.target import resolve
+from conformance.config.target import resolve
 from targets import __main__ as runner
 from targets.servers import Recipe, Unusable, recipe, running
 from targets.upstream import KEY, MODEL, Upstream

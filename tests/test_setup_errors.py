@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
-from conformance.preflight import kind_of
-from conformance.report import score
-from conformance.target import Misconfigured, resolve
+from conformance.engine.preflight import kind_of
+from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
+from conformance.exchange.run_directory import Folder
+from conformance.results import score
 from conformance.wire.client import Outgoing
-from conformance.wire.exchange import WITHHELD, Attempt, Exchange
 from conformance.wire.presence import Presence, disappearance
 from conformance.wire.reach import reach
-from conformance.wire.record import Folder
 from tests.support.front import After, Front
 from tests.support.running import KEY, lines_of, run
 from tests.support.runs import exchange, line

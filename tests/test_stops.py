@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from conformance.contract.schemas import schema_dir
 from conformance.emulator import Reply
-from conformance.schemas import schema_dir
 from tests.support.running import ROOT, command, environment, lines_of
 from tests.support.stub import Stub, reply
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.target import Misconfigured, resolve
+from conformance.config.target import Misconfigured, resolve
+from conformance.exchange.exchange import Exchange
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Exchange
 from conformance.wire.reach import reach
 from tests.support.rawserver import RawServer, answer
 from tests.test_plugin import pytest_run

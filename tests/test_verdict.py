@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from conformance import verdict as module
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.report.failure import curl, render, show
-from conformance.report.results import case_line, error_line, exit_code
-from conformance.requirements import Requirement, requirement
-from conformance.run import Recorded
-from conformance.scenarios.scenario import Scenario
-from conformance.schemas import SchemaProblem, Schemas
-from conformance.stream.violation import Violation
-from conformance.target import resolve
-from conformance.verdict import (
+from conformance.config.target import resolve
+from conformance.contract.rules import Requirement, requirement
+from conformance.contract.schemas import SchemaProblem, Schemas
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.violation import Violation
+from conformance.exchange.credential_forms import filler
+from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
+from conformance.exchange.redaction import blank_answer
+from conformance.exchange.run_directory import Folder
+from conformance.judge import verdict as module
+from conformance.judge.verdict import (
     EXAMINED,
     NOTHING_EXAMINED,
     UNSAID,
@@ -42,10 +42,10 @@ from conformance.verdict import (
     on,
     strays,
 )
-from conformance.wire.exchange import Chunk, Ended, Exchange, Request
-from conformance.wire.forms import filler
-from conformance.wire.record import Folder
-from conformance.wire.redact import blank_answer
+from conformance.report.failure import curl, render, show
+from conformance.results.results_file import case_line, error_line, exit_code
+from conformance.scenarios.plan import Recorded
+from conformance.scenarios.scenario import Scenario
 from tests.support.streams import Stream, chunks, decoded, message, stream
 
 Judge = Callable[..., Findings]

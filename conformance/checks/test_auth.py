@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import envelope, must_be_served, retried, said, scenario_of, settled
-from conformance.select import Wanted, each, everything
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
-from conformance.where import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
+from conformance.judge.common import envelope, must_be_served, retried, said, scenario_of, settled
+from conformance.judge.selectors import Wanted, each, everything
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
 
 _REFUSED = each("auth-refused")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from conformance.answer import Answer
-from conformance.clients.compare import differences, expected
-from conformance.clients.table import client
+from conformance.clients.differences import differences, expected
+from conformance.contract.clients import client
+from conformance.decode.response import Answer
+from conformance.judge.applicability import NEEDS_CLIENTS
+from conformance.judge.selectors import answers
+from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, World, check
 from conformance.scenarios.tools import turns
-from conformance.select import answers
-from conformance.verdict import EXAMINED, Case, Finding, Findings, Group, World, check
-from conformance.where import NEEDS_CLIENTS
 
 
 def _fed(world: World) -> list[Group]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import between, must_be_served, refused
+from conformance.decode.events import mapping, objects, text
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
+from conformance.judge.common import between, must_be_served, refused
+from conformance.judge.selectors import ANSWERS, answers, each, pairs, together
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check
 from conformance.scenarios.scenario import Scenario
-from conformance.select import ANSWERS, answers, each, pairs, together
-from conformance.stream.events import mapping, objects, text
-from conformance.verdict import EXAMINED, Examined, Finding, Findings, check
-from conformance.where import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 

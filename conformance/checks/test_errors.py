@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import (
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
+from conformance.judge.common import (
     BUSY,
     all_busy,
     between,
@@ -20,8 +21,8 @@ from conformance.checks.common import (
     retried,
     settled,
 )
-from conformance.select import each, everything, pairs, together
-from conformance.verdict import (
+from conformance.judge.selectors import each, everything, pairs, together
+from conformance.judge.verdict import (
     EXAMINED,
     Case,
     Examined,
@@ -33,7 +34,6 @@ from conformance.verdict import (
     breaks_schema,
     check,
 )
-from conformance.where import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.wire.presence import unconnected
 
 

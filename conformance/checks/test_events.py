@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import needs, not_seen, received_whole, refuses
 from conformance.contract.events import BY_TYPE, EVENTS
-from conformance.select import STREAMS, by_event_type, together
-from conformance.stream.events import Event, whole
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
-from conformance.where import NEEDS_A_CAUSE, STREAM, Where
+from conformance.decode.events import Event, whole
+from conformance.decode.response import Answer, CannotJudge
+from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
+from conformance.judge.common import needs, not_seen, received_whole, refuses
+from conformance.judge.selectors import STREAMS, by_event_type, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
 
 #: Members of lifecycle events whose problems another rule tells.
 _TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.answer import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import (
+from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.response import EVENT_STREAM, Answer, CannotJudge, DoesNotApply
+from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
+from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
+from conformance.judge.common import (
     BUSY,
     all_busy,
     breaks_every_time,
@@ -21,12 +24,9 @@ from conformance.checks.common import (
     said,
     settled,
 )
+from conformance.judge.selectors import ANSWERS, PLAIN, STREAMS, each, everything, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
 from conformance.scenarios.scenario import Scenario
-from conformance.select import ANSWERS, PLAIN, STREAMS, each, everything, together
-from conformance.stream.jsontext import Reader, TooMuch
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
-from conformance.where import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
-from conformance.wire.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({

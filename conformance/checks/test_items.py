@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.checks.common import not_seen
-from conformance.stream.events import Event
-from conformance.verdict import EXAMINED, Case, Findings, Group, World, breaks_schema, check
-from conformance.where import FINAL_RESPONSE
+from conformance.decode.events import Event
+from conformance.decode.response import Answer, CannotJudge
+from conformance.judge.applicability import FINAL_RESPONSE
+from conformance.judge.common import not_seen
+from conformance.judge.verdict import EXAMINED, Case, Findings, Group, World, breaks_schema, check
 
 
 def _by_type(world: World) -> list[Group]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
 from conformance.contract.events import BEGINS, BY_TYPE, PARTS
-from conformance.select import STREAMS, together
-from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
-from conformance.where import STREAM
+from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event
+from conformance.decode.response import Answer, CannotJudge
+from conformance.judge.applicability import STREAM
+from conformance.judge.selectors import STREAMS, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
 
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 

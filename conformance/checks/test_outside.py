@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import holder, must_be_served_or_refused, scenario_of
-from conformance.select import each
-from conformance.stream.events import mapping
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.where import UNKNOWN_SENDER
+from conformance.decode.events import mapping
+from conformance.decode.response import FINAL, Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import UNKNOWN_SENDER
+from conformance.judge.common import holder, must_be_served_or_refused, scenario_of
+from conformance.judge.selectors import each
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
 _BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
 _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")

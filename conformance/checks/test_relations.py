@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import between
+from conformance.decode.events import mapping, objects, text
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import COMPARES
+from conformance.judge.common import between
+from conformance.judge.selectors import everything
+from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, World, check
 from conformance.scenarios.inputs import MEASURE
-from conformance.select import everything
-from conformance.stream.events import mapping, objects, text
-from conformance.verdict import EXAMINED, Examined, Findings, Group, Selector, World, check
-from conformance.where import COMPARES
 
 #: Members of a request that say how to answer and add nothing to what the model reads.
 _NOT_READ = ("stream", "max_output_tokens", "temperature", "top_p")

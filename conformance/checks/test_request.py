@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import (
+from conformance.decode.events import mapping, objects
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import UNKNOWN_SENDER
+from conformance.judge.common import (
     ends_in_failure,
     judged_past_the_key,
     must_be_an_answer,
@@ -16,10 +18,8 @@ from conformance.checks.common import (
     scenario_of,
     unless_for_its_size,
 )
-from conformance.select import each, together
-from conformance.stream.events import mapping, objects
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.where import UNKNOWN_SENDER
+from conformance.judge.selectors import each, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))

@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 
-from conformance.answer import FINAL, Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import HALF_A_PAIR, encoded_twice, no_output, refuses
-from conformance.schemas import ABSENT
-from conformance.select import ANSWERS, everything, together
-from conformance.stream.events import mapping, objects, text
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
-from conformance.where import BYTES, CLOCK, FINAL_RESPONSE, Where, names_a_model, no_replacement, unmangled
+from conformance.contract.schemas import ABSENT
+from conformance.decode.events import mapping, objects, text
+from conformance.decode.response import FINAL, Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import (
+    BYTES,
+    CLOCK,
+    FINAL_RESPONSE,
+    Where,
+    names_a_model,
+    no_replacement,
+    unmangled,
+)
+from conformance.judge.common import HALF_A_PAIR, encoded_twice, no_output, refuses
+from conformance.judge.selectors import ANSWERS, everything, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
 
 #: Seconds that created_at may be away from the clock.
 _MINUTES = 600.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import excerpt, received_whole
-from conformance.select import ANSWERS, STREAMS, together
-from conformance.stream.events import DONE_MARKER
-from conformance.stream.sse import Frame
-from conformance.verdict import EXAMINED, Examined, Finding, Findings, check, strays
-from conformance.where import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
+from conformance.decode.events import DONE_MARKER
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.sse import Frame
+from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
+from conformance.judge.common import excerpt, received_whole
+from conformance.judge.selectors import ANSWERS, STREAMS, together
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, strays
 
 #: Milliseconds that a whole stream must take, and events of the model's output that it must hold, to be checked for
 #: bursts: a fast model makes a short answer in less.

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
 from conformance.contract.events import TEXTS
-from conformance.schemas import ABSENT
-from conformance.select import STREAMS, everything, pairs
-from conformance.stream.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
-from conformance.stream.sums import Text, item_texts
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
-from conformance.where import BYTES, COMPARES, STREAM, Where, unmangled
+from conformance.contract.schemas import ABSENT
+from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.sums import Text, item_texts
+from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, unmangled
+from conformance.judge.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
+from conformance.judge.selectors import STREAMS, everything, pairs
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
 
 #: Of these, which the page's table does not list, null is as good as absent.
 _NULLABLE = ("metadata", "output_text")

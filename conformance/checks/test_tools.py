@@ -6,12 +6,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, needs, parsed
-from conformance.select import answers, each, together
-from conformance.stream.events import mapping, objects, text
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.where import (
+from conformance.decode.events import mapping, objects, text
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import (
     COMPARES,
     FINAL_RESPONSE,
     TOOL_SOURCES,
@@ -21,6 +18,9 @@ from conformance.where import (
     functions_only,
     no_tools,
 )
+from conformance.judge.common import must_be_served, needs, parsed
+from conformance.judge.selectors import answers, each, together
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
 _CALLS = each("call")
 

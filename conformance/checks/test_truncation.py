@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import parsed
-from conformance.select import ANSWERS, answers, each
-from conformance.stream.events import COMPLETED, integer, mapping
-from conformance.verdict import EXAMINED, Finding, Findings, check
-from conformance.where import NEEDS_A_CAUSE, WITH_CAP
+from conformance.decode.events import COMPLETED, integer, mapping
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import NEEDS_A_CAUSE, WITH_CAP
+from conformance.judge.common import parsed
+from conformance.judge.selectors import ANSWERS, answers, each
+from conformance.judge.verdict import EXAMINED, Finding, Findings, check
 
 
 @check("truncation.incomplete", over=each("cut"), aside=NEEDS_A_CAUSE)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.checks.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
-from conformance.scenarios.answers import IS_JSON
-from conformance.select import each
-from conformance.select import together as all_of
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.where import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
+from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
+from conformance.judge.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
+from conformance.judge.selectors import each
+from conformance.judge.selectors import together as all_of
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.scenarios.ordinary import IS_JSON
 
 
 @check("format.json-object", over=each("json"), aside=NEEDS_A_CAUSE)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer, DoesNotApply
-from conformance.schemas import ABSENT
-from conformance.select import ANSWERS
-from conformance.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
-from conformance.where import FINAL_RESPONSE
+from conformance.contract.schemas import ABSENT
+from conformance.decode.response import Answer, DoesNotApply
+from conformance.judge.applicability import FINAL_RESPONSE
+from conformance.judge.selectors import ANSWERS
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check
 
 #: Characters that one token may stand for on average; beyond it the count cannot be of this text.
 _LONGEST_TOKEN = 40

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance import emulator
-from conformance.answer import Answer
-from conformance.clients.outcome import Outcome, Outcomes, Ran
 from conformance.clients.server import Record, base
-from conformance.clients.table import Client
-from conformance.wire.exchange import Exchange
+from conformance.contract.clients import Client
+from conformance.decode.response import Answer
+from conformance.exchange.client_outcomes import Outcome, Outcomes, Ran
+from conformance.exchange.exchange import Exchange
 
 DRIVERS = Path(__file__).parent / "drivers"
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.clients import outcome
 from conformance.clients.drive import Fed, drive
-from conformance.clients.outcome import Outcome, Outcomes
-from conformance.clients.table import CLIENTS, NAMES
-from conformance.target import Misconfigured
-from conformance.wire.exchange import Exchange
-from conformance.wire.record import Folder, locked
+from conformance.config.target import Misconfigured
+from conformance.contract.clients import CLIENTS, NAMES
+from conformance.exchange import client_outcomes
+from conformance.exchange.client_outcomes import Outcome, Outcomes
+from conformance.exchange.exchange import Exchange
+from conformance.exchange.run_directory import Folder, locked
 
 
 class Lane:
@@ -36,11 +36,11 @@ class Lane:
         """
         if self._outcomes is None:
             given = feed()  # Before the lock: to wait for them may take long.
-            path = self._folder.path / outcome.FILE
+            path = self._folder.path / client_outcomes.FILE
             with locked(self._folder.locks / "clients.lock"):
                 if not path.exists():
-                    outcome.write(path, self._made(given), clean)
-                self._outcomes = outcome.read(path)
+                    client_outcomes.write(path, self._made(given), clean)
+                self._outcomes = client_outcomes.read(path)
         return self._outcomes
 
     def _made(self, given: Sequence[Fed]) -> Outcomes:
@@ -58,10 +58,10 @@ def lane(folder: Folder, install: Path | None, recording: Path | None) -> Lane |
         if not install.is_dir():
             raise Misconfigured(f"clients folder {install} is not there; conformance clients --install makes it")
         return Lane(folder, install.absolute())
-    if recording is None or not (recording / outcome.FILE).exists():
+    if recording is None or not (recording / client_outcomes.FILE).exists():
         return None
     try:
-        return Lane(folder, None, outcome.read(recording / outcome.FILE))
+        return Lane(folder, None, client_outcomes.read(recording / client_outcomes.FILE))
     except ValueError as error:
         raise Misconfigured(str(error)) from None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
 from conformance.emulator import Reply
-from conformance.wire.exchange import Exchange
+from conformance.exchange.exchange import Exchange
 from conformance.wire.playback import refusal, reply
 
 

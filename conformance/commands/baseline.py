@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from conformance.baseline import EXPECTABLE
-from conformance.baseline_file import Rewritten, parse, rewrite
 from conformance.commands import CommandError
 from conformance.commands.runs import load_whole
+from conformance.config.target import Misconfigured
+from conformance.exchange.run_directory import write_atomically
+from conformance.judge.verdict import FAIL, INCONCLUSIVE
 from conformance.report import catalogue
-from conformance.target import Misconfigured
-from conformance.verdict import FAIL, INCONCLUSIVE
-from conformance.wire.record import write_atomically
+from conformance.results.baseline import EXPECTABLE
+from conformance.results.baseline_file import Rewritten, parse, rewrite
 
 #: What is listed unless the user says otherwise: all but warnings, which fail no run.
 _VERDICTS = (FAIL, INCONCLUSIVE)

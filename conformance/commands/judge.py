@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from conformance.commands import CommandError
-from conformance.report import results
+from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.schemas import REVISIONS
+from conformance.exchange.run_directory import RESULTS
+from conformance.exchange.scrubbing import blanked
 from conformance.report.summary import quoted
-from conformance.schemas import REVISIONS
-from conformance.target import Misconfigured, Target, resolve
-from conformance.traffic import telling
+from conformance.results import results_file
+from conformance.traffic import summary
 from conformance.traffic.captured import Captured, read_run
+from conformance.traffic.evaluation import judge_traffic
 from conformance.traffic.har import Har, read_har
-from conformance.traffic.judging import judge_traffic
-from conformance.wire.record import RESULTS
-from conformance.wire.secrets import blanked
 
 HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
 
@@ -47,19 +47,19 @@ def main(options: argparse.Namespace) -> int:
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
         target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
-        judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
+        judged = summary.selected(judge_traffic(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    end = telling.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
-    lines = telling.lines_of(target, judged, end)
+    end = summary.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
+    lines = summary.lines_of(target, judged, end)
     written = _write(options, head, lines)
     if options.json:
         for line in lines:
             print(json.dumps(line))
         return int(end["exit"])
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
-    telling.tell(
-        telling.Screen(), judged, captured, target,
+    summary.tell(
+        summary.Screen(), judged, captured, target,
         source=source, again=again, others=traffic.others, end=end, written=written,
         beside={**traffic.websockets, **traffic.repeated},
     )  # fmt: skip
@@ -91,11 +91,11 @@ def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[st
 def _write(options: argparse.Namespace, head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
     files = [options.results] if options.results else []
-    if head.get("mode") == telling.MODE and not options.only:
+    if head.get("mode") == summary.MODE and not options.only:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:
-            results.write(file, lines)
+            results_file.write(file, lines)
         except OSError as error:
             raise CommandError(f"{file} cannot be written: {error.strerror}") from None
     return {"results": str(files[0])} if files else {}

@@ -13,8 +13,8 @@ from pathlib import Path
 import conformance
 from conformance.commands import CommandError
 from conformance.contract.clauses import clauses
+from conformance.contract.rules import CLIENT, LEVELS, catalogue, requirement
 from conformance.emulator.faults import MODULES
-from conformance.requirements import CLIENT, LEVELS, catalogue, requirement
 
 HELP = "write the stubs of a new rule (in a checkout)"
 
@@ -134,10 +134,10 @@ def _with_check(rule: str) -> tuple[Path, str]:
     if f"def {function}(" in text:
         function = "test_" + re.sub(r"\W", "_", rule)
     for module, names in (
-        ("conformance.answer", {"Answer"}),
-        ("conformance.select", {over}),
-        ("conformance.verdict", {"EXAMINED", "Findings", "check"}),
-        ("conformance.where", {where}),
+        ("conformance.decode.response", {"Answer"}),
+        ("conformance.judge.selectors", {over}),
+        ("conformance.judge.verdict", {"EXAMINED", "Findings", "check"}),
+        ("conformance.judge.applicability", {where}),
     ):
         text = _importing(text, module, names)
     stub = _STREAM_CHECK if streams else _CHECK

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.report import results
-from conformance.report.results import Results
+from conformance.results import results_file
+from conformance.results.results_file import Results
 
 _HEAD = ("suite", "revision", "target", "started_at")
 _CASE = ("id", "requirement", "area", "level", "verdict", "findings", "observed", "reason")
@@ -16,7 +16,7 @@ _END = ("requests", "seconds", "tokens", "exit")
 def load(path: Path) -> Results:
     """The results in a file or run folder; :class:`CommandError` says in one line what is wrong with it."""
     try:
-        run = results.read(path)
+        run = results_file.read(path)
     except ValueError as error:
         raise CommandError(str(error)) from None
     for names, line in ((_HEAD, run.head), *((_CASE, line) for line in run.cases), (_END, run.end or {})):

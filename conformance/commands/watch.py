@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.launch import run_folder
-from conformance.report import results
+from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.schemas import REVISIONS
+from conformance.engine.session import head
+from conformance.engine.setup import run_folder
+from conformance.exchange.run_directory import RESULTS, Folder
 from conformance.report.summary import quoted
-from conformance.schemas import REVISIONS
-from conformance.session import head
-from conformance.target import Misconfigured, Target, resolve
-from conformance.traffic import telling
+from conformance.results import results_file
+from conformance.traffic import summary
 from conformance.traffic.captured import read_run
-from conformance.traffic.judging import judge_traffic
-from conformance.traffic.watching import Onlooker
-from conformance.wire.proxy import Proxy
-from conformance.wire.record import RESULTS, Folder
-from conformance.wire.upstream import Upstream
+from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.observer import Onlooker
+from conformance.traffic.proxy import Proxy
+from conformance.traffic.upstream import Upstream
 
 HELP = "pass a client's requests on to an endpoint unchanged, and judge the answers as they end"
 
@@ -41,12 +41,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Watch until interrupted; the exit code is that of the verdicts."""
-    started, stopped, screen = time.monotonic(), threading.Event(), telling.Screen()
+    started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
         with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, telling.MODE)
+            begun = head(target, summary.MODE)
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         onlooker = Onlooker(target, folder, screen)
@@ -69,7 +69,7 @@ def main(options: argparse.Namespace) -> int:
     return code
 
 
-def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Screen, started: float) -> int:
+def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: summary.Screen, started: float) -> int:
     """Judge all of it once more, side by side, and tell it as the end of any run."""
     captured, _, _ = read_run(folder.path)
     target = replace(
@@ -77,15 +77,15 @@ def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Scr
         model=next((str(one.sent["model"]) for one in captured if one.sent and "model" in one.sent), target.model),
     )
     judged = judge_traffic(captured, target, onlooker.secrets)
-    end = telling.end_of(judged, captured, time.monotonic() - started)
+    end = summary.end_of(judged, captured, time.monotonic() - started)
     file = folder.path / RESULTS
     try:
-        results.write(file, telling.lines_of(target, judged, end))
+        results_file.write(file, summary.lines_of(target, judged, end))
         written = {"results": str(file)}
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
     again = f"conformance judge {quoted(str(folder.path))}"
-    telling.tell(
+    summary.tell(
         screen, judged, captured, target,
         source=str(folder.path), again=again, others=onlooker.others, end=end, written=written,
     )  # fmt: skip

@@ -3,9 +3,9 @@
 It shares no code with the rest of the suite, for a judge and a defendant who share code share mistakes.
 """
 
+from .behaviour import Context, Twist, combine
 from .endpoint import Endpoint
 from .server import Server, serve
 from .shapes import Reply
-from .twist import Context, Twist, combine
 
 __all__ = ["Context", "Endpoint", "Reply", "Server", "Twist", "combine", "serve"]

@@ -12,11 +12,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
+from .behaviour import Twist, combine
 from .endpoint import Endpoint
 from .faults import FAULTS
 from .server import serve
 from .shapes import REVISIONS
-from .twist import Twist, combine
 from .variants import VARIANTS
 
 KEY_VARIABLE = "MIMO_API_KEY"

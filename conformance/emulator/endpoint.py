@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 
-from . import ask as reading
 from . import events, model, refusals, render, tokens
+from . import request as reading
 from .auth import authenticate
+from .behaviour import CLEAN, Context, Stage, Twist, through
 from .shapes import MODELS, REVISIONS, Ask, Dict, Header, Plan, Refusal, Reply, phrase, to_json
-from .twist import CLEAN, Context, Stage, Twist, through
 from .validate import parse, validate
 
 PATH = "/v1/responses"

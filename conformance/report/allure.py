@@ -20,16 +20,16 @@ import pytest
 from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
 from allure_commons.types import LabelType, LinkType, Severity
 
-from conformance.answer import Answer, CannotJudge
-from conformance.baseline import own_verdict
-from conformance.report.causes import Line, broken, reason
+from conformance.contract.rules import requirement
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Exchange
+from conformance.exchange.run_directory import Folder, write_atomically
+from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.failure import curl, printable
-from conformance.report.results import ERROR
 from conformance.report.sources import link
-from conformance.requirements import requirement
-from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.wire.exchange import Exchange
-from conformance.wire.record import Folder, write_atomically
+from conformance.results.baseline import own_verdict
+from conformance.results.causes import Line, broken, reason
+from conformance.results.results_file import ERROR
 
 _SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
 

@@ -11,17 +11,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.report.affected import sentences
-from conformance.report.causes import Cause
+from conformance.contract.rules import CLIENTS, requirement
+from conformance.decode.events import Event
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Exchange
 from conformance.report.failure import clipped, curl, show
 from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
-from conformance.report.results import Results
 from conformance.report.summary import quoted
-from conformance.requirements import CLIENTS, requirement
-from conformance.stream.events import Event
-from conformance.wire.exchange import Exchange
+from conformance.results.affected_clients import sentences
+from conformance.results.causes import Cause
+from conformance.results.results_file import Results
 
 #: Events shown before and after the one that is wrong, and characters of each.
 _BEFORE, _AFTER, _LINE = 3, 2, 1_000

@@ -11,14 +11,14 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from conformance import checks
-from conformance.consequences import consequences
-from conformance.matrix import faults_of, matrix
-from conformance.needs import need_for, needs
-from conformance.report.trials import known_of
-from conformance.requirements import CLIENTS, Requirement, catalogue, requirement
-from conformance.session import all_cases, world_of
-from conformance.target import resolve
-from conformance.verdict import Case
+from conformance.config.target import resolve
+from conformance.contract.consequences import consequences
+from conformance.contract.fault_matrix import faults_of, matrix
+from conformance.contract.needs import need_for, needs
+from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
+from conformance.engine.session import all_cases, world_of
+from conformance.judge.verdict import Case
+from conformance.results.client_trials import known_of
 
 _RESPONSES = {False: "a plain response", True: "a stream"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.report.compare import ABSENT, Change, Comparison, Figure, folded
 from conformance.report.markdown import code
+from conformance.results.comparison import ABSENT, Change, Comparison, Figure, folded
 
 #: Cases named of one kind; the rest is counted. Regressions are all named.
 _MOST = 20

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.clients.evidence import faults_that_stop
 from conformance.contract.clauses import SECTIONS, Clause, clauses
-from conformance.matrix import faults_of
-from conformance.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
+from conformance.contract.client_evidence import faults_that_stop
+from conformance.contract.fault_matrix import faults_of
+from conformance.judge.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
 
 Line = Mapping[str, Any]
 

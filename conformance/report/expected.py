@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.baseline import Line, Problem, own_verdict
+from conformance.judge.verdict import EXPECTED, INCONCLUSIVE
 from conformance.report.failure import printable
-from conformance.verdict import EXPECTED, INCONCLUSIVE
+from conformance.results.baseline import Line, Problem, own_verdict
 
 
 def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> None:

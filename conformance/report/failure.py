@@ -9,15 +9,15 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.baseline import ready
-from conformance.report import affected
+from conformance.contract.rules import CLIENTS
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import UNSAID, Finding, Result
 from conformance.report.columns import fit, labelled
-from conformance.report.trials import Effect
-from conformance.requirements import CLIENTS
-from conformance.run import Recorded
-from conformance.verdict import UNSAID, Finding, Result
-from conformance.wire.record import Folder
+from conformance.results import affected_clients
+from conformance.results.baseline import ready
+from conformance.results.client_trials import Effect
+from conformance.scenarios.plan import Recorded
 
 #: Findings shown in full; the results file has them all.
 _MOST = 3
@@ -44,7 +44,7 @@ def told(result: Result, record: Recorded) -> Iterator[str]:
     if len(result.findings) > _MOST:
         yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
     effects: dict[str, Effect] = {}
-    for found in affected.of_result(result):
+    for found in affected_clients.of_result(result):
         effects = {**found, **effects}
     for place, name in enumerate(name for name in CLIENTS if name in effects):
         yield from labelled("" if place else "affects", show(str(effects[name]), 3 * _WIDTH))

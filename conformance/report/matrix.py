@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from conformance.baseline import own_verdict
-from conformance.report import score
-from conformance.report.causes import causes, reason
+from conformance.contract.rules import CLIENTS
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.report.failure import printable, show
-from conformance.report.lacks import lacks
 from conformance.report.markdown import cell
-from conformance.report.results import ERROR, Results
-from conformance.requirements import CLIENTS
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
+from conformance.results import score
+from conformance.results.baseline import own_verdict
+from conformance.results.causes import causes, reason
+from conformance.results.results_file import ERROR, Results
+from conformance.results.unsupported import lacks
 
 #: One cell: the cases of one target in one area or rule, by verdict.
 Counts = Mapping[str, int]

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from conformance.exchange.run_directory import Folder, write_atomically
 from conformance.report import badge, html, job_summary
-from conformance.report.results import Results
 from conformance.report.summary import quoted
-from conformance.wire.record import Folder, write_atomically
+from conformance.results.results_file import Results
 
 #: A kind of file: what makes it of the results, the folder with their exchanges, and the command that judges again.
 KINDS: Mapping[str, Callable[[Results, Folder, str], str]] = {

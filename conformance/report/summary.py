@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.report import score
-from conformance.report.causes import Cause, Line, reason
+from conformance.contract.rules import CLIENTS
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
 from conformance.report.columns import fit, labelled, wrapped
 from conformance.report.failure import printable, show
-from conformance.requirements import CLIENTS
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
+from conformance.results import score
+from conformance.results.causes import Cause, Line, reason
 
 #: A column of the table of areas: the verdict and its heading. The last ones are there only if a case has them.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.report import score, summary
-from conformance.report.causes import Cause, causes
+from conformance.config.target import SETTINGS, Target
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
+from conformance.report import summary
 from conformance.report.columns import labelled
-from conformance.report.lacks import lacks as left_out
-from conformance.report.results import ERROR
-from conformance.run import UNCAPPED, Plan, most_output_tokens, uncapped
-from conformance.target import SETTINGS, Target
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
+from conformance.results import score
+from conformance.results.causes import Cause, causes
+from conformance.results.results_file import ERROR
+from conformance.results.unsupported import lacks as left_out
+from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
-from conformance.wire.record import Folder
 
 #: Causes of one verdict that are told whole; a wall of them is better read in the page.
 _WHOLE = 12

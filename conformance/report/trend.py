@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from conformance.history import FLAKY, History, Night
+from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report.failure import printable
-from conformance.verdict import FAIL, PASS, WARNING
+from conformance.results.history import FLAKY, History, Night
 
 _BARS = "▁▂▃▄▅▆▇█"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.scenarios.answers import SHORT, SMOKE, TEXT, both
+from conformance.scenarios.ordinary import SHORT, SMOKE, TEXT, both
 from conformance.scenarios.scenario import Scenario
 
 _BODY = {**SHORT, "max_output_tokens": 32, "input": "Say hello."}

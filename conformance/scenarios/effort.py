@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.answer import Answer
-from conformance.scenarios.answers import both
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Answer
+from conformance.scenarios.ordinary import both
 from conformance.scenarios.scenario import Body, Need, Scenario
-from conformance.schemas import Schemas
 
 QUESTION: Body = {
     "max_output_tokens": 2000,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from conformance.scenarios.answers import CORE, SHORT
 from conformance.scenarios.inputs import QUESTION, prose
+from conformance.scenarios.ordinary import CORE, SHORT
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.tools import WEATHER
 

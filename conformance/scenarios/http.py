@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.scenarios.answers import SHORT
+from conformance.exchange.exchange import Headers
+from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Scenario
-from conformance.wire.exchange import Headers
 
 #: How a client asks for a WebSocket (RFC 6455 4.1); the key is the example of the RFC.
 _WEBSOCKET: Headers = (

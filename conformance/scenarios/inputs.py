@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from conformance.scenarios.answers import CORE, NO_THINKING, SHORT
 from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.ordinary import CORE, NO_THINKING, SHORT
 from conformance.scenarios.scenario import Body, Scenario
 
 _SENTENCES = (

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from conformance.answer import Answer
-from conformance.schemas import Schemas
-from conformance.wire.exchange import Headers
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Answer
+from conformance.exchange.exchange import Headers
 
 Expect = Literal["answer", "refusal", "either"]
 """``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer
-from conformance.scenarios.answers import CORE, CUT, NO_THINKING, both
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Answer
+from conformance.scenarios.ordinary import CORE, CUT, NO_THINKING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
-from conformance.schemas import Schemas
 
 WEATHER: dict[str, Any] = {
     "type": "function",

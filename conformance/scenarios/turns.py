@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer
-from conformance.scenarios.answers import CORE, HISTORY, SHORT, both
+from conformance.decode.response import Answer
 from conformance.scenarios.effort import QUESTION
+from conformance.scenarios.ordinary import CORE, HISTORY, SHORT, both
 from conformance.scenarios.scenario import Body, Scenario
 
 _ARRAY = frozenset({"input-array"})

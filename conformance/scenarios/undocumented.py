@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Answer
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.tools import WEATHER
-from conformance.schemas import Schemas
 
 #: Named on the page as unsupported: ignored, or an error.
 UNSUPPORTED: dict[str, Any] = {

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.answer import Answer, CannotJudge
+from conformance.config.target import Misconfigured
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Exchange, content_coding
+from conformance.exchange.run_directory import Folder
+from conformance.judge.applicability import Lost, strange_members
 from conformance.report.failure import printable
-from conformance.run import Recorded
-from conformance.schemas import Schemas
-from conformance.target import Misconfigured
-from conformance.where import Lost, strange_members
-from conformance.wire.exchange import Exchange, content_coding
-from conformance.wire.record import Folder
+from conformance.scenarios.plan import Recorded
 
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"

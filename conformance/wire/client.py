@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import httpx
 
 from conformance import __version__
-from conformance.target import Target
-from conformance.wire.exchange import Attempt, Exchange, Headers, Request, content_coding
+from conformance.config.target import Target
+from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
+from conformance.exchange.not_sent import withheld
+from conformance.exchange.redaction import blank, blank_answer, random_credential
+from conformance.wire.deadlines import Taken
 from conformance.wire.lag import LAG
 from conformance.wire.limits import Gate
 from conformance.wire.receive import Receiver
-from conformance.wire.redact import blank, blank_answer, random_credential
 from conformance.wire.retry import attempt_of, passing, wait_after
 from conformance.wire.transport import open_client
-from conformance.wire.unsent import withheld
-from conformance.wire.watch import Taken
 
 #: Seconds that httpx waits beyond our own limits; they pass first, and say more.
 _BEHIND = 5.0

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.target import MAX_BODY, Target, is_loopback
-from conformance.tokens import cost
-from conformance.wire.exchange import STILL_OPEN, Exchange
-from conformance.wire.record import locked, write_atomically
+from conformance.config.target import MAX_BODY, Target, is_loopback
+from conformance.decode.tokens import cost
+from conformance.exchange.exchange import STILL_OPEN, Exchange
+from conformance.exchange.run_directory import locked, write_atomically
 
 #: A minute, with a second more: what is delayed on its way must not make the server count one too many.
 MINUTE = 61.0

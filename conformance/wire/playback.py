@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.emulator import Reply
 from conformance.emulator.shapes import Ending, phrase
-from conformance.wire.exchange import Ended, Exchange, Headers
+from conformance.exchange.exchange import Ended, Exchange, Headers
 from conformance.wire.replay import Recording
 
 #: How a connection behaves at the end of what was recorded.

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload
 
+from conformance.exchange.exchange import Exchange
+from conformance.exchange.not_sent import unbuilt
+from conformance.exchange.run_directory import Folder, locked
 from conformance.wire.client import Outgoing
-from conformance.wire.exchange import Exchange
 from conformance.wire.limits import Stopped
-from conformance.wire.record import Folder, locked
-from conformance.wire.unsent import unbuilt
 
 #: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
 _SMALL = 20_000

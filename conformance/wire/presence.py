@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from conformance.target import Misconfigured, Target
+from conformance.config.target import Misconfigured, Target
+from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
+from conformance.exchange.not_sent import withheld
+from conformance.exchange.run_directory import Folder, write_atomically
 from conformance.wire.client import Outgoing
-from conformance.wire.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
-from conformance.wire.record import Folder, write_atomically
-from conformance.wire.unsent import withheld
 
 #: Seconds for which connections must be refused, after the request's own attempts, and between the looks.
 _PATIENCE, _LOOK = 5.0, 0.5

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from conformance.stream.events import objects, text
-from conformance.stream.jsontext import load
-from conformance.target import Target
+from conformance.config.target import Target
+from conformance.decode.events import objects, text
+from conformance.decode.json_text import load
+from conformance.exchange.exchange import Exchange
 from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Exchange
 
 #: Seconds for one such request, and bytes of its response's body that are read.
 _SECONDS, _BYTES = 8.0, 1_000_000

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import httpx
 
-from conformance.target import Target
-from conformance.wire.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
+from conformance.config.target import Target
+from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
+from conformance.wire.deadlines import Taken, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, Gate
 from conformance.wire.transport import ended_by, headers_of
-from conformance.wire.watch import Taken, Watch, first_bytes
 
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0

@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance.schemas import REVISIONS
-from conformance.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
+from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
+from conformance.contract.schemas import REVISIONS
+from conformance.exchange.exchange import Exchange, Request
+from conformance.exchange.not_sent import withheld
+from conformance.exchange.run_directory import Folder
 from conformance.wire.client import Outgoing
-from conformance.wire.exchange import Exchange, Request
-from conformance.wire.record import Folder
-from conformance.wire.unsent import withheld
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from conformance.emulator import Endpoint, serve  # noqa: E402  # The path is known only now.
+from conformance.emulator.behaviour import combine  # noqa: E402
 from conformance.emulator.faults import FAULTS  # noqa: E402
-from conformance.emulator.twist import combine  # noqa: E402
 from tests.support.browser import Browser, browser  # noqa: E402
 
 HERE = Path(__file__).parent

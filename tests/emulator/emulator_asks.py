@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from conformance.contract.schemas import Schemas
 from conformance.emulator import Endpoint, Reply, Twist
 from conformance.scenarios import scenarios
 from conformance.scenarios.scenario import Scenario, encode
-from conformance.schemas import Schemas
 
 CAPTURED = Path(__file__).parents[2] / "conformance" / "scenarios" / "captured"
 KEY = "key-of-the-test-0123456789"

@@ -10,8 +10,8 @@ import pytest
 from emulator_asks import COMMON, GROUPS, NOW, Request, endpoint
 
 from conformance.emulator import Context, Reply, Twist, combine
+from conformance.emulator.behaviour import HOOKS, twist
 from conformance.emulator.faults import FAULTS, MODULES
-from conformance.emulator.twist import HOOKS, twist
 from conformance.emulator.variants import MODULES as VARIANT_MODULES
 from conformance.emulator.variants import VARIANTS
 

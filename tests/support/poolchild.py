@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from conformance.target import resolve
+from conformance.config.target import resolve
+from conformance.exchange.run_directory import Folder
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.limits import Limits
 from conformance.wire.pool import Ask, Pool
-from conformance.wire.record import Folder
 from tests.support.running import KEY
 
 

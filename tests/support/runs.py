@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Twist
-from conformance.report import results
-from conformance.report.fold import fold
-from conformance.wire.exchange import Chunk, Exchange, Request
-from conformance.wire.record import Folder
-from tests.support.inprocess import NOW, record, verdicts
+from conformance.exchange.exchange import Chunk, Exchange, Request
+from conformance.exchange.run_directory import Folder
+from conformance.results import results_file
+from conformance.results.grouping import fold
+from tools.in_process import NOW, record, verdicts
 
 HEAD: dict[str, Any] = {
     "kind": "run", "format": 1, "suite": "0.1.0", "revision": "2026-06-24", "mode": "live",
@@ -21,22 +21,24 @@ HEAD: dict[str, Any] = {
 }  # fmt: skip
 
 
-def judged(path: Path, twist: Twist | None, only: str = "") -> results.Results:
+def judged(path: Path, twist: Twist | None, only: str = "") -> results_file.Results:
     """The run of an endpoint with this twist: every case, or those whose id ends so."""
     recorded = record(twist)
     folder = folder_at(path)
     found = [one for one in verdicts(twist) if one.case.id.endswith(only)]
     for name in {name for one in found for name in one.case.scenarios}:
         folder.write(recorded.answer(name).exchange)
-    lines = fold(results.in_order(results.case_line(one, recorded, 1.0) for one in found))
+    lines = fold(results_file.in_order(results_file.case_line(one, recorded, 1.0) for one in found))
     return written(folder, lines)
 
 
-def written(folder: Folder, lines: Sequence[dict[str, Any]], head: dict[str, Any] = HEAD) -> results.Results:
+def written(folder: Folder, lines: Sequence[dict[str, Any]], head: dict[str, Any] = HEAD) -> results_file.Results:
     """A results file of these case lines, read back."""
-    end = results.end_line(lines, folder, 12.34, results.exit_code([line["verdict"] for line in lines], False))
-    results.write(folder.path / "results.jsonl", [head, *lines, end])
-    return results.read(folder.path)
+    end = results_file.end_line(
+        lines, folder, 12.34, results_file.exit_code([line["verdict"] for line in lines], False)
+    )
+    results_file.write(folder.path / "results.jsonl", [head, *lines, end])
+    return results_file.read(folder.path)
 
 
 def line(case: str, verdict: str = "fail", message: str = "", **more: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Endpoint, Twist
-from conformance.run import Plan
+from conformance.exchange.exchange import Exchange
+from conformance.scenarios.plan import Plan
 from conformance.traffic.captured import Captured
-from conformance.traffic.judging import Judged, judge_traffic
-from conformance.wire.exchange import Exchange
-from tests.support.inprocess import KEY as SERVER_KEY
-from tests.support.inprocess import NOW, InProcess, target, world
+from conformance.traffic.evaluation import Judged, judge_traffic
+from tools.in_process import KEY as SERVER_KEY
+from tools.in_process import NOW, InProcess, target, world
 
 KEY = "sk-real-client-key-4f9a0c77"
 

@@ -14,9 +14,9 @@ import pytest
 
 from conformance.cli import main
 from conformance.emulator.faults import FAULTS
+from conformance.exchange.exchange import Exchange
 from conformance.traffic.captured import Captured
 from conformance.traffic.har import Har, read_har
-from conformance.wire.exchange import Exchange
 from tests.support.traffic import answer, answers, broken, entry, har, judged
 
 PLAIN, STREAM = answers("text", "text.stream")

@@ -21,14 +21,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.exchange.exchange import Chunk, Exchange
+from conformance.exchange.redaction import echoes, redacted
 from conformance.traffic.captured import Captured
+from conformance.traffic.evaluation import Judged, judge_traffic
 from conformance.traffic.har import read_har
-from conformance.traffic.judging import Judged, judge_traffic
-from conformance.wire.exchange import Chunk, Exchange
-from conformance.wire.redact import echoes, redacted
-from tests.support.inprocess import NOW, target
 from tests.support.running import ROOT
 from tests.support.traffic import KEY, answer, answers, broken, entry, har, judged
+from tools.in_process import NOW, target
 
 #: A word of the responses that stands whole in a delta.
 WORDS = b"river"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from conformance.cli import main
+from conformance.config.target import Misconfigured
 from conformance.emulator.faults import FAULTS
-from conformance.target import Misconfigured
+from conformance.exchange.credential_forms import filler
 from conformance.traffic.captured import UNFINISHED
 from conformance.traffic.har import read_har
-from conformance.wire.forms import filler
 from tests.support.traffic import KEY, answer, answers, broken, entry, har, judged
 
 WRITERS = ("chrome", "firefox", "mitmproxy")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from conformance.contract.fault_matrix import matrix
+from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS, rich_tools
 from conformance.emulator.variants import VARIANTS
-from conformance.matrix import matrix
-from conformance.requirements import catalogue
+from conformance.exchange.exchange import Attempt, Chunk, Exchange
 from conformance.traffic.captured import UNFINISHED, Captured
-from conformance.traffic.rules import is_passive, why_aside
-from conformance.wire.exchange import Attempt, Chunk, Exchange
+from conformance.traffic.passive_rules import is_passive, why_aside
 from tests.support.traffic import FEW, answer, broken, judged, traffic
 
 
@@ -114,15 +114,15 @@ def test_a_stream_that_the_client_left_is_not_held_against_the_server() -> None:
 
 
 def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    from conformance.traffic import judging
+    from conformance.traffic import evaluation
 
     def breaks(case: Any, record: Any) -> Any:
         if case.rule == "usage.present":
             raise ZeroDivisionError("a bug")
         return kept(case, record)
 
-    kept = judging.judge
-    monkeypatch.setattr(judging, "judge", breaks)
+    kept = evaluation.judge
+    monkeypatch.setattr(evaluation, "judge", breaks)
     found = judged([Captured("one", replace(answer("text"), attempts=(Attempt(500, "clean", 0.1),)))])
     assert [line["verdict"] for line in found.lines if line["requirement"] == "usage.present"] == ["error"]
     assert sum(line["verdict"] == "pass" for line in found.lines) > 20

@@ -14,15 +14,15 @@ import pytest
 from conformance.emulator import Twist
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
+from conformance.exchange.exchange import Chunk, Exchange
 from conformance.traffic.captured import UNFINISHED, Captured
+from conformance.traffic.evaluation import judge_traffic
 from conformance.traffic.har import read_har
-from conformance.traffic.judging import judge_traffic
-from conformance.traffic.unfinished import marked
-from conformance.wire.exchange import Chunk, Exchange
-from tests.support.inprocess import target
+from conformance.traffic.incomplete import marked
 from tests.support.rawserver import Peer, RawServer
 from tests.support.traffic import answer, broken, entry, har, judged, traffic
 from tests.traffic.test_traffic_watch import BODY, watched
+from tools.in_process import target
 
 STREAMS = ("text.stream", "tools.call.stream", "effort.high.stream", "cut.stream")
 OTHERS = ("text", "bad.malformed-json", "bad.malformed-json.stream")

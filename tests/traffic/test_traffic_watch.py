@@ -20,18 +20,18 @@ import httpx
 import pytest
 
 from conformance.cli import main
+from conformance.config.target import resolve
 from conformance.emulator import Endpoint, Twist, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.target import resolve
-from conformance.traffic.telling import Screen
-from conformance.traffic.watching import Onlooker, kept, seen
-from conformance.wire.exchange import Chunk
-from conformance.wire.forms import Cookie, filler
-from conformance.wire.proxy import GONE, Passed, Proxy
-from conformance.wire.record import Folder
-from conformance.wire.secrets import kept_url, secrets_of
-from conformance.wire.upstream import Upstream
+from conformance.exchange.credential_forms import Cookie, filler
+from conformance.exchange.exchange import Chunk
+from conformance.exchange.run_directory import Folder
+from conformance.exchange.scrubbing import kept_url, secrets_of
+from conformance.traffic.observer import Onlooker, kept, seen
+from conformance.traffic.proxy import GONE, Passed, Proxy
+from conformance.traffic.summary import Screen
+from conformance.traffic.upstream import Upstream
 from tests.support.rawserver import Peer, RawServer
 from tests.support.running import ROOT, environment
 from tests.support.runs import folder_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..twist import Twist
+from ..behaviour import Twist
 from . import (
     auth,
     clients,

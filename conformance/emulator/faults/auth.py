@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..auth import REFUSED
-from ..gates import SPOILED, envelope, error, refused
+from ..behaviour import Context, Hook, twist
+from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Refusal, Reply
-from ..twist import Context, Hook, twist
 from ..validate import parse
 
 Gate = Hook[Refusal | None]

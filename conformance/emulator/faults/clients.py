@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..gates import SPOILED, crash, hung_up, input_items
+from ..behaviour import Context, Hook, twist
+from ..request_hooks import SPOILED, crash, hung_up, input_items
 from ..shapes import Dict, Refusal, Reply
-from ..twist import Context, Hook, twist
 
 RULE = "http.client-request-answered"
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import cut, draft, drop, everywhere, is_a, parts_in, put, said
-from ..gates import crash, inside, refuse
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import cut, draft, drop, everywhere, is_a, parts_in, put, said
+from ..request_hooks import crash, inside, refuse
 from ..shapes import EFFORTS, Ask, Dict, Item, Plan, Refusal
-from ..twist import Context, Hook, Twist, twist
 
 ALIKE, SHAPE, AGREE = "effort.values-alike", "effort.reasoning-item-shape", "effort.tokens-agree"
 

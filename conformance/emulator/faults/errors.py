@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..edits import cut
-from ..gates import SPOILED, envelope, error, refused
+from ..behaviour import Context, Hook, twist
+from ..event_edits import cut
+from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Dict, Refusal, Reply, to_json
-from ..twist import Context, Hook, twist
 from ..validate import parse
 
 FORM, REAL, SAME = "error.envelope", "error.real-status", "error.streaming-same-status"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import before_end, change, cut, drop, events, is_a, put
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import before_end, change, cut, drop, events, is_a, put
 from ..shapes import Dict, Frame, to_json
-from ..twist import Context, Hook, Twist, twist
 
 LIFE = ("created", "in_progress", "completed", "incomplete")
 ITEM = ("output_item.added", "output_item.done")

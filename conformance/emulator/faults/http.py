@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..gates import SPOILED, Rewrite, bytes_of, served
+from ..behaviour import Context, Hook, Twist, twist
 from ..refusals import of
+from ..request_hooks import SPOILED, Rewrite, bytes_of, served
 from ..shapes import Dict, Reply, sent, to_json
-from ..twist import Context, Hook, Twist, twist
 
 UTF8, UNUSUAL = "http.body-is-utf8-json", "http.unusual-request-answered"
 CRASHED = {"error": {"message": "Internal Server Error", "code": "500"}}

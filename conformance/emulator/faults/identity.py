@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from ..edits import DELTAS, change, events, items_in, put, response, streamed_items
+from ..behaviour import Context, twist
+from ..event_edits import DELTAS, change, events, items_in, put, response, streamed_items
 from ..shapes import Dict, Item
-from ..twist import Context, twist
 
 ITEM, BELONGS = "identity.item-id", "identity.index-belongs-to-item"
 DONES = (

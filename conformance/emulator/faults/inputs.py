@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..ask import read
-from ..gates import SPOILED, crash, input_items, refuse
+from ..behaviour import Context, Hook, Twist, twist
+from ..request import read
+from ..request_hooks import SPOILED, crash, input_items, refuse
 from ..shapes import Ask, Dict, Item, Refusal, Reply, to_json
-from ..twist import Context, Hook, Twist, twist
 
 MORE, ALIKE = "usage.more-input-more-tokens", "usage.same-input-same-tokens"
 HISTORY, UNUSUAL, LONG = "turns.history-accepted", "turns.unusual-history", "request.long-input"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from ..edits import (
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import (
     DELTAS,
     TERMINALS,
     change,
@@ -23,7 +24,6 @@ from ..edits import (
     twice,
 )
 from ..shapes import Dict
-from ..twist import Context, Hook, Twist, twist
 
 SNAPSHOTS, OPENED = "lifecycle.snapshots", "lifecycle.item-opened-before-use"
 CLOSED_ONCE, AFTER = "lifecycle.item-closed-once", "lifecycle.nothing-after-item-closed"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from ..gates import crash, input_items, refuse
+from ..behaviour import Context, twist
+from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item
-from ..twist import Context, twist
 from .clients import has_item
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..gates import crash, crash_streaming, input_parts, inside
+from ..behaviour import Context, Hook, Twist, twist
+from ..request_hooks import crash, crash_streaming, input_parts, inside
 from ..shapes import Ask, Dict, Refusal, Reply, Turn
-from ..twist import Context, Hook, Twist, twist
 
 DOCUMENTED = (
     "model",

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth import REFUSED
-from ..edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
-from ..gates import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
+from ..behaviour import Context, Hook, twist
+from ..event_edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
 from ..refusals import bad_parameter
+from ..request_hooks import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
 from ..shapes import Dict, Refusal, Reply, to_json
-from ..twist import Context, Hook, twist
 from .auth import either
 from .outside import echo_previous, remembered
 

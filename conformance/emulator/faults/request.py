@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..gates import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
+from ..behaviour import Context, Twist, twist
+from ..request_hooks import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
 from ..shapes import Refusal, Reply
-from ..twist import Context, Twist, twist
 
 TYPE = re.compile(r"must be an? (string|object|array|boolean|integer|number)")
 RANGE = re.compile(r"must be between")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import change, cut, everywhere, final, first, items_in, parts_in, put, response
+from ..behaviour import Context, Twist, twist
+from ..event_edits import change, cut, everywhere, final, first, items_in, parts_in, put, response
 from ..shapes import Ask, Dict, Item
-from ..twist import Context, Twist, twist
 
 SCHEMA = "response.schema"
 CLEAN = "response.completed-is-clean"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..gates import crash, inside, refuse
+from ..behaviour import Context, Hook, Twist, twist
+from ..request_hooks import crash, inside, refuse
 from ..shapes import Dict, Item, to_json
-from ..twist import Context, Hook, Twist, twist
 from .outside import CHOICE, silent
 from .tools import FIT, JSON, SHAPE, arguments, object_of, renamed
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..edits import DELTAS, TERMINALS, is_a
-from ..gates import bytes_of, served
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import DELTAS, TERMINALS, is_a
+from ..request_hooks import bytes_of, served
 from ..shapes import Ending, Frame, Refusal, Reply, to_json
-from ..twist import Context, Hook, Twist, twist
 
 UTF8, PARSE, OBJECT = "sse.utf8", "sse.frames-parse", "sse.data-is-json-object"
 LAST, NAMED, AFTER, UNCUT = (

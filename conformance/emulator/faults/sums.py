@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import (
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import (
     change,
     cut,
     drop_one,
@@ -22,7 +23,6 @@ from ..edits import (
     twice,
 )
 from ..shapes import Dict, Plan
-from ..twist import Context, Hook, Twist, twist
 
 TEXT, THOUGHT, CALL = "output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"
 RULES = {TEXT: "sum.text-deltas", THOUGHT: "sum.reasoning-deltas", CALL: "sum.arguments-deltas"}

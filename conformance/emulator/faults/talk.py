@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import is_a
-from ..gates import crash, input_items, refuse
+from ..behaviour import Context, Hook, twist
+from ..event_edits import is_a
+from ..request_hooks import crash, input_items, refuse
 from ..shapes import Ask, Dict, Item
-from ..twist import Context, Hook, twist
 
 FORMAT, HISTORY, RETURNED = "format.json-object", "turns.history-accepted", "turns.full-output-returned"
 MIXED = "parallel.requests-do-not-mix"

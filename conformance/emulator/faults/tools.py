@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import change, cut, everywhere, put, said
-from ..gates import crash, input_items, refuse
+from ..behaviour import Context, Twist, twist
+from ..event_edits import change, cut, everywhere, put, said
+from ..request_hooks import crash, input_items, refuse
 from ..shapes import Ask, Dict, Item, to_json
-from ..twist import Context, Twist, twist
 
 SHAPE, JSON, FIT = "tools.call-shape", "tools.arguments-are-json", "tools.arguments-fit-schema"
 DISTINCT, EITHER = "tools.call-ids-distinct", "tools.called-either-way"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import final, put
-from ..gates import served
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import final, put
+from ..request_hooks import served
 from ..shapes import Ask, Dict, Item, Plan
 from ..tokens import count, truncate, usage
-from ..twist import Context, Hook, Twist, twist
 
 RULE, WITHIN, NEEDLESS = "truncation.incomplete", "truncation.usage-within-cap", "truncation.cap-not-needed"
 

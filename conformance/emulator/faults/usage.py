@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..edits import change, cut, final, put, response
+from ..behaviour import Twist, twist
+from ..event_edits import change, cut, final, put, response
 from ..shapes import Dict
-from ..twist import Twist, twist
 
 PRESENT, WHOLE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"
 WITHIN, NONZERO, DETAILS = "usage.reasoning-within-output", "usage.nonzero", "usage.details-hold-integers"

@@ -10,11 +10,11 @@ from typing import Any
 
 from ..arguments import fit
 from ..auth import REFUSED, authenticate
-from ..edits import said
-from ..gates import envelope, error, input_items, inside, refuse, refused
+from ..behaviour import Context, Hook, Twist, twist
+from ..event_edits import said
 from ..refusals import bad_parameter, of, unsupported
+from ..request_hooks import envelope, error, input_items, inside, refuse, refused
 from ..shapes import Ask, Dict, Header, Item, Refusal, Reply, sent, to_json
-from ..twist import Context, Hook, Twist, twist
 
 FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
 OUTSIDE = "Undocumented parameters are filtered and may cause an error (doc 2026-06-24)."

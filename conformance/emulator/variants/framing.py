@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..gates import Rewrite, bytes_of, served
+from ..behaviour import Context, Hook, twist
+from ..request_hooks import Rewrite, bytes_of, served
 from ..shapes import Frame, Reply, to_json
-from ..twist import Context, Hook, twist
 
 GRAMMAR = "The event-stream grammar (WHATWG HTML, server-sent events)"
 FRAMES = f"{GRAMMAR} says nothing of network chunks: bytes may be split or joined anywhere."

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..edits import DELTAS, cut, drop, everywhere, final, is_a, parts_in, put, response, said
+from ..behaviour import Context, Hook, twist
+from ..event_edits import DELTAS, cut, drop, everywhere, final, is_a, parts_in, put, response, said
 from ..shapes import Dict, Item, Plan
 from ..tokens import usage
-from ..twist import Context, Hook, twist
 
 EXTRA = "Aligned with OpenAI, whose objects grow; unknown members are to be ignored (doc 2026-06-24)."
 ECHO = "OpenAI's Response object has these members (openai, Response)."

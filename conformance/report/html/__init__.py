@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from conformance.exchange.run_directory import Folder
 from conformance.report import job_summary
 from conformance.report.failure import printable
 from conformance.report.html.data import document
-from conformance.report.lacks import lacks
-from conformance.report.results import Results
-from conformance.report.score import allowed, verdict
-from conformance.wire.record import Folder
+from conformance.results.results_file import Results
+from conformance.results.score import allowed, verdict
+from conformance.results.unsupported import lacks
 
 _PARTS = Path(__file__).parent
 _SCRIPTS = ("base.js", "timeline.js", "case.js", "page.js")

@@ -8,18 +8,18 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from conformance.report import score
-from conformance.report.affected import sentences
-from conformance.report.causes import Cause, broken, causes, reason
+from conformance.contract.rules import CLIENTS, requirement
+from conformance.exchange.run_directory import Folder
+from conformance.judge.verdict import INCONCLUSIVE
 from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
-from conformance.report.results import Results
 from conformance.report.sources import link
-from conformance.report.trials import TRIED
-from conformance.requirements import CLIENTS, requirement
-from conformance.verdict import INCONCLUSIVE
-from conformance.wire.record import Folder
+from conformance.results import score
+from conformance.results.affected_clients import sentences
+from conformance.results.causes import Cause, broken, causes, reason
+from conformance.results.client_trials import TRIED
+from conformance.results.results_file import Results
 
 #: Characters of evidence on one page, and findings of one case.
 _BUDGET, _FINDINGS = 2_000_000, 5

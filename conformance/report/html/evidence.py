@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
+from conformance.decode.response import Answer, CannotJudge
+from conformance.exchange.exchange import Exchange, Headers
 from conformance.report.failure import curl, printable
 from conformance.report.html.pretty import pretty
 from conformance.report.html.stream import drawn, shortened
-from conformance.wire.exchange import Exchange, Headers
 
 #: Characters of a body that is no JSON, of a header, and of a curl command that is worth copying.
 _TEXT, _HEADER, _CURL = 4_000, 400, 12_000

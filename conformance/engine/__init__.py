@@ -1,0 +1,1 @@
+"""A run without pytest: set up, plan, send, evaluate."""

@@ -1,0 +1,1 @@
+"""The results of a run: the file, root causes, score, baseline, comparison, history."""

@@ -1,0 +1,140 @@
+"""Captured exchanges judged: each a scenario of its own, a case for each rule that can be read from it.
+
+The checks are those of a run, with another choice of what they are over. What they cannot judge here is not
+inconclusive, as nobody asked for it: it does not apply, with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any
+
+from conformance.config.target import Target
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import CannotJudge
+from conformance.engine.session import cleared, without
+from conformance.exchange.redaction import Secret
+from conformance.judge.applicability import Lost
+from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
+from conformance.judge.verdict import cases as cases_of
+from conformance.report.failure import told
+from conformance.results import results_file
+from conformance.results.causes import represented
+from conformance.results.grouping import fold
+from conformance.scenarios.scenario import Scenario
+from conformance.traffic.captured import Captured, Captures
+from conformance.traffic.incomplete import needs_end
+from conformance.traffic.passive_rules import passive_checks
+
+#: The label of the cases that are about all answers together.
+ALL = "traffic"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
+    evaluated, or only in part; and the labels of those that were in part."""
+
+    lines: list[dict[str, Any]]
+    texts: Mapping[str, str]
+    unjudged: Mapping[str, str]
+    in_part: frozenset[str] = frozenset()
+
+
+def judge_traffic(
+    captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
+) -> Judged:
+    """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
+    read from all answers side by side."""
+    judgeable = [one for one in captured if not one.unjudged]
+    world = _world(judgeable, target)
+    record = Captures(judgeable)
+    lines: list[dict[str, Any]] = []
+    texts: dict[str, str] = {}
+    for case in _cases(judgeable, world, together):
+        line, text = _line(case, record)
+        lines.append(cleared(secrets, line))
+        if text:
+            texts[case.id] = without(secrets, text)
+    unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
+    in_part = frozenset(one.label for one in judgeable if one.in_part)
+    return Judged(represented(fold(results_file.in_order(lines))), texts, without(secrets, unjudged), in_part)
+
+
+def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
+    started = time.perf_counter()
+    try:
+        result = judge(case, record)
+    except Exception as error:  # A check that breaks is a bug of the suite; it must not cost the other verdicts.
+        return results_file.error_line(case.id, str(error)), f"{case.id}\n{traceback.format_exc()}"
+    if result.verdict == INCONCLUSIVE:
+        result = replace(result, verdict=NOT_APPLICABLE)
+    line = results_file.case_line(result, record, (time.perf_counter() - started) * 1000)
+    return line, "\n".join(told(result, record)) if result.findings else ""
+
+
+def _world(captured: Sequence[Captured], target: Target) -> World:
+    scenarios = {
+        one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
+    }
+    return World(scenarios, _schemas(target.revision), target)
+
+
+@cache
+def _schemas(revision: str) -> Schemas:
+    return Schemas(revision)
+
+
+def _cases(captured: Sequence[Captured], world: World, together: bool) -> Iterator[Case]:
+    strange = {one.label: one.strange(world.schemas) for one in captured}
+    for check in passive_checks():
+        alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
+        fitting = [one for one in captured if _fits(one, check, strange[one.label])]
+        if check.where and check.where.kind == "all-answers":
+            if together and fitting:
+                names = tuple(one.label for one in fitting)
+                yield from cases_of(replace(alone, over=partial(_as_one, names)), world)
+            continue
+        for one in fitting:
+            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), world)
+
+
+def _as_one(names: tuple[str, ...], world: World) -> list[Group]:
+    return [Group(ALL, names)]
+
+
+def _alone(one: Captured, rule: str, world: World) -> list[Group]:
+    """The case of one exchange; of a rule about types one for each type that comes up in it."""
+    if "{type}" not in rule:
+        return [Group(one.label, (one.label,))]
+    return [Group(one.label, (one.label,), {"type": kind}) for kind in _types(one, rule, world)]
+
+
+def _types(one: Captured, rule: str, world: World) -> list[str]:
+    answer = one.answer
+    try:
+        events = answer.events if answer.looks_like_stream else ()
+        if rule.startswith("event."):
+            return [kind for kind in world.schemas.event_types if kind in answer.by_type] if events else []
+        seen = {str(event.item.get("type")) for event in events}
+    except CannotJudge:
+        seen = set()
+    with contextlib.suppress(CannotJudge):
+        seen |= {str(item.get("type")) for item in answer.output}
+    return [kind for kind in world.schemas.item_types if kind in seen]
+
+
+def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
+    lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
+    if one.unfinished and needs_end(check.rule, one.answer):
+        return False
+    if check.rule == "lifecycle.snapshots" and one.in_background:
+        return False  # A Response in the background is created as queued.
+    if check.where is None or (check.where.kind == "finished" and one.not_final):
+        return False
+    return check.where.applies(one.answer, lost, strange)

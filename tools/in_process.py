@@ -1,0 +1,220 @@
+"""The built-in endpoint asked without a network: the same exchanges, thousands a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+from conformance.config.target import Target, resolve
+from conformance.contract.clients import NAMES
+from conformance.contract.schemas import SchemaProblem, Schemas
+from conformance.decode.response import Answer
+from conformance.emulator import Endpoint, Reply, Twist
+from conformance.engine.session import all_cases, world_of
+from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
+from conformance.exchange.not_sent import unbuilt
+from conformance.judge.verdict import Case, Result, World, judge
+from conformance.scenarios.plan import Plan, Recorded
+from conformance.wire.client import Outgoing, credentials
+from conformance.wire.retry import PASSING, attempt_of
+
+KEY = "in-process-key-77c1d09e"
+
+#: The endpoint's clock and ours: it stands, so that every run gives the same.
+NOW = 1_790_000_000.0
+
+_ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
+
+
+class InProcess:
+    """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def send(self, outgoing: Outgoing) -> Exchange:
+        """The exchange that the endpoint's reply makes."""
+        attempts: list[Attempt] = []
+        while True:
+            exchange = self._once(outgoing, tuple(attempts))
+            if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
+                return exchange
+            attempts.append(attempt_of(exchange, 0.0))
+
+    def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
+        own = {name.lower() for name, _ in outgoing.headers}
+        usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
+        headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
+        headers = [pair for pair in headers if pair[1]]
+        auth = credentials(outgoing.auth, KEY)
+        path = "/v1/responses" + outgoing.suffix
+        reply = self._endpoint.answer(outgoing.method, path, [*headers, *auth], outgoing.body)
+        return _exchange(outgoing, reply, [value for _, value in auth], attempts)
+
+
+def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]) -> Exchange:
+    from conformance.exchange.redaction import blank_answer
+
+    headers = tuple((name.lower(), value) for name, value in reply.headers)
+    chunks = tuple(_timed(reply))
+    size = dict(headers).get("content-length")
+    ended = _ENDED[reply.ending]
+    has_body = outgoing.method != "HEAD"
+    if (
+        has_body
+        and reply.framing == "length"
+        and ended == "clean"
+        and size
+        and sum(len(one.data) for one in chunks) < int(size)
+    ):
+        ended = "cut"
+    secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
+    kept, chunks, leaks = blank_answer(headers, chunks, secrets)
+    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
+    no_status = reply.ending in ("reset", "stall") and not reply.chunks
+    return Exchange(
+        outgoing.key,
+        outgoing.scenario,
+        outgoing.sample,
+        request,
+        None if no_status else reply.status,
+        kept,
+        chunks,
+        ended,
+        _detail(reply),
+        NOW,
+        chunks[-1].at if chunks else 120_000.0 if reply.ending == "stall" else 0.0,
+        leaks,
+        attempts,
+    )
+
+
+def _detail(reply: Reply) -> str:
+    """What the transport would say."""
+    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no answer, or none with a whole head, in 120 s"
+    return stalled if reply.ending == "stall" else f"in process: {reply.ending}"
+
+
+def _timed(reply: Reply) -> Iterator[Chunk]:
+    at = 0.0
+    for delay, data in reply.chunks:
+        at += delay
+        yield Chunk(at, data)
+
+
+@cache
+def target(revision: str = "2026-06-24") -> Target:
+    """The target that the in-process endpoint stands for."""
+    options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
+    return resolve(options, {}, "5eed5eed", None)
+
+
+@cache
+def world(revision: str = "2026-06-24") -> World:
+    """Its scenarios and schemas."""
+    import importlib
+    import pkgutil
+
+    from conformance import checks
+
+    for module in pkgutil.iter_modules(checks.__path__):
+        importlib.import_module(f"conformance.checks.{module.name}")
+    return world_of(target(revision))
+
+
+@cache
+def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
+    """Every case of that revision that needs no real client."""
+    return tuple(all_cases(world(revision)))
+
+
+@cache
+def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
+    """The cases of the client lane of that revision."""
+    fed = replace(world(revision), clients=NAMES)
+    return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
+
+
+def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:
+    """What an endpoint with this twist answers to every planned request."""
+    return record_of(world(revision), twist, **options)
+
+
+def record_of(world: World, twist: Twist | None = None, **options: float) -> Recorded:
+    """What an endpoint with this twist answers to every planned request of a world."""
+    revision = world.target.revision
+    endpoint = Endpoint(
+        key=KEY, revision=revision, model=target(revision).model, twist=twist, clock=lambda: NOW, **options
+    )
+    sender = InProcess(endpoint)
+    plan = Plan(world, world.scenarios)
+    settled: dict[str, tuple[Exchange, ...]] = {}
+    for ask in plan.asks:
+        before = [settled[key][-1] for key in ask.after]
+        samples: list[Exchange] = []
+        following = ask
+        while following:
+            outgoing = following.build(before)
+            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+            following = following.more(samples)
+        settled[ask.key] = tuple(samples)
+    return Recorded(plan, settled.__getitem__)
+
+
+class Spoilt:
+    """A record with other exchanges in place of some scenarios' own."""
+
+    def __init__(self, record: Recorded, exchanges: Mapping[str, Exchange]) -> None:
+        self._record = record
+        self._answers = {name: Answer(exchange, name) for name, exchange in exchanges.items()}
+
+    def answer(self, scenario: str) -> Answer:
+        """The answer of a scenario."""
+        return self._answers.get(scenario) or self._record.answer(scenario)
+
+
+_errors = Schemas.errors
+_told: dict[tuple[str, str, str], list[SchemaProblem]] = {}
+
+
+def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
+    """What a schema says of an instance never changes, and most of what one fault sends is what another sends."""
+    key = (self.revision, path, json.dumps(instance))
+    if key not in _told:
+        if len(_told) > 50_000:
+            _told.clear()
+        _told[key] = _errors(self, path, instance)
+    return _told[key]
+
+
+Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
+
+
+def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
+    """The results of all cases against an endpoint with this twist."""
+    return judged(twist, revision, **options)[0]
+
+
+def judged(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> tuple[list[Result], Recorded]:
+    """The results of all cases, and what they were judged by.
+
+    A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
+    """
+    recorded = record(twist, revision, **options)
+    if twist is None:
+        return [judge(case, recorded) for case in cases(revision)], recorded
+    clean_results, clean = _clean(revision)
+    same = {name for name in world(revision).scenarios if recorded.answer(name).samples == clean.answer(name).samples}
+    recorded._answers |= {name: clean.answer(name) for name in same}  # These have been read and decoded.
+    results = [
+        known if same.issuperset(case.scenarios) else judge(case, recorded)
+        for case, known in zip(cases(revision), clean_results, strict=True)
+    ]
+    return results, recorded
+
+
+@cache
+def _clean(revision: str) -> tuple[list[Result], Recorded]:
+    return judged(None, revision)
