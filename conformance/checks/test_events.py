@@ -11,7 +11,8 @@ from conformance.decode.response import Answer, CannotJudge
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import needs, not_seen, received_whole, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check, on
+from conformance.scenarios.context import World
 
 #: Members of lifecycle events whose problems another rule tells.
 _TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
