@@ -49,7 +49,7 @@ EDITS = {
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a rule touches and what evaluates it."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("conformance", "docs", "schemas", "tests"):
+    for name in ("conformance", "docs", "schemas", "tests", "tools"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "recordings", "tls"))
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, copy)
