@@ -35,7 +35,7 @@ source = "TODO: doc 2026-06-24, the section"
 _CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
+def {function}(received: Received) -> Findings:
     """TODO: yield a Finding for each violation, with what was expected and received and where."""
     yield EXAMINED  # TODO: only for what was evaluated
 '''
@@ -43,13 +43,13 @@ def {function}(answer: Answer) -> Findings:
 _STREAM_CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
-    """TODO: yield a finding on(event, ...) for each violation, with what was expected and received and where."""
-    for _event in answer.events:
+def {function}(received: Received) -> Findings:
+    """TODO: yield finding_at(event, ...) for each violation, with what was expected and received and where."""
+    for _event in received.events:
         yield EXAMINED  # TODO: only for events that were evaluated
 '''
 
-_FAULT = """    twist("{rule}-violated", "TODO: what the server does, in one sentence.", "{rule}",
+_FAULT = """    fault("{rule}-violated", "TODO: what the server does, in one sentence.", "{rule}",
           {hook}=lambda _, value: value),
 """
 

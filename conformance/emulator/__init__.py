@@ -3,9 +3,9 @@
 It shares no code with the rest of the suite, for a judge and a defendant who share code share mistakes.
 """
 
-from .behaviour import Context, Twist, combine
 from .endpoint import Endpoint
+from .hooks import Behaviour, Context, combine
 from .server import Server, serve
 from .shapes import Reply
 
-__all__ = ["Context", "Endpoint", "Reply", "Server", "Twist", "combine", "serve"]
+__all__ = ["Behaviour", "Context", "Endpoint", "Reply", "Server", "combine", "serve"]

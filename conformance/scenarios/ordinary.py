@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.decode.json_text import Reader
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
 
 NO_THINKING: Body = {"reasoning": {"effort": "none"}}
@@ -30,12 +30,12 @@ def both(scenario: Scenario) -> list[Scenario]:
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the answer ends incomplete", lambda answer: answer.response.get("status") == "incomplete")
+CUT = Need("the answer ends incomplete", lambda received: received.response.get("status") == "incomplete")
 
 
-def _is_json(answer: Answer) -> bool:
+def _is_json(received: Received) -> bool:
     try:
-        return isinstance(Reader().load(answer.words), dict)
+        return isinstance(Reader().load(received.words), dict)
     except ValueError:
         return False
 
@@ -143,7 +143,7 @@ def _format() -> list[Scenario]:
     thinking = replace(
         plain,
         name="json.thinking",
-        asks=f"{plain.asks}, thinking",
+        description=f"{plain.description}, thinking",
         body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
