@@ -22,7 +22,7 @@ def counting(how: Callable[[Context, ParsedRequest], int]) -> Behaviour:
     return fault(
         "usage.other",
         "Counts otherwise.",
-        planned=lambda ctx, planned: replace(planned, input_tokens=how(ctx, planned)),
+        parsed=lambda ctx, parsed: replace(parsed, input_tokens=how(ctx, parsed)),
     )
 
 

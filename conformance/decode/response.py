@@ -69,10 +69,7 @@ class Received:
         return self.request_json or {}
 
     def ended(self, client: str) -> Outcome:
-        """How a client of the lane ended.
-
-        :class:`DoesNotApply` if the client was not run, :class:`CannotEvaluate` if it was not fed this response.
-        """
+        """How a client ended; :class:`DoesNotApply` if it was not run, :class:`CannotEvaluate` if it was not fed."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)
