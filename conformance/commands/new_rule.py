@@ -134,7 +134,7 @@ def _with_check(rule: str) -> tuple[Path, str]:
     if f"def {function}(" in text:
         function = "test_" + re.sub(r"\W", "_", rule)
     for module, names in (
-        ("conformance.decode.response", {"Answer"}),
+        ("conformance.decode.response", {"Received"}),
         ("conformance.judge.selectors", {over}),
         ("conformance.judge.verdict", {"EXAMINED", "Findings", "check"}),
         ("conformance.judge.applicability", {where}),
