@@ -5,9 +5,7 @@ The seconds are those of the processor: nothing here waits, and other work on th
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import resource
 import statistics
 import subprocess
@@ -18,10 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance import checks
 from conformance.answer import Answer
+from conformance.cases import all_cases, load_checks, world_of
 from conformance.run import Plan, Recorded
-from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from conformance.verdict import World, judge
 from conformance.wire.exchange import Chunk, Exchange
@@ -64,8 +61,7 @@ def stream_apart(events: int, scratch: Path) -> Stream:
 
 
 def _world(folder: Path) -> World:
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     options = {"endpoint": "http://127.0.0.1:9/v1", "model": document["head"]["target"]["model"]}
     return world_of(resolve(options, {}, document["nonce"], None))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +12,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from conformance import checks, emulator, only
+from conformance import emulator, only
+from conformance.cases import all_cases, load_checks, world_of
 from conformance.clients.lane import Lane, lane
-from conformance.session import Session, all_cases, head, world_of
+from conformance.session import Session, head
 from conformance.target import Misconfigured, Target, key_of, resolve
 from conformance.verdict import World
 from conformance.wire.reach import reach
@@ -79,7 +78,9 @@ def in_controller(
         world = _world(target, fed, selections)
         if mode == "live":
             reach(target)
-        folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite)
+        folder.create(
+            head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
+        )
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
@@ -91,8 +92,7 @@ def _world(target: Target, fed: Lane | None, selections: Sequence[str]) -> World
     """The scenarios of a run, in which each selection selects something."""
     world = world_of(target, fed.names if fed else ())
     if selections:
-        for module in pkgutil.iter_modules(checks.__path__):  # Each registers its checks.
-            importlib.import_module(f"{checks.__name__}.{module.name}")
+        load_checks()
         only.check(selections, [case.id for case in all_cases(world)], f"revision {target.revision}")
     return world
 

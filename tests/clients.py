@@ -27,9 +27,8 @@ from conformance.clients.table import CLIENTS, Client
 from conformance.emulator.faults import FAULTS
 from conformance.matrix import matrix
 from conformance.needs import needs
-from conformance.report.affected import is_consequence
 from conformance.report.fold import fold
-from conformance.report.results import case_line
+from conformance.report.results import case_record
 from conformance.report.trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.requirements import CLIENTS as NAMES
 from conformance.requirements import catalogue, requirement
@@ -220,7 +219,7 @@ def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, d
     part says whether the finding stands for itself or is a consequence."""
     revision = revisions(fault)[0]
     results, recorded = judged(FAULTS[fault], revision)
-    lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    lines = fold([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     return findings_in(lines, recorded, revision, rows)
 
 
@@ -232,8 +231,8 @@ def findings_in(
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
         names: set[str] = set()
-        for rule in {one["requirement"] for one in lines if requirement(one["requirement"]).id == row}:
-            told = {name for one in lines if one["requirement"] == rule for name in _places(one)}
+        for rule in {one.requirement for one in lines if requirement(one.requirement).id == row}:
+            told = {name for one in lines if one.requirement == rule for name in _places(one)}
             names |= {*_chosen(told, revision, recorded.answer, clean.answer)}
         for streams, mode in kept.MODES.items():
             fed_here = {name for name in names if scenarios[name].streaming == streams}
@@ -245,17 +244,15 @@ def findings_in(
 
 
 def _places(line: Mapping[str, Any]) -> set[str]:
-    return {name for one in line["findings"] for name in (one["scenario"], *one["also"])}
+    return {name for one in line.findings for name in (one.scenario, *one.also)}
 
 
 def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for line in lines:
-        for one in line["findings"] if is_consequence(line) == follows else ():
-            if scenarios & {one["scenario"], *one["also"]}:
-                found.setdefault(line["requirement"], set()).add(
-                    kind(line["requirement"], one["message"], one["pointer"])
-                )
+        for one in line.findings if line.is_consequence == follows else ():
+            if scenarios & {one.scenario, *one.also}:
+                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
 
 
@@ -294,8 +291,8 @@ def run(
         if file:
             write(file, outcomes)
     for one in outcomes.clients.values():
-        print(f"{one.client} {one.version}{one.reason}", flush=True)
-    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
+        print(f"{one.client} {one.version}{one.reason.text}", flush=True)
+    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason.text}
     return versions, gathered(jobs, outcomes, given)
 
 

@@ -15,7 +15,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.matrix import FILE, Broken
 from conformance.report.fold import fold
-from conformance.report.results import case_line
+from conformance.report.results import case_record
 from conformance.schemas import REVISIONS
 from conformance.verdict import FAIL, WARNING
 from tests.support.inprocess import judged
@@ -39,9 +39,9 @@ def broken(name: str) -> dict[str, Broken]:
     follows: Broken = {}
     for revision in revisions(name):
         results, recorded = judged(FAULTS[name], revision, event_ms=timed)
-        lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        lines = [case_record(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
         for line in fold(lines):
-            (follows if line["cause"] else causes)[line["requirement"]] = line["verdict"]
+            (follows if line.cause else causes)[line.requirement] = line.verdict
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
     return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
 

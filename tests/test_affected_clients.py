@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from conformance.report.catalogue import explain
 from conformance.report.causes import Cause, causes
 from conformance.report.fold import fold
 from conformance.report.html.data import document
-from conformance.report.results import Results, case_line, in_order
+from conformance.report.results import Results, case_record, in_order
 from conformance.report.trials import index, kind, known_rows, trials
 from conformance.requirements import CLIENTS, catalogue, requirement
+from conformance.results.records import FindingRecord
 from conformance.verdict import FAIL, WARNING
 from tests.clients import expected_breaks, findings_in
 from tests.matrix import revisions
@@ -39,7 +40,7 @@ SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 20))
 def lines_of(fault: str) -> list[dict[str, Any]]:
     """The case lines of a fault's run, folded."""
     results, recorded = judged(FAULTS[fault], revisions(fault)[0])
-    return fold(in_order(case_line(one, recorded, 0) for one in results))
+    return fold(in_order(case_record(one, recorded, 0) for one in results))
 
 
 def run_of(fault: str) -> Results:
@@ -85,19 +86,19 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
     """And what the evidence notes of its findings is what the checks find today."""
     revision = revisions(fault)[0]
     results, recorded = judged(FAULTS[fault], revision)
-    lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    lines = fold([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     noted = {row: faults[fault] for row, faults in evidence()["findings"].items() if fault in faults}
     today = findings_in(lines, recorded, revision, list(noted))
     assert today == noted, "a message has changed: run python -m tests.clients --write"
     mine = [one for one in TRIALS if one.fault == fault]
     for line in lines:
-        for finding in line["findings"]:
-            pair = (line["requirement"], kind(line["requirement"], finding["message"], finding["pointer"]))
-            modes = {name.endswith(".stream") for name in (finding["scenario"], *finding["also"])}
+        for finding in line.findings:
+            pair = (line.requirement, kind(line.requirement, finding.message, finding.pointer))
+            modes = {name.endswith(".stream") for name in (finding.scenario, *finding.also)}
             fed = [one for one in mine if one.streams in modes and pair in one.found]
             each = [{one.client for one in fed if one.streams == mode} for mode in modes]
             coped = set.intersection(*each) - {one.client for one in fed if not one.coped}
-            assert not coped & set(finding["clients"]), line["id"]
+            assert not coped & set(finding.clients), line.id
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith("auth.") and "let-in" in name])
@@ -108,10 +109,10 @@ def test_a_wrong_key_that_is_accepted_stops_nobody(fault: str) -> None:
 def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None:
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
-    told = affected.sentences(next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer.stream"))
+    told = affected.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
     assert "not tried: a trial feeds responses" in told[0]
-    plain = next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer")
-    assert "codex" not in plain["breaks"]  # It only streams.
+    plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
+    assert "codex" not in plain.breaks  # It only streams.
 
 
 def test_a_request_that_a_client_sends_and_that_is_not_answered_affects_that_client() -> None:
@@ -267,13 +268,13 @@ def test_counts_are_those_of_the_blocks_in_all_renderings(fault: str) -> None:
         part = re.search(r"; affects ([^;]*);", said)
         assert names(part[1] if part else "") == one.clients
     for one in found[:3]:
-        text = issue(results, one.cases[0], one, "") if one.cases[0]["findings"] else ""
+        text = issue(results, one.cases[0], one, "") if one.cases[0].findings else ""
         assert not text or names(text.partition("## Affected clients")[2].partition("## ")[0]) == one.clients
 
 
 def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
     lines = [*results.cases]
-    texts = {line["id"]: "\n".join(f"  affects {CLIENTS[name]}" for name in line["breaks"]) for line in lines}
+    texts = {line.id: "\n".join(f"  affects {CLIENTS[name]}" for name in line.breaks) for line in lines}
     screen = Screen()
     terminal.show(screen, "it", lines, texts, end(lines), "again", {})
     text = "\n".join(screen.lines)
@@ -290,7 +291,7 @@ def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
 
 def _in_the_page(results: Results, counts: Counter[str]) -> None:
     shown = document(results, results.folder, "again")
-    assert shown["breaks"] == counts
+    assert shown.breaks == counts
     assert Counter(name for *_, clients in shown["causes"] for name in clients) == counts
 
 
@@ -308,13 +309,16 @@ def _in_markdown(results: Results, found: Sequence[Cause], counts: Counter[str])
 
 def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> None:
     lines = lines_of("event.content-part-done-never-sent")
-    old = [json.loads(json.dumps(line)) for line in lines]
-    for line in old:
-        for one in line["findings"]:
-            del one["clients"]
-        line["breaks"] = ["codex", "litellm"] if line["findings"] else line["breaks"]
+    old = [
+        replace(
+            line,
+            findings=tuple(replace(one, clients=None) for one in line.findings),
+            breaks=("codex", "litellm") if line.findings else line.breaks,
+        )
+        for line in lines
+    ]
     assert [brought_up(line) for line in old] == lines
-    unknown = {**old[0], "requirement": "gone.rule", "findings": [{"message": "m", "pointer": "", "event": None}]}
+    unknown = replace(old[0], requirement="gone.rule", findings=(FindingRecord("m"),))
     assert brought_up(unknown) == unknown
 
 

@@ -195,10 +195,10 @@ def test_a_driver_that_dies_again_and_again_is_not_started_for_ever(monkeypatch:
 
 def test_a_client_that_is_not_there_is_said() -> None:
     got = driven("absent", jobs())
-    assert got.clients[PLAIN_CLIENT.name].reason == "not installed: the driver ended: fake is not installed"
+    assert got.clients[PLAIN_CLIENT.name].reason.text == "not installed: the driver ended: fake is not installed"
     assert got.all == ()
     nowhere = drive(CLIENTS, jobs(), Path("nowhere"), 1.0)
-    assert {one.reason[:17] for one in nowhere.clients.values()} == {"not installed: no"}
+    assert {one.reason.text[:17] for one in nowhere.clients.values()} == {"not installed: no"}
 
 
 def test_only_answers_are_fed() -> None:
@@ -286,7 +286,7 @@ def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[s
             return answers[scenario]
 
     got = judge(case, Fake())
-    return got.verdict, [one.message for one in got.findings], got.reason
+    return got.verdict, [one.message for one in got.findings], got.reason.text
 
 
 def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.answer import Answer, CannotJudge
-from conformance.report.failure import render
-from conformance.report.results import case_line
+from conformance.report.results import case_record
 from conformance.run import Recorded
 from conformance.stream.jsontext import DEEPEST, MOST, Reader, load
 from conformance.verdict import Case, judge
 from conformance.wire.exchange import Chunk, Ended, Exchange, from_json, to_json
 from conformance.wire.record import Folder
 from tests.support.inprocess import cases, record, world
+from tests.support.runs import text_of
 from tests.support.streams import chunks
 
 HOSTILE = settings(
@@ -67,9 +67,9 @@ def judged(scenario: str, pieces: Sequence[bytes], ended: Ended = "clean", statu
     for case in cases_of(scenario):
         result = judge(case, spoilt)
         found.add(result.verdict)
-        json.dumps(case_line(result, spoilt, 0.0))
+        json.dumps(case_record(result, spoilt, 0.0).to_json())
         if result.findings:
-            assert "\x1b" not in render(result, spoilt, Folder(Path("run")), "pytest")
+            assert "\x1b" not in text_of(result, spoilt, Folder(Path("run")))
     return found
 
 

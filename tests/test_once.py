@@ -17,6 +17,7 @@ import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.session import Session
+from conformance.verdict import judge
 from conformance.wire.record import Folder
 from tests.support.inprocess import cases, target, world
 from tests.support.running import KEY, ROOT, command, environment, lines_of, run
@@ -82,7 +83,7 @@ def test_a_failed_exchange_is_recorded_and_shared(tmp_path: Path) -> None:
         sessions = [Session(here, folder, KEY, turn) for turn in range(2)]
         for session in sessions:
             session.start(some)
-        verdicts = [session.judge(case).verdict for case in some for session in sessions]
+        verdicts = [judge(case, session.record()).verdict for case in some for session in sessions]
         for session in sessions:
             session.close()
     assert len(stub.bodies) == 1 < len(verdicts)

@@ -16,6 +16,7 @@ import pytest
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.session import Session, head
+from conformance.verdict import judge
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.exchange import Chunk, Ended, Headers
 from conformance.wire.playback import Playback
@@ -179,7 +180,7 @@ def judged(url: str, path: Path) -> dict[str, str]:
     session = Session(here, Folder(path), KEY)
     session.folder.create(head(here.target, "live"), here.target.nonce, [], "either")
     session.start(cases())
-    found = {case.id: session.judge(case).verdict for case in cases()}
+    found = {case.id: judge(case, session.record()).verdict for case in cases()}
     session.close()
     return found
 

@@ -80,12 +80,12 @@ def test_the_exit_codes_are_those_of_the_table() -> None:
 
 
 def test_the_failure_shown_is_a_real_one(tmp_path: Path) -> None:
-    from conformance.report.failure import render
     from conformance.wire.record import Folder
+    from tests.support.runs import text_of
 
     twist = FAULTS["lifecycle.no-in-progress"]
     failed = next(one for one in verdicts(twist) if one.case.id == "lifecycle.in-progress-second@text.stream")
-    text = render(failed, record(twist), Folder(tmp_path), "pytest conformance")
+    text = text_of(failed, record(twist), Folder(tmp_path))
     shown = re.search(r"```text\n(lifecycle\..*?)```", README, re.DOTALL)
     assert shown is not None
     assert text.startswith(shown[1].rstrip())

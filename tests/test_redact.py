@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.session import without
+from conformance.engine.redaction import without
 from conformance.wire import odds
 from conformance.wire.client import wrong_keys
 from conformance.wire.exchange import Chunk, Headers, decode

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
+from conformance.engine.redaction import redacted_case
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.session import Session
 from conformance.target import resolve
 from conformance.wire.client import Client, Outgoing
@@ -187,7 +189,8 @@ def test_no_process_shows_the_key(tmp_path: Path) -> None:
 
 def test_a_finding_that_joins_the_pieces_is_cleared(tmp_path: Path) -> None:
     session = Session(world(), Folder(tmp_path), KEY)
-    line = {"id": KEY, "findings": [{"message": f"a {KEY}", "got": {"x": [KEY, 1]}}], "reason": "", "text": KEY}
-    other = filler(KEY.encode()).decode()
-    want = {"id": KEY, "findings": [{"message": f"a {other}", "got": {"x": [other, 1]}}], "reason": ""}
-    assert session.cleared(line) == {**want, "text": other}
+
+    def case(key: str) -> CaseRecord:
+        return CaseRecord(KEY, "a.b", "c", "a", "MUST", "fail", (), (FindingRecord(f"a {key}", got={"x": [key, 1]}),))
+
+    assert redacted_case(session.secrets, case(KEY)) == case(filler(KEY.encode()).decode())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.commands import CommandError
-from conformance.report import results
+from conformance.report.results import Results
 from conformance.report.summary import quoted
 from conformance.schemas import REVISIONS
 from conformance.target import Misconfigured, Target, resolve
@@ -51,19 +51,19 @@ def main(options: argparse.Namespace) -> int:
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     end = telling.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
-    lines = telling.lines_of(target, judged, end)
-    written = _write(options, head, lines)
+    run = telling.results_of(target, judged, end, options.results or options.traffic)
+    written = _write(options, head, run)
     if options.json:
-        for line in lines:
+        for line in run.lines():
             print(json.dumps(line))
-        return int(end["exit"])
+        return end.exit
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
     telling.tell(
         telling.Screen(), judged, captured, target,
         source=source, again=again, others=traffic.others, end=end, written=written,
         beside={**traffic.websockets, **traffic.repeated},
     )  # fmt: skip
-    return int(end["exit"])
+    return end.exit
 
 
 def _read(path: Path, named: Sequence[str]) -> tuple[Har, Mapping[str, Any]]:
@@ -88,14 +88,14 @@ def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[st
     )  # fmt: skip
 
 
-def _write(options: argparse.Namespace, head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _write(options: argparse.Namespace, head: Mapping[str, Any], run: Results) -> dict[str, str]:
     """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
     files = [options.results] if options.results else []
     if head.get("mode") == telling.MODE and not options.only:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:
-            results.write(file, lines)
+            run.write(file)
         except OSError as error:
             raise CommandError(f"{file} cannot be written: {error.strerror}") from None
     return {"results": str(files[0])} if files else {}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.launch import run_folder
-from conformance.report import results
 from conformance.report.summary import quoted
 from conformance.schemas import REVISIONS
 from conformance.session import head
@@ -46,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
         with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, telling.MODE)
+            begun = head(target, telling.MODE).to_json()
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         onlooker = Onlooker(target, folder, screen)
@@ -80,7 +79,7 @@ def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Scr
     end = telling.end_of(judged, captured, time.monotonic() - started)
     file = folder.path / RESULTS
     try:
-        results.write(file, telling.lines_of(target, judged, end))
+        telling.results_of(target, judged, end, file).write(file)
         written = {"results": str(file)}
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
@@ -89,4 +88,4 @@ def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Scr
         screen, judged, captured, target,
         source=str(folder.path), again=again, others=onlooker.others, end=end, written=written,
     )  # fmt: skip
-    return int(end["exit"])
+    return end.exit

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from conformance import checks
+from conformance.cases import all_cases, load_checks, world_of
 from conformance.consequences import consequences
 from conformance.matrix import faults_of, matrix
 from conformance.needs import need_for, needs
 from conformance.report.trials import known_of
 from conformance.requirements import CLIENTS, Requirement, catalogue, requirement
-from conformance.session import all_cases, world_of
 from conformance.target import resolve
 from conformance.verdict import Case
 
@@ -108,8 +105,7 @@ def case_ids(revision: str) -> list[str]:
 
 
 def _cases(revision: str) -> list[Case]:
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     target = resolve({"revision": revision}, {}, "00000000", None)
     return all_cases(world_of(target))
 

@@ -16,9 +16,8 @@ What a limit of the suite held back has no obstacle: no failure of the server ex
 
 from __future__ import annotations
 
-from typing import Any
-
 from conformance.answer import Answer, CannotJudge
+from conformance.results.records import Obstacle
 from conformance.scenarios.scenario import Scenario, misfit
 from conformance.verdict import INCONCLUSIVE, Record, Result, World
 
@@ -28,7 +27,7 @@ BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "compariso
 _PAIR = 2
 
 
-def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
+def obstacles(result: Result, record: Record) -> list[Obstacle]:
     """An entry for each kind of obstacle: ``by`` is the kind, ``scenarios`` are those whose responses have it. With
     ``any`` one of them is enough: the case compares responses, and does not say which of them it cannot use."""
     if result.verdict != INCONCLUSIVE:
@@ -40,10 +39,10 @@ def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
         if by and where not in found.setdefault(by, []):
             found[by].append(where)
     if not case.check.together or len(result.blocked) == 1:
-        return [{"by": by, "scenarios": names} for by, names in found.items()]
+        return [Obstacle(by, tuple(names)) for by, names in found.items()]
     if len(result.blocked) > _PAIR and found.keys() & {BODY, NEED}:
         found = {COMPARISON: list(dict.fromkeys(name for names in found.values() for name in names))}
-    return [{"by": by, "scenarios": names, "any": True} for by, names in found.items()]
+    return [Obstacle(by, tuple(names), any=True) for by, names in found.items()]
 
 
 def _obstacle(scenario: Scenario, world: World, record: Record) -> tuple[str, str]:

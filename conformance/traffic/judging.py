@@ -7,26 +7,23 @@ inconclusive, as nobody asked for it: it does not apply, with the reason.
 from __future__ import annotations
 
 import contextlib
-import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any
 
-from conformance.answer import CannotJudge
-from conformance.report import results
-from conformance.report.causes import represented
+from conformance.answer import Answer, CannotJudge
+from conformance.engine.assembly import assemble
+from conformance.engine.evaluation import evaluate_case
+from conformance.engine.redaction import without
 from conformance.report.failure import told
-from conformance.report.fold import fold
+from conformance.results.records import CaseRecord
 from conformance.scenarios.scenario import Scenario
 from conformance.schemas import Schemas
-from conformance.session import cleared, without
 from conformance.target import Target
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.rules import passive_checks
 from conformance.traffic.unfinished import needs_end
-from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
+from conformance.verdict import Case, Check, Group, World
 from conformance.verdict import cases as cases_of
 from conformance.where import Lost
 from conformance.wire.redact import Secret
@@ -37,13 +34,22 @@ ALL = "traffic"
 
 @dataclass(frozen=True)
 class Judged:
-    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
-    evaluated, or only in part; and the labels of those that were in part."""
+    """The cases, grouped and in order; by label why an exchange was not evaluated, or only in part; and the labels of
+    those that were in part. :meth:`text` renders a case without any credential that was met in the traffic."""
 
-    lines: list[dict[str, Any]]
-    texts: Mapping[str, str]
+    cases: list[CaseRecord]
     unjudged: Mapping[str, str]
     in_part: frozenset[str] = frozenset()
+    traces: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict, repr=False)
+    secrets: Sequence[Secret] = field(default=(), repr=False)
+
+    def text(self, case: CaseRecord) -> str:
+        """What was found in a case, by which rule, where, and which clients it affects; empty without a finding."""
+        if case.id in self.traces or not case.findings:
+            return self.traces.get(case.id, "")
+        text = "\n".join(told(case, lambda finding: self.answers.get(finding.exchange)))
+        return str(without(self.secrets, text))
 
 
 def judge_traffic(
@@ -54,28 +60,16 @@ def judge_traffic(
     judgeable = [one for one in captured if not one.unjudged]
     world = _world(judgeable, target)
     record = Captures(judgeable)
-    lines: list[dict[str, Any]] = []
-    texts: dict[str, str] = {}
-    for case in _cases(judgeable, world, together):
-        line, text = _line(case, record)
-        lines.append(cleared(secrets, line))
-        if text:
-            texts[case.id] = without(secrets, text)
+    evaluated = [evaluate_case(case, record, secrets, planned=False) for case in _cases(judgeable, world, together)]
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
-    in_part = frozenset(one.label for one in judgeable if one.in_part)
-    return Judged(represented(fold(results.in_order(lines))), texts, without(secrets, unjudged), in_part)
-
-
-def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
-    started = time.perf_counter()
-    try:
-        result = judge(case, record)
-    except Exception as error:  # A check that breaks is a bug of the suite; it must not cost the other verdicts.
-        return results.error_line(case.id, str(error)), f"{case.id}\n{traceback.format_exc()}"
-    if result.verdict == INCONCLUSIVE:
-        result = replace(result, verdict=NOT_APPLICABLE)
-    line = results.case_line(result, record, (time.perf_counter() - started) * 1000)
-    return line, "\n".join(told(result, record)) if result.findings else ""
+    return Judged(
+        assemble(one.case for one in evaluated).cases,
+        without(secrets, unjudged),
+        frozenset(one.label for one in judgeable if one.in_part),
+        {one.case.id: one.trace for one in evaluated if one.error},
+        {one.exchange.key: one.answer for one in judgeable},
+        secrets,
+    )
 
 
 def _world(captured: Sequence[Captured], target: Target) -> World:

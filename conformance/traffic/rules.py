@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
-from conformance import checks
+from conformance.cases import load_checks
 from conformance.requirements import requirement
 from conformance.verdict import CHECKS, Check
 from conformance.where import UNKNOWN_SENDER
@@ -15,8 +13,7 @@ from conformance.where import UNKNOWN_SENDER
 @cache
 def all_checks() -> tuple[Check, ...]:
     """Every check of the suite."""
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     return tuple(CHECKS)
 
 

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from conformance import only
 from conformance.report import results, terminal
 from conformance.report.causes import causes
 from conformance.report.columns import labelled
 from conformance.report.failure import printable, show
+from conformance.report.results import Results
 from conformance.report.summary import beside
+from conformance.results.records import CaseRecord, Partial, RunEnd
 from conformance.session import head
 from conformance.target import Target
 from conformance.traffic.captured import Captured
@@ -51,15 +53,19 @@ class Screen:
 
 
 def tell(screen: Screen, judged: Judged, captured: Sequence[Captured], target: Target, *, source: str, again: str,
-         others: int, end: Mapping[str, Any], written: Mapping[str, str], beside: Mapping[str, str] | None = None,
+         others: int, end: RunEnd, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
          ) -> None:  # fmt: skip
     """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
     capture holds and is not among the exchanges, by label, with the reason."""
-    texts = {case: "\n".join([text, *_again(case, again, source, captured)]) for case, text in judged.texts.items()}
+
+    def text(case: CaseRecord) -> str:
+        said = judged.text(case)
+        return "\n".join([said, *_again(case.id, again, source, captured)]) if said else case.id
+
     for line in unjudged(judged, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
-    terminal.show(screen, what, judged.lines, texts, end, again, written)
+    terminal.show(screen, what, judged.cases, text, end, again, written)
 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
@@ -84,10 +90,10 @@ def unjudged(judged: Judged, ours: int, others: int, beside: Mapping[str, str]) 
 
 def brief(label: str, judged: Judged) -> Iterator[str]:
     """One exchange as it ended: that nothing was found, or its first cause whole and the others on a line each."""
-    found = causes(judged.lines)
+    found = causes(judged.cases)
     if not found:
         why = show(judged.unjudged.get(label, ""), 200)
-        count = sum(line["verdict"] == "pass" for line in judged.lines)
+        count = sum(line.verdict == "pass" for line in judged.cases)
         if why:
             yield f"{label}: {f'evaluated in part, {count} rules passed' if count else 'not judged'}: {why}"
         else:
@@ -96,12 +102,11 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
     counts = Counter(cause.verdict for cause in found)
     yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     first = found[0]
-    yield from (printable(line) for line in judged.texts.get(first.cases[0]["id"], "").splitlines())
+    yield from (printable(line) for line in judged.text(first.cases[0]).splitlines())
     yield from beside(first)
     for cause in found[1:]:
         line = cause.cases[0]
-        says = line["findings"][0]["message"] if line["findings"] else line["reason"]
-        yield f"  {cause.verdict:<7} {cause.rule}: {show(says, 120)}"
+        yield f"  {cause.verdict:<7} {cause.rule}: {show(line.message, 120)}"
 
 
 def selected(judged: Judged, selections: Sequence[str]) -> Judged:
@@ -109,24 +114,23 @@ def selected(judged: Judged, selections: Sequence[str]) -> Judged:
     selects nothing."""
     if not selections:
         return judged
-    only.check(selections, [line["id"] for line in judged.lines], "this traffic")
-    lines = [line for line in judged.lines if only.selects(line["id"], selections)]
-    return replace(judged, lines=lines)
+    only.check(selections, [case.id for case in judged.cases], "this traffic")
+    return replace(judged, cases=[case for case in judged.cases if only.selects(case.id, selections)])
 
 
 def end_of(
     judged: Judged, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
-) -> dict[str, Any]:
-    """The last line of the results. That exchanges stand aside changes no exit code: it is 0 where something was
+) -> RunEnd:
+    """The end of the results. That exchanges stand aside changes no exit code: it is 0 where something was
     evaluated and nothing found, 5 where nothing was evaluated."""
-    code = results.exit_code([line["verdict"] for line in judged.lines], strict)
-    end = results.sums(judged.lines, [one.exchange for one in captured], seconds, code)
+    code = results.exit_code([case.verdict for case in judged.cases], strict)
+    end = results.sums(judged.cases, [one.exchange for one in captured], seconds, code)
     in_part, aside = len(judged.in_part), len(judged.unjudged) - len(judged.in_part)
     if in_part or aside or websockets:
-        end["partial"] = {"exchanges": len(captured), "in_part": in_part, "aside": aside, "websockets": websockets}
+        return replace(end, partial=Partial(len(captured), in_part, aside, websockets))
     return end
 
 
-def lines_of(target: Target, judged: Judged, end: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The lines of the results file."""
-    return [head(target, MODE), *judged.lines, end]
+def results_of(target: Target, judged: Judged, end: RunEnd, file: Path) -> Results:
+    """The results, as they lie in a file or are to be written there."""
+    return Results(file, head(target, MODE), judged.cases, end)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import cache
 
 from conformance.answer import Answer
+from conformance.cases import all_cases, load_checks, world_of
 from conformance.clients.table import NAMES
 from conformance.emulator import Endpoint, Reply, Twist
 from conformance.run import Plan, Recorded
 from conformance.schemas import SchemaProblem, Schemas
-from conformance.session import all_cases, world_of
 from conformance.target import Target, resolve
 from conformance.verdict import Case, Result, World, judge
 from conformance.wire.client import Outgoing, credentials
@@ -114,13 +114,7 @@ def target(revision: str = "2026-06-24") -> Target:
 @cache
 def world(revision: str = "2026-06-24") -> World:
     """Its scenarios and schemas."""
-    import importlib
-    import pkgutil
-
-    from conformance import checks
-
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     return world_of(target(revision))
 
 

@@ -47,7 +47,7 @@ def judged(captured: list[Captured], revision: str = "2026-06-24") -> Judged:
 
 def broken(found: Judged) -> set[str]:
     """The rules that are broken, or whose check is."""
-    return {line["requirement"] for line in found.lines if line["verdict"] in ("fail", "warning", "error")}
+    return {line.requirement for line in found.cases if line.verdict in ("fail", "warning", "error")}
 
 
 def answer(name: str, twist: Twist | None = None) -> Exchange:

@@ -46,7 +46,7 @@ def with_headers(exchange: Exchange, *headers: tuple[str, str], writer: str = "c
 
 
 def verdicts(found: Judged) -> dict[str, tuple[str, int]]:
-    return {line["id"]: (line["verdict"], len(line["findings"])) for line in found.lines}
+    return {line.id: (line.verdict, len(line.findings)) for line in found.cases}
 
 
 # -- captures ----------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_an_echo_is_still_red(way: Callable[[str], str], scenario: str, tmp_path
     read = read_har(har(tmp_path / "a.har", with_headers(whole, ("Authorization", f"Bearer {key}"))))
     found = judge_traffic(read.captured, target(), read.secrets)
     assert broken(found) == {"auth.key-never-echoed"}
-    assert way(key) not in json.dumps([found.lines, dict(found.texts)])
+    assert way(key) not in json.dumps([[one.to_json(), found.text(one)] for one in found.cases])
 
 
 # -- what is stored gives the same verdicts ----------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_a_header_that_a_profile_names_holds_a_key(tmp_path: Path) -> None:
     named = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
     failed = [json.loads(line) for line in named.stdout.splitlines() if '"verdict": "fail"' in line]
     assert (plain.returncode, named.returncode) == (0, 1), named.stderr
-    assert {line["requirement"] for line in failed} == {"auth.key-never-echoed"}
+    assert {line.requirement for line in failed} == {"auth.key-never-echoed"}
     assert secret not in named.stdout
     profile.write_text('[profile]\ncredential_headers = "X-Gateway"\n')
     wrong = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
