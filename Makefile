@@ -35,9 +35,9 @@ test: lint ## everything that CI runs: lint, schemas, workflows, image and all t
 	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
 
 generate: $(READY) ## write everything that is generated: fault matrix, pages, evidence of the clients
-	$(VENV)/bin/python -m tests.matrix --write
-	$(VENV)/bin/python -m tests.pages
-	$(VENV)/bin/python -m tests.clients --write
+	$(VENV)/bin/python -m tools.fault_matrix --write
+	$(VENV)/bin/python -m tools.pages
+	$(VENV)/bin/python -m tools.client_evidence --write
 
 matrix: $(READY) ## install, start and check third-party servers (docs/servers.md): NAMES="litellm llmock"
 	@$(VENV)/bin/python -m targets $(NAMES)

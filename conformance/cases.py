@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from conformance.config.target import Target
+from conformance.contract.schemas import Schemas
+from conformance.judge.verdict import CHECKS, Case, Context, cases
 from conformance.scenarios import scenarios
-from conformance.schemas import Schemas
-from conformance.target import Target
-from conformance.verdict import CHECKS, Case, World, cases
 
 #: The package of the checks; named only, as each of its modules imports what stands above this one.
 _CHECKS = "conformance.checks"
@@ -21,12 +21,12 @@ def load_checks() -> None:
         importlib.import_module(f"{_CHECKS}.{module.name}")
 
 
-def world_of(target: Target, clients: tuple[str, ...] = ()) -> World:
+def context_of(target: Target, clients: tuple[str, ...] = ()) -> Context:
     """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
     schemas = Schemas(target.revision)
-    return World(scenarios(schemas, target.nonce), schemas, target, clients)
+    return Context(scenarios(schemas, target.nonce), schemas, target, clients)
 
 
-def all_cases(world: World) -> list[Case]:
+def all_cases(context: Context) -> list[Case]:
     """Every case of every registered check."""
-    return [case for check in CHECKS for case in cases(check, world)]
+    return [case for check in CHECKS for case in cases(check, context)]

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.answer import Answer, CannotJudge, DoesNotApply
-from conformance.findings import Examined, Finding
-from conformance.scenarios.scenario import encode, misfit
-from conformance.where import strange_in
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.judge.applicability import undocumented_in
+from conformance.judge.findings import Examined, Finding
+from conformance.scenarios.scenario import encode, schema_violation
 
 if TYPE_CHECKING:
-    from conformance.verdict import Case, Record
+    from conformance.judge.verdict import Case, Record
 
 
-class SuiteFault(Exception):
+class InternalError(Exception):
     """The suite itself is wrong; the server has nothing to do with it."""
 
 
@@ -63,56 +63,56 @@ def collect(case: Case, names: Sequence[str], record: Record) -> Evidence:
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[str, Any]]:
     if case.check.together:
-        yield names[0], [record.answer(name) for name in names]
+        yield names[0], [record.received(name) for name in names]
     else:
         for name in names:
-            yield name, record.answer(name)
+            yield name, record.received(name)
 
 
-def examine(case: Case, subject: Answer | Sequence[Answer], name: str) -> Part:
+def examine(case: Case, subject: Received | Sequence[Received], name: str) -> Part:
     """What the check gives for one subject; a pure function of what was recorded. ``name`` is the scenario of findings
-    that name none. :class:`SuiteFault` where the suite itself would have sent something wrong."""
+    that name none. :class:`InternalError` where the suite itself would have sent something wrong."""
     found: list[Finding] = []
     looked = 0
     try:
-        if isinstance(subject, Answer):
+        if isinstance(subject, Received):
             _usable(subject, case)
         elif not case.check.without_response:
             _answered(subject)
-        for one in case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject):
+        for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
             if isinstance(one, Examined):
                 looked += one.count
             else:
                 found.append(replace(one, scenario=one.scenario or name))
     except DoesNotApply as error:
         return Part(tuple(found), idle=str(error))
-    except CannotJudge as error:  # What was examined before the check had to give up is no evidence of a pass.
+    except CannotEvaluate as error:  # What was examined before the check had to give up is no evidence of a pass.
         return Part(tuple(found), blocked=str(error))
     return Part(tuple(found), looked)
 
 
-def _answered(answers: Sequence[Answer]) -> None:
+def _answered(responses: Sequence[Received]) -> None:
     """Several exchanges of which none has a response are no evidence of anything."""
-    if all(answer.exchange.status is None for answer in answers):
-        next((one for one in answers if one.exchange.ended != "not-sent"), answers[0]).need_response()
+    if all(received.exchange.status is None for received in responses):
+        next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
 
 
-def _usable(answer: Answer, case: Case) -> None:
+def _usable(received: Received, case: Case) -> None:
     """A request that was never sent says nothing, one without a response next to nothing, and a refusal nothing of a
     Response object."""
-    scenario, target = case.world.scenarios[answer.scenario], case.world.target
-    if answer.exchange.ended == "not-sent":
+    scenario, target = case.context.scenarios[received.scenario], case.context.target
+    if received.exchange.ended == "not-sent":
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
-        ours = scenario.meant_well and not scenario.follow and not answer.exchange.withheld
-        if ours and (why := misfit(target.revision, encode(scenario.body, target.model))):
-            raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
-        raise CannotJudge(answer.exchange.detail)
+        ours = scenario.meant_well and not scenario.follow and not received.exchange.withheld
+        if ours and (why := schema_violation(target.revision, encode(scenario.body, target.model))):
+            raise InternalError(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
+        raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:
-        answer.need_response()
-    refused = answer.exchange.refused
+        received.need_response()
+    refused = received.exchange.refused
     followed = refused and scenario.follow and scenario.meant_well
-    if followed and (why := misfit(target.revision, answer.exchange.request.body)):
-        raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = strange_in(target.revision, answer.exchange.request.body) if case.where else frozenset()
-    if case.where and not case.where.applies(answer, frozenset(), strange):
+    if followed and (why := schema_violation(target.revision, received.exchange.request.body)):
+        raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
+    strange = undocumented_in(target.revision, received.exchange.request.body) if case.where else frozenset()
+    if case.where and not case.where.applies(received, frozenset(), strange):
         raise DoesNotApply("no such response")

@@ -12,25 +12,26 @@ from typing import Any
 
 import pytest
 
-from conformance.clients.evidence import evidence
+from conformance.contract.client_evidence import evidence
+from conformance.contract.rules import CLIENTS, catalogue, requirement
 from conformance.emulator.faults import FAULTS
-from conformance.report import affected, github, job_summary, matrix, score, terminal
-from conformance.report.affected import brought_up
+from conformance.judge.verdict import FAIL, WARNING
+from conformance.report import github, job_summary, matrix, terminal
 from conformance.report.bug import issue
 from conformance.report.catalogue import explain
-from conformance.report.causes import Cause, causes
-from conformance.report.fold import fold
 from conformance.report.html.data import document
-from conformance.report.results import Results, case_record, in_order
-from conformance.report.trials import index, kind, known_rows, trials
-from conformance.requirements import CLIENTS, catalogue, requirement
+from conformance.results import affected_clients, score
+from conformance.results.affected_clients import upgraded
+from conformance.results.causes import Cause, causes
+from conformance.results.client_trials import index, kind, known_rows, trials
+from conformance.results.grouping import group_by_cause
 from conformance.results.records import FindingRecord
-from conformance.verdict import FAIL, WARNING
-from tests.clients import expected_breaks, findings_in
-from tests.matrix import revisions
-from tests.support.inprocess import judged
+from conformance.results.results_file import Results, case_record, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
+from tools.client_evidence import expected_breaks, findings_in
+from tools.fault_matrix import revisions
+from tools.in_process import evaluated
 
 TRIALS = list(trials(evidence()))
 
@@ -39,8 +40,8 @@ SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 20))
 
 def lines_of(fault: str) -> list[dict[str, Any]]:
     """The case lines of a fault's run, folded."""
-    results, recorded = judged(FAULTS[fault], revisions(fault)[0])
-    return fold(in_order(case_record(one, recorded, 0) for one in results))
+    results, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
+    return group_by_cause(in_order(case_record(one, recorded, 0) for one in results))
 
 
 def run_of(fault: str) -> Results:
@@ -85,11 +86,11 @@ FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::12]
 def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -> None:
     """And what the evidence notes of its findings is what the checks find today."""
     revision = revisions(fault)[0]
-    results, recorded = judged(FAULTS[fault], revision)
-    lines = fold([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    results, recorded = evaluated(FAULTS[fault], revision)
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     noted = {row: faults[fault] for row, faults in evidence()["findings"].items() if fault in faults}
     today = findings_in(lines, recorded, revision, list(noted))
-    assert today == noted, "a message has changed: run python -m tests.clients --write"
+    assert today == noted, "a message has changed: run python -m tools.client_evidence --write"
     mine = [one for one in TRIALS if one.fault == fault]
     for line in lines:
         for finding in line.findings:
@@ -109,7 +110,7 @@ def test_a_wrong_key_that_is_accepted_stops_nobody(fault: str) -> None:
 def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None:
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
-    told = affected.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
+    told = affected_clients.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
     assert "not tried: a trial feeds responses" in told[0]
     plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
     assert "codex" not in plain.breaks  # It only streams.
@@ -128,14 +129,16 @@ def test_event_seen_is_known_by_type() -> None:
 
 def test_an_undocumented_type_is_known_by_its_name() -> None:
     rule = "response.documented-items-only"
-    one = affected.Found("an output item has the undocumented type 'tool_call'", "", frozenset((True,)))
-    other = affected.Found("an output item has the undocumented type 'web_search_call'", "", frozenset((True,)))
-    assert [bool(hit) for hit in affected.affected(rule, [one, other])] == [True, False]
+    one = affected_clients.Found("an output item has the undocumented type 'tool_call'", "", frozenset((True,)))
+    other = affected_clients.Found("an output item has the undocumented type 'web_search_call'", "", frozenset((True,)))
+    assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 
 
 def test_what_was_never_tried_affects_nobody() -> None:
-    one = affected.Found("nobody has tried this", "", frozenset((True, False)))
-    assert all(affected.affected(row.id, [one]) == ({},) for row in catalogue().values() if row.area != "client")
+    one = affected_clients.Found("nobody has tried this", "", frozenset((True, False)))
+    assert all(
+        affected_clients.affected(row.id, [one]) == ({},) for row in catalogue().values() if row.area != "client"
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_what_was_never_tried_affects_nobody() -> None:
     ],
 )
 def test_a_client_of_the_lane_is_its_own_trial(message: str, does: dict[str, str]) -> None:
-    (hit,) = affected.affected("client.codex", [affected.Found(message, "", frozenset((True,)))])
+    (hit,) = affected_clients.affected("client.codex", [affected_clients.Found(message, "", frozenset((True,)))])
     assert {name: effect.does for name, effect in hit.items()} == does
 
 
@@ -317,9 +320,9 @@ def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> 
         )
         for line in lines
     ]
-    assert [brought_up(line) for line in old] == lines
+    assert [upgraded(line) for line in old] == lines
     unknown = replace(old[0], requirement="gone.rule", findings=(FindingRecord("m"),))
-    assert brought_up(unknown) == unknown
+    assert upgraded(unknown) == unknown
 
 
 def test_a_rule_is_explained_with_client_version_finding_and_trial() -> None:

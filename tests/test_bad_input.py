@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance import only
 from conformance.cli import main
-from conformance.target import Misconfigured, resolve
+from conformance.config.target import Misconfigured, resolve
+from conformance.judge import case_selection
 from conformance.wire.reach import reach
-from tests.support.inprocess import cases
 from tests.test_plugin import KEY, pytest_run
+from tools.in_process import cases
 
 DEAD = ("--endpoint", "http://127.0.0.1:9/v1")
 
@@ -135,7 +135,7 @@ SELECTIONS = {
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_a_selection_that_selects_nothing_says_so(selection: str) -> None:
     with pytest.raises(Misconfigured) as raised:
-        only.check([selection], [case.id for case in cases()], "revision 2026-06-24")
+        case_selection.check([selection], [case.id for case in cases()], "revision 2026-06-24")
     assert SELECTIONS[selection] in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -155,8 +155,8 @@ def test_a_selection_that_selects_nothing_says_so(selection: str) -> None:
     ],
 )
 def test_what_selects_what(selection: str, selected: str) -> None:
-    assert only.selects(selected, [selection])
-    assert not only.selects("sequence2.other@text", [selection])
+    assert case_selection.selects(selected, [selection])
+    assert not case_selection.selects("sequence2.other@text", [selection])
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,17 @@ from typing import Any
 
 import pytest
 
-from conformance import baseline, baseline_file
-from conformance.emulator import Context, Reply, Twist, combine
+from conformance.emulator import Behaviour, Context, Reply, combine
 from conformance.emulator.faults import FAULTS
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
 from conformance.reasons import Reason
-from conformance.report import results
-from conformance.report.causes import causes, represented
-from conformance.report.fold import fold
-from conformance.report.score import affected_clients, scores
+from conformance.results import baseline, baseline_file, results_file
+from conformance.results.causes import causes, represented
+from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, Obstacle
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
-from tests.matrix import revisions
-from tests.support.inprocess import cases, judged
+from conformance.results.score import affected_clients, scores
+from tools.fault_matrix import revisions
+from tools.in_process import cases, evaluated
 
 TODAY = date(2026, 6, 24)
 
@@ -41,25 +40,25 @@ def known(revision: str) -> tuple[str, ...]:
 @cache
 def told(fault: str) -> tuple[CaseRecord, ...]:
     """The case lines of a run against an endpoint with this fault, not yet folded."""
-    found, recorded = judged(FAULTS[fault], revisions(fault)[0])
-    return tuple(results.in_order(results.case_record(one, recorded, 0) for one in found))
+    found, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
+    return tuple(results_file.in_order(results_file.case_record(one, recorded, 0) for one in found))
 
 
 def applied(lines: Iterable[CaseRecord], text: str, fault: str) -> tuple[list[CaseRecord], list[baseline.Problem]]:
     """The lines of a run with this baseline, as they are written."""
     entries = baseline_file.parse(text, "b.toml")
-    made, problems = baseline.apply(fold(lines), entries, known(revisions(fault)[0]), TODAY)
+    made, problems = baseline.apply(group_by_cause(lines), entries, known(revisions(fault)[0]), TODAY)
     return represented(made), problems
 
 
 def made_of(lines: Iterable[CaseRecord], fault: str) -> baseline_file.Rewritten:
     """The baseline that is made from a run without one."""
-    written = represented(fold(lines))
+    written = represented(group_by_cause(lines))
     return baseline_file.rewrite("", "b.toml", written, known(revisions(fault)[0]), LISTED, "known")
 
 
 def code(lines: Iterable[CaseRecord]) -> int:
-    return results.exit_code((one.counted for one in lines), strict=False)
+    return results_file.exit_code((one.counted for one in lines), strict=False)
 
 
 @pytest.mark.parametrize("fault", SOME)
@@ -68,9 +67,9 @@ def test_the_next_run_is_green(fault: str) -> None:
     text = made_of(lines, fault).text
     made, problems = applied(lines, text, fault)
     assert problems == []
-    assert code(made) == results.EXIT_OK
+    assert code(made) == results_file.EXIT_OK
     # To bring it up to date changes nothing, whether the run was with it or without.
-    for again in (made, represented(fold(lines))):
+    for again in (made, represented(group_by_cause(lines))):
         same = baseline_file.rewrite(text, "b.toml", again, known(revisions(fault)[0]), LISTED, "")
         assert (same.text, same.added, same.changed, same.removed, same.notes) == (text, 0, 0, 0, ())
 
@@ -95,7 +94,7 @@ def test_so_it_is_with_globs(fault: str) -> None:
     ]
     made, problems = applied(lines, "\n".join(["[expected]", *globs, *exact, ""]), fault)
     assert problems == []
-    assert code(made) == results.EXIT_OK
+    assert code(made) == results_file.EXIT_OK
 
 
 @pytest.mark.parametrize(("listed", "new"), list(zip(SOME, SOME[7:], strict=False))[::5])
@@ -103,8 +102,8 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     """An endpoint with both faults, and the baseline of the first: what only the second breaks fails."""
     if {revisions(listed)[0], revisions(new)[0]} != {"2026-06-24"}:
         pytest.skip("they are of two revisions")
-    found, recorded = judged(combine([FAULTS[listed], FAULTS[new]]))
-    both = results.in_order(results.case_record(one, recorded, 0) for one in found)
+    found, recorded = evaluated(combine([FAULTS[listed], FAULTS[new]]))
+    both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     by_id = {one.id: one for one in made}
     before = {one.id: one.verdict for one in told(listed)}
@@ -113,7 +112,7 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     hidden = {case: by_id[case].cause for case in fresh if by_id[case].verdict == EXPECTED}
     assert {case: cause for case, cause in hidden.items() if before[cause] != FAIL} == {}
     if fails_alone & set(fresh) - hidden.keys():
-        assert code(made) == results.EXIT_FAILED
+        assert code(made) == results_file.EXIT_FAILED
     # Of what only the new fault keeps from being judged, nothing is expected that the listed one does not explain.
     unjudged = [one for one in made if one.verdict == EXPECTED and one.own_verdict == INCONCLUSIVE]
     assert [one.id for one in unjudged if one.cause and by_id[one.cause].verdict != EXPECTED] == []
@@ -126,12 +125,12 @@ def busy(context: Context, reply: Reply) -> Reply:
 
 @pytest.mark.parametrize("listed", ["usage.null-streaming", "http.body-with-comment", "lifecycle.no-created"])
 def test_what_the_listed_failures_do_not_explain_stays_inconclusive(listed: str) -> None:
-    found, recorded = judged(combine([FAULTS[listed], Twist("busy", "busy", "Is busy.", reply=busy)]))
-    both = results.in_order(results.case_record(one, recorded, 0) for one in found)
+    found, recorded = evaluated(combine([FAULTS[listed], Behaviour("busy", "busy", "Is busy.", reply=busy)]))
+    both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     left = {one.scenario for one in made if one.verdict == INCONCLUSIVE}
     assert {"json", "json.stream", "json.thinking"} <= left
-    assert code(made) == results.EXIT_INCONCLUSIVE
+    assert code(made) == results_file.EXIT_INCONCLUSIVE
 
 
 def line(case: str, verdict: str, scenario: str, **more: Any) -> CaseRecord:
@@ -171,22 +170,22 @@ def test_a_case_that_was_not_judged_follows_only_from_what_kept_it_from_being_ju
     broken: CaseRecord, by: str, where: str, explained: bool
 ) -> None:
     unjudged = line("usage.present@t", INCONCLUSIVE, where, by=by)
-    made = {one.id: one.cause for one in fold([broken, unjudged])}
+    made = {one.id: one.cause for one in group_by_cause([broken, unjudged])}
     assert made["usage.present@t"] == (broken.id if explained else "")
 
 
 def test_each_obstacle_must_be_explained() -> None:
     unjudged = line("usage.present@both", INCONCLUSIVE, "t", by="HTTP 400")
     unjudged = replace(unjudged, blocked=(*unjudged.blocked, Obstacle("HTTP 500", ("u",))))
-    assert [one.cause for one in fold([REFUSED, unjudged])] == ["", ""]
+    assert [one.cause for one in group_by_cause([REFUSED, unjudged])] == ["", ""]
     other = line("request.temperature-accepted@u", FAIL, "u", got=500)
-    assert fold([REFUSED, other, unjudged])[-1].cause != ""
+    assert group_by_cause([REFUSED, other, unjudged])[-1].cause != ""
 
 
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "sse.json-lines"])
 def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
     lines = told(fault)
-    plain = represented(fold(lines))
+    plain = represented(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
     assert sum(one.verdict == EXPECTED for one in made) > 1000
     assert scores(made) == scores(plain)
@@ -198,4 +197,4 @@ def test_a_run_in_which_nothing_was_judged_is_not_green() -> None:
     one = CaseRecord("a.b@c", "a.b", "c", "a", "MUST", INCONCLUSIVE, reason=Reason("no-evidence", "no answer"))
     entries = baseline_file.parse(f"[expected]\n{baseline.ready_for(one, 'known')}\n", "b.toml")
     made, problems = baseline.apply([one], entries, (), TODAY)
-    assert (made[0].verdict, problems, code(made)) == (EXPECTED, [], results.EXIT_NOTHING)
+    assert (made[0].verdict, problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)

@@ -9,16 +9,16 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from conformance.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.clauses import clauses
-from conformance.needs import need_for, needs
+from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
+from conformance.contract.needs import need_for, needs
+from conformance.contract.rules import Requirement, catalogue, requirement
+from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
-from conformance.report.obstacles import KINDS
-from conformance.report.results import case_record
-from conformance.requirements import Requirement, catalogue, requirement
-from conformance.schemas import REVISIONS
-from tests import pages
-from tests.support.inprocess import cases, client_cases, judged
+from conformance.results.obstacles import KINDS
+from conformance.results.results_file import case_record
+from tools import pages
+from tools.in_process import cases, client_cases, evaluated
 
 ROWS = list(catalogue().values())
 
@@ -34,8 +34,8 @@ def test_row_is_well_formed(row: Requirement) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.excluded], ids=lambda row: row.id)
 def test_row_is_judged_somewhere(row: Requirement) -> None:
-    judged = {case.requirement.id for revision in REVISIONS for case in (*cases(revision), *client_cases(revision))}
-    assert row.id in judged
+    evaluated = {case.requirement.id for revision in REVISIONS for case in (*cases(revision), *client_cases(revision))}
+    assert row.id in evaluated
 
 
 def test_case_ids_are_unique() -> None:
@@ -98,7 +98,7 @@ def test_the_type_of_an_event_is_one_in_rule_and_cause() -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(revision: str) -> None:
-    results, recorded = judged(None, revision)
+    results, recorded = evaluated(None, revision)
     lines = [case_record(result, recorded, 0) for result in results]
     assert gaps(covered(lines), lines, revision) == []
 
@@ -114,7 +114,7 @@ def test_the_page_of_the_rules_is_that_of_the_catalogue() -> None:
 
 
 def test_a_gap_is_seen() -> None:
-    results, recorded = judged(None)
+    results, recorded = evaluated(None)
     lines = [case_record(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
     assert "clause 5.usage is judged by no case" in gaps(covered(lines), lines, "2026-06-24")
     odd = replace(lines[0], requirement="odd.rule", level="MUST", verdict="pass")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.wire import codings
-from conformance.wire.codings import CODINGS, Decoding, is_text
-from conformance.wire.exchange import Chunk, Exchange, Headers, decode
+from conformance.exchange import codings
+from conformance.exchange.codings import CODINGS, Decoding, is_text
+from conformance.exchange.exchange import Chunk, Exchange, Headers, decode
 from tests.test_exchange import answered
 
 TEXT = b'{"object": "response", "text": "' + b"tide " * 400 + b'"}'

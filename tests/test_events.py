@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from conformance.contract.events import ABOUT_ITEM, BY_TYPE, EVENTS, IN_ITEM, ITEMS, PARTS, TEXTS
-from conformance.schemas import REVISIONS, Schemas
-from conformance.stream.events import TERMINAL, Event, decode, integer, mapping, objects, text
-from conformance.stream.sse import Frame
-from tests.support.inprocess import world
+from conformance.contract.schemas import REVISIONS, Schemas
+from conformance.decode.events import TERMINAL, Event, decode, integer, mapping, objects, text
+from conformance.decode.sse import Frame
+from tools.in_process import context
 
 
 def frame(data: str, event: str = "", index: int = 0) -> Frame:
@@ -160,5 +160,5 @@ def test_what_an_event_carries_stands_in_its_schema(revision: str) -> None:
 
 
 def test_the_scenario_that_causes_an_event_is_there() -> None:
-    here = world(REVISIONS[-1])
+    here = context(REVISIONS[-1])
     assert {one.caused_by for one in EVENTS} <= set(here.scenarios)

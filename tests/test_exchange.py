@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.wire import exchange as module
-from conformance.wire.exchange import FORMAT, Attempt, Chunk, Exchange, Headers, Request, decode, from_json, to_json
+from conformance.exchange import exchange as module
+from conformance.exchange.exchange import FORMAT, Attempt, Chunk, Exchange, Headers, Request, decode, from_json, to_json
 
 PLAIN = Exchange(
     key="k",

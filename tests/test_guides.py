@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conformance.baseline_file import parse
 from conformance.emulator import Endpoint, Server, serve
+from conformance.results.baseline_file import parse
 from tests.support.lines import end
 from tests.test_readme import ROOT
 

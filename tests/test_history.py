@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conformance.history import FLAKY, FORMAT, HistoryError, Night, opened
-from conformance.report.measures import Measures
 from conformance.report.trend import Trend, page, text
+from conformance.results.history import FLAKY, FORMAT, HistoryError, Night, opened
+from conformance.results.measures import Measures
 from tests.support.lines import case, command, head, run
 
 RULES = ("a.b", "a.c", "x.y")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.stream.jsonprefix import scan, scan_text
+from conformance.decode.json_prefix import scan, scan_text
 
 #: Any character but lone surrogates, which UTF-8 does not have.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

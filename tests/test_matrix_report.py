@@ -7,18 +7,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from conformance.cases import all_cases, world_of
+from conformance.cases import all_cases, context_of
+from conformance.config.target import LACKABLE
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import evaluate
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
-from conformance.report.results import case_record
-from conformance.run import Recorded
-from conformance.target import LACKABLE
-from conformance.verdict import judge
-from conformance.wire.record import Folder
-from tests.support.inprocess import world
+from conformance.results.results_file import case_record
+from conformance.scenarios.plan import Recorded
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
+from tools.in_process import context
 
 GOOD = run(case("a.b@1"), case("a.b@2"), case("x.y@1", "not-applicable"), first=head("good"))
 BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", reason="HTTP 429"), first=head("bad"))
@@ -121,7 +121,7 @@ def test_what_a_profile_leaves_out_is_listed() -> None:
     assert "Not claimed" not in markdown(matrix([GOOD]))
     for one in says:
         assert f"- {cell(one)}" in job_summary.render(LEFT, "again").splitlines()
-        assert f">lacks {one}</p>" in html.render(LEFT, Folder(Path("nowhere")), "again")
+        assert f">lacks {one}</p>" in html.render(LEFT, RunDirectory(Path("nowhere")), "again")
 
 
 def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
@@ -132,10 +132,10 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         "reasoning": "effort.high-thinks",
         "tools": "tools.call-shape",
     }
-    here = world_of(replace(world().target, lacks=frozenset(lacked)))
+    here = context_of(replace(context().target, lacks=frozenset(lacked)))
     asked = [one for one in all_cases(here) if one.rule in lacked.values() and one.where is None]
     nothing = cast(Recorded, SimpleNamespace(key=lambda _: ""))  # No answer is looked at.
-    lines = [case_record(judge(one, nothing), nothing, 0) for one in asked]
+    lines = [case_record(evaluate(one, nothing), nothing, 0) for one in asked]
     assert {line.verdict for line in lines} == {"not-applicable"}
     screen = " ".join("\n".join(shown(lines)).split())
     for name, rule in lacked.items():

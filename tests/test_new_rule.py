@@ -16,15 +16,15 @@ import pytest
 from conformance.cli import main
 from conformance.commands import new_rule
 from conformance.commands.new_rule import stubs
+from conformance.contract.rules import catalogue, requirement
 from conformance.emulator.faults import FAULTS
-from conformance.requirements import catalogue, requirement
 from tests.test_readme import ROOT
 
 RULE = "response.id-is-short"
 
 #: What the author of the rule writes in place of the stubs, by file.
 EDITS = {
-    "conformance/requirements/response.toml": [
+    "conformance/contract/rules/response.toml": [
         ("TODO: what must be true, in one sentence.", "The id has at most 128 characters."),
         ("TODO: doc 2026-06-24, the section", "doc 2026-06-24, Chat response object: id"),
     ],
@@ -32,10 +32,10 @@ EDITS = {
         ('    """TODO: yield a Finding for each violation, with what was expected and received and where."""\n', ""),
         (
             "    yield EXAMINED  # TODO: only for what was evaluated\n",
-            '    size = len(str(answer.response.get("id", "")))\n'
+            '    size = len(str(received.response.get("id", "")))\n'
             "    yield EXAMINED\n"
             "    if size > 128:\n"
-            '        yield Finding(f"id has {size} characters", answer.pointer + "/id", answer.event, 128, size)\n',
+            '        yield Finding(f"id has {size} characters", received.pointer + "/id", received.event, 128, size)\n',
         ),
     ],
     "conformance/emulator/faults/response.py": [
@@ -79,8 +79,8 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
     noted = json.loads((checkout / "conformance" / "matrix.json").read_text(encoding="utf-8"))
     faults = [f"{RULE}-violated", *(FAULTS.keys() - noted.keys())]
     for words in (
-        ["tests.matrix", "--write", *(word for name in faults for word in ("--fault", name))],
-        ["tests.pages"],
+        ["tools.fault_matrix", "--write", *(word for name in faults for word in ("--fault", name))],
+        ["tools.pages"],
         ["ruff", "check", "conformance"],
         ["ruff", "format", "--check", "conformance"],
     ):

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from conformance.emulator import Endpoint, Twist, serve
+from conformance.emulator import Behaviour, Endpoint, serve
 from conformance.emulator.faults import FAULTS
+from conformance.emulator.hooks import Context, combine
 from conformance.emulator.shapes import Refusal
-from conformance.emulator.twist import Context, combine
-from conformance.history import opened
-from conformance.nightly import _exit, _folder_name
-from conformance.report.compare import compare
+from conformance.engine.nightly import _exit, _folder_name
+from conformance.results.comparison import compare
+from conformance.results.history import opened
 from tests.support.lines import case, run
 from tests.test_plugin import KEY, lines_of
 from tests.test_readme import ROOT
@@ -32,7 +32,7 @@ VANISHED = "auth.of-an-older-suite@auth.refused.none"
 SELECTED = ("--only", "auth.*", "--only", "sse.*@text.stream", "-q")
 
 
-def once(fault: Twist) -> Twist:
+def once(fault: Behaviour) -> Behaviour:
     """The fault, but only the first time that it makes a difference."""
 
     def auth(ctx: Context, refusal: Refusal | None) -> Refusal | None:
@@ -56,10 +56,10 @@ def nightly(target: Path, history: Path, *more: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-def spend(twist: Twist | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def spend(behaviour: Behaviour | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """One night with an endpoint of this twist."""
     target = tmp_path / "proxy.toml"
-    with serve(Endpoint(key=KEY, twist=twist)) as server:
+    with serve(Endpoint(key=KEY, behaviour=behaviour)) as server:
         target.write_text(f'name = "my proxy"\nendpoint = "{server.url}"\n')
         return nightly(target, tmp_path / "history", *more)
 

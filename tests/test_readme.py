@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.config.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
+from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.report.results import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
-from conformance.requirements import catalogue
-from conformance.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
-from conformance.wire.exchange import DECODED_LIMIT
-from tests.support.inprocess import record, verdicts
+from conformance.exchange.exchange import DECODED_LIMIT
+from conformance.results.results_file import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
+from tools.in_process import record, verdicts
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,12 +80,12 @@ def test_the_exit_codes_are_those_of_the_table() -> None:
 
 
 def test_the_failure_shown_is_a_real_one(tmp_path: Path) -> None:
-    from conformance.wire.record import Folder
+    from conformance.exchange.run_directory import RunDirectory
     from tests.support.runs import text_of
 
-    twist = FAULTS["lifecycle.no-in-progress"]
-    failed = next(one for one in verdicts(twist) if one.case.id == "lifecycle.in-progress-second@text.stream")
-    text = text_of(failed, record(twist), Folder(tmp_path))
+    behaviour = FAULTS["lifecycle.no-in-progress"]
+    failed = next(one for one in verdicts(behaviour) if one.case.id == "lifecycle.in-progress-second@text.stream")
+    text = text_of(failed, record(behaviour), RunDirectory(tmp_path))
     shown = re.search(r"```text\n(lifecycle\..*?)```", README, re.DOTALL)
     assert shown is not None
     assert text.startswith(shown[1].rstrip())

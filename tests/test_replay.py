@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from conformance import launch
 from conformance.cases import all_cases
+from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
-from conformance.target import Misconfigured, resolve
-from conformance.verdict import Result, judge
+from conformance.engine import setup
+from conformance.exchange.run_directory import FORMAT, RunDirectory
+from conformance.judge.verdict import Result, evaluate
 from conformance.wire import replay
-from conformance.wire.record import FORMAT, Folder
 from conformance.wire.replay import open_recording
-from tests.support.inprocess import world
 from tests.support.running import KEY, lines_of, run, timeless
+from tools.in_process import context
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -28,8 +28,8 @@ RECORDINGS = Path(__file__).parent / "recordings"
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole run against an endpoint with a fault, under a profile of its own."""
     folder = tmp_path_factory.mktemp("whole")
-    twist = FAULTS["lifecycle.no-in-progress"]
-    with serve(Endpoint(key=KEY, twist=twist)) as server:
+    behaviour = FAULTS["lifecycle.no-in-progress"]
+    with serve(Endpoint(key=KEY, behaviour=behaviour)) as server:
         profile = '[profile]\nlacks = ["json-object"]\nunknown_parameters = "filter"\n'
         (folder / "mine.toml").write_text(f'name = "mine"\nendpoint = "{server.url}"\n{profile}')
         done = run("--target", str(folder / "mine.toml"), "--run-dir", str(folder / "run"))
@@ -68,12 +68,12 @@ def _ids(folder: Path) -> set[str]:
 
 def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     """The results of a replay by case, judged in this process."""
-    session, _ = launch.in_controller({}, None, into, plan_only=False, replay=folder)
-    world()  # It has all checks registered.
-    every = all_cases(session.world)
+    session, _ = setup.in_controller({}, None, into, plan_only=False, replay=folder)
+    context()  # It has all checks registered.
+    every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
     session.start(cases)
-    results = {case.id: judge(case, session.record()) for case in cases}
+    results = {case.id: evaluate(case, session.record()) for case in cases}
     session.folder.close()
     return results
 
@@ -117,12 +117,12 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
     assert {case: result.verdict for case, result in first.items()} == {
         case: result.verdict for case, result in second.items()
     }
-    assert Folder(tmp_path / "two").recorded() == Folder(copied).recorded()
+    assert RunDirectory(tmp_path / "two").recorded() == RunDirectory(copied).recorded()
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
-    session, server = launch.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
-    assert (session.world.target.nonce, server) == (open_recording(copied).nonce, None)
+    session, server = setup.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
+    assert (session.context.target.nonce, server) == (open_recording(copied).nonce, None)
     assert not (tmp_path / "run").exists()
 
 
@@ -130,7 +130,7 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [launch.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
+    folders = [setup.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
     assert len({path.name for path in folders}) == 3
     assert {path.parent for path in folders} == {tmp_path / "reports" / "runs"}
 
@@ -148,7 +148,7 @@ def test_what_was_recorded_cannot_be_set(
     options: dict[str, str], into: str, says: str, copied: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Misconfigured) as raised:
-        launch.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
+        setup.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
     assert str(raised.value) == says.format(path=copied)
 
 
@@ -231,7 +231,7 @@ def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) ->
 
 
 def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "run")
+    folder = RunDirectory(tmp_path / "run")
     for overwrite in (False, True):
         folder.create({}, "nonce", [], "either", overwrite)
         assert folder.selected() == (False, None)

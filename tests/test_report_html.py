@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from conformance.decode import events, sse
+from conformance.exchange.exchange import Chunk
 from conformance.report import html
 from conformance.report.html.evidence import exchange
 from conformance.report.html.pretty import pretty
 from conformance.report.html.stream import drawn
-from conformance.report.results import Results
 from conformance.results.records import TargetRecord
-from conformance.stream import events, sse
-from conformance.wire.exchange import Chunk
+from conformance.results.results_file import Results
 from tests.support import runs
 from tests.support.runs import line
 

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.schemas import ABSENT, REVISIONS, SchemaProblem, Schemas, schema_dir
+from conformance.contract.schemas import ABSENT, REVISIONS, SchemaProblem, Schemas, schema_dir
 
 EXAMPLES = Path(__file__).parent / "schemas"
 PLACES = [

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.stream.sse import Frames, parse
-from conformance.wire.exchange import Chunk
+from conformance.decode.sse import Frames, parse
+from conformance.exchange.exchange import Chunk
 
 BOM = b"\xef\xbb\xbf"
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.schemas import REVISIONS
-from conformance.target import (
+from conformance.config.target import (
     BUILT_IN,
     DEFAULT_MODELS,
     LACKABLE,
@@ -20,6 +19,7 @@ from conformance.target import (
     key_of,
     resolve,
 )
+from conformance.contract.schemas import REVISIONS
 
 LOCAL = "http://127.0.0.1:8080/v1"
 REMOTE = "https://api.example.com/v1"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote
 
 from conformance.emulator import Reply
-from conformance.wire.exchange import Exchange
+from conformance.exchange.exchange import Exchange
 from conformance.wire.playback import refusal, reply
 
 
@@ -33,7 +33,7 @@ class Record:
         """How many requests came of a job."""
         return self._asked[job]
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The recorded answer; a 404 for what no job was told to ask."""
         parts = path.partition("?")[0].split("/")
         keys, _, job = parts[2].partition(",") if len(parts) > 2 and parts[1] == "x" else ("", "", "")

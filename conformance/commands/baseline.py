@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from conformance.baseline import EXPECTABLE
-from conformance.baseline_file import Rewritten, parse, rewrite
 from conformance.commands import CommandError
 from conformance.commands.runs import load_whole
+from conformance.config.target import Misconfigured
+from conformance.exchange.run_directory import write_atomically
+from conformance.judge.verdict import FAIL, INCONCLUSIVE
 from conformance.report import catalogue
-from conformance.target import Misconfigured
-from conformance.verdict import FAIL, INCONCLUSIVE
-from conformance.wire.record import write_atomically
+from conformance.results.baseline import EXPECTABLE
+from conformance.results.baseline_file import Rewritten, parse, rewrite
 
 #: What is listed unless the user says otherwise: all but warnings, which fail no run.
 _VERDICTS = (FAIL, INCONCLUSIVE)
@@ -72,6 +72,8 @@ def _tell(file: Path, made: Rewritten) -> None:
     print(f"{file}: {made.added} added, {made.changed} changed, {made.removed} removed, {made.kept} kept{filled}")
     for note in made.notes:
         print(note)
-    blank = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
-    if blank:
-        print(f"{len(blank)} need a reason before the file can be used, the first at {blank[0].place}", file=sys.stderr)
+    redact = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
+    if redact:
+        print(
+            f"{len(redact)} need a reason before the file can be used, the first at {redact[0].place}", file=sys.stderr
+        )

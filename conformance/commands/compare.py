@@ -8,7 +8,7 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.commands.runs import load_whole
 from conformance.report import comparison
-from conformance.report.compare import compare
+from conformance.results.comparison import compare
 
 HELP = "what differs between two runs: exit 0 without a regression, 1 with one, 2 if they cannot be compared"
 

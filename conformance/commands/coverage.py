@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.report import coverage, results
+from conformance.report import coverage
+from conformance.results import results_file
 
 HELP = "the contract clause by clause: the rules, scenarios and faults by which a run judged it"
 
@@ -19,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print the coverage; 1 if there is a gap."""
     try:
-        read = results.read(options.run)
+        read = results_file.read(options.run)
     except ValueError as error:
         raise CommandError(str(error)) from None
     found = coverage.covered(read.cases)

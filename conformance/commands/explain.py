@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from conformance.commands import CommandError
+from conformance.contract.schemas import REVISIONS
 from conformance.report import catalogue
-from conformance.schemas import REVISIONS
 
 HELP = "one rule: what, why, affected clients, where it is judged"
 

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.baseline import named
 from conformance.commands import CommandError
-from conformance.history import History, HistoryError, opened
+from conformance.exchange.run_directory import write_atomically
 from conformance.report.trend import Trend, page, text, trend
-from conformance.wire.record import write_atomically
+from conformance.results.baseline import named
+from conformance.results.history import History, HistoryError, opened
 
 #: As a number of nights.
 _ALL = sys.maxsize

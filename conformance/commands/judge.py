@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from conformance.commands import CommandError
-from conformance.report.results import Results
+from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.schemas import REVISIONS
+from conformance.exchange.run_directory import RESULTS
+from conformance.exchange.scrubbing import scrubbed
 from conformance.report.summary import quoted
-from conformance.schemas import REVISIONS
-from conformance.target import Misconfigured, Target, resolve
-from conformance.traffic import telling
+from conformance.results.results_file import Results
+from conformance.traffic import summary
 from conformance.traffic.captured import Captured, read_run
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.har import Har, read_har
-from conformance.traffic.judging import judge_traffic
-from conformance.wire.record import RESULTS
-from conformance.wire.secrets import blanked
 
 HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
 
@@ -46,20 +46,20 @@ def main(options: argparse.Namespace) -> int:
         traffic, head = _read(options.traffic, named)
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
-        target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
-        judged = telling.selected(judge_traffic(captured, target, traffic.secrets), options.only)
+        target = replace(target, model=scrubbed(target.model, traffic.secrets))  # As the request says it.
+        evaluated = summary.selected(evaluate_captures(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    end = telling.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
-    run = telling.results_of(target, judged, end, options.results or options.traffic)
+    end = summary.end_of(evaluated, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
+    run = summary.results_of(target, evaluated, end, options.results or options.traffic)
     written = _write(options, head, run)
     if options.json:
         for line in run.lines():
             print(json.dumps(line))
         return end.exit
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
-    telling.tell(
-        telling.Screen(), judged, captured, target,
+    summary.tell(
+        summary.Screen(), evaluated, captured, target,
         source=source, again=again, others=traffic.others, end=end, written=written,
         beside={**traffic.websockets, **traffic.repeated},
     )  # fmt: skip
@@ -91,7 +91,7 @@ def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[st
 def _write(options: argparse.Namespace, head: Mapping[str, Any], run: Results) -> dict[str, str]:
     """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
     files = [options.results] if options.results else []
-    if head.get("mode") == telling.MODE and not options.only:
+    if head.get("mode") == summary.MODE and not options.only:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:

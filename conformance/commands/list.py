@@ -6,8 +6,8 @@ import argparse
 import difflib
 
 from conformance.commands import CommandError
+from conformance.contract.rules import LEVELS
 from conformance.report import catalogue
-from conformance.requirements import LEVELS
 
 HELP = "the rules, one a line"
 

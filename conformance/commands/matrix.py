@@ -7,8 +7,8 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.commands.runs import load
+from conformance.exchange.run_directory import write_atomically
 from conformance.report.matrix import markdown, matrix, page
-from conformance.wire.record import write_atomically
 
 HELP = "several runs side by side, by area and by broken rule; exit 2 if a run broke off"
 

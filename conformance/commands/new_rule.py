@@ -13,8 +13,8 @@ from pathlib import Path
 import conformance
 from conformance.commands import CommandError
 from conformance.contract.clauses import clauses
+from conformance.contract.rules import CLIENT, LEVELS, catalogue, requirement
 from conformance.emulator.faults import MODULES
-from conformance.requirements import CLIENT, LEVELS, catalogue, requirement
 
 HELP = "write the stubs of a new rule (in a checkout)"
 
@@ -35,7 +35,7 @@ source = "TODO: doc 2026-06-24, the section"
 _CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
+def {function}(received: Received) -> Findings:
     """TODO: yield a Finding for each violation, with what was expected and received and where."""
     yield EXAMINED  # TODO: only for what was evaluated
 '''
@@ -43,9 +43,9 @@ def {function}(answer: Answer) -> Findings:
 _STREAM_CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
-    """TODO: yield a finding on(event, ...) for each violation, with what was expected and received and where."""
-    for _event in answer.events:
+def {function}(received: Received) -> Findings:
+    """TODO: yield a finding finding_at(event, ...) for each violation, with what was expected and received and where."""
+    for _event in received.events:
         yield EXAMINED  # TODO: only for events that were evaluated
 '''
 
@@ -134,10 +134,10 @@ def _with_check(rule: str) -> tuple[Path, str]:
     if f"def {function}(" in text:
         function = "test_" + re.sub(r"\W", "_", rule)
     for module, names in (
-        ("conformance.answer", {"Answer"}),
-        ("conformance.select", {over}),
-        ("conformance.verdict", {"EXAMINED", "Findings", "check"}),
-        ("conformance.where", {where}),
+        ("conformance.decode.response", {"Answer"}),
+        ("conformance.judge.selectors", {over}),
+        ("conformance.judge.verdict", {"EXAMINED", "Findings", "check"}),
+        ("conformance.judge.applicability", {where}),
     ):
         text = _importing(text, module, names)
     stub = _STREAM_CHECK if streams else _CHECK

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.history import HistoryError
-from conformance.nightly import LEFT, spend
-from conformance.target import Misconfigured, resolve
+from conformance.config.target import Misconfigured, resolve
+from conformance.engine.nightly import LEFT, spend
+from conformance.results.history import HistoryError
 
 HELP = "judge a target, ask again what newly fails, compare with last night, keep the history"
 PASSES_ON = True

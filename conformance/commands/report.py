@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.report import outputs, results
+from conformance.report import outputs
+from conformance.results import results_file
 
 HELP = "make the HTML report, the Markdown summary or the badge of a finished run"
 
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write what was asked for; without any option the HTML report beside the results."""
     try:
-        run = results.read(options.run)
+        run = results_file.read(options.run)
     except ValueError as error:
         raise CommandError(str(error)) from None
     files = {kind: path for kind in outputs.KINDS if (path := getattr(options, kind))}

@@ -11,12 +11,12 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.commands.runs import load
 from conformance.engine.redaction import without
+from conformance.exchange.run_directory import RESULTS, write_atomically
+from conformance.judge.verdict import STALE
 from conformance.report.bug import issue
-from conformance.report.causes import Cause, causes, plainness
-from conformance.report.results import Results
+from conformance.results.causes import Cause, causes, plainness
 from conformance.results.records import QUIET, CaseRecord
-from conformance.verdict import STALE
-from conformance.wire.record import RESULTS, write_atomically
+from conformance.results.results_file import Results
 
 HELP = "a broken rule of a recorded run as a Markdown issue: what, evidence, reproduction, affected clients"
 

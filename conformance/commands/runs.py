@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.report import results
-from conformance.report.results import Results
+from conformance.results import results_file
+from conformance.results.results_file import Results
 
 
 def load(path: Path) -> Results:
     """The results in a file or run folder; :class:`CommandError` says in one line what is wrong with it."""
     try:
-        return results.read(path)
+        return results_file.read(path)
     except ValueError as error:
         raise CommandError(str(error)) from None
 

@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 
 from conformance.commands import CommandError
+from conformance.config.target import Misconfigured
 from conformance.emulator import serve
 from conformance.emulator.__main__ import DEFAULT_KEY, KEY_VARIABLE
 from conformance.emulator.__main__ import main as serve_built_in
-from conformance.target import Misconfigured
 from conformance.wire.playback import Playback
 from conformance.wire.replay import open_recording
 

@@ -11,18 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.launch import run_folder
+from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.schemas import REVISIONS
+from conformance.engine.session import head
+from conformance.engine.setup import run_folder
+from conformance.exchange.run_directory import RESULTS, RunDirectory
 from conformance.report.summary import quoted
-from conformance.schemas import REVISIONS
-from conformance.session import head
-from conformance.target import Misconfigured, Target, resolve
-from conformance.traffic import telling
+from conformance.traffic import summary
 from conformance.traffic.captured import read_run
-from conformance.traffic.judging import judge_traffic
-from conformance.traffic.watching import Onlooker
-from conformance.wire.proxy import Proxy
-from conformance.wire.record import RESULTS, Folder
-from conformance.wire.upstream import Upstream
+from conformance.traffic.evaluation import evaluate_captures
+from conformance.traffic.observer import Observer
+from conformance.traffic.proxy import Proxy
+from conformance.traffic.upstream import Upstream
 
 HELP = "pass a client's requests on to an endpoint unchanged, and judge the answers as they end"
 
@@ -40,16 +40,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Watch until interrupted; the exit code is that of the verdicts."""
-    started, stopped, screen = time.monotonic(), threading.Event(), telling.Screen()
+    started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
         with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, telling.MODE).to_json()
+            begun = head(target, summary.MODE).to_json()
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
-        onlooker = Onlooker(target, folder, screen)
-        proxy = Proxy(upstream, options.host, options.port, onlooker)
+        observer = Observer(target, folder, screen)
+        proxy = Proxy(upstream, options.host, options.port, observer)
     except (Misconfigured, OSError, OverflowError) as error:
         raise CommandError(str(error)) from None
     with contextlib.suppress(ValueError):  # Only the main thread may set these.
@@ -61,31 +61,31 @@ def main(options: argparse.Namespace) -> int:
     stopped.wait()
     screen.line("")
     proxy.close()
-    onlooker.close()
+    observer.close()
     upstream.close()
-    code = _end(target, folder, onlooker, screen, started)
+    code = _end(target, folder, observer, screen, started)
     folder.close()
     return code
 
 
-def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: telling.Screen, started: float) -> int:
+def _end(target: Target, folder: RunDirectory, observer: Observer, screen: summary.Screen, started: float) -> int:
     """Judge all of it once more, side by side, and tell it as the end of any run."""
     captured, _, _ = read_run(folder.path)
     target = replace(
         target,
         model=next((str(one.sent["model"]) for one in captured if one.sent and "model" in one.sent), target.model),
     )
-    judged = judge_traffic(captured, target, onlooker.secrets)
-    end = telling.end_of(judged, captured, time.monotonic() - started)
+    evaluated = evaluate_captures(captured, target, observer.secrets)
+    end = summary.end_of(evaluated, captured, time.monotonic() - started)
     file = folder.path / RESULTS
     try:
-        telling.results_of(target, judged, end, file).write(file)
+        summary.results_of(target, evaluated, end, file).write(file)
         written = {"results": str(file)}
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
     again = f"conformance judge {quoted(str(folder.path))}"
-    telling.tell(
-        screen, judged, captured, target,
-        source=str(folder.path), again=again, others=onlooker.others, end=end, written=written,
+    summary.tell(
+        screen, evaluated, captured, target,
+        source=str(folder.path), again=again, others=observer.others, end=end, written=written,
     )  # fmt: skip
     return end.exit

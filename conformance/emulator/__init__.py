@@ -4,8 +4,8 @@ It shares no code with the rest of the suite, for a judge and a defendant who sh
 """
 
 from .endpoint import Endpoint
+from .hooks import Behaviour, Context, combine
 from .server import Server, serve
 from .shapes import Reply
-from .twist import Context, Twist, combine
 
-__all__ = ["Context", "Endpoint", "Reply", "Server", "Twist", "combine", "serve"]
+__all__ = ["Behaviour", "Context", "Endpoint", "Reply", "Server", "combine", "serve"]

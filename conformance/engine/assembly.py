@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from conformance.baseline import Entry, Problem, apply
-from conformance.report import results
-from conformance.report.causes import represented
-from conformance.report.fold import fold
+from conformance.results import results_file
+from conformance.results.baseline import Entry, Problem, apply
+from conformance.results.causes import represented
+from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 
 
@@ -26,8 +26,8 @@ class Assembled:
 
     def exit_code(self, strict: bool) -> int:
         """The exit code of the verdicts and of the baseline; ``strict``: warnings fail too."""
-        code = results.exit_code([case.counted for case in self.cases], strict)
-        return results.EXIT_FAILED if self.problems and code != results.EXIT_BROKEN else code
+        code = results_file.exit_code([case.counted for case in self.cases], strict)
+        return results_file.EXIT_FAILED if self.problems and code != results_file.EXIT_BROKEN else code
 
 
 def assemble(
@@ -38,6 +38,6 @@ def assemble(
 ) -> Assembled:
     """Group the cases and apply a baseline; ``known`` are the ids of all cases of the revision, by which an entry is
     called stale or unmatched. ``today`` is in UTC unless it is given."""
-    grouped = fold(results.in_order(cases))
+    grouped = group_by_cause(results_file.in_order(cases))
     marked, problems = apply(grouped, entries, known, today or datetime.now(UTC).date())
     return Assembled(represented(marked), problems)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from conformance.engine.redaction import redacted_case, without
+from conformance.exchange.redaction import Secret
+from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, evaluate
 from conformance.reasons import INTERNAL_ERROR, Reason
-from conformance.report.results import case_record, error_record
 from conformance.results.records import CaseRecord
-from conformance.run import Recorded
-from conformance.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, judge
+from conformance.results.results_file import case_record, error_record
+from conformance.scenarios.plan import Recorded
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
-from conformance.wire.redact import Secret
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), 
     """
     started = time.perf_counter()
     try:
-        result = judge(case, record)
+        result = evaluate(case, record)
         if not planned and result.verdict == INCONCLUSIVE:
             result = replace(result, verdict=NOT_APPLICABLE)
         made = case_record(result, record, (time.perf_counter() - started) * 1000)

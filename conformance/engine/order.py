@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conformance.requirements import CLIENT
-from conformance.run import plan
-from conformance.verdict import Case, World
+from conformance.contract.rules import CLIENT
+from conformance.judge.verdict import Case, Context
+from conformance.scenarios.plan import plan
 
 #: The parts of a run; within each, cases keep the order of their files.
 _PARTS = 8
 
 
-def part_of_run(world: World, cases: Iterable[Case]) -> Callable[[Case | None], int]:
+def part_of_run(context: Context, cases: Iterable[Case]) -> Callable[[Case | None], int]:
     """In which part of a run of these cases the last response that a case needs is received; 0 for no case."""
-    sent = plan(world, [name for case in cases for name in case.scenarios])
+    sent = plan(context, [name for case in cases for name in case.scenarios])
     part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
 
     def of(case: Case | None) -> int:

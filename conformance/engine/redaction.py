@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from conformance.exchange.redaction import Secret
+from conformance.exchange.scrubbing import scrubbed
 from conformance.results.records import CaseRecord, FindingRecord
-from conformance.wire.redact import Secret
-from conformance.wire.secrets import blanked
 
 
 def without(secrets: Sequence[Secret], value: Any) -> Any:
@@ -17,7 +17,7 @@ def without(secrets: Sequence[Secret], value: Any) -> Any:
         return value
     # Most values contain none, which one look at the whole of it shows.
     said = "\n".join(_strings(value))
-    return value if said == blanked(said, secrets) else _without(secrets, value)
+    return value if said == scrubbed(said, secrets) else _without(secrets, value)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -34,7 +34,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _without(secrets: Sequence[Secret], value: Any) -> Any:
     if isinstance(value, str):
-        return blanked(value, secrets)
+        return scrubbed(value, secrets)
     if isinstance(value, dict):
         return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
     return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value

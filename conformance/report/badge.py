@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from conformance.report import score
-from conformance.report.results import Results
-from conformance.verdict import FAIL, PASS, WARNING
+from conformance.judge.verdict import FAIL, PASS, WARNING
+from conformance.results import score
+from conformance.results.results_file import Results
 
 _COLOURS = {PASS: "brightgreen", WARNING: "yellow", FAIL: "red", "error": "critical"}
 

@@ -11,18 +11,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.report.affected import sentences
-from conformance.report.causes import Cause
+from conformance.contract.rules import CLIENTS, requirement
+from conformance.decode.events import Event
+from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.exchange import Exchange
 from conformance.report.failure import clipped, curl, show
 from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
-from conformance.report.results import Results
 from conformance.report.summary import quoted
-from conformance.requirements import CLIENTS, requirement
+from conformance.results.affected_clients import sentences
+from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, FindingRecord
-from conformance.stream.events import Event
-from conformance.wire.exchange import Exchange
+from conformance.results.results_file import Results
 
 #: Events shown before and after the one that is wrong, and characters of each.
 _BEFORE, _AFTER, _LINE = 3, 2, 1_000
@@ -34,27 +34,27 @@ _BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
 _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
 
 
-def issue(run: Results, line: CaseRecord, cause: Cause, folded: str) -> str:
+def issue(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> str:
     """The Markdown of a broken case of a run; ``cause`` are the cases of its rule, ``folded`` is the rule under which
     the run told it, if that is another one."""
-    return "\n".join(_lines(run, line, cause, folded)) + "\n"
+    return "\n".join(_lines(run, line, cause, grouped)) + "\n"
 
 
-def _lines(run: Results, line: CaseRecord, cause: Cause, folded: str) -> Iterator[str]:
+def _lines(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
     finding = line.findings[0] if line.findings else None
     exchange = run.folder.read(finding.exchange) if finding and finding.exchange else None
     yield f"# {code(line.requirement)}: {code(show(finding.message if finding else line.reason.text, 160))}"
     yield ""
-    yield from _what(run, line, finding, folded)
+    yield from _what(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
     yield from _further(line, cause)
     yield from _again(run, line, exchange)
-    yield from _clients(line, cause, folded)
+    yield from _clients(line, cause, grouped)
     yield from _about(run)
 
 
-def _what(run: Results, line: CaseRecord, finding: FindingRecord | None, folded: str) -> Iterator[str]:
+def _what(run: Results, line: CaseRecord, finding: FindingRecord | None, grouped: str) -> Iterator[str]:
     target = run.head.target
     yield f"{code(target.endpoint)} breaks a rule of the Responses API that is a {line.level}."
     yield ""
@@ -69,9 +69,9 @@ def _what(run: Results, line: CaseRecord, finding: FindingRecord | None, folded:
         yield f"- Found: {code(one.message, 600)}{times if number == 0 else ''}"
     if finding:
         yield f"- Where: {_place(finding)}"
-    if folded:
+    if grouped:
         yield ""
-        yield f"This only follows from another defect, {code(folded)}, which is better reported in its place."
+        yield f"This only follows from another defect, {code(grouped)}, which is better reported in its place."
 
 
 def _place(finding: FindingRecord) -> str:
@@ -106,21 +106,21 @@ def _evidence(finding: FindingRecord | None, exchange: Exchange | None) -> Itera
     kept = [f"{name}: {value}" for name, value in exchange.headers if name.lower() not in _NOISE]
     yield block("\n".join([f"HTTP {exchange.status if exchange.status is not None else '(none)'}", *kept]), "http")
     yield ""
-    yield from _body(finding, Answer(exchange, exchange.scenario))
+    yield from _body(finding, Received(exchange, exchange.scenario))
 
 
-def _body(finding: FindingRecord | None, answer: Answer) -> Iterator[str]:
+def _body(finding: FindingRecord | None, received: Received) -> Iterator[str]:
     index = finding.event if finding else None
     try:
-        events = answer.events if index is not None or answer.looks_like_stream else ()
-    except CannotJudge:
+        events = received.events if index is not None or received.looks_like_stream else ()
+    except CannotEvaluate:
         events = ()
     if not events:
-        body = _pretty(answer.exchange.body)
+        body = _pretty(received.exchange.body)
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
         if len(body) > _BODY and finding and finding.pointer:
-            with contextlib.suppress(CannotJudge):
-                yield from _around(answer.json, finding.pointer)
+            with contextlib.suppress(CannotEvaluate):
+                yield from _around(received.json, finding.pointer)
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
@@ -191,7 +191,7 @@ def _names(names: list[str]) -> str:
 def _again(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
-        command = curl(Answer(exchange, exchange.scenario))
+        command = curl(Received(exchange, exchange.scenario))
         yield "With the key in `MIMO_API_KEY`:" if "$MIMO_API_KEY" in command else "With curl:"
         yield ""
         if len(command) <= _COMMAND:
@@ -206,10 +206,10 @@ def _again(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterato
     yield block(f"{again} --only {quoted(line.id)}", "sh")
 
 
-def _clients(line: CaseRecord, cause: Cause, folded: str) -> Iterator[str]:
+def _clients(line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
     """What it does to which client; where the case stands for itself, as many clients as a report of the run names."""
     yield from ("", "## Affected clients", "")
-    others = [name for name in cause.clients if name not in line.breaks] if not folded else []
+    others = [name for name in cause.clients if name not in line.breaks] if not grouped else []
     said = [code(one, 400) for one in sentences(line)]
     said += [f"{CLIENTS.get(name, name)}, in further cases or by a consequence" for name in others]
     yield from (f"- {one}" for one in said)

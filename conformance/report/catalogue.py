@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from conformance.cases import all_cases, load_checks, world_of
-from conformance.consequences import consequences
-from conformance.matrix import faults_of, matrix
-from conformance.needs import need_for, needs
-from conformance.report.trials import known_of
-from conformance.requirements import CLIENTS, Requirement, catalogue, requirement
-from conformance.target import resolve
-from conformance.verdict import Case
+from conformance.cases import all_cases, context_of, load_checks
+from conformance.config.target import resolve
+from conformance.contract.consequences import consequences
+from conformance.contract.fault_matrix import faults_of, matrix
+from conformance.contract.needs import need_for, needs
+from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
+from conformance.judge.verdict import Case
+from conformance.results.client_trials import known_of
 
 _RESPONSES = {False: "a plain response", True: "a stream"}
 
@@ -24,8 +24,8 @@ def listing(area: str | None, level: str | None) -> Iterator[str]:
     """A line a rule."""
     for row in catalogue().values():
         if (area is None or row.area == area) and (level is None or row.level == level):
-            aside = f" (not judged: {row.excluded})" if row.excluded else ""
-            yield f"{row.id:<50} {row.level:<7} {row.says}{aside}"
+            not_for_captured = f" (not judged: {row.excluded})" if row.excluded else ""
+            yield f"{row.id:<50} {row.level:<7} {row.says}{not_for_captured}"
 
 
 def areas() -> list[str]:
@@ -52,8 +52,8 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     if row.excluded:
         yield f"  not judged: {row.excluded}"
     labels = [case.label for case in _cases(revision) if case.rule == rule or case.requirement.id == rule]
-    judged = ", ".join(labels) or f"nothing in revision {revision}"
-    yield _filled(f"judged at: {judged}")
+    evaluated = ", ".join(labels) or f"nothing in revision {revision}"
+    yield _filled(f"judged at: {evaluated}")
     told, followed = (sorted(set().union(*found)) for found in zip(*map(faults_of, _rules_of(row)), strict=True))
     if told:
         yield _filled(f"told by it, {len(told)} faults of the built-in endpoint: {', '.join(told)}")
@@ -107,7 +107,7 @@ def case_ids(revision: str) -> list[str]:
 def _cases(revision: str) -> list[Case]:
     load_checks()
     target = resolve({"revision": revision}, {}, "00000000", None)
-    return all_cases(world_of(target))
+    return all_cases(context_of(target))
 
 
 def nearest(rule: str) -> str:

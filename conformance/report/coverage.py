@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.clients.evidence import faults_that_stop
 from conformance.contract.clauses import SECTIONS, Clause, clauses
-from conformance.matrix import faults_of
+from conformance.contract.client_evidence import faults_that_stop
+from conformance.contract.fault_matrix import faults_of
+from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.reasons import NOTHING_EXAMINED
 from conformance.results.records import CaseRecord
-from conformance.verdict import FAIL, PASS, WARNING
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Covered:
 
 def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
     """Every clause with what was judged of it: a case that passed, failed or warned."""
-    judged: dict[str, list[str]] = defaultdict(list)
+    evaluated: dict[str, list[str]] = defaultdict(list)
     for one in cases:
         if one.verdict in (PASS, FAIL, WARNING):
-            judged[one.requirement].append(one.scenario)
+            evaluated[one.requirement].append(one.scenario)
     found = []
     for clause in clauses():
-        rules = {rule: judged[rule] for rule in sorted(judged) if clause.covers(rule)}
+        rules = {rule: evaluated[rule] for rule in sorted(evaluated) if clause.covers(rule)}
         found.append(Covered(clause, rules, {rule: _faults(rule) for rule in rules}))
     return found
 

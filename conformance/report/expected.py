@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.baseline import Problem
+from conformance.judge.verdict import EXPECTED, INCONCLUSIVE
 from conformance.report.failure import printable
+from conformance.results.baseline import Problem
 from conformance.results.records import CaseRecord
-from conformance.verdict import EXPECTED, INCONCLUSIVE
 
 
 def show(reporter: Any, lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> None:

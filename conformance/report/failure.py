@@ -9,14 +9,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.answer import Answer, CannotJudge
-from conformance.baseline import ready
-from conformance.report import affected
+from conformance.contract.rules import requirement
+from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.exchange import Exchange
+from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import fit, labelled
-from conformance.requirements import requirement
+from conformance.results import affected_clients
+from conformance.results.baseline import ready
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
-from conformance.wire.exchange import Exchange
-from conformance.wire.record import Folder
 
 #: Findings shown in full; the results file has them all.
 _MOST = 3
@@ -28,29 +28,29 @@ _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
 #: Where the response of a finding is read from; None where it was not kept.
-Responses = Callable[[FindingRecord], Answer | None]
+Responses = Callable[[FindingRecord], Received | None]
 
 
-def recorded(folder: Folder) -> Responses:
+def recorded(folder: RunDirectory) -> Responses:
     """The responses as they lie in a run folder."""
     last: dict[str, Exchange | None] = {}
 
-    def read(finding: FindingRecord) -> Answer | None:
+    def read(finding: FindingRecord) -> Received | None:
         if finding.exchange not in last:
             last.clear()
             last[finding.exchange] = folder.read(finding.exchange) if finding.exchange else None
         exchange = last[finding.exchange]
-        return Answer(exchange, finding.scenario) if exchange else None
+        return Received(exchange, finding.scenario) if exchange else None
 
     return read
 
 
-def render(case: CaseRecord, responses: Responses, folder: Folder, again: str) -> str:
+def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
     """The text of a case with findings; ``again`` is the command that runs just it."""
     return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
 
 
-def brief(case: CaseRecord, folder: Folder, again: str) -> str:
+def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
     """The same without what is read from the recorded response, for a case that may be grouped under another."""
     return "\n".join([*told(case), *_next(case, None, folder, again)])
 
@@ -65,15 +65,15 @@ def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
         yield from _finding(one, responses)
     if len(case.findings) > _MOST:
         yield f"  ... and {len(case.findings) - _MOST} more findings, all in the results file"
-    for place, said in enumerate(affected.sentences(case)):
+    for place, said in enumerate(affected_clients.sentences(case)):
         yield from labelled("" if place else "affects", show(said, 3 * _WIDTH))
 
 
-def _next(case: CaseRecord, responses: Responses | None, folder: Folder, again: str) -> Iterator[str]:
+def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
     first = case.findings[0]
     yield f"  again   {again} --only '{case.id}'"
-    if responses and (answer := responses(first)):
-        yield f"  curl    {curl(answer)}"
+    if responses and (received := responses(first)):
+        yield f"  curl    {curl(received)}"
     yield f"  bytes   {folder.file(first.exchange)}"
     yield f"  expect  {ready(case.id, case.own_verdict, case.messages)}"
 
@@ -89,8 +89,8 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     yield from labelled("where", place)
     for name, value in one.compared.items():
         yield from labelled(name, _value(value))
-    if one.event is not None and responses and (answer := responses(one)):
-        yield from _around(answer, one.event)
+    if one.event is not None and responses and (received := responses(one)):
+        yield from _around(received, one.event)
 
 
 def _value(value: Any) -> str:
@@ -99,11 +99,11 @@ def _value(value: Any) -> str:
     return clipped(value, _WIDTH) if isinstance(value, str) and len(value) > LONGEST_VALUE else shown
 
 
-def _around(answer: Answer, index: int) -> Iterator[str]:
+def _around(received: Received, index: int) -> Iterator[str]:
     """The event and its neighbours."""
     try:
-        events = answer.events
-    except CannotJudge:
+        events = received.events
+    except CannotEvaluate:
         return
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
@@ -112,9 +112,9 @@ def _around(answer: Answer, index: int) -> Iterator[str]:
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
 
 
-def curl(answer: Answer) -> str:
+def curl(received: Received) -> str:
     """The request as a curl command; the key stays an unexpanded variable."""
-    request = answer.exchange.request
+    request = received.exchange.request
     words = ["curl -sN"]
     names = {name.lower(): value for name, value in request.headers}
     has_body = request.method in ("POST", "PUT")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from conformance.report.causes import Cause
+from conformance.contract.rules import CLIENTS
+from conformance.judge.verdict import WARNING
 from conformance.report.failure import show
-from conformance.requirements import CLIENTS
-from conformance.verdict import WARNING
+from conformance.results.causes import Cause
 
 #: GitHub shows no more of one step.
 MOST = 10

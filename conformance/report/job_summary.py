@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from conformance.report import markdown, score
-from conformance.report.causes import Cause, causes
+from conformance.contract.rules import CLIENTS, requirement
+from conformance.judge.verdict import FAIL, PASS, WARNING
+from conformance.report import markdown
 from conformance.report.failure import clipped, show
-from conformance.report.lacks import lacks
-from conformance.report.results import Results
 from conformance.report.summary import quoted
-from conformance.requirements import CLIENTS, requirement
-from conformance.verdict import FAIL, PASS, WARNING
+from conformance.results import score
+from conformance.results.causes import Cause, causes
+from conformance.results.results_file import Results
+from conformance.results.unsupported import lacks
 
 #: Commands and messages are told whole.
 code = partial(markdown.code, width=1_000)
@@ -41,7 +42,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     for one in score.scores(results.cases):
         undecided = f", {one.undecided} inconclusive" if one.undecided else ""
         share = "mostly unknown" if one.unknown else one.percent
-        yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {share} | {one.hold} of {one.rules} |"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.hold} of {one.rules} |"
     yield ""
     counts = score.affected_clients(found)
     said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from conformance.report import score
-from conformance.report.causes import causes
+from conformance.contract.rules import CLIENTS
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.report.failure import printable, show
-from conformance.report.lacks import lacks
 from conformance.report.markdown import cell
-from conformance.report.results import ERROR, Results
-from conformance.requirements import CLIENTS
+from conformance.results import score
+from conformance.results.causes import causes
 from conformance.results.records import CaseRecord, RunHead
-from conformance.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
+from conformance.results.results_file import ERROR, Results
+from conformance.results.unsupported import lacks
 
 #: One cell: the cases of one target in one area or rule, by verdict.
 Counts = Mapping[str, int]
@@ -134,11 +134,11 @@ def _state(counts: Counts) -> str:
 
 def _words(counts: Counts) -> str:
     """A cell: how many of how many failed, or what else came of them."""
-    judged = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
+    evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
     parts = [f"{counts[name]} {word}" for name, word in _WORDS if counts.get(name)]
-    if not judged:
+    if not evaluated:
         return parts[0] if parts else ("not applicable" if counts else "not judged")
-    return ", ".join(parts) + f" of {judged}" if parts else f"all {judged} pass"
+    return ", ".join(parts) + f" of {evaluated}" if parts else f"all {evaluated} pass"
 
 
 _WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"), (INCONCLUSIVE, "inconclusive"))

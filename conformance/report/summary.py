@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.report import score
-from conformance.report.causes import Cause
+from conformance.contract.rules import CLIENTS
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
 from conformance.report.columns import fit, labelled, wrapped
 from conformance.report.failure import printable, show
-from conformance.requirements import CLIENTS
+from conformance.results import score
+from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, RunEnd
-from conformance.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
 
 #: A column of the table of areas: the verdict and its heading. The last ones are there only if a case has them.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
@@ -91,7 +91,7 @@ def scores(lines: Lines) -> Iterator[str]:
     """A line a level: cases passed of those judged, and rules that hold."""
     for one in score.scores(lines):
         share = "unknown" if one.unknown else one.percent
-        line = f"  {one.level:<7} {one.passed:>6,} of {one.judged:>6,} cases {share:>7}"
+        line = f"  {one.level:<7} {one.passed:>6,} of {one.evaluated:>6,} cases {share:>7}"
         line += f"   {one.hold:>3} of {one.rules:>3} rules hold"
         yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
 

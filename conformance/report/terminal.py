@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.report import score, summary
-from conformance.report.causes import Cause, causes
+from conformance.config.target import SETTINGS, Target
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, Context
+from conformance.report import summary
 from conformance.report.columns import labelled
-from conformance.report.lacks import lacks as left_out
-from conformance.report.results import ERROR
+from conformance.results import score
+from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, RunEnd
-from conformance.run import UNCAPPED, Plan, most_output_tokens, uncapped
-from conformance.target import SETTINGS, Target
-from conformance.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
+from conformance.results.results_file import ERROR
+from conformance.results.unsupported import lacks as left_out
+from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
-from conformance.wire.record import Folder
 
 #: Causes of one verdict that are told whole; a wall of them is better read in the page.
 _WHOLE = 12
@@ -37,7 +38,7 @@ def interactive(reporter: Any) -> bool:
     return bool(reporter and reporter.isatty) and not os.environ.get("CI")
 
 
-def header(target: Target, folder: Folder) -> list[str]:
+def header(target: Target, folder: RunDirectory) -> list[str]:
     """What is judged, with what, and where each setting came from."""
     what = f"a recording of {target.name}" if target.recorded else target.name
     lines = [f"conformance: judging {what} against revision {target.revision}"]
@@ -51,16 +52,16 @@ def header(target: Target, folder: Folder) -> list[str]:
     return lines
 
 
-def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
+def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
     """The requests of a run, in the order they are sent, the time they take, and the most they may cost."""
-    plan = Plan(world, [name for case in cases for name in case.scenarios])
+    plan = Plan(context, [name for case in cases for name in case.scenarios])
     writer.line()
     for one in plan.scenarios:
-        aside = f", up to {one.tries} times" if one.tries > 1 else ""
-        aside += f", if {one.within} is not served" if one.within else ""
-        writer.line(f"{one.name:<44} {one.asks}{aside}")
+        not_for_captured = f", up to {one.tries} times" if one.tries > 1 else ""
+        not_for_captured += f", if {one.within} is not served" if one.within else ""
+        writer.line(f"{one.name:<44} {one.description}{not_for_captured}")
     most = sum(one.tries for one in plan.scenarios)
-    for line in _limits(world.target, plan.expected, most):
+    for line in _limits(context.target, plan.expected, most):
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
         writer.line(f"{free} of them set no usable max_output_tokens: each that is served may cost {UNCAPPED:,} more")
@@ -116,7 +117,7 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
-    judged: str,
+    evaluated: str,
     lines: summary.Lines,
     text: Callable[[CaseRecord], str],
     end: RunEnd,
@@ -146,7 +147,7 @@ def show(
     reporter.line("")
     told = {
         "affects": summary.affected_clients(found),
-        "judged": judged,
+        "judged": evaluated,
         "took": f"{summary.totals(end)}, exit {end.exit}",
     }
     for label, words in told.items():

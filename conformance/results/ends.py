@@ -81,7 +81,7 @@ class Partial:
 
     exchanges: int
     in_part: int
-    aside: int
+    not_for_captured: int
     websockets: int
 
     @classmethod
@@ -95,7 +95,7 @@ class Partial:
         return {
             "exchanges": self.exchanges,
             "in_part": self.in_part,
-            "aside": self.aside,
+            "aside": self.not_for_captured,
             "websockets": self.websockets,
         }
 

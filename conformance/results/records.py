@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.findings import UNSAID
+from conformance.judge.findings import MISSING
+from conformance.judge.verdict import EXPECTED, INCONCLUSIVE, NOT_APPLICABLE, PASS
 from conformance.reasons import NO_REASON, NOTHING_EXAMINED, UNSUPPORTED, Reason
 from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, RunHead, TargetRecord, Tokens
 from conformance.results.members import BadRecord, Members
-from conformance.verdict import EXPECTED, INCONCLUSIVE, NOT_APPLICABLE, PASS
 
 __all__ = [
     "FORMAT", "QUIET", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
@@ -40,7 +40,7 @@ class FindingRecord:
     """One finding of a case.
 
     ``event`` is the index of an event in the stream, None for a body; ``pointer`` is a JSON pointer into that event or
-    body. ``want`` and ``got`` are any JSON value, ``UNSAID`` where there is nothing to compare. ``scenario`` is where
+    body. ``want`` and ``got`` are any JSON value, ``MISSING`` where there is nothing to compare. ``scenario`` is where
     it was found first, ``also`` where else, ``count`` how often in all. ``exchange`` is the key of the exchange in the
     run folder, ``request_bytes`` the length of its request's body. ``clients`` is what it does to each client that it
     affects, by short name. The last two are None in results of earlier versions.
@@ -49,8 +49,8 @@ class FindingRecord:
     message: str
     pointer: str = ""
     event: int | None = None
-    want: Any = UNSAID
-    got: Any = UNSAID
+    want: Any = MISSING
+    got: Any = MISSING
     scenario: str = ""
     also: tuple[str, ...] = ()
     exchange: str = ""
@@ -67,7 +67,7 @@ class FindingRecord:
     def compared(self) -> dict[str, Any]:
         """``want`` and ``got``, those that the finding has."""
         both = (("want", self.want), ("got", self.got))
-        return {name: value for name, value in both if value is not UNSAID}
+        return {name: value for name, value in both if value is not MISSING}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FindingRecord:
@@ -77,8 +77,8 @@ class FindingRecord:
             message=read.string("message"),
             pointer=read.string("pointer", ""),
             event=read.integer("event"),
-            want=value.get("want", UNSAID),
-            got=value.get("got", UNSAID),
+            want=value.get("want", MISSING),
+            got=value.get("got", MISSING),
             scenario=read.string("scenario", ""),
             also=read.strings("also"),
             exchange=read.string("exchange", ""),
@@ -107,7 +107,7 @@ class FindingRecord:
 @dataclass(frozen=True)
 class Obstacle:
     """What kept an inconclusive case from being evaluated in the responses to ``scenarios``: ``by`` is its kind (see
-    :mod:`conformance.report.obstacles`); ``any``: one of these responses at least has it, and it is not known which."""
+    :mod:`conformance.results.obstacles`); ``any``: one of these responses at least has it, and it is not known which."""
 
     by: str
     scenarios: tuple[str, ...]
@@ -181,8 +181,8 @@ class CaseRecord:
     @property
     def counted(self) -> str:
         """The verdict as the exit code counts it: a case that is inconclusive as expected is set aside."""
-        aside = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
-        return NOT_APPLICABLE if aside else self.verdict
+        not_for_captured = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
+        return NOT_APPLICABLE if not_for_captured else self.verdict
 
     @property
     def broken(self) -> bool:

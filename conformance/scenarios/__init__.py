@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from conformance.contract.schemas import Schemas
 from conformance.scenarios import (
-    answers,
     auth,
-    bad,
     clients,
     derived,
     effort,
     histories,
     http,
     inputs,
+    malformed,
+    ordinary,
     rich_tools,
     tools,
     turns,
     undocumented,
 )
 from conformance.scenarios.scenario import Scenario
-from conformance.schemas import Schemas
 
 
 def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
     """Every scenario of the revision by name; ``nonce`` makes the names and codewords no server can know."""
     every = [
-        *answers.scenarios(nonce),
+        *ordinary.scenarios(nonce),
         *effort.scenarios(schemas),
         *tools.scenarios(schemas),
         *rich_tools.scenarios(),
@@ -34,11 +34,11 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
         *derived.accepted(schemas),
         *http.scenarios(),
         *auth.scenarios(),
-        *bad.scenarios(nonce),
+        *malformed.scenarios(nonce),
         *derived.violations(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
-        *answers.last(),
+        *ordinary.last(),
     ]
     named = {scenario.name: scenario for scenario in every}
     if len(named) != len(every):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.scenarios.answers import SHORT, SMOKE, TEXT, both
+from conformance.scenarios.ordinary import SHORT, SMOKE, TEXT, both
 from conformance.scenarios.scenario import Scenario
 
 _BODY = {**SHORT, "max_output_tokens": 32, "input": "Say hello."}
@@ -51,27 +51,27 @@ def scenarios() -> list[Scenario]:
     return [
         *both(key),
         *both(bearer),
-        replace(key, name="auth.API-KEY", asks="API-KEY in capitals", auth="API-KEY", about={"accepted": names}),
+        replace(key, name="auth.API-KEY", description="API-KEY in capitals", auth="API-KEY", about={"accepted": names}),
         replace(
-            bearer, name="auth.authorization", asks="authorization in lower case", auth="lower-header",
+            bearer, name="auth.authorization", description="authorization in lower case", auth="lower-header",
             about={"accepted": names}, tags=key.tags,
         ),
         replace(
-            bearer, name="auth.lower-scheme", asks="the scheme bearer in lower case", auth="lower-scheme",
+            bearer, name="auth.lower-scheme", description="the scheme bearer in lower case", auth="lower-scheme",
             about={"accepted": "auth.scheme-case-insensitive"}, tags=key.tags,
         ),
         *_refused(),
         replace(
-            key, name="auth.wrong-key-bad-body", asks="a wrong key and a body that is no JSON", body={},
+            key, name="auth.wrong-key-bad-body", description="a wrong key and a body that is no JSON", body={},
             raw=b'{"model": "', auth="api-key:wrong", expect="refusal", about={"refused": "-"},
             tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
         ),
         *(
             replace(
-                key, name=f"auth.both-{name}", asks=asks, auth=auth, expect="either", about={"of": f"auth.{rule}"},
+                key, name=f"auth.both-{name}", description=description, auth=auth, expect="either", about={"of": f"auth.{rule}"},
                 tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
             )
-            for name, rule, asks, auth in (
+            for name, rule, description, auth in (
                 ("right", "both-right", "both headers, both right", "api-key+bearer"),
                 ("api-key-wrong", "one-right-one-wrong", "both headers, the api-key wrong", "api-key:wrong+bearer"),
                 ("bearer-wrong", "one-right-one-wrong", "both headers, the bearer wrong", "api-key+bearer:wrong"),

@@ -1,4 +1,4 @@
-"""What real clients send, captured by ``python -m tests.capture``: ``captured/*.json``, each with client and version.
+"""What real clients send, captured by ``python -m tools.capture``: ``captured/*.json``, each with client and version.
 
 Structure, names, types and lengths are the client's; its instructions and descriptions are not, for they are its own
 prose: the capture replaced them with other words of the same lengths. A run sends a captured request unchanged except
@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from conformance.contract.schemas import Schemas
 from conformance.scenarios.scenario import Scenario
-from conformance.schemas import Schemas
 
 _CAPTURED = Path(__file__).parent / "captured"
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.scenarios.answers import NO_THINKING
+from conformance.contract.schemas import Schema, Schemas
+from conformance.scenarios.ordinary import NO_THINKING
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.tools import WEATHER
-from conformance.schemas import Schema, Schemas
 
 #: A request that is cheap even where a lenient server answers it.
 CHEAP: Body = {**NO_THINKING, "max_output_tokens": 16, "input": "Say hello."}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.answer import Answer
-from conformance.scenarios.answers import both
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Received
+from conformance.scenarios.ordinary import both
 from conformance.scenarios.scenario import Body, Need, Scenario
-from conformance.schemas import Schemas
 
 QUESTION: Body = {
     "max_output_tokens": 2000,
@@ -15,12 +15,12 @@ QUESTION: Body = {
 }
 
 
-def thinks(answer: Answer) -> bool:
+def has_reasoning(received: Received) -> bool:
     """Whether the answer shows any sign of reasoning."""
-    return answer.thinks
+    return received.has_reasoning
 
 
-THINKS = Need("the model thinks", thinks)
+THINKS = Need("the model thinks", has_reasoning)
 
 
 def effort_values(schemas: Schemas) -> list[str]:

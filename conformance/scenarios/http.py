@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.scenarios.answers import SHORT
+from conformance.exchange.exchange import Headers
+from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Scenario
-from conformance.wire.exchange import Headers
 
 #: How a client asks for a WebSocket (RFC 6455 4.1); the key is the example of the RFC.
 _WEBSOCKET: Headers = (
@@ -51,8 +51,8 @@ def _body(topic: str) -> dict[str, Any]:
     return {**SHORT, "max_output_tokens": 32, "input": f"Name one word about {topic}."}
 
 
-def _unusual(name: str, asks: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
-    return Scenario(name, asks, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
+def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
+    return Scenario(name, description, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
 
 
 def _combined() -> list[Scenario]:
@@ -72,9 +72,9 @@ def _combined() -> list[Scenario]:
         whole,
         *(
             Scenario(
-                f"http.{name}", asks, _body("clouds"), headers=headers, suffix=suffix, expect="either",
+                f"http.{name}", description, _body("clouds"), headers=headers, suffix=suffix, expect="either",
                 within=COMBINED, tags=_UNUSUAL | {"combined", "tolerated" if name == "query" else "request-form"},
             )
-            for name, (asks, headers, suffix) in forms.items()
+            for name, (description, headers, suffix) in forms.items()
         ),
     ]  # fmt: skip

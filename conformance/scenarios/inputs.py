@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from conformance.scenarios.answers import CORE, NO_THINKING, SHORT
 from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.ordinary import CORE, NO_THINKING, SHORT
 from conformance.scenarios.scenario import Body, Scenario
 
 _SENTENCES = (
@@ -70,7 +70,7 @@ def _long() -> list[Scenario]:
         replace(
             string,
             name="input.long-parts",
-            asks="the same 40,000 characters in five parts",
+            description="the same 40,000 characters in five parts",
             body={**short, "input": [{"role": "user", "content": parts}]},
             about={"form": "input-parts"},
             claims=frozenset({"input-array"}),
@@ -78,7 +78,7 @@ def _long() -> list[Scenario]:
         replace(
             string,
             name="input.very-long",
-            asks="150,000 characters in a message without type",
+            description="150,000 characters in a message without type",
             body={**short, "input": [{"role": "user", "content": f"{prose(150_000)}{QUESTION}"}]},
             expect="either",
             tags=frozenset({"long-input"}),
@@ -104,7 +104,7 @@ def _empty() -> list[Scenario]:
             replace(
                 together,
                 name=f"{name}={value}",
-                asks=f"{name} as {value}",
+                description=f"{name} as {value}",
                 body={**CHEAP, name: value},
                 about={"parameter": name},
                 within=together.name,
@@ -124,6 +124,8 @@ def _models() -> list[Scenario]:
         tags=frozenset({"bad"}),
         wrong=True,
     )
-    asks = "a model id of which only the beginning exists"
-    prefix = replace(empty, name="bad.model-prefix", asks=asks, body={**CHEAP, "model": "mimo-v2.5-p"}, wrong=False)
+    description = "a model id of which only the beginning exists"
+    prefix = replace(
+        empty, name="bad.model-prefix", description=description, body={**CHEAP, "model": "mimo-v2.5-p"}, wrong=False
+    )
     return [empty, prefix]

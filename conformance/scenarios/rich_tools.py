@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.scenarios.answers import CORE, both
+from conformance.scenarios.ordinary import CORE, both
 from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.tools import CALLS, with_tools
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from conformance.answer import Answer
-from conformance.schemas import Schemas
-from conformance.wire.exchange import Headers
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Received
+from conformance.exchange.exchange import Headers
 
 Expect = Literal["answer", "refusal", "either"]
 """``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
 
 Body = Mapping[str, Any]
-Follow = Callable[[Body, Answer], Body | None]
+Follow = Callable[[Body, Received], Body | None]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Need:
     """What the model must have done for an answer to be of use, in words and as a test of the answer."""
 
     says: str
-    met: Callable[[Answer], bool]
+    met: Callable[[Received], bool]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Scenario:
     """
 
     name: str
-    asks: str
+    description: str
     body: Body = field(default_factory=dict)
     raw: bytes | None = None
     method: str = "POST"
@@ -96,7 +96,7 @@ class Scenario:
         return replace(
             self,
             name=self.name + ".stream",
-            asks=self.asks + ", streaming",
+            description=self.description + ", streaming",
             body={**self.body, "stream": True},
             tags=self.tags - {"plain"},
             claims=self.claims | {"streaming"},
@@ -105,7 +105,7 @@ class Scenario:
 
 
 @lru_cache(maxsize=1024)
-def misfit(revision: str, body: bytes) -> str:
+def schema_violation(revision: str, body: bytes) -> str:
     """How a request that is meant to be right breaks the request schema of a revision; empty if it does not."""
     problems = Schemas(revision).errors("request.json", json.loads(body))
     return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""

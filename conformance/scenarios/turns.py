@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.answer import Answer
-from conformance.scenarios.answers import CORE, HISTORY, SHORT, both
+from conformance.decode.response import Received
 from conformance.scenarios.effort import QUESTION
+from conformance.scenarios.ordinary import CORE, HISTORY, SHORT, both
 from conformance.scenarios.scenario import Body, Scenario
 
 _ARRAY = frozenset({"input-array"})
@@ -41,11 +41,11 @@ def scenarios() -> list[Scenario]:
     return [*both(history), *both(returned), thinking]
 
 
-def _continue(body: Body, answer: Answer) -> Body | None:
-    if not answer.output:
+def _continue(body: Body, received: Received) -> Body | None:
+    if not received.output:
         return None
-    question = {"role": "user", "content": answer.sent.get("input")}
+    question = {"role": "user", "content": received.sent.get("input")}
     return {
         **body,
-        "input": [question, *answer.output, {"role": "user", "content": "Say the same in other words."}],
+        "input": [question, *received.output, {"role": "user", "content": "Say the same in other words."}],
     }

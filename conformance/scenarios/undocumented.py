@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from conformance.answer import Answer
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import Received
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.tools import WEATHER
-from conformance.schemas import Schemas
 
 #: Named on the page as unsupported: ignored, or an error.
 UNSUPPORTED: dict[str, Any] = {
@@ -162,8 +162,8 @@ def _unknown(nonce: str) -> list[Scenario]:
 def _earlier(nonce: str) -> Scenario:
     """An earlier response's id, and a question that only its conversation answers."""
 
-    def follow(body: Body, answer: Answer) -> Body | None:
-        earlier = answer.response.get("id")
+    def follow(body: Body, received: Received) -> Body | None:
+        earlier = received.response.get("id")
         return {**body, "previous_response_id": earlier} if isinstance(earlier, str) else None
 
     return Scenario(

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.answer import Answer, CannotJudge
+from conformance.config.target import Misconfigured
+from conformance.contract.schemas import Schemas
+from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.exchange import Exchange, content_coding
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.applicability import Lost, undocumented_members
 from conformance.report.failure import printable
-from conformance.run import Recorded
-from conformance.schemas import Schemas
-from conformance.target import Misconfigured
-from conformance.where import Lost, strange_members
-from conformance.wire.exchange import Exchange, content_coding
-from conformance.wire.record import Folder
+from conformance.scenarios.plan import Recorded
 
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"
@@ -41,18 +41,18 @@ class Captured:
     missing: str = ""
 
     @cached_property
-    def answer(self) -> Answer:
+    def received(self) -> Received:
         """The exchange as the checks read it."""
-        return Answer(self.exchange, self.label)
+        return Received(self.exchange, self.label)
 
     @cached_property
     def sent(self) -> dict[str, Any] | None:
         """The request's body; None where it was not captured or is no JSON object."""
-        return self.answer.asked if "request" not in self.lost else None
+        return self.received.request_json if "request" not in self.lost else None
 
     def strange(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
-        return strange_members(self.sent, schemas)
+        return undocumented_members(self.sent, schemas)
 
     @property
     def unjudged(self) -> str:
@@ -90,11 +90,11 @@ class Captured:
     @cached_property
     def not_final(self) -> str:
         """Why the Response is not the final one, as with ``background``; empty if it is, or if it should be."""
-        if not self.in_background or not self.exchange.ok or self.answer.looks_like_stream:
+        if not self.in_background or not self.exchange.ok or self.received.looks_like_stream:
             return ""
         try:
-            status = self.answer.response.get("status")
-        except CannotJudge:
+            status = self.received.response.get("status")
+        except CannotEvaluate:
             return ""
         why = "with background" if self.sent else "and the request, which may set background, was not captured"
         return f"the Response is {status}, {why}: it is not final" if status in _BEGUN else ""
@@ -106,7 +106,7 @@ class Captures(Recorded):
     def __init__(self, captured: Sequence[Captured]) -> None:
         self._key_of = {one.label: one.exchange.key for one in captured}
         self._within = {}
-        self._answers = {one.label: one.answer for one in captured}
+        self._answers = {one.label: one.received for one in captured}
         self._judged = {one.label: one.exchange.key for one in captured}
 
 
@@ -132,7 +132,7 @@ def lost_in(exchange: Exchange) -> frozenset[Lost]:
 def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     """The exchanges in a run folder, how many others it holds, and the first line of the run's results;
     :class:`Misconfigured` says in one line why it is no run folder."""
-    folder = Folder(path)
+    folder = RunDirectory(path)
     try:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.answer import EVENT_STREAM
-from conformance.stream.events import mapping, objects, text
-from conformance.where import Lost
-from conformance.wire.codings import is_text
-from conformance.wire.exchange import CODINGS, Headers, codings_in, content_coding
+from conformance.decode.events import mapping, objects, text
+from conformance.decode.response import EVENT_STREAM
+from conformance.exchange.codings import is_text
+from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
+from conformance.judge.applicability import Lost
 
 NOT_HELD = "the capture does not hold the body"
 

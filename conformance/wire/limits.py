@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.target import MAX_BODY, Target, is_loopback
-from conformance.tokens import cost
-from conformance.wire.exchange import STILL_OPEN, Exchange
-from conformance.wire.record import locked, write_atomically
+from conformance.config.target import MAX_BODY, Target, is_loopback
+from conformance.decode.tokens import cost
+from conformance.exchange.exchange import STILL_OPEN, Exchange
+from conformance.exchange.run_directory import locked, write_atomically
 
 #: A minute, with a second more: what is delayed on its way must not make the server count one too many.
 MINUTE = 61.0
@@ -82,7 +82,7 @@ class Waits:
         return least, f" (shortened from {limit:g} s to {least:g} s after {ENOUGH} time-outs of this kind)"
 
 
-class Gate:
+class RateLimiter:
     """What every request passes before it is sent. This one holds nothing back."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Gate:
         self._stopped.set()
 
 
-class Limits(Gate):
+class Limits(RateLimiter):
     """The limits of a target, over all processes of the run in that folder."""
 
     def __init__(self, target: Target, locks: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.emulator import Reply
 from conformance.emulator.shapes import Ending, phrase
-from conformance.wire.exchange import Ended, Exchange, Headers
+from conformance.exchange.exchange import Ended, Exchange, Headers
 from conformance.wire.replay import Recording
 
 #: How a connection behaves at the end of what was recorded.
@@ -48,7 +48,7 @@ class Playback:
                 kind = _kind(_recorded_credentials(request.headers))
                 self._known[request.method, _same(request.body), kind][digest].append(exchange)
 
-    def answer(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
         """The recorded answer; several samples of one request in turn. What is not recorded gets a 404 that says so."""
         sent = _credentials(headers, self._key)
         kind = _kind(sent)

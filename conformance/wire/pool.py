@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload
 
-from conformance.wire.client import Outgoing
-from conformance.wire.exchange import Exchange
+from conformance.exchange.exchange import Exchange
+from conformance.exchange.not_sent import unbuilt
+from conformance.exchange.run_directory import RunDirectory, locked
+from conformance.wire.client import OutgoingRequest
 from conformance.wire.limits import Stopped
-from conformance.wire.record import Folder, locked
-from conformance.wire.unsent import unbuilt
 
 #: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
 _SMALL = 20_000
@@ -35,7 +35,7 @@ class CannotRecord(Exception):
 class Sender(Protocol):
     """What makes an exchange of a request: the client, or a recording."""
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange, whatever the peer does."""
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True)
-class Ask:
+class PlannedRequest:
     """One planned exchange.
 
     ``after``: keys that are settled first. ``build`` makes the request from their last exchanges, None if they give
@@ -55,8 +55,8 @@ class Ask:
 
     key: str
     after: tuple[str, ...]
-    build: Callable[[Sequence[Exchange]], Outgoing | None]
-    more: Callable[[Sequence[Exchange]], Ask | None]
+    build: Callable[[Sequence[Exchange]], OutgoingRequest | None]
+    more: Callable[[Sequence[Exchange]], PlannedRequest | None]
 
 
 class _Earlier(Sequence[Exchange]):
@@ -65,7 +65,7 @@ class _Earlier(Sequence[Exchange]):
     def __init__(self, pool: Pool, keys: Sequence[str]) -> None:
         self._pool, self._keys = pool, keys
         for key in keys:
-            pool.settle(key)
+            pool.get_or_send(key)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -78,15 +78,22 @@ class _Earlier(Sequence[Exchange]):
 
     def __getitem__(self, place: int | slice) -> Exchange | Sequence[Exchange]:
         if isinstance(place, slice):
-            return [self._pool.settle(key)[-1] for key in self._keys[place]]
-        return self._pool.settle(self._keys[place])[-1]
+            return [self._pool.get_or_send(key)[-1] for key in self._keys[place]]
+        return self._pool.get_or_send(self._keys[place])[-1]
 
 
 class Pool:
     """The planned exchanges of a run, sent ahead by ``concurrency`` threads."""
 
-    def __init__(self, asks: Sequence[Ask], folder: Folder, sender: Sender, concurrency: int, turn: int = 0) -> None:
-        self._asks = {ask.key: ask for ask in asks}
+    def __init__(
+        self,
+        description: Sequence[PlannedRequest],
+        folder: RunDirectory,
+        sender: Sender,
+        concurrency: int,
+        turn: int = 0,
+    ) -> None:
+        self._asks = {planned.key: planned for planned in description}
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
@@ -120,7 +127,7 @@ class Pool:
         self.join()
         self._sender.close()
 
-    def settle(self, key: str) -> tuple[Exchange, ...]:
+    def get_or_send(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent.
 
         :class:`CannotRecord` if the run folder cannot take it, :class:`Stopped` if the run sends nothing more.
@@ -129,13 +136,13 @@ class Pool:
             raise self._broken
         settled = self._settled.get(key)
         if settled is None:
-            ask: Ask | None = self._asks[key]
+            planned: PlannedRequest | None = self._asks[key]
             samples: list[Exchange] = []
             keys: list[str] = []
-            while ask:
-                samples.append(self._get(ask))
-                keys.append(ask.key)
-                ask = ask.more(samples)
+            while planned:
+                samples.append(self._get(planned))
+                keys.append(planned.key)
+                planned = planned.more(samples)
             small = sum(one.weight for one in samples) <= _SMALL
             for one in samples:
                 one.forget()
@@ -158,23 +165,23 @@ class Pool:
         self._broken = CannotRecord(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
         return self._broken
 
-    def _get(self, ask: Ask) -> Exchange:
+    def _get(self, planned: PlannedRequest) -> Exchange:
         try:
-            kept = self._folder.read(ask.key)
+            kept = self._folder.read(planned.key)
             if kept is None:
-                before = _Earlier(self, ask.after)
-                with locked(self._folder.locks / f"{ask.key}.lock"):
-                    kept = self._folder.read(ask.key) or self._send(ask, before)
+                before = _Earlier(self, planned.after)
+                with locked(self._folder.locks / f"{planned.key}.lock"):
+                    kept = self._folder.read(planned.key) or self._send(planned, before)
             return kept
         except OSError as error:
             raise self.give_up(error) from error
 
-    def _send(self, ask: Ask, before: Sequence[Exchange]) -> Exchange:
+    def _send(self, planned: PlannedRequest, before: Sequence[Exchange]) -> Exchange:
         if self._broken:  # Since this thread began to wait for its turn.
             raise self._broken
-        outgoing = ask.build(before)
+        outgoing = planned.build(before)
         if outgoing is None:
-            exchange = unbuilt(ask.key, before)
+            exchange = unbuilt(planned.key, before)
         else:
             with self._slot():
                 if self._folder.halted():  # Since this thread began to wait for its slot.
@@ -202,6 +209,6 @@ class Pool:
                     return
                 key = self._todo.pop(0)
             try:
-                self.settle(key)
+                self.get_or_send(key)
             except (CannotRecord, Stopped):
                 return

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from conformance.target import Misconfigured, Target
-from conformance.wire.client import Outgoing
-from conformance.wire.exchange import WITHHELD, Attempt, Exchange, Request
+from conformance.config.target import Misconfigured, Target
+from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
+from conformance.exchange.not_sent import withheld
+from conformance.exchange.run_directory import RunDirectory, write_atomically
+from conformance.wire.client import OutgoingRequest
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
-from conformance.wire.record import Folder, write_atomically
-from conformance.wire.unsent import withheld
 
 #: Seconds for which connections must be refused, after the request's own attempts, and between the looks.
 _PATIENCE, _LOOK = 5.0, 0.5
@@ -46,18 +46,20 @@ class Presence:
     ``control`` makes a sender with which a response may take so many seconds.
     """
 
-    def __init__(self, sender: Sender, target: Target, folder: Folder, control: Callable[[float], Sender]) -> None:
+    def __init__(
+        self, sender: Sender, target: Target, folder: RunDirectory, control: Callable[[float], Sender]
+    ) -> None:
         self._sender = sender
         self._control_sender = control
         self._target = replace(target, wait=0.0)
         self._mark = folder.locks / "gone"
         self._mutex = threading.Lock()
         self._stopping = threading.Event()
-        self._served: tuple[Outgoing, float] | None = None
+        self._served: tuple[OutgoingRequest, float] | None = None
         self._answered_at = 0.0
         self._silent = 0
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange; a withheld one where the endpoint is gone."""
         with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
             why = self._gone()

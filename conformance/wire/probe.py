@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from conformance.stream.events import objects, text
-from conformance.stream.jsontext import load
-from conformance.target import Target
-from conformance.wire.client import Client, Outgoing
-from conformance.wire.exchange import Exchange
+from conformance.config.target import Target
+from conformance.decode.events import objects, text
+from conformance.decode.json_text import load
+from conformance.exchange.exchange import Exchange
+from conformance.wire.client import Client, OutgoingRequest
 
 #: Seconds for one such request, and bytes of its response's body that are read.
 _SECONDS, _BYTES = 8.0, 1_000_000
@@ -57,6 +57,6 @@ def _bounded(target: Target) -> Target:
 def _send(target: Target, key: str, method: str, body: bytes, auth: str) -> Exchange:
     client = Client(target, key)
     try:
-        return client.send(Outgoing("probe", "probe", 0, method, body, auth, (), 1))
+        return client.send(OutgoingRequest("probe", "probe", 0, method, body, auth, (), 1))
     finally:
         client.close()

@@ -8,7 +8,7 @@ import time
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from conformance.target import Misconfigured, Target, is_loopback
+from conformance.config.target import Misconfigured, Target, is_loopback
 from conformance.wire.client import Client
 from conformance.wire.transport import tls
 

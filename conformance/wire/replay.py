@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance.schemas import REVISIONS
-from conformance.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
-from conformance.wire.client import Outgoing
-from conformance.wire.exchange import Exchange, Request
-from conformance.wire.record import Folder
-from conformance.wire.unsent import withheld
+from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
+from conformance.contract.schemas import REVISIONS
+from conformance.exchange.exchange import Exchange, Request
+from conformance.exchange.not_sent import withheld
+from conformance.exchange.run_directory import RunDirectory
+from conformance.wire.client import OutgoingRequest
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 
@@ -44,7 +44,7 @@ class Recording:
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
 
-    def find(self, outgoing: Outgoing) -> Exchange | None:
+    def find(self, outgoing: OutgoingRequest) -> Exchange | None:
         """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
@@ -90,7 +90,7 @@ class Replay:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The recorded exchange; one that says that there is none."""
         found = self._recording.find(outgoing)
         if found is None:
@@ -107,7 +107,7 @@ class Replay:
 
 def open_recording(path: Path) -> Recording:
     """Read a run folder; :class:`Misconfigured` says in one line why it is no recording."""
-    folder = Folder(path)
+    folder = RunDirectory(path)
     try:
         document = json.loads((path / "run.json").read_text(encoding="utf-8"))
         reader = _READERS.get(document.get("format", 1))
@@ -124,14 +124,18 @@ def open_recording(path: Path) -> Recording:
     return recording
 
 
-def _first(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+def _first(
+    folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
+) -> Recording:
     """Format 1: nothing is said of the profile, nor of the cases: those whose requests are there."""
     return Recording(
         folder.path, document["head"], document["nonce"], frozenset(), "either", False, None, exchanges
     )  # fmt: skip
 
 
-def _second(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+def _second(
+    folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
+) -> Recording:
     """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
     profile, (whole, cases) = document["profile"], folder.selected()
     return Recording(
@@ -146,7 +150,7 @@ def _second(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tupl
     )
 
 
-_READERS: dict[int, Callable[[Folder, Mapping[str, Any], Mapping[tuple[str, int], Exchange]], Recording]] = {
+_READERS: dict[int, Callable[[RunDirectory, Mapping[str, Any], Mapping[tuple[str, int], Exchange]], Recording]] = {
     1: _first,
     2: _second,
 }

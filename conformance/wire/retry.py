@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from conformance.wire.exchange import Attempt, Exchange
-from conformance.wire.watch import first_bytes
+from conformance.exchange.exchange import Attempt, Exchange
+from conformance.wire.deadlines import first_bytes
 
 #: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 PASSING = frozenset({429, 500, 502, 503, 504, 529})

@@ -10,8 +10,8 @@ from http.cookiejar import CookieJar
 
 import httpx
 
-from conformance.target import Misconfigured, is_loopback
-from conformance.wire.exchange import Ended, Headers
+from conformance.config.target import Misconfigured, is_loopback
+from conformance.exchange.exchange import Ended, Headers
 
 # What these log holds the headers of answers, and with them whatever a server puts there.
 for _name in ("httpx", "httpcore"):
@@ -20,7 +20,7 @@ for _name in ("httpx", "httpcore"):
 
 def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
     """A client that takes each request over a connection of its own, follows no redirect and keeps no cookie;
-    :class:`conformance.target.Misconfigured` where the environment names a proxy that cannot be used."""
+    :class:`conformance.config.target.Misconfigured` where the environment names a proxy that cannot be used."""
     try:
         return httpx.Client(
             follow_redirects=False,

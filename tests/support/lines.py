@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.cli import main
-from conformance.report import results
-from conformance.report.results import Results
+from conformance.results import results_file
 from conformance.results.records import CaseRecord, RunEnd, RunHead
+from conformance.results.results_file import Results
 
 
 def head(name: str = "proxy", **more: Any) -> RunHead:
@@ -54,7 +54,7 @@ def end(cases: list[CaseRecord], **more: Any) -> RunEnd:
     return RunEnd.from_json({
         "kind": "end", "counts": {name: verdicts.count(name) for name in sorted(set(verdicts))}, "requests": 10,
         "attempts": 10, "tokens": {"input": 100, "output": 200}, "seconds": 1.5,
-        "exit": results.exit_code(verdicts, strict=False), **more,
+        "exit": results_file.exit_code(verdicts, strict=False), **more,
     })  # fmt: skip
 
 

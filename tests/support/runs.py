@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.emulator import Twist
-from conformance.report import results
+from conformance.emulator import Behaviour
+from conformance.exchange.exchange import Chunk, Exchange, Request
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import Result
 from conformance.report.failure import render
-from conformance.report.fold import fold
+from conformance.results import results_file
+from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, RunHead
-from conformance.run import Recorded
-from conformance.verdict import Result
-from conformance.wire.exchange import Chunk, Exchange, Request
-from conformance.wire.record import Folder
-from tests.support.inprocess import NOW, record, verdicts
+from conformance.scenarios.plan import Recorded
+from tools.in_process import NOW, record, verdicts
 
 HEAD = RunHead.from_json({
     "kind": "run", "format": 1, "suite": "0.1.0", "revision": "2026-06-24", "mode": "live",
@@ -25,29 +25,29 @@ HEAD = RunHead.from_json({
 })  # fmt: skip
 
 
-def judged(path: Path, twist: Twist | None, only: str = "") -> results.Results:
+def evaluated(path: Path, behaviour: Behaviour | None, only: str = "") -> results_file.Results:
     """The run of an endpoint with this twist: every case, or those whose id ends so."""
-    recorded = record(twist)
+    recorded = record(behaviour)
     folder = folder_at(path)
-    found = [one for one in verdicts(twist) if one.case.id.endswith(only)]
+    found = [one for one in verdicts(behaviour) if one.case.id.endswith(only)]
     for name in {name for one in found for name in one.case.scenarios}:
-        folder.write(recorded.answer(name).exchange)
-    lines = fold(results.in_order(results.case_record(one, recorded, 1.0) for one in found))
+        folder.write(recorded.received(name).exchange)
+    lines = group_by_cause(results_file.in_order(results_file.case_record(one, recorded, 1.0) for one in found))
     return written(folder, lines)
 
 
-def text_of(result: Result, recorded: Recorded, folder: Folder) -> str:
+def text_of(result: Result, recorded: Recorded, folder: RunDirectory) -> str:
     """A failed case on one screen."""
-    case = results.case_record(result, recorded, 0.0)
-    return render(case, lambda finding: recorded.answer(finding.scenario), folder, "pytest conformance")
+    case = results_file.case_record(result, recorded, 0.0)
+    return render(case, lambda finding: recorded.received(finding.scenario), folder, "pytest conformance")
 
 
-def written(folder: Folder, lines: Sequence[CaseRecord], head: RunHead = HEAD) -> results.Results:
+def written(folder: RunDirectory, lines: Sequence[CaseRecord], head: RunHead = HEAD) -> results_file.Results:
     """A results file of these case lines, read back."""
-    end = results.end_record(lines, folder, 12.34, results.exit_code([line.verdict for line in lines], False))
+    end = results_file.end_record(lines, folder, 12.34, results_file.exit_code([line.verdict for line in lines], False))
     file = folder.path / "results.jsonl"
-    results.Results(file, head, lines, end).write(file)
-    return results.read(folder.path)
+    results_file.Results(file, head, lines, end).write(file)
+    return results_file.read(folder.path)
 
 
 def line(case: str, verdict: str = "fail", message: str = "", **more: Any) -> CaseRecord:
@@ -80,6 +80,6 @@ def stream(events: Sequence[dict[str, Any]]) -> bytes:
     return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events)
 
 
-def folder_at(path: Path) -> Folder:
+def folder_at(path: Path) -> RunDirectory:
     (path / "exchanges").mkdir(parents=True, exist_ok=True)
-    return Folder(path)
+    return RunDirectory(path)

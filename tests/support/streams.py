@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from conformance.stream.events import Event, decode
-from conformance.stream.sse import parse
-from conformance.wire.exchange import Chunk
+from conformance.decode.events import Event, decode
+from conformance.decode.sse import parse
+from conformance.exchange.exchange import Chunk
 
 Stream = list[dict[str, Any]]
 Edit = Callable[[Stream], Stream]

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth import REFUSED
-from ..edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
-from ..gates import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
+from ..event_edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
+from ..hooks import Context, Hook, fault
 from ..refusals import bad_parameter
+from ..request_hooks import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
 from ..shapes import Dict, Refusal, Reply, to_json
-from ..twist import Context, Hook, twist
 from .auth import either
 from .outside import echo_previous, remembered
 
@@ -118,7 +118,7 @@ def first_value(ctx: Context, reply: Reply) -> Reply:
     behind = ctx.raw.rpartition(b"}")[2].strip()
     if ctx.served or not behind or not ctx.raw.startswith(b"{") or reply.status != 400:
         return reply
-    return reply.coded(200).saying(HELLO | {"id": ctx.mint("resp_"), "created_at": int(ctx.now)})
+    return reply.coded(200).saying(HELLO | {"id": ctx.new_id("resp_"), "created_at": int(ctx.now)})
 
 
 def part_as_text(event: Dict) -> None:
@@ -169,80 +169,80 @@ HELLO: Dict = {
 }  # fmt: skip
 
 FAULTS = [
-    twist("request.cap-in-quotes-taken", "Takes a number in quotes for max_output_tokens.",
+    fault("request.cap-in-quotes-taken", "Takes a number in quotes for max_output_tokens.",
           "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, str) and value.isdecimal())),
-    twist("request.cap-with-fraction-taken", "Takes a fraction for max_output_tokens.",
+    fault("request.cap-with-fraction-taken", "Takes a fraction for max_output_tokens.",
           "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, float))),
-    twist("request.empty-instructions-are-500", "Fails inside on empty instructions.", "request.wrong-input",
+    fault("request.empty-instructions-are-500", "Fails inside on empty instructions.", "request.wrong-input",
           validate=crash(lambda body: body.get("instructions") == "")),
-    twist("request.effort-null-is-500", "Fails inside on a null effort.", "request.wrong-input",
+    fault("request.effort-null-is-500", "Fails inside on a null effort.", "request.wrong-input",
           validate=crash(lambda body: "effort" in (body.get("reasoning") or {}) and
                          inside(body, "reasoning", "effort") is None)),
-    twist("request.unknown-part-is-500", "Fails inside on a part of an unknown type.", "request.wrong-input",
+    fault("request.unknown-part-is-500", "Fails inside on a part of an unknown type.", "request.wrong-input",
           validate=crash(unknown_part)),
-    twist("request.tool-choice-null-is-500", "Fails inside on null for tool_choice.", "request.null-optional",
+    fault("request.tool-choice-null-is-500", "Fails inside on null for tool_choice.", "request.null-optional",
           validate=crash(lambda body: "tool_choice" in body and body["tool_choice"] is None)),
-    twist("request.tool-choice-as-number-is-500", "Fails inside on a number for tool_choice.", "request.wrong-type",
+    fault("request.tool-choice-as-number-is-500", "Fails inside on a number for tool_choice.", "request.wrong-type",
           validate=crash(lambda body: isinstance(body.get("tool_choice"), int | float))),
-    twist("auth.unknown-model-is-401", "Answers an unknown model as if the key were wrong.",
+    fault("auth.unknown-model-is-401", "Answers an unknown model as if the key were wrong.",
           "auth.right-key-never-401", validate=as_a_wrong_key("Unsupported model")),
-    twist("auth.bad-request-is-401", "Answers every bad request as if the key were wrong.",
+    fault("auth.bad-request-is-401", "Answers every bad request as if the key were wrong.",
           "auth.right-key-never-401", validate=as_a_wrong_key("")),
-    twist("http.refusal-cut", "Announces more of a refusal than it sends.", "http.body-complete",
+    fault("http.refusal-cut", "Announces more of a refusal than it sends.", "http.body-complete",
           reply=refused(announced_longer, but=())),
-    twist("http.gzip-on-plain-bytes", "Calls plain answers gzip that are not.", "http.body-is-utf8-json",
+    fault("http.gzip-on-plain-bytes", "Calls plain answers gzip that are not.", "http.body-is-utf8-json",
           reply=lambda ctx, reply: reply if ctx.stream or not ctx.served else reply.having("Content-Encoding", "gzip")),
-    twist("auth.wrong-key-unanswered", "Hangs up on a wrong key that asks for a stream.",
+    fault("auth.wrong-key-unanswered", "Hangs up on a wrong key that asks for a stream.",
           "auth.refused-when-streaming", reply=unanswered),
-    twist("response.half-a-character", "Loses the second half of an emoji in plain answers.", "response.text-intact",
+    fault("response.half-a-character", "Loses the second half of an emoji in plain answers.", "response.text-intact",
           reply=halved),
-    twist("request.other-encoding-is-500", "Fails inside on a body that is not in UTF-8.", "request.malformed-json",
+    fault("request.other-encoding-is-500", "Fails inside on a body that is not in UTF-8.", "request.malformed-json",
           validate=lambda ctx, refusal: SPOILED if not _is_utf8(ctx.raw) else refusal),
-    twist("undocumented.tool-choice-required-empty", "Answers tool_choice required with nothing.",
+    fault("undocumented.tool-choice-required-empty", "Answers tool_choice required with nothing.",
           "undocumented.tool-choice-other",
           draft=lambda ctx, items: [] if ctx.body.get("tool_choice") == "required" else items),
-    twist("unsupported.earlier-id-in-snapshots", "Gives the earlier response's id back when a stream begins.",
+    fault("unsupported.earlier-id-in-snapshots", "Gives the earlier response's id back when a stream begins.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=earlier),
-    twist("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
+    fault("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
           "request.body-not-an-object", validate=body_of(b'"')),
-    twist("request.null-body-is-500", "Fails inside on a body that is null.",
+    fault("request.null-body-is-500", "Fails inside on a body that is null.",
           "request.body-not-an-object", validate=body_of(b"null")),
-    twist("request.bad-json-unanswered", "Hangs up without a word on what is no JSON.", "request.malformed-json",
+    fault("request.bad-json-unanswered", "Hangs up without a word on what is no JSON.", "request.malformed-json",
           reply=silent),
-    twist("request.unknown-model-is-503", "Calls itself down for an unknown model, every time.",
+    fault("request.unknown-model-is-503", "Calls itself down for an unknown model, every time.",
           "error.real-status", validate=model_down),
-    twist("request.long-input-refused", "Refuses bodies of more than 4000 bytes.", "turns.history-accepted",
+    fault("request.long-input-refused", "Refuses bodies of more than 4000 bytes.", "turns.history-accepted",
           validate=too_long),
-    twist("tools.custom-tool-call-without-name", "Leaves the name out of calls of custom tools.",
+    fault("tools.custom-tool-call-without-name", "Leaves the name out of calls of custom tools.",
           "item.custom_tool_call.schema", **everywhere(cut("name"), "custom_tool_call")),
-    twist("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
+    fault("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
           "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
-    twist("request.escapes-refused", "Takes no JSON escapes.", "http.success-is-200", validate=escapes),
-    twist("request.temperature-refused-while-thinking", "Refuses a temperature while it thinks.",
+    fault("request.escapes-refused", "Takes no JSON escapes.", "http.success-is-200", validate=escapes),
+    fault("request.temperature-refused-while-thinking", "Refuses a temperature while it thinks.",
           "http.success-is-200", validate=refuse(
               lambda body: "temperature" in body and inside(body, "reasoning", "effort") != "none", "temperature")),
-    twist("request.temperature-beside-top-p-refused", "Refuses temperature and top_p in one request.",
+    fault("request.temperature-beside-top-p-refused", "Refuses temperature and top_p in one request.",
           "turns.history-accepted", validate=refuse(lambda body: {"temperature", "top_p"} <= body.keys(), "top_p")),
-    twist("request.garbage-behind-body-ignored", "Reads the first JSON value and no further.",
+    fault("request.garbage-behind-body-ignored", "Reads the first JSON value and no further.",
           "request.malformed-json", reply=first_value),
-    twist("tools.empty-output-is-500", "Fails inside on an empty output.", "http.documented-request-served",
+    fault("tools.empty-output-is-500", "Fails inside on an empty output.", "http.documented-request-served",
           validate=crash(lambda body: any(one.get("output") == "" for one in input_items(body)))),
-    twist("lifecycle.snapshot-with-reason", "Says in the snapshots why it will end.", "lifecycle.snapshots",
+    fault("lifecycle.snapshot-with-reason", "Says in the snapshots why it will end.", "lifecycle.snapshots",
           response=snapshot(put(incomplete_details={"reason": "max_output_tokens"}))),
-    twist("identity.part-type-changes", "Announces parts as text and closes them as output_text.",
+    fault("identity.part-type-changes", "Announces parts as text and closes them as output_text.",
           "identity.part-type", events=events(part_as_text, "content_part.added")),
-    twist("http.first-time-is-500", "Answers 500 the first time and well the second.", "http.no-sporadic-error",
+    fault("http.first-time-is-500", "Answers 500 the first time and well the second.", "http.no-sporadic-error",
           reply=first_fails),
-    twist("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
+    fault("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
           "undocumented.unknown-value-not-quoted", validate=quotes_value),
-    twist("auth.key-case-ignored", "Compares keys in any case.", "auth.almost-right-key-refused",
+    fault("auth.key-case-ignored", "Compares keys in any case.", "auth.almost-right-key-refused",
           auth=lambda ctx, refusal: None if either(ctx).lower() == ctx.key.lower() else refusal),
-    twist("auth.key-end-shown", "Shows the last four characters of the key it refuses.",
+    fault("auth.key-end-shown", "Shows the last four characters of the key it refuses.",
           "auth.refusal-never-echoes-key", reply=shows_end),
-    twist("response.emoji-lost", "Loses characters beyond the first plane in plain answers.",
+    fault("response.emoji-lost", "Loses characters beyond the first plane in plain answers.",
           "response.no-lost-character", response=retext(no_emoji)),
-    twist("response.encoded-twice", "Encodes the text of plain answers twice.", "response.text-intact",
+    fault("response.encoded-twice", "Encodes the text of plain answers twice.", "response.text-intact",
           response=retext(twice)),
-    twist("sum.encoded-twice", "Encodes every text of a stream twice.", "sum.no-replacement-characters",
+    fault("sum.encoded-twice", "Encodes every text of a stream twice.", "sum.no-replacement-characters",
           events=twice_streamed),
 ]  # fmt: skip

@@ -8,19 +8,19 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
-from conformance.report import score
-from conformance.report.affected import sentences
-from conformance.report.causes import Cause, causes
+from conformance.contract.rules import CLIENTS, requirement
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import INCONCLUSIVE
 from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
-from conformance.report.results import Results
 from conformance.report.sources import link
-from conformance.report.trials import TRIED
-from conformance.requirements import CLIENTS, requirement
+from conformance.results import score
+from conformance.results.affected_clients import sentences
+from conformance.results.causes import Cause, causes
+from conformance.results.client_trials import TRIED
 from conformance.results.records import CaseRecord
-from conformance.verdict import INCONCLUSIVE
-from conformance.wire.record import Folder
+from conformance.results.results_file import Results
 
 #: Characters of evidence on one page, and findings of one case.
 _BUDGET, _FINDINGS = 2_000_000, 5
@@ -41,7 +41,7 @@ class _Table:
         return self._places[key]
 
 
-def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
+def document(results: Results, folder: RunDirectory, again: str) -> dict[str, Any]:
     """All that the page shows, as JSON values."""
     rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
     found = causes(results.cases)
@@ -62,7 +62,7 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
-            [one.level, one.passed, one.judged, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
+            [one.level, one.passed, one.evaluated, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
             for one in score.scores(results.cases)
         ],
         "breaks": score.affected_clients(found),
@@ -116,7 +116,7 @@ def _findings(line: CaseRecord) -> list[Any]:
     return [found, max(more, 0)]
 
 
-def _exchanges(lines: Sequence[CaseRecord], causes: Sequence[Cause], folder: Folder) -> dict[str, Any]:
+def _exchanges(lines: Sequence[CaseRecord], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
     """The exchanges of what did not pass, by key; a word instead where one is missing or no room is left."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
     ordered = [line for one in causes for line in (*one.cases, *one.follow)]

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from conformance.decode.events import Event, places, text
 from conformance.report.failure import printable
-from conformance.stream.events import Event, places, text
 
 #: Deltas in a row that are drawn as one step.
 _RUN = 4

@@ -1,0 +1,166 @@
+"""The JSON Schemas of the contract: which file holds for which revision, and what an instance gets wrong.
+
+Each revision is a folder; a later one holds only what differs, so a document is the newest file at or before
+the revision asked for. The schemas branch on ``type`` with ``if`` and ``then``, not by a union: a problem is
+told where it is, one :class:`SchemaProblem` a wrong member, by its JSON pointer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urljoin
+
+from jsonschema import Draft202012Validator, validators
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from conformance.contract.events import EVENTS
+
+Schema = dict[str, Any]
+REVISIONS: tuple[str, ...] = ("2026-06-24", "2026-10")  #: The dates of the page, oldest first.
+ABSENT = "(absent)"  #: Stands for the value of a member that is not there.
+_MOST = 500  #: Items of an array, and errors of an instance, that are looked at: a flood must not take hours.
+_SPECIFIC = ["required", "additionalProperties", "const", "enum", "type"]
+_ARTICLE = {"integer": "an ", "object": "an ", "array": "an ", "null": ""}
+_WORDS = {"type": "not", "const": "not", "enum": "not one of", "minimum": "less than", "maximum": "more than"}
+
+
+def _first_items(validator: Any, items: Any, instance: Any, schema: Any) -> Any:
+    some = instance[:_MOST] if isinstance(instance, list) else instance
+    return Draft202012Validator.VALIDATORS["items"](validator, items, some, schema)
+
+
+_Validator = cast(type[Validator], validators.extend(Draft202012Validator, {"items": _first_items}))  # type: ignore[no-untyped-call]  # Its stubs name no types.
+
+
+@dataclass(frozen=True)
+class SchemaProblem:
+    """One wrong member, told by its JSON pointer (RFC 6901) and the JSON Schema keyword it breaks."""
+
+    pointer: str  #: Where the member is, or would be were it there.
+    keyword: str
+    message: str  #: A short predicate ("is missing").
+    want: object  #: What the schema says there: type, values, const or limit.
+    got: object  #: The value found, or ABSENT.
+
+
+def schema_dir() -> Path:
+    """The folder of the revisions: inside the installed package, else beside it as in a checkout."""
+    installed = Path(__file__).parent.parent / "_schemas"
+    return installed if installed.is_dir() else Path(__file__).parent.parent.parent / "schemas"
+
+
+class Schemas:
+    """The schemas of one revision and the event and item types it documents; ValueError if unknown."""
+
+    def __init__(self, revision: str = REVISIONS[0]) -> None:
+        if revision not in REVISIONS:
+            raise ValueError(f"revision {revision!r} is not one of {', '.join(REVISIONS)}")
+        self.revision = revision
+        known = REVISIONS[: REVISIONS.index(revision) + 1]
+        self._documents = {path: schema for each in known for path, schema in _library()[0][each].items()}
+        self._validators: dict[str, Validator] = {}
+        order = {one.type: place for place, one in enumerate(EVENTS)}
+        events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
+        self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
+        self.item_types = tuple(name for name in self._names("items/") if name != "item")
+        #: The types of the items that ``input`` may hold.
+        self.input_types: tuple[str, ...] = tuple(self.document("input/item.json")["properties"]["type"]["enum"])
+
+    def _names(self, folder: str) -> list[str]:
+        return sorted(path[len(folder) : -5] for path in self._documents if path.startswith(folder))
+
+    def document(self, path: str) -> Schema:
+        """The schema at a path ("events/response.created.json"), shared, so do not change it.
+
+        Its references are made absolute: :meth:`resolve` takes any part of it. LookupError: no such file.
+        """
+        if path not in self._documents:
+            raise LookupError(f"revision {self.revision} has no schema {path!r}")
+        return self._documents[path]
+
+    def resolve(self, schema: Schema) -> Schema:
+        """The schema, or what its ``$ref`` leads to, with the keywords beside the reference laid over it."""
+        while "$ref" in schema:
+            beside = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**_library()[1].resolver().lookup(schema["$ref"]).contents, **beside}
+        return schema
+
+    def validator(self, path: str) -> Validator:
+        """The validator of the schema at a path, made once; LookupError as :meth:`document`."""
+        if path not in self._validators:
+            self._validators[path] = _Validator(self.document(path), registry=_library()[1])
+        return self._validators[path]
+
+    def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
+        """One problem a wrong place of the decoded JSON, deepest first; LookupError as :meth:`document`."""
+        errors = islice(self.validator(path).iter_errors(instance), _MOST)
+        found = [each for error in errors for each in self._described(error)]
+        found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
+        places = {each.pointer: each for each in found}  # of one place the last, most specific one stays
+        return sorted(places.values(), key=lambda each: (-each.pointer.count("/"), each.pointer))
+
+    def _described(self, error: ValidationError) -> Iterator[SchemaProblem]:
+        keyword, want, got = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
+        members: Schema = cast(Schema, error.schema).get("properties", {})
+        if keyword == "required":
+            for name in set(want) - set(got):
+                says = self.resolve(members[name]) if isinstance(members.get(name), dict) else {}
+                says_first = next((says[key] for key in ("const", "enum", "type") if key in says), "present")
+                yield SchemaProblem(_pointer(error, name), keyword, "is missing", says_first, ABSENT)
+        elif keyword == "additionalProperties" and want is False:
+            for name in set(got) - set(members):
+                yield SchemaProblem(_pointer(error, name), keyword, "is not documented", ABSENT, got[name])
+        else:
+            yield SchemaProblem(_pointer(error), keyword, _say(keyword, want, got), want, got)
+
+
+@cache
+def _library() -> tuple[dict[str, dict[str, Schema]], Registry[Any]]:
+    """Every schema on disk, by revision and path, and by its id."""
+    found: dict[str, dict[str, Schema]] = {revision: {} for revision in REVISIONS}
+    registry = Registry[Any]()
+    for revision, documents in found.items():
+        for file in sorted((folder := schema_dir() / revision).rglob("*.json")):
+            read = json.loads(file.read_text(encoding="utf-8"))
+            documents[file.relative_to(folder).as_posix()] = schema = _absolute(read, read["$id"])
+            registry = registry.with_resource(schema["$id"], DRAFT202012.create_resource(schema))
+    return found, registry
+
+
+def _absolute(part: Any, base: str) -> Any:
+    if isinstance(part, dict):
+        return {key: urljoin(base, it) if key == "$ref" else _absolute(it, base) for key, it in part.items()}
+    return [_absolute(each, base) for each in part] if isinstance(part, list) else part
+
+
+def _pointer(error: ValidationError, *more: str) -> str:
+    return pointer(*error.absolute_path, *more)
+
+
+def pointer(*steps: str | int) -> str:
+    """The JSON pointer (RFC 6901) of these steps."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _say(keyword: str, want: Any, got: object) -> str:
+    if keyword in ("minLength", "minItems") and not got:
+        return "is empty"
+    wants = want if isinstance(want, list) else [want]
+    types = " or ".join(_ARTICLE.get(name, "a ") + name for name in wants) if keyword == "type" else ""
+    says = types or ", ".join(map(_show, wants))
+    return f"is {_show(got)}, {_WORDS.get(keyword, f'which breaks {keyword}')} {says}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, list | dict):
+        return "an array" if isinstance(value, list) else "an object"
+    return repr(value[:60] + "..." * (len(value) > 60)) if isinstance(value, str) else json.dumps(value)

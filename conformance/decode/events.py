@@ -1,0 +1,185 @@
+"""Frames to typed events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.contract.events import ABOUT_ITEM, ENDS, EVENTS
+from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.sse import Frame
+
+#: The marker some servers send last; not an event of the Responses API.
+DONE_MARKER = "[DONE]"
+
+ITEM_ADDED, ITEM_DONE = (one.type for one in EVENTS if one.step in ("open-item", "close-item"))
+
+#: The end before which everything must be closed; what was cut may stay open.
+COMPLETED = "response.completed"
+
+#: The types that end a stream, the documented ones first.
+TERMINAL = ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: ``index`` in the stream, its frame, and ``data``, the JSON object the frame carried.
+
+    ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for; empty
+    if it has none. ``twice`` are the members that one object of it names twice.
+    """
+
+    index: int
+    frame: Frame
+    data: dict[str, Any]
+    twice: tuple[str, ...] = ()
+    type: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = self.data.get("type")
+        # The usual thing is that both say the same: then one text is kept.
+        same = not isinstance(named, str) or named == self.frame.event
+        object.__setattr__(self, "type", self.frame.event if same else named)
+
+    @property
+    def number(self) -> Any:
+        """``sequence_number`` as it stands, None if it is missing."""
+        return self.data.get("sequence_number")
+
+    @property
+    def output_index(self) -> int | None:
+        """``output_index`` if it is an integer."""
+        return integer(self.data.get("output_index"))
+
+    @property
+    def content_index(self) -> int:
+        """``content_index``, 0 where it is missing: most items have one part, and the schema tells the lack."""
+        return integer(self.data.get("content_index")) or 0
+
+    @property
+    def item(self) -> dict[str, Any]:
+        """``item`` if it is an object, else an empty one."""
+        return mapping(self.data.get("item"))
+
+    @property
+    def part(self) -> dict[str, Any]:
+        """``part`` if it is an object, else an empty one."""
+        return mapping(self.data.get("part"))
+
+    @property
+    def part_type(self) -> str:
+        """The type of the part that the event opens or closes; empty without one."""
+        return text(self.part.get("type"))
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """``response`` if it is an object, else an empty one."""
+        return mapping(self.data.get("response"))
+
+    @property
+    def about_item(self) -> bool:
+        """Whether an event of this type is about one output item."""
+        return self.type in ABOUT_ITEM
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this event ends a response."""
+        return self.type in TERMINAL
+
+
+def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
+    """Each event with the index of the item it is about, None for an event that is about no item.
+
+    That is the index under which the item of its ``item_id`` was announced (a wrong index is reported once, and must
+    not make everything after it look wrong), else its own ``output_index``. Without an index the item is found by its
+    id, else by order: an announced item is the next one, and an event without an id is about the item opened last.
+    """
+    announced: dict[str, list[int]] = {}
+    opened: list[int] = []
+    for event in events:
+        index = event.output_index
+        named = event.data.get("item_id") or event.item.get("id")
+        known = announced.get(named, []) if isinstance(named, str) else []
+        if event.type == ITEM_ADDED:
+            if index is None:
+                index = max(opened, default=-1) + 1
+            opened.append(index)
+            if isinstance(named, str):
+                announced.setdefault(named, []).append(index)
+        elif known and index not in known:
+            index = known[-1]
+        elif index is None and event.about_item:
+            index = opened[-1] if opened and not isinstance(named, str) else max(opened, default=-1) + 1
+            if isinstance(named, str):
+                opened.append(index)
+                announced[named] = [index]
+        if event.type == ITEM_DONE and index in opened:
+            opened.remove(index)
+            opened.insert(0, index)  # It is closed: what follows without an id is about another one.
+        yield event, index
+
+
+def item_types(placed: Iterable[tuple[Event, int | None]]) -> dict[int, str]:
+    """The type of the item at each place of a stream, as the first event that holds the item says it."""
+    found: dict[int, str] = {}
+    for event, place in placed:
+        if place is not None and isinstance(kind := event.item.get("type"), str):
+            found.setdefault(place, kind)
+    return found
+
+
+def reasoning_tokens(response: dict[str, Any]) -> int:
+    """The reasoning tokens that a Response counts, 0 where it has none."""
+    details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
+    return integer(details.get("reasoning_tokens")) or 0
+
+
+def integer(value: Any) -> int | None:
+    """The value if it is an integer (a boolean is none)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def whole(value: Any) -> int | None:
+    """The value if it is a whole number, written ``1`` or ``1.0`` (JSON knows one kind of number)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects of the value if it is an array, else none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """The value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
+    """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
+    :class:`conformance.decode.json_text.TooMuch` where they hold more values together than are read."""
+    events: list[Event] = []
+    strange: list[Frame] = []
+    reader = Reader()
+    for frame in frames:
+        text = frame.data
+        if text.strip() == DONE_MARKER:
+            continue
+        try:
+            data = reader.load(text)
+        except TooMuch as error:
+            if not error.alone:
+                raise
+            data = None
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            events.append(Event(len(events), frame, data, reader.twice))
+        else:
+            strange.append(frame)
+    return tuple(events), tuple(strange)

@@ -1,0 +1,99 @@
+"""What is bound at first sight: ids, names, the model and the time of a response, and which index is whose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from conformance.decode.events import ITEM_ADDED, Event, objects, places
+from conformance.decode.violation import Violation
+
+
+def identities(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
+    """What is bound at first sight and later changes: the ids, model and time of the response, the items' ids, the
+    calls' ids and names, and which ``output_index`` belongs to which item; and for each rule how many values were
+    compared with an earlier one."""
+    keeper = _Keeper()
+    for event, place in places(events):
+        keeper.response(event)
+        keeper.item(event, place)
+    return keeper.found, keeper.examined
+
+
+class _Keeper:
+    """Remembers the first value of each thing that must not change, and reports each change once."""
+
+    _RESPONSE: ClassVar = {"id": "identity.response-id", "model": "identity.model", "created_at": "identity.created-at"}
+    _ITEM: ClassVar = {"id": "identity.item-id", "call_id": "identity.call-id", "name": "identity.name"}
+
+    def __init__(self) -> None:
+        self.found: list[Violation] = []
+        self.examined: Counter[str] = Counter()
+        self._bound: dict[tuple[Any, ...], Any] = {}
+        self._index_of: dict[str, int] = {}
+
+    def response(self, event: Event) -> None:
+        for member, rule in self._RESPONSE.items():
+            self._same(rule, ("response", member), event.response.get(member), event, f"/response/{member}")
+        if event.terminal:
+            self._final_output(event, objects(event.response.get("output")))
+
+    def _final_output(self, event: Event, output: list[dict[str, Any]]) -> None:
+        streamed = sum(what[0] == "item" and what[2] == "type" for what in self._bound)
+        if streamed and len(output) != streamed:
+            return  # Where more or fewer items stand than were streamed, none can be told by its place.
+        for place, item in enumerate(output):
+            if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
+                continue  # Another item stands there: that is told where the output is compared as a whole.
+            for member, rule in self._ITEM.items():
+                pointer = f"/response/output/{place}/{member}"
+                self._same(rule, ("item", place, member), item.get(member), event, pointer)
+
+    def item(self, event: Event, place: int | None) -> None:
+        index = place if event.output_index is None else event.output_index
+        if index is None:
+            return
+        named = event.data.get("item_id")
+        if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id")):
+            return
+        if event.item:
+            self._bound.setdefault(("item", index, "type"), event.item.get("type"))
+        for member, rule in self._ITEM.items():
+            self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
+        # One that is empty names nothing: that is told by the event's schema.
+        self._same("identity.item-id", ("item", index, "id"), named or None, event, "/item_id")
+        # Summaries, which the page does not have, are numbered by themselves.
+        part = event.part_type or None if "summary" not in event.type else None
+        self._same("identity.part-type", ("part", index, event.content_index), part, event, "/part/type")
+        for member in ("name", "call_id"):
+            self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")
+
+    def _elsewhere(self, event: Event, item_id: Any) -> bool:
+        """Whether an id that was first seen under one index turns up under another; reports it."""
+        index = event.output_index
+        if not isinstance(item_id, str) or not item_id or index is None:
+            return False
+        seen = len(self._index_of)
+        first = self._index_of.setdefault(item_id, index)
+        self.examined["identity.item-ids-distinct"] += event.type == ITEM_ADDED
+        self.examined["identity.index-belongs-to-item"] += len(self._index_of) == seen
+        if first == index:
+            return False
+        if event.type == ITEM_ADDED:
+            rule, message = "identity.item-ids-distinct", f"{item_id} already names output_index {first}"
+        else:
+            rule = "identity.index-belongs-to-item"
+            message = f"{item_id} belongs to output_index {first}, not {index}"
+        self.found.append(Violation(rule, message, event, "/output_index", first, index, index))
+        return True
+
+    def _same(self, rule: str, what: tuple[Any, ...], value: Any, event: Event, pointer: str) -> None:
+        if value is None or isinstance(value, dict | list):
+            return
+        self.examined[rule] += what in self._bound
+        first = self._bound.setdefault(what, value)
+        if first != value:
+            message = f"{pointer.rpartition('/')[2]} was {first!r} at first sight and is {value!r} here"
+            place = what[1] if what[0] != "response" else None
+            self.found.append(Violation(rule, message, event, pointer, first, value, place))

@@ -1,0 +1,274 @@
+"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and what violates them.
+
+How a stream is made. It begins with response.created and response.in_progress and ends with one terminal event
+(``opening``). In between stand output items, each opened by output_item.added and closed by output_item.done; several
+may be open at a time. An item of text holds content parts, each opened by content_part.added and closed by
+content_part.done; a part's text comes in deltas, and its done repeats the whole text before the part is closed. Around
+reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
+
+So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
+(:data:`ARGUMENTS`). Which event takes which step is derived from :data:`conformance.contract.events.EVENTS`;
+docs/lifecycle.md draws the tables. A machine reports an event that it does not expect once, takes the state that the
+server evidently is in, and goes on: one defect must not make everything after it look wrong.
+
+Sources: the one-line event descriptions of doc 2026-06-24 ("Response chunk"), and openai, ResponseStreamEvent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.contract.events import EVENTS, IN_ITEM, PART_IS_OPTIONAL, PARTS
+from conformance.decode.events import COMPLETED, ITEM_ADDED, ITEM_DONE, Event, places
+from conformance.decode.violation import Violation
+
+
+@dataclass
+class Part:
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``owed``: it had deltas and was
+    closed before the done of its text."""
+
+    state: str = "absent"
+    announced: bool = False
+    owed: bool = False
+    deltas: int = 0
+    kind: str = ""
+    last: Event | None = None
+
+
+@dataclass
+class Item:
+    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: its added event was seen; ``arguments`` is a
+    call's own little automaton."""
+
+    state: str
+    name: Any
+    announced: bool
+    parts: dict[int, Part] = field(default_factory=dict)
+    arguments: Part = field(default_factory=Part)
+
+
+#: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done.
+#: A step that is not listed leaves the state alone and breaks nothing that is not reported elsewhere.
+PART = {
+    ("absent", "add"): ("open", None),
+    ("absent", "use"): ("open", "lifecycle.part-opened-before-use"),
+    ("absent", "text"): ("text-done", "lifecycle.part-opened-before-use"),
+    ("absent", "close"): ("closed", "lifecycle.part-opened-before-use"),
+    ("open", "add"): ("open", "lifecycle.part-opened-once"),
+    ("open", "use"): ("open", None),
+    ("open", "text"): ("text-done", None),
+    ("open", "close"): ("closed", None),
+    ("text-done", "add"): ("text-done", "lifecycle.part-opened-once"),
+    ("text-done", "use"): ("text-done", "lifecycle.deltas-before-done"),
+    ("text-done", "text"): ("text-done", "lifecycle.done-once"),
+    ("text-done", "close"): ("closed", None),
+    ("closed", "add"): ("closed", "lifecycle.part-opened-once"),
+    ("closed", "use"): ("closed", "lifecycle.deltas-before-done"),
+    ("closed", "text"): ("closed", "lifecycle.done-once"),
+    ("closed", "close"): ("closed", "lifecycle.part-closed-once"),
+}
+
+#: A call's arguments have no part around them: a delta opens them, their done closes them.
+ARGUMENTS = {
+    ("absent", "use"): ("open", None),
+    ("absent", "text"): ("text-done", None),
+    ("open", "use"): ("open", None),
+    ("open", "text"): ("text-done", None),
+    ("text-done", "use"): ("text-done", "lifecycle.deltas-before-done"),
+    ("text-done", "text"): ("text-done", "lifecycle.done-once"),
+}
+
+#: What each event does to a part, or to the text that stands in an item without parts.
+_STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close"}
+PART_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text not in IN_ITEM}
+ARGUMENT_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text in IN_ITEM}
+
+#: Events of texts around which content_part events are optional.
+_WITHOUT_PART = {one.type for one in EVENTS if one.text in PART_IS_OPTIONAL}
+
+#: The type of the part that an event of a text is about.
+_PART_OF = {one.type: part for one in EVENTS for part, (text, _) in PARTS.items() if one.text == text}
+
+_BROKEN = {
+    "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
+    "lifecycle.part-opened-once": "opens a part that was opened before",
+    "lifecycle.part-closed-once": "closes a part that was closed before",
+    "lifecycle.text-done-before-part-done": "comes in the wrong order: a text's done goes before the end of its part",
+    "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
+    "lifecycle.done-once": "is the second done of the same text",
+}
+
+
+#: The rules that each step of a part, or of a call's arguments, is evidence for.
+_EXAMINED = {
+    "add": ("lifecycle.part-opened-once",),
+    "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
+    "text": ("lifecycle.part-opened-before-use", "lifecycle.done-once"),
+    "close": ("lifecycle.part-opened-before-use", "lifecycle.part-closed-once"),
+}
+
+
+def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Counter[str]]:
+    """What violates the lifecycle of items and parts, the items by their place as they ended up, and for each rule how
+    many events it was evaluated on."""
+    walker = _Walker()
+    for event, index in places(events):
+        walker.step(event, index)
+    return walker.found, walker.items, walker.examined
+
+
+class _Walker:
+    def __init__(self) -> None:
+        self.found: list[Violation] = []
+        self.items: dict[int, Item] = {}
+        self._place: int | None = None
+        self._counted: Counter[str] = Counter()
+        self._steps: Counter[tuple[bool, str]] = Counter()
+
+    @property
+    def examined(self) -> Counter[str]:
+        """For each rule on how many events it was evaluated."""
+        found = Counter(self._counted)
+        for (of_part, step), count in self._steps.items():
+            for rule in _EXAMINED[step]:
+                # A call's arguments have no part that could be opened or closed.
+                found[rule] += count if of_part or "part-" not in rule else 0
+        return found
+
+    def step(self, event: Event, index: int | None) -> None:
+        self._place = index
+        if event.type == COMPLETED:
+            self._end(event)
+        if index is None or not event.about_item:
+            return
+        if event.type == ITEM_ADDED:
+            self._open(event, index)
+            return
+        item = self._use(event, index)
+        if event.type == ITEM_DONE:
+            self._close(event, item)
+        elif event.type in ARGUMENT_STEPS:
+            self._move(ARGUMENTS, item.arguments, ARGUMENT_STEPS[event.type], event)
+        elif event.type in PART_STEPS:
+            self._part(event, item, event.content_index)
+
+    def _open(self, event: Event, index: int) -> None:
+        self._counted["lifecycle.item-opened-once"] += 1
+        self._counted["lifecycle.indexes-dense"] += 1
+        before = self.items.get(index)
+        if before and before.name == event.item.get("id"):
+            if before.announced:
+                self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
+            before.announced = True  # One that comes late was told when the item was first used.
+            return
+        if index != len(self.items):
+            self._report(
+                "lifecycle.indexes-dense",
+                "is not the next output_index in order of opening",
+                event, "/output_index", len(self.items), index,
+            )  # fmt: skip
+        self.items[index] = Item("open", event.item.get("id"), announced=True)
+
+    def _use(self, event: Event, index: int) -> Item:
+        self._counted["lifecycle.item-opened-before-use"] += 1
+        self._counted["lifecycle.nothing-after-item-closed"] += 1
+        self._counted["lifecycle.item-closed-once"] += event.type == ITEM_DONE
+        item = self.items.get(index)
+        if item is None:
+            self._report(
+                "lifecycle.item-opened-before-use",
+                f"uses output_index {index} before its output_item.added", event, "/output_index",
+            )  # fmt: skip
+            named = event.data.get("item_id") or event.item.get("id")
+            item = self.items[index] = Item("open", named, announced=False)
+        elif item.state == "closed":
+            if event.type == ITEM_DONE:
+                self._report("lifecycle.item-closed-once", f"closes output_index {index} a second time", event)
+            else:
+                self._report(
+                    "lifecycle.nothing-after-item-closed",
+                    f"uses output_index {index} after its output_item.done", event, "/output_index",
+                )  # fmt: skip
+        return item
+
+    def _part(self, event: Event, item: Item, index: int) -> None:
+        part = item.parts.get(index)
+        if part is None:
+            if index != len(item.parts):
+                self._report(
+                    "lifecycle.indexes-dense",
+                    "is not the next content_index of its item",
+                    event, "/content_index", len(item.parts), index,
+                )  # fmt: skip
+            part = item.parts[index] = Part()
+        step = PART_STEPS[event.type]
+        if part.state == "absent" and event.type in _WITHOUT_PART and step in ("use", "text"):
+            part.state = "open"
+        part.announced = part.announced or step == "add"
+        part.kind = part.kind or _kind(event)
+        if step == "close" and part.kind not in PARTS:
+            part.state = "text-done"  # Parts of another kind have no text done of their own.
+        self._move(PART, part, step, event)
+
+    def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
+        before = part.state
+        self._steps[table is PART, step] += 1
+        self._counted["lifecycle.text-done-before-part-done"] += step == "close" and part.deltas > 0
+        part.state, rule = table.get((before, step), (before, None))
+        part.deltas += step == "use"
+        part.last = event if step == "use" else part.last
+        if (before, step) == ("open", "close"):
+            part.owed = part.deltas > 0  # A part that had no delta owes no text done.
+        elif step == "text" and part.owed:
+            rule, part.owed = "lifecycle.text-done-before-part-done", False
+        if rule:
+            self._report(rule, _BROKEN[rule], event)
+
+    def _close(self, event: Event, item: Item) -> None:
+        if item.state == "closed":
+            return
+        item.state = "closed"
+        for index, part in item.parts.items():
+            self._counted["lifecycle.part-done-before-item-done"] += part.announced
+            self._counted["lifecycle.done-present"] += part.deltas > 0
+            if part.announced and part.state in ("open", "text-done"):
+                self._report(
+                    "lifecycle.part-done-before-item-done",
+                    f"closes the item while its part {index} has had no content_part.done", event,
+                )  # fmt: skip
+            if part.owed or (part.state == "open" and part.deltas):
+                self._owed(event, part)
+        self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
+        if item.arguments.state == "open":
+            self._owed(event, item.arguments)
+
+    def _owed(self, event: Event, part: Part) -> None:
+        sent = part.last.type if part.last else "delta"
+        self._report(
+            "lifecycle.done-present",
+            f"closes an item whose text had deltas but no {sent.replace('.delta', '.done')}", event,
+        )  # fmt: skip
+
+    def _end(self, event: Event) -> None:
+        for index, item in self.items.items():
+            self._counted["lifecycle.all-closed-at-terminal"] += 1
+            if item.state == "open":
+                self._report(
+                    "lifecycle.all-closed-at-terminal",
+                    f"ends the response while output_index {index} is still open", event, place=index,
+                )  # fmt: skip
+
+    def _report(
+        self, rule: str, message: str, event: Event, pointer: str = "", want: Any = None, got: Any = None,
+        place: int | None = None,
+    ) -> None:  # fmt: skip
+        place = self._place if place is None else place
+        self.found.append(Violation(rule, f"{event.type} {message}", event, pointer, want, got, place))
+
+
+def _kind(event: Event) -> str:
+    return event.part_type or _PART_OF.get(event.type, "")

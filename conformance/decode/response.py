@@ -1,0 +1,320 @@
+"""A recorded exchange as the checks read it: the answer, its events, the final Response.
+
+What a check cannot read because something else is broken raises :class:`CannotEvaluate`; the verdict is then
+*inconclusive* and says why, and the check whose duty the broken thing is reports it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from conformance.decode import events as decoding
+from conformance.decode import sse
+from conformance.decode.automata import followed
+from conformance.decode.body_kind import is_stream
+from conformance.decode.cannot_evaluate import Broken, CannotEvaluate, DoesNotApply, loaded, unless_broken
+from conformance.decode.events import TERMINAL, Event, integer, item_types, mapping, objects, places, text
+from conformance.decode.json_text import TooMuch, load
+from conformance.decode.sums import Text, texts
+from conformance.decode.violation import Violation
+from conformance.exchange.client_outcomes import Outcome
+from conformance.exchange.exchange import Exchange
+
+#: What others import from here.
+__all__ = ["EVENT_STREAM", "FINAL", "CannotEvaluate", "DoesNotApply", "OutcomeLookup", "Received"]
+
+EVENT_STREAM = "text/event-stream"
+FINAL = ("completed", "incomplete")
+
+_DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
+
+
+#: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
+OutcomeLookup = Callable[[str, Exchange], tuple[str, Outcome | None]]
+
+
+class Received:
+    """One exchange and what can be read from it.
+
+    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name.
+    """
+
+    def __init__(
+        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: OutcomeLookup | None = None
+    ) -> None:
+        self._seen = seen
+        self.exchange = exchange
+        self.scenario = scenario
+        self.samples = tuple(samples) or (exchange,)
+        #: Called whenever something large was decoded, so that its owner can let other answers forget.
+        self.decoded: Callable[[Received], None] = lambda _: None
+
+    @cached_property
+    def request_json(self) -> dict[str, Any] | None:
+        """The request's body; None if it is no JSON object."""
+        try:
+            body = load(self.exchange.request.body or b"null")
+        except ValueError:
+            return None
+        return body if isinstance(body, dict) else None
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The request's body as a JSON object, empty if it is none."""
+        return self.request_json or {}
+
+    def ended(self, client: str) -> Outcome:
+        """How a client of the lane ended; :class:`DoesNotApply` without it, :class:`CannotEvaluate` if it was not fed."""
+        reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
+        if reason:
+            raise DoesNotApply(reason)
+        if outcome is None:
+            raise CannotEvaluate("the client was not fed this answer")
+        return outcome
+
+    @property
+    def streaming(self) -> bool:
+        """Whether a stream was asked for."""
+        return self.sent.get("stream") is True
+
+    @property
+    def status(self) -> int:
+        """The status code; :class:`CannotEvaluate` if none arrived or the trouble may pass (429, 5xx)."""
+        status = self.arrived
+        if status == 429 or status >= 500:
+            raise CannotEvaluate(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
+        return status
+
+    def need_response(self) -> None:
+        """:class:`CannotEvaluate` if no response arrived."""
+        _ = self.arrived
+
+    @property
+    def arrived(self) -> int:
+        """The status code as it came; :class:`CannotEvaluate` if none did."""
+        if self.exchange.ended == "not-sent":
+            raise CannotEvaluate(self.exchange.detail)
+        if self.exchange.status is None:
+            raise CannotEvaluate(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
+        return self.exchange.status
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; :class:`CannotEvaluate` if it is none."""
+        self.need_decoded()
+        if self.exchange.ended_by_us and isinstance(self._json, Broken):
+            raise CannotEvaluate(f"the body was not received whole: {self.exchange.detail}")
+        return unless_broken(self._json)
+
+    def need_decoded(self) -> None:
+        """:class:`CannotEvaluate` if the body is in a content coding that is not decoded here."""
+        if name := self.exchange.undecoded:
+            raise CannotEvaluate(f"Content-Encoding {name} is not decoded here")
+
+    @property
+    def envelope(self) -> Any:
+        """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotEvaluate` without one."""
+        return unless_broken(self._envelope)
+
+    @cached_property
+    def _json(self) -> Any:
+        self.decoded(self)
+        return loaded(self.exchange.body)
+
+    @cached_property
+    def _envelope(self) -> Any:
+        if not self.sent.get("stream") and not isinstance(self._json, Broken):
+            return self._json
+        self.decoded(self)
+        body = self.exchange.body.decode("utf-8", "replace")
+        return loaded(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
+
+    # -- the stream ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _frames(self) -> sse.Frames:
+        if not self.exchange.ok:
+            raise CannotEvaluate(f"no stream: HTTP {self.status}")
+        self.need_decoded()
+        if not self.looks_like_stream:
+            raise CannotEvaluate("no stream: the body holds no event")
+        self.decoded(self)
+        return sse.parse(self.exchange.decoded, self.exchange.body)
+
+    @cached_property
+    def looks_like_stream(self) -> bool:
+        """Whether the body reads as an event stream, whatever its content type says."""
+        return is_stream(self.exchange.body, self.exchange.media_type == EVENT_STREAM)
+
+    @property
+    def frames(self) -> tuple[sse.Frame, ...]:
+        """The dispatched frames; :class:`CannotEvaluate` where there are more than are read."""
+        if self._frames.too_many:
+            raise CannotEvaluate(f"the stream holds more than {self._frames.too_many:,} events, which is not read")
+        return self._frames.frames
+
+    @property
+    def undispatched(self) -> str:
+        """Data at the end that no blank line dispatched."""
+        return self._frames.undispatched
+
+    @cached_property
+    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
+        self.decoded(self)
+        try:
+            return decoding.decode(self.frames)
+        except TooMuch as error:
+            return Broken(f"the stream holds {error}")
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events in order; the ``[DONE]`` marker is none."""
+        found: tuple[Event, ...] = unless_broken(self._decoded)[0]
+        return found
+
+    @property
+    def strange(self) -> tuple[sse.Frame, ...]:
+        """Frames whose data is not a JSON object."""
+        found: tuple[sse.Frame, ...] = unless_broken(self._decoded)[1]
+        return found
+
+    def of(self, *types: str) -> list[Event]:
+        """The events of these types."""
+        found = [self.by_type[name] for name in types if name in self.by_type]
+        return found[0] if len(found) == 1 else sorted(chain(*found), key=lambda event: event.index)
+
+    @cached_property
+    def by_type(self) -> dict[str, list[Event]]:
+        """The events of each type, the types in order of first sight."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.type, []).append(event)
+        return found
+
+    @property
+    def terminal(self) -> Event:
+        """The first terminal event; :class:`CannotEvaluate` without one."""
+        ends = self.of(*TERMINAL)
+        if ends:
+            return ends[0]
+        stopped = f"the suite stopped reading: {self.exchange.detail}" if self.exchange.ended_by_us else ""
+        raise CannotEvaluate(stopped or "the stream has no terminal event")
+
+    @cached_property
+    def _followed(self) -> tuple[list[Violation], Counter[str]]:
+        return followed(self.events, self.exchange.ended_by_us)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """All that violates opening, lifecycle and identity."""
+        return self._followed[0]
+
+    @property
+    def examined(self) -> Counter[str]:
+        """For each rule of opening, lifecycle and identity on how many events it was evaluated."""
+        return self._followed[1]
+
+    @cached_property
+    def placed(self) -> tuple[tuple[Event, int | None], ...]:
+        """The events, each with the index of the item it is about (see :func:`conformance.decode.events.places`)."""
+        return tuple(places(self.events))
+
+    @cached_property
+    def item_types(self) -> dict[int, str]:
+        """The type of the item at each place of the stream, as the first event that holds the item says it."""
+        return item_types(self.placed)
+
+    @cached_property
+    def texts(self) -> list[Text]:
+        """The texts of the stream, station by station."""
+        return texts(self.events)
+
+    # -- the Response, plain or from the terminal event ------------------------------------------------------------
+
+    @cached_property
+    def response(self) -> dict[str, Any]:
+        """The final Response object; :class:`CannotEvaluate` if there is none."""
+        if not self.exchange.ok:
+            raise CannotEvaluate(f"no Response: HTTP {self.status}")
+        response = self.terminal.data.get("response") if self.looks_like_stream else self.json
+        if not isinstance(response, dict):
+            raise CannotEvaluate("no Response object")
+        return response
+
+    @property
+    def final_status(self) -> str:
+        """The status of the final Response; :class:`CannotEvaluate` if it is no string."""
+        status = self.response.get("status")
+        if not isinstance(status, str):
+            raise CannotEvaluate("the Response has no status")
+        return status
+
+    @property
+    def pointer(self) -> str:
+        """Where the Response stands in what was received: empty, or ``/response`` in a terminal event."""
+        return "/response" if self.looks_like_stream else ""
+
+    @property
+    def event(self) -> int | None:
+        """The index of the event that holds the Response, None in a plain answer."""
+        return self.terminal.index if self.looks_like_stream else None
+
+    @property
+    def output(self) -> list[dict[str, Any]]:
+        """The output items that are objects; of a stream whose Response holds no list of them, those that were done."""
+        output = self.response.get("output")
+        if isinstance(output, list) or not self.looks_like_stream:
+            return objects(output)
+        return [event.item for event in self.of("response.output_item.done") if event.item]
+
+    def items(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """The output items of a type, each with its place."""
+        return [(index, item) for index, item in enumerate(self.output) if item.get("type") == kind]
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """``usage``; :class:`CannotEvaluate` if it is not an object."""
+        usage = self.response.get("usage")
+        if not isinstance(usage, dict):
+            raise CannotEvaluate("no usage object")
+        return usage
+
+    def tokens(self, *path: str) -> int | None:
+        """A counter of usage, such as ``tokens("output_tokens_details", "reasoning_tokens")``."""
+        value: Any = self.usage
+        for member in path:
+            value = mapping(value).get(member)
+        return integer(value)
+
+    @property
+    def words(self) -> str:
+        """The visible text: all output_text parts, joined."""
+        return "".join(
+            text(part.get("text"))
+            for _, item in self.items("message")
+            for part in objects(item.get("content"))
+            if part.get("type") == "output_text"
+        )
+
+    @property
+    def reasoning_texts(self) -> str:
+        """The visible reasoning: all reasoning_text parts, joined."""
+        return "".join(
+            text(part.get("text"))
+            for _, item in self.items("reasoning")
+            for part in objects(item.get("content"))
+            if part.get("type") == "reasoning_text"
+        )
+
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether any sign of reasoning is there: an item, an event, a counted token."""
+        seen = bool(self.items("reasoning"))
+        if self.looks_like_stream:
+            seen = seen or any("reasoning" in name for name in self.by_type)
+        return seen or bool(decoding.reasoning_tokens(self.response))

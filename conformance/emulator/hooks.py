@@ -1,0 +1,130 @@
+"""The hook interface by which faults and varieties change what the endpoint does.
+
+A `Behaviour` is a name, one sentence and a few functions, each sitting at one layer of the flow. A hook takes the
+request's `Context` and the layer's value and returns the value to go on with; it may change dictionaries and
+lists in place, for they are made afresh for every request. Twists hold no state of their own: what must be
+remembered between requests goes into `Context.memory`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
+
+from .shapes import Dict, Frame, Header, Item, ParsedRequest, Plan, Refusal, Reply, sent
+
+T = TypeVar("T")
+Stage = Literal["none", "plain", "created", "in_progress", "terminal"]
+
+
+@dataclass
+class Context:
+    """One request as hooks see it.
+
+    `number` counts requests of the endpoint from 1 and `responses` the answers given before this one;
+    `body` is the parsed object (empty when the body is not one), `stream` whether a stream was asked for;
+    `served` turns true once the request has passed validation; `stage` names the response being rendered
+    while the `response` hook runs; `memory` is shared by all requests of the endpoint (hold `lock` to use
+    it); `mint` makes an identifier with a prefix, distinct from all others.
+    """
+
+    method: str
+    path: str
+    headers: tuple[Header, ...]
+    raw: bytes
+    key: str
+    revision: str
+    now: float
+    number: int
+    new_id: Callable[[str], str]
+    memory: Dict
+    lock: threading.RLock
+    body: Dict = field(default_factory=dict)
+    stream: bool = False
+    served: bool = False
+    responses: int = 0
+    stage: Stage = "none"
+
+    def sent(self, name: str) -> str | None:
+        """The first value of a request header, or None."""
+        return next(iter(sent(self.headers, name)), None)
+
+    def count(self, name: str) -> int:
+        """How often this was called before with the same name, over all requests: 0, 1, 2, ..."""
+        with self.lock:
+            before: int = self.memory.get(name, 0)
+            self.memory[name] = before + 1
+            return before
+
+
+Hook = Callable[[Context, T], T]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """A named departure from the clean endpoint.
+
+    `says` is one sentence: what a server with this fault does, or, for a variety, why it is legal.
+    `rules` names the rules a fault is made to violate (none for a variety), `evidence` a public report of it.
+    The hooks, in the order of the flow:
+
+    * `auth` (None: let in, or the `Refusal`), `validate` (likewise, for the body), `ask` (the request read);
+    * `draft` (the items before the cap applies), `plan` (the finished answer with its usage);
+    * `response` (each rendered Response object; see `Context.stage`), `events` (the stream before it is
+      numbered), `numbered` (the same with sequence numbers), `frame` (one event as lines),
+      `chunks` (the stream as byte strings, one for each network chunk);
+    * `reply` (every answer, refusals included, just before it is sent).
+    """
+
+    name: str
+    area: str
+    says: str
+    rules: tuple[str, ...] = ()
+    evidence: str = ""
+    auth: Hook[Refusal | None] | None = None
+    validate: Hook[Refusal | None] | None = None
+    parsed: Hook[ParsedRequest] | None = None
+    draft: Hook[list[Item]] | None = None
+    plan: Hook[Plan] | None = None
+    response: Hook[Dict] | None = None
+    events: Hook[list[Dict]] | None = None
+    numbered: Hook[list[Dict]] | None = None
+    frame: Hook[Frame] | None = None
+    chunks: Hook[list[bytes]] | None = None
+    reply: Hook[Reply] | None = None
+
+
+HOOKS = tuple(f.name for f in fields(Behaviour))[5:]
+CLEAN = Behaviour("clean", "none", "Changes nothing.")
+
+
+def through(hook: Hook[T] | None, ctx: Context, value: T) -> T:
+    """The value after the hook, or as it is where there is none."""
+    return value if hook is None else hook(ctx, value)
+
+
+def combine(behaviours: Iterable[Behaviour]) -> Behaviour:
+    """One twist doing what all of them do, in the order given, layer by layer."""
+    whole = CLEAN
+    for behaviour in behaviours:
+        hooks: dict[str, Any] = {}
+        for name in HOOKS:
+            first, second = getattr(whole, name), getattr(behaviour, name)
+            hooks[name] = _after(first, second) if first and second else first or second
+        label = behaviour.name if whole is CLEAN else f"{whole.name}+{behaviour.name}"
+        whole = replace(behaviour, name=label, **hooks)
+    return whole
+
+
+def _after(first: Hook[T], second: Hook[T]) -> Hook[T]:
+    return lambda ctx, value: second(ctx, first(ctx, value))
+
+
+def behaviour(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -> Behaviour:
+    """A twist whose area is the part of its name before the first dot.
+
+    Raises TypeError for a hook that does not exist.
+    """
+    return Behaviour(name, name.partition(".")[0], says, rules, evidence, **hooks)

@@ -1,0 +1,98 @@
+"""Reading a request body into an `ParsedRequest`.
+
+Nothing here complains: validation has spoken before. A fault may have waved a broken body through, so every
+member is looked at with suspicion and left out where it makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import tokens
+from .shapes import Dict, ParsedRequest, Tool, Turn, to_json
+
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+# What a prompt costs before its first word, and what each turn costs beside its text.
+TEMPLATE_TOKENS = 8
+TURN_TOKENS = 4
+
+
+def read(body: Dict) -> ParsedRequest:
+    """The request as the pretend model sees it."""
+    instructions = _text(body.get("instructions"))
+    given = body.get("input")
+    tools = tuple(callables(body.get("tools")))
+    return ParsedRequest(
+        model=_text(body.get("model")),
+        instructions=instructions,
+        turns=tuple(_turns(given)),
+        thinking=_inside(body.get("reasoning"), "effort") != "none",
+        cap=_cap(body.get("max_output_tokens")),
+        tools=tools,
+        json_object=_inside(_inside(body.get("text"), "format"), "type") == "json_object",
+        input_tokens=TEMPLATE_TOKENS
+        + tokens.count(instructions)
+        + _cost(given)
+        + (tokens.count(to_json(body.get("tools"))) if tools else 0),
+    )
+
+
+def callables(tools: object, namespace: str | None = None) -> Iterator[Tool]:
+    """The functions and custom tools declared, those inside namespaces included."""
+    for tool in tools if isinstance(tools, list) else []:
+        kind, name = _inside(tool, "type"), _text(_inside(tool, "name"))
+        if kind == "namespace":
+            yield from callables(_inside(tool, "tools"), name)
+        elif kind in ("function", "custom") and name:
+            parameters = _inside(tool, "parameters")
+            yield Tool(str(kind), name, parameters if isinstance(parameters, dict) else {}, namespace)
+
+
+def text_of(content: object) -> str:
+    """The text of a string or of the text parts of a list."""
+    if isinstance(content, list):
+        return "\n".join(part for part in (_text(_inside(one, "text")) for one in content) if part)
+    return _text(content)
+
+
+def _cost(given: object) -> int:
+    """The tokens of `input`: what is said counts, and not the JSON around it."""
+    if not isinstance(given, list):
+        return TURN_TOKENS + tokens.count(_text(given))
+    return sum(TURN_TOKENS + tokens.count(_words(one)) for one in given)
+
+
+def _words(item: object) -> str:
+    """All that an input item says: texts, calls, results, and media by what names them."""
+    content = _inside(item, "content")
+    said = [text_of(content), text_of(_inside(item, "output"))]
+    said += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]
+    media = [part for part in content if _inside(part, "text") is None] if isinstance(content, list) else []
+    return "".join(said) + (to_json(media) if media else "")
+
+
+def _turns(given: object) -> Iterator[Turn]:
+    if isinstance(given, str):
+        yield Turn("user", given)
+    for one in given if isinstance(given, list) else []:
+        kind = _inside(one, "type")
+        if kind in OUTPUTS:
+            yield Turn("output", text_of(_inside(one, "output")))
+        elif kind in ("function_call", "custom_tool_call"):
+            yield Turn("call", _text(_inside(one, "name")))
+        elif kind in (None, "message"):
+            yield Turn(_text(_inside(one, "role")), text_of(_inside(one, "content")))
+
+
+def _cap(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
+
+
+def _inside(value: object, member: str) -> object:
+    return value.get(member) if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

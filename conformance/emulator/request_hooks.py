@@ -1,0 +1,121 @@
+"""Ready-made hooks for the two doors: what is let in, and how a reply leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .event_edits import Edit, Test
+from .hooks import Context, Hook
+from .refusals import bad_parameter, of
+from .shapes import Dict, Refusal, Reply, phrase, to_json
+
+SPOILED = of(500, phrase(500), "", "server_error")
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+def input_items(body: Dict) -> list[Dict]:
+    """The input items that are objects; none when `input` is a string."""
+    given = body.get("input")
+    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+
+
+def input_parts(body: Dict) -> Iterator[Dict]:
+    """The content parts of all input items."""
+    for one in input_items(body):
+        for name in ("content", "output"):
+            if isinstance(one.get(name), list):
+                yield from (part for part in one[name] if isinstance(part, dict))
+
+
+def inside(body: Dict, *path: str) -> Any:
+    """A member deep in the body, None where any step is missing."""
+    value: Any = body
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def refuse(test: Test, where: str) -> Hook[Refusal | None]:
+    """Turns down bodies that pass the test though nothing is wrong with them."""
+    return _judge(test, bad_parameter(where, "is not supported").refusal)
+
+
+def crash(test: Test) -> Hook[Refusal | None]:
+    """Answers 500 to bodies that pass the test, right or wrong."""
+    return _judge(test, SPOILED, always=True)
+
+
+def crash_streaming(test: Test) -> Hook[Refusal | None]:
+    """Answers 500 to bodies that pass the test and ask for a stream."""
+    return crash(lambda body: body.get("stream") is True and test(body))
+
+
+def forgive(test: Callable[[str], bool]) -> Hook[Refusal | None]:
+    """Lets through what was refused, if the place and reason given in `param` pass the test."""
+    return lambda _, refusal: None if refusal and test(str(refusal.members.get("param"))) else refusal
+
+
+def worsen(test: Callable[[str], bool], status: int = 500) -> Hook[Refusal | None]:
+    """Answers with another status what was refused for a reason that passes the test."""
+
+    def hook(_: Context, refusal: Refusal | None) -> Refusal | None:
+        if refusal is None or not test(str(refusal.members.get("param"))):
+            return refusal
+        return replace(refusal, status=status, members={**refusal.members, "code": str(status)})
+
+    return hook
+
+
+def _judge(test: Test, verdict: Refusal, always: bool = False) -> Hook[Refusal | None]:
+    return lambda ctx, refusal: verdict if (always or not refusal) and test(ctx.body) else refusal
+
+
+# --- replies --------------------------------------------------------------------------------------
+
+Rewrite = Callable[[Reply], Reply]
+
+
+def hung_up(reply: Reply) -> Reply:
+    """No answer at all: the connection is reset."""
+    return Reply(reply.status, reply.reason, [], [], "length", "reset")
+
+
+def served(how: Rewrite, stream: bool | None = None) -> Hook[Reply]:
+    """Rewrites successful replies: all, or only streams, or only plain ones."""
+    return lambda ctx, reply: how(reply) if ctx.served and stream in (None, ctx.stream) else reply
+
+
+def refused(how: Rewrite, but: tuple[int, ...] = (401,)) -> Hook[Reply]:
+    """Rewrites refusals; those for want of a key are left alone unless `but` says otherwise."""
+    return lambda ctx, reply: reply if ctx.served or reply.status in but else how(reply)
+
+
+def envelope(how: Callable[[Dict], Any], but: tuple[int, ...] = (401,)) -> Hook[Reply]:
+    """Rewrites the whole JSON value of refusals, keeping the `data:` prefix where there is one."""
+
+    def rewrite(reply: Reply) -> Reply:
+        text = reply.body.decode()
+        prefix = "data:" if text.startswith("data:") else ""
+        return reply.saying(prefix + to_json(how(json.loads(text.removeprefix("data:")))))
+
+    return refused(rewrite, but)
+
+
+def error(edit: Edit, but: tuple[int, ...] = (401,)) -> Hook[Reply]:
+    """Edits the `error` object of refusals."""
+
+    def how(whole: Dict) -> Dict:
+        edit(whole["error"])
+        return whole
+
+    return envelope(how, but)
+
+
+def bytes_of(how: Callable[[bytes], bytes]) -> Rewrite:
+    """Lifts a function of a body to one of a reply, chunk by chunk."""
+    return lambda reply: replace(reply, chunks=[(wait, how(data)) for wait, data in reply.chunks])

@@ -1,0 +1,190 @@
+"""The folder of a run: who was asked, for which cases, and one file an exchange. Written atomically, read as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.config.target import Misconfigured
+from conformance.exchange import client_outcomes as clients
+from conformance.exchange.exchange import Exchange, from_json, to_json
+from conformance.exchange.run_lock import Claim, taken
+
+#: Of ``run.json``. Format 1 had neither the format nor the profile, and no ``cases.json`` beside it.
+FORMAT = 2
+
+_HEAD, _CASES = "run.json", "cases.json"
+
+RESULTS, REPORT = "results.jsonl", "report.html"
+
+#: File in ``locks/`` of a run that sends nothing more.
+_HALTED = "halted"
+
+#: Member of ``run.json`` of a run that evaluated nothing, as the target is set up wrong: the message.
+_SETUP_ERROR = "setup_error"
+
+
+class RunDirectory:
+    """One run's folder: ``run.json``, ``cases.json``, ``exchanges/<key>.json``, ``locks/`` and the results."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.exchanges = path / "exchanges"
+        self.locks = path / "locks"
+        self.claim = Claim(path)
+        self._head: Mapping[str, Any] | None = None
+
+    def check(self, overwrite: bool) -> None:
+        """:class:`Misconfigured` if a run cannot begin here: another uses the folder, or an earlier run is in it that
+        is not to be replaced. Writes nothing."""
+        if holder := self.claim.holder():
+            raise Misconfigured(taken(self.path, holder))
+        self._keep_earlier(overwrite)
+
+    def create(
+        self,
+        head: Mapping[str, Any],
+        nonce: str,
+        lacks: Sequence[str],
+        unknown_parameters: str,
+        overwrite: bool = False,
+    ) -> None:
+        """Begin a run here, with all that decides what is judged, and hold the folder until :meth:`close`.
+
+        With ``overwrite`` an earlier run is removed. :class:`Misconfigured` as :meth:`check` says it, and where the
+        folder has directories of these names that are not from a run, or cannot be written.
+        """
+        profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters}
+        document = {"format": FORMAT, "head": head, "nonce": nonce, "profile": profile}
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.claim.take()
+            self._empty(overwrite)
+            write_atomically(self.path / _HEAD, json.dumps(document, indent=1))
+            self._head = head
+        except OSError as error:
+            self.close()
+            raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+        except Misconfigured:
+            self.close()
+            raise
+
+    def _empty(self, overwrite: bool) -> None:
+        self._keep_earlier(overwrite)
+        ours = (self.path / _HEAD).exists()
+        if not ours and (self.exchanges.exists() or self.locks.exists()):
+            raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
+        for part in (self.exchanges, self.locks):
+            part.mkdir(parents=True, exist_ok=True)
+            for file in part.iterdir():
+                file.unlink()
+        for name in (_CASES, RESULTS, REPORT, clients.FILE) if ours else ():
+            (self.path / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let the next run have the folder."""
+        self.claim.release()
+
+    def _keep_earlier(self, overwrite: bool) -> None:
+        if not overwrite and (earlier := self._earlier()):
+            raise Misconfigured(
+                f"run folder {self.path} holds {earlier}: --overwrite replaces it, or name another folder"
+            )
+
+    def _earlier(self) -> str:
+        """What an earlier run left here, as the words of a message; empty if there is nothing to lose: no run, one
+        that received nothing, or one that ended before it evaluated anything."""
+        results = (self.path / RESULTS).exists()
+        try:
+            document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
+            if not results and (_SETUP_ERROR in document or not any(self.exchanges.glob("*.json"))):
+                return ""
+            return f"the run of {document['head']['started_at']}"
+        except (FileNotFoundError, NotADirectoryError):
+            return "the results of a run" if results else ""
+        except (OSError, ValueError, KeyError, TypeError):
+            return "a run that cannot be read"
+
+    def stop(self, why: str) -> None:
+        """Keep why nothing of this run is evaluated: how the target is set up wrong."""
+        document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
+        write_atomically(self.path / _HEAD, json.dumps({**document, _SETUP_ERROR: why}, indent=1))
+
+    def stopped(self) -> str:
+        """What :meth:`stop` kept; empty where nothing was."""
+        try:
+            return str(json.loads((self.path / _HEAD).read_text(encoding="utf-8")).get(_SETUP_ERROR, ""))
+        except (OSError, ValueError, AttributeError):
+            return ""  # Whoever writes the report says that the folder is gone.
+
+    def halt(self) -> None:
+        """Let no process of the run send anything more."""
+        with contextlib.suppress(OSError):  # A folder that is gone takes no exchange either.
+            (self.locks / _HALTED).touch()
+
+    def halted(self) -> bool:
+        """Whether :meth:`halt` was called in any process."""
+        return (self.locks / _HALTED).exists()
+
+    def select(self, whole: bool, cases: Sequence[str]) -> None:
+        """Keep which cases are to be judged: all that the suite has, or these."""
+        chosen = {"whole": True} if whole else {"whole": False, "cases": list(cases)}
+        write_atomically(self.path / _CASES, json.dumps(chosen))
+
+    def selected(self) -> tuple[bool, frozenset[str] | None]:
+        """What :meth:`select` kept; False and None where nothing was."""
+        try:
+            chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False, None
+        return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
+
+    def read(self, key: str) -> Exchange | None:
+        """The recorded exchange of that key, or None."""
+        try:
+            text = self.file(key).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return from_json(json.loads(text))
+
+    def write(self, exchange: Exchange) -> None:
+        """Keep an exchange; a reader sees all of it or nothing."""
+        write_atomically(self.file(exchange.key), json.dumps(to_json(exchange), ensure_ascii=False))
+
+    def head(self) -> dict[str, Any]:
+        """The first line of the run's results."""
+        if self._head is None:
+            self._head = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))["head"]
+        return dict(self._head or {})
+
+    def recorded(self) -> list[str]:
+        """The keys of all recorded exchanges."""
+        return sorted(file.stem for file in self.exchanges.glob("*.json"))
+
+    def file(self, key: str) -> Path:
+        """Where the exchange of that key lies."""
+        return self.exchanges / f"{key}.json"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that no reader ever sees half of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    part.replace(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock on a file; without ``wait``, False if somebody else holds it."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True  # Closing the file frees the lock, and so does the end of the process.

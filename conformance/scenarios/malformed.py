@@ -1,0 +1,98 @@
+"""Requests that are wrong on purpose as a whole; wrong parameters are derived from the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.scenario import Scenario
+
+GARBAGE = b'{"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16} and more'
+
+
+def scenarios(nonce: str) -> list[Scenario]:
+    """The bad requests."""
+    found = [
+        _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
+        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": "mimo", "input": '),
+        _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
+        _bad(
+            "not-utf8",
+            "a body whose text is not in UTF-8",
+            raw=b'{"model": "mimo-v2.5-pro", "input": "Say h\xe9llo.", "max_output_tokens": 16}',
+            expect="either",
+            rule="malformed-json",
+        ),
+        _bad("empty-body", "no body at all", raw=b""),
+        _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
+        _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),
+        _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),
+        _bad(
+            "instructions-empty",
+            "empty instructions",
+            body={**CHEAP, "instructions": ""},
+            expect="either",
+            rule="wrong-input",
+            wrong=False,
+        ),
+        _bad(
+            "nested-null",
+            "null inside the objects that may be left out",
+            body={**CHEAP, "reasoning": {"effort": None}, "text": {"format": None}},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-bad-part",
+            "an input message with a part of a type that does not exist",
+            body={**CHEAP, "input": [{"role": "user", "content": [{"type": f"part-{nonce}", "text": "Say hello."}]}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-empty",
+            "no input item at all",
+            body={**CHEAP, "input": []},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-bad-role",
+            "an input message of a role that does not exist",
+            body={**CHEAP, "input": [{"role": f"role-{nonce}", "content": "Say hello."}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-bad-item",
+            "an input item of a type that does not exist",
+            body={**CHEAP, "input": [{"type": f"type-{nonce}", "text": "Say hello."}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "input-null-content",
+            "an input message whose content is null",
+            body={**CHEAP, "input": [{"role": "user", "content": None}]},
+            expect="either",
+            rule="wrong-input",
+        ),
+        _bad(
+            "orphan-output",
+            "a function_call_output without its call",
+            body={
+                **CHEAP,
+                "input": [{"type": "function_call_output", "call_id": "call_none", "output": "18"}],
+            },
+            expect="either",
+            rule="wrong-input",
+            wrong=False,  # Each item alone is well formed.
+        ),
+    ]
+    return [*found, found[0].streamed()]
+
+
+def _bad(name: str, description: str, rule: str = "", **more: Any) -> Scenario:
+    tags = frozenset({"bad", "smoke"} if name in ("unknown-model", "malformed-json") else {"bad"})
+    wrong = {"expect": "refusal", "wrong": name != "unknown-model", **more}
+    return Scenario(f"bad.{name}", description, about={"rule": rule or name}, tags=tags, **wrong)

@@ -1,0 +1,296 @@
+"""A server on loopback that passes everything on to another and back, byte for byte and as it comes, and shows each
+exchange that has ended to an onlooker.
+
+HTTP/1.1, kept alive, a thread for each connection. A client that goes away ends the request upstream.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from conformance.exchange.exchange import Chunk, Ended, Headers
+from conformance.traffic.upstream import Coming, Upstream, failed, passed_on
+from conformance.wire.deadlines import Taken, Watch
+
+#: Bytes of one answer that are kept to be judged; all of it is passed on.
+MOST_KEPT = 16_000_000
+
+#: Seconds between looks whether the client is still there.
+_LOOK = 0.1
+
+#: What is said of a client that did not stay until the end.
+GONE = "the client went away"
+
+_WHO = "conformance watch"
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One exchange as it was passed on, credentials and all: nobody may keep it as it is.
+
+    ``url`` is where it went, ``status`` None where no answer came; ``sent_at`` unix seconds, ``elapsed`` milliseconds.
+    """
+
+    method: str
+    url: str
+    sent: Headers
+    body: bytes
+    status: int | None
+    headers: Headers
+    chunks: tuple[Chunk, ...]
+    ended: Ended
+    detail: str
+    sent_at: float
+    elapsed: float
+
+
+class Proxy:
+    """A running proxy; a context manager that closes itself. ``url`` is the base to give a client."""
+
+    def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[Passed], None]) -> None:
+        self._tcp = _Listener(upstream, (host, port), seen)
+        self._path = upstream.path
+        self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """The base that stands for the upstream's."""
+        host, port = self._tcp.server_address[:2]
+        name = host.decode() if isinstance(host, bytes | bytearray) else str(host)
+        return f"http://{f'[{name}]' if ':' in name else name}:{port}{self._path}"
+
+    def close(self) -> None:
+        """Stop listening, hang up on what is under way, and wait until that has been shown to the onlooker."""
+        self._tcp.closing.set()
+        self._tcp.shutdown()
+        self._tcp.server_close()
+        self._thread.join()
+        until = time.monotonic() + 5.0
+        while self._tcp.under_way and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, upstream: Upstream, address: tuple[str, int], seen: Callable[[Passed], None]) -> None:
+        self.upstream = upstream
+        self.seen = seen
+        self.closing = threading.Event()
+        self.under_way: set[int] = set()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no event worth a traceback."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def __getattr__(self, name: str) -> Any:
+        # The standard handler looks for do_GET and its like; here every method is passed on.
+        if name.startswith("do_"):
+            return self._pass
+        raise AttributeError(name)
+
+    def _pass(self) -> None:
+        # The handler's own path has lost a slash where there were two.
+        target = self.requestline.split(" ")[1]
+        upgrade = self.headers.get("Upgrade", "")
+        body = self._read_body()
+        if body is None:
+            self._refuse(400, "the body of the request cannot be read: its framing makes no sense")
+        elif "websocket" in upgrade.lower():
+            says = "WebSockets are not passed on; use HTTP: this answer is the watcher's, not the upstream's"
+            self._refuse(426, says, ("Upgrade: HTTP/1.1",))
+        elif not self._is_below(target):
+            says = f"{target.partition('?')[0][:200]} is not below {self.server.upstream.path or '/'}: use that base"
+            self._refuse(404, says)
+        else:
+            place = id(self)
+            self.server.under_way.add(place)
+            try:
+                self._exchange(target, body)
+            finally:
+                self.server.under_way.discard(place)
+
+    def _is_below(self, target: str) -> bool:
+        base, path = self.server.upstream.path, target.partition("?")[0]
+        return path.startswith("/") and (path == base or path.startswith(base + "/"))
+
+    def _exchange(self, target: str, body: bytes) -> None:
+        sent, taken = tuple(self.headers.items()), _Kept()
+        sent_at, started = time.time(), time.monotonic()
+        with Watch() as watch, self._staying(watch):
+            ended, detail = self._relay(target, sent, body, taken, watch, started)
+        if watch.reason and ended != "clean":
+            ended, detail = "time-out", watch.reason
+        if taken.over and ended == "clean":
+            ended, detail = "oversize", f"more than {MOST_KEPT} bytes of body"
+        self.server.seen(
+            Passed(
+                self.command, self.server.upstream.url(target), sent, body, taken.status, taken.headers, taken.chunks,
+                ended, detail, sent_at, (time.monotonic() - started) * 1000,
+            )
+        )  # fmt: skip
+
+    def _relay(
+        self, target: str, sent: Headers, body: bytes, taken: _Kept, watch: Watch, started: float
+    ) -> tuple[Ended, str]:
+        try:
+            with self.server.upstream.planned(self.command, target, sent, body, watch) as coming:
+                taken.status, taken.headers = coming.status, coming.headers
+                write = self._head(coming)
+                for data in coming.chunks:
+                    taken.keep((time.monotonic() - started) * 1000, data)
+                    write(data)
+                if watch.reason:  # A body without an announced end seems to end where we hung up.
+                    return "time-out", watch.reason
+                write(b"")
+                return "clean", ""
+        except _ClientGone:
+            self.close_connection = True
+            return "time-out", GONE
+        except Exception as error:  # Whatever the upstream does, the watcher goes on.
+            ended, detail = failed(error, taken.status is not None, started)
+            if taken.status is None and not watch.reason:
+                self._refuse(502, f"the upstream gave no answer: {ended} ({detail})")
+            self.close_connection = True  # Only so does the client see that its answer is not whole.
+            return ended, detail
+
+    def _head(self, coming: Coming) -> Callable[[bytes], None]:
+        """Send the head of the answer; what then takes its body, and an empty piece at the end."""
+        headers = passed_on(coming.headers)
+        empty = self.command == "HEAD" or coming.status in (204, 304)
+        sized = any(name.lower() == b"content-length" for name, _ in headers)
+        chunked = not (empty or sized or self.request_version == "HTTP/1.0")
+        if chunked:
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        elif not (empty or sized):
+            self.close_connection = True
+        if self.close_connection:
+            headers.append((b"Connection", b"close"))
+        first = f"{self.protocol_version} {coming.status} {coming.reason}".encode("latin-1", "replace")
+        self._write(b"\r\n".join([first, *(name + b": " + value for name, value in headers), b"", b""]))
+
+        def write(data: bytes) -> None:
+            if chunked:
+                self._write(b"%x\r\n%s\r\n" % (len(data), data) if data else b"0\r\n\r\n")
+            elif data and not empty:
+                self._write(data)
+
+        return write
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self.wfile.write(data)
+        except OSError:
+            raise _ClientGone from None
+
+    @contextlib.contextmanager
+    def _staying(self, watch: Watch) -> Iterator[None]:
+        """Hang up upstream when the client goes away or the watcher ends."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(_LOOK):
+                if self.server.closing.is_set():
+                    watch.limit("closing", 0, "the watcher was stopped")
+                elif _has_gone(self.connection):
+                    watch.limit("client", 0, GONE)
+                else:
+                    continue
+                return
+
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        yield
+        over.set()
+        looking.join()
+
+    def _refuse(self, status: int, says: str, more: tuple[str, ...] = ()) -> None:
+        """Answer in the watcher's own name, in the form of the service's errors."""
+        error = {"message": f"{_WHO}: {says}", "type": "watcher_error", "param": "", "code": str(status)}
+        data = json.dumps({"error": error}).encode()
+        self.close_connection = True
+        lines = [f"HTTP/1.1 {status} {self.responses.get(status, ('',))[0]}", "Content-Type: application/json"]
+        lines += [f"Content-Length: {len(data)}", "Connection: close", *more, "", ""]
+        with contextlib.suppress(OSError):
+            self.wfile.write("\r\n".join(lines).encode("latin-1", "replace") + data)
+
+    def _read_body(self) -> bytes | None:
+        """The request's body, or None when its framing makes no sense or it breaks off."""
+        try:
+            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+                return self._read_chunks()
+            size = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(size) if size >= 0 else b""
+            return body if len(body) == size else None
+        except (ValueError, OSError):
+            return None
+
+    def _read_chunks(self) -> bytes:
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline(1000).split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline(1000)
+        while self.rfile.readline(65536).strip():
+            pass
+        return b"".join(parts)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """For what is not HTTP at all: the standard library would answer with a page of HTML."""
+        self._refuse(code, message or "the request cannot be read")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """What is told is the onlooker's business."""
+
+
+class _ClientGone(Exception):
+    """There is nobody to write to."""
+
+
+class _Kept(Taken):
+    """As much of an answer as is kept; ``over``: there was more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = False
+
+    def keep(self, at: float, data: bytes) -> None:
+        """Keep a read, if there is still room."""
+        self.over = self.over or self.size + len(data) > MOST_KEPT
+        if not self.over:
+            self.add(at, data)
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    """Whether the other side has closed; what it may have sent ahead is left where it is."""
+    try:
+        asked = select.poll()  # Unlike select, it takes file descriptors of any number.
+        asked.register(connection, select.POLLIN)
+        return bool(asked.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,179 @@
+"""Watches one exchange from outside and hangs up when a time is over; keeps what has arrived until then.
+
+A read that trickles, a head that never ends and a flood of interim answers have no other end: each read of theirs is
+quick, so that no time-out of a single read would ever pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from conformance.exchange.exchange import Chunk, Headers
+
+#: From this many reads on, what is received within one :data:`GRAIN` is kept as one chunk; where the reads hold fewer
+#: than :data:`FEW` bytes on average, from :data:`TRICKLE` reads on. A flood of single bytes would cost hundreds of
+#: times its size in memory, and an event is never that small.
+FLOOD, TRICKLE, FEW = 20_000, 500, 32
+
+#: Milliseconds.
+GRAIN = 50.0
+
+#: Seconds between looks whether a limit is to be shortened.
+_LOOK = 2.0
+
+#: The longest wait in one go, in seconds; longer limits take several.
+_LONGEST = 3600.0
+
+
+class Watch:
+    """Limits of one exchange, each with a name and the words to say when it has passed.
+
+    ``look_again`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
+    the limit, are empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
+    ``trace`` extension, so that there is something to hang up before the answer has begun.
+    """
+
+    def __init__(self, look_again: Callable[[Watch], None] | None = None) -> None:
+        self.reason = ""
+        self.passed = ""
+        self._look_again = look_again
+        self._limits: dict[str, tuple[float, str]] = {}
+        self._since: dict[str, float] = {}
+        self._changed = threading.Condition(threading.RLock())
+        self._wakes = float("inf")
+        self._over = False
+        self._connection: Any = None
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Note the connection as soon as there is one, and again when TLS lies over it."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._changed:
+                self._connection = info["return_value"].get_extra_info("socket")
+                late = bool(self.reason)
+            if late:
+                self._hang_up()
+
+    def limit(self, name: str, seconds: float, reason: str) -> None:
+        """Hang up in so many seconds from now; in place of the limit of that name if there was one."""
+        now = time.monotonic()
+        with self._changed:
+            self._since[name] = now
+            self._set(name, now + seconds, reason)
+
+    def shorten(self, name: str, seconds: float, reason: str) -> None:
+        """Change a limit, if it is still there, to so many seconds from when it was set."""
+        with self._changed:
+            if name in self._limits:
+                self._set(name, self._since[name] + seconds, reason)
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """The names of the limits there are."""
+        with self._changed:
+            return tuple(self._limits)
+
+    def _set(self, name: str, due: float, reason: str) -> None:
+        self._limits[name] = (due, reason)
+        if due < self._wakes:
+            self._changed.notify()
+
+    def lift(self, name: str) -> None:
+        """Take a limit away."""
+        with self._changed:
+            self._limits.pop(name, None)
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._over:
+                now = time.monotonic()
+                due = ((due, reason, name) for name, (due, reason) in self._limits.items())
+                self._wakes, reason, name = min(due, default=(now + _LONGEST, "", ""))
+                if self._wakes <= now:
+                    self.passed, self.reason = name, reason
+                    break
+                looked = self._look_again is None or self._wakes - now <= _LOOK
+                self._changed.wait(min(self._wakes - now, _LONGEST if looked else _LOOK))
+                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._look_again:
+                    self._look_again(self)
+        if self.reason:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        with contextlib.suppress(OSError):
+            # The socket's own: that of TLS would first put the encryption aside under the reader's feet.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            # Who sends without a pause is read on even so, until the socket is gone.
+            connection.close()
+
+
+class Taken:
+    """What has arrived so far; kept apart so that it survives an exception."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: Headers = ()
+        self.size = 0
+        self._chunks: list[Chunk] = []
+        self._pending: list[bytes] = []
+        self._since = 0.0
+
+    def add(self, at: float, data: bytes) -> None:
+        """Keep a read that came ``at`` milliseconds after the request."""
+        self.size += len(data)
+        kept = len(self._chunks)
+        if kept < FLOOD and (kept < TRICKLE or self.size >= FEW * kept) and not self._pending:
+            self._chunks.append(Chunk(at, data))
+            return
+        if not self._pending or at - self._since > GRAIN:
+            self._flush()
+            self._since = at
+        self._pending.append(data)
+
+    def cut(self, size: int) -> None:
+        """Keep only so many bytes from the beginning."""
+        self._flush()
+        self.replace(first_bytes(self._chunks, size))
+
+    def replace(self, chunks: Iterable[Chunk]) -> None:
+        """Keep these in place of what has arrived."""
+        self._chunks, self._pending = list(chunks), []
+        self.size = sum(len(chunk.data) for chunk in self._chunks)
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """All that was kept."""
+        self._flush()
+        return tuple(self._chunks)
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._chunks.append(Chunk(self._since, b"".join(self._pending)))
+            self._pending = []
+
+
+def first_bytes(chunks: Iterable[Chunk], size: int) -> Iterator[Chunk]:
+    """The chunks up to so many bytes, the last one cut."""
+    for chunk in chunks:
+        if size <= 0:
+            return
+        yield chunk if len(chunk.data) <= size else Chunk(chunk.at, chunk.data[:size])
+        size -= len(chunk.data)

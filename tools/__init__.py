@@ -1,0 +1,1 @@
+"""Generators: fault matrix, pages, client evidence, captures."""

@@ -1,0 +1,242 @@
+"""``python -m tools.capture --install DIR``: capture, clean and write what the pinned clients send."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conformance.emulator import Context, Endpoint, Reply, serve
+from conformance.emulator.hooks import behaviour
+from conformance.emulator.shapes import Item, Refusal
+from tools.capture.prose import Ours, client_texts, reworded
+from tools.capture.scrub import Leak, must_not_hold, scrubbed
+from tools.capture.shingles import SIZE, digest, left, shingles, store
+
+PROGRAMS = Path(__file__).parent / "programs"
+CAPTURED = Path(__file__).parent.parent.parent / "conformance" / "scenarios" / "captured"
+KEY = "built-in-key"
+MODEL = "mimo-v2.5-pro"
+QUESTION = "Use get_weather to find out the weather in Paris."
+QUESTION_TO_CODEX = "Use exec_command to say hello."
+COMMAND = "echo hello"
+SECONDS = 120
+
+#: Words that stand in every text, whoever is logged in where.
+_COMMON = ("/root", "localhost")
+
+#: Nothing but loopback is reached: there is no such proxy.
+NOWHERE = "http://127.0.0.1:9"
+
+CODEX = """
+model = "{model}"
+model_provider = "target"
+approval_policy = "never"
+sandbox_mode = "read-only"
+check_for_update_on_startup = false
+history = {{ persistence = "none" }}
+analytics = {{ enabled = false }}
+feedback = {{ enabled = false }}
+otel = {{ exporter = "none" }}
+features = {{ apps = false, plugins = false, remote_plugin = false, shell_snapshot = false }}
+[model_providers.target]
+name = "target"
+base_url = "{url}"
+wire_api = "responses"
+env_key = "MIMO_API_KEY"
+request_max_retries = 0
+stream_max_retries = 0
+"""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One request of a client's conversation that becomes a scenario: its place in it, its name, what it is."""
+
+    place: int
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client, the program that has the conversation (none for Codex, which is one), and what is kept of it."""
+
+    name: str
+    package: str
+    program: str
+    kept: tuple[Kept, ...]
+
+
+def _second(name: str) -> tuple[Kept, ...]:
+    return (Kept(1, name, "the turn after a tool's output"),)
+
+
+CLIENTS = (
+    Client("codex", "@openai/codex (npm)", "", (
+        Kept(0, "codex.turn", "the first turn of codex exec"),
+        Kept(1, "codex.follow-up", "the turn after a command's output"),
+    )),
+    Client("openai-python", "openai (PyPI)", "openai_python.py", _second("openai-python")),
+    Client("openai-node", "openai (npm)", "openai_node.mjs", _second("openai-node")),
+    Client("ai-sdk", "ai and @ai-sdk/openai (npm)", "ai_sdk.mjs", _second("ai-sdk")),
+    Client("agents", "openai-agents (PyPI)", "openai_agents.py", _second("openai-agents")),
+    Client("langchain", "langchain-openai (PyPI)", "langchain_openai_chat.py", _second("langchain-openai")),
+    Client("litellm", "litellm (PyPI)", "litellm_client.py", _second("litellm")),
+)  # fmt: skip
+
+
+class Recorder:
+    """The built-in endpoint, which refuses nothing, and keeps every body that is sent to it.
+
+    ``bodies`` are the requests for a Response, ``generated`` the texts of the items that answered them.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.generated: list[str] = []
+        lenient = behaviour("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
+        self._endpoint = Endpoint(
+            key=KEY, revision="2026-10", behaviour=lenient, seed="capture", clock=lambda: 1_767_225_600
+        )
+
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+        """The endpoint's answer; a request for a Response is noted."""
+        if method == "POST" and path.partition("?")[0].endswith("/responses"):
+            self.bodies.append(json.loads(body))
+        return self._endpoint.respond(method, path, headers, body)
+
+    def _draft(self, _: Context, items: list[Item]) -> list[Item]:
+        """The items as drafted, but the command that Codex is told to run is one that does nothing."""
+        harmless = (json.dumps({"cmd": COMMAND}, separators=(",", ":")),)
+        items = [replace(one, texts=harmless) if one.name == "exec_command" else one for one in items]
+        self.generated += [text for one in items for text in one.texts]
+        return items
+
+
+def _nothing_wrong(_: Context, refusal: Refusal | None) -> Refusal | None:
+    return None
+
+
+def main() -> int:
+    """Capture from each client that is chosen; 1 if one could not be."""
+    parser = argparse.ArgumentParser(prog="python -m tools.capture", description=__doc__)
+    parser.add_argument("--install", type=Path, required=True, metavar="DIR", help="the folder with the clients")
+    parser.add_argument("--only", choices=[one.name for one in CLIENTS], action="append", help="capture these only")
+    parser.add_argument("--to", type=Path, default=CAPTURED, metavar="DIR", help="where the files go")
+    options = parser.parse_args()
+    options.to.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for client in CLIENTS:
+        if options.only and client.name not in options.only:
+            continue
+        try:
+            documents, digests = capture(client, options.install.resolve())
+            store(digests)
+            for name, document in documents.items():
+                text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+                (options.to / f"{name}.json").write_text(text, encoding="utf-8")
+                print(f"{name}: {client.name} {document['version']}, {len(text):,} bytes")
+        except (Leak, OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            print(f"{client.name}: {error}", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """The documents to write for a client, by name, and the digests of its texts, which are not in them."""
+    recorder = Recorder()
+    with tempfile.TemporaryDirectory(prefix="capture-") as folder, serve(recorder) as server:
+        home, work = Path(folder) / "home", Path(folder) / "work"
+        for place in (home, work):
+            place.mkdir()
+        version = _converse(client, install, server.url, home, work)
+        port = server.url.split(":")[2].partition("/")[0]
+        places = {str(work): "/workspace", str(home): "/home/user"}
+        original = scrubbed(recorder.bodies, places)
+        secrets = [KEY, folder, str(Path.home()), socket.gethostname(), getpass.getuser(), f":{port}"]
+    ours = Ours([QUESTION, QUESTION_TO_CODEX, COMMAND, *_programs()], recorder.generated)
+    bodies = reworded(original, ours)
+    digests = {digest(one) for one in shingles(client_texts(original, ours))}
+    if len(bodies) <= max(one.place for one in client.kept):
+        raise RuntimeError(f"only {len(bodies)} requests came")
+    found = {
+        one.name: {
+            "client": client.name,
+            "package": client.package,
+            "version": version,
+            "asks": one.description + ("; its texts are replaced" if bodies != original else ""),
+            "body": bodies[one.place],
+        }
+        for one in client.kept
+    }
+    must_not_hold(json.dumps(found), [one for one in secrets if one not in _COMMON])
+    if still := left(json.dumps(found), digests):
+        raise Leak(f"what was captured still has the client's words, {len(still)} runs of {SIZE}: {still[0]!r}, ...")
+    return found, digests
+
+
+def _programs() -> list[str]:
+    """The source of every program that has a conversation: what it says is ours."""
+    return [path.read_text(encoding="utf-8") for path in sorted(PROGRAMS.iterdir()) if path.is_file()]
+
+
+def _converse(client: Client, install: Path, url: str, home: Path, work: Path) -> str:
+    """Run the client's conversation; its version."""
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "CODEX_HOME": str(home / ".codex"),
+        "MIMO_API_KEY": KEY,
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_BASE_URL": url,
+        "CAPTURE_MODEL": MODEL,
+        "CAPTURE_QUESTION": QUESTION,
+        "NO_PROXY": "127.0.0.1",
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "DO_NOT_TRACK": "1",
+        "LANGSMITH_TRACING": "false",
+    }
+    words = _codex(install, url, home, work) if client.name == "codex" else _program(client, install)
+    ran = subprocess.run(
+        words, env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
+    )
+    if ran.returncode:
+        raise RuntimeError(f"it ended with {ran.returncode}: {(ran.stderr or ran.stdout).strip()[-600:]}")
+    if client.name == "codex":
+        package = install / "node_modules" / "@openai" / "codex" / "package.json"
+        return str(json.loads(package.read_text(encoding="utf-8"))["version"])
+    return str(json.loads(ran.stdout.splitlines()[-1])["version"])
+
+
+def _program(client: Client, install: Path) -> list[str]:
+    program = str(PROGRAMS / client.program)
+    if program.endswith(".py"):
+        return [str(install / "venv" / "bin" / "python"), program]
+    if (node := shutil.which("node")) is None:
+        raise RuntimeError("there is no Node here")
+    return [node, program, str(install)]
+
+
+def _codex(install: Path, url: str, home: Path, work: Path) -> list[str]:
+    binary = next(iter(install.glob("node_modules/@openai/codex-*/vendor/*/bin/codex")), None)
+    if binary is None:
+        raise RuntimeError("@openai/codex is not installed")
+    (home / ".codex").mkdir()
+    (home / ".codex" / "config.toml").write_text(CODEX.format(model=MODEL, url=url), encoding="utf-8")
+    return [str(binary), "exec", "--json", "--skip-git-repo-check", "-C", str(work), "--", QUESTION_TO_CODEX]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

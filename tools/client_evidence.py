@@ -1,0 +1,470 @@
+"""Which rules each real client really needs: each is broken by its faults, and the clients are fed what comes of it.
+
+``python -m tools.client_evidence --install DIR --write`` runs the clients that are installed in DIR, and writes
+``conformance/contract/client_evidence.json`` and the page of it; what other clients did before is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conformance.clients.differences import canonical, expected, raised
+from conformance.clients.drive import ClientInput, drive, fed
+from conformance.contract import client_evidence as kept
+from conformance.contract.clients import CLIENTS, Client
+from conformance.contract.fault_matrix import matrix
+from conformance.contract.needs import needs
+from conformance.contract.rules import CLIENTS as NAMES
+from conformance.contract.rules import catalogue, requirement
+from conformance.decode.events import integer
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.emulator.faults import FAULTS
+from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
+from conformance.exchange.exchange import Exchange
+from conformance.judge.verdict import FAIL, WARNING, evaluate
+from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
+from conformance.results.grouping import group_by_cause
+from conformance.results.results_file import case_record
+from conformance.scenarios.plan import Recorded
+from conformance.scenarios.tools import turns
+from tools.fault_matrix import revisions
+from tools.in_process import cases, context, evaluated, record
+
+PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
+
+#: Rules about requests, refusals and keys: to feed an answer to a client shows nothing of them.
+_ELSEWHERE = ("auth", "request", "error", "undocumented", "unsupported", "client")
+
+#: What breaks these is in the words, which every client passes on as they are.
+_WORDS = ("format.json-object", "tools.arguments-fit-schema")
+
+#: Faults tried of a rule (of one with a part in braces, of each value), and answers fed of each kind.
+_FAULTS, _ANSWERS = 5, 2
+
+#: The answers to look at first: text, a call, reasoning, several calls.
+_FIRST = ("text", "tools.call", "effort.high", "tools.parallel", "tools.thinking")
+
+#: A clean answer, and a fault's, by name.
+_CLEAN = "clean"
+
+_SECONDS = 6.0
+
+
+def plan() -> dict[str, list[str]]:
+    """The faults to try by rule: those that break it alone, or with the fewest others if there are none."""
+    rows = matrix()
+    told: dict[str, list[tuple[int, str]]] = {}
+    for fault, broken in rows.items():
+        for rule in broken["causes"]:
+            if requirement(rule).area not in _ELSEWHERE and rule not in _WORDS:
+                told.setdefault(rule, []).append((len(broken["causes"]), fault))
+    return {
+        rule: [fault for causes, fault in faults if causes == min(faults)[0]][:_FAULTS] for rule, faults in told.items()
+    }
+
+
+Job = tuple[str, str, str, str]
+"""Rule, fault, revision, scenario."""
+
+
+def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, ClientInput, ClientInput]]:
+    """What the endpoint answers with this fault where these rules fail, and what it answers without it."""
+    revision = revisions(fault)[0]
+    recorded, clean = record(FAULTS[fault], revision), _right(revision)
+    results = [evaluate(case, recorded) for case in cases(revision) if case.rule in rules]
+    found: list[tuple[Job, ClientInput, ClientInput]] = []
+    for rule in rules:
+        wrong = [one for one in results if one.case.rule == rule and one.verdict in (FAIL, WARNING)]
+        names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
+        for name in _chosen(names, revision, recorded.received, clean.received):
+            pair = [
+                _fed(f"{mark}/{revision}/{name}", where.received(name), _then(name, revision, where, clean))
+                for mark, where in ((fault, recorded), (_CLEAN, clean))
+            ]
+            found.append(((rule, fault, revision, name), pair[0], pair[1]))
+    return found
+
+
+@cache
+def _right(revision: str) -> Recorded:
+    return record(None, revision)
+
+
+def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exchange | None:
+    """What a client is given after it called: what the endpoint answers then, or, if that is no use, what is right."""
+    follows = turns(context(revision).scenarios).get(name)
+    if follows is None:
+        return None
+    got = recorded.received(follows).exchange
+    return got if got.ok and got.ended != "time-out" else clean.received(follows).exchange
+
+
+def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
+    return fed(key, replace(received.exchange, key=key), then)
+
+
+def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
+    """A few of the answers, of each kind, that a client can be fed and would take if they were right."""
+    scenarios = context(revision).scenarios
+
+    def usable(name: str) -> bool:
+        if scenarios[name].expect != "answer" or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
+            return False
+        try:
+            return bool(clean(name).final_status == "completed")
+        except CannotEvaluate:
+            return False
+
+    def place(name: str) -> tuple[int, str]:
+        bare = name.removesuffix(".stream")
+        return (_FIRST.index(bare) if bare in _FIRST else len(_FIRST), name)
+
+    ordered = sorted(filter(usable, names), key=place)
+    streams = [name for name in ordered if scenarios[name].streaming]
+    plain = [name for name in ordered if not scenarios[name].streaming]
+    return streams[:_ANSWERS] + plain[:_ANSWERS]
+
+
+def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
+    """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
+    the right answer stops it too, or what MiMo's page does not have.
+
+    Where other words, thoughts or calls were sent, whole and in their form, a client that shows them works.
+    """
+    if raised(right) or right.text is None or (outcome.error and not raised(outcome) and outcome.text is None):
+        return None
+    if raised(outcome):
+        return raised(outcome)[:140]
+    for name, part in (("text", "text"), ("shown", "text"), ("reasoning", "reasoning"), ("calls", "calls")):
+        got, wanted = _content(outcome, name), _content(right, name)
+        if got != wanted and (_held(wanted, responses) or got != _sent(responses, part)):
+            return f"other {part}"
+    if outcome.usage != right.usage:
+        whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
+        return kept.NUMBERS if whole else kept.NO_NUMBERS
+    return ""
+
+
+def _content(outcome: Outcome, name: str) -> Any:
+    """Of calls what is called with what: the id may be any text."""
+    value = getattr(outcome, name)
+    if name != "calls" or not isinstance(value, list):
+        return value
+    return [(one.get("name"), canonical(one.get("arguments"))) for one in value if isinstance(one.get("call_id"), str)]
+
+
+def _sent(responses: Sequence[Received], part: str) -> Any:
+    """What the record says."""
+    try:
+        wanted = expected(*responses)
+    except (CannotEvaluate, DoesNotApply):
+        return None
+    return [call[1:] for call in wanted.calls] if part == "calls" else getattr(wanted, part)
+
+
+def _held(wanted: Any, responses: Sequence[Received]) -> bool:
+    """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
+    sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
+    texts = [text for received in responses for text in _texts(_read(received))]
+    texts += [text for one in texts if (text := canonical(one)) != one]
+    return any(sought) and all(any(one in text for text in texts) for one in sought if one)
+
+
+def _read(received: Received) -> Any:
+    try:
+        return [event.data for event in received.events] if received.looks_like_stream else received.json
+    except CannotEvaluate:
+        return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(one)
+
+
+def gathered(
+    jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, ClientInput]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
+    rules: dict[str, dict[str, dict[str, str]]] = {}
+    for rule, fault, revision, scenario in jobs:
+        row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
+        key = f"{fault}/{revision}/{scenario}"
+        for one in CLIENTS:
+            outcome = outcomes.of(one.name, key)
+            right = outcomes.of(one.name, f"{_CLEAN}/{revision}/{scenario}")
+            told = did(outcome, right, _answers(given[key], one)) if outcome and right and key in given else None
+            if told is not None and row.get(one.name, "") in kept.COPES:
+                row[one.name] = told or row.get(one.name, "")
+    return rules
+
+
+def _answers(what: ClientInput, client: Client) -> list[Received]:
+    exchanges = [what.exchange, what.then] if client.turns and what.then else [what.exchange]
+    return [Received(one, one.scenario) for one in exchanges]
+
+
+def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
+    """The kinds of finding in the responses that are fed for each of these rows: by row, mode, part and rule, where the
+    part says whether the finding stands for itself or is a consequence."""
+    revision = revisions(fault)[0]
+    results, recorded = evaluated(FAULTS[fault], revision)
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    return findings_in(lines, recorded, revision, rows)
+
+
+def findings_in(
+    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
+    """The same of the folded case lines of a run."""
+    clean, scenarios = _right(revision), context(revision).scenarios
+    kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
+    for row in rows:
+        names: set[str] = set()
+        for rule in {one.requirement for one in lines if requirement(one.requirement).id == row}:
+            told = {name for one in lines if one.requirement == rule for name in _places(one)}
+            names |= {*_chosen(told, revision, recorded.received, clean.received)}
+        for streams, mode in kept.MODES.items():
+            fed_here = {name for name in names if scenarios[name].streaming == streams}
+            if any(fed_here & _places(one) for one in lines):
+                parts = {kept.CAUSES: False, kept.FOLLOWS: True}
+                by_part = {part: _kinds(lines, fed_here, follows) for part, follows in parts.items()}
+                kinds.setdefault(row, {})[mode] = by_part
+    return kinds
+
+
+def _places(line: Mapping[str, Any]) -> set[str]:
+    return {name for one in line.findings for name in (one.scenario, *one.also)}
+
+
+def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        for one in line.findings if line.is_consequence == follows else ():
+            if scenarios & {one.scenario, *one.also}:
+                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
+    return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
+
+
+def all_findings(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The kinds of finding of every trial, by row and fault; the responses are made and judged again."""
+    by_fault: dict[str, list[str]] = {}
+    for row, faults in rules.items():
+        for fault in faults:
+            by_fault.setdefault(fault, []).append(row)
+    with ProcessPoolExecutor() as pool:
+        found = dict(zip(by_fault, pool.map(findings, by_fault, by_fault.values(), chunksize=8), strict=True))
+    return {row: {fault: found[fault][row] for fault in faults if row in found[fault]} for row, faults in rules.items()}
+
+
+def run(
+    install: Path, only: Sequence[str], file: Path | None, most: int, some: Sequence[str]
+) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
+    """Versions, and what the clients that are installed there did when these rules (none: all) were broken."""
+    by_fault: dict[str, list[str]] = {}
+    for rule, faults in plan().items():
+        for fault in faults if not some or requirement(rule).id in some else ():
+            by_fault.setdefault(fault, []).append(rule)
+    with ProcessPoolExecutor() as pool:
+        responses = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
+    given = {one.key: one for found in responses for _, *pair in found for one in pair}
+    jobs = [job for found in responses for job, *_ in found]
+    print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
+    clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
+    if most < len(jobs):
+        few = _few(jobs, most)
+        given = {key: one for key, one in given.items() if key in few}
+    if file and file.exists():
+        outcomes = read(file)
+    else:
+        outcomes = drive(clients, list(given.values()), install, _SECONDS)
+        if file:
+            write(file, outcomes)
+    for one in outcomes.clients.values():
+        print(f"{one.client} {one.version}{one.reason.text}", flush=True)
+    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason.text}
+    return versions, gathered(jobs, outcomes, given)
+
+
+def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
+    """What the catalogue's ``breaks`` must be: by row the clients that some finding of it affects."""
+    hit: dict[str, set[str]] = {row.id: set() for row in catalogue().values()}
+    for (rule, _), rows in known.items():
+        hit[requirement(rule).id] |= {row.effect.client for row in rows}
+    for need in needs():
+        for rule in hit if need.finding else ():
+            if any(fnmatchcase(rule, glob) for glob in need.rules):
+                hit[rule].add(need.client)
+    for one in CLIENTS:
+        hit[f"client.{one.name}"].add(one.breaks)
+    return {rule: tuple(name for name in NAMES if name in clients) for rule, clients in hit.items()}
+
+
+def _few(jobs: Sequence[Job], most: int) -> set[str]:
+    """The keys of the first answers of each rule and kind, and of what is right in their place."""
+    found: set[str] = set()
+    counted: Counter[tuple[str, bool]] = Counter()
+    for rule, fault, revision, scenario in jobs:
+        kind = (rule, scenario.endswith(".stream"))
+        counted[kind] += 1
+        if counted[kind] <= most:
+            found |= {f"{mark}/{revision}/{scenario}" for mark in (fault, _CLEAN)}
+    return found
+
+
+def joined(before: Mapping[str, Any], versions: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with what was seen now in place of what the same clients did before."""
+    old = before["rules"]
+    rows = {
+        rule: {
+            fault: {
+                one.name: row[one.name] if one.name in versions else old.get(rule, {}).get(fault, {})[one.name]
+                for one in CLIENTS
+                if one.name in (row if one.name in versions else old.get(rule, {}).get(fault, {}))
+            }
+            for fault, row in faults.items()
+        }
+        for rule, faults in sorted(rules.items())
+    }
+    known = {**before["versions"], **versions}
+    return {"versions": {one.name: known[one.name] for one in CLIENTS if one.name in known}, "rules": rows}
+
+
+def page(evidence: Mapping[str, Any]) -> str:
+    """The evidence as a page: a table, a row a rule, a column a client."""
+    return "\n".join(_page(evidence)) + "\n"
+
+
+def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
+    ran = {one.client: evidence["versions"][one.name] for one in CLIENTS if one.name in evidence["versions"]}
+    columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
+    every = list(trials(evidence))
+    effects = _effects(index(evidence))
+    yield "# Real clients and the rules they need\n"
+    yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults of the"
+    yield "built-in endpoint, and the responses are fed to each client. `python -m tools.client_evidence --write` evaluates the"
+    yield "responses again without running the clients.\n"
+    yield f"Versions: {', '.join(f'{name} {version}' for name, version in ran.items())}. Strict Rust clients were not"
+    yield "run: no report names them.\n"
+    yield "- **stops**: it raises an exception, or ends its turn as failed, at some kind of finding of the rule"
+    yield "- **other**: it ends with other text, reasoning or calls than with the conformant response, though"
+    yield "  these were sent"
+    yield "- copes: it ends as with the conformant response (or only passes on other token counts, or none)"
+    yield "- undecided: it did not cope with some fault, but did with another one of the same kind of finding"
+    yield "- empty: not tried\n"
+    yield "A report names a client only for a kind of finding (the second table) at which it coped in no trial. Some"
+    yield "clients ask for what MiMo's page does not have. That is no failure of an endpoint, and does not count:\n"
+    for one in CLIENTS:
+        if one.waived:
+            yield f"- {one.name}: {', '.join(sorted(one.waived))}"
+    yield "- LiteLLM streams only with models that it is told can stream; the driver tells it"
+    yield "- langchain-openai and the AI SDK pass reasoning_text on in some forms only: the rest is not compared"
+    yield "- a response that ends incomplete makes some raise, and is not fed\n"
+    yield "## By rule\n"
+    yield f"| rule | faults | {' | '.join(NAMES[name] for name in columns)} |"
+    yield f"| --- | --- |{' --- |' * len(columns)}"
+    for row in catalogue().values():
+        faults = evidence["rules"].get(row.id, {})
+        if faults:
+            mine = [one for one in every if one.row == row.id]
+            cells = [_cell(name, mine, effects.get((row.id, name), [])) for name in columns]
+            yield f"| {row.id} | {', '.join(faults)} | {' | '.join(cells)} |"
+    yield from _kinds_page(evidence)
+    yield "\n## By construction\n"
+    yield "Requests and keys cannot be tried so. These findings stop a client without a trial:\n"
+    for need in needs():
+        if need.finding:
+            rules = ", ".join(need.rules)
+            yield f"- {rules}, `{need.finding}`: {NAMES[need.client]} {need.says}; {need.unshown}"
+    without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
+    yield "\n## Not tried\n"
+    yield "Rules about requests, refusals, keys and words, and those that no fault violates in what clients are fed:\n"
+    yield ", ".join(without) + "."
+    yield "\n## How they stop\n"
+    for row_id, faults in evidence["rules"].items():
+        for fault, by_client in faults.items():
+            said = _ways(by_client)
+            if said:
+                yield f"- {row_id}, by {fault}: {said}"
+
+
+def _effects(known: Index) -> dict[tuple[str, str], list[Effect]]:
+    """The effects by row of the catalogue and client."""
+    found: dict[tuple[str, str], list[Effect]] = {}
+    for (rule, _), rows in known.items():
+        for row in rows:
+            found.setdefault((requirement(rule).id, row.effect.client), []).append(row.effect)
+    return found
+
+
+def _cell(name: str, mine: Sequence[Trial], effects: Sequence[Effect]) -> str:
+    if effects:
+        return "**stops**" if any(one.does == STOPS for one in effects) else "**other**"
+    fed = [one for one in mine if one.client == name]
+    return "" if not fed else "copes" if all(one.coped for one in fed) else "undecided"
+
+
+def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """A row a kind of finding that affects a client."""
+    yield "\n## By kind of finding\n"
+    yield "`#` stands for a number or an id, `_` for a quoted value; several kinds in one row affect only together.\n"
+    yield "| rule | response | kind of finding | affected clients |"
+    yield "| --- | --- | --- | --- |"
+    for (rule, streams), rows in sorted(index(evidence).items()):
+        for kinds in dict.fromkeys(row.kinds for row in rows):
+            hit = {row.effect.client: row.effect.does for row in rows if row.kinds == kinds}
+            said = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
+            told = "; ".join(f"`{one}`".replace("|", "\\|") for one in sorted(kinds))
+            yield f"| {rule} | {kept.MODES[streams]} | {told} | {said} |"
+
+
+def _ways(by_client: Mapping[str, str]) -> str:
+    ways: dict[str, list[str]] = {}
+    for name, told in by_client.items():
+        if told not in kept.COPES:
+            ways.setdefault(told.partition(":")[0], []).append(name)
+    return "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items())
+
+
+def main() -> int:
+    """Run the clients, and write what they did or say what differs from what is written."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--install", type=Path, help="the folder that conformance clients --install made")
+    parser.add_argument("--client", action="append", default=[], help="only this client; may be given several times")
+    parser.add_argument("--rule", action="append", default=[], help="only this rule; the others stay as they are")
+    parser.add_argument("--outcomes", type=Path, help="keep what they end with in this file, or take it from there")
+    parser.add_argument("--answers", type=int, default=99, help="feed at most so many answers of each kind a rule")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    before = after = kept.evidence()
+    if options.install:
+        versions, rules = run(options.install, options.client, options.outcomes, options.responses, options.rule)
+        after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
+    after = {**after, "findings": all_findings(after["rules"])}
+    if options.write:
+        kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(page(after), encoding="utf-8")
+        return 0
+    for rule in sorted(after["rules"].keys() | before["rules"].keys()):
+        if any(before[part].get(rule) != after[part].get(rule) for part in ("rules", "findings")):
+            print(f"{rule} differs")
+    for rule, breaks in expected_breaks(index(after)).items():
+        if catalogue()[rule].breaks != breaks:
+            print(f"{rule}: the catalogue's breaks are {list(catalogue()[rule].breaks)}, expected {list(breaks)}")
+    return int(after != before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Which rules each fault breaks, from judging them all; ``python -m tools.fault_matrix --write`` notes it down.
+
+The file is generated and then read by a person; a test compares it with what the checks say today.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from conformance.contract.fault_matrix import FILE, Broken
+from conformance.contract.schemas import REVISIONS
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.judge.verdict import FAIL, WARNING
+from conformance.results.grouping import group_by_cause
+from conformance.results.results_file import case_record
+from tools.in_process import evaluated
+
+PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
+
+#: Faults that show in times only need events that take time.
+_EVENT_MS = 5.0
+
+
+def revisions(fault: str) -> tuple[str, ...]:
+    """The revision a fault is judged in: the later one where only that has what it breaks."""
+    later = ("custom-tool", "effort.minimal", "effort.xhigh", "effort.max-", "effort.ultra")
+    return REVISIONS[1:] if any(name in fault for name in later) else REVISIONS[:1]
+
+
+def broken(name: str) -> dict[str, Broken]:
+    """The rules that a fault breaks, each with the verdict it gives: those that tell it, and those that follow."""
+    timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
+    causes: Broken = {}
+    follows: Broken = {}
+    for revision in revisions(name):
+        results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
+        lines = [case_record(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        for line in group_by_cause(lines):
+            (follows if line.cause else causes)[line.requirement] = line.verdict
+    only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
+    return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
+
+
+def failed_cases(variant: str) -> list[str]:
+    """The cases that a legal variant fails: there must be none."""
+    return [
+        result.case.id
+        for revision in REVISIONS[:1]
+        for result in evaluated(VARIANTS[variant], revision)[0]
+        if result.verdict == FAIL
+    ]
+
+
+def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
+    """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
+    lines = [
+        "# Faults and the rules that tell them",
+        "",
+        f"Made by `python -m tools.fault_matrix --write`: {len(matrix)} faults of the built-in endpoint, each judged by",
+        "every check; a test judges them anew and compares. A rule in bold is a warning (SHOULD), any other a fail",
+        "(MUST).",
+        "What is broken only as a consequence is folded in a report, and counted here.",
+    ]
+    area = ""
+    for name, rules in matrix.items():
+        if FAULTS[name].area != area:
+            area = FAULTS[name].area
+            lines += [
+                "",
+                f"## {area}",
+                "",
+                "| fault | what it does | told by | consequences |",
+                "| --- | --- | --- | --- |",
+            ]
+        told = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
+        says = FAULTS[name].says.replace("|", "\\|")
+        lines.append(
+            f"| {name} | {says} | {told or 'nothing: see tests/test_matrix.py'} | {len(rules['follows']) or ''} |"
+        )
+    lines += ["", "## Legal variants", "", f"{len(VARIANTS)} ways to differ that no rule may fail.", ""]
+    lines += ["| variant | why it is legal |", "| --- | --- |"]
+    lines += [f"| {name} | {one.says.replace('|', chr(92) + '|')} |" for name, one in VARIANTS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Judge every fault and write the file, or say what differs from it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--fault", action="append", help="only this fault; what is noted of the others stays")
+    options = parser.parse_args()
+    noted = json.loads(FILE.read_text(encoding="utf-8"))
+    some = options.fault or FAULTS
+    with ProcessPoolExecutor() as pool:
+        judged_now = dict(zip(some, pool.map(broken, some, chunksize=16), strict=True))
+    matrix = {name: judged_now.get(name, noted.get(name)) for name in FAULTS}
+    if options.write:
+        FILE.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(markdown(matrix), encoding="utf-8")
+        return
+    for name in sorted(matrix.keys() | noted.keys()):
+        if matrix.get(name) != noted.get(name):
+            print(f"{name}: {noted.get(name)} -> {matrix.get(name)}")
+
+
+if __name__ == "__main__":
+    main()

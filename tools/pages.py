@@ -1,0 +1,86 @@
+"""The pages made from what the suite knows of itself; ``python -m tools.pages`` writes them, a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from conformance.contract.events import EVENTS
+from conformance.contract.needs import need_for
+from conformance.contract.rules import CLIENTS, Requirement, catalogue
+from conformance.decode.lifecycle import ARGUMENTS, PART
+
+RULES = Path(__file__).parent.parent / "docs" / "rules.md"
+LIFECYCLE = RULES.with_name("lifecycle.md")
+
+
+def rules() -> str:
+    """The catalogue as a page: a section an area, and why clients are affected."""
+    rows = list(catalogue().values())
+    return "\n".join(_rules(rows)) + "\n"
+
+
+def _rules(rows: list[Requirement]) -> Iterator[str]:
+    yield "# The rules"
+    yield ""
+    yield f"Made by `python -m tools.pages` from the catalogue: {len(rows)} rows. A part in braces stands for each"
+    yield "value of that kind. MUST: broken, it fails. SHOULD: it warns. MAY: what was seen is recorded."
+    area = ""
+    for row in rows:
+        if row.area != area:
+            area = row.area
+            yield f"\n## {area}\n"
+            yield "| rule | level | what must hold | source | affected clients |"
+            yield "| --- | --- | --- | --- | --- |"
+        says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
+        breaks = ", ".join(CLIENTS[name] for name in row.breaks)
+        yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
+    yield "\n## Why clients are affected\n"
+    for name, client in CLIENTS.items():
+        yield f"### {client}\n"
+        for need in dict.fromkeys(need_for(name, row.id) for row in rows if name in row.breaks):
+            if need:
+                yield f"- {need.version}: {need.says}."
+        yield ""
+
+
+#: What a step is called in the diagram.
+_STEP_NAMES = {"add": "content_part.added", "use": "delta", "text": "done of the text", "close": "content_part.done"}
+
+
+def lifecycle() -> str:
+    """The state machines of the lifecycle as diagrams, and the table of event types, from the judge's own tables."""
+    return "\n".join(_lifecycle()) + "\n"
+
+
+def _lifecycle() -> Iterator[str]:
+    yield "# The lifecycle of a stream"
+    yield ""
+    yield "Made by `python -m tools.pages` from the tables in `conformance/contract/events.py` and"
+    yield "`conformance/decode/lifecycle.py`. An arrow with a rule is a violation: it is reported, and the machine"
+    yield "goes on in the state that the arrow leads to."
+    for title, table in (("A content part", PART), ("The arguments or the input of a call", ARGUMENTS)):
+        yield f"\n## {title}\n"
+        yield "```mermaid"
+        yield "stateDiagram-v2"
+        yield "    [*] --> absent"
+        for (state, step), (after, rule) in table.items():
+            yield f"    {state.replace('-', '_')} --> {after.replace('-', '_')}: {_STEP_NAMES[step]}{_violated(rule)}"
+        yield "```"
+    yield "\n## Event types\n"
+    yield "| type | step | item | text | in member | caused by scenario |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for one in EVENTS:
+        yield f"| {one.type} | {one.step} | {one.item} | {one.text} | {one.member} | {one.caused_by} |"
+
+
+def _violated(rule: str | None) -> str:
+    return f" (violates {rule})" if rule else ""
+
+
+#: Each page with what makes it.
+PAGES = {RULES: rules, LIFECYCLE: lifecycle}
+
+if __name__ == "__main__":
+    for page, made in PAGES.items():
+        page.write_text(made(), encoding="utf-8")
