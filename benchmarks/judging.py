@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.cases import all_cases, context_of, load_checks
 from conformance.config.target import resolve
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.verdict import Context, evaluate
-from conformance.scenarios.plan import Plan, Recorded
+from conformance.judge.cases import all_cases, context_of, load_checks
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import evaluate
+from conformance.scenarios.context import Context
+from conformance.scenarios.plan import Plan
 
 #: The stream that is blown up; its first delta stands for all.
 _SUBJECT = "text.stream"

@@ -19,8 +19,8 @@ from typing import Any
 
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Result, evaluate
-from conformance.scenarios.plan import Recorded
 from tools.in_process import cases, context, record
 
 #: What is done to a member.

@@ -13,8 +13,8 @@ import pytest
 
 from conformance.emulator import Behaviour, Context, Reply, combine
 from conformance.emulator.faults import FAULTS
+from conformance.judge.reasons import Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
-from conformance.reasons import Reason
 from conformance.results import baseline, baseline_file, results_file
 from conformance.results.causes import causes, represented
 from conformance.results.grouping import group_by_cause

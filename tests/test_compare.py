@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases import all_cases, context_of
 from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
+from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
 from conformance.results.comparison import Change, Comparison, compare, grouped
 from conformance.results.measures import measure

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from conformance.cases import all_cases
 from conformance.emulator.faults import FAULTS
+from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import represented
 from conformance.results.grouping import group_by_cause

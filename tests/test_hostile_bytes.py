@@ -16,9 +16,9 @@ from conformance.decode.json_text import DEEPEST, MOST, Reader, load
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_json
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, evaluate
 from conformance.results.results_file import case_record
-from conformance.scenarios.plan import Recorded
 from tests.support.runs import text_of
 from tests.support.streams import chunks
 from tools.in_process import cases, context, record

@@ -7,15 +7,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from conformance.cases import all_cases, context_of
 from conformance.config.target import LACKABLE
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.cases import all_cases, context_of
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import evaluate
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
 from conformance.results.results_file import case_record
-from conformance.scenarios.plan import Recorded
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
 from tools.in_process import context

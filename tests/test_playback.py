@@ -17,9 +17,10 @@ from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.session import Session, head
 from conformance.exchange.exchange import Chunk, Ended, Headers
+from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import evaluate
-from conformance.wire.client import Client, OutgoingRequest
+from conformance.wire.client import Client
 from conformance.wire.playback import Playback
 from conformance.wire.replay import Recording, open_recording
 from tests.support.running import KEY, ROOT

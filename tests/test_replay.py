@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases import all_cases
 from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
 from conformance.exchange.run_directory import FORMAT, RunDirectory
+from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result, evaluate
 from conformance.wire import replay
 from conformance.wire.replay import open_recording

@@ -18,9 +18,10 @@ from conformance.engine.redaction import redacted_case
 from conformance.engine.session import Session
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import to_json
+from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 from conformance.results.records import CaseRecord, FindingRecord
-from conformance.wire.client import Client, OutgoingRequest
+from conformance.wire.client import Client
 from tests.support.rawserver import Peer, RawServer, Script, chunk, head, received
 from tests.test_plugin import pytest_run
 from tools.in_process import context

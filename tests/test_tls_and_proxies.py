@@ -13,7 +13,8 @@ import pytest
 
 from conformance.config.target import Misconfigured, resolve
 from conformance.exchange.exchange import Exchange
-from conformance.wire.client import Client, OutgoingRequest
+from conformance.exchange.planned import OutgoingRequest
+from conformance.wire.client import Client
 from conformance.wire.reach import reach
 from tests.support.rawserver import RawServer, received
 from tests.test_plugin import pytest_run

@@ -23,12 +23,13 @@ from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
 from conformance.exchange.redaction import redact_response
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import verdict as module
+from conformance.judge.reasons import NOTHING_EXAMINED, Reason
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import (
     EXAMINED,
     MISSING,
     Case,
     Check,
-    Context,
     Finding,
     Findings,
     Group,
@@ -41,12 +42,11 @@ from conformance.judge.verdict import (
     finding_from_violation,
     merge,
 )
-from conformance.reasons import NOTHING_EXAMINED, Reason
 from conformance.report import failure
 from conformance.report.failure import curl, show
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record, error_record, exit_code
-from conformance.scenarios.plan import Recorded
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from tests.support.runs import text_of
 from tests.support.streams import Stream, chunks, decoded, message, stream

@@ -31,11 +31,12 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.emulator.faults import FAULTS
 from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, evaluate
 from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.results.grouping import group_by_cause
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record
-from conformance.scenarios.plan import Recorded
 from conformance.scenarios.tools import turns
 from tools.fault_matrix import revisions
 from tools.in_process import cases, context, evaluated, record
@@ -226,7 +227,7 @@ def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, d
 
 
 def findings_in(
-    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+    lines: Sequence[CaseRecord], recorded: Recorded, revision: str, rows: Sequence[str]
 ) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
     """The same of the folded case lines of a run."""
     clean, scenarios = _right(revision), context(revision).scenarios
@@ -245,11 +246,11 @@ def findings_in(
     return kinds
 
 
-def _places(line: Mapping[str, Any]) -> set[str]:
+def _places(line: CaseRecord) -> set[str]:
     return {name for one in line.findings for name in (one.scenario, *one.also)}
 
 
-def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for line in lines:
         for one in line.findings if line.is_consequence == follows else ():
@@ -293,8 +294,8 @@ def run(
         if file:
             write(file, outcomes)
     for one in outcomes.clients.values():
-        print(f"{one.client} {one.version}{one.reason.text}", flush=True)
-    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason.text}
+        print(f"{one.client} {one.version}{one.reason}", flush=True)
+    versions = {one.client: one.version for one in outcomes.clients.values() if not one.reason}
     return versions, gathered(jobs, outcomes, given)
 
 
@@ -353,9 +354,9 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     every = list(trials(evidence))
     effects = _effects(index(evidence))
     yield "# Real clients and the rules they need\n"
-    yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults of the"
-    yield "built-in endpoint, and the responses are fed to each client. `python -m tools.client_evidence --write` evaluates the"
-    yield "responses again without running the clients.\n"
+    yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults"
+    yield "of the built-in endpoint, and the responses are sent to each client. `python -m tools.client_evidence"
+    yield "--write` evaluates the responses again without running the clients.\n"
     yield f"Versions: {', '.join(f'{name} {version}' for name, version in ran.items())}. Strict Rust clients were not"
     yield "run: no report names them.\n"
     yield "- **stops**: it raises an exception, or ends its turn as failed, at some kind of finding of the rule"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
-from conformance.cases import all_cases, context_of, load_checks
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
 from conformance.contract.schemas import SchemaProblem, Schemas
@@ -15,10 +15,14 @@ from conformance.decode.response import Received
 from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.judge.verdict import Case, Context, Result, evaluate
-from conformance.scenarios.plan import Plan, Recorded
-from conformance.wire.client import OutgoingRequest, credentials
-from conformance.wire.retry import PASSING, attempt_of
+from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
+from conformance.judge.cases import all_cases, context_of, load_checks
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import Case, Result, evaluate
+from conformance.scenarios.context import Context
+from conformance.scenarios.plan import Plan
+from conformance.wire.client import credentials
+from conformance.wire.retry import attempt_of
 
 KEY = "in-process-key-77c1d09e"
 
@@ -131,12 +135,12 @@ def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
 
 
-def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: float) -> Recorded:
+def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
     """What an endpoint with this twist answers to every planned request."""
     return record_of(context(revision), behaviour, **options)
 
 
-def record_of(context: Context, behaviour: Behaviour | None = None, **options: float) -> Recorded:
+def record_of(context: Context, behaviour: Behaviour | None = None, **options: Any) -> Recorded:
     """What an endpoint with this twist answers to every planned request of a world."""
     revision = context.target.revision
     endpoint = Endpoint(
@@ -148,7 +152,7 @@ def record_of(context: Context, behaviour: Behaviour | None = None, **options: f
     for planned in plan.requests:
         before = [settled[key][-1] for key in planned.after]
         samples: list[Exchange] = []
-        following = planned
+        following: PlannedRequest | None = planned
         while following:
             outgoing = following.build(before)
             samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
@@ -186,13 +190,13 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
 Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
 
 
-def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
+def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
     """The results of all cases against an endpoint with this twist."""
     return evaluated(behaviour, revision, **options)[0]
 
 
 def evaluated(
-    behaviour: Behaviour | None, revision: str = "2026-06-24", **options: float
+    behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any
 ) -> tuple[list[Result], Recorded]:
     """The results of all cases, and what they were judged by.
 

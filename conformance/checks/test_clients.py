@@ -10,7 +10,8 @@ from conformance.contract.clients import client
 from conformance.decode.response import Received
 from conformance.judge.applicability import NEEDS_CLIENTS
 from conformance.judge.selectors import responses
-from conformance.judge.verdict import EXAMINED, Case, Context, Finding, Findings, Group, check
+from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
+from conformance.scenarios.context import Context
 from conformance.scenarios.tools import turns
 
 

@@ -25,7 +25,6 @@ from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
     EXAMINED,
     Case,
-    Context,
     Examined,
     Finding,
     Findings,
@@ -34,6 +33,7 @@ from conformance.judge.verdict import (
     check,
     finding_from_schema,
 )
+from conformance.scenarios.context import Context
 from conformance.wire.presence import unconnected
 
 

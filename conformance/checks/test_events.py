@@ -14,7 +14,6 @@ from conformance.judge.selectors import STREAMS, by_event_type, together
 from conformance.judge.verdict import (
     EXAMINED,
     Case,
-    Context,
     Examined,
     Finding,
     Findings,
@@ -22,6 +21,7 @@ from conformance.judge.verdict import (
     finding_at,
     finding_from_schema,
 )
+from conformance.scenarios.context import Context
 
 #: Members of lifecycle events whose problems another rule tells.
 _TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")

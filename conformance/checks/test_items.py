@@ -10,7 +10,8 @@ from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import FINAL_RESPONSE
 from conformance.judge.common import not_seen
-from conformance.judge.verdict import EXAMINED, Case, Context, Findings, Group, check, finding_from_schema
+from conformance.judge.verdict import EXAMINED, Case, Findings, Group, check, finding_from_schema
+from conformance.scenarios.context import Context
 
 
 def _by_type(context: Context) -> list[Group]:

@@ -15,7 +15,8 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
 from conformance.judge.selectors import everything
-from conformance.judge.verdict import EXAMINED, Context, Examined, Findings, Group, Selector, check
+from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, check
+from conformance.scenarios.context import Context
 from conformance.scenarios.inputs import MEASURE
 
 #: Members of a request that say how to answer and add nothing to what the model reads.
@@ -132,8 +133,10 @@ def _count(received: Received) -> int | None:
 
 
 def _counted(responses: list[Received]) -> list[Counted]:
-    """Both answers with their input_tokens; :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a
-    count is missing."""
+    """Both responses with their input_tokens.
+
+    :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a count is missing.
+    """
     if refused := next((one for one in responses if one.exchange.refused), None):
         raise DoesNotApply(f"{refused.scenario} was refused with HTTP {refused.exchange.status}")
     counts = [(one, count) for one in responses if (count := _count(one)) is not None]

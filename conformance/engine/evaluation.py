@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from conformance.engine.redaction import redacted_case, without
 from conformance.exchange.redaction import Secret
+from conformance.judge.reasons import INTERNAL_ERROR, Reason
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, evaluate
-from conformance.reasons import INTERNAL_ERROR, Reason
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record, error_record
-from conformance.scenarios.plan import Recorded
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from conformance.contract.rules import CLIENT
-from conformance.judge.verdict import Case, Context
+from conformance.judge.verdict import Case
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import plan
 
 #: The parts of a run; within each, cases keep the order of their files.

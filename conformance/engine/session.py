@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from conformance import __version__
-from conformance.cases import all_cases as all_cases
-from conformance.cases import context_of as context_of
 from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
@@ -22,9 +20,11 @@ from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.verdict import Case, Context
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import Case
 from conformance.results.records import RunHead, TargetRecord
-from conformance.scenarios.plan import Plan, Recorded, plan
+from conformance.scenarios.context import Context
+from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
 from conformance.wire.limits import Limits

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from conformance import emulator
-from conformance.cases import all_cases, context_of, load_checks
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
-from conformance.judge.verdict import Context
+from conformance.judge.cases import all_cases, context_of, load_checks
+from conformance.scenarios.context import Context
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 

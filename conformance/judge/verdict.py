@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from conformance import reasons
-from conformance.config.target import Target
 from conformance.contract.rules import Requirement, requirement
-from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
-from conformance.evidence import Evidence, InternalError, collect
+from conformance.judge import reasons
 from conformance.judge.applicability import Where
+from conformance.judge.evidence import Evidence, InternalError, collect
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -26,39 +24,14 @@ from conformance.judge.findings import (
     merge,
     without_numbers,
 )
-from conformance.reasons import NO_REASON, Reason
-from conformance.scenarios.scenario import Scenario
+from conformance.judge.reasons import NO_REASON, Reason
+from conformance.scenarios.context import Context
 
-#: The words of a check, so that it imports from one module.
+#: The names that a check uses, so that it imports from one module.
 __all__ = [
-    "CHECKS",
-    "EXAMINED",
-    "EXPECTED",
-    "FAIL",
-    "INCONCLUSIVE",
-    "MISSING",
-    "NOT_APPLICABLE",
-    "PASS",
-    "STALE",
-    "WARNING",
-    "Case",
-    "Check",
-    "Context",
-    "Examined",
-    "Finding",
-    "Findings",
-    "Group",
-    "InternalError",
-    "Record",
-    "Result",
-    "Selector",
-    "cases",
-    "check",
-    "evaluate",
-    "finding_at",
-    "finding_from_schema",
-    "finding_from_violation",
-    "merge",
+    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "MISSING", "NOT_APPLICABLE", "PASS", "STALE", "WARNING",
+    "Case", "Check", "Examined", "Finding", "Findings", "Group", "InternalError", "Record", "Result", "Selector",
+    "cases", "check", "evaluate", "finding_at", "finding_from_schema", "finding_from_violation", "merge",
     "without_numbers",
 ]  # fmt: skip
 
@@ -70,7 +43,7 @@ _UNSUPPORTED = "the target's profile lacks "
 #: The reason of a case for which the responses hold nothing.
 _NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses hold nothing that this rule is about")
 
-#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (see conformance.results.baseline).
+#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
 
 #: What a broken rule of each level gives.
@@ -90,16 +63,6 @@ class Group:
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     where: Where | None = None
-
-
-@dataclass(frozen=True)
-class Context:
-    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
-
-    scenarios: Mapping[str, Scenario]
-    schemas: Schemas
-    target: Target
-    clients: tuple[str, ...] = ()
 
 
 Selector = Callable[[Context], list[Group]]
@@ -141,8 +104,11 @@ class Case:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The clients that the rule can affect: the one that the case is about, or all that the rule names. Codex only
-        streams, so that a plain response is nothing to it. Which a finding does affect: conformance.results.affected_clients."""
+        """The clients that the rule can affect: the one that the case is about, or all that the rule names.
+
+        Codex only streams, so that a plain response does not affect it. Which clients a finding does affect:
+        :mod:`conformance.results.affected_clients`.
+        """
         streams = any(self.context.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
         return tuple(name for name in self.requirement.breaks if (name != "codex" or streams) and mine in (None, name))

@@ -17,10 +17,10 @@ import pytest
 from conformance.engine.assembly import Assembled, assemble
 from conformance.engine.ending import Ending, conclude, write_all
 from conformance.engine.redaction import without
+from conformance.judge.reasons import WORKER_CRASHED, Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
 from conformance.pytest_plugin.deferred import HELD, carried, released
 from conformance.pytest_plugin.runner import Runner
-from conformance.reasons import WORKER_CRASHED, Reason
 from conformance.report import allure, catalogue, expected, github, outputs, terminal
 from conformance.report.failure import recorded, render
 from conformance.results import baseline, results_file

@@ -15,9 +15,9 @@ from conformance.engine.order import part_of_run
 from conformance.engine.redaction import without
 from conformance.engine.session import Session
 from conformance.judge import case_selection
+from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
 from conformance.pytest_plugin.deferred import HELD, fill, hold, may_change, properties
-from conformance.reasons import INTERNAL_ERROR, Reason
 from conformance.report import terminal
 from conformance.report.failure import brief
 from conformance.report.progress import Progress

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from conformance.cases import all_cases, context_of, load_checks
 from conformance.config.target import resolve
 from conformance.contract.consequences import consequences
 from conformance.contract.fault_matrix import faults_of, matrix
 from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.verdict import Case
 from conformance.results.client_trials import known_of
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from conformance.contract.clauses import SECTIONS, Clause, clauses
 from conformance.contract.client_evidence import faults_that_stop
 from conformance.contract.fault_matrix import faults_of
+from conformance.judge.reasons import NOTHING_EXAMINED
 from conformance.judge.verdict import FAIL, PASS, WARNING
-from conformance.reasons import NOTHING_EXAMINED
 from conformance.results.records import CaseRecord
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.config.target import SETTINGS, Target
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, Context
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
 from conformance.report.columns import labelled
 from conformance.results import score
@@ -17,6 +17,7 @@ from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, RunEnd
 from conformance.results.results_file import ERROR
 from conformance.results.unsupported import lacks as left_out
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 

@@ -17,8 +17,9 @@ What a limit of the suite held back has no obstacle: no failure of the server ex
 from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, Received
-from conformance.judge.verdict import INCONCLUSIVE, Context, Record, Result
+from conformance.judge.verdict import INCONCLUSIVE, Record, Result
 from conformance.results.records import Obstacle
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario, schema_violation
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.judge.findings import MISSING
+from conformance.judge.reasons import NO_REASON, NOTHING_EXAMINED, UNSUPPORTED, Reason
 from conformance.judge.verdict import EXPECTED, INCONCLUSIVE, NOT_APPLICABLE, PASS
-from conformance.reasons import NO_REASON, NOTHING_EXAMINED, UNSUPPORTED, Reason
 from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, RunHead, TargetRecord, Tokens
 from conformance.results.members import BadRecord, Members
 
@@ -107,7 +107,7 @@ class FindingRecord:
 @dataclass(frozen=True)
 class Obstacle:
     """What kept an inconclusive case from being evaluated in the responses to ``scenarios``: ``by`` is its kind (see
-    :mod:`conformance.results.obstacles`); ``any``: one of these responses at least has it, and it is not known which."""
+    :mod:`conformance.results.obstacles`); ``any``: one of these responses at least has it, and nobody knows which."""
 
     by: str
     scenarios: tuple[str, ...]

@@ -12,13 +12,13 @@ from typing import Any
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RESULTS, RunDirectory, write_atomically
+from conformance.judge.reasons import Reason
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, MISSING, PASS, STALE, WARNING, Finding, Result
-from conformance.reasons import Reason
 from conformance.results import affected_clients
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
 from conformance.results.records import LONGEST_VALUE, BadRecord, CaseRecord, FindingRecord, RunEnd, RunHead, Tokens
-from conformance.scenarios.plan import Recorded
 from conformance.wire.presence import disappearance
 
 #: The check itself broke: a bug of the suite.

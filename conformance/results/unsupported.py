@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.config.target import LACKABLE
+from conformance.judge.reasons import UNSUPPORTED
 from conformance.judge.verdict import NOT_APPLICABLE
-from conformance.reasons import UNSUPPORTED
 from conformance.results.records import CaseRecord
 
 

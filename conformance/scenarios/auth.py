@@ -68,8 +68,8 @@ def scenarios() -> list[Scenario]:
         ),
         *(
             replace(
-                key, name=f"auth.both-{name}", description=description, auth=auth, expect="either", about={"of": f"auth.{rule}"},
-                tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
+                key, name=f"auth.both-{name}", description=description, auth=auth, expect="either",
+                about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
             )
             for name, rule, description, auth in (
                 ("right", "both-right", "both headers, both right", "api-key+bearer"),

@@ -16,8 +16,8 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.applicability import Lost, undocumented_members
+from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
-from conformance.scenarios.plan import Recorded
 
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"

@@ -19,10 +19,11 @@ from conformance.engine.evaluation import evaluate_case
 from conformance.engine.redaction import without
 from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Lost
-from conformance.judge.verdict import Case, Check, Context, Group
+from conformance.judge.verdict import Case, Check, Group
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
 from conformance.results.records import CaseRecord
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.incomplete import needs_end

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from conformance.cases import load_checks
 from conformance.contract.rules import requirement
 from conformance.judge.applicability import UNKNOWN_SENDER
+from conformance.judge.cases import load_checks
 from conformance.judge.verdict import CHECKS, Check
 
 

@@ -18,8 +18,8 @@ from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigur
 from conformance.contract.schemas import REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import withheld
+from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
-from conformance.wire.client import OutgoingRequest
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from conformance.config.target import resolve
+from conformance.exchange.planned import OutgoingRequest, PlannedRequest
 from conformance.exchange.run_directory import RunDirectory
-from conformance.wire.client import Client, OutgoingRequest
+from conformance.wire.client import Client
 from conformance.wire.limits import Limits
-from conformance.wire.pool import PlannedRequest, Pool
+from conformance.wire.pool import Pool
 from tests.support.running import KEY
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from conformance.emulator import Behaviour
 from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Result
 from conformance.report.failure import render
 from conformance.results import results_file
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, RunHead
-from conformance.scenarios.plan import Recorded
 from tools.in_process import NOW, record, verdicts
 
 HEAD = RunHead.from_json({

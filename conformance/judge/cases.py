@@ -1,4 +1,4 @@
-"""What can be evaluated at a target: its scenarios, and the cases of all checks."""
+"""The cases of a target: every registered check over the scenarios it applies to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pkgutil
 
 from conformance.config.target import Target
 from conformance.contract.schemas import Schemas
-from conformance.judge.verdict import CHECKS, Case, Context, cases
+from conformance.judge.verdict import CHECKS, Case, cases
 from conformance.scenarios import scenarios
+from conformance.scenarios.context import Context
 
 #: The package of the checks; named only, as each of its modules imports what stands above this one.
 _CHECKS = "conformance.checks"
