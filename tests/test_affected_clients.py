@@ -25,7 +25,7 @@ from conformance.results.affected_clients import upgraded
 from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import index, kind, known_rows, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.records import FindingRecord
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results, case_record, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
@@ -276,10 +276,13 @@ def test_counts_are_those_of_the_blocks_in_all_renderings(fault: str) -> None:
 
 
 def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
-    lines = [*results.cases]
-    texts = {line.id: "\n".join(f"  affects {CLIENTS[name]}" for name in line.breaks) for line in lines}
     screen = Screen()
-    terminal.show(screen, "it", lines, texts, end(lines), "again", {})
+    run = replace(results, end=end([*results.cases]))
+
+    def text_of(line: CaseRecord) -> str:
+        return "\n".join(f"  affects {CLIENTS[name]}" for name in line.breaks)
+
+    terminal.show(screen, "it", run, text_of, "again", {})
     text = "\n".join(screen.lines)
     text, _, last = text.partition(" by area ")
     end_line = " ".join(re.search(r"^  affects (.*(?:\n {10}.*)*)", last, re.MULTILINE)[1].split())  # type: ignore[index]  # It is there.

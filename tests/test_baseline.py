@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.config.target import Misconfigured
+from conformance.judge.normalise import message_pattern
 from conformance.results import baseline_file
 from conformance.results.baseline import Problem, apply, ready, ready_for
-from conformance.results.normalise import message_pattern
 from conformance.results.records import BaselineMark, CaseRecord
 
 TODAY = date(2026, 6, 24)

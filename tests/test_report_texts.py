@@ -15,7 +15,7 @@ from conformance.report.columns import columns, fit, labelled, wrapped
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, RunEnd, TargetRecord, Tokens
-from conformance.results.results_file import case_record
+from conformance.results.results_file import Results, case_record
 from tests.support import runs
 from tests.support.runs import line
 from tools.in_process import evaluated
@@ -142,7 +142,8 @@ class Screen:
 def shown(lines: list[CaseRecord], **written: str) -> list[str]:
     screen = Screen()
     end = RunEnd({}, 3, 4, Tokens(5000, 7), 1.5, 1)
-    terminal.show(screen, "my proxy", lines, lambda one: f"{one.id}   {one.level}", end, "pytest conformance", written)
+    run = Results(Path("results.jsonl"), runs.HEAD, lines, end)
+    terminal.show(screen, "my proxy", run, lambda one: f"{one.id}   {one.level}", "pytest conformance", written)
     return screen.lines
 
 

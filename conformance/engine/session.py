@@ -92,6 +92,7 @@ class Session:
         self.plan = Plan(self.context, needed)
         self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
+        self._switch = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH)
         give_large_blocks_back()
         earlier = self.recording.exchanges.values() if self.recording else ()
@@ -175,6 +176,7 @@ class Session:
             self._preflight.error()
         if self._pool:
             self._pool.close(wait)
+            sys.setswitchinterval(self._switch)
 
 
 def head(target: Target, mode: str) -> RunHead:

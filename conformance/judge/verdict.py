@@ -22,7 +22,6 @@ from conformance.judge.findings import (
     finding_from_schema,
     finding_from_violation,
     merge,
-    without_numbers,
 )
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.scenarios.context import Context
@@ -32,7 +31,6 @@ __all__ = [
     "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "MISSING", "NOT_APPLICABLE", "PASS", "STALE", "WARNING",
     "Case", "Check", "Examined", "Finding", "Findings", "Group", "InternalError", "Record", "Result", "Selector",
     "cases", "check", "evaluate", "finding_at", "finding_from_schema", "finding_from_violation", "merge",
-    "without_numbers",
 ]  # fmt: skip
 
 PASS, FAIL, WARNING = "pass", "fail", "warning"

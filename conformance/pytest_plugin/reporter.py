@@ -167,8 +167,8 @@ class Reporter:
             again, target, cases = self._runner.again, self._runner.session.context.target, self._run.cases
             what = f"a recording of {target.name}" if target.recorded else target.name
             place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
-            evaluated = f"{what}{place}, {target.model}, revision {target.revision}"
-            terminal.show(terminalreporter, evaluated, cases, self._text, self._run.end, again, self._written)
+            judged = f"{what}{place}, {target.model}, revision {target.revision}"
+            terminal.show(terminalreporter, judged, self._run, self._text, again, self._written)
             expected.show(terminalreporter, cases, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._cases)):

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.contract.rules import CLIENTS
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
+from conformance.judge.normalise import without_numbers
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.columns import fit, labelled, wrapped
 from conformance.report.failure import printable, show
 from conformance.results import score

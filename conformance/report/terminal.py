@@ -14,8 +14,8 @@ from conformance.report import summary
 from conformance.report.columns import labelled
 from conformance.results import score
 from conformance.results.causes import Cause, causes
-from conformance.results.records import CaseRecord, RunEnd
-from conformance.results.results_file import ERROR
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as left_out
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
@@ -118,15 +118,15 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
-    evaluated: str,
-    lines: summary.Lines,
+    judged: str,
+    run: Results,
     text: Callable[[CaseRecord], str],
-    end: RunEnd,
     again: str,
     written: Mapping[str, str],
 ) -> None:
     """The end of a run: ``judged`` says what was, ``again`` is the command that does it again, ``written`` where each
     rendering lies (or why it does not), by kind. ``text`` renders a case that stands for itself."""
+    lines, end = run.cases, run.end
     found = causes(lines)
     whole = score.verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
@@ -148,8 +148,8 @@ def show(
     reporter.line("")
     told = {
         "affects": summary.affected_clients(found),
-        "judged": evaluated,
-        "took": f"{summary.totals(end)}, exit {end.exit}",
+        "judged": judged,
+        "took": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
     }
     for label, words in told.items():
         for line in labelled(label, words):

@@ -22,8 +22,8 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from conformance.judge.normalise import message_pattern
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
-from conformance.results.normalise import message_pattern
 from conformance.results.records import BaselineMark, CaseRecord, ProblemRecord
 
 #: Verdicts that an entry may expect.

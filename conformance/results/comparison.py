@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from conformance.judge.normalise import message_pattern, strip_generated_ids
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.results.measures import Measures, measures
-from conformance.results.normalise import message_pattern, strip_generated_ids
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 

@@ -14,7 +14,8 @@ from functools import cache
 
 from conformance.contract.consequences import Consequence, follows
 from conformance.contract.rules import CLIENT, catalogue, requirement
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING, without_numbers
+from conformance.judge.normalise import without_numbers
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.affected_clients import settled
 from conformance.results.blocked import concerns, explained
 from conformance.results.causes import plainness

@@ -16,6 +16,7 @@ from conformance.judge.reasons import Reason
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, MISSING, PASS, STALE, WARNING, Finding, Result
 from conformance.results import affected_clients
+from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
 from conformance.results.records import LONGEST_VALUE, BadRecord, CaseRecord, FindingRecord, RunEnd, RunHead, Tokens
@@ -143,12 +144,35 @@ def in_order(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
 
 @dataclass(frozen=True)
 class Results:
-    """A results file that was read: its head, its cases, and its end (None: the run did not end)."""
+    """The results of a run: its head, its cases, and its end (None: the run did not end).
+
+    ``path`` is the results file; the run folder with the exchanges is its parent, if there is one.
+    """
 
     path: Path
     head: RunHead
     cases: Sequence[CaseRecord]
     end: RunEnd | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases have each verdict."""
+        return dict(sorted(Counter(case.verdict for case in self.cases).items()))
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The violated rules that stand for themselves, the worst first, each with its cases and consequences."""
+        return causes(self.cases)
+
+    @property
+    def findings(self) -> list[FindingRecord]:
+        """Every finding of every case, in the order of the cases."""
+        return [finding for case in self.cases for finding in case.findings]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run; of one that did not end, that of the verdicts so far."""
+        return self.end.exit if self.end else exit_code([case.counted for case in self.cases], strict=False)
 
     @property
     def folder(self) -> RunDirectory:

@@ -5,26 +5,19 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 from conformance.config.target import Target
-from conformance.engine.session import head
-from conformance.judge import case_selection
 from conformance.report import terminal
 from conformance.report.columns import labelled
 from conformance.report.failure import printable, show
 from conformance.report.summary import beside
-from conformance.results import results_file
 from conformance.results.causes import causes
-from conformance.results.records import CaseRecord, Partial, RunEnd
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 from conformance.traffic.captured import Captured
 from conformance.traffic.evaluation import Evaluation
-
-#: Of a results file and a run folder: see ``schemas/results.json``.
-MODE = "traffic"
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
@@ -54,7 +47,7 @@ class Screen:
 
 
 def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
-         again: str, others: int, end: RunEnd, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
+         again: str, others: int, run: Results, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
          ) -> None:  # fmt: skip
     """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
     capture holds and is not among the exchanges, by label, with the reason."""
@@ -66,7 +59,7 @@ def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], ta
     for line in unjudged(evaluated, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
-    terminal.show(screen, what, evaluated.cases, text, end, again, written)
+    terminal.show(screen, what, run, text, again, written)
 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
@@ -108,32 +101,3 @@ def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
     for cause in found[1:]:
         line = cause.cases[0]
         yield f"  {cause.verdict:<7} {cause.rule}: {show(line.message, 120)}"
-
-
-def selected(evaluated: Evaluation, selections: Sequence[str]) -> Evaluation:
-    """The cases that these selections select; all without any.
-
-    :class:`conformance.config.target.Misconfigured` for one that selects nothing.
-    """
-    if not selections:
-        return evaluated
-    case_selection.check(selections, [case.id for case in evaluated.cases], "this traffic")
-    return replace(evaluated, cases=[case for case in evaluated.cases if case_selection.selects(case.id, selections)])
-
-
-def end_of(
-    evaluated: Evaluation, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
-) -> RunEnd:
-    """The end of the results. That exchanges stand aside changes no exit code: it is 0 where something was
-    evaluated and nothing found, 5 where nothing was evaluated."""
-    code = results_file.exit_code([case.verdict for case in evaluated.cases], strict)
-    end = results_file.sums(evaluated.cases, [one.exchange for one in captured], seconds, code)
-    in_part, not_for_captured = len(evaluated.in_part), len(evaluated.unjudged) - len(evaluated.in_part)
-    if in_part or not_for_captured or websockets:
-        return replace(end, partial=Partial(len(captured), in_part, not_for_captured, websockets))
-    return end
-
-
-def results_of(target: Target, evaluated: Evaluation, end: RunEnd, file: Path) -> Results:
-    """The results, as they lie in a file or are to be written there."""
-    return Results(file, head(target, MODE), evaluated.cases, end)
