@@ -34,7 +34,7 @@ def test_what_is_not_sent_at_the_first_failure_is_not_sent(more: tuple[str, ...]
         sent = len(stub.times)
         time.sleep(3 * SLOW)
         assert len(stub.times) == sent  # Nobody goes on sending.
-    head, *cases, end = lines_of(tmp_path / "run")
+    _, *cases, end = lines_of(tmp_path / "run")
     assert (end["interrupted"], ended.returncode) == (True, 2 if "-n" in more else 1), ended.stdout + ended.stderr
     assert 0 < sent < (ALL if "-n" in more else ALL / 2)  # Workers report a failure with some delay.
     assert any(case["verdict"] == "fail" for case in cases)
@@ -50,9 +50,7 @@ def test_without_it_everything_is_sent(tmp_path: Path) -> None:
     assert len(stub.times) >= ALL
 
 
-def test_a_run_of_the_python_api_ends_at_the_first_failure_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_of_the_python_api_ends_at_the_first_failure_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIMO_API_KEY", KEY)
     stub = Stub(slow)
     with stub.serve() as server:
