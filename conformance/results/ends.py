@@ -48,10 +48,9 @@ class RunHead:
         read = Members(line, "run")
         if line.get("format") != FORMAT:
             raise BadRecord(f"has format {line.get('format')!r}; this version reads {FORMAT}")
+        suite, revision = read.string("suite"), read.string("revision")
         target = TargetRecord.from_json(read.object("target"))
-        return cls(
-            read.string("suite"), read.string("revision"), target, read.string("mode", ""), read.string("started_at")
-        )  # fmt: skip
+        return cls(suite, revision, target, read.string("mode", ""), read.string("started_at"))
 
     def to_json(self) -> dict[str, Any]:
         """The record as a line."""

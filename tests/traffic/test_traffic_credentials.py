@@ -263,7 +263,7 @@ def test_a_header_that_a_profile_names_holds_a_key(tmp_path: Path) -> None:
     named = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
     failed = [json.loads(line) for line in named.stdout.splitlines() if '"verdict": "fail"' in line]
     assert (plain.returncode, named.returncode) == (0, 1), named.stderr
-    assert {line.requirement for line in failed} == {"auth.key-never-echoed"}
+    assert {line["requirement"] for line in failed} == {"auth.key-never-echoed"}
     assert secret not in named.stdout
     profile.write_text('[profile]\ncredential_headers = "X-Gateway"\n')
     wrong = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)

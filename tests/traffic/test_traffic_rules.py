@@ -114,7 +114,7 @@ def test_a_stream_that_the_client_left_is_not_held_against_the_server() -> None:
 
 
 def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    from conformance.traffic import evaluation
+    from conformance.engine import evaluation
 
     def breaks(case: Any, record: Any) -> Any:
         if case.rule == "usage.present":
