@@ -147,6 +147,18 @@ def shown(lines: list[CaseRecord], **written: str) -> list[str]:
     return screen.lines
 
 
+def test_only_what_stands_for_itself_is_rendered() -> None:
+    rendered: list[str] = []
+
+    def text(one: CaseRecord) -> str:
+        rendered.append(one.id)
+        return one.id
+
+    run = Results(Path("results.jsonl"), runs.HEAD, some(), RunEnd({}, 3, 4, Tokens(5000, 7), 1.5, 1))
+    terminal.show(Screen(), "my proxy", run, text, "pytest conformance", {})
+    assert rendered == [SAME, "sse.event-line-present@text.stream"]
+
+
 def test_the_end_of_a_run_tells_all() -> None:
     text = "\n".join(shown(some(), html="/tmp/a run/report.html", results="/tmp/a run/results.jsonl"))
     for part in (
