@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from dataclasses import replace
 from graphlib import TopologicalSorter
 
 import pytest
@@ -15,7 +16,7 @@ from conformance.contract.rules import Requirement, catalogue, requirement
 from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
 from conformance.results.obstacles import KINDS
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
 from tools import pages
 from tools.in_process import cases, client_cases, evaluated
 
@@ -98,7 +99,7 @@ def test_the_type_of_an_event_is_one_in_rule_and_cause() -> None:
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(revision: str) -> None:
     results, recorded = evaluated(None, revision)
-    lines = [case_line(result, recorded, 0) for result in results]
+    lines = [case_record(result, recorded, 0) for result in results]
     assert gaps(covered(lines), lines, revision) == []
 
 
@@ -114,9 +115,9 @@ def test_the_page_of_the_rules_is_that_of_the_catalogue() -> None:
 
 def test_a_gap_is_seen() -> None:
     results, recorded = evaluated(None)
-    lines = [case_line(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
+    lines = [case_record(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
     assert "clause 5.usage is judged by no case" in gaps(covered(lines), lines, "2026-06-24")
-    odd = {**lines[0], "requirement": "odd.rule", "level": "MUST", "verdict": "pass"}
+    odd = replace(lines[0], requirement="odd.rule", level="MUST", verdict="pass")
     assert {
         "rule odd.rule belongs to no clause",
         "rule odd.rule is broken by no fault of the built-in endpoint",

@@ -18,8 +18,8 @@ from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, evaluate
-from conformance.report.failure import render
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
+from tests.support.runs import text_of
 from tests.support.streams import chunks
 from tools.in_process import cases, context, record
 
@@ -67,9 +67,9 @@ def evaluated(scenario: str, pieces: Sequence[bytes], ended: Ended = "clean", st
     for case in cases_of(scenario):
         result = evaluate(case, spoilt)
         found.add(result.verdict)
-        json.dumps(case_line(result, spoilt, 0.0))
+        json.dumps(case_record(result, spoilt, 0.0).to_json())
         if result.findings:
-            assert "\x1b" not in render(result, spoilt, RunDirectory(Path("run")), "pytest")
+            assert "\x1b" not in text_of(result, spoilt, RunDirectory(Path("run")))
     return found
 
 

@@ -15,7 +15,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
 from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
-from conformance.judge.verdict import Result
+from conformance.judge.verdict import Result, evaluate
 from conformance.wire import replay
 from conformance.wire.replay import open_recording
 from tests.support.running import KEY, lines_of, run, timeless
@@ -73,7 +73,7 @@ def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
     session.start(cases)
-    results = {case.id: session.evaluate(case) for case in cases}
+    results = {case.id: evaluate(case, session.record()) for case in cases}
     session.folder.close()
     return results
 
@@ -103,7 +103,7 @@ def test_what_is_not_recorded_is_inconclusive(lost: str, copied: Path, tmp_path:
     next((copied / "exchanges").glob(f"{lost}-*")).unlink()
     results = again(copied, tmp_path / "run").values()
     assert {result.verdict for result in results} == {"inconclusive"}
-    assert {result.reason for result in results} == {"not asked: the recording does not hold this request"}
+    assert {result.reason.text for result in results} == {"not asked: the recording does not hold this request"}
 
 
 def test_only_may_name_what_was_not_recorded(copied: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
 from tools.in_process import evaluated
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
@@ -39,9 +39,9 @@ def broken(name: str) -> dict[str, Broken]:
     follows: Broken = {}
     for revision in revisions(name):
         results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
-        lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        lines = [case_record(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
         for line in group_by_cause(lines):
-            (follows if line["cause"] else causes)[line["requirement"]] = line["verdict"]
+            (follows if line.cause else causes)[line.requirement] = line.verdict
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
     return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
 

@@ -16,7 +16,7 @@ from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
 from conformance.exchange.not_sent import unbuilt
 from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
-from conformance.judge.cases import all_cases, context_of
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, Result, evaluate
 from conformance.scenarios.context import Context
@@ -118,13 +118,7 @@ def target(revision: str = "2026-06-24") -> Target:
 @cache
 def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
-    import importlib
-    import pkgutil
-
-    from conformance import checks
-
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     return context_of(target(revision))
 
 

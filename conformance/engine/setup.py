@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,13 +12,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from conformance import checks, emulator
+from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
-from conformance.judge.cases import all_cases, context_of
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
@@ -81,7 +79,9 @@ def in_controller(
         context = _context(target, fed, selections)
         if mode == "live":
             reach(target)
-        folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite)
+        folder.create(
+            head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
+        )
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
@@ -93,8 +93,7 @@ def _context(target: Target, fed: Lane | None, selections: Sequence[str]) -> Con
     """The scenarios of a run, in which each selection selects something."""
     context = context_of(target, fed.names if fed else ())
     if selections:
-        for module in pkgutil.iter_modules(checks.__path__):  # Each registers its checks.
-            importlib.import_module(f"{checks.__name__}.{module.name}")
+        load_checks()
         case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
     return context
 

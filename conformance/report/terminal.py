@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +14,8 @@ from conformance.report import summary
 from conformance.report.columns import labelled
 from conformance.results import score
 from conformance.results.causes import Cause, causes
-from conformance.results.results_file import ERROR
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as left_out
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
@@ -97,10 +98,10 @@ _DENIALS = (400, 401, 403)
 
 def hints(lines: summary.Lines) -> Iterator[str]:
     """What a reader may want to set before looking further."""
-    failed = {line["requirement"] for line in lines if line["verdict"] == FAIL}
-    passed = {line["requirement"] for line in lines if line["verdict"] == PASS}
+    failed = {line.requirement for line in lines if line.verdict == FAIL}
+    passed = {line.requirement for line in lines if line.verdict == PASS}
     # Any other status says nothing of the header: an endpoint that is gone answers with 404.
-    denied = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") in _DENIALS} & failed
+    denied = {line.requirement for line in lines for one in line.findings if one.got in _DENIALS} & failed
     for refused, works, lacks in (
         ("auth.api-key-header-accepted", "auth.bearer-accepted", "api-key"),
         ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
@@ -108,28 +109,28 @@ def hints(lines: summary.Lines) -> Iterator[str]:
         if refused in denied and works in passed - failed:
             yield f'only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
-    if both <= {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 401}:
+    if both <= {line.requirement for line in lines for one in line.findings if one.got == 401}:
         yield "the key is refused everywhere: is it the right one?"
-    let_in = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 200}
+    let_in = {line.requirement for line in lines for one in line.findings if one.got == 200}
     if {"auth.missing-key-refused", "auth.wrong-bearer-refused"} <= failed & let_in:
         yield 'no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
 
 
 def show(
     reporter: Any,
-    evaluated: str,
-    lines: summary.Lines,
-    texts: Mapping[str, str],
-    end: Mapping[str, Any],
+    judged: str,
+    run: Results,
+    text: Callable[[CaseRecord], str],
     again: str,
     written: Mapping[str, str],
 ) -> None:
     """The end of a run: ``judged`` says what was, ``again`` is the command that does it again, ``written`` where each
-    rendering lies (or why it does not), by kind."""
+    rendering lies (or why it does not), by kind. ``text`` renders a case that stands for itself."""
+    lines, end = run.cases, run.end
     found = causes(lines)
     whole = score.verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
-        _causes(reporter, _TITLES.get(verdict, verdict), list(group), texts)
+        _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
     unsettled = list(summary.reasons(lines))
     if unsettled:
         reporter.section(INCONCLUSIVE, yellow=True)
@@ -147,11 +148,11 @@ def show(
     reporter.line("")
     told = {
         "affects": summary.affected_clients(found),
-        "judged": evaluated,
-        "took": f"{summary.totals(end)}, exit {end['exit']}",
+        "judged": judged,
+        "took": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
     }
-    for label, text in told.items():
-        for line in labelled(label, text):
+    for label, words in told.items():
+        for line in labelled(label, words):
             reporter.line(line)
     for said in score.allowed(lines):
         for line in labelled("allowed", said):
@@ -167,13 +168,12 @@ def show(
         reporter.line(line)
 
 
-def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[str, str]) -> None:
+def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str]) -> None:
     """The causes of one verdict: the first ones on a screen each, the rest on a line each."""
     reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
     for cause in found[:_WHOLE]:
-        first = cause.cases[0]["id"]
         markup: Mapping[str, bool] = {"bold": True}
-        for number, line in enumerate([*texts.get(first, first).splitlines(), *summary.beside(cause)]):
+        for number, line in enumerate([*text(cause.cases[0]).splitlines(), *summary.beside(cause)]):
             if number and line[:10].strip():  # Else a line goes on.
                 markup = _MARKUP.get(line[:8].strip(), {})
             reporter.line(line, **markup)
