@@ -24,7 +24,7 @@ from conformance.exchange.exchange import WITHHELD, Chunk, Exchange, Request
 from conformance.exchange.run_directory import Folder
 from conformance.judge.verdict import judge
 from conformance.report.terminal import duration, show_plan
-from conformance.scenarios.plan import UNCAPPED, Plan, Recorded, uncapped
+from conformance.scenarios.plan import Plan, Recorded, uncapped
 from conformance.wire import limits as module
 from conformance.wire.client import Client, Outgoing
 from conformance.wire.limits import MINUTE, Limits, Stopped
@@ -324,7 +324,7 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
     assert "max_output_tokens=null" in free
     built = {ask.key: ask.build([]) for ask in plan.asks if not ask.after}
     most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
-    assert {most[name] for name in free} == {UNCAPPED}
+    assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
 
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import Answer
 from conformance.emulator import Endpoint, Reply, Twist
@@ -31,8 +32,9 @@ _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "s
 class InProcess:
     """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, contract: Contract = DEFAULT) -> None:
         self._endpoint = endpoint
+        self._contract = contract
 
     def send(self, outgoing: Outgoing) -> Exchange:
         """The exchange that the endpoint's reply makes."""
@@ -48,13 +50,15 @@ class InProcess:
         usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
         headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
         headers = [pair for pair in headers if pair[1]]
-        auth = credentials(outgoing.auth, KEY)
-        path = "/v1/responses" + outgoing.suffix
+        auth = credentials(outgoing.auth, KEY, self._contract)
+        path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.answer(outgoing.method, path, [*headers, *auth], outgoing.body)
-        return _exchange(outgoing, reply, [value for _, value in auth], attempts)
+        return _exchange(outgoing, path, reply, [value for _, value in auth], attempts)
 
 
-def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]) -> Exchange:
+def _exchange(
+    outgoing: Outgoing, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
+) -> Exchange:
     from conformance.exchange.redaction import blank_answer
 
     headers = tuple((name.lower(), value) for name, value in reply.headers)
@@ -72,7 +76,7 @@ def _exchange(outgoing: Outgoing, reply: Reply, sent: Sequence[str], attempts: t
         ended = "cut"
     secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
     kept, chunks, leaks = blank_answer(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
+    request = Request(outgoing.method, "http://in-process" + path, (), outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -142,13 +146,14 @@ def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) 
     return record_of(world(revision), twist, **options)
 
 
-def record_of(world: World, twist: Twist | None = None, **options: float) -> Recorded:
-    """What an endpoint with this twist answers to every planned request of a world."""
-    revision = world.target.revision
-    endpoint = Endpoint(
-        key=KEY, revision=revision, model=target(revision).model, twist=twist, clock=lambda: NOW, **options
-    )
-    sender = InProcess(endpoint)
+def record_of(world: World, twist: Twist | None = None, endpoint: Endpoint | None = None, **options: float) -> Recorded:
+    """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
+    request of a world."""
+    if endpoint is None:
+        revision = world.target.revision
+        model = target(revision).model
+        endpoint = Endpoint(key=KEY, revision=revision, model=model, twist=twist, clock=lambda: NOW, **options)
+    sender = InProcess(endpoint, world.contract)
     plan = Plan(world, world.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
     for ask in plan.asks:

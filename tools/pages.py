@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.contract.events import EVENTS
 from conformance.contract.needs import need_for
+from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.contract.rules import CLIENTS, Requirement, catalogue
 from conformance.decode.lifecycle import ARGUMENTS, PART
 
@@ -45,7 +45,13 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
 
 
 #: What a step is called in the diagram.
-_STEP_NAMES = {"add": "content_part.added", "use": "delta", "text": "done of the text", "close": "content_part.done"}
+_STEP_NAMES = {
+    "add": "content_part.added",
+    "use": "delta",
+    "text": "done of the text",
+    "close": "content_part.done",
+    "mark": "mark of the text",
+}
 
 
 def lifecycle() -> str:
@@ -56,7 +62,7 @@ def lifecycle() -> str:
 def _lifecycle() -> Iterator[str]:
     yield "# The lifecycle of a stream"
     yield ""
-    yield "Made by `python -m tools.pages` from the tables in `conformance/contract/events.py` and"
+    yield "Made by `python -m tools.pages` from the tables in `schemas/*/contract.toml` and"
     yield "`conformance/decode/lifecycle.py`. An arrow with a rule is a violation: it is reported, and the machine"
     yield "goes on in the state that the arrow leads to."
     for title, table in (("A content part", PART), ("The arguments or the input of a call", ARGUMENTS)):
@@ -70,8 +76,11 @@ def _lifecycle() -> Iterator[str]:
     yield "\n## Event types\n"
     yield "| type | step | item | text | in member | caused by scenario |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for one in EVENTS:
-        yield f"| {one.type} | {one.step} | {one.item} | {one.text} | {one.member} | {one.caused_by} |"
+    table = CONTRACTS[REVISIONS[-1]].table
+    for one in table.events:
+        text = table.text_of(one.type)
+        item = text.item if text else ""
+        yield f"| {one.type} | {one.step} | {item} | {one.text} | {one.member} | {one.caused_by} |"
 
 
 def _violated(rule: str | None) -> str:

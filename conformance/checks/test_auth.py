@@ -79,7 +79,7 @@ def test_answer_does_not_echo_the_key(answer: Answer) -> Findings:
 
 @check(
     "auth.right-key-never-401",
-    over=everything("requests", where=lambda one: one.auth == "api-key"),
+    over=lambda world: everything("requests", where=lambda one: one.auth == world.contract.way.name)(world),
     together=True,
     aside=UNKNOWN_SENDER,
 )

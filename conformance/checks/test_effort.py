@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.decode.events import mapping, objects, text
+from conformance.decode.events import objects, text
 from conformance.decode.response import Answer, CannotJudge, DoesNotApply
-from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
+from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, must_be_served, refused
 from conformance.judge.selectors import ANSWERS, answers, each, pairs, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check
-from conformance.scenarios.scenario import Scenario
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, World, check
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
@@ -16,8 +15,9 @@ _PLAIN_VALUES = together("efforts", "thinking", stream=False)
 _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
 
 
-def _none(one: Scenario) -> bool:
-    return mapping(one.body.get("reasoning")).get("effort") == "none"
+def _off(world: World) -> list[Group]:
+    """The answers to requests that turn thinking off."""
+    return answers(where=lambda one: world.contract.turns_thinking_off(one.body))(world)
 
 
 @check("effort.{effort}-accepted", over=each("effort"), aside=UNKNOWN_SENDER)
@@ -27,22 +27,23 @@ def test_effort_is_accepted(answer: Answer) -> Findings:
 
 @check(
     "effort.none-does-not-think",
-    over=answers(where=_none),
-    where=Where("finished", leans_on=("*",), when=effort_is_none),
+    over=_off,
+    where=Where("finished", leans_on=("*",), without_thinking=True),
 )
 def test_none_does_not_think(answer: Answer) -> Findings:
+    off = f"effort {answer.contract.effort.off}"
     if answer.response:
         yield EXAMINED
     for place, _ in answer.items("reasoning"):
         pointer = f"{answer.pointer}/output/{place}"
-        yield Finding("effort none, and yet a reasoning item", pointer, answer.event, "no reasoning", "reasoning")
+        yield Finding(f"{off}, and yet a reasoning item", pointer, answer.event, "no reasoning", "reasoning")
     if answer.looks_like_stream:
         for event in answer.events:
             if "reasoning" in event.type:
-                yield Finding(f"effort none, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
+                yield Finding(f"{off}, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
     if isinstance(answer.response.get("usage"), dict) and (counted := answer.tokens(*_DETAILS)):
         pointer = f"{answer.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding(f"effort none, and yet {counted} reasoning tokens", pointer, answer.event, 0, counted)
+        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, answer.event, 0, counted)
 
 
 @check("effort.{effort}-thinks", over=each("thinking"), aside=UNKNOWN_SENDER)

@@ -113,7 +113,7 @@ def test_error_has_an_error_status(answer: Answer) -> Findings:
     if status >= 500:
         yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
     elif answer.exchange.ok and is_error_body(answer):
-        yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
+        yield Finding(f"an error body under HTTP {status}", answer.contract.error.pointer, None, "a 4xx status", status)
 
 
 @check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True, aside=UNKNOWN_SENDER)
@@ -135,9 +135,10 @@ def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Fin
     where=Where("answers", elsewhere=False),
 )
 def test_answer_is_no_error(answer: Answer) -> Findings:
+    form = answer.contract.error
     yield Examined(answer.exchange.ok and bool(answer.exchange.body))
     if answer.exchange.ok and is_error_body(answer):
-        yield Finding(f"an error body under HTTP {answer.arrived}", "/error", None, "a Response", answer.arrived)
+        yield Finding(f"an error body under HTTP {answer.arrived}", form.pointer, None, "a Response", answer.arrived)
 
 
 def _before_and_after(world: World) -> list[Group]:

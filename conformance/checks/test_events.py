@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.decode.events import Event, whole
 from conformance.decode.response import Answer, CannotJudge
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import needs, not_seen, received_whole, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
-
-#: Members of lifecycle events whose problems another rule tells.
-_TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
 
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500
@@ -27,16 +23,16 @@ def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
 
 
 def _causes(world: World) -> dict[str, tuple[str, ...]]:
-    return {name: (BY_TYPE[name].caused_by,) for name in world.schemas.event_types}
+    return {name: (world.contract.table.by_type[name].caused_by,) for name in world.schemas.event_types}
 
 
 @check("event.{type}.schema", over=by_event_type(_all_streams), together=True, where=STREAM)
 def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
-    kind = case.about["type"]
+    kind, ends = case.about["type"], case.world.contract.table.of("end")
     for answer in answers:
         yield Examined(len(_events(answer, kind)))
         for found in _problems(_events(answer, kind), case):
-            if not _told_elsewhere(found.pointer, kind):
+            if not _told_elsewhere(found.pointer, kind in ends):
                 yield _at(found, answer)
     if not any(_events(answer, kind) for answer in answers):
         raise not_seen(kind, answers)
@@ -69,11 +65,11 @@ def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
                 fine.add(shape)
 
 
-def _told_elsewhere(pointer: str, kind: str) -> bool:
+def _told_elsewhere(pointer: str, ends: bool) -> bool:
     """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
     if pointer in ("/type", "/sequence_number"):
         return True
-    return pointer.startswith("/item/") or (kind in _TERMINAL and pointer.startswith("/response/"))
+    return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
 
 
 def _at(finding: Finding, answer: Answer) -> Finding:

@@ -261,7 +261,7 @@ def test_completed_response_says_something(answer: Answer) -> Findings:
 
 @check("response.echo-honest", over=ANSWERS, where=Where("finished", leans_on=("*",)))
 def test_echoed_parameters_are_those_sent(answer: Answer) -> Findings:
-    thinks = mapping(answer.sent.get("reasoning")).get("effort") != "none"
+    thinks = not answer.contract.turns_thinking_off(answer.sent)
     for member in (one for one in _ECHOED if one in answer.sent):
         sent, said = answer.sent[member], answer.response.get(member)
         compared = said is not None and not (thinks and member in ("temperature", "top_p"))

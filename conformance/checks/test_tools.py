@@ -166,7 +166,7 @@ def _by_way(answers: list[Answer]) -> dict[str, list[Answer]]:
 
 def _tries(answer: Answer) -> list[Answer]:
     """Each answer that the scenario got and that ended as it should."""
-    earlier = [Answer(each, answer.scenario) for each in answer.samples[:-1]]
+    earlier = [Answer(each, answer.scenario, contract=answer.contract) for each in answer.samples[:-1]]
     return [one for one in (*earlier, answer) if _completed(one)]
 
 

@@ -81,7 +81,7 @@ def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[st
     url = first.exchange.request.url if first else str(path)
     model = str((first.sent or {}).get("model", "")) if first else ""
     target = resolve({"revision": revision or head.get("revision")}, {}, "00000000", None)
-    endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix("/responses"))
+    endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix(target.contract.path))
     return replace(
         target, name=str(named.get("name") or path.name), endpoint=endpoint,
         model=str(named.get("model") or model or target.model),

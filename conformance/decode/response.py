@@ -13,12 +13,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode import events as decoding
 from conformance.decode import sse
 from conformance.decode.automata import followed
 from conformance.decode.body_kind import is_stream
 from conformance.decode.cannot_evaluate import Broken, CannotJudge, DoesNotApply, loaded, unless_broken
-from conformance.decode.events import TERMINAL, Event, integer, item_types, mapping, objects, places, text
+from conformance.decode.events import Event, integer, item_types, mapping, objects, places, text
 from conformance.decode.json_text import TooMuch, load
 from conformance.decode.sums import Text, texts
 from conformance.decode.violation import Violation
@@ -41,13 +42,20 @@ Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
 class Answer:
     """One exchange and what can be read from it.
 
-    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name.
+    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name, ``contract`` the
+    one by which its events are decoded.
     """
 
     def __init__(
-        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: Seen | None = None
+        self,
+        exchange: Exchange,
+        scenario: str,
+        samples: Sequence[Exchange] = (),
+        seen: Seen | None = None,
+        contract: Contract = DEFAULT,
     ) -> None:
         self._seen = seen
+        self.contract = contract
         self.exchange = exchange
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
@@ -167,7 +175,7 @@ class Answer:
     def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
         self.decoded(self)
         try:
-            return decoding.decode(self.frames)
+            return decoding.decode(self.frames, self.contract.decoding)
         except TooMuch as error:
             return Broken(f"the stream holds {error}")
 
@@ -199,7 +207,7 @@ class Answer:
     @property
     def terminal(self) -> Event:
         """The first terminal event; :class:`CannotJudge` without one."""
-        ends = self.of(*TERMINAL)
+        ends = self.of(*self.contract.decoding.ends)
         if ends:
             return ends[0]
         stopped = f"the suite stopped reading: {self.exchange.detail}" if self.exchange.ended_by_us else ""

@@ -35,7 +35,7 @@ from conformance.wire.replay import Recording, Replay
 
 def world_of(target: Target, clients: tuple[str, ...] = ()) -> World:
     """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
-    schemas = Schemas(target.revision)
+    schemas = Schemas(target.contract)
     return World(scenarios(schemas, target.nonce), schemas, target, clients)
 
 

@@ -95,7 +95,7 @@ def retried(answer: Answer) -> list[Answer]:
         found.append(answer.exchange)
     if not found:
         raise DoesNotApply("no request was retried after a response")
-    return [Answer(one, answer.scenario) for one in found]
+    return [Answer(one, answer.scenario, contract=answer.contract) for one in found]
 
 
 def received_whole(answer: Answer) -> None:
@@ -194,7 +194,7 @@ def is_error_body(answer: Answer) -> bool:
         body = mapping(answer.envelope)
     except CannotJudge:
         return False
-    return isinstance(body.get("error"), dict | str) and "output" not in body
+    return answer.contract.error.is_error(body)
 
 
 def needs(answer: Answer, case: Case) -> None:
@@ -250,11 +250,12 @@ def parsed(text: Any) -> Any:
 
 def said(answer: Answer) -> str:
     """What the server said about it, as the end of a sentence."""
+    form = answer.contract.error
     try:
-        error = mapping(mapping(answer.envelope).get("error"))
+        error = mapping(form.of(answer.envelope))
     except CannotJudge:
         error = {}
-    words = [str(error[name]) for name in ("message", "param") if error.get(name)]
+    words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
     if not words and not answer.exchange.ok:
         words = [" ".join(excerpt(answer, 80).split())]
     return f": {' / '.join(words)[:200]}" if any(words) else ""

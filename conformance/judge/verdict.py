@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from conformance.config.target import Target
+from conformance.contract.revisions import Contract
 from conformance.contract.rules import Requirement, requirement
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Answer, CannotJudge, DoesNotApply
@@ -73,6 +74,11 @@ class World:
     schemas: Schemas
     target: Target
     clients: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that the target is to fulfil."""
+        return self.schemas.contract
 
 
 Selector = Callable[[World], list[Group]]
@@ -302,15 +308,15 @@ def _usable(answer: Answer, case: Case) -> None:
     if answer.exchange.ended == "not-sent":
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
         ours = scenario.meant_well and not scenario.follow and not answer.exchange.withheld
-        if ours and (why := misfit(target.revision, encode(scenario.body, target.model))):
+        if ours and (why := misfit(case.world.contract, encode(scenario.body, target.model))):
             raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
         raise CannotJudge(answer.exchange.detail)
     if not case.check.without_response:
         answer.need_response()
     refused = answer.exchange.refused
     followed = refused and scenario.follow and scenario.meant_well
-    if followed and (why := misfit(target.revision, answer.exchange.request.body)):
+    if followed and (why := misfit(case.world.contract, answer.exchange.request.body)):
         raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = strange_in(target.revision, answer.exchange.request.body) if case.where else frozenset()
+    strange = strange_in(case.world.contract, answer.exchange.request.body) if case.where else frozenset()
     if case.where and not case.where.applies(answer, frozenset(), strange):
         raise DoesNotApply("no such response")

@@ -16,7 +16,7 @@ from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import ERROR
 from conformance.results.unsupported import lacks as left_out
-from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
+from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 
 #: Causes of one verdict that are told whole; a wall of them is better read in the page.
@@ -63,10 +63,12 @@ def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
     for line in _limits(world.target, plan.expected, most):
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
-        writer.line(f"{free} of them set no usable max_output_tokens: each that is served may cost {UNCAPPED:,} more")
+        writer.line(
+            f"{free} of them set no usable max_output_tokens: each that is served may cost {plan.uncapped:,} more"
+        )
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
-        f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
+        f"at most {most_output_tokens(plan.scenarios, plan.uncapped):,} output tokens; nothing was sent"
     )
 
 

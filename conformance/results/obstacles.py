@@ -66,7 +66,7 @@ def _sent_back_malformed(scenario: Scenario, answer: Answer, world: World) -> bo
     """Whether the request was refused because it holds what an earlier response had wrong."""
     if not (answer.exchange.refused and scenario.follow and scenario.meant_well):
         return False
-    return bool(misfit(world.target.revision, answer.exchange.request.body))
+    return bool(misfit(world.contract, answer.exchange.request.body))
 
 
 def _met(scenario: Scenario, answer: Answer) -> bool:

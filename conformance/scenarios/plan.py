@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Iterable, Sequence
 
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.memory_size import forget, weight
 from conformance.decode.response import FINAL, Answer, CannotJudge, Seen
 from conformance.exchange.exchange import Exchange
@@ -13,9 +14,6 @@ from conformance.scenarios.scenario import Scenario, encode, misfit
 from conformance.wire.client import Outgoing
 from conformance.wire.pool import Ask
 from conformance.wire.retry import BACK_OFF
-
-#: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
-UNCAPPED = 131_072
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -36,21 +34,22 @@ def plan(world: World, needed: Iterable[str]) -> list[Scenario]:
     return [one for one in world.scenarios.values() if one.name in wanted]
 
 
-def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
-    """The most output tokens that these may cost if all are answered, tries included."""
-    return sum(_most(one) * one.tries for one in scenarios)
+def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
+    """The most output tokens that these may cost if all are answered, tries included; ``uncapped`` is the most that the
+    contract allows a request, which is also what one without a limit of its own may cost."""
+    return sum(_most(one, uncapped) * one.tries for one in scenarios)
 
 
-def _most(scenario: Scenario) -> int:
+def _most(scenario: Scenario, uncapped: int) -> int:
     """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
     be refused costs none."""
     cap = scenario.body.get("max_output_tokens")
-    return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
+    return min(cap, uncapped) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 def uncapped(scenario: Scenario) -> bool:
     """Whether it may be served though it sets no limit that a server can use."""
-    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario) < 1
+    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario, 1) < 1
 
 
 class Plan:
@@ -58,6 +57,9 @@ class Plan:
 
     def __init__(self, world: World, needed: Iterable[str]) -> None:
         self._target = world.target
+        self.contract = world.contract
+        #: The most output tokens that the contract allows a request.
+        self.uncapped = world.schemas.most_output_tokens
         self.scenarios = plan(world, needed)
         self.key_of: dict[str, str] = {}
         first: dict[str, str] = {}
@@ -88,34 +90,34 @@ class Plan:
         def build(before: Sequence[Exchange]) -> Outgoing | None:
             body = self._body(scenario, before)
             plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
-            if scenario.meant_well and not scenario.follow and misfit(self._target.revision, plain or b"null"):
+            if scenario.meant_well and not scenario.follow and misfit(self.contract, plain or b"null"):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and spoken_for(scenario, before[0])):
+            if body is None or (scenario.within and before and spoken_for(scenario, before[0], self.contract)):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
             return Outgoing(
                 key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
-                UNCAPPED if uncapped(scenario) else _most(scenario), scenario.suffix,
+                self.uncapped if uncapped(scenario) else _most(scenario, self.uncapped), scenario.suffix,
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> Ask | None:
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
-            if enough or met(scenario, samples[-1]):
+            if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._ask(scenario, len(samples))
 
         return Ask(key, after, build, more)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
-        if scenario.raw is not None:
-            return scenario.raw
+        if (raw := scenario.raw_for(self._target.model)) is not None:
+            return raw
         if scenario.method not in ("POST", "PUT"):
             return b""
         body = scenario.body
         if scenario.follow and before:
             try:
-                followed = scenario.follow(body, Answer(before[0], scenario.after or ""))
+                followed = scenario.follow(body, Answer(before[0], scenario.after or "", contract=self.contract))
             except CannotJudge:
                 followed = None
             if followed is None:
@@ -125,30 +127,31 @@ class Plan:
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
     def _auth(self, scenario: Scenario) -> str:
-        """The usual header is the first that the profile does not lack."""
-        if scenario.auth != "api-key" or "api-key" not in self._target.lacks:
+        """The usual way is the first that the profile does not lack."""
+        usual = self.contract.way.name
+        if scenario.auth != usual or usual not in self._target.lacks:
             return scenario.auth
-        return "bearer"
+        return next((one.name for one in self.contract.authentication if one.name != usual), usual)
 
 
-def spoken_for(scenario: Scenario, whole: Exchange) -> bool:
+def spoken_for(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
     A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
     try:
-        response = Answer(whole, scenario.name).response
+        response = Answer(whole, scenario.name, contract=contract).response
     except CannotJudge:
         return False
     return response.get("status") in FINAL and isinstance(response.get("output"), list)
 
 
-def met(scenario: Scenario, exchange: Exchange) -> bool:
+def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether an exchange gives what the scenario needs."""
     if scenario.need is None:
         return True
     try:
-        return scenario.need.met(Answer(exchange, scenario.name))
+        return scenario.need.met(Answer(exchange, scenario.name, contract=contract))
     except CannotJudge:
         return False
 
@@ -176,6 +179,7 @@ class Recorded:
 
     def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
         self._seen = seen
+        self._contract = plan.contract
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._settle = settle
@@ -197,7 +201,7 @@ class Recorded:
         samples = self._samples(self._key_of[scenario])
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
             samples = self._samples(self._key_of[self._within[scenario]])
-        answer = Answer(samples[-1], scenario, samples, self._seen)
+        answer = Answer(samples[-1], scenario, samples, self._seen, self._contract)
         answer.decoded = self._make_room
         self._judged[scenario] = answer.exchange.key
         self._keep(answer, weight(answer, decoded=False))

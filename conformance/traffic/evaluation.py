@@ -11,11 +11,11 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from conformance.config.target import Target
-from conformance.contract.schemas import Schemas
+from conformance.contract.schemas import schemas_of
 from conformance.decode.response import CannotJudge
 from conformance.engine.session import cleared, without
 from conformance.exchange.redaction import Secret
@@ -51,7 +51,7 @@ def judge_traffic(
 ) -> Judged:
     """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
     read from all answers side by side."""
-    judgeable = [one for one in captured if not one.unjudged]
+    judgeable = [one.by(target.contract) for one in captured if not one.unjudged]
     world = _world(judgeable, target)
     record = Captures(judgeable)
     lines: list[dict[str, Any]] = []
@@ -82,12 +82,7 @@ def _world(captured: Sequence[Captured], target: Target) -> World:
     scenarios = {
         one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
     }
-    return World(scenarios, _schemas(target.revision), target)
-
-
-@cache
-def _schemas(revision: str) -> Schemas:
-    return Schemas(revision)
+    return World(scenarios, schemas_of(target.contract), target)
 
 
 def _cases(captured: Sequence[Captured], world: World, together: bool) -> Iterator[Case]:
