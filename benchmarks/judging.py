@@ -21,11 +21,13 @@ from typing import Any
 from conformance import checks
 from conformance.config.target import resolve
 from conformance.decode.response import Answer
-from conformance.engine.session import all_cases, world_of
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.exchange.run_directory import Folder
-from conformance.judge.verdict import World, judge
-from conformance.scenarios.plan import Plan, Recorded
+from conformance.judge.cases import all_cases, world_of
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import judge
+from conformance.scenarios.context import World
+from conformance.scenarios.plan import Plan
 
 #: The stream that is blown up; its first delta stands for all.
 _SUBJECT = "text.stream"

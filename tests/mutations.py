@@ -19,8 +19,8 @@ from typing import Any
 
 from conformance.decode.response import Answer
 from conformance.exchange.exchange import Chunk, Exchange
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Result, judge
-from conformance.scenarios.plan import Recorded
 from tools.in_process import cases, record, world
 
 #: What is done to a member.

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "conformance"
+CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
-#: Later may import earlier, never the other way round.
-LAYERS = (
-    ("contract.events",),
-    ("schemas", "wire.codings", "wire.exchange", "emulator", "clients.drivers"),
-    ("clients.outcome", "clients.table", "clients.evidence"),
-    ("header_names", "loopback"),
-    ("target", "requirements", "consequences", "contract", "matrix", "needs"),
-    ("stream",),
-    ("unjudged",),
-    ("findings",),
-    ("answer",),
-    ("tokens", "weight"),
-    ("scenarios",),
-    ("wire",),
-    ("clients",),
-    ("wording",),
-    ("where",),
-    ("verdict", "run"),
-    ("preflight",),
-    ("select", "session", "baseline", "baseline_file", "only"),
-    ("checks",),
-    ("report",),
-    ("history", "traffic"),
-    ("progress", "launch", "report.trend", "held"),
-    ("runner",),
-    ("reporter",),
-    ("plugin", "nightly"),
-    ("commands",),
-    ("cli",),
-)
+#: The packages in the order of the data's flow, as CONTRIBUTING.md lists them: each imports only from those before it.
+PACKAGES = re.findall(r"^\| `(\w+)/` \|", CONTRIBUTING, re.MULTILINE)
+
+#: Modules beside the packages: the version, the command, the plugin by the name that users give, and the Python API.
+LOOSE = {"", "__main__", "cli", "plugin"}
 
 LONGEST_MODULE = 320
 LONGEST_CHECK = 15
@@ -63,28 +40,26 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def _layer(name: str) -> int | None:
-    found = [
-        (len(room), index)
-        for index, rooms in enumerate(LAYERS)
-        for room in rooms
-        if name == room or name.startswith(room + ".")
-    ]
-    return max(found)[1] if found else None
+def _package(name: str) -> str:
+    return name.partition(".")[0]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_imports_go_one_way(path: Path) -> None:
-    layer = _layer(_name(path))
+    package = _package(_name(path))
     for name in _imports(path):
-        imported = _layer(name.removeprefix("conformance.")) if name.startswith("conformance.") else None
-        if imported is not None and layer is not None:
-            assert imported <= layer, f"{_name(path)} imports {name}, which stands above it"
+        imported = _package(name.removeprefix("conformance.")) if name.startswith("conformance.") else ""
+        if package in PACKAGES and imported in PACKAGES:
+            assert PACKAGES.index(imported) <= PACKAGES.index(package), f"{_name(path)} imports {name}, a later package"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_every_module_has_a_place(path: Path) -> None:
-    assert _layer(_name(path)) is not None or _name(path) in ("", "__main__")
+def test_every_module_is_in_a_package(path: Path) -> None:
+    assert _package(_name(path)) in PACKAGES or _name(path) in LOOSE
+
+
+def test_the_list_of_packages_is_whole() -> None:
+    assert sorted(PACKAGES) == sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
 
 
 @pytest.mark.parametrize("path", [one for one in MODULES if "emulator" in one.parts], ids=_name)
@@ -95,7 +70,7 @@ def test_the_emulator_imports_nothing_of_the_judge(path: Path) -> None:
 
 def test_only_what_sends_imports_httpx() -> None:
     users = [_name(path) for path in MODULES if any(name.split(".")[0] == "httpx" for name in _imports(path))]
-    assert users == ["wire.client", "wire.receive", "wire.transport", "wire.upstream"]
+    assert users == ["traffic.upstream", "wire.client", "wire.receive", "wire.transport"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

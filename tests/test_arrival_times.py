@@ -11,8 +11,8 @@ import pytest
 
 from conformance.decode import events, sse
 from conformance.exchange.exchange import Attempt, Chunk, Ended, Exchange, from_json, to_json
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, Result, judge
-from conformance.scenarios.plan import Recorded
 from conformance.wire.lag import BEAT, Lag
 from tools.in_process import Spoilt, cases, record
 

@@ -17,9 +17,10 @@ from conformance import __version__
 from conformance.config.target import resolve
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import Exchange, Headers, from_json, to_json
+from conformance.exchange.planned import Outgoing
 from conformance.wire import receive as module
 from conformance.wire import retry
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 
 KEY = "sk-canary-4f7a91c2e8d05b63"

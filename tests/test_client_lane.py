@@ -25,8 +25,8 @@ from conformance.emulator.faults import FAULTS
 from conformance.exchange import client_outcomes
 from conformance.exchange.client_outcomes import Outcome, Outcomes, Ran
 from conformance.exchange.run_directory import Folder
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import judge
-from conformance.scenarios.plan import Recorded
 from tests.support.running import lines_of, run
 from tools.in_process import cases, client_cases, record
 

@@ -12,7 +12,7 @@ import pytest
 from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
-from conformance.engine.session import all_cases, world_of
+from conformance.judge.cases import all_cases, world_of
 from conformance.report import comparison
 from conformance.results.comparison import Change, Comparison, compare, folded
 from conformance.results.measures import measure

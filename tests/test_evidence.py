@@ -14,8 +14,9 @@ import pytest
 from conformance.contract.schemas import REVISIONS
 from conformance.decode.response import Answer
 from conformance.exchange.exchange import Ended, Exchange
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, judge
-from conformance.scenarios.plan import Plan, Recorded
+from conformance.scenarios.plan import Plan
 from tests.support.streams import Stream, call, chunks, message, reasoning, stream
 from tools.in_process import cases, judged, record, verdicts, world
 

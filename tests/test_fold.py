@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.emulator.faults import FAULTS
-from conformance.engine.session import all_cases
+from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import represented
 from conformance.results.grouping import fold

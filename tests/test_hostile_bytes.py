@@ -16,10 +16,10 @@ from conformance.decode.json_text import DEEPEST, MOST, Reader, load
 from conformance.decode.response import Answer, CannotJudge
 from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_json
 from conformance.exchange.run_directory import Folder
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, judge
 from conformance.report.failure import render
 from conformance.results.results_file import case_line
-from conformance.scenarios.plan import Recorded
 from tests.support.streams import chunks
 from tools.in_process import cases, record, world
 

@@ -13,9 +13,10 @@ import pytest
 
 from conformance.config.target import resolve
 from conformance.exchange.exchange import Exchange
+from conformance.exchange.planned import Outgoing
 from conformance.wire import deadlines
 from conformance.wire import receive as module
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from tests.support.hostile import CHUNKED, DELTA, JSON, STREAM, WIRE, forever, nastiest, says, silent
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 from tests.test_plugin import lines_of, pytest_run

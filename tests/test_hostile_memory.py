@@ -14,12 +14,14 @@ from conformance.decode import sse
 from conformance.decode.json_text import MOST_VALUES, Reader, TooMuch, load
 from conformance.decode.response import Answer, CannotJudge
 from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
+from conformance.exchange.planned import Ask
 from conformance.exchange.run_directory import Folder
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Finding, merge
 from conformance.scenarios import plan as module
-from conformance.scenarios.plan import Plan, Recorded
+from conformance.scenarios.plan import Plan
 from conformance.wire.deadlines import FEW, TRICKLE, Taken
-from conformance.wire.pool import Ask, Pool
+from conformance.wire.pool import Pool
 from tools.in_process import record, world
 
 #: Bytes: half of what a run may take, as the machine that runs the tests may be another.

@@ -21,12 +21,14 @@ from conformance.config.target import resolve
 from conformance.decode.tokens import cost
 from conformance.engine.session import Session
 from conformance.exchange.exchange import WITHHELD, Chunk, Exchange, Request
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import judge
 from conformance.report.terminal import duration, show_plan
-from conformance.scenarios.plan import Plan, Recorded, uncapped
+from conformance.scenarios.plan import Plan, uncapped
 from conformance.wire import limits as module
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from conformance.wire.limits import MINUTE, Limits, Stopped
 from conformance.wire.retry import wait_after
 from tests.support.rawserver import Peer, RawServer

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import cast
 
 from conformance.config.target import LACKABLE
-from conformance.engine.session import all_cases, world_of
 from conformance.exchange.run_directory import Folder
+from conformance.judge.cases import all_cases, world_of
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import judge
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
 from conformance.results.results_file import case_line
-from conformance.scenarios.plan import Recorded
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
 from tools.in_process import world

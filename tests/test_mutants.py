@@ -15,8 +15,8 @@ import pytest
 from conformance.contract.schemas import REVISIONS, Schemas
 from conformance.decode.response import Answer
 from conformance.exchange.exchange import Chunk
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, Case, judge
-from conformance.scenarios.plan import Recorded
 from tools.in_process import cases, judged
 
 #: Where each kind of thing is recorded.

@@ -49,7 +49,7 @@ EDITS = {
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a rule touches and what evaluates it."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("conformance", "docs", "schemas", "tests"):
+    for name in ("conformance", "docs", "schemas", "tests", "tools"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "recordings", "tls"))
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, copy)
@@ -76,7 +76,7 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
         (checkout / name).write_text(text, encoding="utf-8")
     left = [path for path in (checkout / "conformance").rglob("*.[pt]*") if "TODO" in path.read_text("utf-8", "ignore")]
     assert [path.name for path in left if path.suffix in (".py", ".toml")] == ["new_rule.py"]
-    noted = json.loads((checkout / "conformance" / "matrix.json").read_text(encoding="utf-8"))
+    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
     faults = [f"{RULE}-violated", *(FAULTS.keys() - noted.keys())]
     for words in (
         ["tools.fault_matrix", "--write", *(word for name in faults for word in ("--fault", name))],
@@ -86,7 +86,7 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
     ):
         done = run(checkout, words)
         assert done.returncode == 0, done.stdout + done.stderr
-    noted = json.loads((checkout / "conformance" / "matrix.json").read_text(encoding="utf-8"))
+    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
     assert noted[f"{RULE}-violated"]["causes"] == {RULE: "fail"}
     assert f"| {RULE} | MUST |" in (checkout / "docs" / "rules.md").read_text(encoding="utf-8")
     chosen = "well_formed or somewhere or page or short or imports or sitting or clean"
@@ -106,7 +106,7 @@ def test_every_area_gets_stubs_that_are_well_formed() -> None:
         rows = [
             row
             for path, text in texts.items()
-            if path.parent.name == "requirements"
+            if path.parent.name == "rules"
             for row in tomllib.loads(text)["requirement"]
         ]
         assert {"id": f"{area}.brand-new", "level": "SHOULD"}.items() <= next(
@@ -120,7 +120,7 @@ def test_every_area_gets_stubs_that_are_well_formed() -> None:
 
 def test_what_is_only_recorded_gets_no_fault() -> None:
     texts, clause = stubs("usage.brand-new", "MAY")
-    assert ([path.parent.name for path in texts], clause) == (["requirements", "checks"], "5.usage")
+    assert ([path.parent.name for path in texts], clause) == (["rules", "checks"], "5.usage")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.session import Session, head
 from conformance.exchange.exchange import Chunk, Ended, Headers
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from conformance.wire.playback import Playback
 from conformance.wire.replay import Recording, open_recording
 from tests.support.running import KEY, ROOT

@@ -13,8 +13,8 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
-from conformance.engine.session import all_cases
 from conformance.exchange.run_directory import FORMAT, Folder
+from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result
 from conformance.wire import replay
 from conformance.wire.replay import open_recording

@@ -12,8 +12,8 @@ import pytest
 from conformance.decode.events import mapping
 from conformance.emulator import Context, Endpoint, Reply, Twist, serve
 from conformance.emulator.faults import FAULTS
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING
-from conformance.scenarios.plan import Recorded
 from conformance.traffic.captured import Captured, is_ours, lost_in
 from conformance.traffic.evaluation import judge_traffic
 from conformance.traffic.passive_rules import is_passive

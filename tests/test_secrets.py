@@ -17,8 +17,9 @@ from conformance.config.target import resolve
 from conformance.engine.session import Session
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import to_json
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
 from tests.test_plugin import pytest_run
 from tools.in_process import world

@@ -17,9 +17,9 @@ from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.preflight import kind_of
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder
 from conformance.results import score
-from conformance.wire.client import Outgoing
 from conformance.wire.presence import Presence, disappearance
 from conformance.wire.reach import reach
 from tests.support.front import After, Front

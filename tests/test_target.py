@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
+from conformance.config.settings import BUILT_IN, SETTINGS
 from conformance.config.target import (
-    BUILT_IN,
     LACKABLE,
-    SETTINGS,
     Misconfigured,
     Target,
     is_loopback,

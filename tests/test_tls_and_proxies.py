@@ -13,7 +13,8 @@ import pytest
 
 from conformance.config.target import Misconfigured, resolve
 from conformance.exchange.exchange import Exchange
-from conformance.wire.client import Client, Outgoing
+from conformance.exchange.planned import Outgoing
+from conformance.wire.client import Client
 from conformance.wire.reach import reach
 from tests.support.rawserver import RawServer, answer
 from tests.test_plugin import pytest_run

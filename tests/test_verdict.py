@@ -24,6 +24,7 @@ from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
 from conformance.exchange.redaction import blank_answer
 from conformance.exchange.run_directory import Folder
 from conformance.judge import verdict as module
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import (
     EXAMINED,
     NOTHING_EXAMINED,
@@ -34,7 +35,6 @@ from conformance.judge.verdict import (
     Findings,
     Group,
     Result,
-    World,
     breaks_schema,
     cases,
     check,
@@ -45,7 +45,7 @@ from conformance.judge.verdict import (
 )
 from conformance.report.failure import curl, render, show
 from conformance.results.results_file import case_line, error_line, exit_code
-from conformance.scenarios.plan import Recorded
+from conformance.scenarios.context import World
 from conformance.scenarios.scenario import Scenario
 from tests.support.streams import Stream, chunks, decoded, message, stream
 

@@ -31,12 +31,12 @@ from conformance.decode.response import Answer, CannotJudge, DoesNotApply
 from conformance.emulator.faults import FAULTS
 from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, judge
 from conformance.results.affected_clients import is_consequence
 from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.results.grouping import fold
 from conformance.results.results_file import case_line
-from conformance.scenarios.plan import Recorded
 from conformance.scenarios.tools import turns
 from tools.fault_matrix import revisions
 from tools.in_process import cases, judged, record, world
@@ -354,9 +354,9 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     every = list(trials(evidence))
     effects = _effects(index(evidence))
     yield "# Real clients and the rules they need\n"
-    yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults of the"
-    yield "built-in endpoint, and the responses are fed to each client. `python -m tools.client_evidence --write` evaluates the"
-    yield "responses again without running the clients.\n"
+    yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults"
+    yield "of the built-in endpoint, and the responses are sent to each client. `python -m tools.client_evidence"
+    yield "--write` evaluates the responses again without running the clients.\n"
     yield f"Versions: {', '.join(f'{name} {version}' for name, version in ran.items())}. Strict Rust clients were not"
     yield "run: no report names them.\n"
     yield "- **stops**: it raises an exception, or ends its turn as failed, at some kind of finding of the rule"

@@ -59,12 +59,11 @@ def failed_cases(variant: str) -> list[str]:
 def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
     """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
     lines = [
-        "# Faults and the rules that tell them",
+        "# Faults and the rules that report them",
         "",
-        f"Made by `python -m tools.fault_matrix --write`: {len(matrix)} faults of the built-in endpoint, each judged by",
-        "every check; a test judges them anew and compares. A rule in bold is a warning (SHOULD), any other a fail",
-        "(MUST).",
-        "What is broken only as a consequence is folded in a report, and counted here.",
+        f"Made by `python -m tools.fault_matrix --write`: {len(matrix)} faults of the built-in endpoint, each",
+        "evaluated by every check; a test evaluates them again and compares. A rule in bold is a warning (SHOULD), any",
+        "other a failure (MUST). A consequence is grouped under its root cause in a report, and counted here.",
     ]
     area = ""
     for name, rules in matrix.items():

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
@@ -13,13 +14,16 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import Answer
 from conformance.emulator import Endpoint, Reply, Twist
-from conformance.engine.session import all_cases, world_of
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.judge.verdict import Case, Result, World, judge
-from conformance.scenarios.plan import Plan, Recorded
-from conformance.wire.client import Outgoing, credentials
-from conformance.wire.retry import PASSING, attempt_of
+from conformance.exchange.planned import PASSING, Ask, Outgoing
+from conformance.judge.cases import all_cases, world_of
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import Case, Result, judge
+from conformance.scenarios.context import World
+from conformance.scenarios.plan import Plan
+from conformance.wire.client import credentials
+from conformance.wire.retry import attempt_of
 
 KEY = "in-process-key-77c1d09e"
 
@@ -141,12 +145,12 @@ def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
 
 
-def record(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> Recorded:
+def record(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
     """What an endpoint with this twist answers to every planned request."""
     return record_of(world(revision), twist, **options)
 
 
-def record_of(world: World, twist: Twist | None = None, endpoint: Endpoint | None = None, **options: float) -> Recorded:
+def record_of(world: World, twist: Twist | None = None, endpoint: Endpoint | None = None, **options: Any) -> Recorded:
     """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
     request of a world."""
     if endpoint is None:
@@ -159,7 +163,7 @@ def record_of(world: World, twist: Twist | None = None, endpoint: Endpoint | Non
     for ask in plan.asks:
         before = [settled[key][-1] for key in ask.after]
         samples: list[Exchange] = []
-        following = ask
+        following: Ask | None = ask
         while following:
             outgoing = following.build(before)
             samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
@@ -197,12 +201,12 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
 Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
 
 
-def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> list[Result]:
+def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
     """The results of all cases against an endpoint with this twist."""
     return judged(twist, revision, **options)[0]
 
 
-def judged(twist: Twist | None, revision: str = "2026-06-24", **options: float) -> tuple[list[Result], Recorded]:
+def judged(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> tuple[list[Result], Recorded]:
     """The results of all cases, and what they were judged by.
 
     A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.

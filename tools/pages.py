@@ -76,9 +76,9 @@ def _lifecycle() -> Iterator[str]:
     yield "\n## Event types\n"
     yield "| type | step | item | text | in member | caused by scenario |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    table = CONTRACTS[REVISIONS[-1]].table
-    for one in table.events:
-        text = table.text_of(one.type)
+    types = CONTRACTS[REVISIONS[-1]].table
+    for one in types.events:
+        text = types.text_of(one.type)
         item = text.item if text else ""
         yield f"| {one.type} | {one.step} | {item} | {one.text} | {one.member} | {one.caused_by} |"
 

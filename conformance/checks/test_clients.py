@@ -10,7 +10,8 @@ from conformance.contract.clients import client
 from conformance.decode.response import Answer
 from conformance.judge.applicability import NEEDS_CLIENTS
 from conformance.judge.selectors import answers
-from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, World, check
+from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
+from conformance.scenarios.context import World
 from conformance.scenarios.tools import turns
 
 

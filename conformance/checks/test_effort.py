@@ -7,7 +7,8 @@ from conformance.decode.response import Answer, CannotJudge, DoesNotApply
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, must_be_served, refused
 from conformance.judge.selectors import ANSWERS, answers, each, pairs, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, World, check
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, check
+from conformance.scenarios.context import World
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 

@@ -22,18 +22,8 @@ from conformance.judge.common import (
     settled,
 )
 from conformance.judge.selectors import each, everything, pairs, together
-from conformance.judge.verdict import (
-    EXAMINED,
-    Case,
-    Examined,
-    Finding,
-    Findings,
-    Group,
-    Selector,
-    World,
-    breaks_schema,
-    check,
-)
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, breaks_schema, check
+from conformance.scenarios.context import World
 from conformance.wire.presence import unconnected
 
 

@@ -10,7 +10,8 @@ from conformance.decode.response import Answer, CannotJudge
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import needs, not_seen, received_whole, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, World, breaks_schema, check, on
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check, on
+from conformance.scenarios.context import World
 
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500

@@ -10,7 +10,8 @@ from conformance.decode.events import Event
 from conformance.decode.response import Answer, CannotJudge
 from conformance.judge.applicability import FINAL_RESPONSE
 from conformance.judge.common import not_seen
-from conformance.judge.verdict import EXAMINED, Case, Findings, Group, World, breaks_schema, check
+from conformance.judge.verdict import EXAMINED, Case, Findings, Group, breaks_schema, check
+from conformance.scenarios.context import World
 
 
 def _by_type(world: World) -> list[Group]:

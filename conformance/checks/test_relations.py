@@ -15,7 +15,8 @@ from conformance.decode.response import Answer, CannotJudge, DoesNotApply
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
 from conformance.judge.selectors import everything
-from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, World, check
+from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, check
+from conformance.scenarios.context import World
 from conformance.scenarios.inputs import MEASURE
 
 #: Members of a request that say how to answer and add nothing to what the model reads.

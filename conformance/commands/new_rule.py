@@ -64,7 +64,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write the stubs, and print what is left to do."""
     root = PACKAGE.parent
-    if not (root / "tests" / "matrix.py").is_file():
+    if not (root / "tools" / "fault_matrix.py").is_file():
         raise CommandError(f"new-rule needs a checkout of the suite, and {PACKAGE} is an installed package")
     _refuse(options.rule)
     texts, clause = stubs(options.rule, options.level, options.clause)
@@ -116,7 +116,7 @@ def _most(paths: Iterable[Path], sought: str) -> Path:
 def _with_row(rule: str, level: str) -> tuple[Path, str]:
     """The row, after the last one of its area."""
     start = f'id = "{_area(rule)}.'
-    path = _most((PACKAGE / "requirements").glob("*.toml"), start)
+    path = _most((PACKAGE / "contract" / "rules").glob("*.toml"), start)
     blocks = path.read_text(encoding="utf-8").split("[[requirement]]\n")
     at = max(index for index, block in enumerate(blocks) if block.startswith(start))
     blocks[at] = blocks[at].rstrip("\n") + "\n\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.contract.events import EventType
+from conformance.contract.events import EventType, Step
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
 
@@ -28,7 +28,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 #: The steps that every contract has, so that order and parents can be evaluated at all.
-_ONCE = ("open-item", "close-item", "open-part", "close-part")
+_ONCE: tuple[Step, ...] = ("open-item", "close-item", "open-part", "close-part")
 
 
 def gaps(contract: Contract) -> list[str]:
@@ -39,13 +39,15 @@ def gaps(contract: Contract) -> list[str]:
 
 def _types(contract: Contract, schemas: Schemas) -> Iterator[str]:
     table, where = contract.table, f"{contract.revision}/contract.toml"
-    for what, listed, rows, row in (
-        ("event", schemas.event_types, table.by_type, "no [[event]] row: its order, parent and identity are unchecked"),
-        ("item", schemas.item_types, table.items, "no [[text]] row names it as item: its sums are unchecked"),
-        ("part", schemas.part_types, table.by_part, "no [[text]] row names it as part: its sums are unchecked"),
+    for what, listed, rows, lack in (
+        ("event", schemas.event_types, table.by_type, "is no [[event]] of {}: its order, parent and identity"),
+        ("item", schemas.item_types, table.items, "is the item of no [[text]] of {}: its sums"),
+        ("part", schemas.part_types, table.by_part, "is the part of no [[text]] of {}: its sums"),
     ):
-        yield from (f"{what} type {one} is in the schemas, and {where} has {row}" for one in listed if one not in rows)
-        yield from (f"{what} type {one} is in {where}, and has no schema" for one in rows if one not in listed)
+        for one in listed:
+            if one not in rows:
+                yield f"{what} type {one} has a schema, and {lack.format(where)} are not checked"
+        yield from (f"{what} type {one} stands in {where}, and has no schema" for one in rows if one not in listed)
 
 
 def _events(contract: Contract, schemas: Schemas) -> Iterator[str]:
@@ -79,7 +81,7 @@ def _texts(contract: Contract, schemas: Schemas) -> Iterator[str]:
         steps = {row.step for row in contract.table.events if row.text == text.name}
         for step in ("delta", "done"):
             if step not in steps:
-                yield f"text {text.name} has no event of the step {step}: its sums are unchecked"
+                yield f"text {text.name} has no event of the step {step}: its sums are not checked"
         if not text.checked_by:
             yield f"text {text.name} names no rule in checked_by: its deltas are not added up"
         if text.item in schemas.item_types:
@@ -101,4 +103,4 @@ def _merged(schemas: Schemas, schema: dict[str, Any]) -> dict[str, Any]:
     for part in schema.get("allOf", ()):
         if "$ref" in part:
             found |= _merged(schemas, part)
-    return found | schema.get("properties", {})
+    return {**found, **schema.get("properties", {})}

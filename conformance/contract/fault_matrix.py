@@ -1,6 +1,7 @@
-"""Which rules each fault of the built-in endpoint breaks: ``matrix.json``, made by ``python -m tools.fault_matrix --write``.
+"""Which rules each fault of the built-in endpoint violates: ``fault_matrix.json``.
 
-Of each fault: ``causes``, the rules that tell it, and ``follows``, those that are folded under them; rule to verdict.
+Made by ``python -m tools.fault_matrix --write``. Of each fault: ``causes``, the rules that report it, and ``follows``,
+those that are grouped under them; rule to verdict.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ class Night:
 def spend(target: str, words: Sequence[str], root: Path, keep: int) -> Night:
     """Spend a night with a target; ``words`` are pytest's options, the target file among them.
 
-    ``keep`` nights keep their run folders, older ones only their rows. :class:`conformance.results.history.HistoryError` if
-    the history cannot be used.
+    ``keep`` nights keep their run folders, older ones only their rows.
+    :class:`conformance.results.history.HistoryError` if the history cannot be used.
     """
     with history.opened(root / "history.sqlite", create=True):
         pass  # Better known before a long run than after it.

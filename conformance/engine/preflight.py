@@ -19,7 +19,7 @@ from conformance.decode.events import mapping, text
 from conformance.decode.response import Answer, CannotJudge
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import Folder
-from conformance.judge.verdict import World
+from conformance.scenarios.context import World
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire import probe

@@ -14,16 +14,16 @@ from conformance.clients.drive import Fed, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
-from conformance.contract.schemas import Schemas
 from conformance.engine.preflight import Preflight
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
 from conformance.exchange.run_directory import Folder
 from conformance.exchange.scrubbing import blanked
-from conformance.judge.verdict import CHECKS, Case, Result, World, cases, judge
-from conformance.scenarios import scenarios
-from conformance.scenarios.plan import Plan, Recorded, plan
+from conformance.judge.recorded import Recorded
+from conformance.judge.verdict import Case, Result, judge
+from conformance.scenarios.context import World
+from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
 from conformance.wire.limits import Limits
@@ -31,18 +31,6 @@ from conformance.wire.memory import give_large_blocks_back
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
-
-
-def world_of(target: Target, clients: tuple[str, ...] = ()) -> World:
-    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
-    schemas = Schemas(target.contract)
-    return World(scenarios(schemas, target.nonce), schemas, target, clients)
-
-
-def all_cases(world: World) -> list[Case]:
-    """Every case of every registered check."""
-    return [case for check in CHECKS for case in cases(check, world)]
-
 
 #: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
 #: several times in each exchange would come to a second in a run.

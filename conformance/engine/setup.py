@@ -18,10 +18,11 @@ from conformance import checks, emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
-from conformance.engine.session import Session, all_cases, head, world_of
+from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import Folder
 from conformance.judge import case_selection
-from conformance.judge.verdict import World
+from conformance.judge.cases import all_cases, world_of
+from conformance.scenarios.context import World
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 

@@ -1,7 +1,8 @@
 """Replaces credentials in what is kept or shown, and says where an endpoint gave one back.
 
 What is evaluated is the original, or the redacted form of it, which gives the same verdicts by construction (see
-:mod:`conformance.exchange.credential_forms`). Where a credential came back is read from the original and kept beside it.
+:mod:`conformance.exchange.credential_forms`). Where a credential was returned is read from the original and kept
+beside it.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, Answer, CannotJudge, DoesNotApply
 from conformance.exchange.exchange import Exchange
+from conformance.exchange.planned import PASSING
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
-from conformance.wire.retry import PASSING
 
 #: What no text holds: half a character of UTF-16.
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.judge.verdict import Group, Selector, World
+from conformance.judge.verdict import Group, Selector
+from conformance.scenarios.context import World
 from conformance.scenarios.scenario import Scenario
 
 #: Tags of ordinary requests that are judged together, as one case.

@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from conformance.config.target import Target
-from conformance.contract.revisions import Contract
 from conformance.contract.rules import Requirement, requirement
-from conformance.contract.schemas import Schemas
 from conformance.decode.response import Answer, CannotJudge, DoesNotApply
 from conformance.judge.applicability import Where, strange_in
 from conformance.judge.findings import (
@@ -25,13 +22,14 @@ from conformance.judge.findings import (
     strays,
     without_numbers,
 )
-from conformance.scenarios.scenario import Scenario, encode, misfit
+from conformance.scenarios.context import World
+from conformance.scenarios.scenario import encode, misfit
 
 #: The words of a check, so that it imports from one module.
 __all__ = [
     "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "NOTHING_EXAMINED", "NOT_APPLICABLE", "PASS",
     "STALE", "UNSAID", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "Record", "Result",
-    "Selector", "SuiteFault", "World", "breaks_schema", "cases", "check", "judge", "merge", "on", "strays",
+    "Selector", "SuiteFault", "breaks_schema", "cases", "check", "judge", "merge", "on", "strays",
     "without_numbers",
 ]  # fmt: skip
 
@@ -44,7 +42,7 @@ LACKS = "the target's profile lacks "
 #: The reason of a case for which the responses hold nothing.
 NOTHING_EXAMINED = "the responses hold nothing that this rule is about"
 
-#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (see conformance.results.baseline).
+#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
 
 #: What a broken rule of each level gives.
@@ -64,21 +62,6 @@ class Group:
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     where: Where | None = None
-
-
-@dataclass(frozen=True)
-class World:
-    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
-
-    scenarios: Mapping[str, Scenario]
-    schemas: Schemas
-    target: Target
-    clients: tuple[str, ...] = ()
-
-    @property
-    def contract(self) -> Contract:
-        """The contract that the target is to fulfil."""
-        return self.schemas.contract
 
 
 Selector = Callable[[World], list[Group]]
@@ -120,8 +103,11 @@ class Case:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The clients that the rule can affect: the one that the case is about, or all that the rule names. Codex only
-        streams, so that a plain response is nothing to it. Which a finding does affect: conformance.results.affected_clients."""
+        """The clients that the rule can affect: the one that the case is about, or all that the rule names.
+
+        Codex only streams, so that a plain response does not affect it. Which clients a finding does affect:
+        :mod:`conformance.results.affected_clients`.
+        """
         streams = any(self.world.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
         return tuple(name for name in self.requirement.breaks if (name != "codex" or streams) and mine in (None, name))

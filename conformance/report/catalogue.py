@@ -16,7 +16,7 @@ from conformance.contract.consequences import consequences
 from conformance.contract.fault_matrix import faults_of, matrix
 from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
-from conformance.engine.session import all_cases, world_of
+from conformance.judge.cases import all_cases, world_of
 from conformance.judge.verdict import Case
 from conformance.results.client_trials import known_of
 

@@ -12,12 +12,12 @@ from typing import Any
 from conformance.contract.rules import CLIENTS
 from conformance.decode.response import Answer, CannotJudge
 from conformance.exchange.run_directory import Folder
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import UNSAID, Finding, Result
 from conformance.report.columns import fit, labelled
 from conformance.results import affected_clients
 from conformance.results.baseline import ready
 from conformance.results.client_trials import Effect
-from conformance.scenarios.plan import Recorded
 
 #: Findings shown in full; the results file has them all.
 _MOST = 3

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.config.target import SETTINGS, Target
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Target
 from conformance.exchange.run_directory import Folder
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case, World
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
 from conformance.report.columns import labelled
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import ERROR
 from conformance.results.unsupported import lacks as left_out
+from conformance.scenarios.context import World
 from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.decode.response import Answer, CannotJudge
-from conformance.judge.verdict import INCONCLUSIVE, Record, Result, World
+from conformance.judge.verdict import INCONCLUSIVE, Record, Result
+from conformance.scenarios.context import World
 from conformance.scenarios.scenario import Scenario, misfit
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")

@@ -12,11 +12,11 @@ from typing import Any
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RESULTS, Folder, write_atomically
+from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
 from conformance.results import affected_clients
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
-from conformance.scenarios.plan import Recorded
 from conformance.wire.presence import disappearance
 
 #: Of the results file; a reader refuses another.

@@ -17,8 +17,8 @@ from conformance.decode.response import Answer, CannotJudge
 from conformance.exchange.exchange import Exchange, content_coding
 from conformance.exchange.run_directory import Folder
 from conformance.judge.applicability import Lost, strange_members
+from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
-from conformance.scenarios.plan import Recorded
 
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 WORDLIKE = "the client's key is a word of the answer"

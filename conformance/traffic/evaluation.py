@@ -20,12 +20,13 @@ from conformance.decode.response import CannotJudge
 from conformance.engine.session import cleared, without
 from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Lost
-from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, World, judge
+from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, judge
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
 from conformance.results import results_file
 from conformance.results.causes import represented
 from conformance.results.grouping import fold
+from conformance.scenarios.context import World
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.incomplete import needs_end

@@ -106,8 +106,10 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
 
 
 def selected(judged: Judged, selections: Sequence[str]) -> Judged:
-    """The cases that these selections select; all without any. :class:`conformance.config.target.Misconfigured` for one that
-    selects nothing."""
+    """The cases that these selections select; all without any.
+
+    :class:`conformance.config.target.Misconfigured` for one that selects nothing.
+    """
     if not selections:
         return judged
     case_selection.check(selections, [line["id"] for line in judged.lines], "this traffic")

@@ -9,7 +9,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 
@@ -18,6 +17,7 @@ from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.redaction import blank, blank_answer, random_credential
 from conformance.wire.deadlines import Taken
 from conformance.wire.lag import LAG
@@ -50,26 +50,6 @@ _BASE_HEADERS = (
 
 
 _CHUNKED = ("Transfer-Encoding", "chunked")
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A request ready to be sent: ``auth`` names a way of :func:`credentials`, ``headers`` come on top.
-
-    ``tries`` is how often in all, ``most`` how many output tokens a try may cost, ``suffix`` what is added to the URL.
-    The body is sent in chunks where ``headers`` say so.
-    """
-
-    key: str
-    scenario: str
-    sample: int
-    method: str
-    body: bytes
-    auth: str
-    headers: Headers
-    tries: int
-    most: int = 0
-    suffix: str = ""
 
 
 def wrong_keys(key: str) -> dict[str, str]:

@@ -11,14 +11,13 @@ import contextlib
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Protocol, overload
 
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.not_sent import unbuilt
+from conformance.exchange.planned import Ask, Outgoing
 from conformance.exchange.run_directory import Folder, locked
-from conformance.wire.client import Outgoing
 from conformance.wire.limits import Stopped
 
 #: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
@@ -43,20 +42,6 @@ class Sender(Protocol):
 
     def close(self) -> None:
         """Give back what is held."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One planned exchange.
-
-    ``after``: keys that are settled first. ``build`` makes the request from their last exchanges, None if they give
-    nothing to build on. ``more`` says, from the samples so far, what to ask next (None: that is enough).
-    """
-
-    key: str
-    after: tuple[str, ...]
-    build: Callable[[Sequence[Exchange]], Outgoing | None]
-    more: Callable[[Sequence[Exchange]], Ask | None]
 
 
 class _Earlier(Sequence[Exchange]):

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder, write_atomically
-from conformance.wire.client import Outgoing
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach

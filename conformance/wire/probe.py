@@ -11,7 +11,8 @@ from conformance.config.target import Target
 from conformance.decode.events import objects, text
 from conformance.decode.json_text import load
 from conformance.exchange.exchange import Exchange
-from conformance.wire.client import Client, Outgoing
+from conformance.exchange.planned import Outgoing
+from conformance.wire.client import Client
 
 #: Seconds for one such request, and bytes of its response's body that are read.
 _SECONDS, _BYTES = 8.0, 1_000_000

@@ -18,8 +18,8 @@ from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigur
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import withheld
+from conformance.exchange.planned import Outgoing
 from conformance.exchange.run_directory import Folder
-from conformance.wire.client import Outgoing
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 

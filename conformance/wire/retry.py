@@ -6,13 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from conformance.exchange.exchange import Attempt, Exchange
+from conformance.exchange.planned import BACK_OFF, PASSING
 from conformance.wire.deadlines import first_bytes
-
-#: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
-PASSING = frozenset({429, 500, 502, 503, 504, 529})
-
-#: Seconds before the second, third and fourth try, where the server does not say.
-BACK_OFF = (0.2, 0.6, 1.5)
 
 #: The longest Retry-After that is honoured, in seconds.
 LONGEST_WAIT = 60.0

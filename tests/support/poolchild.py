@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from conformance.config.target import resolve
+from conformance.exchange.planned import Ask, Outgoing
 from conformance.exchange.run_directory import Folder
-from conformance.wire.client import Client, Outgoing
+from conformance.wire.client import Client
 from conformance.wire.limits import Limits
-from conformance.wire.pool import Ask, Pool
+from conformance.wire.pool import Pool
 from tests.support.running import KEY
 
 

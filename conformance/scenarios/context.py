@@ -1,0 +1,26 @@
+"""What the cases of a run are chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from conformance.config.target import Target
+from conformance.contract.revisions import Contract
+from conformance.contract.schemas import Schemas
+from conformance.scenarios.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class World:
+    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
+
+    scenarios: Mapping[str, Scenario]
+    schemas: Schemas
+    target: Target
+    clients: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that the target is to fulfil."""
+        return self.schemas.contract
