@@ -59,8 +59,9 @@ _OF_KUBERNETES = re.compile(
 class Target:
     """The endpoint under judgement, with every setting resolved.
 
-    ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can know; ``lacks`` and ``unknown_parameters`` are the
-    profile; ``sources`` maps each setting to where its value came from. A limit that is None holds nothing back.
+    ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
+    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to where its value came
+    from. A limit that is None holds nothing back.
     """
 
     name: str

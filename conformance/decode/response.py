@@ -47,13 +47,9 @@ class Answer:
     """
 
     def __init__(
-        self,
-        exchange: Exchange,
-        scenario: str,
-        samples: Sequence[Exchange] = (),
-        seen: Seen | None = None,
+        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: Seen | None = None,
         contract: Contract = DEFAULT,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._seen = seen
         self.contract = contract
         self.exchange = exchange
@@ -302,22 +298,16 @@ class Answer:
     @property
     def words(self) -> str:
         """The visible text: all output_text parts, joined."""
-        return "".join(
-            text(part.get("text"))
-            for _, item in self.items("message")
-            for part in objects(item.get("content"))
-            if part.get("type") == "output_text"
-        )
+        return self._joined("message", "output_text")
 
     @property
     def thoughts(self) -> str:
         """The visible reasoning: all reasoning_text parts, joined."""
-        return "".join(
-            text(part.get("text"))
-            for _, item in self.items("reasoning")
-            for part in objects(item.get("content"))
-            if part.get("type") == "reasoning_text"
-        )
+        return self._joined("reasoning", "reasoning_text")
+
+    def _joined(self, kind: str, part_type: str) -> str:
+        parts = (part for _, item in self.items(kind) for part in objects(item.get("content")))
+        return "".join(text(part.get("text")) for part in parts if part.get("type") == part_type)
 
     @property
     def thinks(self) -> bool:

@@ -6,6 +6,7 @@ It shares no code with the rest of the suite, for a judge and a defendant who sh
 from .behaviour import Context, Twist, combine
 from .endpoint import Endpoint
 from .server import Server, serve
+from .service import Service
 from .shapes import Reply
 
-__all__ = ["Context", "Endpoint", "Reply", "Server", "Twist", "combine", "serve"]
+__all__ = ["Context", "Endpoint", "Reply", "Server", "Service", "Twist", "combine", "serve"]

@@ -19,14 +19,18 @@ REFUSED = Refusal(
 )
 
 
-def authenticate(headers: Sequence[Header], key: str) -> Refusal | None:
+#: The documented ways to present a key.
+WAYS = ("api-key", "bearer")
+
+
+def authenticate(headers: Sequence[Header], key: str, ways: Sequence[str] = WAYS) -> Refusal | None:
     """None when the request carries the key, else the refusal.
 
     A key may stand in `api-key` or in `Authorization: Bearer`. Whatever is present must be right: one good
     credential beside a bad one is refused, since nobody can say which of them the caller meant.
     """
-    given: list[str | None] = list(sent(headers, "api-key"))
-    given += [_bearer(value) for value in sent(headers, "authorization")]
+    given: list[str | None] = list(sent(headers, "api-key")) if "api-key" in ways else []
+    given += [_bearer(value) for value in sent(headers, "authorization")] if "bearer" in ways else []
     if given and all(_same(one, key) for one in given):
         return None
     return REFUSED
