@@ -19,15 +19,13 @@ from urllib.parse import urlsplit
 from conformance.config.header_names import header_names
 from conformance.config.loopback import is_loopback as is_loopback
 from conformance.config.settings import SETTINGS, Setting
-from conformance.contract.revisions import CONTRACTS, Contract
+from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 
 #: How the source of a setting begins that comes from a recorded run.
 RECORDING = "recording "
 
 #: What a profile may say a server does not offer; scenarios that need it become not-applicable.
-LACKABLE = {
-    "api-key": "the api-key header",
-    "bearer": "the Authorization: Bearer header",
+_LACKABLE = {
     "auth": "any authentication",
     "streaming": "stream: true",
     "reasoning": "reasoning and its effort",
@@ -36,6 +34,14 @@ LACKABLE = {
     "json-object": "text.format json_object",
     "input-array": "input as an array of items",
 }
+
+
+def lackable(contract: Contract) -> dict[str, str]:
+    """What a profile may exclude: the contract's ways to authenticate and the features, each in words."""
+    return {**{one.name: f"the {one.shown} header" for one in contract.authentication}, **_LACKABLE}
+
+
+LACKABLE = lackable(DEFAULT)
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
@@ -154,7 +160,7 @@ def resolve(
         total_timeout=_positive(values, "total-timeout", 180 if local else 900),
         max_body=_whole(values, "max-body"),
         wait=_positive(values, "wait") if values["wait"] else 0.0,
-        lacks=frozenset(_known(profile.get("lacks", []), LACKABLE, "profile.lacks")),
+        lacks=frozenset(_known(profile.get("lacks", []), lackable(contract), "profile.lacks")),
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
         )[0],

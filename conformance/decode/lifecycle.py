@@ -96,6 +96,7 @@ _BROKEN = {
     "lifecycle.done-once": "is the second done of the same text",
 }
 
+_AFTER_PART = "comes after the content_part.done of its part"
 
 #: The rules that each step of a part, or of a call's arguments, is evidence for.
 _EXAMINED = {
@@ -221,7 +222,7 @@ class _Walker:
         elif step == "text" and part.owed:
             rule, part.owed = "lifecycle.text-done-before-part-done", False
         if rule:
-            self._report(rule, _BROKEN[rule], event)
+            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _BROKEN[rule], event)
 
     def _close(self, event: Event, item: Item) -> None:
         if item.state == "closed":

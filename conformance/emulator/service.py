@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .auth import WAYS
 from .shapes import EFFORTS, MODELS, MOST_TOKENS, REVISIONS, Dict
 
 
@@ -17,8 +18,9 @@ def enveloped(members: Dict) -> Dict:
 class Service:
     """What one revision of a service takes, and how it refuses.
 
-    `revision` is the one whose items and tools it takes; `path` where it lives; `unthinking` the efforts with which it
-    does not think (None: no effort is given); `ways` the ways to present a key; `envelope` makes the body of a refusal.
+    `revision` is the one whose items and tools it takes; `path` where it lives; `unthinking` the efforts with which
+    it does not think (None: no effort is given); `ways` the headers that hold a key, each with the scheme before it;
+    `envelope` makes the body of a refusal.
     """
 
     revision: str
@@ -27,7 +29,7 @@ class Service:
     base: str = "/v1"
     unthinking: tuple[str | None, ...] = ("none",)
     most_tokens: int = MOST_TOKENS
-    ways: tuple[str, ...] = ("api-key", "bearer")
+    ways: tuple[tuple[str, str], ...] = WAYS
     envelope: Callable[[Dict], Dict] = enveloped
 
     @property
