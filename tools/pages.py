@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.contract.needs import need_for
 from conformance.contract.revisions import CONTRACTS, REVISIONS
-from conformance.contract.rules import CLIENTS, Requirement, catalogue
+from conformance.contract.rules import CLIENTS, FIRST_RELEASE, Requirement, catalogue
 from conformance.decode.lifecycle import ARGUMENTS, PART
 
 RULES = Path(__file__).parent.parent / "docs" / "rules.md"
@@ -33,6 +33,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
             yield "| rule | level | what must hold | source | affected clients |"
             yield "| --- | --- | --- | --- | --- |"
         says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
+        says += f" *Since version {row.since}.*" if row.since != FIRST_RELEASE else ""
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
     yield "\n## Why clients are affected\n"
