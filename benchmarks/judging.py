@@ -20,13 +20,13 @@ from typing import Any
 
 from conformance import checks
 from conformance.config.target import resolve
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
-from conformance.exchange.run_directory import Folder
-from conformance.judge.cases import all_cases, world_of
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.cases import all_cases, context_of
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import judge
-from conformance.scenarios.context import World
+from conformance.judge.verdict import evaluate
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan
 
 #: The stream that is blown up; its first delta stands for all.
@@ -44,14 +44,14 @@ class Stream:
 
 def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
     """Seconds to read and judge all of a recorded run (median), and how many cases that is."""
-    world = _world(folder)
-    cases = all_cases(world)
+    context = _context(folder)
+    cases = all_cases(context)
     seconds = []
     for _ in range(repeats):
         started = time.process_time()
-        record = _recorded(world, Folder(folder))
+        record = _recorded(context, RunDirectory(folder))
         for case in cases:
-            judge(case, record)
+            evaluate(case, record)
         seconds.append(time.process_time() - started)
     return statistics.median(seconds), len(cases)
 
@@ -59,44 +59,44 @@ def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
 def stream_apart(events: int, scratch: Path) -> Stream:
     """A stream of so many events, read and judged in a process of its own."""
     big = scratch / "big"
-    _blow_up(Folder(scratch / "run"), Folder(big), events)
+    _blow_up(RunDirectory(scratch / "run"), RunDirectory(big), events)
     command = [sys.executable, "-m", "benchmarks.judging", str(scratch / "run"), str(big), str(events)]
     said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return Stream(said["events_a_second"], said["memory_ratio"])
 
 
-def _world(folder: Path) -> World:
+def _context(folder: Path) -> Context:
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"conformance.checks.{module.name}")
     document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     options = {"endpoint": "http://127.0.0.1:9/v1", "model": document["head"]["target"]["model"]}
-    return world_of(resolve(options, {}, document["nonce"], None))
+    return context_of(resolve(options, {}, document["nonce"], None))
 
 
-def _recorded(world: World, folder: Folder) -> Recorded:
-    def settle(key: str) -> tuple[Exchange, ...]:
+def _recorded(context: Context, folder: RunDirectory) -> Recorded:
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
         exchange = folder.read(key)
         if exchange is None:
             raise LookupError(f"{key} is not in {folder.path}")
         return (exchange,)
 
-    return Recorded(Plan(world, world.scenarios), settle)
+    return Recorded(Plan(context, context.scenarios), get_or_send)
 
 
-def _blow_up(small: Folder, big: Folder, events: int) -> None:
+def _blow_up(small: RunDirectory, big: RunDirectory, events: int) -> None:
     """Writes the subject's exchange with so many deltas in place of its own, a chunk each."""
-    world = _world(small.path)
-    answer = _recorded(world, small).answer(_SUBJECT)
+    context = _context(small.path)
+    received = _recorded(context, small).received(_SUBJECT)
     big.exchanges.mkdir(parents=True, exist_ok=True)
-    frames = enumerate(_stream(answer, events))
+    frames = enumerate(_stream(received, events))
     chunks = (Chunk(float(place), b"event: %b\ndata: %b\n\n" % frame) for place, frame in frames)
-    big.write(replace(answer.exchange, key=_SUBJECT, chunks=tuple(chunks)))
+    big.write(replace(received.exchange, key=_SUBJECT, chunks=tuple(chunks)))
 
 
-def _stream(answer: Answer, events: int) -> Iterator[tuple[bytes, bytes]]:
+def _stream(received: Received, events: int) -> Iterator[tuple[bytes, bytes]]:
     words = [f"word{number % 10} " for number in range(events)]
     number, told = 0, False
-    for event in answer.events:
+    for event in received.events:
         data: dict[str, Any] = json.loads(json.dumps(event.data))
         if event.type == _DELTA and told:
             continue
@@ -124,25 +124,25 @@ def _put_text(value: Any, text: str) -> None:
 
 
 def _measure(small: Path, big: Path, events: int) -> dict[str, float]:
-    world = _world(small)
-    cases = [case for case in all_cases(world) if _SUBJECT in case.scenarios]
-    others = _recorded(world, Folder(small))
+    context = _context(small)
+    cases = [case for case in all_cases(context) if _SUBJECT in case.scenarios]
+    others = _recorded(context, RunDirectory(small))
     for case in cases:  # The other answers of these cases are then read and decoded.
-        judge(case, others)
-    file = Folder(big)
+        evaluate(case, others)
+    file = RunDirectory(big)
     idle = _peak()
     started = time.process_time()
     exchange = file.read(_SUBJECT)
     assert exchange is not None  # It has just been written.
-    subject = Answer(exchange, _SUBJECT)
+    subject = Received(exchange, _SUBJECT)
     del exchange
 
     class Record:
-        def answer(self, scenario: str) -> Answer:
-            return subject if scenario == _SUBJECT else others.answer(scenario)
+        def received(self, scenario: str) -> Received:
+            return subject if scenario == _SUBJECT else others.received(scenario)
 
     for case in cases:
-        judge(case, Record())
+        evaluate(case, Record())
     seconds = time.process_time() - started
     size = file.file(_SUBJECT).stat().st_size
     return {"events_a_second": events / seconds, "memory_ratio": (_peak() - idle) / size}

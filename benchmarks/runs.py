@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 
 ROOT = Path(__file__).parent.parent
 KEY = "benchmark-key-0b7e44d1"
@@ -69,7 +69,7 @@ def size(folder: Path) -> tuple[int, int]:
 
 def floor(url: str, folder: Path) -> float:
     """Seconds to send what that run sent by httpx alone, read to the end and thrown away."""
-    record = Folder(folder)
+    record = RunDirectory(folder)
     exchanges = [one for key in record.recorded() if (one := record.read(key)) and one.ended != "not-sent"]
     requests = [
         (one.request.method, [(name, _filled(value)) for name, value in one.request.headers], one.request.body)

@@ -45,7 +45,7 @@ class Refused(Exception):
 class Reply:
     """What is answered, in tokens: thoughts, text, calls (a name and the arguments' tokens), why it ends, usage."""
 
-    thoughts: list[str]
+    reasoning_texts: list[str]
     text: list[str]
     calls: list[tuple[str, list[str]]]
     finish: str
@@ -56,7 +56,7 @@ def reply(body: Json) -> Reply:
     """The answer to a request that :func:`check` has let pass."""
     messages = body["messages"]
     cap = body.get("max_completion_tokens") or body.get("max_tokens") or 131072
-    thoughts, room = _cut(_tokens(_THOUGHTS) if _thinks(body) else [], cap)
+    reasoning_texts, room = _cut(_tokens(_THOUGHTS) if _thinks(body) else [], cap)
     wanted = _calls(messages, body.get("tools") or [])
     said = [] if wanted else _tokens(_answer(messages))
     text, room = _cut(said, room)
@@ -71,7 +71,7 @@ def reply(body: Json) -> Reply:
         calls.append((name, kept))
         whole = whole and kept == tokens
     finish = ("tool_calls" if calls else "stop") if whole else "length"
-    return Reply(thoughts, text, calls, finish, _usage(messages, cap - room, len(thoughts)))
+    return Reply(reasoning_texts, text, calls, finish, _usage(messages, cap - room, len(reasoning_texts)))
 
 
 def _usage(messages: list[Json], used: int, thought: int) -> Json:
@@ -187,34 +187,34 @@ def _check_tools(tools: Any) -> None:
             raise Refused(400, "tools: a name is wrong")
 
 
-def whole(answer: Reply, base: Json, call_ids: Iterator[str]) -> Json:
+def whole(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
     """The plain answer."""
-    message: Json = {"role": "assistant", "content": "".join(answer.text) or None}
-    if answer.thoughts:
-        message["reasoning_content"] = "".join(answer.thoughts)
-    if answer.calls:
+    message: Json = {"role": "assistant", "content": "".join(received.text) or None}
+    if received.reasoning_texts:
+        message["reasoning_content"] = "".join(received.reasoning_texts)
+    if received.calls:
         message["tool_calls"] = [
             {"id": next(call_ids), "type": "function", "function": {"name": name, "arguments": "".join(arguments)}}
-            for name, arguments in answer.calls
+            for name, arguments in received.calls
         ]
-    choice = {"index": 0, "message": message, "finish_reason": answer.finish}
-    return {**base, "object": "chat.completion", "choices": [choice], "usage": answer.usage}
+    choice = {"index": 0, "message": message, "finish_reason": received.finish}
+    return {**base, "object": "chat.completion", "choices": [choice], "usage": received.usage}
 
 
-def chunks(answer: Reply, base: Json, call_ids: Iterator[str]) -> Iterator[Json]:
+def chunks(received: Reply, base: Json, call_ids: Iterator[str]) -> Iterator[Json]:
     """The same as chunks, the usage in one of its own at the end."""
     base = {**base, "object": "chat.completion.chunk"}
-    for delta in _deltas(answer, call_ids):
+    for delta in _deltas(received, call_ids):
         yield {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
-    yield {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": answer.finish}]}
-    yield {**base, "choices": [], "usage": answer.usage}
+    yield {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": received.finish}]}
+    yield {**base, "choices": [], "usage": received.usage}
 
 
-def _deltas(answer: Reply, call_ids: Iterator[str]) -> Iterator[Json]:
+def _deltas(received: Reply, call_ids: Iterator[str]) -> Iterator[Json]:
     yield {"role": "assistant", "content": ""}
-    yield from ({"reasoning_content": token} for token in answer.thoughts)
-    yield from ({"content": token} for token in answer.text)
-    for at, (name, arguments) in enumerate(answer.calls):
+    yield from ({"reasoning_content": token} for token in received.reasoning_texts)
+    yield from ({"content": token} for token in received.text)
+    for at, (name, arguments) in enumerate(received.calls):
         named = {"id": next(call_ids), "type": "function", "function": {"name": name, "arguments": ""}}
         yield {"tool_calls": [{"index": at, **named}]}
         yield from ({"tool_calls": [{"index": at, "function": {"arguments": token}}]} for token in arguments)

@@ -64,11 +64,11 @@ class _Handler(BaseHTTPRequestHandler):
         number = next(self.server.numbers)
         base = {"id": f"chatcmpl-{number:032x}", "created": int(time.time()), "model": MODEL}
         call_ids = (f"call_{number:016x}{at:08x}" for at in count())
-        answer = reply(body)
+        received = reply(body)
         if body.get("stream"):
-            self._stream(chunks(answer, base, call_ids))
+            self._stream(chunks(received, base, call_ids))
         else:
-            self._json(200, whole(answer, base, call_ids))
+            self._json(200, whole(received, base, call_ids))
 
     def _checked(self, raw: bytes) -> Json:
         if not self.path.endswith("/chat/completions"):

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import FAIL, WARNING, Case, Result, judge
-from tools.in_process import cases, record, world
+from conformance.judge.verdict import FAIL, WARNING, Case, Result, evaluate
+from tools.in_process import cases, context, record
 
 #: What is done to a member.
 KINDS = ("delete", "null", "type", "value")
@@ -58,7 +58,7 @@ def mutations(seed: int, trials: int, revision: str) -> Iterator[tuple[Mutation,
     served = _served(revision)
     while trials:
         name = drawn.choice(served)
-        made = _mutated(drawn, _clean(revision).answer(name))
+        made = _mutated(drawn, _clean(revision).received(name))
         if made:
             trials -= 1
             yield made
@@ -73,20 +73,20 @@ def _clean(revision: str) -> Recorded:
 def _served(revision: str) -> tuple[str, ...]:
     """The scenarios whose response is a Response object or a stream, each exchange once."""
     found: dict[str, str] = {}
-    for name in world(revision).scenarios:
-        exchange = _clean(revision).answer(name).exchange
+    for name in context(revision).scenarios:
+        exchange = _clean(revision).received(name).exchange
         if exchange.ok and exchange.body:
             found.setdefault(exchange.key, name)
     return tuple(found.values())
 
 
-def _mutated(drawn: random.Random, answer: Answer) -> tuple[Mutation, Exchange] | None:
-    if answer.looks_like_stream:
-        documents = [event.data for event in answer.events]
-        lines = [event.frame.event for event in answer.events]
+def _mutated(drawn: random.Random, received: Received) -> tuple[Mutation, Exchange] | None:
+    if received.looks_like_stream:
+        documents = [event.data for event in received.events]
+        lines = [event.frame.event for event in received.events]
         at = drawn.randrange(len(documents))
     else:
-        documents, lines, at = [answer.json], [], 0
+        documents, lines, at = [received.json], [], 0
     document = copy.deepcopy(documents[at])
     paths = list(_paths(document, ()))
     path = drawn.choice(paths)
@@ -103,8 +103,8 @@ def _mutated(drawn: random.Random, answer: Answer) -> tuple[Mutation, Exchange] 
         holder[path[-1]] = after
     documents = [*documents[:at], document, *documents[at + 1 :]]
     event, named = (at, lines[at]) if lines else (None, "")
-    made = Mutation(answer.scenario, event, named, path, kind, before, after if kind != "delete" else "(absent)")
-    return made, replace(answer.exchange, chunks=_chunks(documents, lines, answer.exchange))
+    made = Mutation(received.scenario, event, named, path, kind, before, after if kind != "delete" else "(absent)")
+    return made, replace(received.exchange, chunks=_chunks(documents, lines, received.exchange))
 
 
 def _chunks(documents: Sequence[Any], lines: Sequence[str], exchange: Exchange) -> tuple[Chunk, ...]:
@@ -142,7 +142,7 @@ def _cases_of(revision: str) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = defaultdict(list)
     for case in cases(revision):
         for name in case.scenarios:
-            found[_clean(revision).answer(name).exchange.key].append(case)
+            found[_clean(revision).received(name).exchange.key].append(case)
     return {key: list({one.id: one for one in of}.values()) for key, of in found.items()}
 
 
@@ -151,10 +151,10 @@ def reported(exchange: Exchange, revision: str) -> list[Result]:
     clean = _clean(revision)
     changed = copy.copy(clean)
     changed._answers = {
-        name: Answer(exchange, name) if one.exchange.key == exchange.key else one
-        for name, one in ((name, clean.answer(name)) for name in world(revision).scenarios)
+        name: Received(exchange, name) if one.exchange.key == exchange.key else one
+        for name, one in ((name, clean.received(name)) for name in context(revision).scenarios)
     }
-    results = (judge(case, changed) for case in _cases_of(revision).get(exchange.key, ()))
+    results = (evaluate(case, changed) for case in _cases_of(revision).get(exchange.key, ()))
     return [one for one in results if one.verdict in (FAIL, WARNING)]
 
 

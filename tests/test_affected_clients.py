@@ -21,16 +21,16 @@ from conformance.report.bug import issue
 from conformance.report.catalogue import explain
 from conformance.report.html.data import document
 from conformance.results import affected_clients, score
-from conformance.results.affected_clients import brought_up
+from conformance.results.affected_clients import upgraded
 from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import index, kind, known_rows, trials
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import Results, case_line, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
 from tools.client_evidence import expected_breaks, findings_in
 from tools.fault_matrix import revisions
-from tools.in_process import judged
+from tools.in_process import evaluated
 
 TRIALS = list(trials(evidence()))
 
@@ -39,8 +39,8 @@ SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 20))
 
 def lines_of(fault: str) -> list[dict[str, Any]]:
     """The case lines of a fault's run, folded."""
-    results, recorded = judged(FAULTS[fault], revisions(fault)[0])
-    return fold(in_order(case_line(one, recorded, 0) for one in results))
+    results, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
+    return group_by_cause(in_order(case_line(one, recorded, 0) for one in results))
 
 
 def run_of(fault: str) -> Results:
@@ -85,8 +85,8 @@ FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::12]
 def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -> None:
     """And what the evidence notes of its findings is what the checks find today."""
     revision = revisions(fault)[0]
-    results, recorded = judged(FAULTS[fault], revision)
-    lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    results, recorded = evaluated(FAULTS[fault], revision)
+    lines = group_by_cause([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     noted = {row: faults[fault] for row, faults in evidence()["findings"].items() if fault in faults}
     today = findings_in(lines, recorded, revision, list(noted))
     assert today == noted, "a message has changed: run python -m tools.client_evidence --write"
@@ -318,9 +318,9 @@ def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> 
         for one in line["findings"]:
             del one["clients"]
         line["breaks"] = ["codex", "litellm"] if line["findings"] else line["breaks"]
-    assert [brought_up(line) for line in old] == lines
+    assert [upgraded(line) for line in old] == lines
     unknown = {**old[0], "requirement": "gone.rule", "findings": [{"message": "m", "pointer": "", "event": None}]}
-    assert brought_up(unknown) == unknown
+    assert upgraded(unknown) == unknown
 
 
 def test_a_rule_is_explained_with_client_version_finding_and_trial() -> None:

@@ -12,9 +12,9 @@ import pytest
 from conformance.decode import events, sse
 from conformance.exchange.exchange import Attempt, Chunk, Ended, Exchange, from_json, to_json
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, Result, judge
+from conformance.judge.verdict import Case, Result, evaluate
 from conformance.wire.lag import BEAT, Lag
-from tools.in_process import Spoilt, cases, record
+from tools.in_process import Modified, cases, record
 
 STREAM = "count.stream"
 
@@ -26,8 +26,8 @@ def good() -> Recorded:
 
 def result(rule: str, scenario: str, **changes: object) -> Result:
     """The verdict of a rule on a scenario's clean answer with these changes."""
-    exchange = replace(good().answer(scenario).exchange, **changes)
-    return judge(case(rule, scenario), Spoilt(good(), {scenario: exchange}))
+    exchange = replace(good().received(scenario).exchange, **changes)
+    return evaluate(case(rule, scenario), Modified(good(), {scenario: exchange}))
 
 
 def case(rule: str, label: str) -> Case:
@@ -37,13 +37,13 @@ def case(rule: str, label: str) -> Case:
 def arriving(times: Iterable[float], scenario: str = STREAM) -> tuple[Chunk, ...]:
     """The events of the clean stream, each at its time."""
     given = iter(times)
-    exchange = good().answer(scenario).exchange
+    exchange = good().received(scenario).exchange
     frames = sse.parse(exchange.chunks).frames
     return tuple(Chunk(next(given), exchange.body[one.start : one.end]) for one in frames)
 
 
 def count() -> int:
-    return len(events.decode(sse.parse(good().answer(STREAM).exchange.chunks).frames)[0])
+    return len(events.decode(sse.parse(good().received(STREAM).exchange.chunks).frames)[0])
 
 
 # -- the reader's lag -------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_lag_is_what_a_busy_interpreter_makes_it() -> None:
 
 
 def test_lag_is_recorded_and_old_recordings_have_none() -> None:
-    exchange = replace(good().answer("text").exchange, lag_ms=12.5)
+    exchange = replace(good().received("text").exchange, lag_ms=12.5)
     document = to_json(exchange)
     assert from_json(document).lag_ms == 12.5
     del document["lag_ms"]
@@ -125,23 +125,23 @@ def test_streams_of_tools_and_reasoning_have_a_case_too() -> None:
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 1.0])
 @pytest.mark.parametrize("scenario", ["text", "text.stream", "undocumented.store.stream", "bad.malformed-json"])
 def test_no_must_fails_where_we_hung_up(scenario: str, kept: float, ended: Ended, detail: str) -> None:
-    exchange = good().answer(scenario).exchange
+    exchange = good().received(scenario).exchange
     body = exchange.body[: int(kept * len(exchange.body))]
     if scenario.endswith("stream") and kept < 1.0:  # A limit may pass within an event; what it cut is no finding.
         body = body[: body.rfind(b"\n\n") + 2] if b"\n\n" in body else b""
     cut = replace(exchange, chunks=(Chunk(1.0, body),) if body else (), ended=ended, detail=detail)
-    spoilt = Spoilt(good(), {scenario: cut})
-    failed = {one.id for one in cases() if scenario in one.scenarios and judge(one, spoilt).verdict == "fail"}
+    spoilt = Modified(good(), {scenario: cut})
+    failed = {one.id for one in cases() if scenario in one.scenarios and evaluate(one, spoilt).verdict == "fail"}
     assert failed == set()
 
 
 def test_a_stream_that_goes_silent_is_a_warning_of_its_own() -> None:
-    clean = good().answer("text.stream").exchange
+    clean = good().received("text.stream").exchange
     silent = replace(clean, chunks=(Chunk(1.0, clean.body[:900]),), ended="time-out", detail="no byte for 30 s")
-    found = judge(case("http.no-stall", "all"), Spoilt(good(), {"text.stream": silent}))
+    found = evaluate(case("http.no-stall", "all"), Modified(good(), {"text.stream": silent}))
     assert (found.verdict, found.findings[0].message) == ("warning", "a response stalls: no byte for 30 s")
     late = replace(silent, lag_ms=4000.0)
-    assert judge(case("http.no-stall", "all"), Spoilt(good(), {"text.stream": late})).verdict == "pass"
+    assert evaluate(case("http.no-stall", "all"), Modified(good(), {"text.stream": late})).verdict == "pass"
 
 
 def _without_response(exchange: Exchange, ended: Ended, detail: str, elapsed: float = 0.0) -> Exchange:
@@ -150,26 +150,26 @@ def _without_response(exchange: Exchange, ended: Ended, detail: str, elapsed: fl
 
 def test_no_response_is_a_warning_only_where_others_are_fast() -> None:
     name = "undocumented.store"
-    clean = good().answer(name).exchange
+    clean = good().received(name).exchange
     hung = _without_response(clean, "time-out", "no answer, or none with a whole head, in 120 s", 120_000.0)
-    found = judge(case("http.no-stall", "all"), Spoilt(good(), {name: hung}))
+    found = evaluate(case("http.no-stall", "all"), Modified(good(), {name: hung}))
     assert found.verdict == "warning"
-    assert judge(case("undocumented.store", name), Spoilt(good(), {name: hung})).verdict == "inconclusive"
+    assert evaluate(case("undocumented.store", name), Modified(good(), {name: hung})).verdict == "inconclusive"
     others = {
         one: replace(exchange, chunks=tuple(Chunk(40_000.0, chunk.data) for chunk in exchange.chunks))
         for one in ("text", "count")
-        for exchange in [good().answer(one).exchange]
+        for exchange in [good().received(one).exchange]
     }
-    slow = judge(case("http.no-stall", "all"), Spoilt(good(), {name: hung, **others}))
+    slow = evaluate(case("http.no-stall", "all"), Modified(good(), {name: hung, **others}))
     assert slow.verdict == "pass"
 
 
 @pytest.mark.parametrize("ended", ["reset", "invalid"])
 @pytest.mark.parametrize("name", ["auth.refused.api-key-wrong", "bad.malformed-json", "undocumented.store"])
 def test_a_dropped_connection_is_reported_as_that(name: str, ended: Ended) -> None:
-    dropped = _without_response(good().answer(name).exchange, ended, "Server disconnected")
-    spoilt = Spoilt(good(), {name: dropped})
-    failed = {one.rule for one in cases() if name in one.scenarios and judge(one, spoilt).verdict == "fail"}
+    dropped = _without_response(good().received(name).exchange, ended, "Server disconnected")
+    spoilt = Modified(good(), {name: dropped})
+    failed = {one.rule for one in cases() if name in one.scenarios and evaluate(one, spoilt).verdict == "fail"}
     assert failed == {"http.connection-not-dropped"}
 
 
@@ -198,20 +198,20 @@ def retried(status: int, body: bytes, leaks: tuple[str, ...] = ()) -> Attempt:
     ],
 )
 def test_what_was_retried_is_evaluated(attempt: Attempt, rule: str, verdict: str) -> None:
-    exchange = replace(good().answer("text").exchange, attempts=(attempt,))
-    assert judge(case(rule, "retried"), Spoilt(good(), {"text": exchange})).verdict == verdict
+    exchange = replace(good().received("text").exchange, attempts=(attempt,))
+    assert evaluate(case(rule, "retried"), Modified(good(), {"text": exchange})).verdict == verdict
 
 
 def test_a_wrong_key_in_a_response_that_is_retried_is_reported_as_a_wrong_key() -> None:
     name = "auth.refused.api-key-wrong"
-    exchange = replace(good().answer(name).exchange, attempts=(retried(429, ENVELOPE, ("body, byte 7",)),))
-    spoilt = Spoilt(good(), {name: exchange})
-    assert judge(case("auth.refusal-never-echoes-key", "retried"), spoilt).verdict == "fail"
-    assert judge(case("auth.key-never-echoed", "retried"), spoilt).verdict == "not-applicable"
+    exchange = replace(good().received(name).exchange, attempts=(retried(429, ENVELOPE, ("body, byte 7",)),))
+    spoilt = Modified(good(), {name: exchange})
+    assert evaluate(case("auth.refusal-never-echoes-key", "retried"), spoilt).verdict == "fail"
+    assert evaluate(case("auth.key-never-echoed", "retried"), spoilt).verdict == "not-applicable"
 
 
 def test_a_last_429_is_evaluated_too() -> None:
-    last = replace(good().answer("text").exchange, status=429, chunks=(Chunk(1.0, b"<html>busy"),))
-    spoilt = Spoilt(good(), {"text": last})
-    assert judge(case("error.envelope", "retried"), spoilt).verdict == "fail"
-    assert judge(case("error.no-internals", "retried"), spoilt).verdict == "warning"
+    last = replace(good().received("text").exchange, status=429, chunks=(Chunk(1.0, b"<html>busy"),))
+    spoilt = Modified(good(), {"text": last})
+    assert evaluate(case("error.envelope", "retried"), spoilt).verdict == "fail"
+    assert evaluate(case("error.no-internals", "retried"), spoilt).verdict == "warning"

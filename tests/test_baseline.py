@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conformance.config.target import Misconfigured
 from conformance.results import baseline_file
 from conformance.results.baseline import Problem, apply, ready, ready_for
-from conformance.results.normalise import shape
+from conformance.results.normalise import message_pattern
 
 TODAY = date(2026, 6, 24)
 RULE = "http.status@text"
@@ -25,7 +25,7 @@ def line(case_id: str = RULE, verdict: str = "fail", *messages: str, **more: Any
     return {"id": case_id, "verdict": verdict, "findings": found, "reason": "", **more}
 
 
-def judged(text: str, *lines: dict[str, Any], known: tuple[str, ...] = ()) -> tuple[dict[str, str], list[Problem]]:
+def evaluated(text: str, *lines: dict[str, Any], known: tuple[str, ...] = ()) -> tuple[dict[str, str], list[Problem]]:
     """The verdict of each line under a baseline, and the entries that do not hold."""
     made, problems = apply(lines, baseline_file.parse(text, "b.toml"), known, TODAY)
     return {one["id"]: one["verdict"] for one in made}, problems
@@ -36,7 +36,7 @@ def entry(case: str = RULE, message: str = '"HTTP 500"', more: str = "") -> str:
 
 
 def test_a_failure_that_is_listed_is_expected() -> None:
-    assert judged(entry(), line()) == ({RULE: "expected"}, [])
+    assert evaluated(entry(), line()) == ({RULE: "expected"}, [])
 
 
 def test_the_mark_keeps_the_verdict_that_counts_and_the_reason() -> None:
@@ -54,72 +54,72 @@ def test_applying_twice_is_applying_once() -> None:
 @pytest.mark.parametrize("verdict", ["warning", "inconclusive"])
 def test_other_verdicts_are_expected_by_name(verdict: str) -> None:
     one = line(RULE, verdict, reason="HTTP 500") if verdict == "inconclusive" else line(RULE, verdict)
-    assert judged(entry(more=f', verdict = "{verdict}"'), one) == ({RULE: verdict and "expected"}, [])
-    verdicts, problems = judged(entry(), one)
+    assert evaluated(entry(more=f', verdict = "{verdict}"'), one) == ({RULE: verdict and "expected"}, [])
+    verdicts, problems = evaluated(entry(), one)
     assert verdicts == {RULE: verdict}
     assert [one.kind for one in problems] == (["changed"] if verdict == "warning" else [])
 
 
 def test_a_listed_case_that_passes_is_stale() -> None:
-    verdicts, (problem,) = judged(entry(), line(RULE, "pass"))
+    verdicts, (problem,) = evaluated(entry(), line(RULE, "pass"))
     assert (verdicts, problem.kind, problem.entry.place) == ({RULE: "stale"}, "stale", "b.toml:2")
     assert "delete the line" in problem.says
 
 
 def test_another_message_is_no_expected_failure_and_the_new_line_is_told() -> None:
-    verdicts, (problem,) = judged(entry(more=", until = 2026-12-31"), line(RULE, "fail", "HTTP 404"))
+    verdicts, (problem,) = evaluated(entry(more=", until = 2026-12-31"), line(RULE, "fail", "HTTP 404"))
     assert (verdicts, problem.kind) == ({RULE: "fail"}, "changed")
     new = problem.says.rpartition("\n")[2]
-    assert judged(f"[expected]\n{new}", line(RULE, "fail", "HTTP 404")) == ({RULE: "expected"}, [])
+    assert evaluated(f"[expected]\n{new}", line(RULE, "fail", "HTTP 404")) == ({RULE: "expected"}, [])
     assert "known" in new
     assert "2026-12-31" in new
 
 
 def test_a_second_finding_does_not_hide_behind_the_first() -> None:
     both = line(RULE, "fail", "HTTP 500", "no body")
-    assert judged(entry(), both)[0] == {RULE: "fail"}
-    assert judged(entry(message='["HTTP 500", "no body"]'), both) == ({RULE: "expected"}, [])
+    assert evaluated(entry(), both)[0] == {RULE: "fail"}
+    assert evaluated(entry(message='["HTTP 500", "no body"]'), both) == ({RULE: "expected"}, [])
 
 
 @pytest.mark.parametrize("message", ["event 7 is late", "event 12 is late"])
 def test_the_number_of_an_event_may_differ_from_night_to_night(message: str) -> None:
-    assert judged(entry(message='"event 7 is"'), line(RULE, "fail", message)) == ({RULE: "expected"}, [])
+    assert evaluated(entry(message='"event 7 is"'), line(RULE, "fail", message)) == ({RULE: "expected"}, [])
 
 
 def test_a_glob_holds_while_one_case_fails_as_listed() -> None:
     lines = [line("a.b@1"), line("a.b@2", "pass"), line("a.b@3", "fail", "HTTP 404")]
-    verdicts, problems = judged(entry("a.b@*"), *lines)
+    verdicts, problems = evaluated(entry("a.b@*"), *lines)
     assert (verdicts, problems) == ({"a.b@1": "expected", "a.b@2": "pass", "a.b@3": "fail"}, [])
 
 
 def test_a_glob_whose_cases_all_pass_is_stale() -> None:
-    verdicts, (problem,) = judged(entry("a.b@*"), line("a.b@1", "pass"), line("a.b@2", "not-applicable"))
+    verdicts, (problem,) = evaluated(entry("a.b@*"), line("a.b@1", "pass"), line("a.b@2", "not-applicable"))
     assert (verdicts, problem.kind) == ({"a.b@1": "pass", "a.b@2": "not-applicable"}, "stale")
 
 
 @pytest.mark.parametrize("case", ["a.b@1", "a.b@*"])
 def test_a_partial_run_calls_nothing_stale_that_it_did_not_judge(case: str) -> None:
-    assert judged(entry(case), line("a.b@2", "pass"), known=("a.b@1", "a.b@2"))[1] == []
+    assert evaluated(entry(case), line("a.b@2", "pass"), known=("a.b@1", "a.b@2"))[1] == []
 
 
 def test_a_case_that_could_not_be_judged_keeps_its_entry() -> None:
-    assert judged(entry(), line(RULE, "inconclusive", reason="HTTP 429")) == ({RULE: "inconclusive"}, [])
+    assert evaluated(entry(), line(RULE, "inconclusive", reason="HTTP 429")) == ({RULE: "inconclusive"}, [])
 
 
 def test_an_inconclusive_case_is_expected_for_its_reason_only() -> None:
     listed = entry(message='"HTTP 503 after"', more=', verdict = "inconclusive"')
     busy = line(RULE, "inconclusive", reason="HTTP 503 after 4 tries")
-    assert judged(listed, busy) == ({RULE: "expected"}, [])
+    assert evaluated(listed, busy) == ({RULE: "expected"}, [])
     other = line(RULE, "inconclusive", reason="no response: reset")
-    assert judged(listed, other) == ({RULE: "inconclusive"}, [])
-    verdicts, (problem,) = judged(listed, line())
+    assert evaluated(listed, other) == ({RULE: "inconclusive"}, [])
+    verdicts, (problem,) = evaluated(listed, line())
     assert (verdicts, problem.kind) == ({RULE: "fail"}, "changed")
 
 
 def test_an_inconclusive_case_that_passes_is_no_problem() -> None:
     """A model that called no tool last night may call one tonight."""
     listed = entry(message='"HTTP 503"', more=', verdict = "inconclusive"')
-    assert judged(listed, line(RULE, "pass")) == ({RULE: "pass"}, [])
+    assert evaluated(listed, line(RULE, "pass")) == ({RULE: "pass"}, [])
     made = baseline_file.rewrite(listed, "b.toml", [line(RULE, "pass")], (), ["fail", "inconclusive"], "")
     assert (made.removed, RULE in made.text) == (1, False)
     busy = line(RULE, "inconclusive", reason="HTTP 429 after 4 tries")
@@ -137,36 +137,36 @@ def test_what_could_not_be_judged_follows_too() -> None:
 def test_brackets_of_a_case_are_no_glob() -> None:
     """``[5]`` as a glob is the letter 5: the case of another value would hide behind it."""
     lines = [line("a.b@input=[5]"), line("a.b@input=5")]
-    assert judged(entry("a.b@input=[5]"), *lines) == ({"a.b@input=[5]": "expected", "a.b@input=5": "fail"}, [])
-    assert judged(entry("a.b@input=[56]"), lines[1], known=("a.b@input=[5]",))[0] == {"a.b@input=5": "expected"}
+    assert evaluated(entry("a.b@input=[5]"), *lines) == ({"a.b@input=[5]": "expected", "a.b@input=5": "fail"}, [])
+    assert evaluated(entry("a.b@input=[56]"), lines[1], known=("a.b@input=[5]",))[0] == {"a.b@input=5": "expected"}
 
 
 def test_an_entry_for_no_case_is_unmatched_and_the_nearest_is_named() -> None:
-    _, (problem,) = judged(entry("http.statsu@text"), line())
+    _, (problem,) = evaluated(entry("http.statsu@text"), line())
     assert problem.kind == "unmatched"
     assert f"did you mean {RULE!r}" in problem.says
 
 
 def test_an_entry_past_its_date_holds_no_more() -> None:
-    verdicts, (problem,) = judged(entry(more=", until = 2026-06-23"), line())
+    verdicts, (problem,) = evaluated(entry(more=", until = 2026-06-23"), line())
     assert (verdicts, problem.kind) == ({RULE: "fail"}, "expired")
-    assert judged(entry(more=", until = 2026-06-24"), line()) == ({RULE: "expected"}, [])
+    assert evaluated(entry(more=", until = 2026-06-24"), line()) == ({RULE: "expected"}, [])
 
 
 def test_two_entries_for_one_case_are_one_too_many() -> None:
     text = entry() + '"http.*" = { message = "HTTP 500", reason = "known" }\n'
-    verdicts, (problem,) = judged(text, line())
+    verdicts, (problem,) = evaluated(text, line())
     assert (verdicts, problem.kind, problem.entry.line) == ({RULE: "expected"}, "duplicate", 3)
     assert "b.toml:2" in problem.says
 
 
 def test_what_follows_from_an_expected_failure_is_expected() -> None:
     lines = [line(), line("a.b@1", "fail", "no body", cause=RULE), line("a.b@2", "fail", "no body", cause="")]
-    assert judged(entry(), *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "fail"}, [])
+    assert evaluated(entry(), *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "fail"}, [])
 
 
 def test_nothing_is_said_without_a_baseline() -> None:
-    assert judged("", line()) == ({RULE: "fail"}, [])
+    assert evaluated("", line()) == ({RULE: "fail"}, [])
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------
@@ -211,17 +211,17 @@ def test_a_ready_line_expects_just_what_it_was_made_of(case: str, messages: list
     messages = [one for one in messages if not "\ud800" <= one[0] <= "\udfff"] or ["x"]
     one = line(case, "fail", *messages)
     text = f"[expected]\n{ready(case, 'fail', messages, reason)}\n"
-    verdicts, problems = judged(text, one)
+    verdicts, problems = evaluated(text, one)
     assert (verdicts, problems) == ({case: "expected"}, [])
     assert baseline_file.parse(text, "b.toml")[0].line == 2
 
 
 def test_the_shape_of_a_message_keeps_what_it_says() -> None:
-    assert shape("HTTP 500 at event 7") == "HTTP 500 at event #"
-    assert shape("id is resp_0a1b2c3d4e, not resp_ffffffffff") == "id is #, not #"
-    assert shape("the value 'zebra-5eed5eed' comes back") == "the value 'zebra-#' comes back"
-    assert shape("the text 'It is sunny.' is not 'It was sunny.'") == "the text _ is not _"
-    assert shape("event 1 is response.created") != shape("event 1 is response.completed")
+    assert message_pattern("HTTP 500 at event 7") == "HTTP 500 at event #"
+    assert message_pattern("id is resp_0a1b2c3d4e, not resp_ffffffffff") == "id is #, not #"
+    assert message_pattern("the value 'zebra-5eed5eed' comes back") == "the value 'zebra-#' comes back"
+    assert message_pattern("the text 'It is sunny.' is not 'It was sunny.'") == "the text _ is not _"
+    assert message_pattern("event 1 is response.created") != message_pattern("event 1 is response.completed")
 
 
 # -- making and trimming -----------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_a_new_baseline_covers_its_run_and_lists_no_followers() -> None:
     lines = [line(), line("a.b@1", "fail", "no body", cause=RULE), line("a.b@2", "pass")]
     made = rewritten("", *lines)
     assert made.added == 1
-    assert judged(made.text, *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "pass"}, [])
+    assert evaluated(made.text, *lines) == ({RULE: "expected", "a.b@1": "expected", "a.b@2": "pass"}, [])
 
 
 def test_what_is_inconclusive_is_listed_unless_it_follows() -> None:
@@ -273,7 +273,7 @@ def test_what_is_inconclusive_is_listed_unless_it_follows() -> None:
     ]
     made = baseline_file.rewrite("", "b.toml", lines, (), ["fail", "inconclusive"], "new")
     assert [one.case for one in baseline_file.parse(made.text, "b.toml")] == [RULE, "a.b@2", "a.b@4"]
-    verdicts, problems = judged(made.text, *lines)
+    verdicts, problems = evaluated(made.text, *lines)
     assert (verdicts.pop("a.b@3"), set(verdicts.values()), problems) == ("warning", {"expected"}, [])
 
 

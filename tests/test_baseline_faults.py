@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from conformance.emulator import Context, Reply, Twist, combine
+from conformance.emulator import Behaviour, Context, Reply, combine
 from conformance.emulator.faults import FAULTS
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
 from conformance.results import baseline, baseline_file, results_file
 from conformance.results.causes import causes, represented
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from conformance.results.score import affected_clients, scores
 from tools.fault_matrix import revisions
-from tools.in_process import cases, judged
+from tools.in_process import cases, evaluated
 
 TODAY = date(2026, 6, 24)
 
@@ -39,20 +39,20 @@ def known(revision: str) -> tuple[str, ...]:
 @cache
 def told(fault: str) -> tuple[Line, ...]:
     """The case lines of a run against an endpoint with this fault, not yet folded."""
-    found, recorded = judged(FAULTS[fault], revisions(fault)[0])
+    found, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
     return tuple(results_file.in_order(results_file.case_line(one, recorded, 0) for one in found))
 
 
 def applied(lines: Iterable[Line], text: str, fault: str) -> tuple[list[Line], list[baseline.Problem]]:
     """The lines of a run with this baseline, as they are written."""
     entries = baseline_file.parse(text, "b.toml")
-    made, problems = baseline.apply(fold(lines), entries, known(revisions(fault)[0]), TODAY)
+    made, problems = baseline.apply(group_by_cause(lines), entries, known(revisions(fault)[0]), TODAY)
     return represented(made), problems
 
 
 def made_of(lines: Iterable[Line], fault: str) -> baseline_file.Rewritten:
     """The baseline that is made from a run without one."""
-    written = represented(fold(lines))
+    written = represented(group_by_cause(lines))
     return baseline_file.rewrite("", "b.toml", written, known(revisions(fault)[0]), LISTED, "known")
 
 
@@ -68,7 +68,7 @@ def test_the_next_run_is_green(fault: str) -> None:
     assert problems == []
     assert code(made) == results_file.EXIT_OK
     # To bring it up to date changes nothing, whether the run was with it or without.
-    for again in (made, represented(fold(lines))):
+    for again in (made, represented(group_by_cause(lines))):
         same = baseline_file.rewrite(text, "b.toml", again, known(revisions(fault)[0]), LISTED, "")
         assert (same.text, same.added, same.changed, same.removed, same.notes) == (text, 0, 0, 0, ())
 
@@ -101,7 +101,7 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     """An endpoint with both faults, and the baseline of the first: what only the second breaks fails."""
     if {revisions(listed)[0], revisions(new)[0]} != {"2026-06-24"}:
         pytest.skip("they are of two revisions")
-    found, recorded = judged(combine([FAULTS[listed], FAULTS[new]]))
+    found, recorded = evaluated(combine([FAULTS[listed], FAULTS[new]]))
     both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     by_id = {one["id"]: one for one in made}
@@ -124,7 +124,7 @@ def busy(context: Context, reply: Reply) -> Reply:
 
 @pytest.mark.parametrize("listed", ["usage.null-streaming", "http.body-with-comment", "lifecycle.no-created"])
 def test_what_the_listed_failures_do_not_explain_stays_inconclusive(listed: str) -> None:
-    found, recorded = judged(combine([FAULTS[listed], Twist("busy", "busy", "Is busy.", reply=busy)]))
+    found, recorded = evaluated(combine([FAULTS[listed], Behaviour("busy", "busy", "Is busy.", reply=busy)]))
     both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
     left = {one["scenario"] for one in made if one["verdict"] == INCONCLUSIVE}
@@ -169,22 +169,22 @@ def test_a_case_that_was_not_judged_follows_only_from_what_kept_it_from_being_ju
     broken: Line, by: str, where: str, explained: bool
 ) -> None:
     unjudged = line("usage.present@t", INCONCLUSIVE, where, by=by)
-    made = {one["id"]: one["cause"] for one in fold([broken, unjudged])}
+    made = {one["id"]: one["cause"] for one in group_by_cause([broken, unjudged])}
     assert made["usage.present@t"] == (broken["id"] if explained else "")
 
 
 def test_each_obstacle_must_be_explained() -> None:
     unjudged = line("usage.present@both", INCONCLUSIVE, "t", by="HTTP 400")
     unjudged["blocked"].append({"by": "HTTP 500", "scenarios": ["u"]})
-    assert [one["cause"] for one in fold([REFUSED, unjudged])] == ["", ""]
+    assert [one["cause"] for one in group_by_cause([REFUSED, unjudged])] == ["", ""]
     other = line("request.temperature-accepted@u", FAIL, "u", got=500)
-    assert fold([REFUSED, other, unjudged])[-1]["cause"] != ""
+    assert group_by_cause([REFUSED, other, unjudged])[-1]["cause"] != ""
 
 
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "sse.json-lines"])
 def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
     lines = told(fault)
-    plain = represented(fold(lines))
+    plain = represented(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
     assert sum(one["verdict"] == EXPECTED for one in made) > 1000
     assert scores(made) == scores(plain)

@@ -24,7 +24,7 @@ FAILS = "lifecycle.in-progress-second@text.stream"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serve(Endpoint(key=KEY, twist=FAULTS["lifecycle.no-in-progress"])) as one:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["lifecycle.no-in-progress"])) as one:
         yield one
 
 
@@ -45,8 +45,8 @@ def first(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, first: Path, tmp_path: Path) -> None:
     file = tmp_path / "expected.toml"
-    blank = command("baseline", "--from", str(first), "--write", str(file))
-    assert (blank.returncode, "need a reason" in blank.stderr) == (0, True)
+    redact = command("baseline", "--from", str(first), "--write", str(file))
+    assert (redact.returncode, "need a reason" in redact.stderr) == (0, True)
     refused = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file)))
     assert (refused.returncode, "needs a reason" in refused.stderr) == (2, True)
     file.unlink()
@@ -68,7 +68,7 @@ def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, fir
 def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more: tuple[str, ...]) -> None:
     """What only follows from a listed failure, or could not be judged for it, is expected in every report."""
     junit = tmp_path / "junit.xml"
-    with serve(Endpoint(key=KEY, twist=FAULTS["sse.json-lines"])) as server:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["sse.json-lines"])) as server:
         smoke = ("--endpoint", server.url, "-m", "smoke")
         assert pytest_run(*smoke, "--run-dir", str(tmp_path / "first")).returncode == 1
         made = command("baseline", "--from", str(tmp_path / "first"), "--write", str(tmp_path / "b.toml"))

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from conformance.emulator.variants import VARIANTS
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from conformance.scenarios.clients import captured
 from conformance.scenarios.plan import Plan
 from conformance.scenarios.scenario import encode
 from tools.capture.__main__ import CLIENTS, QUESTION_TO_CODEX, Recorder
 from tools.capture.scrub import Leak, must_not_hold, scrubbed
 from tools.capture.shingles import left, stored
-from tools.in_process import cases, record, verdicts, world
+from tools.in_process import cases, context, record, verdicts
 
 ROOT = Path(__file__).parent.parent
 _UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -71,7 +71,7 @@ def test_the_recorder_keeps_what_it_is_sent_and_refuses_nothing() -> None:
     odd = {"model": "any", "input": [{"role": "user", "content": "Use exec_command."}], "tools": [
         {"type": "web_search"}, {"type": "function", "name": "exec_command", "parameters": {}}]}  # fmt: skip
     headers = [("Authorization", "Bearer built-in-key")]
-    reply = recorder.answer("POST", "/v1/responses", headers, json.dumps(odd).encode())
+    reply = recorder.respond("POST", "/v1/responses", headers, json.dumps(odd).encode())
     assert (reply.status, recorder.bodies) == (200, [odd])
     assert '{\\"cmd\\":\\"echo hello\\"}' in reply.body.decode()
 
@@ -103,14 +103,14 @@ def test_every_client_has_its_request() -> None:
 def test_a_run_sends_them_as_they_are_but_for_model_and_cap() -> None:
     recorded = record(None)
     for name, document in captured().items():
-        sent = recorded.answer(f"client.{name}").exchange.request.body
+        sent = recorded.received(f"client.{name}").exchange.request.body
         assert sent == encode(
-            {**document["body"], "max_output_tokens": world().contract.caps.call}, world().target.model
+            {**document["body"], "max_output_tokens": context().contract.caps.call}, context().target.model
         )
 
 
 def test_what_the_profile_lacks_is_not_sent() -> None:
-    scenarios = world().scenarios
+    scenarios = context().scenarios
     assert scenarios["client.codex.turn"].claims == {"tools", "input-array", "streaming"}
     assert "streaming" not in scenarios["client.litellm"].claims
 
@@ -119,11 +119,11 @@ def test_what_the_profile_lacks_is_not_sent() -> None:
 def test_they_may_be_served_or_refused(revision: str) -> None:
     refused, served = record(None, revision), record(VARIANTS["outside.agents-served"], revision)
     for name in ("client.codex.turn", "client.codex.follow-up", "client.ai-sdk"):
-        assert refused.answer(name).exchange.status == 400
-        assert served.answer(name).response["status"] == "completed"
+        assert refused.received(name).exchange.status == 400
+        assert served.received(name).response["status"] == "completed"
     mine = [case for case in cases(revision) if case.rule == "http.client-request-answered"]
     assert len(mine) == len(captured()) + 1
-    assert {judge(case, each).verdict for case in mine for each in (refused, served)} == {"pass"}
+    assert {evaluate(case, each).verdict for case in mine for each in (refused, served)} == {"pass"}
 
 
 def test_only_the_client_that_sends_it_breaks() -> None:
@@ -140,7 +140,7 @@ def test_only_the_client_that_sends_it_breaks() -> None:
 
 
 def test_the_plan_counts_them_once_each() -> None:
-    plan = Plan(world(), [name for name in world().scenarios if name.startswith("client.")])
+    plan = Plan(context(), [name for name in context().scenarios if name.startswith("client.")])
     assert plan.expected == len(captured()) <= 8
 
 

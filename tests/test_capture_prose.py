@@ -88,7 +88,7 @@ def test_what_is_ours_stays() -> None:
 def test_the_endpoint_notes_what_it_generates() -> None:
     recorder = Recorder()
     body = json.dumps({"model": "any", "input": "Say hello."}).encode()
-    reply = recorder.answer("POST", "/v1/responses", [("Authorization", "Bearer built-in-key")], body)
+    reply = recorder.respond("POST", "/v1/responses", [("Authorization", "Bearer built-in-key")], body)
     assert recorder.generated
     assert recorder.generated[-1] in json.dumps(json.loads(reply.body), ensure_ascii=False)
 

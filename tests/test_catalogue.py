@@ -18,7 +18,7 @@ from conformance.results.obstacles import KINDS
 from conformance.results.results_file import case_line
 from tests.test_readme import ROOT
 from tools import pages
-from tools.in_process import cases, client_cases, judged
+from tools.in_process import cases, client_cases, evaluated
 
 ROWS = list(catalogue().values())
 
@@ -34,8 +34,8 @@ def test_row_is_well_formed(row: Requirement) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.excluded], ids=lambda row: row.id)
 def test_row_is_judged_somewhere(row: Requirement) -> None:
-    judged = {case.requirement.id for revision in REVISIONS for case in (*cases(revision), *client_cases(revision))}
-    assert row.id in judged
+    evaluated = {case.requirement.id for revision in REVISIONS for case in (*cases(revision), *client_cases(revision))}
+    assert row.id in evaluated
 
 
 def test_case_ids_are_unique() -> None:
@@ -98,7 +98,7 @@ def test_the_type_of_an_event_is_one_in_rule_and_cause() -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(revision: str) -> None:
-    results, recorded = judged(None, revision)
+    results, recorded = evaluated(None, revision)
     lines = [case_line(result, recorded, 0) for result in results]
     assert gaps(covered(lines), lines, revision) == []
 
@@ -114,7 +114,7 @@ def test_the_page_of_the_rules_is_that_of_the_catalogue() -> None:
 
 
 def test_a_gap_is_seen() -> None:
-    results, recorded = judged(None)
+    results, recorded = evaluated(None)
     lines = [case_line(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
     assert "clause 5.usage is judged by no case" in gaps(covered(lines), lines, "2026-06-24")
     odd = {**lines[0], "requirement": "odd.rule", "level": "MUST", "verdict": "pass"}
@@ -139,5 +139,5 @@ def test_a_rule_that_names_a_revision_has_cases_in_it_only() -> None:
     rows = {row.id: row.revision for row in catalogue().values() if row.revision}
     assert set(rows.values()) <= set(REVISIONS)
     for revision in REVISIONS:
-        judged = {case.requirement.id for case in cases(revision)}
-        assert [one for one, since in rows.items() if since > revision and one in judged] == []
+        evaluated = {case.requirement.id for case in cases(revision)}
+        assert [one for one, since in rows.items() if since > revision and one in evaluated] == []

@@ -94,14 +94,14 @@ def test_codex_turns_end_with_the_last_text(codex: ModuleType) -> None:
     ]
     first = [MESSAGE, CALL, OUTPUT, {"type": "usage", **_counted(9)}]
     session = [*first, MESSAGE, MESSAGE, {"type": "usage", **_counted(20)}]
-    answer = codex._answer(events, session, "exit", True)
-    assert (answer["text"], len(answer["calls"]), answer["reasoning"], answer["error"]) == (
+    received = codex._answer(events, session, "exit", True)
+    assert (received["text"], len(received["calls"]), received["reasoning"], received["error"]) == (
         "It rains today.",
         1,
         None,
         None,
     )
-    assert answer["usage"] == {"input_tokens": 19, "output_tokens": 10, "total_tokens": 29}
+    assert received["usage"] == {"input_tokens": 19, "output_tokens": 10, "total_tokens": 29}
 
 
 @pytest.mark.parametrize(

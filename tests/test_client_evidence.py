@@ -16,8 +16,8 @@ from tests.test_client_lane import CLEAN, ended
 from tools.client_evidence import PAGE, did, joined, page, plan
 from tools.in_process import record
 
-TEXT = CLEAN.answer("text.stream")
-RIGHT = ended(TEXT, "openai-python-stream", shown=CLEAN.answer("text.stream").words)
+TEXT = CLEAN.received("text.stream")
+RIGHT = ended(TEXT, "openai-python-stream", shown=CLEAN.received("text.stream").words)
 
 
 def test_the_published_page_is_that_of_the_evidence() -> None:
@@ -64,10 +64,10 @@ def test_a_client_that_the_right_answer_stops_shows_nothing() -> None:
 
 def test_who_shows_another_answer_as_it_was_sent_copes() -> None:
     """Thoughts where there should be none are no trouble to a client; a text that was sent and is not shown is."""
-    thinks = record(FAULTS["effort.none-thinks-streaming"]).answer("effort.none.stream")
-    right = ended(CLEAN.answer("effort.none.stream"), "codex")
-    assert (right.reasoning, did(ended(thinks, "codex"), right, [thinks])) == ("", NUMBERS)
-    assert did(replace(ended(thinks, "codex"), text=""), right, [thinks]) == "other text"
+    has_reasoning = record(FAULTS["effort.none-thinks-streaming"]).received("effort.none.stream")
+    right = ended(CLEAN.received("effort.none.stream"), "codex")
+    assert (right.reasoning, did(ended(has_reasoning, "codex"), right, [has_reasoning])) == ("", NUMBERS)
+    assert did(replace(ended(has_reasoning, "codex"), text=""), right, [has_reasoning]) == "other text"
 
 
 def test_what_other_clients_did_before_is_kept() -> None:

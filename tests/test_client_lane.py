@@ -14,39 +14,39 @@ import pytest
 from conformance.cli import main
 from conformance.clients import install
 from conformance.clients.differences import differences, expected, raised
-from conformance.clients.drive import Fed, drive, fed, feedable
+from conformance.clients.drive import ClientInput, drive, fed, feedable
 from conformance.clients.lane import lane
 from conformance.clients.server import Record, base
 from conformance.config.target import Misconfigured
 from conformance.contract.clients import CLIENTS, Client, client
 from conformance.contract.rules import catalogue
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.emulator.faults import FAULTS
 from conformance.exchange import client_outcomes
 from conformance.exchange.client_outcomes import Outcome, Outcomes, Ran
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from tests.support.running import lines_of, run
 from tools.in_process import cases, client_cases, record
 
 FAKE = Path(__file__).parent / "support" / "fakeclient.py"
 
 CLEAN = record(None)
-PLAIN, STREAM = CLEAN.answer("tools.call"), CLEAN.answer("effort.high.stream")
+PLAIN, STREAM = CLEAN.received("tools.call"), CLEAN.received("effort.high.stream")
 PLAIN_CLIENT = client("openai-python-plain")
 
 
-def ended(answer: Answer, name: str = "openai-python-plain", **other: Any) -> Outcome:
+def ended(received: Received, name: str = "openai-python-plain", **other: Any) -> Outcome:
     """What a client ends with that takes an answer as it is, but for these members."""
-    want = expected(answer)
+    want = expected(received)
     calls = [{"call_id": one, "name": name, "arguments": words} for one, name, words in want.calls]
-    right = Outcome(name, answer.exchange.key, want.text, calls, want.reasoning, want.usage)
+    right = Outcome(name, received.exchange.key, want.text, calls, want.reasoning, want.usage)
     return replace(right, **other)
 
 
-def told(answer: Answer, **other: Any) -> list[str]:
-    return [one.message for one in differences(ended(answer, **other), expected(answer))]
+def told(received: Received, **other: Any) -> list[str]:
+    return [one.message for one in differences(ended(received, **other), expected(received))]
 
 
 # -- what is expected, and what differs
@@ -64,15 +64,15 @@ def test_what_the_record_says_is_expected() -> None:
 
 
 def test_without_a_final_response_the_items_that_were_done_are_expected() -> None:
-    cut = record(FAULTS["lifecycle.no-terminal"]).answer("effort.high.stream")
+    cut = record(FAULTS["lifecycle.no-terminal"]).received("effort.high.stream")
     assert replace(expected(STREAM), usage=None) == expected(cut)
 
 
 def test_where_no_answer_is_nothing_is_expected() -> None:
-    with pytest.raises(CannotJudge, match="HTTP 401"):
-        expected(CLEAN.answer("auth.refused.bearer-wrong"))
+    with pytest.raises(CannotEvaluate, match="HTTP 401"):
+        expected(CLEAN.received("auth.refused.bearer-wrong"))
     with pytest.raises(DoesNotApply, match="ended incomplete"):
-        expected(CLEAN.answer("cut.stream"))
+        expected(CLEAN.received("cut.stream"))
 
 
 def test_the_same_is_no_difference() -> None:
@@ -127,14 +127,14 @@ def test_what_the_page_does_not_have_is_no_failure() -> None:
 def test_a_job_gets_its_exchanges_in_turn_and_the_last_stays() -> None:
     asked = Record({"a": PLAIN.exchange, "b/+,": STREAM.exchange})
     path = base("http://127.0.0.1:1/v1", ["a", "b/+,"], "job,1").removeprefix("http://127.0.0.1:1") + "/responses"
-    bodies = [asked.answer("POST", path, [], b"whatever").body for _ in range(3)]
+    bodies = [asked.respond("POST", path, [], b"whatever").body for _ in range(3)]
     assert bodies == [PLAIN.exchange.body, STREAM.exchange.body, STREAM.exchange.body]
-    assert (asked.asked("job,1"), asked.asked("other")) == (3, 0)
+    assert (asked.request_json("job,1"), asked.request_json("other")) == (3, 0)
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/x/none,1/v1/responses", "/x/a,1/v1/models", "/", "", "/x"])
 def test_what_no_job_was_told_to_ask_is_not_there(path: str) -> None:
-    assert Record({"a": PLAIN.exchange}).answer("POST", path, [], b"{}").status == 404
+    assert Record({"a": PLAIN.exchange}).respond("POST", path, [], b"{}").status == 404
 
 
 # -- drivers
@@ -144,13 +144,13 @@ def fake(way: str) -> Callable[[Client, Path], list[str]]:
     return lambda one, where: [sys.executable, str(FAKE), way, one.driver]
 
 
-def jobs(bad: bool = False) -> list[Fed]:
+def jobs(bad: bool = False) -> list[ClientInput]:
     """A plain answer, and before it one at which a fake driver misbehaves."""
     good = fed("good", PLAIN.exchange)
-    return [*([Fed("bad", PLAIN.exchange, {"instructions": "bad"})] if bad else []), good]
+    return [*([ClientInput("bad", PLAIN.exchange, {"instructions": "bad"})] if bad else []), good]
 
 
-def driven(way: str, given: list[Fed], seconds: float = 5.0) -> Outcomes:
+def driven(way: str, given: list[ClientInput], seconds: float = 5.0) -> Outcomes:
     return drive([PLAIN_CLIENT], given, Path("nowhere"), seconds, fake(way))
 
 
@@ -158,16 +158,16 @@ def test_a_client_is_fed_the_recorded_bytes(tmp_path: Path) -> None:
     got = drive([PLAIN_CLIENT, client("openai-python-stream")], [fed("p", PLAIN.exchange), fed("s", STREAM.exchange)],
                 tmp_path, 5.0, fake("right"))  # fmt: skip
     assert {one.version for one in got.clients.values()} == {"1.2.3"}
-    assert [(one.client, one.key, one.asked) for one in got.all] == [
+    assert [(one.client, one.key, one.request_json) for one in got.all] == [
         ("openai-python-plain", "p", 1),
         ("openai-python-stream", "s", 1),
     ]
-    for one, answer in zip(got.all, (PLAIN, STREAM), strict=True):
-        assert list(differences(one, expected(answer))) == []
+    for one, received in zip(got.all, (PLAIN, STREAM), strict=True):
+        assert list(differences(one, expected(received))) == []
 
 
 def test_how_often_a_client_asks_is_counted() -> None:
-    assert driven("twice", jobs()).all[0].asked == 2
+    assert driven("twice", jobs()).all[0].request_json == 2
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_driver_that_misbehaves_ends_in_an_outcome(way: str, says: str, monkey
 
 def test_a_driver_that_dies_again_and_again_is_not_started_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.clients.drive._STARTS", 2)
-    given = [Fed(str(number), PLAIN.exchange, {"instructions": "bad"}) for number in range(4)]
+    given = [ClientInput(str(number), PLAIN.exchange, {"instructions": "bad"}) for number in range(4)]
     messages = [(one.error or {}).get("message", "") for one in driven("dies", given).all]
     assert messages[2:] == ["the driver ended 2 times"] * 2
 
@@ -205,7 +205,7 @@ def test_a_client_that_is_not_there_is_said() -> None:
 def test_only_answers_are_fed() -> None:
     given = {
         "a": PLAIN.exchange,
-        "b": CLEAN.answer("auth.refused.bearer-wrong").exchange,
+        "b": CLEAN.received("auth.refused.bearer-wrong").exchange,
         "c": replace(PLAIN.exchange, key="c", ended="time-out"),
         "d": replace(PLAIN.exchange, key="d", request=replace(PLAIN.exchange.request, body=b"[]")),
     }
@@ -214,7 +214,7 @@ def test_only_answers_are_fed() -> None:
 
 # -- two turns
 
-CALLS, THEN = CLEAN.answer("tools.call.stream"), CLEAN.answer("tools.output.stream")
+CALLS, THEN = CLEAN.received("tools.call.stream"), CLEAN.received("tools.output.stream")
 TURNS = {CALLS.scenario: CALLS.exchange, THEN.scenario: THEN.exchange}
 
 
@@ -222,7 +222,7 @@ def test_the_turn_after_a_call_is_fed_once_it_was_asked_for(tmp_path: Path) -> N
     given = feedable(TURNS, {CALLS.scenario: THEN.scenario})
     assert [(one.key, one.then) for one in given] == [(CALLS.exchange.key, THEN.exchange), (THEN.exchange.key, None)]
     got = drive([client("codex-turns")], given, tmp_path, 5.0, fake("right"))
-    assert [(one.key, one.asked) for one in got.all] == [(CALLS.exchange.key, 2)]
+    assert [(one.key, one.request_json) for one in got.all] == [(CALLS.exchange.key, 2)]
     assert list(differences(got.all[0], expected(CALLS, THEN))) == []
     assert [one.what for one in differences(got.all[0], expected(CALLS))] == ["text", "usage"]
 
@@ -241,7 +241,7 @@ def test_of_two_turns_the_last_text_and_all_else_of_both_is_expected() -> None:
 
 
 @pytest.mark.parametrize(("two", "says"), [((THEN, THEN), "called nothing"), ((CALLS, CALLS), "called again")])
-def test_what_are_no_two_turns_is_not_judged(two: tuple[Answer, Answer], says: str) -> None:
+def test_what_are_no_two_turns_is_not_judged(two: tuple[Received, Received], says: str) -> None:
     with pytest.raises(DoesNotApply, match=says):
         expected(*two)
 
@@ -278,15 +278,15 @@ def test_without_the_lane_no_client_is_judged() -> None:
 
 def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[str], str]:
     case = next(one for one in client_cases() if one.id == case_id)
-    answers = {name: Answer(CLEAN.answer(name).exchange, name, (), lambda *_: made) for name in case.scenarios}
+    responses = {name: Received(CLEAN.received(name).exchange, name, (), lambda *_: made) for name in case.scenarios}
 
     class Fake(Recorded):
         def __init__(self) -> None: ...
 
-        def answer(self, scenario: str) -> Answer:
-            return answers[scenario]
+        def received(self, scenario: str) -> Received:
+            return responses[scenario]
 
-    got = judge(case, Fake())
+    got = evaluate(case, Fake())
     return got.verdict, [one.message for one in got.findings], got.reason
 
 
@@ -386,11 +386,11 @@ def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: py
 
 def test_a_clients_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="none is not there; conformance clients --install makes it"):
-        lane(Folder(tmp_path), tmp_path / "none", None)
+        lane(RunDirectory(tmp_path), tmp_path / "none", None)
     (tmp_path / client_outcomes.FILE).write_text("{}")
     with pytest.raises(Misconfigured, match=r"clients\.jsonl cannot be read"):
-        lane(Folder(tmp_path), None, tmp_path)
-    assert lane(Folder(tmp_path), None, tmp_path / "other") is None
+        lane(RunDirectory(tmp_path), None, tmp_path)
+    assert lane(RunDirectory(tmp_path), None, tmp_path / "other") is None
 
 
 # -- installing

@@ -13,14 +13,14 @@ import pytest
 from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
-from conformance.judge.cases import all_cases, world_of
+from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
-from conformance.results.comparison import Change, Comparison, compare, folded
+from conformance.results.comparison import Change, Comparison, compare, grouped
 from conformance.results.measures import measure
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_plugin import FEW, KEY, pytest_run
 from tools.in_process import cases as all_known
-from tools.in_process import record, world
+from tools.in_process import context, record
 
 KINDS = (
     "failing",
@@ -128,7 +128,7 @@ def test_what_follows_is_counted_under_a_changed_case_of_the_same_rule() -> None
         Change("c.d@long", "pass", "fail", cause="a.b@short"),
         Change("e.f@long", "pass", "fail", cause="g.h@short"),
     ]
-    assert [(one.id, one.follow) for one in folded(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
+    assert [(one.id, one.follow) for one in grouped(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
 
 
 def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
@@ -140,7 +140,7 @@ def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
         case("a.b@4", "fail", cause="a.b@3"),
     )
     found = compare(old, new)
-    assert [(one.id, one.follow) for one in folded(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
+    assert [(one.id, one.follow) for one in grouped(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
 
 
 def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:
@@ -178,13 +178,13 @@ def test_a_drift_tells_both_outcomes() -> None:
 def test_the_ids_of_cases_are_the_same_every_night() -> None:
     ids = [one.id for one in all_known()]
     target = resolve({"endpoint": "http://127.0.0.1:9/v1"}, {}, "0badcafe", None)
-    assert ids == [one.id for one in all_cases(world_of(target))]
+    assert ids == [one.id for one in all_cases(context_of(target))]
     assert len(set(ids)) == len(ids) > 3000
 
 
 def test_members_and_events_are_seen_and_times_taken() -> None:
     recorded = record(None, first_byte_ms=20, event_ms=10)
-    found = measure(recorded.answer(name).exchange for name in ("text", "text.stream", "tools.call.stream"))
+    found = measure(recorded.received(name).exchange for name in ("text", "text.stream", "tools.call.stream"))
     assert {
         "event response.created",
         "answer /usage/input_tokens",
@@ -195,12 +195,12 @@ def test_members_and_events_are_seen_and_times_taken() -> None:
     assert found.token is not None
     assert 0 < found.token < 100
     other = record(FAULTS["event.undocumented-type"])
-    assert measure(other.answer(name).exchange for name in ("text", "text.stream")).names - found.names
+    assert measure(other.received(name).exchange for name in ("text", "text.stream")).names - found.names
 
 
 def test_two_nights_of_one_endpoint_show_nothing_new() -> None:
     nights = [record(None), record(None)]
-    first, second = (measure(night.answer(one).exchange for one in world().scenarios) for night in nights)
+    first, second = (measure(night.received(one).exchange for one in context().scenarios) for night in nights)
     assert first.names == second.names
 
 

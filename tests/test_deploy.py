@@ -145,10 +145,10 @@ def test_the_action_judges_and_ends_as_the_run_does(tmp_path: Path, options: str
 
 def test_the_inputs_of_the_action_reach_its_script() -> None:
     document = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
-    (judge,) = [one for one in document["runs"]["steps"] if one.get("name") == "Judge"]
-    used = {value.removeprefix("${{ inputs.").removesuffix(" }}") for value in judge["env"].values()}
+    (evaluate,) = [one for one in document["runs"]["steps"] if one.get("name") == "Judge"]
+    used = {value.removeprefix("${{ inputs.").removesuffix(" }}") for value in evaluate["env"].values()}
     assert used == set(document["inputs"])
-    assert all(f"${name}" in judge["run"] for name in judge["env"])
+    assert all(f"${name}" in evaluate["run"] for name in evaluate["env"])
 
 
 def test_the_image_copies_what_is_there_and_all_that_the_build_needs() -> None:

@@ -13,7 +13,7 @@ from conformance.contract.completeness import gaps
 from conformance.contract.revisions import CONTRACTS, REVISIONS, contracts, schema_dir
 from conformance.decode.events import TERMINAL, Event, decode, integer, mapping, objects, text
 from conformance.decode.sse import Frame
-from tools.in_process import cases, world
+from tools.in_process import cases, context
 
 
 def frame(data: str, event: str = "", index: int = 0) -> Frame:
@@ -133,12 +133,12 @@ def test_the_table_and_the_schemas_fit_together(revision: str) -> None:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_text_is_added_up_by_a_rule(revision: str) -> None:
-    judged = {case.rule for case in cases(revision)}
-    assert {one.checked_by for one in CONTRACTS[revision].table.texts} <= judged
+    evaluated = {case.rule for case in cases(revision)}
+    assert {one.checked_by for one in CONTRACTS[revision].table.texts} <= evaluated
 
 
 def test_the_scenario_that_causes_an_event_is_there() -> None:
-    here = world(REVISIONS[-1])
+    here = context(REVISIONS[-1])
     assert {one.caused_by for one in here.contract.table.events} <= set(here.scenarios)
 
 

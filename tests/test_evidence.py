@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 
 from conformance.contract.schemas import REVISIONS
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Ended, Exchange
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, judge
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, evaluate
 from conformance.scenarios.plan import Plan
 from tests.support.streams import Stream, call, chunks, message, reasoning, stream
-from tools.in_process import cases, judged, record, verdicts, world
+from tools.in_process import cases, context, evaluated, record, verdicts
 
 
 def every_exchange(revision: str, change: Callable[[Exchange], Exchange]) -> list[Result]:
     """The results where every exchange with the conformant endpoint is changed so."""
-    here, clean = world(revision), record(None, revision)
+    here, clean = context(revision), record(None, revision)
     plan = Plan(here, here.scenarios)
-    settled = {plan.key_of[name]: tuple(change(one) for one in clean.answer(name).samples) for name in here.scenarios}
+    settled = {plan.key_of[name]: tuple(change(one) for one in clean.received(name).samples) for name in here.scenarios}
     changed = Recorded(plan, settled.__getitem__)
-    return [judge(case, changed) for case in cases(revision)]
+    return [evaluate(case, changed) for case in cases(revision)]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -71,10 +71,10 @@ def _without_index(events: Stream) -> Stream:
     return [{name: value for name, value in one.items() if name != "output_index"} for one in events]
 
 
-def _followed(events: Stream) -> Answer:
+def _followed(events: Stream) -> Received:
     from tests.test_verdict import exchange
 
-    return Answer(replace(exchange(), chunks=chunks(events)), "one")
+    return Received(replace(exchange(), chunks=chunks(events)), "one")
 
 
 def _whole() -> Stream:
@@ -145,9 +145,9 @@ def test_a_corruption_is_seen_without_indexes_too(name: str) -> None:
 
 def test_events_without_index_and_id_belong_to_the_item_opened_last() -> None:
     bare = [{name: value for name, value in one.items() if name != "item_id"} for one in _without_index(_whole())]
-    answer = _followed(bare)
-    assert answer.violations == []
-    assert {place for event, place in answer.placed if event.about_item} == {0, 1, 2}
+    received = _followed(bare)
+    assert received.violations == []
+    assert {place for event, place in received.placed if event.about_item} == {0, 1, 2}
 
 
 # -- what the page shows, and what undocumented types may do -----------------------------------------------------------
@@ -165,15 +165,15 @@ def test_a_refusal_of_many_parameters_at_once_is_no_evidence_for_each() -> None:
     """One 400 that is about one other parameter: each undocumented parameter is then sent alone, streaming too."""
     from conformance.emulator.variants import VARIANTS
 
-    results, recorded = judged(VARIANTS["outside.undocumented-rejected"])
+    results, recorded = evaluated(VARIANTS["outside.undocumented-rejected"])
     alone = [
         one for one in results
-        if one.case.label.startswith("undocumented.") and world().scenarios[one.case.label].within
+        if one.case.label.startswith("undocumented.") and context().scenarios[one.case.label].within
         and one.verdict == PASS and one.case.requirement.level == "MUST"
     ]  # fmt: skip
     assert alone
     for one in alone:
-        body = json.loads(recorded.answer(one.case.label).exchange.request.body)
+        body = json.loads(recorded.received(one.case.label).exchange.request.body)
         assert "prompt_cache_key" not in body or one.case.label.startswith("undocumented.prompt_cache_key")
 
 

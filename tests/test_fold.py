@@ -11,9 +11,9 @@ from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import represented
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import case_line
-from tools.in_process import judged, world
+from tools.in_process import context, evaluated
 
 
 def line(
@@ -40,7 +40,7 @@ def line(
 
 def causes(*lines: dict[str, Any]) -> dict[str, str]:
     """Case to cause, of those that have one."""
-    return {one["id"]: one["cause"] for one in fold(lines) if one["cause"]}
+    return {one["id"]: one["cause"] for one in group_by_cause(lines) if one["cause"]}
 
 
 def test_a_consequence_in_the_same_answer_is_put_under_its_cause() -> None:
@@ -97,9 +97,9 @@ def test_every_report_names_one_case_for_a_cause() -> None:
         sized("sum.text-deltas@long.stream", 900, "another"),
         sized("sum.part@long.stream", 900, "c"),
     ]
-    precise = {one["id"]: one["cause"] for one in fold(lines)}
+    precise = {one["id"]: one["cause"] for one in group_by_cause(lines)}
     assert precise["sum.part@long.stream"] == "sum.text-deltas@long.stream"
-    told = represented(fold(lines))
+    told = represented(group_by_cause(lines))
     assert [one["cause"] for one in told] == ["", "", "sum.text-deltas@short.stream"]
     (cause,) = grouped([{**one, "level": "MUST"} for one in told])
     assert cause.cases[0]["id"] == "sum.text-deltas@short.stream"
@@ -108,8 +108,8 @@ def test_every_report_names_one_case_for_a_cause() -> None:
 @pytest.mark.parametrize("fault", ["lifecycle.no-in-progress", "request.top-p-refused", "http.body-with-comment",
                                    "usage.null-streaming", "error.is-empty"])  # fmt: skip
 def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None:
-    found, recorded = judged(FAULTS[fault])
-    lines = represented(fold([case_line(one, recorded, 0) for one in found]))
+    found, recorded = evaluated(FAULTS[fault])
+    lines = represented(group_by_cause([case_line(one, recorded, 0) for one in found]))
     named = {one["cause"] for one in lines if one["cause"]}
     told = {cause.cases[0]["id"]: cause for cause in grouped(lines)}
     assert named
@@ -246,8 +246,8 @@ def test_of_a_pair_one_is_enough() -> None:
     assert causes(pair, line("usage.present@text", "b")) == {"sum.plain-same-shape@text": "usage.present@text"}
 
 
-@pytest.mark.parametrize(("rules", "folded"), [(6, 0), (7, 6)])
-def test_a_server_that_breaks_on_much_has_one_defect(rules: int, folded: int) -> None:
+@pytest.mark.parametrize(("rules", "grouped"), [(6, 0), (7, 6)])
+def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -> None:
     names = (
         "missing-model",
         "missing-input",
@@ -258,7 +258,7 @@ def test_a_server_that_breaks_on_much_has_one_defect(rules: int, folded: int) ->
         "wrong-type",
     )
     lines = [line(f"request.{name}@{name}", f"answered with HTTP 500: {name} failed") for name in names[:rules]]
-    assert len(causes(*lines)) == folded
+    assert len(causes(*lines)) == grouped
 
 
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", "not-applicable", "error", "expected"])
@@ -267,9 +267,9 @@ def test_what_is_not_broken_has_no_cause(verdict: str) -> None:
 
 
 def test_a_run_in_which_all_is_broken_is_folded_quickly() -> None:
-    lines = [line(case.id, f"{case.rule} is broken", at=case.scenarios[0]) for case in all_cases(world())]
+    lines = [line(case.id, f"{case.rule} is broken", at=case.scenarios[0]) for case in all_cases(context())]
     started = time.perf_counter()
-    assert sum(not one["cause"] for one in fold(lines)) < len(lines) // 2
+    assert sum(not one["cause"] for one in group_by_cause(lines)) < len(lines) // 2
     assert time.perf_counter() - started < 20  # Two seconds on an idle core; it was twenty once.
 
 

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.decode.json_text import DEEPEST, MOST, Reader, load
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_json
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, judge
+from conformance.judge.verdict import Case, evaluate
 from conformance.report.failure import render
 from conformance.results.results_file import case_line
 from tests.support.streams import chunks
-from tools.in_process import cases, record, world
+from tools.in_process import cases, context, record
 
 HOSTILE = settings(
     max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -43,56 +43,56 @@ def cases_of(scenario: str) -> tuple[Case, ...]:
     return tuple(case for case in cases() if scenario in case.scenarios)
 
 
-class Spoilt(Recorded):
+class Modified(Recorded):
     """The good run, with another exchange for one scenario."""
 
     def __init__(self, scenario: str, exchange: Exchange) -> None:
-        self._scenario, self._spoilt = scenario, Answer(exchange, scenario)
+        self._scenario, self._spoilt = scenario, Received(exchange, scenario)
 
     def key(self, scenario: str) -> str:
         return scenario
 
-    def answer(self, scenario: str) -> Answer:
-        return self._spoilt if scenario == self._scenario else good().answer(scenario)
+    def received(self, scenario: str) -> Received:
+        return self._spoilt if scenario == self._scenario else good().received(scenario)
 
 
-def judged(scenario: str, pieces: Sequence[bytes], ended: Ended = "clean", status: int | None = 200) -> set[str]:
+def evaluated(scenario: str, pieces: Sequence[bytes], ended: Ended = "clean", status: int | None = 200) -> set[str]:
     """The verdicts of all that looks at this scenario, each written out as a run does it."""
-    original = good().answer(scenario).exchange
+    original = good().received(scenario).exchange
     kept = tuple(Chunk(float(place), piece) for place, piece in enumerate(pieces))
     exchange = replace(original, chunks=kept, ended=ended, status=status)
     exchange = from_json(json.loads(json.dumps(to_json(exchange))))
-    spoilt = Spoilt(scenario, exchange)
+    spoilt = Modified(scenario, exchange)
     found = set()
     for case in cases_of(scenario):
-        result = judge(case, spoilt)
+        result = evaluate(case, spoilt)
         found.add(result.verdict)
         json.dumps(case_line(result, spoilt, 0.0))
         if result.findings:
-            assert "\x1b" not in render(result, spoilt, Folder(Path("run")), "pytest")
+            assert "\x1b" not in render(result, spoilt, RunDirectory(Path("run")), "pytest")
     return found
 
 
 def scenarios() -> st.SearchStrategy[str]:
-    return st.sampled_from([name for name in SUBJECTS if name in world().scenarios])
+    return st.sampled_from([name for name in SUBJECTS if name in context().scenarios])
 
 
 @given(st.lists(st.binary(max_size=80), max_size=6), scenarios(), st.sampled_from(ENDS), st.sampled_from([200, 400]))
 @HOSTILE
 def test_no_bytes_raise(pieces: list[bytes], scenario: str, ended: Ended, status: int) -> None:
-    assert judged(scenario, pieces, ended, status) <= {"pass", "fail", "warning", "inconclusive", "not-applicable"}
+    assert evaluated(scenario, pieces, ended, status) <= {"pass", "fail", "warning", "inconclusive", "not-applicable"}
 
 
 @given(scenarios(), st.data())
 @HOSTILE
 def test_no_changed_bytes_raise(scenario: str, data: st.DataObject) -> None:
-    body = bytearray(good().answer(scenario).exchange.body)
+    body = bytearray(good().received(scenario).exchange.body)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, max(0, len(body) - 1)))
         size = data.draw(st.integers(0, 30))
         new = data.draw(st.sampled_from([b"", b"\0", b"\xff", b"\r", b"\n\n", b"]", b"}", b'"', b"null", b"1e999999"]))
         body[at : at + size] = new
-    judged(scenario, [bytes(body)], data.draw(st.sampled_from(ENDS)))
+    evaluated(scenario, [bytes(body)], data.draw(st.sampled_from(ENDS)))
 
 
 JSON_VALUES = st.recursive(
@@ -109,8 +109,8 @@ JSON_VALUES = st.recursive(
 @HOSTILE
 def test_no_value_in_the_place_of_another_raises(scenario: str, data: st.DataObject) -> None:
     """Any member of any event or body, and any number of them, holds something else."""
-    answer = good().answer(scenario)
-    documents = [event.data for event in answer.events] if answer.looks_like_stream else [answer.json]
+    received = good().received(scenario)
+    documents = [event.data for event in received.events] if received.looks_like_stream else [received.json]
     documents = json.loads(json.dumps(documents))
     for _ in range(data.draw(st.integers(1, 5))):
         holder = data.draw(st.sampled_from(documents))
@@ -122,11 +122,11 @@ def test_no_value_in_the_place_of_another_raises(scenario: str, data: st.DataObj
         places = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
         if places:
             holder[data.draw(st.sampled_from(places))] = data.draw(JSON_VALUES)
-    if answer.looks_like_stream:
+    if received.looks_like_stream:
         written = [one if isinstance(one.get("type"), str) else {**one, "type": "x"} for one in documents]
-        judged(scenario, [chunk.data for chunk in chunks(written)])
+        evaluated(scenario, [chunk.data for chunk in chunks(written)])
     else:
-        judged(scenario, [json.dumps(documents[0]).encode()])
+        evaluated(scenario, [json.dumps(documents[0]).encode()])
 
 
 def _holds(value: object) -> bool:
@@ -163,7 +163,7 @@ BODIES = {
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("scenario", ["text", "text.stream"])
 def test_a_monstrous_body_is_judged(name: str, scenario: str) -> None:
-    found = judged(scenario, [BODIES[name]])
+    found = evaluated(scenario, [BODIES[name]])
     assert "fail" in found or "inconclusive" in found
 
 
@@ -190,10 +190,10 @@ def test_members_that_stand_twice_are_noted_once_each() -> None:
 
 
 def test_a_body_that_is_no_json_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = Answer(replace(good().answer("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
+    received = Received(replace(good().received("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
     tried = []
     monkeypatch.setattr("conformance.decode.cannot_evaluate.load", lambda text: tried.append(text) or load(text))
     for _ in range(3):
-        with pytest.raises(CannotJudge, match="the body is not JSON"):
-            _ = answer.json
+        with pytest.raises(CannotEvaluate, match="the body is not JSON"):
+            _ = received.json
     assert len(tried) == 1

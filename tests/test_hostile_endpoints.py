@@ -13,12 +13,12 @@ import pytest
 
 from conformance.config.target import resolve
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import Outgoing
+from conformance.exchange.planned import OutgoingRequest
 from conformance.wire import deadlines
 from conformance.wire import receive as module
 from conformance.wire.client import Client
 from tests.support.hostile import CHUNKED, DELTA, JSON, STREAM, WIRE, forever, nastiest, says, silent
-from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
+from tests.support.rawserver import Peer, RawServer, Script, chunk, head, received
 from tests.test_plugin import lines_of, pytest_run
 
 LIMITS = {"first-byte-timeout": 0.4, "read-timeout": 0.4, "total-timeout": 0.9, "max-body": 300_000}
@@ -33,11 +33,11 @@ def serving(*scripts: Script) -> Iterator[RawServer]:
         server.close()
 
 
-def ask(url: str, **more: float) -> Exchange:
+def planned(url: str, **more: float) -> Exchange:
     limits = {**LIMITS, **{name.replace("_", "-"): value for name, value in more.items()}, "endpoint": url}
     client = Client(resolve(limits, {}, "nonce", None), "sk-canary-4f7a91c2e8d05b63")
     try:
-        return client.send(Outgoing("key", "scenario", 0, "POST", b'{"stream":true}', "api-key", (), 1))
+        return client.send(OutgoingRequest("key", "scenario", 0, "POST", b'{"stream":true}', "api-key", (), 1))
     finally:
         client.close()
 
@@ -52,7 +52,7 @@ def test_every_way_to_break_the_wire_ends_in_an_exchange(name: str) -> None:
     script, ended, status = WIRE[name]
     with serving(script) as server:
         started = time.monotonic()
-        got = ask(server.url)
+        got = planned(server.url)
         took = time.monotonic() - started
     assert got.ended in ended
     assert status is None or got.status == status
@@ -75,7 +75,7 @@ def test_every_way_to_break_the_wire_ends_in_an_exchange(name: str) -> None:
 )
 def test_each_limit_is_named_when_it_passes(script: Script, limits: dict[str, float], says: str) -> None:
     with serving(script) as server:
-        got = ask(server.url, **limits)
+        got = planned(server.url, **limits)
     assert (got.ended, says in got.detail) == ("time-out", True)
     assert 100 <= got.elapsed < 2000
 
@@ -86,15 +86,15 @@ def test_a_long_thought_before_the_first_byte_is_no_silence_in_the_body() -> Non
         peer.send(head(JSON, "Content-Length: 2") + b"{}")
 
     with serving(script) as server:
-        assert ask(server.url, read_timeout=0.1, first_byte_timeout=2).ended == "clean"
+        assert planned(server.url, read_timeout=0.1, first_byte_timeout=2).ended == "clean"
 
 
 def test_what_one_answer_sends_too_much_is_not_the_next_one() -> None:
     surplus = b'HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n{"more":"rubbish"}'
-    with serving(says(head("Content-Length: 2") + b"{}" + surplus), answer(b"[]")) as server:
+    with serving(says(head("Content-Length: 2") + b"{}" + surplus), received(b"[]")) as server:
         target = resolve({"endpoint": server.url}, {}, "nonce", None)
         client = Client(target, "key-1234")
-        outgoing = Outgoing("key", "scenario", 0, "POST", b"{}", "api-key", (), 1)
+        outgoing = OutgoingRequest("key", "scenario", 0, "POST", b"{}", "api-key", (), 1)
         got = [client.send(outgoing) for _ in range(3)]
         client.close()
     assert [(one.status, one.body) for one in got] == [(200, b"{}"), (200, b"[]"), (200, b"[]")]
@@ -103,7 +103,7 @@ def test_what_one_answer_sends_too_much_is_not_the_next_one() -> None:
 def test_a_flood_of_single_bytes_is_kept_in_few_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadlines, "FLOOD", 10)
     with serving(says(head(STREAM, CHUNKED) + chunk(b":") * 5000 + chunk(b""))) as server:
-        got = ask(server.url)
+        got = planned(server.url)
     assert (got.ended, got.body) == ("clean", b":" * 5000)
     assert len(got.chunks) < 100
     assert [one.at for one in got.chunks] == sorted(one.at for one in got.chunks)
@@ -112,8 +112,8 @@ def test_a_flood_of_single_bytes_is_kept_in_few_chunks(monkeypatch: pytest.Monke
 def test_deflate_without_its_wrapper_is_read_as_clients_read_it() -> None:
     packer = zlib.compressobj(wbits=-15)
     packed = packer.compress(b'{"a":1}') + packer.flush()
-    with serving(answer(packed, "Content-Encoding: deflate")) as server:
-        assert ask(server.url).body == b'{"a":1}'
+    with serving(received(packed, "Content-Encoding: deflate")) as server:
+        assert planned(server.url).body == b'{"a":1}'
 
 
 #: A few cases that look at plain answers, streams and errors; the limits are short, so that time-outs pass soon.
@@ -143,7 +143,7 @@ def test_a_run_against_the_nastiest_has_a_verdict_for_every_case(script: Script,
 def test_a_hostile_answer_costs_no_other_verdict(tmp_path: Path) -> None:
     """One request in two gets a flood, the others an honest refusal: these keep their verdict."""
     error = {"message": "no", "type": "invalid_request_error", "param": "", "code": "400"}
-    refusal = answer(json.dumps({"error": error}).encode(), JSON, status="400 Bad Request")
+    refusal = received(json.dumps({"error": error}).encode(), JSON, status="400 Bad Request")
     flood = forever(head(STREAM, CHUNKED), chunk(DELTA) * 100)
 
     def script(peer: Peer) -> None:
@@ -158,7 +158,7 @@ def test_terminal_escapes_and_html_stay_text(tmp_path: Path) -> None:
     nasty = "\x1b[2J\x1b]0;owned\x07<script>alert(1)</script>\u202e\ud800"
     body = json.dumps({"id": nasty, "object": nasty, "status": nasty, "model": nasty, "output": [{"type": nasty}]})
     junit = ("--junit-xml", str(tmp_path / "junit.xml"), "--alluredir", str(tmp_path / "allure"), "-rs", "-v")
-    with serving(answer(body.encode(), JSON, f"X-{1}: \x1b[31m".replace("\x1b", "?"))) as server:
+    with serving(received(body.encode(), JSON, f"X-{1}: \x1b[31m".replace("\x1b", "?"))) as server:
         _verdicts(server, tmp_path / "run", "*@text", *junit)
     assert "<script>" not in (tmp_path / "junit.xml").read_text(encoding="utf-8")
     left = [file.read_bytes() for file in (tmp_path / "allure").rglob("*") if file.is_file()]

@@ -12,17 +12,17 @@ import pytest
 from benchmarks import hostile
 from conformance.decode import sse
 from conformance.decode.json_text import MOST_VALUES, Reader, TooMuch, load
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
-from conformance.exchange.planned import Ask
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import PlannedRequest
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Finding, merge
 from conformance.scenarios import plan as module
 from conformance.scenarios.plan import Plan
 from conformance.wire.deadlines import FEW, TRICKLE, Taken
 from conformance.wire.pool import Pool
-from tools.in_process import record, world
+from tools.in_process import context, record
 
 #: Bytes: half of what a run may take, as the machine that runs the tests may be another.
 _PEAK = 400_000_000
@@ -30,7 +30,7 @@ _PEAK = 400_000_000
 
 def large(name: str, size: int) -> Exchange:
     """The recorded answer of a scenario with a text of so many characters."""
-    exchange = record(None).answer(name).exchange
+    exchange = record(None).received(name).exchange
     body = json.loads(exchange.body)
     body["output_text"] = body["output"][-1]["content"][0]["text"] = "x" * size
     return replace(exchange, chunks=(Chunk(1.0, json.dumps(body).encode()),))
@@ -55,28 +55,28 @@ def test_answers_are_dropped_when_others_need_the_memory(monkeypatch: pytest.Mon
     clean, read = record(None), []
     names = ["text", "unicode", "count"]
     made = {name: large(name, 1_000_000) for name in names}
-    plan = Plan(world(), world().scenarios)
+    plan = Plan(context(), context().scenarios)
     of = {plan.key_of[name]: name for name in names}
 
-    def settle(key: str) -> tuple[Exchange, ...]:
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
         read.append(of[key])
         return (made[of[key]],)
 
-    recorded = Recorded(plan, settle)
-    answers = [recorded.answer(name) for name in names]
-    for answer in answers:
-        assert answer.response["status"] == "completed"
-    assert [("_json" in one.__dict__) for one in answers] == [False, False, True]
-    assert all("body" not in one.exchange.__dict__ for one in answers[:2])
-    assert answers[0].words == "x" * 1_000_000  # Decoded again when it is asked for.
+    recorded = Recorded(plan, get_or_send)
+    responses = [recorded.received(name) for name in names]
+    for received in responses:
+        assert received.response["status"] == "completed"
+    assert [("_json" in one.__dict__) for one in responses] == [False, False, True]
+    assert all("body" not in one.exchange.__dict__ for one in responses[:2])
+    assert responses[0].words == "x" * 1_000_000  # Decoded again when it is asked for.
     assert recorded.key("text") == made["text"].key
-    recorded.answer("unicode")
+    recorded.received("unicode")
     assert read == [*names, "unicode"]
-    assert clean.answer("text").words
+    assert clean.received("text").words
 
 
 def test_large_exchanges_are_read_again_from_the_folder(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = RunDirectory(tmp_path)
     folder.create({}, "nonce", [], "either")
     small, big = large("text", 10), replace(large("text", 100_000), key="big")
 
@@ -88,16 +88,16 @@ def test_large_exchanges_are_read_again_from_the_folder(tmp_path: Path) -> None:
         def send(self, outgoing: object) -> Exchange:
             return small if outgoing == "small" else big
 
-    def ask(key: str) -> Ask:
-        return Ask(key, (), lambda _: key, lambda _: None)  # type: ignore[arg-type, return-value]
+    def planned(key: str) -> PlannedRequest:
+        return PlannedRequest(key, (), lambda _: key, lambda _: None)  # type: ignore[arg-type, return-value]
 
-    pool = Pool([ask("small"), ask("big")], folder, Sender(), 1)  # type: ignore[arg-type]
+    pool = Pool([planned("small"), planned("big")], folder, Sender(), 1)  # type: ignore[arg-type]
     small = replace(small, key="small")
     for key in ("small", "big"):
-        assert pool.settle(key)[-1].key == key
-    assert pool.settle("small")[-1] is pool.settle("small")[-1]
-    assert pool.settle("big")[-1] is not pool.settle("big")[-1]
-    assert pool.settle("big")[-1].body == big.body
+        assert pool.get_or_send(key)[-1].key == key
+    assert pool.get_or_send("small")[-1] is pool.get_or_send("small")[-1]
+    assert pool.get_or_send("big")[-1] is not pool.get_or_send("big")[-1]
+    assert pool.get_or_send("big")[-1].body == big.body
 
 
 def test_a_large_body_beyond_ascii_is_kept_as_base64() -> None:
@@ -148,16 +148,16 @@ def test_a_stream_of_too_many_small_events_is_not_read() -> None:
     assert sse.parse(chunks) == sse.Frames((), "", sse.ALWAYS)
     whole = (Chunk(0.0, b'data: {"type":"response.output_text.delta","delta":"x"}\n\n' * 10_000),)
     assert len(sse.parse(whole).frames) == 10_000
-    answer = Answer(replace(record(None).answer("text.stream").exchange, chunks=chunks), "text.stream")
-    with pytest.raises(CannotJudge, match="more than 2,000 events"):
-        _ = answer.events
+    received = Received(replace(record(None).received("text.stream").exchange, chunks=chunks), "text.stream")
+    with pytest.raises(CannotEvaluate, match="more than 2,000 events"):
+        _ = received.events
 
 
 def test_what_was_cut_by_us_says_so() -> None:
     exchange = replace(large("text", 10), ended="oversize", detail="more than 64,000 bytes")
     cut = replace(exchange, chunks=(Chunk(0.0, exchange.body[:50]),))
-    with pytest.raises(CannotJudge, match="not received whole: more than 64,000 bytes"):
-        _ = Answer(cut, "text").json
+    with pytest.raises(CannotEvaluate, match="not received whole: more than 64,000 bytes"):
+        _ = Received(cut, "text").json
 
 
 # -- what is said of it -----------------------------------------------------------------------------------------------

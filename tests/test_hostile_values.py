@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.emulator import Twist
+from conformance.emulator import Behaviour
 from tools.in_process import verdicts
 
 MEMBERS = (
@@ -40,11 +40,11 @@ def _put(value: Any, members: tuple[str, ...], into: Any) -> Any:
     "value", [{"a": [1]}, [1], 10**400, float("inf"), float("nan"), None], ids=lambda one: repr(one)[:8]
 )
 def test_no_value_crashes_a_check(members: tuple[str, ...], value: Any) -> None:
-    twist = Twist(
+    behaviour = Behaviour(
         "hostile.value",
         "hostile",
         "Puts a value where none belongs.",
         response=lambda ctx, one: _put(value, members, one),
         numbered=lambda ctx, events: [_put(value, members, event) for event in events],
     )
-    assert "fail" in {result.verdict for result in verdicts(twist)}
+    assert "fail" in {result.verdict for result in verdicts(behaviour)}

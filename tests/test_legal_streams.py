@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from conformance.decode.identity import identities
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, judge
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, evaluate
 from tests.support.streams import Stream, chunks, decoded, message, reasoning, stream
 from tests.test_verdict import exchange
 from tools.in_process import cases
@@ -27,8 +27,8 @@ class One:
     def __init__(self, given: Exchange) -> None:
         self._given = given
 
-    def answer(self, scenario: str) -> Answer:
-        return Answer(self._given, scenario)
+    def received(self, scenario: str) -> Received:
+        return Received(self._given, scenario)
 
 
 def case(name: str) -> Case:
@@ -38,7 +38,7 @@ def case(name: str) -> Case:
 def result(name: str, events: Stream, **sent: Any) -> Result:
     given = replace(exchange("text.stream"), chunks=chunks(events))
     body = {"model": "mimo-v2.5-pro", "input": "Say hello.", "stream": True, **sent}
-    return judge(case(name), One(replace(given, request=replace(given.request, body=json.dumps(body).encode()))))
+    return evaluate(case(name), One(replace(given, request=replace(given.request, body=json.dumps(body).encode()))))
 
 
 def shown(events: Stream, output: Sequence[dict[str, Any]]) -> Stream:

@@ -55,18 +55,18 @@ HEARTBEAT = {"type": "keepalive"}
 REFUSED = {"item_id": "msg_0", "output_index": 0, "content_index": 0}
 
 
-def judged(events: Stream) -> list[Violation]:
+def evaluated(events: Stream) -> list[Violation]:
     read = decoded(events)
     return [*opening(read)[0], *walk(read)[0], *identities(read)[0]]
 
 
 def rules(events: Stream) -> list[str]:
-    return [one.rule for one in judged(events)]
+    return [one.rule for one in evaluated(events)]
 
 
 @pytest.mark.parametrize("name", CORRECT)
 def test_correct_stream_gives_nothing(name: str) -> None:
-    assert judged(CORRECT[name]()) == []
+    assert evaluated(CORRECT[name]()) == []
 
 
 def all_of(*edits: Edit) -> Edit:
@@ -268,7 +268,7 @@ def test_edit_breaks_just_its_rules(name: str) -> None:
     ],
 )
 def test_first_report_is_of_the_cause(edit: Edit, rule: str, event: int) -> None:
-    first = judged(edit(TEXT()))[0]
+    first = evaluated(edit(TEXT()))[0]
     assert first.event is not None
     assert (first.rule, first.event.index) == (rule, event)
 
@@ -282,7 +282,7 @@ def test_every_rule_that_is_reported_is_in_the_catalogue() -> None:
 )
 def test_every_report_names_its_event_and_says_why(name: str) -> None:
     make, edit, _ = EDITS[name]
-    for one in judged(edit(make())):
+    for one in evaluated(edit(make())):
         assert one.event is not None
         assert one.message
 
@@ -311,7 +311,7 @@ def test_every_report_names_its_event_and_says_why(name: str) -> None:
     ],
 )
 def test_report_points_at_the_place(edit: Edit, rule: str, event: int, pointer: str, want: object, got: object) -> None:
-    (found,) = judged(edit(TEXT()))
+    (found,) = evaluated(edit(TEXT()))
     assert found.event is not None
     assert (found.rule, found.event.index, found.pointer, found.want, found.got) == (rule, event, pointer, want, got)
 
@@ -335,8 +335,8 @@ def test_texts_repeat_at_every_station() -> None:
     assert [(one.what, one.output_index, one.content_index) for one in found] == [
         ("arguments", 2, None), ("input", 3, None), ("reasoning", 0, 0), ("text", 1, 0), ("text", 1, 1),
     ]  # fmt: skip
-    arguments, given, thoughts, first, second = found
-    assert stations(thoughts) == ("Hmm so",) * 5
+    arguments, given, reasoning_texts, first, second = found
+    assert stations(reasoning_texts) == ("Hmm so",) * 5
     assert stations(first) == ("Hello",) * 5
     assert stations(second) == ("there",) * 5
     assert stations(arguments) == ('{"a": 1}', '{"a": 1}', None, '{"a": 1}', '{"a": 1}')

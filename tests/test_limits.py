@@ -21,10 +21,10 @@ from conformance.config.target import resolve
 from conformance.decode.tokens import cost
 from conformance.engine.session import Session
 from conformance.exchange.exchange import WITHHELD, Chunk, Exchange, Request
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from conformance.report.terminal import duration, show_plan
 from conformance.scenarios.plan import Plan, uncapped
 from conformance.wire import limits as module
@@ -34,7 +34,7 @@ from conformance.wire.retry import wait_after
 from tests.support.rawserver import Peer, RawServer
 from tests.support.running import KEY, ROOT, lines_of, run
 from tests.support.stub import Stub, reply
-from tools.in_process import cases, record, target, world
+from tools.in_process import cases, context, record, target
 
 URL = "http://127.0.0.1:9/v1"
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -232,10 +232,10 @@ def test_retry_after_in_all_its_forms(asked: str, date: str, wait: float) -> Non
     assert wait_after(answered(None, 503, Retry_After=asked, Date=date), 0) == wait
 
 
-def send(url: str, gate: Limits, tries: int = 4) -> Exchange:
-    client = Client(resolve({"endpoint": url}, {}, "nonce", None), KEY, gate)
+def send(url: str, limiter: Limits, tries: int = 4) -> Exchange:
+    client = Client(resolve({"endpoint": url}, {}, "nonce", None), KEY, limiter)
     try:
-        return client.send(Outgoing("k", "s", 0, "POST", b'{"model": "m"}', "api-key", (), tries, most=10))
+        return client.send(OutgoingRequest("k", "s", 0, "POST", b'{"model": "m"}', "api-key", (), tries, most=10))
     finally:
         client.close()
 
@@ -256,10 +256,10 @@ def test_a_429_holds_all_processes_back(tmp_path: Path) -> None:
 
 def test_a_used_up_limit_ends_the_tries(tmp_path: Path) -> None:
     stub = Stub(lambda number, body: reply(503))
-    gate = limits(tmp_path, max_requests="2")
+    limiter = limits(tmp_path, max_requests="2")
     with stub.serve() as server:
-        got = send(server.url, gate)
-        held = send(server.url, gate)
+        got = send(server.url, limiter)
+        held = send(server.url, limiter)
     assert (got.status, [(one.status, one.waited) for one in got.attempts]) == (503, [(503, 0.2)])
     assert (held.status, held.ended, held.detail) == (None, "not-sent", WITHHELD + "--max-requests 2 is used up")
     assert held.withheld
@@ -285,11 +285,11 @@ def test_a_run_stops_asking_and_says_what_is_open(tmp_path: Path) -> None:
 
 def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
     with Stub().serve() as server:
-        here = replace(world(), target=replace(target(), endpoint=server.url, max_output_tokens=300))
-        session = Session(here, Folder(tmp_path), KEY)
+        here = replace(context(), target=replace(target(), endpoint=server.url, max_output_tokens=300))
+        session = Session(here, RunDirectory(tmp_path), KEY)
         session.folder.create({}, "nonce", [], "either")
         session.start(cases())
-        results = [session.judge(case) for case in cases()]
+        results = [session.evaluate(case) for case in cases()]
         session.close()
     spent = sum(cost(one)[1] for key in session.folder.recorded() if (one := session.folder.read(key)))
     assert 0 < spent <= 300
@@ -301,30 +301,30 @@ def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", [1, 3])
 def test_what_was_not_asked_is_never_passed_nor_failed(step: int) -> None:
     clean = record(None)
-    plan = Plan(world(), world().scenarios)
+    plan = Plan(context(), context().scenarios)
     held = set(sorted(plan.key_of.values())[::step])
 
-    def settle(key: str) -> tuple[Exchange, ...]:
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
         name = next(one for one, its in plan.key_of.items() if its == key)
-        samples = clean.answer(name).samples
+        samples = clean.received(name).samples
         if key not in held:
             return samples
         return (*samples[:-1], replace(samples[-1], status=None, ended="not-sent", detail=WITHHELD + "held back"))
 
-    recorded = Recorded(plan, settle)
+    recorded = Recorded(plan, get_or_send)
     for case in cases():
-        result = judge(case, recorded)
-        missing = [one for one in case.scenarios if recorded.answer(one).exchange.withheld]
+        result = evaluate(case, recorded)
+        missing = [one for one in case.scenarios if recorded.received(one).exchange.withheld]
         asked = result.verdict == "pass" and case.requirement.level != "MAY"
         assert result.verdict not in ("fail", "warning"), case.id
         assert not (asked and missing), case.id
 
 
 def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
-    plan = Plan(world(), world().scenarios)
+    plan = Plan(context(), context().scenarios)
     free = {one.name for one in plan.scenarios if uncapped(one)}
     assert "max_output_tokens=null" in free
-    built = {ask.key: ask.build([]) for ask in plan.asks if not ask.after}
+    built = {planned.key: planned.build([]) for planned in plan.requests if not planned.after}
     most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
     assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
@@ -333,7 +333,7 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
 def planned(**options: str) -> list[str]:
     """The lines of a plan of everything."""
     given = {"endpoint": URL, **{name.replace("_", "-"): value for name, value in options.items()}}
-    here = replace(world(), target=resolve(given, {}, "nonce", None))
+    here = replace(context(), target=resolve(given, {}, "nonce", None))
     writer = io.StringIO()
     show_plan(here, cases(), SimpleNamespace(line=lambda text="": writer.write(text + "\n")))
     return writer.getvalue().splitlines()
@@ -440,7 +440,7 @@ def test_a_silent_server_is_waited_for_less_and_less(tmp_path: Path, monkeypatch
         client = Client(
             resolve({"endpoint": server.url, "first-byte-timeout": 0.6}, {}, "n", None), KEY, limits(tmp_path)
         )
-        got = [client.send(Outgoing("k", "s", 0, "POST", b"{}", "api-key", (), 1)) for _ in range(5)]
+        got = [client.send(OutgoingRequest("k", "s", 0, "POST", b"{}", "api-key", (), 1)) for _ in range(5)]
         client.close()
     assert [one.ended for one in got] == ["time-out"] * 5
     assert [one.elapsed >= 500 for one in got] == [True] * module.ENOUGH + [False] * 2

@@ -8,12 +8,12 @@ import pytest
 
 from conformance.contract.fault_matrix import matrix
 from conformance.contract.schemas import REVISIONS
-from conformance.emulator import Twist
+from conformance.emulator import Behaviour
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from tools.fault_matrix import PAGE, broken, failed_cases, markdown
-from tools.in_process import cases, record, verdicts, world
+from tools.in_process import cases, context, record, verdicts
 
 NOTED = matrix()
 
@@ -58,14 +58,14 @@ def test_legal_variant_fails_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("demanded", "twist"), [("reject", None), ("filter", VARIANTS["outside.undocumented-rejected"])]
+    ("demanded", "behaviour"), [("reject", None), ("filter", VARIANTS["outside.undocumented-rejected"])]
 )
-def test_a_profile_that_demands_the_other_outcome_fails(demanded: str, twist: Twist | None) -> None:
-    here = world()
+def test_a_profile_that_demands_the_other_outcome_fails(demanded: str, behaviour: Behaviour | None) -> None:
+    here = context()
     asked = replace(here, target=replace(here.target, unknown_parameters=demanded))
-    recorded = record(twist)
+    recorded = record(behaviour)
     results = [
-        judge(replace(case, world=asked), recorded)
+        evaluate(replace(case, context=asked), recorded)
         for case in cases()
         if case.rule == "undocumented.outcome-as-profile"
     ]
@@ -75,8 +75,8 @@ def test_a_profile_that_demands_the_other_outcome_fails(demanded: str, twist: Tw
 
 
 def test_every_rule_is_broken_by_some_fault() -> None:
-    judged = {
+    evaluated = {
         case.rule for revision in REVISIONS for case in cases(revision) if case.requirement.level != "MAY"
     }  # fmt: skip
     told = {rule for rules in NOTED.values() for kind in rules.values() for rule in kind}
-    assert judged - told - {"undocumented.outcome-as-profile"} == set()
+    assert evaluated - told - {"undocumented.outcome-as-profile"} == set()

@@ -8,17 +8,17 @@ from types import SimpleNamespace
 from typing import cast
 
 from conformance.config.target import LACKABLE
-from conformance.exchange.run_directory import Folder
-from conformance.judge.cases import all_cases, world_of
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.cases import all_cases, context_of
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
 from conformance.results.results_file import case_line
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
-from tools.in_process import world
+from tools.in_process import context
 
 GOOD = run(case("a.b@1"), case("a.b@2"), case("x.y@1", "not-applicable"), first=head("good"))
 BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", reason="HTTP 429"), first=head("bad"))
@@ -121,7 +121,7 @@ def test_what_a_profile_leaves_out_is_listed() -> None:
     assert "Not claimed" not in markdown(matrix([GOOD]))
     for one in says:
         assert f"- {cell(one)}" in job_summary.render(LEFT, "again").splitlines()
-        assert f">lacks {one}</p>" in html.render(LEFT, Folder(Path("nowhere")), "again")
+        assert f">lacks {one}</p>" in html.render(LEFT, RunDirectory(Path("nowhere")), "again")
 
 
 def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
@@ -132,10 +132,10 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         "reasoning": "effort.high-thinks",
         "tools": "tools.call-shape",
     }
-    here = world_of(replace(world().target, lacks=frozenset(lacked)))
+    here = context_of(replace(context().target, lacks=frozenset(lacked)))
     asked = [one for one in all_cases(here) if one.rule in lacked.values() and one.where is None]
     nothing = cast(Recorded, SimpleNamespace(key=lambda _: ""))  # No answer is looked at.
-    lines = [case_line(judge(one, nothing), nothing, 0) for one in asked]
+    lines = [case_line(evaluate(one, nothing), nothing, 0) for one in asked]
     assert {line["verdict"] for line in lines} == {"not-applicable"}
     screen = " ".join("\n".join(shown(lines)).split())
     for name, rule in lacked.items():

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from conformance.contract.schemas import REVISIONS, Schemas
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import FAIL, Case, judge
-from tools.in_process import cases, judged
+from conformance.judge.verdict import FAIL, Case, evaluate
+from tools.in_process import cases, evaluated
 
 #: Where each kind of thing is recorded.
 STREAMS = ("text.stream", "tools.call.stream", "effort.high.stream", "cut.stream", "tools.custom.stream")
@@ -99,12 +99,12 @@ def _whole(schemas: Schemas, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _mutants(revision: str) -> Iterator[Mutant]:
     schemas = Schemas(revision)
-    answers = (*STREAMS, *PLAIN)
+    responses = (*STREAMS, *PLAIN)
     things: list[tuple[str, tuple[str, ...], Places]] = [
         *((f"events/{kind}", STREAMS, _event(kind)) for kind in schemas.event_types),
-        *((f"items/{kind}", answers, _item(kind)) for kind in schemas.item_types),
-        ("response", answers, _response),
-        ("usage", answers, _usage),
+        *((f"items/{kind}", responses, _item(kind)) for kind in schemas.item_types),
+        ("response", responses, _response),
+        ("usage", responses, _usage),
         ("error", REFUSALS, _error),
     ]
     for what, scenarios, places in things:
@@ -122,7 +122,7 @@ MUTANTS = [*_mutants(REVISIONS[0]), *(one for one in _mutants(REVISIONS[1]) if "
 
 @cache
 def _recorded(revision: str) -> Recorded:
-    return judged(None, revision)[1]
+    return evaluated(None, revision)[1]
 
 
 class Spoiled:
@@ -130,25 +130,25 @@ class Spoiled:
 
     def __init__(self, mutant: Mutant) -> None:
         self._clean = _recorded(mutant.revision)
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Received] = {}
         for name in mutant.scenarios:
             if name in {one for case in cases(mutant.revision) for one in case.scenarios}:
-                clean = self._clean.answer(name)
+                clean = self._clean.received(name)
                 if (body := _spoiled(clean.exchange.body, mutant)) != clean.exchange.body:
                     at = clean.exchange.chunks[-1].at
                     exchange = replace(clean.exchange, chunks=(Chunk(at, body),), headers=_unsized(clean))
-                    self._answers[name] = Answer(exchange, name)
+                    self._answers[name] = Received(exchange, name)
 
     @property
     def changed(self) -> frozenset[str]:
         return frozenset(self._answers)
 
-    def answer(self, scenario: str) -> Answer:
-        return self._answers.get(scenario) or self._clean.answer(scenario)
+    def received(self, scenario: str) -> Received:
+        return self._answers.get(scenario) or self._clean.received(scenario)
 
 
-def _unsized(answer: Answer) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in answer.exchange.headers if pair[0].lower() != "content-length")
+def _unsized(received: Received) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in received.exchange.headers if pair[0].lower() != "content-length")
 
 
 def _spoiled(body: bytes, mutant: Mutant) -> bytes:
@@ -172,14 +172,14 @@ def _concerned(mutant: Mutant, changed: frozenset[str]) -> Iterator[Case]:
 def test_mutant_breaks_a_rule(mutant: Mutant) -> None:
     spoiled = Spoiled(mutant)
     assert spoiled.changed, "the recorded exchanges hold nothing to spoil"
-    results = [judge(case, spoiled) for case in _concerned(mutant, spoiled.changed)]
+    results = [evaluate(case, spoiled) for case in _concerned(mutant, spoiled.changed)]
     assert [one for one in results if one.verdict == FAIL]
 
 
 def test_a_mutant_that_changes_nothing_breaks_nothing() -> None:
     """Else every mutant would be told for the way it was written and not for what was spoiled."""
     idle = Mutant(REVISIONS[0], "nothing", "id", "null", (*STREAMS[:4], *PLAIN[:3]), lambda value: iter(()))
-    answers = Spoiled(idle)
-    assert answers.changed  # The JSON is written with other spaces.
-    results = [judge(case, answers) for case in _concerned(idle, answers.changed)]
+    responses = Spoiled(idle)
+    assert responses.changed  # The JSON is written with other spaces.
+    results = [evaluate(case, responses) for case in _concerned(idle, responses.changed)]
     assert [one.case.id for one in results if one.verdict == FAIL] == []

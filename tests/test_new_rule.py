@@ -32,10 +32,10 @@ EDITS = {
         ('    """TODO: yield a Finding for each violation, with what was expected and received and where."""\n', ""),
         (
             "    yield EXAMINED  # TODO: only for what was evaluated\n",
-            '    size = len(str(answer.response.get("id", "")))\n'
+            '    size = len(str(received.response.get("id", "")))\n'
             "    yield EXAMINED\n"
             "    if size > 128:\n"
-            '        yield Finding(f"id has {size} characters", answer.pointer + "/id", answer.event, 128, size)\n',
+            '        yield Finding(f"id has {size} characters", received.pointer + "/id", received.event, 128, size)\n',
         ),
     ],
     "conformance/emulator/faults/response.py": [

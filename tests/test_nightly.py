@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conformance.emulator import Endpoint, Twist, serve
+from conformance.emulator import Behaviour, Endpoint, serve
 from conformance.emulator.behaviour import Context, combine
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.shapes import Refusal
@@ -32,7 +32,7 @@ VANISHED = "auth.of-an-older-suite@auth.refused.none"
 SELECTED = ("--only", "auth.*", "--only", "sse.*@text.stream", "-q")
 
 
-def once(fault: Twist) -> Twist:
+def once(fault: Behaviour) -> Behaviour:
     """The fault, but only the first time that it makes a difference."""
 
     def auth(ctx: Context, refusal: Refusal | None) -> Refusal | None:
@@ -56,10 +56,10 @@ def nightly(target: Path, history: Path, *more: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-def spend(twist: Twist | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def spend(behaviour: Behaviour | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """One night with an endpoint of this twist."""
     target = tmp_path / "proxy.toml"
-    with serve(Endpoint(key=KEY, twist=twist)) as server:
+    with serve(Endpoint(key=KEY, behaviour=behaviour)) as server:
         target.write_text(f'name = "my proxy"\nendpoint = "{server.url}"\n')
         return nightly(target, tmp_path / "history", *more)
 

@@ -6,12 +6,12 @@ from functools import cache
 
 import pytest
 
-from conformance.emulator import Context, Reply, Twist
+from conformance.emulator import Behaviour, Context, Reply
 from conformance.emulator.faults import FAULTS
 from conformance.results.obstacles import obstacles
-from tools.in_process import judged
+from tools.in_process import evaluated
 
-BUSY = Twist(
+BUSY = Behaviour(
     "busy", "busy", "Is busy for whoever asks for a JSON object.", reply=lambda context, reply: _busy(context, reply)
 )
 
@@ -23,7 +23,7 @@ def _busy(context: Context, reply: Reply) -> Reply:
 @cache
 def told(name: str) -> dict[str, list[dict[str, object]]]:
     """The obstacles of each inconclusive case of a run against an endpoint with this fault."""
-    results, recorded = judged(FAULTS.get(name, BUSY))
+    results, recorded = evaluated(FAULTS.get(name, BUSY))
     return {one.case.id: obstacles(one, recorded) for one in results if one.verdict == "inconclusive"}
 
 
@@ -56,5 +56,5 @@ def test_of_many_responses_compared_none_is_blamed() -> None:
 
 
 def test_what_was_judged_has_no_obstacle() -> None:
-    results, recorded = judged(FAULTS["lifecycle.no-created"])
+    results, recorded = evaluated(FAULTS["lifecycle.no-created"])
     assert not any(obstacles(one, recorded) for one in results if one.verdict != "inconclusive")

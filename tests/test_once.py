@@ -17,18 +17,18 @@ import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.engine.session import Session
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from tests.support.running import KEY, ROOT, command, environment, lines_of, run
 from tests.support.stub import Stub, reply
-from tools.in_process import cases, target, world
+from tools.in_process import cases, context, target
 
 #: Some requests of several kinds, follow-ups among them; a run of them takes seconds.
 SOME = ("--only", "lifecycle.*@t*")
 
 
-def begin(folder: Path) -> Folder:
+def begin(folder: Path) -> RunDirectory:
     """A run folder as the controller makes it."""
-    made = Folder(folder)
+    made = RunDirectory(folder)
     made.create({}, "nonce", [], "either")
     return made
 
@@ -77,12 +77,12 @@ def test_a_failed_exchange_is_recorded_and_shared(tmp_path: Path) -> None:
     half = Reply(200, "OK", [("Content-Length", "100")], [(0, b"half")], ending="cut")
     stub, folder = Stub(lambda number, body: half), begin(tmp_path / "run")
     with stub.serve() as server:
-        here = replace(world(), target=replace(target(), endpoint=server.url))
+        here = replace(context(), target=replace(target(), endpoint=server.url))
         some = [case for case in cases() if case.scenarios == ("text",)]
         sessions = [Session(here, folder, KEY, turn) for turn in range(2)]
         for session in sessions:
             session.start(some)
-        verdicts = [session.judge(case).verdict for case in some for session in sessions]
+        verdicts = [session.evaluate(case).verdict for case in some for session in sessions]
         for session in sessions:
             session.close()
     assert len(stub.bodies) == 1 < len(verdicts)
@@ -90,7 +90,7 @@ def test_a_failed_exchange_is_recorded_and_shared(tmp_path: Path) -> None:
     assert [folder.read(key).ended for key in folder.recorded()] == ["cut"]  # type: ignore[union-attr]
 
 
-def child(url: str, folder: Folder) -> subprocess.Popen[str]:
+def child(url: str, folder: RunDirectory) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "tests.support.poolchild", url, str(folder.path)]
     started = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert started.stdout is not None
@@ -101,12 +101,12 @@ def child(url: str, folder: Folder) -> subprocess.Popen[str]:
 def test_what_a_killed_process_had_under_way_is_taken_over(tmp_path: Path) -> None:
     over = threading.Event()
 
-    def answer(number: int, body: bytes) -> Reply:
+    def received(number: int, body: bytes) -> Reply:
         if number == 0:
             over.wait(30)
         return reply(200, b'{"usage": {"output_tokens": 5}}')
 
-    stub, folder = Stub(answer), begin(tmp_path / "run")
+    stub, folder = Stub(received), begin(tmp_path / "run")
     with stub.serve() as server:
         first = child(server.url, folder)
         stub.wait_for(1)

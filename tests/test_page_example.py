@@ -10,7 +10,7 @@ import pytest
 
 from conformance.exchange.exchange import Chunk, Exchange, Request
 from conformance.traffic.captured import Captured
-from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.evaluation import evaluate_captures
 from tools.in_process import target
 
 #: doc 2026-06-24, Example: the request and the Response, their texts shortened to our own.
@@ -38,7 +38,7 @@ def example() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged(response: dict[str, Any]) -> dict[str, str]:
+def evaluated(response: dict[str, Any]) -> dict[str, str]:
     """The rules that fail or warn on a plain Response, each with its verdict."""
     return {rule: verdict for rule, verdict, _ in found(response)}
 
@@ -51,7 +51,7 @@ def found(response: dict[str, Any]) -> set[tuple[str, str, str]]:
         "example", "example", 0, request, 200, (("content-type", "application/json"),),
         (Chunk(5.0, json.dumps(response).encode()),), "clean", "", float(CREATED), 5.0,
     )  # fmt: skip
-    lines = judge_traffic([Captured("example", exchange)], target()).lines
+    lines = evaluate_captures([Captured("example", exchange)], target()).lines
     return {
         (line["requirement"], line["verdict"], one["message"])
         for line in lines
@@ -61,7 +61,7 @@ def found(response: dict[str, Any]) -> set[tuple[str, str, str]]:
 
 
 def test_no_rule_fails_or_warns_on_the_example() -> None:
-    assert judged(example()) == {}
+    assert evaluated(example()) == {}
 
 
 def _without(*paths: tuple[str, ...]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _without(*paths: tuple[str, ...]) -> dict[str, Any]:
     ],
 )
 def test_what_is_missing_has_a_rule_of_its_own(path: tuple[str, ...], expected: dict[str, str]) -> None:
-    assert judged(_without(path)) == expected
+    assert evaluated(_without(path)) == expected
 
 
 MISSING = [

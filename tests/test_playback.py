@@ -17,13 +17,13 @@ from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.session import Session, head
 from conformance.exchange.exchange import Chunk, Ended, Headers
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory
 from conformance.wire.client import Client
 from conformance.wire.playback import Playback
 from conformance.wire.replay import Recording, open_recording
 from tests.support.running import KEY, ROOT
-from tools.in_process import cases, target, world
+from tools.in_process import cases, context, target
 
 FOLDER = Path(__file__).parent / "recordings" / "format-1"
 RECORDING = open_recording(FOLDER)
@@ -32,8 +32,8 @@ STREAM = next(one for one in RECORDING.exchanges.values() if one.scenario == "to
 RIGHT = [("api-key", KEY), ("Content-Type", "application/json")]
 
 
-def ask(body: bytes, headers: list[tuple[str, str]] = RIGHT, played: Playback | None = None) -> Reply:
-    return (played or Playback(RECORDING, KEY)).answer("POST", "/v1/responses", headers, body)
+def planned(body: bytes, headers: list[tuple[str, str]] = RIGHT, played: Playback | None = None) -> Reply:
+    return (played or Playback(RECORDING, KEY)).respond("POST", "/v1/responses", headers, body)
 
 
 def changed(**members: object) -> Recording:
@@ -48,7 +48,7 @@ def error(reply: Reply) -> dict[str, object]:
 
 
 def test_the_recorded_answer_in_the_recorded_chunks() -> None:
-    got = ask(STREAM.request.body)
+    got = planned(STREAM.request.body)
     assert (got.status, got.framing, got.ending) == (200, "chunked", "clean")
     assert tuple(got.headers) == STREAM.headers
     assert [data for _, data in got.chunks] == [chunk.data for chunk in STREAM.chunks]
@@ -59,15 +59,15 @@ def test_waits_as_recorded_or_faster() -> None:
     chunks = tuple(Chunk(at, b"x") for at in (100.0, 150.0, 400.0))
     for speed, waits in ((1.0, [100.0, 50.0, 250.0]), (2.0, [50.0, 25.0, 125.0])):
         played = Playback(changed(chunks=chunks), KEY, speed)
-        assert [wait for wait, _ in ask(CALL.request.body, played=played).chunks] == waits
+        assert [wait for wait, _ in planned(CALL.request.body, played=played).chunks] == waits
 
 
 def test_the_same_json_is_the_same_request() -> None:
     members = json.loads(CALL.request.body)
     other = json.dumps(dict(reversed(members.items())), indent=3).encode()
     assert other != CALL.request.body
-    assert ask(other).body == CALL.body
-    assert ask(json.dumps({**members, "max_output_tokens": True}).encode()).status == 404
+    assert planned(other).body == CALL.body
+    assert planned(json.dumps({**members, "max_output_tokens": True}).encode()).status == 404
 
 
 @pytest.mark.parametrize(
@@ -83,36 +83,36 @@ def test_the_same_json_is_the_same_request() -> None:
     ],
 )
 def test_the_kind_of_the_credential_matters(headers: list[tuple[str, str]], status: int) -> None:
-    assert ask(CALL.request.body, headers).status == status
+    assert planned(CALL.request.body, headers).status == status
 
 
 def test_what_is_not_recorded_is_told_with_what_is() -> None:
     body = json.dumps({**json.loads(CALL.request.body), "max_output_tokens": 7, "top_p": 0.5}).encode()
-    said = error(ask(body))
+    said = error(planned(body))
     assert said["type"] == "not_recorded"
     assert said["recorded"] == ["tools.call", "tools.output.stream"]
     assert "(nearest is tools.call, which differs in max_output_tokens, top_p)" in str(said["message"])
     assert "the right key is not in the recording" in str(said["message"])
-    assert "a wrong credential is not" in str(error(ask(CALL.request.body, [("api-key", "no")]))["message"])
+    assert "a wrong credential is not" in str(error(planned(CALL.request.body, [("api-key", "no")]))["message"])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 200_000, b'"x"'])
 def test_no_body_breaks_it(body: bytes) -> None:
-    assert error(ask(body))["type"] == "not_recorded"
+    assert error(planned(body))["type"] == "not_recorded"
 
 
 def test_other_paths_are_not_recorded() -> None:
     played = Playback(RECORDING, KEY)
-    assert played.answer("POST", "/v1/models", RIGHT, CALL.request.body).status == 404
-    assert played.answer("GET", "/v1/responses", RIGHT, b"").status == 404
-    assert played.answer("POST", "/any/base/responses?a=1", RIGHT, CALL.request.body).status == 200
+    assert played.respond("POST", "/v1/models", RIGHT, CALL.request.body).status == 404
+    assert played.respond("GET", "/v1/responses", RIGHT, b"").status == 404
+    assert played.respond("POST", "/any/base/responses?a=1", RIGHT, CALL.request.body).status == 200
 
 
 def test_samples_come_in_turn() -> None:
     samples = [replace(CALL, sample=n, sent_at=float(n), chunks=(Chunk(0, b"%d" % n),)) for n in range(2)]
     recording = replace(RECORDING, exchanges={("0", n + 1): one for n, one in enumerate(samples)})
     played = Playback(recording, KEY)
-    assert [ask(CALL.request.body, played=played).body for _ in range(3)] == [b"0", b"1", b"0"]
+    assert [planned(CALL.request.body, played=played).body for _ in range(3)] == [b"0", b"1", b"0"]
 
 
 def test_a_request_is_told_from_its_like_by_its_headers() -> None:
@@ -121,8 +121,8 @@ def test_a_request_is_told_from_its_like_by_its_headers() -> None:
     request = replace(CALL.request, headers=(("Content-Type", "text/plain"), auth))
     other = replace(CALL, request=request, chunks=(Chunk(0, b"other"),))
     played = Playback(replace(RECORDING, exchanges={("0", 1): plain, ("1", 1): other}), KEY)
-    assert ask(CALL.request.body, played=played).body == b"plain"
-    assert ask(CALL.request.body, [("api-key", KEY), ("content-type", "text/plain")], played).body == b"other"
+    assert planned(CALL.request.body, played=played).body == b"plain"
+    assert planned(CALL.request.body, [("api-key", KEY), ("content-type", "text/plain")], played).body == b"other"
 
 
 _LENGTH: Headers = (("Content-Length", "9"),)
@@ -142,26 +142,28 @@ def test_what_was_recorded_is_recorded_again(headers: Headers, data: bytes, ende
     recording = changed(headers=headers, chunks=(Chunk(0, data),), ended=ended)
     with serve(Playback(recording, KEY)) as server:
         client = Client(replace(target(), endpoint=server.url), KEY)
-        got = client.send(Outgoing("k", "s", 0, "POST", CALL.request.body, "api-key", (), 1))
+        got = client.send(OutgoingRequest("k", "s", 0, "POST", CALL.request.body, "api-key", (), 1))
         client.close()
     assert (got.status, got.ended, got.body) == (200, ended, data)
 
 
 def test_a_reset_is_played_as_a_reset() -> None:
     played = Playback(changed(headers=_LENGTH, chunks=(Chunk(0, b"some"),), ended="reset"), KEY)
-    assert (ask(CALL.request.body, played=played).ending, ask(CALL.request.body, played=played).body) == (
+    assert (planned(CALL.request.body, played=played).ending, planned(CALL.request.body, played=played).body) == (
         "reset",
         b"some",
     )
 
 
 def test_silence_is_played_as_silence() -> None:
-    got = ask(CALL.request.body, played=Playback(changed(status=None, headers=(), chunks=(), ended="time-out"), KEY))
+    got = planned(
+        CALL.request.body, played=Playback(changed(status=None, headers=(), chunks=(), ended="time-out"), KEY)
+    )
     assert (got.ending, got.chunks) == ("stall", [])
 
 
 def test_a_length_that_blanking_made_wrong_is_mended() -> None:
-    got = ask(
+    got = planned(
         CALL.request.body, played=Playback(changed(headers=_LENGTH, chunks=(Chunk(0, b"longer than nine"),)), KEY)
     )
     assert got.header("content-length") == "16"
@@ -169,27 +171,27 @@ def test_a_length_that_blanking_made_wrong_is_mended() -> None:
 
 def test_where_no_answer_came_none_is_made_up() -> None:
     recording = changed(status=None, headers=(), chunks=(), ended="unreachable", detail="refused")
-    got = ask(CALL.request.body, played=Playback(recording, KEY))
+    got = planned(CALL.request.body, played=Playback(recording, KEY))
     assert (got.status, error(got)["type"]) == (502, "recorded_without_answer")
     assert "unreachable (refused)" in str(error(got)["message"])
 
 
-def judged(url: str, path: Path) -> dict[str, str]:
+def evaluated(url: str, path: Path) -> dict[str, str]:
     """The verdicts of a whole run against what answers there, recorded in that folder."""
-    here = replace(world(), target=replace(target(), endpoint=url))
-    session = Session(here, Folder(path), KEY)
+    here = replace(context(), target=replace(target(), endpoint=url))
+    session = Session(here, RunDirectory(path), KEY)
     session.folder.create(head(here.target, "live"), here.target.nonce, [], "either")
     session.start(cases())
-    found = {case.id: session.judge(case).verdict for case in cases()}
+    found = {case.id: session.evaluate(case).verdict for case in cases()}
     session.close()
     return found
 
 
 def test_a_run_against_a_played_run_gives_the_same_verdicts(tmp_path: Path) -> None:
-    with serve(Endpoint(key=KEY, twist=FAULTS["lifecycle.no-in-progress"])) as server:
-        first = judged(server.url, tmp_path / "first")
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["lifecycle.no-in-progress"])) as server:
+        first = evaluated(server.url, tmp_path / "first")
     with serve(Playback(open_recording(tmp_path / "first"), KEY)) as server:
-        second = judged(server.url, tmp_path / "second")
+        second = evaluated(server.url, tmp_path / "second")
     assert first == second
     assert {"pass", "fail"} <= set(first.values())
 

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conformance.contract.schemas import schema_dir
-from conformance.emulator import Endpoint, Server, Twist, serve
+from conformance.emulator import Behaviour, Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -44,8 +44,8 @@ def log() -> io.StringIO:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, log: io.StringIO) -> Iterator[Server]:
-    twist = FAULTS[request.param] if hasattr(request, "param") else None
-    with serve(Endpoint(key=KEY, twist=twist, seed=request.node.name), log=log) as one:
+    behaviour = FAULTS[request.param] if hasattr(request, "param") else None
+    with serve(Endpoint(key=KEY, behaviour=behaviour, seed=request.node.name), log=log) as one:
         yield one
 
 
@@ -119,8 +119,10 @@ def test_a_warning_exits_with_0_and_with_strict_1(server: Server, tmp_path: Path
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_inconclusive_exits_with_6(tmp_path: Path, workers: str) -> None:
-    twist = Twist("tools.ignored", "tools", "Never calls a tool.", ask=lambda ctx, ask: replace(ask, tools=()))
-    with serve(Endpoint(key=KEY, twist=twist)) as one:
+    behaviour = Behaviour(
+        "tools.ignored", "tools", "Never calls a tool.", planned=lambda ctx, planned: replace(planned, tools=())
+    )
+    with serve(Endpoint(key=KEY, behaviour=behaviour)) as one:
         only = ("--only", "tools.call-shape@tools.call", "-n", workers, "--run-dir", str(tmp_path / "run"))
         run = pytest_run("--endpoint", one.url, *only)
     assert run.returncode == 6, run.stdout

@@ -81,12 +81,12 @@ def test_the_exit_codes_are_those_of_the_table() -> None:
 
 
 def test_the_failure_shown_is_a_real_one(tmp_path: Path) -> None:
-    from conformance.exchange.run_directory import Folder
+    from conformance.exchange.run_directory import RunDirectory
     from conformance.report.failure import render
 
-    twist = FAULTS["lifecycle.no-in-progress"]
-    failed = next(one for one in verdicts(twist) if one.case.id == "lifecycle.in-progress-second@text.stream")
-    text = render(failed, record(twist), Folder(tmp_path), "pytest conformance")
+    behaviour = FAULTS["lifecycle.no-in-progress"]
+    failed = next(one for one in verdicts(behaviour) if one.case.id == "lifecycle.in-progress-second@text.stream")
+    text = render(failed, record(behaviour), RunDirectory(tmp_path), "pytest conformance")
     shown = re.search(r"```text\n(lifecycle\..*?)```", README, re.DOTALL)
     assert shown is not None
     assert text.startswith(shown[1].rstrip())

@@ -21,7 +21,7 @@ from conformance.engine.session import without
 from conformance.exchange import entropy
 from conformance.exchange.credential_forms import RANDOM_END, filler, forms
 from conformance.exchange.exchange import Chunk, Headers, decode
-from conformance.exchange.redaction import Cookie, Secret, blank, blank_answer, blank_body, echoes
+from conformance.exchange.redaction import Cookie, Secret, echoes, redact, redact_body, redact_response
 from conformance.wire.client import wrong_keys
 
 KEY = "sk-canary-4f7a91c2e8d05b63"
@@ -52,8 +52,8 @@ def is_same_kind(before: str, after: str) -> bool:
 
 
 def test_whole_key_is_replaced_by_the_same_filler_everywhere() -> None:
-    assert blank(f"key {KEY}, again {KEY}.".encode(), [KEY]).decode() == f"key {FILLER}, again {FILLER}."
-    assert blank(KEY.upper().encode(), [KEY]).decode() == FILLER.upper()
+    assert redact(f"key {KEY}, again {KEY}.".encode(), [KEY]).decode() == f"key {FILLER}, again {FILLER}."
+    assert redact(KEY.upper().encode(), [KEY]).decode() == FILLER.upper()
     assert is_same_kind(KEY, FILLER)
     assert not set(zip(KEY[10:], FILLER[10:], strict=True)) & {(one, one) for one in string.hexdigits}
 
@@ -65,7 +65,7 @@ def test_filler_has_the_kinds_of_the_key(key: str) -> None:
 
 @pytest.mark.parametrize("number", ["12345.678901234567890123", "-7e12345678901234567", "0.123456e-12", "1E9876543210"])
 def test_a_number_that_is_the_key_stays_a_number(number: str) -> None:
-    made = blank(f'{{"n": {number}}}'.encode(), [number])
+    made = redact(f'{{"n": {number}}}'.encode(), [number])
     assert number.encode() not in made
     assert len(made) == len(number) + 7
     assert isinstance(json.loads(made)["n"], int | float)
@@ -73,7 +73,7 @@ def test_a_number_that_is_the_key_stays_a_number(number: str) -> None:
 
 def test_escapes_in_a_key_stay_escapes() -> None:
     key = r"pass\nword\u00e9-4f7a91c2e8d05b63"
-    made = blank(f'"{key}"'.encode(), [key])
+    made = redact(f'"{key}"'.encode(), [key])
     assert key[-16:].encode() not in made
     json.loads(made)
 
@@ -81,36 +81,36 @@ def test_escapes_in_a_key_stay_escapes() -> None:
 @pytest.mark.parametrize("part", ["4f7a91c2", "e8d05b63", "y-4f7a91c2e8", "4f7a91c"])
 def test_part_that_is_no_word_is_replaced(part: str) -> None:
     at = KEY.index(part)
-    assert blank(f"<{part}>".encode(), [KEY]).decode() == f"<{FILLER[at : at + len(part)]}>"
+    assert redact(f"<{part}>".encode(), [KEY]).decode() == f"<{FILLER[at : at + len(part)]}>"
 
 
 @pytest.mark.parametrize("part", ["4f7a91", "sk-canary", "-canary-", "05b63"])
 def test_shorter_part_or_word_is_left_alone(part: str) -> None:
-    assert blank(f"<{part}>".encode(), [KEY]) == f"<{part}>".encode()
+    assert redact(f"<{part}>".encode(), [KEY]) == f"<{part}>".encode()
 
 
 @pytest.mark.parametrize("text", ["send the api-key header", "Authorization: Bearer", "invalid api-key-id"])
 def test_words_of_a_key_are_left_alone(text: str) -> None:
-    assert blank(text.encode(), ["my-api-key-id-Bearer-93ab77c1"]) == text.encode()
+    assert redact(text.encode(), ["my-api-key-id-Bearer-93ab77c1"]) == text.encode()
 
 
 @pytest.mark.parametrize("key", ["test", "key", "1234567", ""])
 def test_short_key_is_left_alone(key: str) -> None:
     text = f"this test of the key 1234567 says {key}".encode()
-    assert blank(text, [key]) == text
+    assert redact(text, [key]) == text
 
 
 @pytest.mark.parametrize("key", ["passphrase", "abcd1234", "local-key"])
 def test_a_word_is_replaced_whole_and_is_no_echo(key: str) -> None:
-    assert key.encode() not in blank(f"it is {key} here".encode(), [key])
+    assert key.encode() not in redact(f"it is {key} here".encode(), [key])
     assert leaks(f"it is {key} here", key) == ()
     # In what a request asks for, it is the endpoint's to repeat: a model may have the name of a key.
-    assert key.encode() in blank(f"it is {key} here".encode(), [key], f'{{"model":"{key}"}}'.encode())
+    assert key.encode() in redact(f"it is {key} here".encode(), [key], f'{{"model":"{key}"}}'.encode())
 
 
 @pytest.mark.parametrize("key", ["response.completed", "application/json", "assistant", "in_progress"])
 def test_a_word_of_the_contract_is_left_alone(key: str) -> None:
-    assert blank(f"it is {key}".encode(), [key]) == f"it is {key}".encode()
+    assert redact(f"it is {key}".encode(), [key]) == f"it is {key}".encode()
     assert leaks(f"it is {key}", key) == ()
 
 
@@ -141,7 +141,7 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("key", [KEY, ODD, "Zk3pQ9wXr7Lm2TnB8vYc"])
 def test_key_is_found_however_it_is_written(key: str, way: str) -> None:
     text = WRITTEN[way](key)
-    made = blank(f"[{text}]".encode(), [key]).decode()
+    made = redact(f"[{text}]".encode(), [key]).decode()
     assert made != f"[{text}]"
     assert leaks(f"[{text}]", key) == ("body, byte 1",)
     # The same writing of the filler: what is equal when decoded stays so. A last digit of base64 is shared with what
@@ -152,7 +152,7 @@ def test_key_is_found_however_it_is_written(key: str, way: str) -> None:
 
 def test_pieces_are_found_when_they_are_escaped() -> None:
     text = WRITTEN["JSON here and there"](KEY)
-    assert json.loads(f'"{blank(text.encode(), [KEY]).decode()}"') == FILLER
+    assert json.loads(f'"{redact(text.encode(), [KEY]).decode()}"') == FILLER
 
 
 @pytest.mark.parametrize("start", [8, 20, 42])
@@ -160,7 +160,7 @@ def test_random_key_is_found_from_six_characters(start: int) -> None:
     key = wrong_keys(KEY)["wrong"]
     assert len(key) == 48
     part = key[start : start + 6]
-    assert part.encode() not in blank(f"<{part}>".encode(), [key])
+    assert part.encode() not in redact(f"<{part}>".encode(), [key])
     assert leaks(f"<{part}>", key) == ("body, byte 1",)
     if start + 5 < 44:
         assert leaks(f"<{part[:5]}>", key) == ()
@@ -172,7 +172,7 @@ def test_the_end_of_a_random_key_is_an_echo(mask: str) -> None:
     for size in (RANDOM_END, RANDOM_END + 1):
         text = mask.format(key[-size:])
         assert leaks(text, key) == (f"body, byte {text.index(key[-size:])}",)
-        assert key[-size:].encode() not in blank(text.encode(), [key])
+        assert key[-size:].encode() not in redact(text.encode(), [key])
 
 
 def test_the_end_of_a_random_key_is_no_word_number_or_hex_digits() -> None:
@@ -187,18 +187,18 @@ def test_the_end_of_a_random_key_is_no_word_number_or_hex_digits() -> None:
 
 def test_start_of_the_random_key_is_left_alone() -> None:
     key = wrong_keys(KEY)["wrong"]
-    assert blank(b"a sk-wrong key", [key]) == b"a sk-wrong key"
+    assert redact(b"a sk-wrong key", [key]) == b"a sk-wrong key"
 
 
 def test_every_secret_counts() -> None:
     other = "other-secret-77d1c903"
-    made = blank(f"{KEY}/{other}".encode(), [KEY, other]).decode()
+    made = redact(f"{KEY}/{other}".encode(), [KEY, other]).decode()
     assert made == f"{FILLER}/{filler(other.encode()).decode()}"
 
 
 def test_a_key_within_a_cookie_is_found_alone_too() -> None:
     cookie = Cookie(f"session={KEY}")
-    assert KEY.encode() not in blank(f"{KEY} {cookie.value}".encode(), [cookie, KEY])
+    assert KEY.encode() not in redact(f"{KEY} {cookie.value}".encode(), [cookie, KEY])
 
 
 # -- odds --------------------------------------------------------------------------------------------------------------
@@ -257,13 +257,13 @@ def test_digits_of_a_cookie_are_left_alone(text: str) -> None:
         Cookie("GS2.1.s1788000000$o1$g1$t1788000055$j60$l0$h0"),
         Cookie("1788000000"),
     ]
-    assert blank(text.encode(), cookies) == text.encode()
+    assert redact(text.encode(), cookies) == text.encode()
 
 
 def test_a_whole_cookie_that_is_no_chance_is_replaced() -> None:
     cookie = Cookie("j6QvrSrMaY8DVT0aPd.Ez-1788000000-1.0.1.1-lBPz1LxcSyn7Q3Z")
-    assert cookie.value.encode() not in blank(f"you are {cookie.value}".encode(), [cookie])
-    assert blank(cookie.value[:-1].encode(), [cookie]) == cookie.value[:-1].encode()
+    assert cookie.value.encode() not in redact(f"you are {cookie.value}".encode(), [cookie])
+    assert redact(cookie.value[:-1].encode(), [cookie]) == cookie.value[:-1].encode()
 
 
 # -- bodies ------------------------------------------------------------------------------------------------------------
@@ -272,18 +272,18 @@ def test_a_whole_cookie_that_is_no_chance_is_replaced() -> None:
 @given(st.binary(), st.integers(0, 18), st.binary())
 def test_length_stays(before: bytes, start: int, after: bytes) -> None:
     data = before + KEY[start : start + 8].encode() + after
-    assert len(blank(data, [KEY])) == len(data)
+    assert len(redact(data, [KEY])) == len(data)
 
 
 @given(st.text(alphabet="0123456789abcdef", max_size=60))
 def test_honest_text_is_left_alone(text: str) -> None:
     # No run stands in the key, as g and z are no hex digits.
-    assert blank(text.encode(), ["zg7zzg7zzg7zzg7z"]) == text.encode()
+    assert redact(text.encode(), ["zg7zzg7zzg7zzg7z"]) == text.encode()
 
 
 def test_header_is_redacted_and_reported() -> None:
     headers = (("X-Key", f"was {KEY}"), ("X-Fine", "yes"), ("Set-Cookie", KEY[10:18]), (f"X-{KEY}", "é"))
-    kept, _, leaks = blank_answer(headers, (), [KEY])
+    kept, _, leaks = redact_response(headers, (), [KEY])
     assert kept == (
         ("X-Key", f"was {FILLER}"), ("X-Fine", "yes"), ("Set-Cookie", FILLER[10:18]), (f"X-{FILLER}", "é")
     )  # fmt: skip
@@ -295,7 +295,7 @@ def test_key_over_any_chunks_is_replaced(cuts: set[int]) -> None:
     data = f"before {KEY} after".encode()
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     sent = chunks(*(data[start:end] for start, end in pairwise(edges)))
-    _, kept, leaks = blank_answer((), sent, [KEY])
+    _, kept, leaks = redact_response((), sent, [KEY])
     assert body(kept).decode() == f"before {FILLER} after"
     assert [(one.at, len(one.data)) for one in kept] == [(one.at, len(one.data)) for one in sent]
     assert leaks == ("body, byte 7",)
@@ -310,7 +310,7 @@ def test_key_over_deltas_still_adds_up_to_the_done_text(sizes: list[int], escape
         at += size
     frames = [f'data: {{"type":"x","delta":"{piece}"}}\n\n' for piece in pieces]
     whole = "".join([*frames, f'data: {{"type":"done","text":"{KEY}"}}\n\n'])
-    made = blank_body(whole.encode(), [KEY]).decode()
+    made = redact_body(whole.encode(), [KEY]).decode()
     events = [json.loads(line[6:]) for line in made.split("\n\n") if line]
     assert "".join(one.get("delta", "") for one in events) == events[-1]["text"] == FILLER
     assert len(made) == len(whole)
@@ -319,7 +319,7 @@ def test_key_over_deltas_still_adds_up_to_the_done_text(sizes: list[int], escape
 def test_clean_answer_is_left_alone() -> None:
     headers: Headers = (("X-Fine", "yes"), ("Content-Encoding", "gzip"))
     sent = chunks(gzip.compress(b"nothing here"))
-    assert blank_answer(headers, sent, [KEY]) == (headers, sent, ())
+    assert redact_response(headers, sent, [KEY]) == (headers, sent, ())
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_a_compressed_body_stays_compressed(coding: str, wbits: list[int]) -> No
         first = engine.compress(pieces[0]) + engine.flush(zlib.Z_SYNC_FLUSH)
         pieces = [first, engine.compress(pieces[1]) + engine.flush()]
     headers = (("Content-Type", "text/plain"), ("content-encoding", coding))
-    kept_headers, kept, leaks = blank_answer(headers, chunks(*pieces), [KEY])
+    kept_headers, kept, leaks = redact_response(headers, chunks(*pieces), [KEY])
     plain = decode(kept, coding)
     assert body(plain).decode() == f"say {FILLER}, thanks"
     assert [(one.at, len(one.data)) for one in plain] == [(0.0, 16), (10.0, 22)]
@@ -343,14 +343,14 @@ def test_a_compressed_body_stays_compressed(coding: str, wbits: list[int]) -> No
 
 
 def test_a_compressed_body_that_does_not_say_so_stays_unreadable() -> None:
-    _, kept, leaks = blank_answer((), chunks(gzip.compress(f'{{"a":"{KEY}"}}'.encode())), [KEY])
+    _, kept, leaks = redact_response((), chunks(gzip.compress(f'{{"a":"{KEY}"}}'.encode())), [KEY])
     assert gzip.decompress(body(kept)).decode() == f'{{"a":"{FILLER}"}}'
     assert leaks == ("body, byte 6",)
 
 
 def test_key_in_a_body_that_only_claims_to_be_gzip_is_replaced() -> None:
     headers = (("Content-Encoding", "gzip"),)
-    kept_headers, kept, leaks = blank_answer(headers, chunks(f"no gzip, {KEY}".encode()), [KEY])
+    kept_headers, kept, leaks = redact_response(headers, chunks(f"no gzip, {KEY}".encode()), [KEY])
     assert body(kept).decode() == f"no gzip, {FILLER}"
     assert kept_headers == headers
     assert leaks == ("body, byte 9",)
@@ -358,7 +358,7 @@ def test_key_in_a_body_that_only_claims_to_be_gzip_is_replaced() -> None:
 
 def test_no_secret_replaces_nothing() -> None:
     sent = chunks(KEY.encode())
-    assert blank_answer((("X", KEY),), sent, []) == ((("X", KEY),), sent, ())
+    assert redact_response((("X", KEY),), sent, []) == ((("X", KEY),), sent, ())
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------
@@ -378,14 +378,14 @@ def test_time_does_not_grow_with_the_number_of_credentials() -> None:
     draw = random.Random(3)
     text = json.dumps({"text": " ".join(draw.choice(["tide", "turns", "1788000000"]) for _ in range(20_000))}).encode()
     many: list[Secret] = [Cookie("".join(draw.choice(string.hexdigits) for _ in range(64))) for _ in range(2_000)]
-    few = seconds(lambda: blank_body(text, many[:20]))
-    assert seconds(lambda: blank_body(text, many)) < 3 * few
+    few = seconds(lambda: redact_body(text, many[:20]))
+    assert seconds(lambda: redact_body(text, many)) < 3 * few
 
 
 @pytest.mark.parametrize("bit", [b"\\", b"\\u00", b"%25", b"&#x0", KEY[12:16].encode(), b'"delta":"\\'])
 def test_a_hostile_body_takes_time_in_proportion_to_its_length(bit: bytes) -> None:
     small, large = (bit * (size // len(bit)) for size in (50_000, 400_000))
-    assert seconds(lambda: blank_body(large, [KEY])) < 24 * max(seconds(lambda: blank_body(small, [KEY])), 0.001)
+    assert seconds(lambda: redact_body(large, [KEY])) < 24 * max(seconds(lambda: redact_body(small, [KEY])), 0.001)
 
 
 def test_a_value_without_credentials_is_given_back_as_it_is() -> None:

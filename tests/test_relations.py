@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.emulator.behaviour import Context, Twist, twist
+from conformance.emulator.behaviour import Behaviour, Context, behaviour
 from conformance.emulator.faults import FAULTS
-from conformance.emulator.shapes import Ask
+from conformance.emulator.shapes import PlannedRequest
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
 from tools.in_process import verdicts
@@ -17,33 +17,37 @@ from tools.in_process import verdicts
 RULES = ("usage.same-input-same-tokens", "usage.same-text-same-tokens", "usage.more-input-more-tokens")
 
 
-def counting(how: Callable[[Context, Ask], int]) -> Twist:
+def counting(how: Callable[[Context, PlannedRequest], int]) -> Behaviour:
     """An endpoint that counts the input in another way."""
-    return twist("usage.other", "Counts otherwise.", ask=lambda ctx, ask: replace(ask, input_tokens=how(ctx, ask)))
+    return behaviour(
+        "usage.other",
+        "Counts otherwise.",
+        planned=lambda ctx, planned: replace(planned, input_tokens=how(ctx, planned)),
+    )
 
 
-def relations(of: Twist) -> list[Result]:
+def relations(of: Behaviour) -> list[Result]:
     return [one for one in verdicts(of) if one.case.rule in RULES]
 
 
-def default_instructions(ctx: Context, ask: Ask) -> int:
+def default_instructions(ctx: Context, planned: PlannedRequest) -> int:
     """A template that fills in a system message where the request has none."""
     told = ctx.body.get("instructions") or '"system"' in str(ctx.body.get("input"))
-    return ask.input_tokens + (0 if told else 40)
+    return planned.input_tokens + (0 if told else 40)
 
 
 @pytest.mark.parametrize(
     "count",
     [
-        lambda ctx, ask: ask.input_tokens * 5 // 4,
-        lambda ctx, ask: ask.input_tokens + ctx.number % 3,
-        lambda ctx, ask: ask.input_tokens + 60 * bool(ask.tools),
-        lambda ctx, ask: ask.input_tokens + 6 * len(ask.turns),
+        lambda ctx, planned: planned.input_tokens * 5 // 4,
+        lambda ctx, planned: planned.input_tokens + ctx.number % 3,
+        lambda ctx, planned: planned.input_tokens + 60 * bool(planned.tools),
+        lambda ctx, planned: planned.input_tokens + 6 * len(planned.turns),
         default_instructions,
     ],
     ids=["larger-tokens", "time-of-day", "tool-preamble", "markup-around-turns", "default-instructions"],
 )
-def test_another_way_to_count_violates_nothing(count: Callable[[Context, Ask], int]) -> None:
+def test_another_way_to_count_violates_nothing(count: Callable[[Context, PlannedRequest], int]) -> None:
     assert {one.verdict for one in relations(counting(count))} == {"pass"}
 
 
@@ -65,7 +69,7 @@ def test_input_that_is_dropped_is_reported_where_it_is_missing(fault: str, cases
 
 
 @pytest.mark.parametrize("small", [VARIANTS["behaviour.small-context"], FAULTS["request.long-string-is-413"]])
-def test_a_refusal_for_size_says_nothing_of_the_form(small: Twist) -> None:
+def test_a_refusal_for_size_says_nothing_of_the_form(small: Behaviour) -> None:
     """A small context is one warning, each kind of history is evaluated alone, and nothing is compared."""
     results = {one.case.id: one for one in verdicts(small)}
     broken = [one for one in results.values() if one.verdict in (FAIL, WARNING)]

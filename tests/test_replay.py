@@ -14,14 +14,14 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
-from conformance.exchange.run_directory import FORMAT, Folder
+from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result
 from conformance.scenarios.plan import Plan
 from conformance.wire import replay
 from conformance.wire.replay import open_recording
 from tests.support.running import KEY, lines_of, run, timeless
-from tools.in_process import world
+from tools.in_process import context
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -30,8 +30,8 @@ RECORDINGS = Path(__file__).parent / "recordings"
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole run against an endpoint with a fault, under a profile of its own."""
     folder = tmp_path_factory.mktemp("whole")
-    twist = FAULTS["lifecycle.no-in-progress"]
-    with serve(Endpoint(key=KEY, twist=twist)) as server:
+    behaviour = FAULTS["lifecycle.no-in-progress"]
+    with serve(Endpoint(key=KEY, behaviour=behaviour)) as server:
         profile = '[profile]\nlacks = ["json-object"]\nunknown_parameters = "filter"\n'
         (folder / "mine.toml").write_text(f'name = "mine"\nendpoint = "{server.url}"\n{profile}')
         done = run("--target", str(folder / "mine.toml"), "--run-dir", str(folder / "run"))
@@ -71,11 +71,11 @@ def _ids(folder: Path) -> set[str]:
 def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     """The results of a replay by case, judged in this process."""
     session, _ = setup.in_controller({}, None, into, plan_only=False, replay=folder)
-    world()  # It has all checks registered.
-    every = all_cases(session.world)
+    context()  # It has all checks registered.
+    every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
     session.start(cases)
-    results = {case.id: session.judge(case) for case in cases}
+    results = {case.id: session.evaluate(case) for case in cases}
     session.folder.close()
     return results
 
@@ -119,12 +119,12 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
     assert {case: result.verdict for case, result in first.items()} == {
         case: result.verdict for case, result in second.items()
     }
-    assert Folder(tmp_path / "two").recorded() == Folder(copied).recorded()
+    assert RunDirectory(tmp_path / "two").recorded() == RunDirectory(copied).recorded()
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
     session, server = setup.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
-    assert (session.world.target.nonce, server) == (open_recording(copied).nonce, None)
+    assert (session.context.target.nonce, server) == (open_recording(copied).nonce, None)
     assert not (tmp_path / "run").exists()
 
 
@@ -237,19 +237,19 @@ def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) ->
 )
 def test_a_malformed_body_that_named_another_model_is_found(sent: bytes, same: bool, copied: Path) -> None:
     """Older versions wrote a model of their own into malformed bodies; now it is the target's."""
-    scenario = world().scenarios["bad.malformed-json"]
+    scenario = context().scenarios["bad.malformed-json"]
     recording = open_recording(copied)
     one = next(iter(recording.exchanges.values()))
     older = replace(one, scenario=scenario.name, sample=0, request=replace(one.request, body=sent))
-    outgoing = Plan(world(), [scenario.name]).asks[0].build([])
+    outgoing = Plan(context(), [scenario.name]).requests[0].build([])
     assert outgoing is not None
-    assert f'"model": "{world().target.model}"'.encode() in outgoing.body
+    assert f'"model": "{context().target.model}"'.encode() in outgoing.body
     found = replace(recording, exchanges={("0123456789ab", 1): older}).find(outgoing)
     assert found is (older if same else None)
 
 
 def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "run")
+    folder = RunDirectory(tmp_path / "run")
     for overwrite in (False, True):
         folder.create({}, "nonce", [], "either", overwrite)
         assert folder.selected() == (False, None)

@@ -38,10 +38,10 @@ def window() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a whole run against an endpoint with three faults."""
-    twist = combine(
+    behaviour = combine(
         FAULTS[name] for name in ("lifecycle.part-closed-twice", "error.with-markup", "auth.refusal-is-400")
     )
-    return save(runs.judged(tmp_path_factory.mktemp("failing"), twist))
+    return save(runs.evaluated(tmp_path_factory.mktemp("failing"), behaviour))
 
 
 def save(results: Results) -> Path:

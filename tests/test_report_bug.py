@@ -23,7 +23,7 @@ RULE = "lifecycle.in-progress-second"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run")
-    runs.judged(path, FAULTS["lifecycle.no-in-progress"])
+    runs.evaluated(path, FAULTS["lifecycle.no-in-progress"])
     return path
 
 
@@ -64,7 +64,7 @@ def test_what_only_follows_names_its_cause(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_affected_clients_are_told_with_version_and_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs.judged(tmp_path, FAULTS["event.created-never-sent"], "@text.stream")
+    runs.evaluated(tmp_path, FAULTS["event.created-never-sent"], "@text.stream")
     text = report(capsys, tmp_path, "lifecycle.created-first")[1]
     assert re.search(r"openai-python \d\S+ stops: RuntimeError: Expected to have received `response.created`", text)
 
@@ -149,11 +149,11 @@ def test_results_without_exchanges_still_make_an_issue(tmp_path: Path, capsys: p
 def test_only_the_key_is_for_the_shell() -> None:
     from dataclasses import replace
 
-    from conformance.decode.response import Answer
+    from conformance.decode.response import Received
 
     one = exchange("one", b"{}")
     headers = (("Content-Type", "$(touch evil)"), ("Authorization", "Bearer $MIMO_API_KEY"))
-    command = curl(Answer(replace(one, request=replace(one.request, headers=headers)), "text"))
+    command = curl(Received(replace(one, request=replace(one.request, headers=headers)), "text"))
     assert '-H "Authorization: Bearer $MIMO_API_KEY"' in command
     assert "'Content-Type: $(touch evil)'" in command
     assert "Content-Type: $(touch evil)" in shlex.split(command)

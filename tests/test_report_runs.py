@@ -27,7 +27,9 @@ SECOND = "lifecycle.in-progress-second@text.stream"
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> object:
-    with serve(Endpoint(key=KEY, twist=FAULTS["lifecycle.no-in-progress"], seed=request.node.name, event_ms=25)) as one:
+    with serve(
+        Endpoint(key=KEY, behaviour=FAULTS["lifecycle.no-in-progress"], seed=request.node.name, event_ms=25)
+    ) as one:
         yield one
 
 

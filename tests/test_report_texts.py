@@ -16,7 +16,7 @@ from conformance.results.causes import Cause, causes
 from conformance.results.results_file import case_line
 from tests.support import runs
 from tests.support.runs import line
-from tools.in_process import judged
+from tools.in_process import evaluated
 
 CAUSE, SAME, OTHER = "sum.text-deltas@text.stream", "sum.text-deltas@cut.stream", "sum.part@text.stream"
 
@@ -73,9 +73,9 @@ def test_a_line_without_a_cause_stands_for_itself() -> None:
 
 def test_the_score_counts_what_got_a_verdict() -> None:
     must, should, may = score.scores(some())
-    assert (must.passed, must.judged, must.hold, must.rules, must.percent) == (1, 4, 1, 3, "25 %")
-    assert (should.passed, should.judged, should.undecided) == (0, 1, 1)
-    assert (may.judged, may.percent) == (0, "")
+    assert (must.passed, must.evaluated, must.hold, must.rules, must.percent) == (1, 4, 1, 3, "25 %")
+    assert (should.passed, should.evaluated, should.undecided) == (0, 1, 1)
+    assert (may.evaluated, may.percent) == (0, "")
 
 
 def test_a_score_is_never_rounded_up_to_all() -> None:
@@ -260,11 +260,11 @@ def test_sources_have_the_address_of_their_section() -> None:
 
 
 def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
-    results, recorded = judged(FAULTS["usage.input-details-empty"])
+    results, recorded = evaluated(FAULTS["usage.input-details-empty"])
     lines = [case_line(result, recorded, 0) for result in results]
     assert [line["id"] for line in lines if line["verdict"] in ("fail", "warning")] == []
     (said,) = score.allowed(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
     assert said.endswith("): the contract allows it, and it stops Codex CLI")
-    results, recorded = judged(None)
+    results, recorded = evaluated(None)
     assert list(score.allowed([case_line(result, recorded, 0) for result in results])) == []

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import pytest
 
 from conformance.config.target import resolve
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.exchange.exchange import Exchange
-from conformance.judge.verdict import judge
+from conformance.judge.verdict import evaluate
 from conformance.report.failure import curl
 from conformance.scenarios.plan import Plan
 from conformance.wire.client import Client
-from tools.in_process import KEY, cases, record, target, world
+from tools.in_process import KEY, cases, context, record, target
 
-FORMS = [one.name for one in world().scenarios.values() if "unusual" in one.tags or one.name == "http.put"]
+FORMS = [one.name for one in context().scenarios.values() if "unusual" in one.tags or one.name == "http.put"]
 
 
 class Noting:
@@ -29,9 +29,9 @@ class Noting:
         self.got: list[tuple[str, str, dict[str, str], bytes]] = []
         self._endpoint = Endpoint(key=KEY, model=target().model)
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         self.got.append((method, path, {name.lower(): value for name, value in headers}, body))
-        return self._endpoint.answer(method, path, headers, body)
+        return self._endpoint.respond(method, path, headers, body)
 
 
 def sent(name: str) -> tuple[Noting, Exchange]:
@@ -39,11 +39,11 @@ def sent(name: str) -> tuple[Noting, Exchange]:
     noting = Noting()
     with serve(noting) as server:
         client = Client(resolve({"endpoint": server.url}, {}, "5eed5eed", None), KEY)
-        here = world()
+        here = context()
         alone = {**here.scenarios}
         plan = Plan(here, alone)
-        ask = next(one for one in plan.asks if one.key == plan.key_of[name])
-        outgoing = ask.build([])
+        planned = next(one for one in plan.requests if one.key == plan.key_of[name])
+        outgoing = planned.build([])
         assert outgoing is not None
         exchange = client.send(outgoing)
         client.close()
@@ -54,7 +54,7 @@ def sent(name: str) -> tuple[Noting, Exchange]:
 def test_form_reaches_the_server(name: str) -> None:
     noting, exchange = sent(name)
     method, path, headers, body = noting.got[-1]
-    scenario = world().scenarios[name]
+    scenario = context().scenarios[name]
     assert exchange.ended == "clean"
     assert (method, path) == (scenario.method, "/v1/responses" + scenario.suffix)
     for header, value in scenario.headers:
@@ -66,22 +66,22 @@ def test_form_reaches_the_server(name: str) -> None:
 
 
 def test_the_curl_command_sends_the_same_form() -> None:
-    compressed = curl(Answer(sent("http.gzip-body")[1], "http.gzip-body"))
+    compressed = curl(Received(sent("http.gzip-body")[1], "http.gzip-body"))
     assert compressed.startswith("printf %s '{")
     assert compressed.endswith("--data-binary @-")
-    assert "-H 'Content-Type:'" in curl(Answer(sent("http.no-content-type")[1], "x"))
-    assert "curl -sN --head" in curl(Answer(sent("http.head")[1], "x"))
-    assert "-X PUT" in (put := curl(Answer(sent("http.put")[1], "x")))
+    assert "-H 'Content-Type:'" in curl(Received(sent("http.no-content-type")[1], "x"))
+    assert "curl -sN --head" in curl(Received(sent("http.head")[1], "x"))
+    assert "-X PUT" in (put := curl(Received(sent("http.put")[1], "x")))
     assert "-d '{" in put
 
 
 def test_forms_are_sent_alone_only_where_all_at_once_are_not_served() -> None:
     served = record(None)
-    assert served.answer("http.chunked").exchange.scenario == "http.combined"
+    assert served.received("http.chunked").exchange.scenario == "http.combined"
     refused = record(FAULTS["http.chunked-refused"])
-    assert refused.answer("http.chunked").exchange.scenario == "http.chunked"
+    assert refused.received("http.chunked").exchange.scenario == "http.chunked"
     told = {
-        case.label: judge(case, refused).verdict for case in cases() if case.rule == "http.request-form-served"
+        case.label: evaluate(case, refused).verdict for case in cases() if case.rule == "http.request-form-served"
     }  # fmt: skip
     assert told == {
         "http.charset": "pass",

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from conformance.decode.events import mapping
-from conformance.emulator import Context, Endpoint, Reply, Twist, serve
+from conformance.emulator import Behaviour, Context, Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING
 from conformance.traffic.captured import Captured, is_ours, lost_in
-from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.passive_rules import is_passive
 from tests.support.lines import command
 from tests.test_plugin import KEY, lines_of, pytest_run
 from tools.fault_matrix import revisions
-from tools.in_process import cases, judged, target, verdicts, world
+from tools.in_process import cases, context, evaluated, target, verdicts
 
 #: One fault in a dozen, of every area: they stand by area.
 SOME = list(FAULTS)[::25]
@@ -58,7 +58,7 @@ def refuses_json(context: Context, reply: Reply) -> Reply:
     )  # fmt: skip
 
 
-REFUSAL = Twist("answers.documented-refused", "answers", "Refuses what is documented, without envelope.",
+REFUSAL = Behaviour("answers.documented-refused", "answers", "Refuses what is documented, without envelope.",
                 reply=refuses_json)  # fmt: skip
 
 
@@ -66,8 +66,8 @@ def captured(recorded: Recorded, revision: str) -> list[Captured]:
     """The recorded exchanges as ``conformance judge`` reads them from a run folder."""
     found = {
         exchange.key: exchange
-        for name in world(revision).scenarios
-        for exchange in recorded.answer(name).samples
+        for name in context(revision).scenarios
+        for exchange in recorded.received(name).samples
         if exchange.ended != "not-sent" and is_ours(exchange.request.method, exchange.request.url)
     }
     return [Captured(key, exchange, lost_in(exchange)) for key, exchange in found.items()]
@@ -83,11 +83,11 @@ def failing(lines: Iterable[tuple[str, str]]) -> set[str]:
     return {rule for rule, verdict in lines if verdict in (FAIL, WARNING)}
 
 
-def compared(twist: Twist, revision: str) -> tuple[set[str], set[str]]:
+def compared(behaviour: Behaviour, revision: str) -> tuple[set[str], set[str]]:
     """The rules that fail in a run only, and those that fail in traffic only; of those that both judge."""
-    results, recorded = judged(twist, revision)
+    results, recorded = evaluated(behaviour, revision)
     run = failing((one.case.rule, one.verdict) for one in results if one.case.label not in LEFT_ASIDE)
-    lines = judge_traffic(captured(recorded, revision), target(revision)).lines
+    lines = evaluate_captures(captured(recorded, revision), target(revision)).lines
     traffic = failing((line["requirement"], line["verdict"]) for line in lines)
     both = {rule for rule in rules(revision) if is_passive(rule)}
     return run & both - traffic - MORE_IN_A_RUN.keys(), traffic & both - run - MORE_IN_TRAFFIC.keys()
@@ -100,7 +100,7 @@ def test_they_agree_on_faults(fault: str) -> None:
 
 def test_they_agree_on_the_refusal_of_a_documented_request() -> None:
     assert compared(REFUSAL, "2026-06-24") == (set(), set())
-    results, _ = judged(REFUSAL)
+    results, _ = evaluated(REFUSAL)
     told = {one.case.id: one for one in results}
     envelope = told["error.envelope@answers"]
     assert (envelope.verdict, envelope.findings[0].scenario) == (FAIL, "json")
@@ -115,7 +115,7 @@ def test_where_nothing_is_refused_there_is_nothing_to_judge() -> None:
 
 def test_a_run_folder_is_judged_as_its_run_was(tmp_path: Path) -> None:
     only = ("--only", "error.*@answers", "--only", "http.success-is-200@json*")
-    with serve(Endpoint(key=KEY, twist=REFUSAL)) as server:
+    with serve(Endpoint(key=KEY, behaviour=REFUSAL)) as server:
         run = pytest_run("--endpoint", server.url, *only, "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 1, run.stdout
     lines = lines_of(tmp_path / "run" / "results.jsonl")

@@ -15,7 +15,7 @@ import pytest
 from conformance.cli import main
 from conformance.config.target import Misconfigured
 from conformance.engine import setup
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.exchange.run_lock import Claim
 from tests.support.running import ROOT, environment, run
 from tests.support.runs import HEAD
@@ -33,14 +33,14 @@ time.sleep(60)
 """
 
 
-def begin(path: Path, overwrite: bool = False) -> Folder:
-    folder = Folder(path)
+def begin(path: Path, overwrite: bool = False) -> RunDirectory:
+    folder = RunDirectory(path)
     folder.create(HEAD, "nonce", [], "either", overwrite)
     return folder
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Folder]:
+def held(tmp_path: Path) -> Iterator[RunDirectory]:
     """A folder that this process holds, with what a run left in it."""
     folder = begin(tmp_path / "run")
     (folder.exchanges / "one.json").write_text("{}")
@@ -54,17 +54,17 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize("more", [(), ("--overwrite",), ("--overwrite", "-n", "2")])
-def test_a_second_run_in_a_folder_is_one_line_that_names_the_process(held: Folder, more: tuple[str, ...]) -> None:
+def test_a_second_run_in_a_folder_is_one_line_that_names_the_process(held: RunDirectory, more: tuple[str, ...]) -> None:
     said = one_line(run(*FEW, "--run-dir", str(held.path), *more, key=None))
     assert f"run folder {held.path} is in use by another run (pid {os.getpid()})" in said
     assert (held.exchanges / "one.json").exists()
 
 
-def test_a_plan_needs_no_lock(held: Folder) -> None:
+def test_a_plan_needs_no_lock(held: RunDirectory) -> None:
     assert run("--plan", *FEW, "--run-dir", str(held.path), key=None).returncode == 0
 
 
-def test_a_recording_that_is_being_written_is_not_replayed(held: Folder, tmp_path: Path) -> None:
+def test_a_recording_that_is_being_written_is_not_replayed(held: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=rf"still being written \(pid {os.getpid()}\)"):
         setup.in_controller({}, None, tmp_path / "again", plan_only=False, replay=held.path)
 
@@ -81,7 +81,7 @@ def test_a_killed_process_lets_the_folder_go(tmp_path: Path) -> None:
     begin(tmp_path).close()
 
 
-def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: Folder) -> None:
+def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: RunDirectory) -> None:
     worker = Claim(held.path)
     worker.join()
     held.close()
@@ -91,7 +91,7 @@ def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: Folde
     begin(held.path, overwrite=True).close()
 
 
-def test_an_earlier_run_is_replaced_only_when_asked(held: Folder) -> None:
+def test_an_earlier_run_is_replaced_only_when_asked(held: RunDirectory) -> None:
     held.close()
     said = one_line(run(*FEW, "--run-dir", str(held.path), key=None))
     assert f"run folder {held.path} holds the run of {HEAD['started_at']}: --overwrite replaces it" in said
@@ -101,13 +101,13 @@ def test_an_earlier_run_is_replaced_only_when_asked(held: Folder) -> None:
     assert (held.path / "results.jsonl").exists()
 
 
-def test_watch_keeps_an_earlier_run_too(held: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_keeps_an_earlier_run_too(held: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
     held.close()
     assert main(["watch", "--upstream", "http://127.0.0.1:9/v1", "--run-dir", str(held.path)]) == 2
     assert "--overwrite replaces it" in capsys.readouterr().err
 
 
-def test_a_run_that_evaluated_nothing_is_no_loss(held: Folder) -> None:
+def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
     held.stop("the key is not accepted")
     held.close()
     assert held.stopped() == "the key is not accepted"

@@ -10,13 +10,13 @@ import pytest
 
 from conformance.contract.schemas import REVISIONS, Schemas
 from conformance.emulator.faults import FAULTS
-from conformance.judge.verdict import SuiteFault, judge
+from conformance.judge.verdict import InternalError, evaluate
 from conformance.scenarios.derived import accepted, parameters, violations
 from conformance.scenarios.plan import Plan, most_output_tokens
 from conformance.scenarios.scenario import Scenario, encode
-from tools.in_process import cases, record, record_of, verdicts, world
+from tools.in_process import cases, context, record, record_of, verdicts
 
-ALL = [(revision, one) for revision in REVISIONS for one in world(revision).scenarios.values()]
+ALL = [(revision, one) for revision in REVISIONS for one in context(revision).scenarios.values()]
 SENT = [(revision, one) for revision, one in ALL if one.method == "POST" and one.raw is None]
 
 
@@ -27,7 +27,7 @@ def _ids(value: object) -> str:
 @pytest.mark.parametrize(("revision", "scenario"), SENT, ids=_ids)
 def test_request_fits_the_schema_unless_wrong_on_purpose(revision: str, scenario: Scenario) -> None:
     # One that is within another is not sent where that other was served.
-    sent = b"" if scenario.within else _record(revision).answer(scenario.name).exchange.request.body
+    sent = b"" if scenario.within else _record(revision).received(scenario.name).exchange.request.body
     compressed = ("Content-Encoding", "gzip") in scenario.headers
     body = json.loads((gzip.decompress(sent) if compressed else sent) or encode(scenario.body, "mimo-v2.5-pro"))
     problems = Schemas(revision).errors("request.json", body)
@@ -45,7 +45,7 @@ def _record(revision: str):  # type: ignore[no-untyped-def]  # A cache of what r
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_only_what_is_meant_to_shares_its_request(revision: str) -> None:
-    plan = Plan(world(revision), world(revision).scenarios)
+    plan = Plan(context(revision), context(revision).scenarios)
     shared = {one.name for one in plan.scenarios if plan.key_of[one.name] in _keys(plan, but=one.name)}
     assert shared == {
         *("text", "text.stream", "auth.api-key", "auth.api-key.stream"),
@@ -60,7 +60,7 @@ def _keys(plan: Plan, but: str) -> set[str]:
 
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_keyword_of_every_parameter_is_violated(revision: str) -> None:
-    scenarios = world(revision).scenarios
+    scenarios = context(revision).scenarios
     for parameter in parameters(Schemas(revision)):
         if parameter.path[0] == "tools" and not parameter.required and len(parameter.path) > 1:
             continue
@@ -80,14 +80,14 @@ def test_every_keyword_of_every_parameter_is_violated(revision: str) -> None:
 
 
 def test_a_request_of_ours_that_is_wrong_is_not_sent_and_blamed_on_the_suite() -> None:
-    here = world()
+    here = context()
     broken = replace(here.scenarios["text"], body={**here.scenarios["text"].body, "temperature": "warm"})
     spoiled = replace(here, scenarios={**here.scenarios, "text": broken})
     recorded = record_of(spoiled)
-    assert recorded.answer("text").exchange.ended == "not-sent"
+    assert recorded.received("text").exchange.ended == "not-sent"
     case = next(one for one in cases() if one.id == "http.success-is-200@text")
-    with pytest.raises(SuiteFault, match="text would send a request whose /temperature is 'warm', not a number"):
-        judge(replace(case, world=spoiled), recorded)
+    with pytest.raises(InternalError, match="text would send a request whose /temperature is 'warm', not a number"):
+        evaluate(replace(case, context=spoiled), recorded)
 
 
 def test_a_follow_up_that_is_refused_for_what_the_server_said_is_inconclusive() -> None:
@@ -114,7 +114,7 @@ def test_a_parameter_in_the_schema_brings_its_cases(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_needs_a_profile_is_not_planned() -> None:
-    here = world()
+    here = context()
     without = replace(here, target=replace(here.target, lacks=frozenset({"tools"})))
     names = {one.name for one in Plan(without, here.scenarios).scenarios}
     assert not any(name.startswith("tools.") for name in names)
@@ -122,19 +122,19 @@ def test_what_needs_a_profile_is_not_planned() -> None:
 
 
 def test_the_plan_is_bounded() -> None:
-    plan = Plan(world(), world().scenarios)
+    plan = Plan(context(), context().scenarios)
     assert plan.expected <= 210
     small = [one for one in plan.scenarios if "max_output_tokens=" not in one.name]
     assert most_output_tokens(small, plan.uncapped) < 100_000
 
 
 def test_smoke_takes_few_requests() -> None:
-    smoke = [one.name for one in world().scenarios.values() if "smoke" in one.tags]
-    assert 5 <= len(Plan(world(), smoke).asks) <= 15
+    smoke = [one.name for one in context().scenarios.values() if "smoke" in one.tags]
+    assert 5 <= len(Plan(context(), smoke).requests) <= 15
 
 
 def test_a_run_costs_few_output_tokens() -> None:
-    sent = {one.exchange.key: one for one in map(record(None).answer, world().scenarios) if one.exchange.ok}
+    sent = {one.exchange.key: one for one in map(record(None).received, context().scenarios) if one.exchange.ok}
     used = [one.tokens("output_tokens") or 0 for one in sent.values() if "usage" in one.response]
     assert sum(used) < 6_000
 
@@ -142,9 +142,9 @@ def test_a_run_costs_few_output_tokens() -> None:
 def test_what_is_served_together_is_not_sent_alone() -> None:
     recorded = record(None)
     for whole in ("turns.history-forms", "turns.reasoning-forms", "turns.unusual", "empty-containers"):
-        alone = [one.name for one in world().scenarios.values() if one.within == whole]
+        alone = [one.name for one in context().scenarios.values() if one.within == whole]
         assert len(alone) > 1
-        assert {recorded.answer(name).exchange.key for name in alone} == {recorded.answer(whole).exchange.key}
+        assert {recorded.received(name).exchange.key for name in alone} == {recorded.received(whole).exchange.key}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_is_served_together_is_not_sent_alone() -> None:
 )
 def test_what_is_refused_together_is_sent_alone_until_the_cause_is_known(fault: str, case: str) -> None:
     results = {one.case.id: one.verdict for one in verdicts(FAULTS[fault])}
-    whole = world().scenarios[case.partition("@")[2]].within
-    alone = {one.name for one in world().scenarios.values() if one.within == whole}
+    whole = context().scenarios[case.partition("@")[2]].within
+    alone = {one.name for one in context().scenarios.values() if one.within == whole}
     failed = {name for name, verdict in results.items() if verdict == "fail" and name.partition("@")[2] in alone}
     assert failed == {case}

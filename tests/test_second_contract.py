@@ -15,27 +15,27 @@ import pytest
 from conformance.config.target import Misconfigured, resolve
 from conformance.contract.completeness import gaps
 from conformance.contract.revisions import contracts
-from conformance.emulator import Twist, serve
-from conformance.emulator.behaviour import twist
+from conformance.emulator import Behaviour, serve
+from conformance.emulator.behaviour import behaviour
 from conformance.emulator.event_edits import cut, events, put
 from conformance.emulator.request_hooks import forgive
 from conformance.engine.session import Session, head
-from conformance.exchange.run_directory import Folder
-from conformance.judge.cases import all_cases, world_of
-from conformance.judge.verdict import Result, judge
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.cases import all_cases, context_of
+from conformance.judge.verdict import Result, evaluate
 from tests.support import lumen
 from tests.support.lumen import LANGUAGE, languages
 from tools.in_process import KEY, record_of
 
 
 @cache
-def results(*faults: Twist) -> tuple[Result, ...]:
+def results(*faults: Behaviour) -> tuple[Result, ...]:
     """The results of all cases against an endpoint with these faults."""
-    recorded = record_of(lumen.world(), endpoint=lumen.endpoint(*faults))
-    return tuple(judge(case, recorded) for case in all_cases(lumen.world()))
+    recorded = record_of(lumen.context(), endpoint=lumen.endpoint(*faults))
+    return tuple(evaluate(case, recorded) for case in all_cases(lumen.context()))
 
 
-def failed(*faults: Twist) -> Mapping[str, str]:
+def failed(*faults: Behaviour) -> Mapping[str, str]:
     """The rules that are violated, each with its first message."""
     bad = [one for one in results(*faults) if one.verdict in ("fail", "warning")]
     return {one.case.rule: one.findings[0].message for one in reversed(bad)}
@@ -53,8 +53,8 @@ def test_a_conformant_endpoint_fails_nothing() -> None:
 
 
 def test_its_own_values_are_sent() -> None:
-    world = lumen.world()
-    sent = {one.name: one for one in world.scenarios.values()}
+    context = lumen.context()
+    sent = {one.name: one for one in context.scenarios.values()}
     assert sent["text"].body == {"max_output_tokens": 220, "input": sent["text"].body["input"]}
     assert sent["effort.deep"].body["reasoning"] == {"effort": "deep"}
     assert {name for name in sent if name.startswith("effort.") and not name.endswith(".stream")} == {
@@ -64,11 +64,11 @@ def test_its_own_values_are_sent() -> None:
         "token", "none", "lower-header", "lower-scheme", "other-scheme", "no-scheme",
     }  # fmt: skip
     ours = [one for one in sent.values() if "captured" not in one.tags]  # Clients say what they say.
-    bodies = " ".join(f"{one.body} {one.raw_for(world.target.model)!r}" for one in ours)
+    bodies = " ".join(f"{one.body} {one.raw_for(context.target.model)!r}" for one in ours)
     assert "mimo" not in bodies.lower()
     assert "${" not in bodies
     assert '"effort": "none"' not in bodies
-    assert world.schemas.most_output_tokens == lumen.MOST
+    assert context.schemas.most_output_tokens == lumen.MOST
 
 
 def test_the_rules_of_its_own_event_type_pass_on_evidence() -> None:
@@ -76,9 +76,9 @@ def test_the_rules_of_its_own_event_type_pass_on_evidence() -> None:
     assert {f"event.seen.{LANGUAGE}@text.stream", f"event.{LANGUAGE}.schema@streams"} <= passed
 
 
-def moved(step: int) -> Twist:
+def moved(step: int) -> Behaviour:
     """Sends the language event so many events later."""
-    return twist(
+    return behaviour(
         "lumen.moved", "Sends it elsewhere.",
         events=languages(lambda stream, at: _inserted([*stream[:at], *stream[at + 1 :]], at + step, stream[at])),
     )  # fmt: skip
@@ -105,11 +105,11 @@ def of_reasoning(stream: list[lumen.Event], at: int) -> list[lumen.Event]:
 
 FAULTS = {
     "never sent": (
-        twist("lumen.none", "Never names a language.", events=languages(lambda one, at: one[:at] + one[at + 1 :])),
+        behaviour("lumen.none", "Never names a language.", events=languages(lambda one, at: one[:at] + one[at + 1 :])),
         {f"event.seen.{LANGUAGE}": f"{LANGUAGE} is not in the stream"},
     ),
     "without its member": (
-        twist("lumen.bare", "Names no language.", events=events(cut("language"), "output_text.language")),
+        behaviour("lumen.bare", "Names no language.", events=events(cut("language"), "output_text.language")),
         {f"event.{LANGUAGE}.schema": "/language is missing"},
     ),
     "after its part": (
@@ -121,41 +121,41 @@ FAULTS = {
         {"lifecycle.nothing-after-item-closed": f"{LANGUAGE} uses output_index 0 after its output_item.done"},
     ),
     "before its part": (
-        twist("lumen.early", "Names it too early.", events=languages(before_its_part)),
+        behaviour("lumen.early", "Names it too early.", events=languages(before_its_part)),
         {"lifecycle.part-opened-before-use": f"{LANGUAGE} comes before the content_part.added of its part"},
     ),
     "of another item": (
-        twist("lumen.stray", "Gives another index.", events=events(put(output_index=7), "output_text.language")),
+        behaviour("lumen.stray", "Gives another index.", events=events(put(output_index=7), "output_text.language")),
         {"identity.index-belongs-to-item": "belongs to output_index 0, not 7"},
     ),
     "of an item of another type": (
-        twist("lumen.thought", "Names the language of a thought.", events=languages(of_reasoning)),
+        behaviour("lumen.thought", "Names the language of a thought.", events=languages(of_reasoning)),
         {"identity.event-fits-item": f"{LANGUAGE}: output_index 0 is a reasoning"},
     ),
     "errors in another form": (
-        twist("lumen.error", "Refuses as MiMo does.", reply=lambda ctx, reply: reply if ctx.served else reply.saying(
+        behaviour("lumen.error", "Refuses as MiMo does.", reply=lambda ctx, reply: reply if ctx.served else reply.saying(
             reply.body.decode().replace('"fault":', '"error":').replace('"reason":', '"message":'))),
         {"error.envelope": "/fault is missing"},
     ),
     "an error under 200": (
-        twist("lumen.ok", "Refuses under 200.", reply=lambda ctx, reply: reply if ctx.served else reply.coded(200)),
+        behaviour("lumen.ok", "Refuses under 200.", reply=lambda ctx, reply: reply if ctx.served else reply.coded(200)),
         {"error.real-status": "an error body under HTTP 200"},
     ),
     "an effort is refused": (
-        twist("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
+        behaviour("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
             lumen.refusal("reasoning.effort") if "deep" in str(ctx.body.get("reasoning")) else None)),
         {"effort.deep-accepted": "answered with HTTP 400: Param Incorrect / reasoning.effort is not supported"},
     ),
     "any token is accepted": (
-        twist("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
+        behaviour("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
         {"auth.wrong-bearer-refused": "answered with HTTP 200", "auth.missing-key-refused": "answered with HTTP 200"},
     ),
     "the limit of another contract": (
-        twist("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
+        behaviour("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
         {"request.out-of-range-refused": "served with HTTP 200 as if nothing were wrong"},
     ),
     "a model that nearly exists": (
-        twist("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
+        behaviour("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
             ctx.body.get("model") == "lumen-1-m") else refusal),
         {"request.unknown-model": "answered with HTTP 200"},
     ),
@@ -174,13 +174,13 @@ def test_a_run_over_the_wire_passes(tmp_path: Path) -> None:
     with serve(lumen.endpoint()) as server:
         assert server.url.endswith("/llm/api")
         target = lumen.target(server.url)
-        folder = Folder(tmp_path / "run")
+        folder = RunDirectory(tmp_path / "run")
         folder.create(head(target, "live"), target.nonce, [], "either", False)
-        session = Session(world_of(target), folder, KEY)
+        session = Session(context_of(target), folder, KEY)
         try:
-            chosen = [one for one in all_cases(session.world) if one.id.endswith(("@text", "@text.stream"))]
+            chosen = [one for one in all_cases(session.context) if one.id.endswith(("@text", "@text.stream"))]
             session.start(chosen)
-            verdicts = {case.id: session.judge(case).verdict for case in chosen}
+            verdicts = {case.id: session.evaluate(case).verdict for case in chosen}
         finally:
             session.close()
     assert set(verdicts.values()) <= {"pass", "not-applicable"}

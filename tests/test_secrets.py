@@ -17,12 +17,12 @@ from conformance.config.target import resolve
 from conformance.engine.session import Session
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import to_json
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory
 from conformance.wire.client import Client
-from tests.support.rawserver import Peer, RawServer, Script, answer, chunk, head
+from tests.support.rawserver import Peer, RawServer, Script, chunk, head, received
 from tests.test_plugin import pytest_run
-from tools.in_process import world
+from tools.in_process import context
 
 KEY = "sk-canary-4f7a91c2e8d05b63"
 JSON, STREAM = "Content-Type: application/json", "Content-Type: text/event-stream"
@@ -76,19 +76,19 @@ def cut(text: str) -> Script:
 
 
 PLACES: dict[str, Callable[[str], Script]] = {
-    "error": lambda text: answer(error(text), JSON, status="401 No"),
-    "header": lambda text: answer(b"{}", JSON, f"X-Echo: you sent {text}!"),
-    "header name": lambda text: answer(b"{}", JSON, f"X-{text}: yes") if text[0] in "s4" else answer(b"{}", JSON),
-    "cookie": lambda text: answer(b"{}", JSON, f"Set-Cookie: key={text}; Path=/"),
-    "redirect": lambda text: answer(b"", f"Location: https://elsewhere.invalid/?key={text}", status="302 Away"),
-    "reason": lambda text: answer(b"{}", JSON, status=f"200 {text}"),
+    "error": lambda text: received(error(text), JSON, status="401 No"),
+    "header": lambda text: received(b"{}", JSON, f"X-Echo: you sent {text}!"),
+    "header name": lambda text: received(b"{}", JSON, f"X-{text}: yes") if text[0] in "s4" else received(b"{}", JSON),
+    "cookie": lambda text: received(b"{}", JSON, f"Set-Cookie: key={text}; Path=/"),
+    "redirect": lambda text: received(b"", f"Location: https://elsewhere.invalid/?key={text}", status="302 Away"),
+    "reason": lambda text: received(b"{}", JSON, status=f"200 {text}"),
     "status line": lambda text: lambda peer: peer.send(f"HTTP {text} 200\r\n\r\n".encode()),
     "chunks": cut,
     "deltas": in_pieces,
-    "gzip": lambda text: answer(gzip.compress(error(text)), JSON, "Content-Encoding: gzip", status="400 No"),
-    "gzip untold": lambda text: answer(gzip.compress(error(text)), JSON),
-    "no JSON": lambda text: answer(f"<p>{text}</p>".encode(), "Content-Type: text/html"),
-    "members": lambda text: answer(b'{"%b":{"id":"%b"}}' % (text.encode(), text.encode()), JSON),
+    "gzip": lambda text: received(gzip.compress(error(text)), JSON, "Content-Encoding: gzip", status="400 No"),
+    "gzip untold": lambda text: received(gzip.compress(error(text)), JSON),
+    "no JSON": lambda text: received(f"<p>{text}</p>".encode(), "Content-Type: text/html"),
+    "members": lambda text: received(b'{"%b":{"id":"%b"}}' % (text.encode(), text.encode()), JSON),
     "broken chunk": lambda text: lambda peer: peer.send(head(JSON, CHUNKED) + f"{text}\r\n".encode()),
 }
 
@@ -107,11 +107,11 @@ def found_in(data: bytes, key: str = KEY) -> list[str]:
     return [part.decode() for part in written if part in data or (part == part.lower() and part in lower)]
 
 
-def ask(url: str, auth: str = "bearer") -> str:
+def planned(url: str, auth: str = "bearer") -> str:
     target = resolve({"endpoint": url, "total-timeout": 5}, {}, "nonce", None)
     client = Client(target, KEY)
     try:
-        exchange = client.send(Outgoing("key", "scenario", 0, "POST", b'{"stream":true}', auth, (), 1))
+        exchange = client.send(OutgoingRequest("key", "scenario", 0, "POST", b'{"stream":true}', auth, (), 1))
     finally:
         client.close()
     return json.dumps(to_json(exchange), ensure_ascii=False)
@@ -127,7 +127,7 @@ def test_the_search_finds_what_is_there() -> None:
 def test_an_exchange_never_holds_the_key(place: str, way: str) -> None:
     server = RawServer(PLACES[place](WRITTEN[way](KEY)))
     try:
-        kept = ask(server.url)
+        kept = planned(server.url)
     finally:
         server.close()
     assert found_in(kept.encode()) == []
@@ -176,7 +176,7 @@ def test_no_process_shows_the_key(tmp_path: Path) -> None:
                     shown.append((process / name).read_bytes())
                 except OSError:
                     continue
-        answer(b"{}", JSON)(peer)
+        received(b"{}", JSON)(peer)
 
     server = RawServer(script)
     arguments = ("--endpoint", server.url, "--only", "http.success-is-200@text", "-n", "2", "--run-dir", str(tmp_path))
@@ -187,8 +187,8 @@ def test_no_process_shows_the_key(tmp_path: Path) -> None:
 
 
 def test_a_finding_that_joins_the_pieces_is_cleared(tmp_path: Path) -> None:
-    session = Session(world(), Folder(tmp_path), KEY)
+    session = Session(context(), RunDirectory(tmp_path), KEY)
     line = {"id": KEY, "findings": [{"message": f"a {KEY}", "got": {"x": [KEY, 1]}}], "reason": "", "text": KEY}
     other = filler(KEY.encode()).decode()
     want = {"id": KEY, "findings": [{"message": f"a {other}", "got": {"x": [other, 1]}}], "reason": ""}
-    assert session.cleared(line) == {**want, "text": other}
+    assert session.scrubbed_record(line) == {**want, "text": other}

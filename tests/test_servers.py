@@ -101,14 +101,14 @@ def upstream() -> Iterator[str]:
         server.shutdown()
 
 
-def ask(url: str, key: str = KEY, **body: Any) -> tuple[int, Any]:
+def planned(url: str, key: str = KEY, **body: Any) -> tuple[int, Any]:
     """Status and body; of a stream the chunks, without the last ``[DONE]``."""
     data = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "hi"}], **body}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/v1/chat/completions", data, headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read().decode()
+        with urllib.request.urlopen(request, timeout=10) as received:
+            text = received.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
     if not body.get("stream"):
@@ -124,37 +124,37 @@ def said(text: str) -> dict[str, Any]:
 
 
 def test_it_answers_thinks_and_counts_what_it_said(upstream: str) -> None:
-    status, body = ask(upstream, **said("Repeat exactly: größer 😀"), reasoning_effort="high")
+    status, body = planned(upstream, **said("Repeat exactly: größer 😀"), reasoning_effort="high")
     (choice,) = body["choices"]
     assert (status, choice["message"]["content"], choice["finish_reason"]) == (200, "größer 😀", "stop")
     assert choice["message"]["reasoning_content"].startswith("Let me think")
     thought = body["usage"]["completion_tokens_details"]["reasoning_tokens"]
     assert 0 < thought < body["usage"]["completion_tokens"]
-    assert "reasoning_content" not in ask(upstream, reasoning_effort="none")[1]["choices"][0]["message"]
+    assert "reasoning_content" not in planned(upstream, reasoning_effort="none")[1]["choices"][0]["message"]
     for asked in ({"thinking": {"type": "enabled"}}, {"reasoning": {"effort": "low"}}):
-        assert "reasoning_content" in ask(upstream, **asked)[1]["choices"][0]["message"]
+        assert "reasoning_content" in planned(upstream, **asked)[1]["choices"][0]["message"]
 
 
 def test_a_cap_cuts_and_is_not_exceeded(upstream: str) -> None:
     for more in ({}, {"reasoning_effort": "high"}, {"tools": [WEATHER], **said("Use get_weather for the weather")}):
-        body = ask(upstream, **{**said("Count from 1 to 300"), **more, "max_tokens": 8})[1]
+        body = planned(upstream, **{**said("Count from 1 to 300"), **more, "max_tokens": 8})[1]
         assert (body["choices"][0]["finish_reason"], body["usage"]["completion_tokens"]) == ("length", 8)
-    assert ask(upstream, **said("Count from 1 to 3"), max_tokens=16)[1]["choices"][0]["finish_reason"] == "stop"
+    assert planned(upstream, **said("Count from 1 to 3"), max_tokens=16)[1]["choices"][0]["finish_reason"] == "stop"
 
 
 def test_it_calls_the_tool_that_is_named_and_answers_once_it_is_back(upstream: str) -> None:
     question = said("Call get_weather for Paris and Tokyo.")["messages"]
-    (choice,) = ask(upstream, messages=question, tools=[WEATHER])[1]["choices"]
+    (choice,) = planned(upstream, messages=question, tools=[WEATHER])[1]["choices"]
     calls = choice["message"]["tool_calls"]
     assert [json.loads(one["function"]["arguments"])["city"] for one in calls] == ["Paris", "Tokyo"]
     assert (len({one["id"] for one in calls}), choice["finish_reason"]) == (2, "tool_calls")
     back = [*question, choice["message"], {"role": "tool", "tool_call_id": calls[0]["id"], "content": "sunny"}]
-    assert "tool_calls" not in ask(upstream, messages=back, tools=[WEATHER])[1]["choices"][0]["message"]
+    assert "tool_calls" not in planned(upstream, messages=back, tools=[WEATHER])[1]["choices"][0]["message"]
 
 
 def test_a_stream_adds_up_to_the_plain_answer(upstream: str) -> None:
     asked = {**said("Use get_weather for the weather."), "tools": [WEATHER], "reasoning_effort": "low"}
-    plain, chunks = ask(upstream, **asked)[1], ask(upstream, **asked, stream=True)[1]
+    plain, chunks = planned(upstream, **asked)[1], planned(upstream, **asked, stream=True)[1]
     deltas = [one["choices"][0]["delta"] for one in chunks if one["choices"]]
     message = plain["choices"][0]["message"]
     assert "".join(one.get("reasoning_content", "") for one in deltas) == message["reasoning_content"]
@@ -181,13 +181,13 @@ def test_a_stream_adds_up_to_the_plain_answer(upstream: str) -> None:
 )
 def test_what_is_wrong_is_refused_streaming_too(upstream: str, wrong: dict[str, Any], status: int, says: str) -> None:
     for stream in (False, True):
-        code, body = ask(upstream, **{"stream": stream, **wrong})
+        code, body = planned(upstream, **{"stream": stream, **wrong})
         assert (code, says in body["error"]["message"]) == (status, True)
 
 
 def test_only_the_models_can_be_got(upstream: str) -> None:
-    with urllib.request.urlopen(f"{upstream}/v1/models", timeout=10) as answer:
-        assert [one["id"] for one in json.load(answer)["data"]] == [MODEL]
+    with urllib.request.urlopen(f"{upstream}/v1/models", timeout=10) as received:
+        assert [one["id"] for one in json.load(received)["data"]] == [MODEL]
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{upstream}/v1/responses", timeout=10)
 
@@ -264,18 +264,18 @@ def test_a_server_that_cannot_be_judged_is_a_line_and_the_others_are_judged(
         (tmp_path / "scratch" / name / "installed").write_text(f"{name}==1.2")
     seen: list[str] = []
 
-    def judge(options: list[str], run: Path) -> Path:
+    def evaluate(options: list[str], run: Path) -> Path:
         seen.append(Path(options[1]).read_text())
         return run
 
     written: list[tuple[list[str], list[str]]] = []
-    monkeypatch.setattr(runner, "_judge", judge)
+    monkeypatch.setattr(runner, "_judge", evaluate)
     monkeypatch.setattr(runner, "_write", lambda runs, notes, out: written.append(([r.name for r in runs], notes)) or 0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     words = ["--targets", str(tmp_path / "targets"), "--scratch", str(tmp_path / "scratch"), "ends", "runs"]
     assert runner.main(words) == 1
-    ((judged, (revision, why)),) = written
-    assert (judged, why) == (["runs"], "ends was not judged: ended at once with 1: not | today")
+    ((evaluated, (revision, why)),) = written
+    assert (evaluated, why) == (["runs"], "ends was not judged: ended at once with 1: not | today")
     assert re.match(r"Made by python -m targets, with the suite at (commit [0-9a-f]{12}|an unknown commit)", revision)
     (target,) = seen
     assert target.startswith('name = "runs 1.2"\nendpoint = "http://127.0.0.1:')

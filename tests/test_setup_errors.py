@@ -17,8 +17,8 @@ from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine.preflight import kind_of
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory
 from conformance.results import score
 from conformance.wire.presence import Presence, disappearance
 from conformance.wire.reach import reach
@@ -28,7 +28,7 @@ from tests.support.runs import exchange, line
 from tests.support.stub import reply
 
 Headers = Sequence[tuple[str, str]]
-Answer = Callable[[str, str, Headers, bytes], Reply]
+Received = Callable[[str, str, Headers, bytes], Reply]
 
 UNKNOWN = b'{"error":{"message":"The model `mimo-v2.5-pro` does not exist","code":"model_not_found"}}'
 
@@ -36,11 +36,11 @@ UNKNOWN = b'{"error":{"message":"The model `mimo-v2.5-pro` does not exist","code
 class Door:
     """What an endpoint is to the emulator's server: answers by a function, and notes what was asked for."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, received: Received) -> None:
+        self._answer = received
         self.asked: list[tuple[str, str]] = []
 
-    def answer(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Headers, body: bytes) -> Reply:
         self.asked.append((method, path))
         return self._answer(method, path, headers, body)
 
@@ -60,8 +60,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def judge(answer: Answer, folder: Path, *more: str, base: str = "/v1") -> tuple[subprocess.CompletedProcess[str], Door]:
-    door = Door(answer)
+def evaluate(
+    received: Received, folder: Path, *more: str, base: str = "/v1"
+) -> tuple[subprocess.CompletedProcess[str], Door]:
+    door = Door(received)
     with serve(door) as server:
         endpoint = server.url.removesuffix("/v1") + base
         done = run("--endpoint", endpoint, "--run-dir", str(folder), *more, checks=["http"])
@@ -77,19 +79,19 @@ def only_below_v1(method: str, path: str, headers: Headers, body: bytes) -> Repl
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_base_without_v1_is_one_line(workers: str, tmp_path: Path) -> None:
-    done, door = judge(only_below_v1, tmp_path / "run", "-n", workers, base="")
+    done, door = evaluate(only_below_v1, tmp_path / "run", "-n", workers, base="")
     said = one_line(done)
     assert "received HTTP 404, so the Responses API is not there" in said
     assert "the base URL does not end in /v1, and http" in said
     assert said.endswith("/v1/responses answers with HTTP 400\n")
-    assert len(door.asked) <= 8
+    assert len(door.request_json) <= 8
     assert not (tmp_path / "run" / "results.jsonl").exists()
     again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["http"])
     assert one_line(again) == said
 
 
 def test_a_recording_in_which_all_is_404_is_one_line(tmp_path: Path) -> None:
-    judge(only_below_v1, tmp_path / "run", base="/api")
+    evaluate(only_below_v1, tmp_path / "run", base="/api")
     head = json.loads((tmp_path / "run" / "run.json").read_text())
     del head["setup_error"]  # As in recordings of earlier versions.
     (tmp_path / "run" / "run.json").write_text(json.dumps(head))
@@ -101,7 +103,7 @@ def test_a_server_without_the_responses_api_is_told_from_a_wrong_base(tmp_path: 
     def chat_only(method: str, path: str, headers: Headers, body: bytes) -> Reply:
         return reply(200, b'{"data":[]}') if path == "/v1/models" else reply(405, b"")
 
-    said = one_line(judge(chat_only, tmp_path / "run")[0])
+    said = one_line(evaluate(chat_only, tmp_path / "run")[0])
     assert "received HTTP 405" in said
     assert "/v1/models answers with HTTP 200, so the base URL is right" in said
 
@@ -114,17 +116,17 @@ def test_a_key_that_nothing_accepts_is_one_line_without_it(status: int, tmp_path
     def refuse(method: str, path: str, headers: Headers, body: bytes) -> Reply:
         return error(status, f"Invalid key {given(headers)}\n\x1b[31mgo away")
 
-    done, door = judge(refuse, tmp_path / "run")
+    done, door = evaluate(refuse, tmp_path / "run")
     said = one_line(done)
     assert f"received HTTP {status} (Invalid key" in said
     assert "the key in MIMO_API_KEY is not accepted, sent as api-key and Authorization: Bearer" in said
     assert "\x1b" not in said
-    assert len(door.asked) <= 6
+    assert len(door.request_json) <= 6
 
 
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "auth.bearer-not-accepted"])
 def test_a_server_that_takes_the_other_header_is_evaluated(fault: str, tmp_path: Path) -> None:
-    with serve(Endpoint(key=KEY, twist=FAULTS[fault])) as server:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS[fault])) as server:
         arguments = ("--endpoint", server.url, "--only", f"{FAULTS[fault].rules[0]}@*", "--run-dir", str(tmp_path))
         done = run(*arguments, checks=["auth"])
     assert done.returncode == 1, done.stdout + done.stderr
@@ -138,7 +140,7 @@ def test_where_only_refusals_are_expected_they_are_no_error(tmp_path: Path) -> N
     with serve(door) as server:
         only = ("--only", "auth.missing-key-refused", "--run-dir", str(tmp_path))
         done = run("--endpoint", server.url, *only, checks=["auth"])
-    assert (done.returncode, len(door.asked)) == (0, 1), done.stdout + done.stderr
+    assert (done.returncode, len(door.request_json)) == (0, 1), done.stdout + done.stderr
 
 
 # -- the model ---------------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def test_an_unknown_model_is_named_with_those_that_are_there(tmp_path: Path) -> 
         listed = json.dumps({"data": [{"id": f"model-{number}"} for number in range(11)] + [{}, 3]}).encode()
         return reply(200, listed) if path == "/v1/models" else reply(404, UNKNOWN)
 
-    said = one_line(judge(unknown, tmp_path / "run")[0])
+    said = one_line(evaluate(unknown, tmp_path / "run")[0])
     assert "the endpoint does not serve the model 'mimo-v2.5-pro'" in said
     assert "/v1/models lists model-0, model-1," in said
     assert "model-7 and 3 more: --model names one" in said
@@ -170,7 +172,7 @@ def test_a_hostile_list_of_models_does_not_hold_the_line_up(kind: str, tmp_path:
         return HOSTILE[kind] if path == "/v1/models" else reply(404, UNKNOWN)
 
     started = time.monotonic()
-    said = one_line(judge(unknown, tmp_path / "run")[0])
+    said = one_line(evaluate(unknown, tmp_path / "run")[0])
     assert said.endswith("; --model names another\n")
     assert time.monotonic() - started < 40
 
@@ -193,13 +195,13 @@ ONE_THING: dict[str, Callable[[bytes, Headers], bool]] = {
 def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status: int, tmp_path: Path) -> None:
     endpoint = Endpoint(key=KEY)
 
-    def answer(method: str, path: str, headers: Headers, body: bytes) -> Reply:
+    def received(method: str, path: str, headers: Headers, body: bytes) -> Reply:
         served = ONE_THING[name](body, headers)
-        return endpoint.answer(method, path, headers, body) if served else error(status, "No")
+        return endpoint.respond(method, path, headers, body) if served else error(status, "No")
 
-    done, door = judge(answer, tmp_path / "run")
+    done, door = evaluate(received, tmp_path / "run")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert len(door.asked) > 50
+    assert len(door.request_json) > 50
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ class Scripted:
         self.left = list(exchanges)
         self.sent: list[str] = []
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         self.sent.append(outgoing.scenario)
         return self.left.pop(0)
 
@@ -262,12 +264,12 @@ class Scripted:
     def close(self) -> None: ...
 
 
-def outgoing(name: str) -> Outgoing:
-    return Outgoing(f"{name}-000000000000", name, 0, "POST", b"{}", "api-key", (), 4)
+def outgoing(name: str) -> OutgoingRequest:
+    return OutgoingRequest(f"{name}-000000000000", name, 0, "POST", b"{}", "api-key", (), 4)
 
 
 def presence(sender: Scripted, folder: Path, endpoint: str) -> Presence:
-    made = Folder(folder)
+    made = RunDirectory(folder)
     made.locks.mkdir(parents=True)
     return Presence(sender, resolve({"endpoint": endpoint}, {}, "nonce", None), made, lambda seconds: sender)
 

@@ -32,14 +32,14 @@ def start(*arguments: str, largest_file: int = 0) -> subprocess.Popen[str]:
     )
 
 
-def answers(number: int, body: bytes) -> Reply:
+def responses(number: int, body: bytes) -> Reply:
     """Two answers, then silence: an interrupt must not wait for what is under way."""
     return reply(200) if number < 2 else Reply(200, "OK", [], [], ending="stall")
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_an_interrupted_run_leaves_results_that_say_so(workers: str, tmp_path: Path) -> None:
-    stub = Stub(answers)
+    stub = Stub(responses)
     with stub.serve() as server:
         started = start("--endpoint", server.url, "-n", workers, "--run-dir", str(tmp_path / "run"))
         stub.wait_for(4)
@@ -71,11 +71,11 @@ def test_a_full_disk_is_one_line_of_all_processes(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_goes_away_is_one_line(tmp_path: Path) -> None:
-    def answer(number: int, body: bytes) -> Reply:
+    def received(number: int, body: bytes) -> Reply:
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         return reply(200)
 
-    stub = Stub(answer)
+    stub = Stub(received)
     with stub.serve() as server:
         started = start("--endpoint", server.url, "--run-dir", str(tmp_path / "run"))
         said = started.communicate(timeout=60)[0]

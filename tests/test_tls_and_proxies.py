@@ -13,10 +13,10 @@ import pytest
 
 from conformance.config.target import Misconfigured, resolve
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import Outgoing
+from conformance.exchange.planned import OutgoingRequest
 from conformance.wire.client import Client
 from conformance.wire.reach import reach
-from tests.support.rawserver import RawServer, answer
+from tests.support.rawserver import RawServer, received
 from tests.test_plugin import pytest_run
 
 #: A certificate that signs itself, for 127.0.0.1 and localhost; its key opens nothing.
@@ -58,10 +58,10 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def ask(url: str) -> Exchange:
+def planned(url: str) -> Exchange:
     client = Client(resolve({"endpoint": url, "total-timeout": 5}, {}, "nonce", None), "key-1234")
     try:
-        return client.send(Outgoing("key", "scenario", 0, "POST", b"{}", "api-key", (), 1))
+        return client.send(OutgoingRequest("key", "scenario", 0, "POST", b"{}", "api-key", (), 1))
     finally:
         client.close()
 
@@ -74,7 +74,7 @@ def refused(url: str) -> str:
 
 
 def test_a_certificate_nobody_vouches_for_is_not_taken(secure: str) -> None:
-    got = ask(secure)
+    got = planned(secure)
     assert (got.ended, got.status, "certificate verify failed" in got.detail) == ("unreachable", None, True)
     assert refused(secure).startswith(f"the certificate of {secure} is not trusted: self")
     assert "SSL_CERT_FILE" in refused(secure)
@@ -83,7 +83,7 @@ def test_a_certificate_nobody_vouches_for_is_not_taken(secure: str) -> None:
 def test_a_private_ca_is_taken_from_the_usual_variable(secure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     reach(resolve({"endpoint": secure}, {}, "nonce", None))
-    assert (ask(secure).ended, ask(secure).body) == ("clean", b"{}")
+    assert (planned(secure).ended, planned(secure).body) == ("clean", b"{}")
 
 
 def test_another_name_than_the_certificate_says_is_not_taken(secure: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,11 +125,11 @@ def test_plain_http_behind_https_is_told() -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
 def test_a_proxy_is_asked_for_the_world_outside(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy = RawServer(answer(b"from the proxy"))
+    proxy = RawServer(received(b"from the proxy"))
     monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.port}")
     try:
         reach(resolve({"endpoint": "http://elsewhere.invalid/v1"}, {}, "nonce", None))
-        assert ask("http://elsewhere.invalid/v1").body == b"from the proxy"
+        assert planned("http://elsewhere.invalid/v1").body == b"from the proxy"
         assert proxy.head(-1)[0] == b"POST http://elsewhere.invalid/v1/responses HTTP/1.1"
     finally:
         proxy.close()

@@ -17,35 +17,35 @@ from conformance.config.target import resolve
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import Requirement, requirement
 from conformance.contract.schemas import SchemaProblem, Schemas
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.violation import Violation
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
-from conformance.exchange.redaction import blank_answer
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.redaction import redact_response
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import verdict as module
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import (
     EXAMINED,
+    MISSING,
     NOTHING_EXAMINED,
-    UNSAID,
     Case,
     Check,
     Finding,
     Findings,
     Group,
     Result,
-    breaks_schema,
     cases,
     check,
-    judge,
+    evaluate,
+    finding_at,
+    finding_from_schema,
+    finding_from_violation,
     merge,
-    on,
-    strays,
 )
 from conformance.report.failure import curl, render, show
 from conformance.results.results_file import case_line, error_line, exit_code
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from tests.support.streams import Stream, chunks, decoded, message, stream
 
@@ -73,13 +73,13 @@ def exchange(
     )
 
 
-class Answers:
+class Responder:
     """A record that holds these exchanges."""
 
     def __init__(self, *exchanges: Exchange) -> None:
-        self._answers = {one.scenario: Answer(one, one.scenario) for one in exchanges}
+        self._answers = {one.scenario: Received(one, one.scenario) for one in exchanges}
 
-    def answer(self, scenario: str) -> Answer:
+    def received(self, scenario: str) -> Received:
         return self._answers[scenario]
 
 
@@ -97,7 +97,7 @@ def _body(streaming: bool) -> dict[str, Any]:
     return {"stream": streaming, "input": "Hello."}
 
 
-def world(lacks: str = "", claims: Mapping[str, str] | None = None, streaming: bool = True) -> World:
+def context(lacks: str = "", claims: Mapping[str, str] | None = None, streaming: bool = True) -> Context:
     target = resolve({}, {}, "nonce", None)
     object.__setattr__(target, "lacks", frozenset(lacks.split()))
     claimed = claims or {}
@@ -107,26 +107,26 @@ def world(lacks: str = "", claims: Mapping[str, str] | None = None, streaming: b
         )
         for name in ("one", "two")
     }
-    return World(named, Schemas(), target)
+    return Context(named, Schemas(), target)
 
 
 def case(
-    judged: Judge,
+    evaluated: Judge,
     *names: str,
     level: str = "MUST",
     together: bool = False,
     takes_case: bool = False,
     whole: bool = False,
-    where: World | None = None,
+    where: Context | None = None,
     **row: Any,
 ) -> Case:
     rule = Requirement("area.rule", level, "What must hold.", "rfc 1, section 2", **row)
-    bare = Check(rule.id, lambda world: [], judged, together, takes_case)
-    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or world(), whole)
+    bare = Check(rule.id, lambda context: [], evaluated, together, takes_case)
+    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), whole)
 
 
-def result(judged: Judge, *names: str, **options: Any) -> Result:
-    return judge(case(judged, *names, **options), Answers(exchange("one"), exchange("two")))
+def result(evaluated: Judge, *names: str, **options: Any) -> Result:
+    return evaluate(case(evaluated, *names, **options), Responder(exchange("one"), exchange("two")))
 
 
 def clean(_: Any) -> Findings:
@@ -142,7 +142,7 @@ def broken(_: Any) -> Iterator[Finding]:
 
 
 def blocked(_: Any) -> Iterator[Finding]:
-    raise CannotJudge("nothing there")
+    raise CannotEvaluate("nothing there")
     yield
 
 
@@ -153,7 +153,7 @@ def idle(_: Any) -> Iterator[Finding]:
 
 def differing(**by_scenario: Judge) -> Judge:
     """Judges each scenario in its own way."""
-    return lambda answer: by_scenario[answer.scenario](answer)
+    return lambda received: by_scenario[received.scenario](received)
 
 
 # -- verdicts ----------------------------------------------------------------------------------------------------------
@@ -181,9 +181,9 @@ def test_nothing_examined_is_no_pass(level: str) -> None:
 
 
 def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
-    def gives_up(answer: Answer) -> Findings:
+    def gives_up(received: Received) -> Findings:
         yield EXAMINED
-        raise CannotJudge("nothing there")
+        raise CannotEvaluate("nothing there")
 
     assert result(gives_up).verdict == "inconclusive"
 
@@ -191,8 +191,8 @@ def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
 @pytest.mark.parametrize("ended", ["unreachable", "reset", "time-out"])
 @pytest.mark.parametrize("together", [False, True])
 def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
-    silent = Answers(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
-    got = judge(case(clean, together=together), silent)
+    silent = Responder(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
+    got = evaluate(case(clean, together=together), silent)
     assert (got.verdict, got.reason) == ("inconclusive", f"no answer: {ended} (refused)")
 
 
@@ -213,23 +213,23 @@ def test_excluded_rule_is_not_judged() -> None:
 
 
 def test_request_that_was_not_sent_is_inconclusive() -> None:
-    got = judge(case(broken), Answers(exchange(ended="not-sent")))
+    got = evaluate(case(broken), Responder(exchange(ended="not-sent")))
     assert (got.verdict, got.reason) == ("inconclusive", "the reason")
 
 
 def test_check_that_takes_the_case_gets_it() -> None:
-    def judged(answer: Answer, one: Case) -> Iterator[Finding]:
-        yield Finding(f"{answer.scenario} {one.id}")
+    def evaluated(received: Received, one: Case) -> Iterator[Finding]:
+        yield Finding(f"{received.scenario} {one.id}")
 
-    assert [one.message for one in result(judged, takes_case=True).findings] == ["one area.rule@label"]
+    assert [one.message for one in result(evaluated, takes_case=True).findings] == ["one area.rule@label"]
 
 
 def test_finding_names_its_scenario_unless_it_has_one() -> None:
-    def judged(answer: Answer) -> Iterator[Finding]:
+    def evaluated(received: Received) -> Iterator[Finding]:
         yield Finding("a")
         yield Finding("b", scenario="elsewhere")
 
-    assert [one.scenario for one in result(judged).findings] == ["one", "elsewhere"]
+    assert [one.scenario for one in result(evaluated).findings] == ["one", "elsewhere"]
 
 
 # -- groups ------------------------------------------------------------------------------------------------------------
@@ -264,48 +264,48 @@ def test_group_counts_the_same_finding_once() -> None:
 
 
 def test_together_gets_all_answers_at_once() -> None:
-    def judged(answers: Sequence[Answer]) -> Iterator[Finding]:
-        yield Finding(" and ".join(one.scenario for one in answers))
+    def evaluated(responses: Sequence[Received]) -> Iterator[Finding]:
+        yield Finding(" and ".join(one.scenario for one in responses))
 
-    got = result(judged, "one", "two", together=True)
+    got = result(evaluated, "one", "two", together=True)
     assert got.findings == (Finding("one and two", scenario="one"),)
 
 
 @pytest.mark.parametrize(
-    ("judged", "verdict"),
+    ("evaluated", "verdict"),
     [(clean, "pass"), (broken, "fail"), (blocked, "inconclusive")],
     ids=["clean", "broken", "blocked"],
 )
-def test_together_is_one_judgement(judged: Judge, verdict: str) -> None:
-    assert result(judged, "one", "two", together=True).verdict == verdict
+def test_together_is_one_judgement(evaluated: Judge, verdict: str) -> None:
+    assert result(evaluated, "one", "two", together=True).verdict == verdict
 
 
 # -- the profile -------------------------------------------------------------------------------------------------------
 
 
 def test_what_the_profile_lacks_is_not_applicable() -> None:
-    got = result(broken, where=world("auth tools", {"one": "tools bearer"}))
+    got = result(broken, where=context("auth tools", {"one": "tools bearer"}))
     assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
 
 
 def test_what_the_profile_has_is_judged() -> None:
-    assert result(broken, where=world("auth", {"one": "tools"})).verdict == "fail"
+    assert result(broken, where=context("auth", {"one": "tools"})).verdict == "fail"
 
 
 def test_group_leaves_out_what_the_profile_lacks() -> None:
-    where = world("tools", {"two": "tools"})
+    where = context("tools", {"two": "tools"})
     assert result(differing(one=clean, two=broken), "one", "two", where=where).verdict == "pass"
     assert result(differing(one=blocked, two=clean), "one", "two", where=where).verdict == "inconclusive"
 
 
 def test_group_that_is_lacked_whole_names_everything() -> None:
-    got = result(broken, "one", "two", where=world("tools auth", {"one": "tools", "two": "auth"}))
+    got = result(broken, "one", "two", where=context("tools auth", {"one": "tools", "two": "auth"}))
     assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks auth, tools")
 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
-    where = world("tools", {"two": "tools"})
+    where = context("tools", {"two": "tools"})
     got = result(broken, "one", "two", together=together, whole=True, where=where)
     assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
@@ -360,18 +360,18 @@ def test_nothing_merges_to_nothing() -> None:
 def test_findings_are_made_of_what_is_reported() -> None:
     event = decoded(stream(message()))[2]
     name = "response.output_item.added"
-    assert on(event, "is odd", "/item", 1, 2) == Finding(f"{name}: is odd", "/item", 2, 1, 2)
-    assert on(event, "is odd") == Finding(f"{name}: is odd", "", 2, UNSAID, UNSAID)
-    assert strays(Violation("r", "m", event, "/p", 0, False)) == Finding("m", "/p", 2, 0, False)
-    assert strays(Violation("r", "m")) == Finding("m", "", None, UNSAID, UNSAID)
+    assert finding_at(event, "is odd", "/item", 1, 2) == Finding(f"{name}: is odd", "/item", 2, 1, 2)
+    assert finding_at(event, "is odd") == Finding(f"{name}: is odd", "", 2, MISSING, MISSING)
+    assert finding_from_violation(Violation("r", "m", event, "/p", 0, False)) == Finding("m", "/p", 2, 0, False)
+    assert finding_from_violation(Violation("r", "m")) == Finding("m", "", None, MISSING, MISSING)
     problem = SchemaProblem("/id", "type", "is 7, not a string", "string", 7)
-    assert breaks_schema(problem, "/item", event) == Finding(
+    assert finding_from_schema(problem, "/item", event) == Finding(
         f"{name}: /item/id is 7, not a string", "/item/id", 2, "string", 7
     )
-    assert breaks_schema(SchemaProblem("", "type", "is 7", "object", 7)) == Finding(
+    assert finding_from_schema(SchemaProblem("", "type", "is 7", "object", 7)) == Finding(
         "the body is 7", "", None, "object", 7
     )
-    assert breaks_schema(SchemaProblem("/id", "minLength", "is empty", 1, "")).want == "not empty"
+    assert finding_from_schema(SchemaProblem("/id", "minLength", "is empty", 1, "")).want == "not empty"
 
 
 # -- the registry ------------------------------------------------------------------------------------------------------
@@ -380,24 +380,24 @@ def test_findings_are_made_of_what_is_reported() -> None:
 def test_check_registers_the_bare_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHECKS", [])
 
-    def everywhere(_: World) -> list[Group]:
+    def everywhere(_: Context) -> list[Group]:
         return [Group("a", ("one",)), Group("b", ("one", "two"), {"type": "response.created"})]
 
     @check("http.success-is-200", everywhere)
-    def test_alone(answer: Answer) -> Iterator[Finding]:
+    def test_alone(received: Received) -> Iterator[Finding]:
         """Said."""
         yield Finding("found")
 
-    @check("event.seen.{type}", lambda world: everywhere(world)[1:], together=True)
-    def test_with_case(answers: list[Answer], case: Case) -> Iterator[Finding]:
+    @check("event.seen.{type}", lambda context: everywhere(context)[1:], together=True)
+    def test_with_case(responses: list[Received], case: Case) -> Iterator[Finding]:
         yield Finding("found")
 
     first, second = module.CHECKS
     assert (first.rule, first.together, first.takes_case) == ("http.success-is-200", False, False)
     assert (second.rule, second.together, second.takes_case) == ("event.seen.{type}", True, True)
-    assert [one.message for one in first.judge(None)] == ["found"]
+    assert [one.message for one in first.evaluate(None)] == ["found"]
     assert (test_alone.__name__, test_alone.__doc__) == ("test_alone", "Said.")
-    (some,) = cases(second, world())
+    (some,) = cases(second, context())
     with pytest.raises(NotImplementedError):  # Only the plugin judges; called by itself it must not seem to pass.
         test_alone(some)
     assert repr(some) == some.id
@@ -405,7 +405,7 @@ def test_check_registers_the_bare_generator(monkeypatch: pytest.MonkeyPatch) -> 
         "event.seen.response.created@b", "event.seen.response.created", ("one", "two"),
     )  # fmt: skip
     assert some.requirement == requirement("event.seen.response.created")
-    assert [one.id for one in cases(first, world())] == ["http.success-is-200@a", "http.success-is-200@b"]
+    assert [one.id for one in cases(first, context())] == ["http.success-is-200@a", "http.success-is-200@b"]
 
 
 # -- exit codes --------------------------------------------------------------------------------------------------------
@@ -440,8 +440,8 @@ def test_exit_code(verdicts: str, code: int, strict: int) -> None:
 
 
 def line(*findings: Finding, verdict: str = "fail", record: Recorded | None = None, **options: Any) -> dict[str, Any]:
-    judged = Result(case(broken, "one", **options), verdict, findings, "why", ("seen",))
-    told = case_line(judged, record or recorded(exchange("one"), exchange("two")), 1.23456)
+    evaluated = Result(case(broken, "one", **options), verdict, findings, "why", ("seen",))
+    told = case_line(evaluated, record or recorded(exchange("one"), exchange("two")), 1.23456)
     assert json.loads(json.dumps(told)) == told
     return told
 
@@ -496,16 +496,16 @@ def test_what_is_not_said_is_left_out() -> None:
 
 @pytest.mark.parametrize(("streaming", "breaks"), [(True, ("codex", "rust")), (False, ("rust",))])
 def test_plain_answers_do_not_break_codex(streaming: bool, breaks: tuple[str, ...]) -> None:
-    one = case(broken, where=world(streaming=streaming), breaks=("codex", "rust"))
+    one = case(broken, where=context(streaming=streaming), breaks=("codex", "rust"))
     assert one.breaks == breaks
-    assert line(breaks=("codex", "rust"), where=world(streaming=streaming), verdict="pass")["breaks"] == list(breaks)
+    assert line(breaks=("codex", "rust"), where=context(streaming=streaming), verdict="pass")["breaks"] == list(breaks)
 
 
 def test_line_names_the_sample_that_was_judged() -> None:
     both = (exchange("one"), Exchange(**{**vars(exchange("one")), "key": "one-0a1b-2", "sample": 1}))
     record = Recorded(planned({"one": "one-0a1b"}), lambda key: both)
     assert line(record=record)["exchange"] == "one-0a1b"
-    record.answer("one")
+    record.received("one")
     assert line(record=record)["exchange"] == "one-0a1b-2"
 
 
@@ -525,8 +525,8 @@ def test_line_of_a_broken_check_names_the_case() -> None:
 
 
 def shown(*findings: Finding, tmp_path: Path, **options: Any) -> str:
-    judged = Result(case(broken, "one", **options), "fail", findings)
-    return render(judged, recorded(exchange("one", escaping())), Folder(tmp_path), "pytest conformance")
+    evaluated = Result(case(broken, "one", **options), "fail", findings)
+    return render(evaluated, recorded(exchange("one", escaping())), RunDirectory(tmp_path), "pytest conformance")
 
 
 def escaping() -> Stream:
@@ -624,7 +624,7 @@ def test_value_is_one_safe_line(value: object, text: str) -> None:
 
 
 def test_curl_can_be_run_and_keeps_the_key_out() -> None:
-    assert curl(Answer(exchange(), "one")) == (
+    assert curl(Received(exchange(), "one")) == (
         "curl -sN http://127.0.0.1:8080/v1/responses -H 'Content-Type: application/json' "
         '-H "api-key: $MIMO_API_KEY" -d \'{"input":"it\'"\'"\'s"}\''
     )
@@ -632,11 +632,11 @@ def test_curl_can_be_run_and_keeps_the_key_out() -> None:
 
 def test_curl_of_a_get_has_no_body() -> None:
     asked = Exchange(**{**vars(exchange()), "request": Request("GET", "http://h/v1/responses?a=b&c", (), b"")})
-    assert curl(Answer(asked, "one")) == "curl -sN -X GET 'http://h/v1/responses?a=b&c'"
+    assert curl(Received(asked, "one")) == "curl -sN -X GET 'http://h/v1/responses?a=b&c'"
 
 
 def test_curl_as_a_shell_reads_it_sends_the_key(tmp_path: Path) -> None:
-    line = curl(Answer(exchange(), "one")).replace("curl", "printf '%s\\n'", 1)
+    line = curl(Received(exchange(), "one")).replace("curl", "printf '%s\\n'", 1)
     told = subprocess.run(
         ["/bin/sh", "-c", line], capture_output=True, text=True, check=True, env={"MIMO_API_KEY": KEY}
     )
@@ -647,7 +647,7 @@ def test_curl_as_a_shell_reads_it_sends_the_key(tmp_path: Path) -> None:
 
 
 def test_redacted_bytes_stay_redacted_in_every_report(tmp_path: Path) -> None:
-    _, kept, leaks = blank_answer((), (Chunk(0.0, f'{{"error":{{"message":"bad {KEY}"}}}}'.encode()),), [KEY])
+    _, kept, leaks = redact_response((), (Chunk(0.0, f'{{"error":{{"message":"bad {KEY}"}}}}'.encode()),), [KEY])
     said = b"".join(one.data for one in kept).decode()
     found = Finding(f"answered: {said}", got=said, scenario="one")
     assert leaks

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.clients.differences import canonical, expected, raised
-from conformance.clients.drive import Fed, drive, fed
+from conformance.clients.drive import ClientInput, drive, fed
 from conformance.contract import client_evidence as kept
 from conformance.contract.clients import CLIENTS, Client
 from conformance.contract.fault_matrix import matrix
@@ -27,19 +27,19 @@ from conformance.contract.needs import needs
 from conformance.contract.rules import CLIENTS as NAMES
 from conformance.contract.rules import catalogue, requirement
 from conformance.decode.events import integer
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.emulator.faults import FAULTS
 from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import FAIL, WARNING, judge
+from conformance.judge.verdict import FAIL, WARNING, evaluate
 from conformance.results.affected_clients import is_consequence
 from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import case_line
 from conformance.scenarios.tools import turns
 from tools.fault_matrix import revisions
-from tools.in_process import cases, judged, record, world
+from tools.in_process import cases, context, evaluated, record
 
 PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
 
@@ -78,18 +78,18 @@ Job = tuple[str, str, str, str]
 """Rule, fault, revision, scenario."""
 
 
-def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, Fed, Fed]]:
+def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, ClientInput, ClientInput]]:
     """What the endpoint answers with this fault where these rules fail, and what it answers without it."""
     revision = revisions(fault)[0]
     recorded, clean = record(FAULTS[fault], revision), _right(revision)
-    results = [judge(case, recorded) for case in cases(revision) if case.rule in rules]
-    found: list[tuple[Job, Fed, Fed]] = []
+    results = [evaluate(case, recorded) for case in cases(revision) if case.rule in rules]
+    found: list[tuple[Job, ClientInput, ClientInput]] = []
     for rule in rules:
         wrong = [one for one in results if one.case.rule == rule and one.verdict in (FAIL, WARNING)]
         names = {name for one in wrong for each in one.findings for name in (each.scenario, *each.also)}
-        for name in _chosen(names, revision, recorded.answer, clean.answer):
+        for name in _chosen(names, revision, recorded.received, clean.received):
             pair = [
-                _fed(f"{mark}/{revision}/{name}", where.answer(name), _then(name, revision, where, clean))
+                _fed(f"{mark}/{revision}/{name}", where.received(name), _then(name, revision, where, clean))
                 for mark, where in ((fault, recorded), (_CLEAN, clean))
             ]
             found.append(((rule, fault, revision, name), pair[0], pair[1]))
@@ -103,27 +103,27 @@ def _right(revision: str) -> Recorded:
 
 def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exchange | None:
     """What a client is given after it called: what the endpoint answers then, or, if that is no use, what is right."""
-    follows = turns(world(revision).scenarios).get(name)
+    follows = turns(context(revision).scenarios).get(name)
     if follows is None:
         return None
-    got = recorded.answer(follows).exchange
-    return got if got.ok and got.ended != "time-out" else clean.answer(follows).exchange
+    got = recorded.received(follows).exchange
+    return got if got.ok and got.ended != "time-out" else clean.received(follows).exchange
 
 
-def _fed(key: str, answer: Answer, then: Exchange | None) -> Fed:
-    return fed(key, replace(answer.exchange, key=key), then)
+def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
+    return fed(key, replace(received.exchange, key=key), then)
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
     """A few of the answers, of each kind, that a client can be fed and would take if they were right."""
-    scenarios = world(revision).scenarios
+    scenarios = context(revision).scenarios
 
     def usable(name: str) -> bool:
         if scenarios[name].expect != "answer" or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
             return False
         try:
             return bool(clean(name).final_status == "completed")
-        except CannotJudge:
+        except CannotEvaluate:
             return False
 
     def place(name: str) -> tuple[int, str]:
@@ -136,7 +136,7 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
     return streams[:_ANSWERS] + plain[:_ANSWERS]
 
 
-def did(outcome: Outcome, right: Outcome, answers: Sequence[Answer]) -> str | None:
+def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
     """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
     the right answer stops it too, or what MiMo's page does not have.
 
@@ -148,7 +148,7 @@ def did(outcome: Outcome, right: Outcome, answers: Sequence[Answer]) -> str | No
         return raised(outcome)[:140]
     for name, part in (("text", "text"), ("shown", "text"), ("reasoning", "reasoning"), ("calls", "calls")):
         got, wanted = _content(outcome, name), _content(right, name)
-        if got != wanted and (_held(wanted, answers) or got != _sent(answers, part)):
+        if got != wanted and (_held(wanted, responses) or got != _sent(responses, part)):
             return f"other {part}"
     if outcome.usage != right.usage:
         whole = isinstance(outcome.usage, dict) and all(integer(one) is not None for one in outcome.usage.values())
@@ -164,27 +164,27 @@ def _content(outcome: Outcome, name: str) -> Any:
     return [(one.get("name"), canonical(one.get("arguments"))) for one in value if isinstance(one.get("call_id"), str)]
 
 
-def _sent(answers: Sequence[Answer], part: str) -> Any:
+def _sent(responses: Sequence[Received], part: str) -> Any:
     """What the record says."""
     try:
-        wanted = expected(*answers)
-    except (CannotJudge, DoesNotApply):
+        wanted = expected(*responses)
+    except (CannotEvaluate, DoesNotApply):
         return None
     return [call[1:] for call in wanted.calls] if part == "calls" else getattr(wanted, part)
 
 
-def _held(wanted: Any, answers: Sequence[Answer]) -> bool:
+def _held(wanted: Any, responses: Sequence[Received]) -> bool:
     """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
     sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
-    texts = [text for answer in answers for text in _texts(_read(answer))]
+    texts = [text for received in responses for text in _texts(_read(received))]
     texts += [text for one in texts if (text := canonical(one)) != one]
     return any(sought) and all(any(one in text for text in texts) for one in sought if one)
 
 
-def _read(answer: Answer) -> Any:
+def _read(received: Received) -> Any:
     try:
-        return [event.data for event in answer.events] if answer.looks_like_stream else answer.json
-    except CannotJudge:
+        return [event.data for event in received.events] if received.looks_like_stream else received.json
+    except CannotEvaluate:
         return None
 
 
@@ -195,7 +195,9 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(one)
 
 
-def gathered(jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, Fed]) -> dict[str, dict[str, dict[str, str]]]:
+def gathered(
+    jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, ClientInput]
+) -> dict[str, dict[str, dict[str, str]]]:
     """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
     rules: dict[str, dict[str, dict[str, str]]] = {}
     for rule, fault, revision, scenario in jobs:
@@ -210,17 +212,17 @@ def gathered(jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, Fed]) 
     return rules
 
 
-def _answers(what: Fed, client: Client) -> list[Answer]:
+def _answers(what: ClientInput, client: Client) -> list[Received]:
     exchanges = [what.exchange, what.then] if client.turns and what.then else [what.exchange]
-    return [Answer(one, one.scenario) for one in exchanges]
+    return [Received(one, one.scenario) for one in exchanges]
 
 
 def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
     """The kinds of finding in the responses that are fed for each of these rows: by row, mode, part and rule, where the
     part says whether the finding stands for itself or is a consequence."""
     revision = revisions(fault)[0]
-    results, recorded = judged(FAULTS[fault], revision)
-    lines = fold([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    results, recorded = evaluated(FAULTS[fault], revision)
+    lines = group_by_cause([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     return findings_in(lines, recorded, revision, rows)
 
 
@@ -228,13 +230,13 @@ def findings_in(
     lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
 ) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
     """The same of the folded case lines of a run."""
-    clean, scenarios = _right(revision), world(revision).scenarios
+    clean, scenarios = _right(revision), context(revision).scenarios
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
         names: set[str] = set()
         for rule in {one["requirement"] for one in lines if requirement(one["requirement"]).id == row}:
             told = {name for one in lines if one["requirement"] == rule for name in _places(one)}
-            names |= {*_chosen(told, revision, recorded.answer, clean.answer)}
+            names |= {*_chosen(told, revision, recorded.received, clean.received)}
         for streams, mode in kept.MODES.items():
             fed_here = {name for name in names if scenarios[name].streaming == streams}
             if any(fed_here & _places(one) for one in lines):
@@ -279,9 +281,9 @@ def run(
         for fault in faults if not some or requirement(rule).id in some else ():
             by_fault.setdefault(fault, []).append(rule)
     with ProcessPoolExecutor() as pool:
-        answers = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
-    given = {one.key: one for found in answers for _, *pair in found for one in pair}
-    jobs = [job for found in answers for job, *_ in found]
+        responses = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
+    given = {one.key: one for found in responses for _, *pair in found for one in pair}
+    jobs = [job for found in responses for job, *_ in found]
     print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
     clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
     if most < len(jobs):
@@ -451,7 +453,7 @@ def main() -> int:
     options = parser.parse_args()
     before = after = kept.evidence()
     if options.install:
-        versions, rules = run(options.install, options.client, options.outcomes, options.answers, options.rule)
+        versions, rules = run(options.install, options.client, options.outcomes, options.responses, options.rule)
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
     after = {**after, "findings": all_findings(after["rules"])}
     if options.write:

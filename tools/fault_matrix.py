@@ -16,9 +16,9 @@ from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import FAIL, WARNING
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import case_line
-from tools.in_process import judged
+from tools.in_process import evaluated
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
@@ -38,9 +38,9 @@ def broken(name: str) -> dict[str, Broken]:
     causes: Broken = {}
     follows: Broken = {}
     for revision in revisions(name):
-        results, recorded = judged(FAULTS[name], revision, event_ms=timed)
+        results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
         lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
-        for line in fold(lines):
+        for line in group_by_cause(lines):
             (follows if line["cause"] else causes)[line["requirement"]] = line["verdict"]
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
     return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
@@ -51,7 +51,7 @@ def failed_cases(variant: str) -> list[str]:
     return [
         result.case.id
         for revision in REVISIONS[:1]
-        for result in judged(VARIANTS[variant], revision)[0]
+        for result in evaluated(VARIANTS[variant], revision)[0]
         if result.verdict == FAIL
     ]
 

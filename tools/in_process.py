@@ -12,15 +12,15 @@ from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
-from conformance.decode.response import Answer
-from conformance.emulator import Endpoint, Reply, Twist
+from conformance.decode.response import Received
+from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import PASSING, Ask, Outgoing
-from conformance.judge.cases import all_cases, world_of
+from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
+from conformance.judge.cases import all_cases, context_of
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, Result, judge
-from conformance.scenarios.context import World
+from conformance.judge.verdict import Case, Result, evaluate
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan
 from conformance.wire.client import credentials
 from conformance.wire.retry import attempt_of
@@ -40,7 +40,7 @@ class InProcess:
         self._endpoint = endpoint
         self._contract = contract
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange that the endpoint's reply makes."""
         attempts: list[Attempt] = []
         while True:
@@ -49,21 +49,21 @@ class InProcess:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
 
-    def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
+    def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
         own = {name.lower() for name, _ in outgoing.headers}
         usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
         headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
         headers = [pair for pair in headers if pair[1]]
         auth = credentials(outgoing.auth, KEY, self._contract)
         path = self._contract.base_path + self._contract.path + outgoing.suffix
-        reply = self._endpoint.answer(outgoing.method, path, [*headers, *auth], outgoing.body)
+        reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
         return _exchange(outgoing, path, reply, [value for _, value in auth], attempts)
 
 
 def _exchange(
-    outgoing: Outgoing, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
+    outgoing: OutgoingRequest, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
 ) -> Exchange:
-    from conformance.exchange.redaction import blank_answer
+    from conformance.exchange.redaction import redact_response
 
     headers = tuple((name.lower(), value) for name, value in reply.headers)
     chunks = tuple(_timed(reply))
@@ -79,7 +79,7 @@ def _exchange(
     ):
         ended = "cut"
     secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
-    kept, chunks, leaks = blank_answer(headers, chunks, secrets)
+    kept, chunks, leaks = redact_response(headers, chunks, secrets)
     request = Request(outgoing.method, "http://in-process" + path, (), outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
@@ -120,7 +120,7 @@ def target(revision: str = "2026-06-24") -> Target:
 
 
 @cache
-def world(revision: str = "2026-06-24") -> World:
+def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
     import importlib
     import pkgutil
@@ -129,96 +129,102 @@ def world(revision: str = "2026-06-24") -> World:
 
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"conformance.checks.{module.name}")
-    return world_of(target(revision))
+    return context_of(target(revision))
 
 
 @cache
 def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     """Every case of that revision that needs no real client."""
-    return tuple(all_cases(world(revision)))
+    return tuple(all_cases(context(revision)))
 
 
 @cache
 def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     """The cases of the client lane of that revision."""
-    fed = replace(world(revision), clients=NAMES)
+    fed = replace(context(revision), clients=NAMES)
     return tuple(case for case in all_cases(fed) if case.requirement.area == "client")
 
 
-def record(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
+def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
     """What an endpoint with this twist answers to every planned request."""
-    return record_of(world(revision), twist, **options)
+    return record_of(context(revision), behaviour, **options)
 
 
-def record_of(world: World, twist: Twist | None = None, endpoint: Endpoint | None = None, **options: Any) -> Recorded:
+def record_of(
+    context: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
+) -> Recorded:
     """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
     request of a world."""
     if endpoint is None:
-        revision = world.target.revision
+        revision = context.target.revision
         model = target(revision).model
-        endpoint = Endpoint(key=KEY, revision=revision, model=model, twist=twist, clock=lambda: NOW, **options)
-    sender = InProcess(endpoint, world.contract)
-    plan = Plan(world, world.scenarios)
+        endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
+    sender = InProcess(endpoint, context.contract)
+    plan = Plan(context, context.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
-    for ask in plan.asks:
-        before = [settled[key][-1] for key in ask.after]
+    for planned in plan.requests:
+        before = [settled[key][-1] for key in planned.after]
         samples: list[Exchange] = []
-        following: Ask | None = ask
+        following: PlannedRequest | None = planned
         while following:
             outgoing = following.build(before)
             samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
             following = following.more(samples)
-        settled[ask.key] = tuple(samples)
+        settled[planned.key] = tuple(samples)
     return Recorded(plan, settled.__getitem__)
 
 
-class Spoilt:
+class Modified:
     """A record with other exchanges in place of some scenarios' own."""
 
     def __init__(self, record: Recorded, exchanges: Mapping[str, Exchange]) -> None:
         self._record = record
-        self._answers = {name: Answer(exchange, name) for name, exchange in exchanges.items()}
+        self._answers = {name: Received(exchange, name) for name, exchange in exchanges.items()}
 
-    def answer(self, scenario: str) -> Answer:
+    def received(self, scenario: str) -> Received:
         """The answer of a scenario."""
-        return self._answers.get(scenario) or self._record.answer(scenario)
+        return self._answers.get(scenario) or self._record.received(scenario)
 
 
 _errors = Schemas.errors
-_told: dict[tuple[str, str, str], list[SchemaProblem]] = {}
+_described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 
 
 def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
     """What a schema says of an instance never changes, and most of what one fault sends is what another sends."""
     key = (self.revision, path, json.dumps(instance))
-    if key not in _told:
-        if len(_told) > 50_000:
-            _told.clear()
-        _told[key] = _errors(self, path, instance)
-    return _told[key]
+    if key not in _described:
+        if len(_described) > 50_000:
+            _described.clear()
+        _described[key] = _errors(self, path, instance)
+    return _described[key]
 
 
 Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
 
 
-def verdicts(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
+def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
     """The results of all cases against an endpoint with this twist."""
-    return judged(twist, revision, **options)[0]
+    return evaluated(behaviour, revision, **options)[0]
 
 
-def judged(twist: Twist | None, revision: str = "2026-06-24", **options: Any) -> tuple[list[Result], Recorded]:
+def evaluated(
+    behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any
+) -> tuple[list[Result], Recorded]:
     """The results of all cases, and what they were judged by.
 
     A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
     """
-    recorded = record(twist, revision, **options)
-    if twist is None:
-        return [judge(case, recorded) for case in cases(revision)], recorded
+    recorded = record(behaviour, revision, **options)
+    if behaviour is None:
+        return [evaluate(case, recorded) for case in cases(revision)], recorded
     clean_results, clean = _clean(revision)
-    same = {name for name in world(revision).scenarios if recorded.answer(name).samples == clean.answer(name).samples}
-    recorded._answers |= {name: clean.answer(name) for name in same}  # These have been read and decoded.
+    same = {
+        name for name in context(revision).scenarios if recorded.received(name).samples == clean.received(name).samples
+    }
+    recorded._answers |= {name: clean.received(name) for name in same}  # These have been read and decoded.
     results = [
-        known if same.issuperset(case.scenarios) else judge(case, recorded)
+        known if same.issuperset(case.scenarios) else evaluate(case, recorded)
         for case, known in zip(cases(revision), clean_results, strict=True)
     ]
     return results, recorded
@@ -226,4 +232,4 @@ def judged(twist: Twist | None, revision: str = "2026-06-24", **options: Any) ->
 
 @cache
 def _clean(revision: str) -> tuple[list[Result], Recorded]:
-    return judged(None, revision)
+    return evaluated(None, revision)

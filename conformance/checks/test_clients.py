@@ -7,48 +7,48 @@ from dataclasses import replace
 
 from conformance.clients.differences import differences, expected
 from conformance.contract.clients import client
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.judge.applicability import NEEDS_CLIENTS
-from conformance.judge.selectors import answers
+from conformance.judge.selectors import responses
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 from conformance.scenarios.tools import turns
 
 
-def _fed(world: World) -> list[Group]:
+def _fed(context: Context) -> list[Group]:
     """Each client of the lane at each ordinary request of the kind that it takes."""
     return [
         replace(group, about={**group.about, "fed": name})
-        for name in world.clients
+        for name in context.clients
         if not client(name).turns
-        for group in answers(client(name).streams)(world)
+        for group in responses(client(name).streams)(context)
     ]
 
 
-def _turns(world: World) -> list[Group]:
+def _turns(context: Context) -> list[Group]:
     """Each client of two turns at each call that is followed by the turn after it."""
     return [
         Group(calls, (calls, then), {"fed": name}, whole=True)
-        for name in world.clients
+        for name in context.clients
         if client(name).turns
-        for calls, then in turns(world.scenarios).items()
+        for calls, then in turns(context.scenarios).items()
     ]
 
 
-@check("client.{fed}", over=_fed, aside=NEEDS_CLIENTS)
-def test_a_client_ends_with_what_was_sent(answer: Answer, case: Case) -> Findings:
+@check("client.{fed}", over=_fed, not_for_captured=NEEDS_CLIENTS)
+def test_a_client_ends_with_what_was_sent(received: Received, case: Case) -> Findings:
     name = case.about["fed"]
-    outcome = answer.ended(name)
-    wrong = differences(outcome, expected(answer))
+    outcome = received.ended(name)
+    wrong = differences(outcome, expected(received))
     yield EXAMINED
     for one in wrong:
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
 
 
-@check("client.{fed}", over=_turns, together=True, aside=NEEDS_CLIENTS)
-def test_a_client_calls_and_goes_on_with_the_next_answer(answers: Sequence[Answer], case: Case) -> Findings:
+@check("client.{fed}", over=_turns, together=True, not_for_captured=NEEDS_CLIENTS)
+def test_a_client_calls_and_goes_on_with_the_next_answer(responses: Sequence[Received], case: Case) -> Findings:
     name = case.about["fed"]
-    calls, then = answers
+    calls, then = responses
     wrong = differences(calls.ended(name), expected(calls, then))
     yield EXAMINED
     for one in wrong:

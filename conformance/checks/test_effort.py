@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from conformance.decode.events import objects, text
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, must_be_served, refused
-from conformance.judge.selectors import ANSWERS, answers, each, pairs, together
+from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, check
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
@@ -16,14 +16,14 @@ _PLAIN_VALUES = together("efforts", "thinking", stream=False)
 _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
 
 
-def _off(world: World) -> list[Group]:
+def _off(context: Context) -> list[Group]:
     """The answers to requests that turn thinking off."""
-    return answers(where=lambda one: world.contract.turns_thinking_off(one.body))(world)
+    return responses(where=lambda one: context.contract.turns_thinking_off(one.body))(context)
 
 
-@check("effort.{effort}-accepted", over=each("effort"), aside=UNKNOWN_SENDER)
-def test_effort_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+@check("effort.{effort}-accepted", over=each("effort"), not_for_captured=UNKNOWN_SENDER)
+def test_effort_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
 @check(
@@ -31,49 +31,49 @@ def test_effort_is_accepted(answer: Answer) -> Findings:
     over=_off,
     where=Where("finished", leans_on=("*",), without_thinking=True),
 )
-def test_none_does_not_think(answer: Answer) -> Findings:
-    off = f"effort {answer.contract.effort.off}"
-    if answer.response:
+def test_none_does_not_think(received: Received) -> Findings:
+    off = f"effort {received.contract.effort.off}"
+    if received.response:
         yield EXAMINED
-    for place, _ in answer.items("reasoning"):
-        pointer = f"{answer.pointer}/output/{place}"
-        yield Finding(f"{off}, and yet a reasoning item", pointer, answer.event, "no reasoning", "reasoning")
-    if answer.looks_like_stream:
-        for event in answer.events:
+    for place, _ in received.items("reasoning"):
+        pointer = f"{received.pointer}/output/{place}"
+        yield Finding(f"{off}, and yet a reasoning item", pointer, received.event, "no reasoning", "reasoning")
+    if received.looks_like_stream:
+        for event in received.events:
             if "reasoning" in event.type:
                 yield Finding(f"{off}, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
-    if isinstance(answer.response.get("usage"), dict) and (counted := answer.tokens(*_DETAILS)):
-        pointer = f"{answer.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, answer.event, 0, counted)
+    if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS)):
+        pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
+        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
 
 
-@check("effort.{effort}-thinks", over=each("thinking"), aside=UNKNOWN_SENDER)
-def test_effort_thinks(answer: Answer) -> Findings:
-    yield from _thinks(answer)
+@check("effort.{effort}-thinks", over=each("thinking"), not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks(received: Received) -> Findings:
+    yield from _thinks(received)
 
 
-@check("effort.{effort}-thinks", over=each("thinking-call"), aside=UNKNOWN_SENDER)
-def test_effort_thinks_with_tools_too(answer: Answer) -> Findings:
-    yield from _thinks(answer)
+@check("effort.{effort}-thinks", over=each("thinking-call"), not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks_with_tools_too(received: Received) -> Findings:
+    yield from _thinks(received)
 
 
-def _thinks(answer: Answer) -> Findings:
-    if answer.response:
+def _thinks(received: Received) -> Findings:
+    if received.response:
         yield EXAMINED
-    if not answer.response or answer.thinks:
+    if not received.response or received.has_reasoning:
         return
-    message = f"no sign of reasoning with a question worth it (asked {len(answer.samples)} times at the most)"
-    yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none")
+    message = f"no sign of reasoning with a question worth it (asked {len(received.samples)} times at the most)"
+    yield Finding(message, received.pointer + "/output", received.event, "reasoning", "none")
 
 
 @check(
     "effort.values-alike",
-    over=lambda world: _PLAIN_VALUES(world) + _STREAMED_VALUES(world),
+    over=lambda context: _PLAIN_VALUES(context) + _STREAMED_VALUES(context),
     together=True,
-    aside=COMPARES,
+    not_for_captured=COMPARES,
 )
-def test_values_do_the_same(given: list[Answer]) -> Findings:
-    kinds = {answer.scenario: _kinds(answer) for answer in given}
+def test_values_do_the_same(given: list[Received]) -> Findings:
+    kinds = {received.scenario: _kinds(received) for received in given}
     usual = next(iter(kinds.values()))
     for name, got in kinds.items():
         yield Examined(bool(got or usual))
@@ -82,104 +82,110 @@ def test_values_do_the_same(given: list[Answer]) -> Findings:
             yield Finding(message, want=sorted(usual), got=sorted(got), scenario=name)
 
 
-def _kinds(answer: Answer) -> frozenset[str]:
-    if answer.looks_like_stream:
-        return frozenset(f"{event.type} {event.part_type}".strip() for event in answer.events)
-    return frozenset(str(item.get("type")) for item in answer.output)
+def _kinds(received: Received) -> frozenset[str]:
+    if received.looks_like_stream:
+        return frozenset(f"{event.type} {event.part_type}".strip() for event in received.events)
+    return frozenset(str(item.get("type")) for item in received.output)
 
 
-@check("effort.reasoning-precedes-answer", over=ANSWERS, where=FINAL_RESPONSE)
-def test_reasoning_comes_before_its_answer(answer: Answer) -> Findings:
-    kinds = [item.get("type") for item in answer.output]
+@check("effort.reasoning-precedes-answer", over=RESPONSES, where=FINAL_RESPONSE)
+def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
+    kinds = [item.get("type") for item in received.output]
     if "reasoning" in kinds:
         yield EXAMINED
         first = kinds.index("reasoning")
         ahead = [kind for kind in kinds[:first] if kind in ("message", "function_call", "custom_tool_call")]
         if ahead and all(kind == "reasoning" for kind in kinds[first:]):
             message = f"the reasoning item comes after the {ahead[0]} it led to"
-            yield Finding(message, f"{answer.pointer}/output/{first}", answer.event, "reasoning first", kinds)
+            yield Finding(message, f"{received.pointer}/output/{first}", received.event, "reasoning first", kinds)
 
 
-@check("effort.reasoning-item-shape", over=ANSWERS, where=Where("finished", leans_on=("reasoning", "include")))
-def test_reasoning_item_holds_reasoning_text(answer: Answer) -> Findings:
-    for place, item in answer.items("reasoning"):
+@check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", leans_on=("reasoning", "include")))
+def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
+    for place, item in received.items("reasoning"):
         yield EXAMINED
-        pointer = f"{answer.pointer}/output/{place}/content"
+        pointer = f"{received.pointer}/output/{place}/content"
         parts = objects(item.get("content"))
         for index, part in enumerate(parts):
             if isinstance(part.get("type"), str) and part["type"] != "reasoning_text":
                 message = f"a reasoning item's part has type {part['type']!r}"
-                yield Finding(message, f"{pointer}/{index}/type", answer.event, "reasoning_text", part["type"])
-        cut = answer.response.get("status") != "completed"
-        if not cut and answer.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
+                yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
+        cut = received.response.get("status") != "completed"
+        if not cut and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
             message = "a reasoning item holds no reasoning text though reasoning tokens are counted"
-            yield Finding(message, pointer, answer.event, "reasoning_text parts", item.get("content"))
+            yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
 
 
-@check("effort.tokens-agree", over=ANSWERS, where=FINAL_RESPONSE)
-def test_reasoning_text_is_counted(answer: Answer) -> Findings:
-    counted = answer.tokens(*_DETAILS)
-    if answer.thoughts and counted is not None:
+@check("effort.tokens-agree", over=RESPONSES, where=FINAL_RESPONSE)
+def test_reasoning_text_is_counted(received: Received) -> Findings:
+    counted = received.tokens(*_DETAILS)
+    if received.reasoning_texts and counted is not None:
         yield EXAMINED
-    if answer.thoughts and counted == 0:
-        pointer = f"{answer.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding("reasoning is there, and 0 reasoning tokens are counted", pointer, answer.event, "more than 0", 0)
+    if received.reasoning_texts and counted == 0:
+        pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
+        yield Finding(
+            "reasoning is there, and 0 reasoning tokens are counted", pointer, received.event, "more than 0", 0
+        )
 
 
 @check("effort.tokens-agree", over=together("thinking", "thinking"), together=True)
-def test_counted_reasoning_is_visible_where_it_usually_is(given: list[Answer]) -> Findings:
-    counted = [answer for answer in given if _counted(answer)]
-    visible = [answer for answer in counted if answer.thoughts]
+def test_counted_reasoning_is_visible_where_it_usually_is(given: list[Received]) -> Findings:
+    counted = [received for received in given if _counted(received)]
+    visible = [received for received in counted if received.reasoning_texts]
     if not counted:
-        raise CannotJudge("no answer counted reasoning tokens")
+        raise CannotEvaluate("no answer counted reasoning tokens")
     if len(visible) * 2 > len(counted):
-        for answer in counted:
+        for received in counted:
             yield EXAMINED
-            if not answer.thoughts:
+            if not received.reasoning_texts:
                 message = "reasoning tokens are counted and no reasoning is shown, unlike in most answers"
-                yield Finding(message, answer.pointer + "/output", answer.event, "reasoning", "none", answer.scenario)
+                yield Finding(
+                    message, received.pointer + "/output", received.event, "reasoning", "none", received.scenario
+                )
 
 
-def _counted(answer: Answer) -> bool:
+def _counted(received: Received) -> bool:
     try:
-        return bool(answer.tokens(*_DETAILS))
-    except CannotJudge:
+        return bool(received.tokens(*_DETAILS))
+    except CannotEvaluate:
         return False
 
 
-@check("effort.no-markup-leak", over=ANSWERS, where=FINAL_RESPONSE, aside=WORDING)
-def test_no_thinking_markup_in_the_answer(answer: Answer) -> Findings:
-    if answer.words:
+@check("effort.no-markup-leak", over=RESPONSES, where=FINAL_RESPONSE, not_for_captured=WORDING)
+def test_no_thinking_markup_in_the_answer(received: Received) -> Findings:
+    if received.words:
         yield EXAMINED
     for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):
-        if mark in answer.words:
-            yield Finding(f"the visible text holds {mark}", answer.pointer + "/output", answer.event, "no markup", mark)
+        if mark in received.words:
+            yield Finding(
+                f"the visible text holds {mark}", received.pointer + "/output", received.event, "no markup", mark
+            )
 
 
 @check(
     "effort.unknown-value",
     over=each("enum", where=lambda one: one.about["parameter"] == "reasoning.effort"),
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_unknown_effort_is_refused(answer: Answer) -> Findings:
-    was_refused = refused(answer)
+def test_unknown_effort_is_refused(received: Received) -> Findings:
+    was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        yield Finding(f"answered with HTTP {answer.arrived}", want="a 4xx status", got=answer.arrived)
+        yield Finding(f"answered with HTTP {received.arrived}", want="a 4xx status", got=received.arrived)
 
 
 @check("effort.default", over=each("effort-default"))
-def test_default_effort(answer: Answer) -> Findings:
-    yield Finding("thinks" if answer.thinks else "does not think")
+def test_default_effort(received: Received) -> Findings:
+    yield Finding("thinks" if received.has_reasoning else "does not think")
 
 
-@check("effort.plain-equals-stream", over=pairs("effort"), together=True, aside=COMPARES)
-def test_thinking_is_the_same_plain_and_streaming(given: list[Answer]) -> Findings:
+@check("effort.plain-equals-stream", over=pairs("effort"), together=True, not_for_captured=COMPARES)
+def test_thinking_is_the_same_plain_and_streaming(given: list[Received]) -> Findings:
     plain, stream = given
     if not (plain.response and stream.response):
         raise DoesNotApply("one of the two has no Response")
     yield EXAMINED
-    if plain.thinks != stream.thinks:
+    if plain.has_reasoning != stream.has_reasoning:
         says = {True: "thinks", False: "does not think"}
-        message = f"plain {says[plain.thinks]}, streaming {says[stream.thinks]}"
-        yield between(plain, stream, message, "", says[plain.thinks], says[stream.thinks])
+        message = f"plain {says[plain.has_reasoning]}, streaming {says[stream.has_reasoning]}"
+        yield between(plain, stream, message, "", says[plain.has_reasoning], says[stream.has_reasoning])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import (
     BUSY,
@@ -22,14 +22,24 @@ from conformance.judge.common import (
     settled,
 )
 from conformance.judge.selectors import each, everything, pairs, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, breaks_schema, check
-from conformance.scenarios.context import World
+from conformance.judge.verdict import (
+    EXAMINED,
+    Case,
+    Examined,
+    Finding,
+    Findings,
+    Group,
+    Selector,
+    check,
+    finding_from_schema,
+)
+from conformance.scenarios.context import Context
 from conformance.wire.presence import unconnected
 
 
 def _with(*tags: str) -> Selector:
     """A case for each scenario with one of the tags."""
-    return lambda world: [Group(one.name, (one.name,)) for one in world.scenarios.values() if one.tags & set(tags)]
+    return lambda context: [Group(one.name, (one.name,)) for one in context.scenarios.values() if one.tags & set(tags)]
 
 
 #: Each request that is wrong on purpose, and the credentials that are: their envelope has a rule of its own.
@@ -53,70 +63,77 @@ _INTERNALS = (
 
 
 @check("error.envelope", over=_strange, where=Where("refusals", reads=REQUEST))
-def test_error_is_enveloped(answer: Answer, case: Case) -> Findings:
-    _when_refused(answer)
+def test_error_is_enveloped(received: Received, case: Case) -> Findings:
+    _when_refused(received)
     yield EXAMINED
     try:
-        answer.exchange.body.decode("utf-8")
+        received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
         yield Finding(
-            f"the error is not in UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(answer)
+            f"the error is not in UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
         )
         return
-    for problem in case.world.schemas.errors("error.json", envelope(answer)):
-        yield breaks_schema(problem)
+    for problem in case.context.schemas.errors("error.json", envelope(received)):
+        yield finding_from_schema(problem)
 
 
 @check("error.json-content-type", over=_refusals, where=Where("refused", reads=REQUEST | HEADERS))
-def test_error_is_application_json(answer: Answer) -> Findings:
-    _when_refused(answer)
-    if answer.streaming or not answer.exchange.body:
+def test_error_is_application_json(received: Received) -> Findings:
+    _when_refused(received)
+    if received.streaming or not received.exchange.body:
         return  # A refusal of a streaming request may begin with data:, and an empty body has no type.
     yield EXAMINED
-    if answer.exchange.media_type not in (
+    if received.exchange.media_type not in (
         "application/json",
         "application/problem+json",
     ):
-        got = answer.exchange.header("content-type")
+        got = received.exchange.header("content-type")
         yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
 
 
-@check("error.no-internals", over=_refusals, where=Where("refused"), aside=WORDING)
-def test_error_shows_no_internals(answer: Answer) -> Findings:
-    if answer.exchange.ok:
+@check("error.no-internals", over=_refusals, where=Where("refused"), not_for_captured=WORDING)
+def test_error_shows_no_internals(received: Received) -> Findings:
+    if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    yield from _internals(answer, "the error")
+    yield from _internals(received, "the error")
 
 
-def _internals(answer: Answer, who: str) -> Findings:
-    body = answer.exchange.body[:100_000].decode("utf-8", "replace")
+def _internals(received: Received, who: str) -> Findings:
+    body = received.exchange.body[:100_000].decode("utf-8", "replace")
     yield Examined(bool(body))
     for what, pattern in _INTERNALS:
         if match := pattern.search(body):
             yield Finding(f"{who} shows {what}", want="words for a client", got=match[0].strip()[:120])
 
 
-@check("error.real-status", over=_strange, aside=UNKNOWN_SENDER)
-def test_error_has_an_error_status(answer: Answer) -> Findings:
-    status = settled(answer)
+@check("error.real-status", over=_strange, not_for_captured=UNKNOWN_SENDER)
+def test_error_has_an_error_status(received: Received) -> Findings:
+    status = settled(received)
     yield EXAMINED
     if status >= 500:
         yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
-    elif answer.exchange.ok and is_error_body(answer):
-        yield Finding(f"an error body under HTTP {status}", answer.contract.error.pointer, None, "a 4xx status", status)
+    elif received.exchange.ok and is_error_body(received):
+        yield Finding(
+            f"an error body under HTTP {status}", received.contract.error.pointer, None, "a 4xx status", status
+        )
 
 
-@check("error.real-status", over=together("bad-requests", "bad", "violation"), together=True, aside=UNKNOWN_SENDER)
-def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Findings:
-    for answer in answers:
-        status = answer.exchange.status
+@check(
+    "error.real-status",
+    over=together("bad-requests", "bad", "violation"),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) -> Findings:
+    for received in responses:
+        status = received.exchange.status
         is_busy = status in BUSY
         yield Examined(status is not None and not is_busy)
-        if is_busy and breaks_every_time(answer.exchange) and not busy_elsewhere(answer, answers):
-            tries = len(answer.exchange.attempts) + 1
+        if is_busy and breaks_every_time(received.exchange) and not busy_elsewhere(received, responses):
+            tries = len(received.exchange.attempts) + 1
             message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
-            yield Finding(message, want="a 4xx status", got=status, scenario=answer.scenario)
-    all_busy(answers)
+            yield Finding(message, want="a 4xx status", got=status, scenario=received.scenario)
+    all_busy(responses)
 
 
 @check(
@@ -124,73 +141,75 @@ def test_bad_request_does_not_make_the_server_busy(answers: list[Answer]) -> Fin
     over=everything("answers", where=lambda one: one.expect == "answer"),
     where=Where("answers", elsewhere=False),
 )
-def test_answer_is_no_error(answer: Answer) -> Findings:
-    form = answer.contract.error
-    yield Examined(answer.exchange.ok and bool(answer.exchange.body))
-    if answer.exchange.ok and is_error_body(answer):
-        yield Finding(f"an error body under HTTP {answer.arrived}", form.pointer, None, "a Response", answer.arrived)
+def test_answer_is_no_error(received: Received) -> Findings:
+    form = received.contract.error
+    yield Examined(received.exchange.ok and bool(received.exchange.body))
+    if received.exchange.ok and is_error_body(received):
+        yield Finding(
+            f"an error body under HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived
+        )
 
 
-def _before_and_after(world: World) -> list[Group]:
-    return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(world)]
+def _before_and_after(context: Context) -> list[Group]:
+    return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(context)]
 
 
-@check("error.endpoint-survives", over=_before_and_after, together=True, aside=UNKNOWN_SENDER)
-def test_endpoint_survives_the_bad_requests(answers: list[Answer]) -> Findings:
-    before, after = answers
+@check("error.endpoint-survives", over=_before_and_after, together=True, not_for_captured=UNKNOWN_SENDER)
+def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findings:
+    before, after = responses
     if not before.exchange.ok:
-        raise CannotJudge("a good request was not served before the bad ones either")
+        raise CannotEvaluate("a good request was not served before the bad ones either")
     if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
-        raise CannotJudge(f"no connection was accepted any more: {after.exchange.detail}")
+        raise CannotEvaluate(f"no connection was accepted any more: {after.exchange.detail}")
     yield EXAMINED
     for one in _served_still(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
 
 
-def _served_still(answer: Answer) -> Findings:
-    if answer.exchange.status is None or answer.exchange.status >= 500:
-        got = answer.exchange.status or answer.exchange.ended
+def _served_still(received: Received) -> Findings:
+    if received.exchange.status is None or received.exchange.status >= 500:
+        got = received.exchange.status or received.exchange.ended
         yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
         return
-    yield from must_be_served(answer)
-    if answer.exchange.ok:
-        yield from must_be_an_answer(answer)
+    yield from must_be_served(received)
+    if received.exchange.ok:
+        yield from must_be_an_answer(received)
 
 
-def _twins(world: World) -> list[Group]:
-    found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(world)]
+def _twins(context: Context) -> list[Group]:
+    found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(context)]
     return list({group.label: group for group in found}.values())
 
 
-@check("error.streaming-same-status", over=_twins, together=True, aside=COMPARES)
-def test_streaming_error_has_the_same_status(given: list[Answer]) -> Findings:
-    plain, stream = (settled(answer) for answer in given)
+@check("error.streaming-same-status", over=_twins, together=True, not_for_captured=COMPARES)
+def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
+    plain, stream = (settled(received) for received in given)
     yield EXAMINED
     if plain // 100 != stream // 100:
         message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
         yield between(given[0], given[1], message, "", plain, stream)
 
 
-def _when_refused(answer: Answer) -> None:
-    if answer.exchange.ok:
+def _when_refused(received: Received) -> None:
+    if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    if not 400 <= settled(answer) < 500:
-        raise CannotJudge(f"HTTP {answer.arrived}")
+    if not 400 <= settled(received) < 500:
+        raise CannotEvaluate(f"HTTP {received.arrived}")
 
 
-@check("error.envelope", over=everything("retried"), aside=RETRIED_APART)
-def test_refusal_that_is_retried_is_enveloped(answer: Answer, case: Case) -> Findings:
-    refusals = [one for one in retried(answer) if 400 <= one.arrived < 500]
+@check("error.envelope", over=everything("retried"), not_for_captured=RETRIED_APART)
+def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) -> Findings:
+    refusals = [one for one in retried(received) if 400 <= one.arrived < 500]
     if not refusals:
         raise DoesNotApply("no request was retried after a 4xx")
     for one in refusals:
         yield EXAMINED
-        for problem in case.world.schemas.errors("error.json", envelope(one)):
-            found = breaks_schema(problem)
+        for problem in case.context.schemas.errors("error.json", envelope(one)):
+            found = finding_from_schema(problem)
             yield replace(found, message=f"HTTP {one.arrived}, which is retried: {found.message}")
 
 
-@check("error.no-internals", over=everything("retried"), aside=RETRIED_APART)
-def test_error_that_is_retried_shows_no_internals(answer: Answer) -> Findings:
-    for one in retried(answer):
+@check("error.no-internals", over=everything("retried"), not_for_captured=RETRIED_APART)
+def test_error_that_is_retried_shows_no_internals(received: Received) -> Findings:
+    for one in retried(received):
         yield from _internals(one, f"HTTP {one.arrived}, which is retried,")

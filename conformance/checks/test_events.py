@@ -6,37 +6,46 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.decode.events import Event, whole
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import needs, not_seen, received_whole, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, breaks_schema, check, on
-from conformance.scenarios.context import World
+from conformance.judge.verdict import (
+    EXAMINED,
+    Case,
+    Examined,
+    Finding,
+    Findings,
+    check,
+    finding_at,
+    finding_from_schema,
+)
+from conformance.scenarios.context import Context
 
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500
 
 
-def _all_streams(world: World) -> dict[str, tuple[str, ...]]:
-    streams = tuple(one.name for one in world.scenarios.values() if one.streaming and one.expect != "refusal")
-    custom = tuple(one.name for one in world.scenarios.values() if one.streaming and "custom" in one.tags)
-    return {name: (custom if "custom" in name else streams) for name in world.schemas.event_types}
+def _all_streams(context: Context) -> dict[str, tuple[str, ...]]:
+    streams = tuple(one.name for one in context.scenarios.values() if one.streaming and one.expect != "refusal")
+    custom = tuple(one.name for one in context.scenarios.values() if one.streaming and "custom" in one.tags)
+    return {name: (custom if "custom" in name else streams) for name in context.schemas.event_types}
 
 
-def _causes(world: World) -> dict[str, tuple[str, ...]]:
-    return {name: (world.contract.table.by_type[name].caused_by,) for name in world.schemas.event_types}
+def _causes(context: Context) -> dict[str, tuple[str, ...]]:
+    return {name: (context.contract.table.by_type[name].caused_by,) for name in context.schemas.event_types}
 
 
 @check("event.{type}.schema", over=by_event_type(_all_streams), together=True, where=STREAM)
-def test_event_fits_its_schema(answers: list[Answer], case: Case) -> Findings:
-    kind, ends = case.about["type"], case.world.contract.table.of("end")
-    for answer in answers:
-        yield Examined(len(_events(answer, kind)))
-        for found in _problems(_events(answer, kind), case):
+def test_event_fits_its_schema(responses: list[Received], case: Case) -> Findings:
+    kind, ends = case.about["type"], case.context.contract.table.of("end")
+    for received in responses:
+        yield Examined(len(_events(received, kind)))
+        for found in _problems(_events(received, kind), case):
             if not _told_elsewhere(found.pointer, kind in ends):
-                yield _at(found, answer)
-    if not any(_events(answer, kind) for answer in answers):
-        raise not_seen(kind, answers)
+                yield _at(found, received)
+    if not any(_events(received, kind) for received in responses):
+        raise not_seen(kind, responses)
 
 
 def _shape(event: Event) -> object:
@@ -47,23 +56,23 @@ def _shape(event: Event) -> object:
     if type(number) is not int or number < 0 or type(delta) is not str or not delta:
         return None
     try:
-        shape = (tuple(data.items()), tuple(map(type, data.values())))  # For Python, 1 equals true.
-        hash(shape)
+        message_pattern = (tuple(data.items()), tuple(map(type, data.values())))  # For Python, 1 equals true.
+        hash(message_pattern)
     except TypeError:
         return None
-    return shape
+    return message_pattern
 
 
 def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
     fine: set[object] = set()
     broken = 0
     for event in events:
-        if broken < _ENOUGH and (shape := _shape(event)) not in fine:
-            problems = case.world.schemas.errors(f"events/{event.type}.json", event.data)
-            yield from (breaks_schema(problem, "", event) for problem in problems)
+        if broken < _ENOUGH and (message_pattern := _shape(event)) not in fine:
+            problems = case.context.schemas.errors(f"events/{event.type}.json", event.data)
+            yield from (finding_from_schema(problem, "", event) for problem in problems)
             broken += bool(problems)
-            if shape and not problems:
-                fine.add(shape)
+            if message_pattern and not problems:
+                fine.add(message_pattern)
 
 
 def _told_elsewhere(pointer: str, ends: bool) -> bool:
@@ -73,40 +82,40 @@ def _told_elsewhere(pointer: str, ends: bool) -> bool:
     return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
 
 
-def _at(finding: Finding, answer: Answer) -> Finding:
-    return replace(finding, scenario=answer.scenario)
+def _at(finding: Finding, received: Received) -> Finding:
+    return replace(finding, scenario=received.scenario)
 
 
-def _events(answer: Answer, kind: str) -> list[Event]:
+def _events(received: Received, kind: str) -> list[Event]:
     try:
-        return answer.of(kind)
-    except CannotJudge:
+        return received.of(kind)
+    except CannotEvaluate:
         return []
 
 
-@check("event.seen.{type}", over=by_event_type(_causes), aside=NEEDS_A_CAUSE)
-def test_event_is_seen_where_it_must_be_caused(answer: Answer, case: Case) -> Findings:
+@check("event.seen.{type}", over=by_event_type(_causes), not_for_captured=NEEDS_A_CAUSE)
+def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -> Findings:
     kind = case.about["type"]
-    if seen := answer.of(kind):
+    if seen := received.of(kind):
         yield Examined(len(seen))
         return
-    needs(answer, case)
-    _owes(answer, kind)
-    received_whole(answer)
-    got = ", ".join(dict.fromkeys(event.type for event in answer.events))
+    needs(received, case)
+    _owes(received, kind)
+    received_whole(received)
+    got = ", ".join(dict.fromkeys(event.type for event in received.events))
     yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 
 
-def _owes(answer: Answer, kind: str) -> None:
-    """:class:`CannotJudge` if the model did something for which a stream needs no event of that type."""
-    if not answer.events:
-        raise CannotJudge("the stream has no event")
-    if "output_text" in kind and not answer.words and refuses(answer):
-        raise CannotJudge("the model refused, and wrote no text")
-    if "reasoning" in kind and not answer.items("reasoning"):
-        raise CannotJudge("the model thinks and shows nothing of it")
-    if kind == "response.completed" and answer.terminal.type == "response.incomplete":
-        raise CannotJudge("the answer ended incomplete")
+def _owes(received: Received, kind: str) -> None:
+    """:class:`CannotEvaluate` if the model did something for which a stream needs no event of that type."""
+    if not received.events:
+        raise CannotEvaluate("the stream has no event")
+    if "output_text" in kind and not received.words and refuses(received):
+        raise CannotEvaluate("the model refused, and wrote no text")
+    if "reasoning" in kind and not received.items("reasoning"):
+        raise CannotEvaluate("the model thinks and shows nothing of it")
+    if kind == "response.completed" and received.terminal.type == "response.incomplete":
+        raise CannotEvaluate("the answer ended incomplete")
 
 
 @check(
@@ -114,16 +123,16 @@ def _owes(answer: Answer, kind: str) -> None:
     over=together("streams", "core", stream=True),
     where=Where("streams", leans_on=("tools", "include"), elsewhere=False),
 )
-def test_event_types_are_documented(answer: Answer, case: Case) -> Findings:
-    for event in answer.events:
+def test_event_types_are_documented(received: Received, case: Case) -> Findings:
+    for event in received.events:
         yield EXAMINED
-        if event.type and event.type not in case.world.schemas.event_types:
+        if event.type and event.type not in case.context.schemas.event_types:
             yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
 
 
 @check("event.has-type", over=STREAMS, where=STREAM)
-def test_event_has_a_type(answer: Answer) -> Findings:
-    for event in answer.events:
+def test_event_has_a_type(received: Received) -> Findings:
+    for event in received.events:
         yield EXAMINED
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
             message = "an event's data has no type"
@@ -131,16 +140,16 @@ def test_event_has_a_type(answer: Answer) -> Findings:
 
 
 @check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)
-def test_arguments_done_names_the_function(answer: Answer) -> Findings:
-    for event in answer.of("response.function_call_arguments.done"):
+def test_arguments_done_names_the_function(received: Received) -> Findings:
+    for event in received.of("response.function_call_arguments.done"):
         yield EXAMINED
         if "name" not in event.data:
-            yield on(event, "the name of the function is missing", "/name", "the call's name")
+            yield finding_at(event, "the name of the function is missing", "/name", "the call's name")
 
 
 @check("sequence.present", over=STREAMS, where=STREAM)
-def test_every_event_is_numbered(answer: Answer) -> Findings:
-    for event in answer.events:
+def test_every_event_is_numbered(received: Received) -> Findings:
+    for event in received.events:
         yield EXAMINED
         if whole(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
@@ -149,9 +158,9 @@ def test_every_event_is_numbered(answer: Answer) -> Findings:
 
 
 @check("sequence.contiguous", over=STREAMS, where=STREAM)
-def test_each_number_is_one_more_than_the_last(answer: Answer) -> Findings:
+def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     last, since = None, 1
-    for event in answer.events:
+    for event in received.events:
         number = whole(event.number)
         if number is None:
             since += 1
@@ -162,11 +171,11 @@ def test_each_number_is_one_more_than_the_last(answer: Answer) -> Findings:
             yield Finding(message, "/sequence_number", event.index, last + since, number)
         last, since = number, 1
     if last is None:
-        raise CannotJudge("no event has a sequence_number")
+        raise CannotEvaluate("no event has a sequence_number")
 
 
 @check("sequence.starts-at-zero", over=together("streams", "core", stream=True))
-def test_first_number(answer: Answer) -> Findings:
-    if not answer.events:
-        raise CannotJudge("the stream has no event")
-    yield Finding(f"starts at {answer.events[0].number}")
+def test_first_number(received: Received) -> Findings:
+    if not received.events:
+        raise CannotEvaluate("the stream has no event")
+    yield Finding(f"starts at {received.events[0].number}")

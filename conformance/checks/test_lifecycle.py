@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import STREAM
 from conformance.judge.selectors import STREAMS, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on, strays
+from conformance.judge.verdict import (
+    EXAMINED,
+    Case,
+    Examined,
+    Finding,
+    Findings,
+    check,
+    finding_at,
+    finding_from_violation,
+)
 
 _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
@@ -16,17 +25,17 @@ _SAYS = {"response.completed": "completed", "response.incomplete": "incomplete",
 def _automaton(rule: str) -> Any:
     """The check that passes on what the automata report under a rule."""
 
-    def judge(answer: Answer, case: Case) -> Findings:
-        if not answer.events:
-            raise CannotJudge("the stream has no event")
-        yield Examined(answer.examined[rule])
-        for one in answer.violations:
+    def evaluate(received: Received, case: Case) -> Findings:
+        if not received.events:
+            raise CannotEvaluate("the stream has no event")
+        yield Examined(received.examined[rule])
+        for one in received.violations:
             # The contract says nothing of items of undocumented types: neither of their ids nor of their order.
-            kind = answer.item_types.get(one.place) if one.place is not None else None
-            if one.rule == rule and (kind is None or kind in case.world.schemas.item_types):
-                yield strays(one)
+            kind = received.item_types.get(one.place) if one.place is not None else None
+            if one.rule == rule and (kind is None or kind in case.context.schemas.item_types):
+                yield finding_from_violation(one)
 
-    return check(rule, over=STREAMS, where=STREAM)(judge)
+    return check(rule, over=STREAMS, where=STREAM)(evaluate)
 
 
 test_created_is_first = _automaton("lifecycle.created-first")
@@ -58,16 +67,16 @@ test_part_type_stays = _automaton("identity.part-type")
 
 
 @check("lifecycle.one-terminal-last", over=STREAMS, where=STREAM)
-def test_one_terminal_event_and_that_last(answer: Answer) -> Findings:
-    if answer.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in answer.events):
-        raise CannotJudge(f"the stream did not come to its end: {answer.exchange.ended}")
-    yield Examined(len(answer.events))
-    yield from (strays(one) for one in answer.violations if one.rule == "lifecycle.one-terminal-last")
+def test_one_terminal_event_and_that_last(received: Received) -> Findings:
+    if received.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in received.events):
+        raise CannotEvaluate(f"the stream did not come to its end: {received.exchange.ended}")
+    yield Examined(len(received.events))
+    yield from (finding_from_violation(one) for one in received.violations if one.rule == "lifecycle.one-terminal-last")
 
 
 @check("lifecycle.terminal-agrees-with-status", over=STREAMS, where=STREAM)
-def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
-    event = answer.terminal
+def test_terminal_event_says_what_the_status_says(received: Received) -> Findings:
+    event = received.terminal
     status = event.response.get("status")
     if event.type in _SAYS and isinstance(status, str):
         yield EXAMINED
@@ -75,47 +84,47 @@ def test_terminal_event_says_what_the_status_says(answer: Answer) -> Findings:
         where = ("/type", f"response.{status}", event.type)
         if status not in _SAYS.values():
             where = ("/response/status", _SAYS[event.type], status)
-        yield on(event, f"ends a response whose status is {status!r}", *where)
+        yield finding_at(event, f"ends a response whose status is {status!r}", *where)
 
 
 @check("lifecycle.snapshots", over=STREAMS, where=STREAM)
-def test_snapshots_are_of_a_response_just_begun(answer: Answer) -> Findings:
+def test_snapshots_are_of_a_response_just_begun(received: Received) -> Findings:
     # A response in the background, which the contract does not document, is created as queued.
-    in_background = answer.sent.get("background") not in (None, False)
+    in_background = received.sent.get("background") not in (None, False)
     begun = ("in_progress", "queued") if in_background else ("in_progress",)
-    for event in answer.of(*answer.contract.decoding.of("begin")):
+    for event in received.of(*received.contract.decoding.of("begin")):
         yield Examined(bool(event.response))
         status, output = event.response.get("status"), event.response.get("output")
         if isinstance(status, str) and status not in begun:
-            yield on(event, f"carries status {status!r}", "/response/status", "in_progress", status)
+            yield finding_at(event, f"carries status {status!r}", "/response/status", "in_progress", status)
         if output:
-            yield on(event, "carries output already", "/response/output", [], output)
+            yield finding_at(event, "carries output already", "/response/output", [], output)
         for member in ("error", "incomplete_details"):
             if (value := event.response.get(member)) is not None:
-                yield on(event, f"carries {member} already", f"/response/{member}", None, value)
+                yield finding_at(event, f"carries {member} already", f"/response/{member}", None, value)
 
 
 @check("lifecycle.added-status-in-progress", over=STREAMS, where=STREAM)
-def test_added_items_are_in_progress(answer: Answer, case: Case) -> Findings:
-    for event in answer.of("response.output_item.added"):
+def test_added_items_are_in_progress(received: Received, case: Case) -> Findings:
+    for event in received.of("response.output_item.added"):
         status = event.item.get("status")
-        if event.item.get("type") not in case.world.schemas.item_types:
+        if event.item.get("type") not in case.context.schemas.item_types:
             continue  # The contract says nothing of the statuses of other types.
         yield Examined(isinstance(status, str))
         if isinstance(status, str) and status != "in_progress":
-            yield on(event, f"the item is {status!r}", "/item/status", "in_progress", status)
+            yield finding_at(event, f"the item is {status!r}", "/item/status", "in_progress", status)
 
 
 @check("lifecycle.done-status-final", over=STREAMS, where=STREAM)
-def test_done_items_are_final(answer: Answer, case: Case) -> Findings:
-    cut = answer.events[-1].type == "response.incomplete" if answer.events else False
-    for event in answer.of("response.output_item.done"):
+def test_done_items_are_final(received: Received, case: Case) -> Findings:
+    cut = received.events[-1].type == "response.incomplete" if received.events else False
+    for event in received.of("response.output_item.done"):
         status = event.item.get("status")
-        if event.item.get("type") not in case.world.schemas.item_types:
+        if event.item.get("type") not in case.context.schemas.item_types:
             continue  # The contract says nothing of the statuses of other types.
         yield Examined(isinstance(status, str))
         if isinstance(status, str) and status not in ("completed", "incomplete") and not cut:
-            yield on(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
+            yield finding_at(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
 
 
 def _item_of(event: Event) -> str:
@@ -125,27 +134,27 @@ def _item_of(event: Event) -> str:
 
 
 @check("identity.event-fits-item", over=STREAMS, where=STREAM)
-def test_event_is_of_its_items_kind(answer: Answer) -> Findings:
-    kinds = {index: event.item.get("type") for event, index in answer.placed if event.type == ITEM_ADDED}
-    for event, index in answer.placed:
+def test_event_is_of_its_items_kind(received: Received) -> Findings:
+    kinds = {index: event.item.get("type") for event, index in received.placed if event.type == ITEM_ADDED}
+    for event, index in received.placed:
         fits = _item_of(event)
         kind = kinds.get(index) if index is not None else None
         yield Examined(bool(fits) and isinstance(kind, str))
         if fits and isinstance(kind, str) and kind != fits:
             message = f"output_index {index} is a {kind}"
-            yield on(event, message, "/output_index", f"the index of a {fits}", index)
+            yield finding_at(event, message, "/output_index", f"the index of a {fits}", index)
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))
-def test_items_overlap(answer: Answer) -> Findings:
+def test_items_overlap(received: Received) -> Findings:
     open_items: set[int | None] = set()
     overlap = False
-    for event, index in answer.placed:
+    for event, index in received.placed:
         overlap = overlap or (event.type == ITEM_ADDED and bool(open_items))
         if event.type == ITEM_ADDED:
             open_items.add(index)
         elif event.type == ITEM_DONE:
             open_items.discard(index)
-    if not answer.of(ITEM_ADDED):
-        raise CannotJudge("the stream opens no item")
+    if not received.of(ITEM_ADDED):
+        raise CannotEvaluate("the stream opens no item")
     yield Finding("items overlap" if overlap else "one item after another")

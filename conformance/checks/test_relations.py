@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.events import mapping, objects, text
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, check
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 from conformance.scenarios.inputs import MEASURE
 
 #: Members of a request that say how to answer and add nothing to what the model reads.
@@ -32,14 +32,14 @@ _FORMS, _LEAST = 0.01, 0.95
 _POINTER = "/usage/input_tokens"
 
 #: An answer with its input_tokens.
-Counted = tuple[Answer, int]
+Counted = tuple[Received, int]
 
 
 def _pairs(*named: tuple[str, str]) -> Selector:
     """A case for each pair of scenarios, called by the second."""
 
-    def select(world: World) -> list[Group]:
-        return [Group(pair[1], pair, whole=True) for pair in named if set(pair) <= set(world.scenarios)]
+    def select(context: Context) -> list[Group]:
+        return [Group(pair[1], pair, whole=True) for pair in named if set(pair) <= set(context.scenarios)]
 
     return select
 
@@ -48,36 +48,38 @@ def _pairs(*named: tuple[str, str]) -> Selector:
     "usage.same-input-same-tokens",
     over=everything("same-input", where=lambda one: one.expect == "answer"),
     together=True,
-    aside=COMPARES,
+    not_for_captured=COMPARES,
 )
-def test_the_same_input_counts_the_same(answers: list[Answer]) -> Findings:
-    pairs = list(_same_input(answers))
+def test_the_same_input_counts_the_same(responses: list[Received]) -> Findings:
+    pairs = list(_same_input(responses))
     if not pairs:
-        raise CannotJudge("no two requests with the same input have input_tokens")
+        raise CannotEvaluate("no two requests with the same input have input_tokens")
     yield Examined(len(pairs))
-    for (first, expected), (answer, count) in pairs:
+    for (first, expected), (received, count) in pairs:
         if abs(count - expected) > _SPREAD:
             message = f"input_tokens is {count}, and {expected} for the same input in {first.scenario}"
-            yield between(first, answer, message, answer.pointer + _POINTER, expected, count)
+            yield between(first, received, message, received.pointer + _POINTER, expected, count)
 
 
-def _same_input(answers: list[Answer]) -> Iterator[tuple[Counted, Counted]]:
+def _same_input(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]:
     """Each answer after the first to the same input, with that first one."""
     first: dict[str, Counted] = {}
-    for answer in answers:
-        count = _count(answer)
+    for received in responses:
+        count = _count(received)
         if count is None:
             continue
-        read = {name: value for name, value in answer.sent.items() if name not in _NOT_READ}
-        counted = (answer, count)
+        read = {name: value for name, value in received.sent.items() if name not in _NOT_READ}
+        counted = (received, count)
         before = first.setdefault(json.dumps(read, sort_keys=True), counted)
-        if before[0].exchange.key != answer.exchange.key:
+        if before[0].exchange.key != received.exchange.key:
             yield before, counted
 
 
-@check("usage.same-text-same-tokens", over=_pairs((MEASURE, "input.long-parts")), together=True, aside=COMPARES)
-def test_the_same_text_counts_alike_in_each_form(answers: list[Answer]) -> Findings:
-    (string, expected), (parts, count) = _counted(answers)
+@check(
+    "usage.same-text-same-tokens", over=_pairs((MEASURE, "input.long-parts")), together=True, not_for_captured=COMPARES
+)
+def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> Findings:
+    (string, expected), (parts, count) = _counted(responses)
     yield EXAMINED
     if abs(count - expected) > expected * _FORMS + _SPREAD:
         message = f"input_tokens is {count}, and {expected} for the same text in {string.scenario}"
@@ -88,10 +90,10 @@ def test_the_same_text_counts_alike_in_each_form(answers: list[Answer]) -> Findi
     "usage.more-input-more-tokens",
     over=_pairs((MEASURE, "input.very-long"), (MEASURE, "turns.history-forms")),
     together=True,
-    aside=COMPARES,
+    not_for_captured=COMPARES,
 )
-def test_all_of_a_long_input_is_counted(answers: list[Answer]) -> Findings:
-    (measure, known), (long, count) = _counted(answers)
+def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
+    (measure, known), (long, count) = _counted(responses)
     size, whole = _characters(measure.sent), _characters(long.sent)
     least = int(known * whole / size * _LEAST)
     yield EXAMINED
@@ -107,10 +109,10 @@ def test_all_of_a_long_input_is_counted(answers: list[Answer]) -> Findings:
     "usage.more-input-more-tokens",
     over=_pairs(("stream=false", "tools.unused"), ("tools.call", "tools.output")),
     together=True,
-    aside=COMPARES,
+    not_for_captured=COMPARES,
 )
-def test_what_is_added_is_counted(answers: list[Answer]) -> Findings:
-    (less, known), (more, count) = _counted(answers)
+def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
+    (less, known), (more, count) = _counted(responses)
     yield EXAMINED
     if count <= known:
         message = f"input_tokens is {count}, and {known} in {less.scenario}, which holds less"
@@ -121,23 +123,23 @@ def test_what_is_added_is_counted(answers: list[Answer]) -> Findings:
 _NO_COUNT = 10**12
 
 
-def _count(answer: Answer) -> int | None:
+def _count(received: Received) -> int | None:
     """input_tokens of a served request, None where there is none to read."""
     try:
-        count = answer.tokens("input_tokens") if answer.exchange.ok else None
-    except CannotJudge:
+        count = received.tokens("input_tokens") if received.exchange.ok else None
+    except CannotEvaluate:
         return None
     return count if count is not None and abs(count) < _NO_COUNT else None
 
 
-def _counted(answers: list[Answer]) -> list[Counted]:
-    """Both answers with their input_tokens; :class:`DoesNotApply` where one was refused, :class:`CannotJudge` where a
+def _counted(responses: list[Received]) -> list[Counted]:
+    """Both answers with their input_tokens; :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a
     count is missing."""
-    if refused := next((one for one in answers if one.exchange.refused), None):
+    if refused := next((one for one in responses if one.exchange.refused), None):
         raise DoesNotApply(f"{refused.scenario} was refused with HTTP {refused.exchange.status}")
-    counts = [(one, count) for one in answers if (count := _count(one)) is not None]
-    if len(counts) < len(answers):
-        raise CannotJudge("a response to compare has no input_tokens")
+    counts = [(one, count) for one in responses if (count := _count(one)) is not None]
+    if len(counts) < len(responses):
+        raise CannotEvaluate("a response to compare has no input_tokens")
     return counts
 
 

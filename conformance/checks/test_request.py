@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.decode.events import mapping, objects
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
     ends_in_failure,
@@ -32,149 +32,159 @@ _OTHER_VALUE = each(
 )
 
 
-@check("request.{parameter}-accepted", over=each("accepted"), aside=UNKNOWN_SENDER)
-def test_documented_value_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
-    if answer.exchange.status == 200:
-        yield from must_be_an_answer(answer)
+@check("request.{parameter}-accepted", over=each("accepted"), not_for_captured=UNKNOWN_SENDER)
+def test_documented_value_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
+    if received.exchange.status == 200:
+        yield from must_be_an_answer(received)
 
 
-@check("request.model-accepted", over=each("text"), aside=UNKNOWN_SENDER)
-def test_model_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+@check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)
+def test_model_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
-@check("request.stream-accepted", over=together("streams", "core", stream=True), together=True, aside=UNKNOWN_SENDER)
-def test_streams_are_accepted(answers: list[Answer]) -> Findings:
-    yield from _never_served(answers, "stream: true")
+@check(
+    "request.stream-accepted",
+    over=together("streams", "core", stream=True),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_streams_are_accepted(responses: list[Received]) -> Findings:
+    yield from _never_served(responses, "stream: true")
 
 
-@check("request.reasoning.effort-accepted", over=together("efforts", "effort"), together=True, aside=UNKNOWN_SENDER)
-def test_effort_is_accepted(answers: list[Answer]) -> Findings:
-    yield from _never_served(answers, "reasoning.effort")
+@check(
+    "request.reasoning.effort-accepted",
+    over=together("efforts", "effort"),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_effort_is_accepted(responses: list[Received]) -> Findings:
+    yield from _never_served(responses, "reasoning.effort")
 
 
-def _never_served(answers: list[Answer], what: str) -> Findings:
+def _never_served(responses: list[Received], what: str) -> Findings:
     """A parameter of which no value at all is served; single values have rules of their own."""
-    statuses = [answer.status for answer in answers]
+    statuses = [received.status for received in responses]
     yield Examined(len(statuses))
-    if answers and all(status != 200 for status in statuses):
-        first = answers[0]
+    if responses and all(status != 200 for status in statuses):
+        first = responses[0]
         message = f"no request with {what} is served: HTTP {first.status}"
         yield Finding(message, want=200, got=first.status, scenario=first.scenario)
 
 
-@check("request.tools-accepted", over=each("tools-accepted"), aside=UNKNOWN_SENDER)
-def test_tools_are_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+@check("request.tools-accepted", over=each("tools-accepted"), not_for_captured=UNKNOWN_SENDER)
+def test_tools_are_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
-@check("request.{form}", over=each("form"), aside=UNKNOWN_SENDER)
-def test_form_of_input_is_accepted(answer: Answer, case: Case) -> Findings:
-    unless_for_its_size(answer, case)
-    yield from must_be_served(answer)
-    if answer.exchange.status == 200:
-        yield from must_be_an_answer(answer)
+@check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
+def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
+    unless_for_its_size(received, case)
+    yield from must_be_served(received)
+    if received.exchange.status == 200:
+        yield from must_be_an_answer(received)
 
 
-@check("request.reasoning-returned", over=each("reasoning-returned"), aside=UNKNOWN_SENDER)
-def test_returned_reasoning_is_accepted(answer: Answer) -> Findings:
-    if not any(item.get("type") == "reasoning" for item in objects(answer.sent.get("input"))):
-        raise CannotJudge("the answer before held no reasoning item to send back")
-    yield from must_be_served(answer)
+@check("request.reasoning-returned", over=each("reasoning-returned"), not_for_captured=UNKNOWN_SENDER)
+def test_returned_reasoning_is_accepted(received: Received) -> Findings:
+    if not any(item.get("type") == "reasoning" for item in objects(received.sent.get("input"))):
+        raise CannotEvaluate("the answer before held no reasoning item to send back")
+    yield from must_be_served(received)
 
 
 @check(
     "request.missing-{parameter}",
     over=each("required", where=lambda one: one.expect == "refusal"),
     without_response=True,
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_missing_parameter_is_refused(answer: Answer) -> Findings:
-    yield from must_be_refused(answer)
+def test_missing_parameter_is_refused(received: Received) -> Findings:
+    yield from must_be_refused(received)
 
 
 @check(
     "request.missing-member",
     over=each("required", where=lambda one: one.expect == "either"),
     without_response=True,
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_missing_member_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+def test_missing_member_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
 @check(
     "request.{rule}",
     over=each("bad", where=lambda one: one.expect == "refusal"),
     without_response=True,
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_bad_request_is_refused(answer: Answer) -> Findings:
-    yield from must_be_refused(answer)
+def test_bad_request_is_refused(received: Received) -> Findings:
+    yield from must_be_refused(received)
 
 
 @check(
     "request.{rule}",
     over=each("bad", where=lambda one: one.expect == "either"),
     without_response=True,
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_wrong_input_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+def test_wrong_input_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
-@check("request.wrong-type", over=_TYPE, without_response=True, aside=UNKNOWN_SENDER)
-def test_wrong_type_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("request.wrong-type", over=_TYPE, without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_wrong_type_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
 @check(
     "request.wrong-type-refused",
     over=each("type", where=lambda one: one.about["parameter"] != "tool_choice"),
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_wrong_type_is_refused(answer: Answer) -> Findings:
-    yield from _should_be_refused(answer)
+def test_wrong_type_is_refused(received: Received) -> Findings:
+    yield from _should_be_refused(received)
 
 
-@check("request.out-of-range", over=_RANGE, without_response=True, aside=UNKNOWN_SENDER)
-def test_value_out_of_range_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("request.out-of-range", over=_RANGE, without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_value_out_of_range_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
-@check("request.out-of-range-refused", over=_RANGE, aside=UNKNOWN_SENDER)
-def test_value_out_of_range_is_refused(answer: Answer) -> Findings:
-    yield from _should_be_refused(answer)
+@check("request.out-of-range-refused", over=_RANGE, not_for_captured=UNKNOWN_SENDER)
+def test_value_out_of_range_is_refused(received: Received) -> Findings:
+    yield from _should_be_refused(received)
 
 
-@check("request.unlisted-value", over=_VALUE, without_response=True, aside=UNKNOWN_SENDER)
-def test_unlisted_value_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("request.unlisted-value", over=_VALUE, without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_unlisted_value_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
-@check("request.unlisted-value-refused", over=_OTHER_VALUE, aside=UNKNOWN_SENDER)
-def test_unlisted_value_is_refused(answer: Answer) -> Findings:
-    yield from _should_be_refused(answer)
+@check("request.unlisted-value-refused", over=_OTHER_VALUE, not_for_captured=UNKNOWN_SENDER)
+def test_unlisted_value_is_refused(received: Received) -> Findings:
+    yield from _should_be_refused(received)
 
 
-@check("request.null-optional", over=each("null"), without_response=True, aside=UNKNOWN_SENDER)
-def test_null_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("request.null-optional", over=each("null"), without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_null_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
 @check("request.null-outcome", over=together("nulls", "null"))
-def test_outcome_of_null(answer: Answer, case: Case) -> Findings:
-    yield Finding(f"{scenario_of(answer, case).about['parameter']}=null: HTTP {answer.arrived}")
+def test_outcome_of_null(received: Received, case: Case) -> Findings:
+    yield Finding(f"{scenario_of(received, case).about['parameter']}=null: HTTP {received.arrived}")
 
 
-@check("request.error-names-parameter", over=each("violation", stream=False), aside=UNKNOWN_SENDER)
-def test_error_names_the_parameter(answer: Answer, case: Case) -> Findings:
-    if not refused(answer):
+@check("request.error-names-parameter", over=each("violation", stream=False), not_for_captured=UNKNOWN_SENDER)
+def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
+    if not refused(received):
         raise DoesNotApply("the request was not refused")
-    parameter = scenario_of(answer, case).about["parameter"]
-    form = answer.contract.error
-    error = mapping(form.of(answer.envelope))
+    parameter = scenario_of(received, case).about["parameter"]
+    form = received.contract.error
+    error = mapping(form.of(received.envelope))
     members = {name: error.get(name) for name in form.names}
     told = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
@@ -185,9 +195,9 @@ def test_error_names_the_parameter(answer: Answer, case: Case) -> Findings:
         yield Finding(f"{told_by}: {told[:160]}", form.pointer, want=parameter, got=members)
 
 
-def _should_be_refused(answer: Answer) -> Findings:
-    status = judged_past_the_key(answer)
-    if status >= 500 or ends_in_failure(answer) is not None:
+def _should_be_refused(received: Received) -> Findings:
+    status = judged_past_the_key(received)
+    if status >= 500 or ends_in_failure(received) is not None:
         raise DoesNotApply("neither served nor refused: that is told by another rule")
     yield EXAMINED
     if status == 200:
@@ -196,15 +206,15 @@ def _should_be_refused(answer: Answer) -> Findings:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
 
 
-@check("request.long-input", over=each("long-input"), without_response=True, aside=UNKNOWN_SENDER)
-def test_long_input_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("request.long-input", over=each("long-input"), without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_long_input_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)
 
 
-@check("request.long-input-served", over=each("sizable"), aside=UNKNOWN_SENDER)
-def test_long_input_is_served(answer: Answer, case: Case) -> Findings:
+@check("request.long-input-served", over=each("sizable"), not_for_captured=UNKNOWN_SENDER)
+def test_long_input_is_served(received: Received, case: Case) -> Findings:
     yield EXAMINED
-    if refused_for_its_size(answer, case):
-        size, status = len(answer.exchange.request.body), answer.exchange.status
-        message = f"a request of {size} bytes is refused with HTTP {status}{said(answer)}"
+    if refused_for_its_size(received, case):
+        size, status = len(received.exchange.request.body), received.exchange.status
+        message = f"a request of {size} bytes is refused with HTTP {status}{said(received)}"
         yield Finding(message, want=200, got=status)

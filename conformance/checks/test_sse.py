@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from conformance.decode.events import DONE_MARKER
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import excerpt, received_whole
-from conformance.judge.selectors import ANSWERS, STREAMS, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, strays
+from conformance.judge.selectors import RESPONSES, STREAMS, together
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
 #: Milliseconds that a whole stream must take, and events of the model's output that it must hold, to be checked for
 #: bursts: a fast model makes a short answer in less.
@@ -38,25 +38,25 @@ _ANY_FIELD = re.compile(rb"[\w.-]*(?::|\Z)")
 _BOM = b"\xef\xbb\xbf"
 
 
-@check("sse.plain-stays-plain", over=ANSWERS, where=Where("answers", leans_on=("stream",)))
-def test_stream_only_where_asked_for(answer: Answer) -> Findings:
-    if answer.status != 200:
-        raise CannotJudge(f"HTTP {answer.status}")
-    if answer.exchange.body:
+@check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", leans_on=("stream",)))
+def test_stream_only_where_asked_for(received: Received) -> Findings:
+    if received.status != 200:
+        raise CannotEvaluate(f"HTTP {received.status}")
+    if received.exchange.body:
         yield EXAMINED
-    if answer.looks_like_stream != answer.streaming and answer.exchange.body:
-        asked, came = (("a stream", "none"), ("no stream", "one"))[answer.looks_like_stream]
-        yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(answer))
+    if received.looks_like_stream != received.streaming and received.exchange.body:
+        asked, came = (("a stream", "none"), ("no stream", "one"))[received.looks_like_stream]
+        yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(received))
 
 
 @check("sse.utf8", over=STREAMS, where=Where("streams", reads=BYTES))
-def test_stream_is_utf8(answer: Answer) -> Findings:
-    if not answer.exchange.ok:
-        raise CannotJudge(f"HTTP {answer.status}")
-    if answer.exchange.body:
+def test_stream_is_utf8(received: Received) -> Findings:
+    if not received.exchange.ok:
+        raise CannotEvaluate(f"HTTP {received.status}")
+    if received.exchange.body:
         yield EXAMINED
     try:
-        answer.exchange.body.decode("utf-8")
+        received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data":
             return  # The stream ends inside a character: another rule's finding.
@@ -65,15 +65,15 @@ def test_stream_is_utf8(answer: Answer) -> Findings:
 
 
 @check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
-def test_nothing_stands_outside_the_fields(answer: Answer) -> Findings:
-    yield Examined(len(answer.frames))
-    if answer.exchange.ended == "clean" and not answer.frames:
-        yield Finding("the stream holds no event", want="events", got=excerpt(answer))
-    foreign = _before_the_first_field(answer.exchange.body)
-    if foreign and answer.frames:
+def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
+    yield Examined(len(received.frames))
+    if received.exchange.ended == "clean" and not received.frames:
+        yield Finding("the stream holds no event", want="events", got=excerpt(received))
+    foreign = _before_the_first_field(received.exchange.body)
+    if foreign and received.frames:
         got = foreign[:120].decode("utf-8", "replace")
         yield Finding("bytes that are no field stand before the first event", want="event: or data:", got=got)
-    for found in _NO_FIELD.finditer(b"\n" + answer.exchange.body, len(foreign)):
+    for found in _NO_FIELD.finditer(b"\n" + received.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
 
@@ -86,25 +86,25 @@ def _before_the_first_field(body: bytes) -> bytes:
 
 
 @check("sse.data-is-json-object", over=STREAMS, where=STREAM)
-def test_data_is_a_json_object(answer: Answer) -> Findings:
-    yield Examined(len(answer.frames))
-    for frame in answer.strange:
+def test_data_is_a_json_object(received: Received) -> Findings:
+    yield Examined(len(received.frames))
+    for frame in received.strange:
         message = f"the data of frame {frame.index} is not a JSON object"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
 
 @check("sse.last-frame-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
-def test_last_frame_is_dispatched(answer: Answer) -> Findings:
-    if answer.exchange.ended == "clean":
-        yield Examined(bool(answer.frames or answer.undispatched))
-    if answer.exchange.ended == "clean" and answer.undispatched:
+def test_last_frame_is_dispatched(received: Received) -> Findings:
+    if received.exchange.ended == "clean":
+        yield Examined(bool(received.frames or received.undispatched))
+    if received.exchange.ended == "clean" and received.undispatched:
         message = "the stream ends inside a frame: no blank line dispatches it"
-        yield Finding(message, want="a blank line at the end", got=answer.undispatched[:160])
+        yield Finding(message, want="a blank line at the end", got=received.undispatched[:160])
 
 
 @check("sse.event-line-matches-type", over=STREAMS, where=Where("streams", reads=LINES))
-def test_event_line_is_the_type(answer: Answer) -> Findings:
-    for event in answer.events:
+def test_event_line_is_the_type(received: Received) -> Findings:
+    for event in received.events:
         named, kind = event.frame.event, event.data.get("type")
         yield Examined(bool(named) and isinstance(kind, str))
         if named and isinstance(kind, str) and named != kind:
@@ -112,31 +112,31 @@ def test_event_line_is_the_type(answer: Answer) -> Findings:
 
 
 @check("sse.event-line-present", over=STREAMS, where=Where("streams", reads=LINES))
-def test_event_line_is_there(answer: Answer) -> Findings:
-    for event in answer.events:
+def test_event_line_is_there(received: Received) -> Findings:
+    for event in received.events:
         yield EXAMINED
         if not event.frame.event:
             yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
 
 
-def _done_markers(answer: Answer) -> list[Frame]:
-    return [frame for frame in answer.frames if frame.end - frame.start < 99 and frame.data.strip() == DONE_MARKER]
+def _done_markers(received: Received) -> list[Frame]:
+    return [frame for frame in received.frames if frame.end - frame.start < 99 and frame.data.strip() == DONE_MARKER]
 
 
 @check("sse.done-marker", over=together("streams", "core", stream=True))
-def test_done_marker(answer: Answer) -> Findings:
-    marks = _done_markers(answer)
-    if not answer.frames:
-        raise CannotJudge("the stream has no event")
+def test_done_marker(received: Received) -> Findings:
+    marks = _done_markers(received)
+    if not received.frames:
+        raise CannotEvaluate("the stream has no event")
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
 @check("sse.done-marker-last", over=STREAMS, where=Where("streams", reads=LINES))
-def test_done_marker_is_last(answer: Answer) -> Findings:
-    marks = _done_markers(answer)
+def test_done_marker_is_last(received: Received) -> Findings:
+    marks = _done_markers(received)
     yield Examined(len(marks))
-    if marks and marks[0] is not answer.frames[-1]:
-        after = answer.frames[marks[0].index + 1]
+    if marks and marks[0] is not received.frames[-1]:
+        after = received.frames[marks[0].index + 1]
         yield Finding(
             f"[DONE] is frame {marks[0].index} and not the last",
             want="nothing after it",
@@ -145,27 +145,27 @@ def test_done_marker_is_last(answer: Answer) -> Findings:
 
 
 @check("sse.ends-after-terminal", over=STREAMS, where=STREAM)
-def test_nothing_follows_the_terminal_event(answer: Answer) -> Findings:
-    yield Examined(any(event.terminal for event in answer.events))
-    yield from (strays(one) for one in answer.violations if one.rule == "sse.ends-after-terminal")
-    received_whole(answer)
+def test_nothing_follows_the_terminal_event(received: Received) -> Findings:
+    yield Examined(any(event.terminal for event in received.events))
+    yield from (finding_from_violation(one) for one in received.violations if one.rule == "sse.ends-after-terminal")
+    received_whole(received)
 
 
 @check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
-def test_stream_ends_by_the_protocol(answer: Answer) -> Findings:
-    if not answer.exchange.ok:
-        raise CannotJudge(f"HTTP {answer.status}")
-    received_whole(answer)
-    yield Examined(bool(answer.exchange.body))
-    ended = answer.exchange.ended
+def test_stream_ends_by_the_protocol(received: Received) -> Findings:
+    if not received.exchange.ok:
+        raise CannotEvaluate(f"HTTP {received.status}")
+    received_whole(received)
+    yield Examined(bool(received.exchange.body))
+    ended = received.exchange.ended
     if ended in ("cut", "reset", "invalid"):
-        message = f"the body ends in a {ended} after {len(answer.events)} events ({answer.exchange.detail})"
+        message = f"the body ends in a {ended} after {len(received.events)} events ({received.exchange.detail})"
         yield Finding(message, want="the protocol's own end", got=ended)
 
 
-@check("sse.incremental", over=STREAMS, aside=NEEDS_A_CAUSE)
-def test_deltas_come_as_they_are_made(answer: Answer) -> Findings:
-    times = [event.frame.at for event in answer.events if event.type not in _BEFORE_THE_MODEL]
+@check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
+def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+    times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
         took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"
         least = f"at least {_EVENTS_ENOUGH} in {_LONG_ENOUGH:.0f} ms or more"
@@ -174,8 +174,8 @@ def test_deltas_come_as_they_are_made(answer: Answer) -> Findings:
     apart = times[-1] - times[0]
     if apart >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
         return
-    if answer.exchange.lag_ms is not None and answer.exchange.lag_ms > _IN_TIME:
-        late = f"this process read up to {answer.exchange.lag_ms:.0f} ms late (at most {_IN_TIME:.0f} ms are in time)"
-        raise CannotJudge(f"{len(times)} events were read within {apart:.1f} ms, and {late}")
+    if received.exchange.lag_ms is not None and received.exchange.lag_ms > _IN_TIME:
+        late = f"this process read up to {received.exchange.lag_ms:.0f} ms late (at most {_IN_TIME:.0f} ms are in time)"
+        raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, and {late}")
     message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
     yield Finding(message, want="events spread over the time it takes to make them", got=f"{apart:.1f} ms apart in all")

@@ -8,12 +8,12 @@ from typing import Any
 
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
 from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, unmangled
 from conformance.judge.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
 from conformance.judge.selectors import STREAMS, everything, pairs
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, on
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 
 #: Of these, which the page's table does not list, null is as good as absent.
 _NULLABLE = ("metadata", "output_text")
@@ -56,8 +56,8 @@ def _where(one: str, other: str) -> str:
     return f"{len(one)} and {len(other)} characters, apart from character {at} on"
 
 
-def _deltas(answer: Answer, rule: str) -> Findings:
-    for one in answer.texts:
+def _deltas(received: Received, rule: str) -> Findings:
+    for one in received.texts:
         if one.kind.checked_by != rule:
             continue
         done = one.events["done"].row if "done" in one.events else None
@@ -71,41 +71,41 @@ def _deltas(answer: Answer, rule: str) -> Findings:
 
 
 @check("sum.text-deltas", over=STREAMS, where=STREAM)
-def test_text_deltas_add_up(answer: Answer) -> Findings:
-    yield from _deltas(answer, "sum.text-deltas")
+def test_text_deltas_add_up(received: Received) -> Findings:
+    yield from _deltas(received, "sum.text-deltas")
 
 
 @check("sum.reasoning-deltas", over=STREAMS, where=STREAM)
-def test_reasoning_deltas_add_up(answer: Answer) -> Findings:
-    yield from _deltas(answer, "sum.reasoning-deltas")
+def test_reasoning_deltas_add_up(received: Received) -> Findings:
+    yield from _deltas(received, "sum.reasoning-deltas")
 
 
 @check("sum.arguments-deltas", over=STREAMS, where=STREAM)
-def test_arguments_deltas_add_up(answer: Answer) -> Findings:
-    yield from _deltas(answer, "sum.arguments-deltas")
+def test_arguments_deltas_add_up(received: Received) -> Findings:
+    yield from _deltas(received, "sum.arguments-deltas")
 
 
 @check("sum.part", over=STREAMS, where=STREAM)
-def test_part_holds_the_text(answer: Answer) -> Findings:
-    for one in answer.texts:
+def test_part_holds_the_text(received: Received) -> Findings:
+    for one in received.texts:
         yield from _differs(one, "part", "/part/text", "content_part.done")
 
 
 @check("sum.item", over=STREAMS, where=STREAM)
-def test_item_holds_its_texts(answer: Answer) -> Findings:
-    for one in answer.texts:
+def test_item_holds_its_texts(received: Received) -> Findings:
+    for one in received.texts:
         yield from _differs(one, "item", "/item", "output_item.done")
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
-            if any(place == one.output_index for event, place in answer.placed if event.type == ITEM_DONE):
+            if any(place == one.output_index for event, place in received.placed if event.type == ITEM_DONE):
                 message = f"output_item.done lacks the {one.kind.shown} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
 @check("sum.final-output", over=STREAMS, where=STREAM)
-def test_final_output_holds_the_items(answer: Answer, case: Case) -> Findings:
-    event, output = answer.terminal, objects(answer.response.get("output"))
-    items, done = _streamed_items(answer)
+def test_final_output_holds_the_items(received: Received, case: Case) -> Findings:
+    event, output = received.terminal, objects(received.response.get("output"))
+    items, done = _streamed_items(received)
     streamed = [index for index, item in items.items() if not _may_be_left_out(item, case)]
     kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, case)]
     want, got = [items[index].get("type") for index in streamed], [output[place].get("type") for place in kept]
@@ -117,19 +117,19 @@ def test_final_output_holds_the_items(answer: Answer, case: Case) -> Findings:
     for index, place in zip(streamed, kept, strict=True):
         yield from _same_item(items[index], output[place], f"/response/output/{place}", event.index, index in done)
     left_out = len(items) + len(output) > 2 * len(kept)
-    yield from _final_texts(answer, dict(zip(streamed, kept, strict=True)) if left_out else {})
+    yield from _final_texts(received, dict(zip(streamed, kept, strict=True)) if left_out else {})
 
 
-def _streamed_items(answer: Answer) -> tuple[dict[int, Object], dict[int, Object]]:
+def _streamed_items(received: Received) -> tuple[dict[int, Object], dict[int, Object]]:
     """The items of a stream by their place, as they were last sent; and those that were closed."""
-    done, opened = _by_index(answer, ITEM_DONE), _by_index(answer, ITEM_ADDED)
+    done, opened = _by_index(received, ITEM_DONE), _by_index(received, ITEM_ADDED)
     return {index: done.get(index, item) for index, item in sorted(opened.items())}, done
 
 
-def _final_texts(answer: Answer, moved: Mapping[int, int]) -> Findings:
+def _final_texts(received: Received, moved: Mapping[int, int]) -> Findings:
     """What the final output has of each text; ``moved`` are the places of items that stand elsewhere than streamed."""
-    event, output = answer.terminal, objects(answer.response.get("output"))
-    for one in answer.texts:
+    event, output = received.terminal, objects(received.response.get("output"))
+    for one in received.texts:
         yield from _final_text(_moved(one, moved, output, event) if moved else one, event, moved)
 
 
@@ -137,7 +137,7 @@ def _may_be_left_out(item: Object, case: Case) -> bool:
     """Whether an item is of an undocumented type: whether such items are streamed, or stay in the final output, is not
     said."""
     kind = item.get("type")
-    return isinstance(kind, str) and kind not in case.world.schemas.item_types
+    return isinstance(kind, str) and kind not in case.context.schemas.item_types
 
 
 def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event: Event) -> Text:
@@ -159,9 +159,9 @@ def _final_text(one: Text, event: Event, moved: Mapping[int, int]) -> Findings:
     yield from _differs(one, "final", f"/response/output/{place}", event.type)
 
 
-def _by_index(answer: Answer, kind: str) -> dict[int, dict[str, Any]]:
+def _by_index(received: Received, kind: str) -> dict[int, dict[str, Any]]:
     return {
-        place: event.item for event, place in answer.placed if event.type == kind and event.item and place is not None
+        place: event.item for event, place in received.placed if event.type == kind and event.item and place is not None
     }
 
 
@@ -173,20 +173,20 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
 
 
 @check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=unmangled))
-def test_no_character_was_mangled(answer: Answer) -> Findings:
-    for event, member, said in _said(answer):
+def test_no_character_was_mangled(received: Received) -> Findings:
+    for event, member, said in _said(received):
         yield Examined(bool(said))
         if HALF_A_PAIR.search(said):
             message = f"{member} holds half a surrogate pair"
-            yield on(event, message, f"/{member}", "whole characters", repr(said[:80]))
+            yield finding_at(event, message, f"/{member}", "whole characters", repr(said[:80]))
         elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
             message = f"{member} was encoded twice: UTF-8 taken for Latin-1"
-            yield on(event, message, f"/{member}", meant[:80], said[:80])
+            yield finding_at(event, message, f"/{member}", meant[:80], said[:80])
 
 
-def _said(answer: Answer) -> Iterator[tuple[Event, str, str]]:
+def _said(received: Received) -> Iterator[tuple[Event, str, str]]:
     """What events hold of what the model says: event, member, text."""
-    for event in answer.events:
+    for event in received.events:
         for member in ("delta", "text", "arguments", "input"):
             yield event, member, text(event.data.get(member))
 
@@ -194,76 +194,78 @@ def _said(answer: Answer) -> Iterator[tuple[Event, str, str]]:
 @check(
     "sum.no-replacement-characters", over=everything("answers", where=lambda one: one.expect == "answer"), together=True
 )
-def test_no_character_was_split(answers: list[Answer]) -> Findings:
+def test_no_character_was_split(responses: list[Received]) -> Findings:
     """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
-    if any(_holds_lost(one.exchange.body) for one in answers if not one.looks_like_stream):
+    if any(_holds_lost(one.exchange.body) for one in responses if not one.looks_like_stream):
         raise DoesNotApply("plain answers hold U+FFFD too")
-    if not any(one.streaming for one in answers):
+    if not any(one.streaming for one in responses):
         raise DoesNotApply("no stream was asked for")
-    streams = [one for one in answers if one.exchange.ok and one.looks_like_stream]
+    streams = [one for one in responses if one.exchange.ok and one.looks_like_stream]
     if not streams:
-        raise CannotJudge("no stream came")
-    for answer in streams:
-        if not answer.of("response.incomplete"):
-            yield Examined(sum(bool(said) for _, _, said in _said(answer)))
-            yield from _split(answer)
+        raise CannotEvaluate("no stream came")
+    for received in streams:
+        if not received.of("response.incomplete"):
+            yield Examined(sum(bool(said) for _, _, said in _said(received)))
+            yield from _split(received)
 
 
 def _holds_lost(body: bytes) -> bool:
     return _LOST.encode() in body or b"\\ufffd" in body.lower()
 
 
-def _split(answer: Answer) -> Findings:
-    if _holds_lost(answer.exchange.request.body):
+def _split(received: Received) -> Findings:
+    if _holds_lost(received.exchange.request.body):
         return
-    for event, member, said in _said(answer):
+    for event, member, said in _said(received):
         if _LOST in said:
-            found = on(event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80])
-            yield replace(found, scenario=answer.scenario)
+            found = finding_at(
+                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80]
+            )
+            yield replace(found, scenario=received.scenario)
 
 
 @check("sum.starts-empty", over=STREAMS, where=STREAM)
-def test_added_items_and_parts_are_empty(answer: Answer, case: Case) -> Findings:
-    for event in answer.of("response.output_item.added"):
-        if event.item.get("type") not in case.world.schemas.item_types:
+def test_added_items_and_parts_are_empty(received: Received, case: Case) -> Findings:
+    for event in received.of("response.output_item.added"):
+        if event.item.get("type") not in case.context.schemas.item_types:
             continue  # The contract says nothing of items of other types.
         yield EXAMINED
         for member in ("arguments", "input"):
             if event.item.get(member):
-                yield on(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
+                yield finding_at(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
         for index, content in enumerate(objects(event.item.get("content"))):
             if content.get("text"):
-                yield on(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
-    for event in answer.of("response.content_part.added"):
+                yield finding_at(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
+    for event in received.of("response.content_part.added"):
         yield EXAMINED
         if event.part.get("text"):
-            yield on(event, "the part has text already", "/part/text", "", event.part["text"])
+            yield finding_at(event, "the part has text already", "/part/text", "", event.part["text"])
 
 
-def _comparable(given: list[Answer], case: Case) -> tuple[Answer, Answer]:
+def _comparable(given: list[Received], case: Case) -> tuple[Received, Received]:
     """The two answers, if both did what the scenario needs and ended alike."""
     plain, stream = given
-    for answer in given:
-        needs(answer, case)
+    for received in given:
+        needs(received, case)
     if plain.final_status != stream.final_status:
-        raise CannotJudge(f"plain ended {plain.final_status}, streaming {stream.final_status}")
+        raise CannotEvaluate(f"plain ended {plain.final_status}, streaming {stream.final_status}")
     return plain, stream
 
 
-@check("sum.plain-same-kinds", over=pairs("core"), together=True, aside=COMPARES)
-def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
+@check("sum.plain-same-kinds", over=pairs("core"), together=True, not_for_captured=COMPARES)
+def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     # The model may call or not, and what was cut may be cut before its message began.
     free = ("tools" in plain.sent and not scenario_of(plain, case).need) or plain.final_status != "completed"
-    kinds = [sorted(_by_kind(answer)) for answer in given]
+    kinds = [sorted(_by_kind(received)) for received in given]
     yield EXAMINED
     if kinds[0] != kinds[1] and not free:
         message = "the plain and the streamed Response hold items of other kinds"
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
-@check("sum.plain-same-shape", over=pairs("core"), together=True, aside=COMPARES)
-def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer], case: Case) -> Findings:
+@check("sum.plain-same-shape", over=pairs("core"), together=True, not_for_captured=COMPARES)
+def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
     for what, pointer, one, other, members in _holders(plain, stream):
         for member in members:
@@ -276,7 +278,7 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Answer],
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 
-def _holders(plain: Answer, stream: Answer) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
+def _holders(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
     """What to compare, as: words, pointer, the plain and the streamed object, the members that count."""
     yield "the Response", "", plain.response, stream.response, _RESPONSE
     kinds, others = _by_kind(plain), _by_kind(stream)
@@ -287,5 +289,5 @@ def _holders(plain: Answer, stream: Answer) -> Iterator[tuple[str, str, Object, 
         yield "usage", "/usage", usage, other, _DETAILS
 
 
-def _by_kind(answer: Answer) -> dict[str, Object]:
-    return {str(item.get("type")): item for item in reversed(answer.output)}
+def _by_kind(received: Received) -> dict[str, Object]:
+    return {str(item.get("type")): item for item in reversed(received.output)}

@@ -7,7 +7,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from conformance.decode.events import mapping, objects, text
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import (
     COMPARES,
     FINAL_RESPONSE,
@@ -19,7 +19,7 @@ from conformance.judge.applicability import (
     no_tools,
 )
 from conformance.judge.common import must_be_served, needs, parsed
-from conformance.judge.selectors import answers, each, together
+from conformance.judge.selectors import each, responses, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
 _CALLS = each("call")
@@ -32,15 +32,15 @@ _SURE = 3
 _MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]")
 
 
-def _declared(answer: Answer, case: Case) -> dict[str, dict[str, Any]]:
+def _declared(received: Received, case: Case) -> dict[str, dict[str, Any]]:
     """The function tools that the request declares, each name with its parameters: at the top level, in an
     additional_tools item of the input, and within a namespace. :class:`DoesNotApply` where the input holds an item of
     an undocumented type, as nobody can say which tools that declares."""
-    items = objects(answer.sent.get("input"))
+    items = objects(received.sent.get("input"))
     kinds = [text(item.get("type")) or "message" for item in items]
-    if unknown := [kind for kind in kinds if kind not in case.world.schemas.input_types]:
+    if unknown := [kind for kind in kinds if kind not in case.context.schemas.input_types]:
         raise DoesNotApply(f"the undocumented input item {unknown[0]} may declare tools")
-    tools = [*objects(answer.sent.get("tools"))]
+    tools = [*objects(received.sent.get("tools"))]
     tools += [tool for item in items if item.get("type") == "additional_tools" for tool in objects(item.get("tools"))]
     inner = [one for tool in tools if tool.get("type") == "namespace" for one in objects(tool.get("tools"))]
     return {
@@ -48,48 +48,48 @@ def _declared(answer: Answer, case: Case) -> dict[str, dict[str, Any]]:
     }
 
 
-def _calls(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
+def _calls(received: Received, case: Case) -> list[tuple[str, dict[str, Any]]]:
     """The calls with their pointers; where the model made none there is nothing to judge."""
-    if not answer.items("function_call"):
-        needs(answer, case)
-    return [(f"{answer.pointer}/output/{place}", item) for place, item in answer.items("function_call")]
+    if not received.items("function_call"):
+        needs(received, case)
+    return [(f"{received.pointer}/output/{place}", item) for place, item in received.items("function_call")]
 
 
 @check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
-def test_call_names_a_declared_tool(answer: Answer, case: Case) -> Findings:
-    declared = _declared(answer, case)
+def test_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
+    declared = _declared(received, case)
     if not declared:
         raise DoesNotApply("the request declares no tool: another rule's finding")
-    for pointer, call in _calls(answer, case):
+    for pointer, call in _calls(received, case):
         yield EXAMINED
         if isinstance(call.get("name"), str) and call["name"] not in declared:
             message = "the call names no declared tool"
-            yield Finding(message, pointer + "/name", answer.event, " or ".join(declared), call["name"])
+            yield Finding(message, pointer + "/name", received.event, " or ".join(declared), call["name"])
         for member in ("id", "call_id", "name", "arguments"):
             if not isinstance(call.get(member), str) or (member != "arguments" and not call[member]):
                 message = f"the call's {member} is no {'' if member == 'arguments' else 'non-empty '}string"
-                yield Finding(message, f"{pointer}/{member}", answer.event, "a string", call.get(member))
+                yield Finding(message, f"{pointer}/{member}", received.event, "a string", call.get(member))
 
 
 @check("tools.arguments-are-json", over=_CALLS, where=FINAL_RESPONSE)
-def test_arguments_are_a_json_object(answer: Answer, case: Case) -> Findings:
-    for pointer, call in _finished(answer, case):
+def test_arguments_are_a_json_object(received: Received, case: Case) -> Findings:
+    for pointer, call in _finished(received, case):
         yield EXAMINED
         try:
             value = parsed(call.get("arguments"))
         except ValueError as error:
             message = f"the arguments of a completed call are not JSON: {error}"
-            yield Finding(message, pointer + "/arguments", answer.event, "JSON text", call.get("arguments"))
+            yield Finding(message, pointer + "/arguments", received.event, "JSON text", call.get("arguments"))
             continue
         if not isinstance(value, dict):
             message = "the arguments of a completed call are not a JSON object"
-            yield Finding(message, pointer + "/arguments", answer.event, "a JSON object", call.get("arguments"))
+            yield Finding(message, pointer + "/arguments", received.event, "a JSON object", call.get("arguments"))
 
 
 @check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
-def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Findings:
-    schemas = _declared(answer, case)
-    for pointer, call in _finished(answer, case):
+def test_arguments_fit_the_tool(received: Received, case: Case) -> Findings:
+    schemas = _declared(received, case)
+    for pointer, call in _finished(received, case):
         try:
             value = parsed(call.get("arguments"))
         except ValueError:
@@ -97,27 +97,29 @@ def test_arguments_fit_the_tool(answer: Answer, case: Case) -> Findings:
         yield EXAMINED
         for error in Draft202012Validator(schemas.get(text(call.get("name")), {})).iter_errors(value):
             message = f"the arguments do not fit the tool's parameters: {error.message}"
-            yield Finding(message, pointer + "/arguments", answer.event, error.validator_value, call["arguments"])
+            yield Finding(message, pointer + "/arguments", received.event, error.validator_value, call["arguments"])
 
 
-def _finished(answer: Answer, case: Case) -> list[tuple[str, dict[str, Any]]]:
-    cut = answer.response.get("status") != "completed"
-    return [] if cut else [(pointer, call) for pointer, call in _calls(answer, case)]
+def _finished(received: Received, case: Case) -> list[tuple[str, dict[str, Any]]]:
+    cut = received.response.get("status") != "completed"
+    return [] if cut else [(pointer, call) for pointer, call in _calls(received, case)]
 
 
 @check("tools.call-ids-distinct", over=_CALLS, where=FINAL_RESPONSE)
-def test_call_ids_are_distinct(answer: Answer, case: Case) -> Findings:
-    needs(answer, case)
-    items = [item.get("id") for item in answer.output]
+def test_call_ids_are_distinct(received: Received, case: Case) -> Findings:
+    needs(received, case)
+    items = [item.get("id") for item in received.output]
     seen: dict[Any, str] = {}
-    for pointer, call in _calls(answer, case):
+    for pointer, call in _calls(received, case):
         name = text(call.get("call_id"))
         yield Examined(bool(name))
         if name and name in seen:
-            yield Finding("two calls share a call_id", pointer + "/call_id", answer.event, "a call_id of its own", name)
+            yield Finding(
+                "two calls share a call_id", pointer + "/call_id", received.event, "a call_id of its own", name
+            )
         elif name in items:
             message = "a call_id is the id of an item"
-            yield Finding(message, pointer + "/call_id", answer.event, "a call_id of its own", name)
+            yield Finding(message, pointer + "/call_id", received.event, "a call_id of its own", name)
         seen[name] = pointer
 
 
@@ -127,23 +129,25 @@ def test_call_ids_are_distinct(answer: Answer, case: Case) -> Findings:
     together=True,
     where=Where("all-answers"),
 )
-def test_call_ids_differ_between_responses(answers: list[Answer]) -> Findings:
+def test_call_ids_differ_between_responses(responses: list[Received]) -> Findings:
     seen: dict[str, str] = {}
-    for answer in answers:
-        for place, call in answer.items("function_call") if answer.exchange.ok else ():
-            name, pointer = text(call.get("call_id")), f"{answer.pointer}/output/{place}/call_id"
-            first = seen.setdefault(name, answer.scenario)
+    for received in responses:
+        for place, call in received.items("function_call") if received.exchange.ok else ():
+            name, pointer = text(call.get("call_id")), f"{received.pointer}/output/{place}/call_id"
+            first = seen.setdefault(name, received.scenario)
             yield EXAMINED
-            if name and first != answer.scenario:
+            if name and first != received.scenario:
                 message = f"the call_id was given before, in {first}"
-                yield Finding(message, pointer, answer.event, "a call_id of its own", name, answer.scenario)
+                yield Finding(message, pointer, received.event, "a call_id of its own", name, received.scenario)
 
 
-@check("tools.called-either-way", over=together("calls", "call"), together=True, aside=COMPARES)
-def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Findings:
+@check("tools.called-either-way", over=together("calls", "call"), together=True, not_for_captured=COMPARES)
+def test_tools_are_called_plain_and_streaming(responses: list[Received]) -> Findings:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
-    ways = _by_way(answers)
-    called = {way: [_calls_somewhere(one) for answer in given for one in _tries(answer)] for way, given in ways.items()}
+    ways = _by_way(responses)
+    called = {
+        way: [_calls_somewhere(one) for received in given for one in _tries(received)] for way, given in ways.items()
+    }
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
@@ -152,101 +156,101 @@ def test_tools_are_called_plain_and_streaming(answers: list[Answer]) -> Findings
             yield Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
             return
     if not all(map(any, called.values())):
-        raise CannotJudge("the model called too seldom to tell")
+        raise CannotEvaluate("the model called too seldom to tell")
     yield EXAMINED
 
 
-def _by_way(answers: list[Answer]) -> dict[str, list[Answer]]:
+def _by_way(responses: list[Received]) -> dict[str, list[Received]]:
     """The answers, plain and streamed apart."""
-    ways = {way: [one for one in answers if one.streaming == stream] for way, stream in _WAYS.items()}
+    ways = {way: [one for one in responses if one.streaming == stream] for way, stream in _WAYS.items()}
     if not all(ways.values()):
         raise DoesNotApply("calls were requested in one way only")
     return ways
 
 
-def _tries(answer: Answer) -> list[Answer]:
+def _tries(received: Received) -> list[Received]:
     """Each answer that the scenario got and that ended as it should."""
-    earlier = [Answer(each, answer.scenario, contract=answer.contract) for each in answer.samples[:-1]]
-    return [one for one in (*earlier, answer) if _completed(one)]
+    earlier = [Received(each, received.scenario, contract=received.contract) for each in received.samples[:-1]]
+    return [one for one in (*earlier, received) if _completed(one)]
 
 
-def _completed(answer: Answer) -> bool:
+def _completed(received: Received) -> bool:
     try:
-        return answer.exchange.ok and answer.final_status == "completed"
-    except CannotJudge:
+        return received.exchange.ok and received.final_status == "completed"
+    except CannotEvaluate:
         return False
 
 
-def _calls_somewhere(answer: Answer) -> bool:
-    items = [event.item for event in answer.events] if answer.looks_like_stream else []
-    return any(one.get("type") == "function_call" for one in (*answer.output, *items) if one)
+def _calls_somewhere(received: Received) -> bool:
+    items = [event.item for event in received.events] if received.looks_like_stream else []
+    return any(one.get("type") == "function_call" for one in (*received.output, *items) if one)
 
 
 @check(
     "tools.no-markup-leak",
     over=each("core", where=lambda one: "tools" in one.body),
     where=FINAL_RESPONSE,
-    aside=WORDING,
+    not_for_captured=WORDING,
 )
-def test_no_call_markup_in_the_text(answer: Answer) -> Findings:
-    yield Examined(bool(answer.words))
+def test_no_call_markup_in_the_text(received: Received) -> Findings:
+    yield Examined(bool(received.words))
     for mark in _MARKUP:
-        if mark in answer.words:
+        if mark in received.words:
             message = f"the visible text holds {mark} in place of a call"
-            yield Finding(message, answer.pointer + "/output", answer.event, "a function_call item", mark)
+            yield Finding(message, received.pointer + "/output", received.event, "a function_call item", mark)
 
 
 @check(
     "tools.output-accepted",
     over=each("follow-up", where=lambda one: one.name != "tools.output-parts"),
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_output_of_a_call_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+def test_output_of_a_call_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
 @check(
     "tools.output-parts-accepted",
     over=each("follow-up", where=lambda one: one.name == "tools.output-parts"),
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_output_in_parts_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+def test_output_in_parts_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
 @check(
     "tools.none-declared-none-called",
-    over=answers(where=lambda one: "tools" not in one.body),
+    over=responses(where=lambda one: "tools" not in one.body),
     where=Where("finished", leans_on=("*",), when=no_tools),
 )
-def test_without_tools_nothing_is_called(answer: Answer, case: Case) -> Findings:
-    if _declared(answer, case):
+def test_without_tools_nothing_is_called(received: Received, case: Case) -> Findings:
+    if _declared(received, case):
         raise DoesNotApply("an input item declares tools")
-    yield from _calls_nothing(answer)
+    yield from _calls_nothing(received)
 
 
-def _calls_nothing(answer: Answer) -> Findings:
-    if answer.response:
+def _calls_nothing(received: Received) -> Findings:
+    if received.response:
         yield EXAMINED
     for kind in ("function_call", "custom_tool_call"):
-        for place, item in answer.items(kind):
+        for place, item in received.items(kind):
             message = "a call although the request declares no tool"
-            yield Finding(message, f"{answer.pointer}/output/{place}", answer.event, "no call", item.get("name"))
+            yield Finding(message, f"{received.pointer}/output/{place}", received.event, "no call", item.get("name"))
 
 
 @check("tools.custom-accepted", over=each("custom"))
-def test_custom_and_namespace_tools(answer: Answer) -> Findings:
-    calls = ", ".join(str(item.get("type")) for item in answer.output) if answer.exchange.ok else "refused"
-    yield Finding(f"{answer.scenario}: HTTP {answer.arrived}, {calls}")
+def test_custom_and_namespace_tools(received: Received) -> Findings:
+    calls = ", ".join(str(item.get("type")) for item in received.output) if received.exchange.ok else "refused"
+    yield Finding(f"{received.scenario}: HTTP {received.arrived}, {calls}")
 
 
 @check(
     "tools.none-declared-none-called",
     over=each("tool-choice", where=lambda one: "tools" not in one.body),
-    aside=UNKNOWN_SENDER,
+    not_for_captured=UNKNOWN_SENDER,
 )
-def test_a_call_that_is_required_needs_a_tool(answer: Answer) -> Findings:
+def test_a_call_that_is_required_needs_a_tool(received: Received) -> Findings:
     """What tool_choice demands acts as auto, or the request is refused: a call of nothing is no way out."""
-    if answer.exchange.refused:
+    if received.exchange.refused:
         raise DoesNotApply("the request was refused")
-    yield from _calls_nothing(answer)
+    yield from _calls_nothing(received)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
 from conformance.judge.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
 from conformance.judge.selectors import each
@@ -11,42 +11,46 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 from conformance.scenarios.ordinary import IS_JSON
 
 
-@check("format.json-object", over=each("json"), aside=NEEDS_A_CAUSE)
-def test_json_object_is_one(answer: Answer) -> Findings:
-    if answer.response.get("status") != "completed":
+@check("format.json-object", over=each("json"), not_for_captured=NEEDS_A_CAUSE)
+def test_json_object_is_one(received: Received) -> Findings:
+    if received.response.get("status") != "completed":
         raise DoesNotApply("the answer did not end completed")
     yield EXAMINED
-    if not IS_JSON.met(answer):
-        message = f"in {len(answer.samples)} tries the text was no JSON object"
-        yield Finding(message, answer.pointer + "/output", answer.event, "a JSON object", answer.words[:160])
+    if not IS_JSON.met(received):
+        message = f"in {len(received.samples)} tries the text was no JSON object"
+        yield Finding(message, received.pointer + "/output", received.event, "a JSON object", received.words[:160])
 
 
-@check("turns.history-accepted", over=each("turns", where=lambda one: "returned" not in one.tags), aside=UNKNOWN_SENDER)
-def test_history_is_accepted(answer: Answer, case: Case) -> Findings:
-    unless_for_its_size(answer, case)
-    yield from must_be_served(answer)
+@check(
+    "turns.history-accepted",
+    over=each("turns", where=lambda one: "returned" not in one.tags),
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_history_is_accepted(received: Received, case: Case) -> Findings:
+    unless_for_its_size(received, case)
+    yield from must_be_served(received)
 
 
-@check("turns.full-output-returned", over=each("returned"), aside=UNKNOWN_SENDER)
-def test_returned_output_is_accepted(answer: Answer) -> Findings:
-    yield from must_be_served(answer)
+@check("turns.full-output-returned", over=each("returned"), not_for_captured=UNKNOWN_SENDER)
+def test_returned_output_is_accepted(received: Received) -> Findings:
+    yield from must_be_served(received)
 
 
-@check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True, aside=COMPARES)
-def test_concurrent_requests_keep_to_themselves(given: list[Answer], case: Case) -> Findings:
-    words = {answer.scenario: scenario_of(answer, case).about["codeword"] for answer in given}
-    served = [answer for answer in given if answer.exchange.ok]
+@check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True, not_for_captured=COMPARES)
+def test_concurrent_requests_keep_to_themselves(given: list[Received], case: Case) -> Findings:
+    words = {received.scenario: scenario_of(received, case).about["codeword"] for received in given}
+    served = [received for received in given if received.exchange.ok]
     if len(served) < 2:
-        raise CannotJudge(f"{len(served) or 'none'} of {len(given)} requests at once was served")
-    for answer in served:
-        body = answer.exchange.body
+        raise CannotEvaluate(f"{len(served) or 'none'} of {len(given)} requests at once was served")
+    for received in served:
+        body = received.exchange.body
         yield Examined(bool(body))
         for other, word in words.items():
-            if other != answer.scenario and word.encode() in body:
+            if other != received.scenario and word.encode() in body:
                 message = f"the answer holds {word!r}, which only {other} asked for"
-                yield Finding(message, want=words[answer.scenario], got=word, scenario=answer.scenario)
+                yield Finding(message, want=words[received.scenario], got=word, scenario=received.scenario)
 
 
-@check("turns.unusual-history", over=each("unusual"), without_response=True, aside=UNKNOWN_SENDER)
-def test_unusual_history_does_no_harm(answer: Answer) -> Findings:
-    yield from must_be_served_or_refused(answer)
+@check("turns.unusual-history", over=each("unusual"), without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_unusual_history_does_no_harm(received: Received) -> Findings:
+    yield from must_be_served_or_refused(received)

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.contract.clients import client
 from conformance.decode.events import integer, mapping, objects, text
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.client_outcomes import Outcome
 
 _COUNTERS = ("input_tokens", "output_tokens", "total_tokens")
@@ -35,30 +35,30 @@ class Difference:
     got: Any
 
 
-def expected(answer: Answer, then: Answer | None = None) -> Expected:
+def expected(received: Received, then: Received | None = None) -> Expected:
     """What a client must end with, by the final Response, or by the items that were done where there is none.
 
     One of two turns is given ``then`` once it has run what ``answer`` calls: it ends with the text of the last, the
     calls and the reasoning of both, and their tokens added.
 
-    ``CannotJudge`` where there is no answer; ``DoesNotApply`` where one did not end completed (some clients may raise
+    ``CannotEvaluate`` where there is no answer; ``DoesNotApply`` where one did not end completed (some clients may raise
     then), where a first turn does not call, or a second calls again, which would go on.
     """
     if then is None:
-        return _expected(answer)
-    first, last = _expected(answer), _expected(then)
+        return _expected(received)
+    first, last = _expected(received), _expected(then)
     if not first.calls or last.calls:
         raise DoesNotApply("the model called again" if first.calls else "the model called nothing")
     return Expected(last.text, first.calls, first.reasoning + last.reasoning, _added(first.usage, last.usage))
 
 
-def _expected(answer: Answer) -> Expected:
+def _expected(received: Received) -> Expected:
     try:
-        response = answer.response
-    except CannotJudge:
-        if not answer.exchange.ok or not answer.looks_like_stream:
+        response = received.response
+    except CannotEvaluate:
+        if not received.exchange.ok or not received.looks_like_stream:
             raise
-        response = {"output": [event.data.get("item") for event in answer.of("response.output_item.done")]}
+        response = {"output": [event.data.get("item") for event in received.of("response.output_item.done")]}
     status = response.get("status", "completed")
     if status in ("incomplete", "failed"):
         raise DoesNotApply(f"the answer ended {status}, and some clients raise then")

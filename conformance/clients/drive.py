@@ -21,7 +21,7 @@ from typing import Any
 from conformance import emulator
 from conformance.clients.server import Record, base
 from conformance.contract.clients import Client
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.client_outcomes import Outcome, Outcomes, Ran
 from conformance.exchange.exchange import Exchange
 
@@ -51,7 +51,7 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
-class Fed:
+class ClientInput:
     """One thing to feed a client: the exchange, the JSON body of its request, and what its next turn gets, if it is of
     two turns."""
 
@@ -65,9 +65,9 @@ class NotInstalled(Exception):
     """The client is not there; the message says what is missing."""
 
 
-def fed(key: str, exchange: Exchange, then: Exchange | None = None) -> Fed:
+def fed(key: str, exchange: Exchange, then: Exchange | None = None) -> ClientInput:
     """An exchange as it is fed to clients."""
-    return Fed(key, exchange, Answer(exchange, exchange.scenario).sent, then)
+    return ClientInput(key, exchange, Received(exchange, exchange.scenario).sent, then)
 
 
 def words(client: Client, install: Path) -> list[str]:
@@ -87,7 +87,7 @@ def words(client: Client, install: Path) -> list[str]:
 
 def drive(
     clients: Sequence[Client],
-    given: Sequence[Fed],
+    given: Sequence[ClientInput],
     install: Path,
     seconds: float = SECONDS,
     command: Callable[[Client, Path], list[str]] = words,
@@ -126,7 +126,7 @@ class _Lane:
     command: Callable[[Client, Path], list[str]]
 
 
-def _run(modes: Sequence[Client], given: Sequence[Fed], lane: _Lane) -> tuple[list[Ran], list[Outcome]]:
+def _run(modes: Sequence[Client], given: Sequence[ClientInput], lane: _Lane) -> tuple[list[Ran], list[Outcome]]:
     try:
         driver = Driver(lane.command(modes[0], lane.install), lane.home, lane.seconds)
     except NotInstalled as error:
@@ -138,21 +138,21 @@ def _run(modes: Sequence[Client], given: Sequence[Fed], lane: _Lane) -> tuple[li
         driver.close()
 
 
-def _takes(client: Client, what: Fed) -> bool:
+def _takes(client: Client, what: ClientInput) -> bool:
     if client.turns and what.then is None:
         return False
     return client.streams is None or client.streams == (what.request.get("stream") is True)
 
 
-def _then(what: Fed) -> str:
+def _then(what: ClientInput) -> str:
     """Under which key the replay server has what the next turn gets."""
     return f"{what.key}/then"
 
 
-def _outcome(client: Client, what: Fed, driver: Driver, lane: _Lane) -> Outcome:
+def _outcome(client: Client, what: ClientInput, driver: Driver, lane: _Lane) -> Outcome:
     job = f"{client.name}:{what.key}"
     keys = [what.key, _then(what)] if client.turns else [what.key]
-    line = driver.ask(
+    line = driver.planned(
         {"id": job, "mode": client.mode, "base_url": base(lane.url, keys, job), "request": dict(what.request)}
     )
     seen = {name: line.get(name) for name in ("text", "calls", "reasoning", "usage", "shown", "error")}
@@ -177,7 +177,7 @@ class Driver:
         self.version = ""
         self._start()
 
-    def ask(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    def planned(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer to a job; where there is none, one whose ``error`` says why."""
         try:
             if self._process.poll() is not None:
@@ -260,7 +260,7 @@ def _pass_on(stream: Any, lines: queue.Queue[bytes]) -> None:
     lines.put(b"")  # The end.
 
 
-def feedable(exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[Fed]:
+def feedable(exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[ClientInput]:
     """What of these is worth feeding: a 2xx answer to a POST of a JSON object, not one that only stood still.
 
     ``exchanges`` are by scenario, ``turns`` are scenarios of calls, each with that of the turn after it.

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.clients.drive import Fed, drive
+from conformance.clients.drive import ClientInput, drive
 from conformance.config.target import Misconfigured
 from conformance.contract.clients import CLIENTS, NAMES
 from conformance.exchange import client_outcomes
 from conformance.exchange.client_outcomes import Outcome, Outcomes
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.run_directory import Folder, locked
+from conformance.exchange.run_directory import RunDirectory, locked
 
 
 class Lane:
     """What the clients of a run end with: those in folder ``install`` are run, or what was ``recorded`` is taken."""
 
-    def __init__(self, folder: Folder, install: Path | None, recorded: Outcomes | None = None) -> None:
+    def __init__(self, folder: RunDirectory, install: Path | None, recorded: Outcomes | None = None) -> None:
         self._folder = folder
         self.install = install
         self._recorded = recorded
@@ -29,7 +29,7 @@ class Lane:
         """The clients, each with its mode, that are judged."""
         return NAMES if self._recorded is None else tuple(name for name in NAMES if name in self._recorded.clients)
 
-    def prepare(self, feed: Callable[[], Sequence[Fed]], clean: Callable[[Any], Any]) -> Outcomes:
+    def prepare(self, feed: Callable[[], Sequence[ClientInput]], clean: Callable[[Any], Any]) -> Outcomes:
         """What they end with at what they are fed; kept in the run folder, ``clean``-ed of what must not be kept.
 
         ``OSError`` if the run folder cannot take it.
@@ -43,13 +43,13 @@ class Lane:
                 self._outcomes = client_outcomes.read(path)
         return self._outcomes
 
-    def _made(self, given: Sequence[Fed]) -> Outcomes:
+    def _made(self, given: Sequence[ClientInput]) -> Outcomes:
         if self._recorded is not None or self.install is None:
             return self._recorded or Outcomes()
         return drive(CLIENTS, given, self.install)
 
 
-def lane(folder: Folder, install: Path | None, recording: Path | None) -> Lane | None:
+def lane(folder: RunDirectory, install: Path | None, recording: Path | None) -> Lane | None:
     """The lane of a run: with the clients in a folder, or with what a recorded run kept; None where there is neither.
 
     :class:`Misconfigured` says what cannot be used.

@@ -33,7 +33,7 @@ class Record:
         """How many requests came of a job."""
         return self._asked[job]
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The recorded answer; a 404 for what no job was told to ask."""
         parts = path.partition("?")[0].split("/")
         keys, _, job = parts[2].partition(",") if len(parts) > 2 and parts[1] == "x" else ("", "", "")

@@ -72,6 +72,8 @@ def _tell(file: Path, made: Rewritten) -> None:
     print(f"{file}: {made.added} added, {made.changed} changed, {made.removed} removed, {made.kept} kept{filled}")
     for note in made.notes:
         print(note)
-    blank = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
-    if blank:
-        print(f"{len(blank)} need a reason before the file can be used, the first at {blank[0].place}", file=sys.stderr)
+    redact = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
+    if redact:
+        print(
+            f"{len(redact)} need a reason before the file can be used, the first at {redact[0].place}", file=sys.stderr
+        )

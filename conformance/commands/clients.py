@@ -16,7 +16,7 @@ from conformance.commands import CommandError
 from conformance.config.target import Misconfigured
 from conformance.contract.clients import CLIENTS, Client, client
 from conformance.contract.schemas import Schemas
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange import client_outcomes
 from conformance.exchange.client_outcomes import Outcomes, Ran
 from conformance.exchange.exchange import Exchange
@@ -71,7 +71,7 @@ def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> in
     except OSError as error:
         raise CommandError(f"{run / client_outcomes.FILE} cannot be written: {error.strerror}") from None
     found = tally(outcomes, exchanges, pairs)
-    print(json.dumps([one.as_json() for one in found], indent=1) if as_json else "\n".join(_told(found)))
+    print(json.dumps([one.as_json() for one in found], indent=1) if as_json else "\n".join(_described(found)))
     return int(any(one.troubles for one in found))
 
 
@@ -114,12 +114,12 @@ def tally(outcomes: Outcomes, exchanges: Mapping[str, Exchange], turns: Mapping[
     found = {name: Tally(ran) for name, ran in outcomes.clients.items()}
     for one in outcomes.all:
         name = scenario[one.key]
-        answers = [
-            Answer(exchanges[each], each) for each in ((name, turns[name]) if client(one.client).turns else (name,))
+        responses = [
+            Received(exchanges[each], each) for each in ((name, turns[name]) if client(one.client).turns else (name,))
         ]
         try:
-            troubles = list(differences(one, expected(*answers)))
-        except (CannotJudge, DoesNotApply):
+            troubles = list(differences(one, expected(*responses)))
+        except (CannotEvaluate, DoesNotApply):
             continue
         mine = found[one.client]
         mine.fed += 1
@@ -128,7 +128,7 @@ def tally(outcomes: Outcomes, exchanges: Mapping[str, Exchange], turns: Mapping[
     return list(found.values())
 
 
-def _told(found: Sequence[Tally]) -> Iterator[str]:
+def _described(found: Sequence[Tally]) -> Iterator[str]:
     yield f"{'client':<26}{'version':<12}{'exchanges':>9}{'same':>8}{'raised':>8}{'differs':>9}"
     for one in found:
         if one.ran.reason:

@@ -14,12 +14,12 @@ from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.schemas import REVISIONS
 from conformance.exchange.run_directory import RESULTS
-from conformance.exchange.scrubbing import blanked
+from conformance.exchange.scrubbing import scrubbed
 from conformance.report.summary import quoted
 from conformance.results import results_file
 from conformance.traffic import summary
 from conformance.traffic.captured import Captured, read_run
-from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.har import Har, read_har
 
 HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
@@ -46,12 +46,12 @@ def main(options: argparse.Namespace) -> int:
         traffic, head = _read(options.traffic, named)
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
-        target = replace(target, model=blanked(target.model, traffic.secrets))  # As the request says it.
-        judged = summary.selected(judge_traffic(captured, target, traffic.secrets), options.only)
+        target = replace(target, model=scrubbed(target.model, traffic.secrets))  # As the request says it.
+        evaluated = summary.selected(evaluate_captures(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    end = summary.end_of(judged, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
-    lines = summary.lines_of(target, judged, end)
+    end = summary.end_of(evaluated, captured, time.monotonic() - started, options.strict, len(traffic.websockets))
+    lines = summary.lines_of(target, evaluated, end)
     written = _write(options, head, lines)
     if options.json:
         for line in lines:
@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
         return int(end["exit"])
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
     summary.tell(
-        summary.Screen(), judged, captured, target,
+        summary.Screen(), evaluated, captured, target,
         source=source, again=again, others=traffic.others, end=end, written=written,
         beside={**traffic.websockets, **traffic.repeated},
     )  # fmt: skip

@@ -39,7 +39,7 @@ since = "{since}"
 _CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
+def {function}(received: Received) -> Findings:
     """TODO: yield a Finding for each violation, with what was expected and received and where."""
     yield EXAMINED  # TODO: only for what was evaluated
 '''
@@ -47,9 +47,9 @@ def {function}(answer: Answer) -> Findings:
 _STREAM_CHECK = '''
 
 @check("{rule}", over={over}, where={where})
-def {function}(answer: Answer) -> Findings:
-    """TODO: yield a finding on(event, ...) for each violation, with what was expected and received and where."""
-    for _event in answer.events:
+def {function}(received: Received) -> Findings:
+    """TODO: yield a finding finding_at(event, ...) for each violation, with what was expected and received and where."""
+    for _event in received.events:
         yield EXAMINED  # TODO: only for events that were evaluated
 '''
 

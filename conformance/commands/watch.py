@@ -16,13 +16,13 @@ from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
 from conformance.engine.session import head
 from conformance.engine.setup import run_folder
-from conformance.exchange.run_directory import RESULTS, Folder
+from conformance.exchange.run_directory import RESULTS, RunDirectory
 from conformance.report.summary import quoted
 from conformance.results import results_file
 from conformance.traffic import summary
 from conformance.traffic.captured import read_run
-from conformance.traffic.evaluation import judge_traffic
-from conformance.traffic.observer import Onlooker
+from conformance.traffic.evaluation import evaluate_captures
+from conformance.traffic.observer import Observer
 from conformance.traffic.proxy import Proxy
 from conformance.traffic.upstream import Upstream
 
@@ -53,8 +53,8 @@ def main(options: argparse.Namespace) -> int:
             begun = head(target, summary.MODE)
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
-        onlooker = Onlooker(target, folder, screen)
-        proxy = Proxy(upstream, options.host, options.port, onlooker)
+        observer = Observer(target, folder, screen)
+        proxy = Proxy(upstream, options.host, options.port, observer)
     except (Misconfigured, OSError, OverflowError) as error:
         raise CommandError(str(error)) from None
     with contextlib.suppress(ValueError):  # Only the main thread may set these.
@@ -66,31 +66,31 @@ def main(options: argparse.Namespace) -> int:
     stopped.wait()
     screen.line("")
     proxy.close()
-    onlooker.close()
+    observer.close()
     upstream.close()
-    code = _end(target, folder, onlooker, screen, started)
+    code = _end(target, folder, observer, screen, started)
     folder.close()
     return code
 
 
-def _end(target: Target, folder: Folder, onlooker: Onlooker, screen: summary.Screen, started: float) -> int:
+def _end(target: Target, folder: RunDirectory, observer: Observer, screen: summary.Screen, started: float) -> int:
     """Judge all of it once more, side by side, and tell it as the end of any run."""
     captured, _, _ = read_run(folder.path)
     target = replace(
         target,
         model=next((str(one.sent["model"]) for one in captured if one.sent and "model" in one.sent), target.model),
     )
-    judged = judge_traffic(captured, target, onlooker.secrets)
-    end = summary.end_of(judged, captured, time.monotonic() - started)
+    evaluated = evaluate_captures(captured, target, observer.secrets)
+    end = summary.end_of(evaluated, captured, time.monotonic() - started)
     file = folder.path / RESULTS
     try:
-        results_file.write(file, summary.lines_of(target, judged, end))
+        results_file.write(file, summary.lines_of(target, evaluated, end))
         written = {"results": str(file)}
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
     again = f"conformance judge {quoted(str(folder.path))}"
     summary.tell(
-        screen, judged, captured, target,
-        source=str(folder.path), again=again, others=onlooker.others, end=end, written=written,
+        screen, evaluated, captured, target,
+        source=str(folder.path), again=again, others=observer.others, end=end, written=written,
     )  # fmt: skip
     return int(end["exit"])

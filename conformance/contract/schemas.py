@@ -110,12 +110,12 @@ class Schemas:
     def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
         """One problem a wrong place of the decoded JSON, deepest first; LookupError as :meth:`document`."""
         errors = islice(self.validator(path).iter_errors(instance), _MOST)
-        found = [each for error in errors for each in self._told(error)]
+        found = [each for error in errors for each in self._described(error)]
         found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
         places = {each.pointer: each for each in found}  # of one place the last, most specific one stays
         return sorted(places.values(), key=lambda each: (-each.pointer.count("/"), each.pointer))
 
-    def _told(self, error: ValidationError) -> Iterator[SchemaProblem]:
+    def _described(self, error: ValidationError) -> Iterator[SchemaProblem]:
         keyword, want, got = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
         members: Schema = cast(Schema, error.schema).get("properties", {})
         if keyword == "required":

@@ -8,7 +8,7 @@ from typing import Any
 from conformance.decode.json_text import TooMuch, load
 
 
-class CannotJudge(Exception):
+class CannotEvaluate(Exception):
     """The record does not hold what the check needs; the message says what is missing."""
 
 
@@ -34,5 +34,5 @@ def loaded(text: str | bytes) -> Any:
 
 def unless_broken(value: Any) -> Any:
     if isinstance(value, Broken):
-        raise CannotJudge(value.why)
+        raise CannotEvaluate(value.why)
     return value

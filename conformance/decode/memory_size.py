@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.decode import sse
 from conformance.decode.json_text import EACH_VALUES, MOST_VALUES
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 
 #: What an answer keeps once it was decoded.
 _DECODED = (
@@ -16,21 +16,21 @@ _DECODED = (
 _FRAME, _VALUE = 450, 50
 
 
-def weight(answer: Answer, decoded: bool) -> int:
+def weight(received: Received, decoded: bool) -> int:
     """About how many bytes of memory it takes, as recorded or decoded."""
-    recorded = sum(one.weight for one in answer.samples)
+    recorded = sum(one.weight for one in received.samples)
     if not decoded:
         return recorded
-    body = answer.exchange.body
+    body = received.exchange.body
     values = sum(map(body.count, (b"[", b"{", b",")))
-    frames = body.count(b"\ndata:") if answer.looks_like_stream else 0
+    frames = body.count(b"\ndata:") if received.looks_like_stream else 0
     if frames > sse.most_frames(body) or values > MOST_VALUES + EACH_VALUES * frames:
         frames = values = 0  # None of it is kept.
     return recorded + 2 * len(body) + _FRAME * frames + _VALUE * values
 
 
-def forget(answer: Answer) -> None:
+def forget(received: Received) -> None:
     """Drop what was decoded; it is decoded again when it is asked for."""
     for name in _DECODED:
-        answer.__dict__.pop(name, None)
-    answer.exchange.forget()
+        received.__dict__.pop(name, None)
+    received.exchange.forget()

@@ -1,6 +1,6 @@
 """A recorded exchange as the checks read it: the answer, its events, the final Response.
 
-What a check cannot read because something else is broken raises :class:`CannotJudge`; the verdict is then
+What a check cannot read because something else is broken raises :class:`CannotEvaluate`; the verdict is then
 *inconclusive* and says why, and the check whose duty the broken thing is reports it.
 """
 
@@ -18,7 +18,7 @@ from conformance.decode import events as decoding
 from conformance.decode import sse
 from conformance.decode.automata import followed
 from conformance.decode.body_kind import is_stream
-from conformance.decode.cannot_evaluate import Broken, CannotJudge, DoesNotApply, loaded, unless_broken
+from conformance.decode.cannot_evaluate import Broken, CannotEvaluate, DoesNotApply, loaded, unless_broken
 from conformance.decode.events import Event, integer, item_types, mapping, objects, places, text
 from conformance.decode.json_text import TooMuch, load
 from conformance.decode.sums import Text, texts
@@ -27,7 +27,7 @@ from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 
 #: What others import from here.
-__all__ = ["EVENT_STREAM", "FINAL", "Answer", "CannotJudge", "DoesNotApply", "Seen"]
+__all__ = ["EVENT_STREAM", "FINAL", "Received", "CannotEvaluate", "DoesNotApply", "OutcomeLookup"]
 
 EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
@@ -36,10 +36,10 @@ _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
 
 
 #: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
-Seen = Callable[[str, Exchange], tuple[str, Outcome | None]]
+OutcomeLookup = Callable[[str, Exchange], tuple[str, Outcome | None]]
 
 
-class Answer:
+class Received:
     """One exchange and what can be read from it.
 
     ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name, ``contract`` the
@@ -47,7 +47,7 @@ class Answer:
     """
 
     def __init__(
-        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: Seen | None = None,
+        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: OutcomeLookup | None = None,
         contract: Contract = DEFAULT,
     ) -> None:  # fmt: skip
         self._seen = seen
@@ -56,10 +56,10 @@ class Answer:
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
         #: Called whenever something large was decoded, so that its owner can let other answers forget.
-        self.decoded: Callable[[Answer], None] = lambda _: None
+        self.decoded: Callable[[Received], None] = lambda _: None
 
     @cached_property
-    def asked(self) -> dict[str, Any] | None:
+    def request_json(self) -> dict[str, Any] | None:
         """The request's body; None if it is no JSON object."""
         try:
             body = load(self.exchange.request.body or b"null")
@@ -70,15 +70,15 @@ class Answer:
     @property
     def sent(self) -> dict[str, Any]:
         """The request's body as a JSON object, empty if it is none."""
-        return self.asked or {}
+        return self.request_json or {}
 
     def ended(self, client: str) -> Outcome:
-        """How a client of the lane ended; :class:`DoesNotApply` without it, :class:`CannotJudge` if it was not fed."""
+        """How a client of the lane ended; :class:`DoesNotApply` without it, :class:`CannotEvaluate` if it was not fed."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)
         if outcome is None:
-            raise CannotJudge("the client was not fed this answer")
+            raise CannotEvaluate("the client was not fed this answer")
         return outcome
 
     @property
@@ -88,41 +88,41 @@ class Answer:
 
     @property
     def status(self) -> int:
-        """The status code; :class:`CannotJudge` if none arrived or the trouble may pass (429, 5xx)."""
+        """The status code; :class:`CannotEvaluate` if none arrived or the trouble may pass (429, 5xx)."""
         status = self.arrived
         if status == 429 or status >= 500:
-            raise CannotJudge(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
+            raise CannotEvaluate(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
         return status
 
     def need_response(self) -> None:
-        """:class:`CannotJudge` if no response arrived."""
+        """:class:`CannotEvaluate` if no response arrived."""
         _ = self.arrived
 
     @property
     def arrived(self) -> int:
-        """The status code as it came; :class:`CannotJudge` if none did."""
+        """The status code as it came; :class:`CannotEvaluate` if none did."""
         if self.exchange.ended == "not-sent":
-            raise CannotJudge(self.exchange.detail)
+            raise CannotEvaluate(self.exchange.detail)
         if self.exchange.status is None:
-            raise CannotJudge(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
+            raise CannotEvaluate(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
         return self.exchange.status
 
     @property
     def json(self) -> Any:
-        """The body as JSON; :class:`CannotJudge` if it is none."""
+        """The body as JSON; :class:`CannotEvaluate` if it is none."""
         self.need_decoded()
         if self.exchange.ended_by_us and isinstance(self._json, Broken):
-            raise CannotJudge(f"the body was not received whole: {self.exchange.detail}")
+            raise CannotEvaluate(f"the body was not received whole: {self.exchange.detail}")
         return unless_broken(self._json)
 
     def need_decoded(self) -> None:
-        """:class:`CannotJudge` if the body is in a content coding that is not decoded here."""
+        """:class:`CannotEvaluate` if the body is in a content coding that is not decoded here."""
         if name := self.exchange.undecoded:
-            raise CannotJudge(f"Content-Encoding {name} is not decoded here")
+            raise CannotEvaluate(f"Content-Encoding {name} is not decoded here")
 
     @property
     def envelope(self) -> Any:
-        """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotJudge` without one."""
+        """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotEvaluate` without one."""
         return unless_broken(self._envelope)
 
     @cached_property
@@ -143,10 +143,10 @@ class Answer:
     @cached_property
     def _frames(self) -> sse.Frames:
         if not self.exchange.ok:
-            raise CannotJudge(f"no stream: HTTP {self.status}")
+            raise CannotEvaluate(f"no stream: HTTP {self.status}")
         self.need_decoded()
         if not self.looks_like_stream:
-            raise CannotJudge("no stream: the body holds no event")
+            raise CannotEvaluate("no stream: the body holds no event")
         self.decoded(self)
         return sse.parse(self.exchange.decoded, self.exchange.body)
 
@@ -157,9 +157,9 @@ class Answer:
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
-        """The dispatched frames; :class:`CannotJudge` where there are more than are read."""
+        """The dispatched frames; :class:`CannotEvaluate` where there are more than are read."""
         if self._frames.too_many:
-            raise CannotJudge(f"the stream holds more than {self._frames.too_many:,} events, which is not read")
+            raise CannotEvaluate(f"the stream holds more than {self._frames.too_many:,} events, which is not read")
         return self._frames.frames
 
     @property
@@ -202,12 +202,12 @@ class Answer:
 
     @property
     def terminal(self) -> Event:
-        """The first terminal event; :class:`CannotJudge` without one."""
+        """The first terminal event; :class:`CannotEvaluate` without one."""
         ends = self.of(*self.contract.decoding.ends)
         if ends:
             return ends[0]
         stopped = f"the suite stopped reading: {self.exchange.detail}" if self.exchange.ended_by_us else ""
-        raise CannotJudge(stopped or "the stream has no terminal event")
+        raise CannotEvaluate(stopped or "the stream has no terminal event")
 
     @cached_property
     def _followed(self) -> tuple[list[Violation], Counter[str]]:
@@ -242,20 +242,20 @@ class Answer:
 
     @cached_property
     def response(self) -> dict[str, Any]:
-        """The final Response object; :class:`CannotJudge` if there is none."""
+        """The final Response object; :class:`CannotEvaluate` if there is none."""
         if not self.exchange.ok:
-            raise CannotJudge(f"no Response: HTTP {self.status}")
+            raise CannotEvaluate(f"no Response: HTTP {self.status}")
         response = self.terminal.data.get("response") if self.looks_like_stream else self.json
         if not isinstance(response, dict):
-            raise CannotJudge("no Response object")
+            raise CannotEvaluate("no Response object")
         return response
 
     @property
     def final_status(self) -> str:
-        """The status of the final Response; :class:`CannotJudge` if it is no string."""
+        """The status of the final Response; :class:`CannotEvaluate` if it is no string."""
         status = self.response.get("status")
         if not isinstance(status, str):
-            raise CannotJudge("the Response has no status")
+            raise CannotEvaluate("the Response has no status")
         return status
 
     @property
@@ -282,10 +282,10 @@ class Answer:
 
     @property
     def usage(self) -> dict[str, Any]:
-        """``usage``; :class:`CannotJudge` if it is not an object."""
+        """``usage``; :class:`CannotEvaluate` if it is not an object."""
         usage = self.response.get("usage")
         if not isinstance(usage, dict):
-            raise CannotJudge("no usage object")
+            raise CannotEvaluate("no usage object")
         return usage
 
     def tokens(self, *path: str) -> int | None:
@@ -301,7 +301,7 @@ class Answer:
         return self._joined("message", "output_text")
 
     @property
-    def thoughts(self) -> str:
+    def reasoning_texts(self) -> str:
         """The visible reasoning: all reasoning_text parts, joined."""
         return self._joined("reasoning", "reasoning_text")
 
@@ -310,7 +310,7 @@ class Answer:
         return "".join(text(part.get("text")) for part in parts if part.get("type") == part_type)
 
     @property
-    def thinks(self) -> bool:
+    def has_reasoning(self) -> bool:
         """Whether any sign of reasoning is there: an item, an event, a counted token."""
         seen = bool(self.items("reasoning"))
         if self.looks_like_stream:

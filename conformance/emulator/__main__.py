@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from .behaviour import Twist, combine
+from .behaviour import Behaviour, combine
 from .endpoint import Endpoint
 from .faults import FAULTS
 from .server import serve
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model=options.model,
         first_byte_ms=options.first_byte_ms,
         event_ms=options.event_ms,
-        twist=combine(twists),
+        behaviour=combine(twists),
         # Two runs of the endpoint must not hand out the same identifiers.
         seed=secrets.token_hex(8),
     )
@@ -70,17 +70,17 @@ def _run(endpoint: Endpoint, options: argparse.Namespace) -> int:
     return 0
 
 
-def _find(known: Mapping[str, Twist], what: str, name: str) -> Twist:
+def _find(known: Mapping[str, Behaviour], what: str, name: str) -> Behaviour:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, 1, 0)
     raise LookupError(f"there is no {what} {name!r}: did you mean {near[0]!r}?")
 
 
-def _list(known: Mapping[str, Twist]) -> None:
+def _list(known: Mapping[str, Behaviour]) -> None:
     widest = max(map(len, known))
-    for name, twist in known.items():
-        print(f"{name:{widest}}  {twist.says}")
+    for name, behaviour in known.items():
+        print(f"{name:{widest}}  {behaviour.says}")
 
 
 def _parser() -> argparse.ArgumentParser:

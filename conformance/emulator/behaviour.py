@@ -1,6 +1,6 @@
 """The hook interface by which faults and varieties change what the endpoint does.
 
-A `Twist` is a name, one sentence and a few functions, each sitting at one layer of the flow. A hook takes the
+A `Behaviour` is a name, one sentence and a few functions, each sitting at one layer of the flow. A hook takes the
 request's `Context` and the layer's value and returns the value to go on with; it may change dictionaries and
 lists in place, for they are made afresh for every request. Twists hold no state of their own: what must be
 remembered between requests goes into `Context.memory`.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
-from .shapes import Ask, Dict, Frame, Header, Item, Plan, Refusal, Reply, sent
+from .shapes import Dict, Frame, Header, Item, ParsedRequest, Plan, Refusal, Reply, sent
 
 T = TypeVar("T")
 Stage = Literal["none", "plain", "created", "in_progress", "terminal"]
@@ -38,7 +38,7 @@ class Context:
     revision: str
     now: float
     number: int
-    mint: Callable[[str], str]
+    new_id: Callable[[str], str]
     memory: Dict
     lock: threading.RLock
     body: Dict = field(default_factory=dict)
@@ -63,7 +63,7 @@ Hook = Callable[[Context, T], T]
 
 
 @dataclass(frozen=True)
-class Twist:
+class Behaviour:
     """A named departure from the clean endpoint.
 
     `says` is one sentence: what a server with this fault does, or, for a variety, why it is legal.
@@ -85,7 +85,7 @@ class Twist:
     evidence: str = ""
     auth: Hook[Refusal | None] | None = None
     validate: Hook[Refusal | None] | None = None
-    ask: Hook[Ask] | None = None
+    parsed: Hook[ParsedRequest] | None = None
     draft: Hook[list[Item]] | None = None
     plan: Hook[Plan] | None = None
     response: Hook[Dict] | None = None
@@ -96,8 +96,8 @@ class Twist:
     reply: Hook[Reply] | None = None
 
 
-HOOKS = tuple(f.name for f in fields(Twist))[5:]
-CLEAN = Twist("clean", "none", "Changes nothing.")
+HOOKS = tuple(f.name for f in fields(Behaviour))[5:]
+CLEAN = Behaviour("clean", "none", "Changes nothing.")
 
 
 def through(hook: Hook[T] | None, ctx: Context, value: T) -> T:
@@ -105,16 +105,16 @@ def through(hook: Hook[T] | None, ctx: Context, value: T) -> T:
     return value if hook is None else hook(ctx, value)
 
 
-def combine(twists: Iterable[Twist]) -> Twist:
+def combine(twists: Iterable[Behaviour]) -> Behaviour:
     """One twist doing what all of them do, in the order given, layer by layer."""
     whole = CLEAN
-    for twist in twists:
+    for behaviour in twists:
         hooks: dict[str, Any] = {}
         for name in HOOKS:
-            first, second = getattr(whole, name), getattr(twist, name)
+            first, second = getattr(whole, name), getattr(behaviour, name)
             hooks[name] = _after(first, second) if first and second else first or second
-        label = twist.name if whole is CLEAN else f"{whole.name}+{twist.name}"
-        whole = replace(twist, name=label, **hooks)
+        label = behaviour.name if whole is CLEAN else f"{whole.name}+{behaviour.name}"
+        whole = replace(behaviour, name=label, **hooks)
     return whole
 
 
@@ -122,9 +122,9 @@ def _after(first: Hook[T], second: Hook[T]) -> Hook[T]:
     return lambda ctx, value: second(ctx, first(ctx, value))
 
 
-def twist(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -> Twist:
+def behaviour(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -> Behaviour:
     """A twist whose area is the part of its name before the first dot.
 
     Raises TypeError for a hook that does not exist.
     """
-    return Twist(name, name.partition(".")[0], says, rules, evidence, **hooks)
+    return Behaviour(name, name.partition(".")[0], says, rules, evidence, **hooks)

@@ -12,9 +12,9 @@ from http import HTTPStatus
 from . import events, model, refusals, render, tokens
 from . import request as reading
 from .auth import authenticate
-from .behaviour import CLEAN, Context, Stage, Twist, through
+from .behaviour import CLEAN, Behaviour, Context, Stage, through
 from .service import SERVICES, Service
-from .shapes import REVISIONS, Ask, Dict, Header, Plan, Refusal, Reply, phrase, to_json
+from .shapes import REVISIONS, Dict, Header, ParsedRequest, Plan, Refusal, Reply, phrase, to_json
 from .validate import parse, validate
 
 
@@ -38,7 +38,7 @@ class Endpoint:
         service: Service | None = None,
         first_byte_ms: float = 0,
         event_ms: float = 0,
-        twist: Twist | None = None,
+        behaviour: Behaviour | None = None,
         seed: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -51,14 +51,14 @@ class Endpoint:
         self._key = key
         self._first_byte_ms = first_byte_ms
         self._event_ms = event_ms
-        self._twist = twist or CLEAN
+        self._twist = behaviour or CLEAN
         self._seed = seed
         self._clock = clock
         self._lock = threading.RLock()
         self._requests = self._responses = self._minted = 0
         self._memory: Dict = {}
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The reply to one request; `path` may carry a query. Never raises for anything a client can send."""
         ctx = self._context(method, path, headers, body)
         refusal = self._judge(ctx)
@@ -73,10 +73,10 @@ class Endpoint:
             number = self._requests
         return Context(
             method, path, tuple(headers), body, self._key, self.revision, self._clock(), number,
-            mint=self._mint, memory=self._memory, lock=self._lock,
+            new_id=self._new_id, memory=self._memory, lock=self._lock,
         )  # fmt: skip
 
-    def _mint(self, prefix: str) -> str:
+    def _new_id(self, prefix: str) -> str:
         with self._lock:
             self._minted += 1
             text = f"{self._seed}/{self._minted}"
@@ -109,22 +109,22 @@ class Endpoint:
             ctx.responses = self._responses
             self._responses += 1
         ctx.served = True
-        ask = through(self._twist.ask, ctx, reading.read(ctx.body, self._service.unthinking))
-        ident = ctx.mint("resp_")
-        drafted = through(self._twist.draft, ctx, model.draft(ask, ctx.mint))
-        items, cut = tokens.truncate(drafted, ask.cap)
-        plan = through(self._twist.plan, ctx, Plan(tuple(items), tokens.usage(items, ask.input_tokens), cut))
+        parsed = through(self._twist.parsed, ctx, reading.read(ctx.body, self._service.unthinking))
+        ident = ctx.new_id("resp_")
+        drafted = through(self._twist.draft, ctx, model.draft(parsed, ctx.new_id))
+        items, cut = tokens.truncate(drafted, parsed.cap)
+        plan = through(self._twist.plan, ctx, Plan(tuple(items), tokens.usage(items, parsed.input_tokens), cut))
         if ctx.stream:
-            return self._stream(ctx, ident, ask, plan)
-        text = to_json(self._response(ctx, "plain", ident, ask, plan))
+            return self._stream(ctx, ident, parsed, plan)
+        text = to_json(self._response(ctx, "plain", ident, parsed, plan))
         headers = [*self._headers(ctx), ("Content-Type", "application/json")]
         return Reply(200, HTTPStatus.OK.phrase, headers, [(self._first_byte_ms, text.encode())])
 
-    def _stream(self, ctx: Context, ident: str, ask: Ask, plan: Plan) -> Reply:
+    def _stream(self, ctx: Context, ident: str, parsed: ParsedRequest, plan: Plan) -> Reply:
         built = events.build(
-            self._response(ctx, "created", ident, ask, None),
-            self._response(ctx, "in_progress", ident, ask, None),
-            self._response(ctx, "terminal", ident, ask, plan),
+            self._response(ctx, "created", ident, parsed, None),
+            self._response(ctx, "in_progress", ident, parsed, None),
+            self._response(ctx, "terminal", ident, parsed, plan),
             plan,
         )
         built = through(self._twist.events, ctx, built)
@@ -139,9 +139,9 @@ class Endpoint:
         timed = list(zip(self._waits(), chunks, strict=False))
         return Reply(200, HTTPStatus.OK.phrase, headers, timed, "chunked")
 
-    def _response(self, ctx: Context, stage: Stage, ident: str, ask: Ask, plan: Plan | None) -> Dict:
+    def _response(self, ctx: Context, stage: Stage, ident: str, parsed: ParsedRequest, plan: Plan | None) -> Dict:
         ctx.stage = stage
-        return through(self._twist.response, ctx, render.response(ident, int(ctx.now), ask, plan))
+        return through(self._twist.response, ctx, render.response(ident, int(ctx.now), parsed, plan))
 
     def _headers(self, ctx: Context) -> list[Header]:
         return [("Date", formatdate(ctx.now, usegmt=True))]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .arguments import fit
-from .shapes import Ask, Item, Kind, Tool, to_json
+from .shapes import Item, Kind, ParsedRequest, Tool, to_json
 
 OPENERS = ("Most evenings", "In early spring", "Before the storm", "After a long walk", "By the old bridge")
 WHO = ("the patient gardener", "a young carpenter", "our neighbour", "the lighthouse keeper", "one student")
@@ -31,34 +31,34 @@ QUOTES = ('""', "''", "“”", "``", "«»")
 FARTHEST = 5000
 
 
-def draft(ask: Ask, mint: Callable[[str], str]) -> list[Item]:
+def draft(parsed: ParsedRequest, new_id: Callable[[str], str]) -> list[Item]:
     """The items of the answer before any cap: a thought if thinking is on, then calls or one message."""
     items: list[Item] = []
-    if ask.thinking:
-        items.append(Item("reasoning", mint("rs_"), (thought(ask),)))
-    wanted = calls(ask)
+    if parsed.thinking:
+        items.append(Item("reasoning", new_id("rs_"), (thought(parsed),)))
+    wanted = calls(parsed)
     for tool, text in wanted:
         kind: Kind = "custom_tool_call" if tool.kind == "custom" else "function_call"
-        ident = mint("ctc_" if tool.kind == "custom" else "fc_")
-        items.append(Item(kind, ident, (text,), "completed", tool.name, mint("call_"), tool.namespace))
+        ident = new_id("ctc_" if tool.kind == "custom" else "fc_")
+        items.append(Item(kind, ident, (text,), "completed", tool.name, new_id("call_"), tool.namespace))
     if not wanted:
-        items.append(Item("message", mint("msg_"), (answer(ask),)))
+        items.append(Item("message", new_id("msg_"), (respond(parsed),)))
     return items
 
 
-def thought(ask: Ask) -> str:
+def thought(parsed: ParsedRequest) -> str:
     """The reasoning text: never empty, and told apart from the answer at a glance."""
-    start = " ".join(last_text(ask).split())[:40]
-    tools = "A tool may help here. " if ask.tools else ""
+    start = " ".join(last_text(parsed).split())[:40]
+    tools = "A tool may help here. " if parsed.tools else ""
     return f"Let me think: the request begins with “{start}”. {tools}I will keep the reply short and plain."
 
 
-def calls(ask: Ask) -> list[tuple[Tool, str]]:
+def calls(parsed: ParsedRequest) -> list[tuple[Tool, str]]:
     """The calls made, in order: one for each time the last user message names a declared tool."""
-    if not ask.tools or not ask.turns or ask.turns[-1].who != "user":
+    if not parsed.tools or not parsed.turns or parsed.turns[-1].who != "user":
         return []
-    text = ask.turns[-1].text
-    by_name = {tool.name: tool for tool in reversed(ask.tools)}
+    text = parsed.turns[-1].text
+    by_name = {tool.name: tool for tool in reversed(parsed.tools)}
     names = "|".join(re.escape(name) for name in sorted(by_name, key=len, reverse=True))
     hits = list(re.finditer(rf"(?<![\w-])(?:{names})(?![\w-])", text))
     made: list[tuple[Tool, str]] = []
@@ -72,10 +72,10 @@ def calls(ask: Ask) -> list[tuple[Tool, str]]:
     return made
 
 
-def answer(ask: Ask) -> str:
+def respond(parsed: ParsedRequest) -> str:
     """The visible text, never empty; a JSON object where that format was asked for."""
-    text = _plain(ask)
-    if not ask.json_object:
+    text = _plain(parsed)
+    if not parsed.json_object:
         return text
     try:
         whole = isinstance(json.loads(text), dict)
@@ -84,9 +84,9 @@ def answer(ask: Ask) -> str:
     return text if whole else to_json({"answer": text, "words": len(text.split())})
 
 
-def last_text(ask: Ask) -> str:
+def last_text(parsed: ParsedRequest) -> str:
     """The text of the last user turn, or the instructions where there is none."""
-    return next((turn.text for turn in reversed(ask.turns) if turn.who == "user"), ask.instructions)
+    return next((turn.text for turn in reversed(parsed.turns) if turn.who == "user"), parsed.instructions)
 
 
 def sentence(seed: str) -> str:
@@ -96,11 +96,11 @@ def sentence(seed: str) -> str:
     return " ".join(pool[bit % len(pool)] for pool, bit in zip(words, bits, strict=False)) + "."
 
 
-def _plain(ask: Ask) -> str:
-    latest = itertools.takewhile(lambda turn: turn.who == "output", reversed(ask.turns))
+def _plain(parsed: ParsedRequest) -> str:
+    latest = itertools.takewhile(lambda turn: turn.who == "output", reversed(parsed.turns))
     if outputs := [turn.text for turn in latest]:
         return f"The tool answered: {'; '.join(reversed(outputs)) or 'nothing'}"
-    text = last_text(ask)
+    text = last_text(parsed)
     if (repeat := REPEAT.search(text)) and (wanted := _unquoted(repeat.group(1).strip())):
         return wanted
     if count := COUNT.search(text):
@@ -108,13 +108,13 @@ def _plain(ask: Ask) -> str:
         if first <= last <= first + FARTHEST:
             return ", ".join(str(value) for value in range(first, last + 1))
     if ASKS_CODEWORD.search(text):
-        told = [found for place in (ask.instructions, *_said(ask)) for found in TELLS_CODEWORD.findall(place)]
+        told = [found for place in (parsed.instructions, *_said(parsed)) for found in TELLS_CODEWORD.findall(place)]
         return f"The codeword is {told[-1]}." if told else "I do not know any codeword."
-    return sentence("\n".join((ask.instructions, *_said(ask))))
+    return sentence("\n".join((parsed.instructions, *_said(parsed))))
 
 
-def _said(ask: Ask) -> Iterator[str]:
-    return (turn.text for turn in ask.turns)
+def _said(parsed: ParsedRequest) -> Iterator[str]:
+    return (turn.text for turn in parsed.turns)
 
 
 def _capitalised(text: str) -> Iterator[str]:

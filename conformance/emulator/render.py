@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .shapes import Ask, Dict, Item, Plan, Usage
+from .shapes import Dict, Item, ParsedRequest, Plan, Usage
 
 
 def part(item: Item, text: str) -> Dict:
@@ -46,7 +46,7 @@ def usage(bill: Usage) -> Dict:
     }
 
 
-def response(ident: str, created_at: int, ask: Ask, plan: Plan | None) -> Dict:
+def response(ident: str, created_at: int, parsed: ParsedRequest, plan: Plan | None) -> Dict:
     """The Response object of a finished plan; without a plan, the snapshot of a response under way."""
     done = plan is not None
     cut = plan is not None and plan.cut
@@ -58,7 +58,7 @@ def response(ident: str, created_at: int, ask: Ask, plan: Plan | None) -> Dict:
         "status": plan.status if plan is not None else "in_progress",
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-        "model": ask.model,
+        "model": parsed.model,
         "metadata": None,
         "output": [item(one) for one in items],
         "output_text": "".join(text for one in items if one.kind == "message" for text in one.texts),

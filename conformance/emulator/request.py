@@ -1,4 +1,4 @@
-"""Reading a request body into an `Ask`.
+"""Reading a request body into an `ParsedRequest`.
 
 Nothing here complains: validation has spoken before. A fault may have waved a broken body through, so every
 member is looked at with suspicion and left out where it makes no sense.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from . import tokens
-from .shapes import Ask, Dict, Tool, Turn, to_json
+from .shapes import Dict, ParsedRequest, Tool, Turn, to_json
 
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 # What a prompt costs before its first word, and what each turn costs beside its text.
@@ -17,12 +17,12 @@ TEMPLATE_TOKENS = 8
 TURN_TOKENS = 4
 
 
-def read(body: Dict, unthinking: Collection[str | None] = ("none",)) -> Ask:
+def read(body: Dict, unthinking: Collection[str | None] = ("none",)) -> ParsedRequest:
     """The request as the pretend model sees it; with the efforts `unthinking` it does not think."""
     instructions = _text(body.get("instructions"))
     given = body.get("input")
     tools = tuple(callables(body.get("tools")))
-    return Ask(
+    return ParsedRequest(
         model=_text(body.get("model")),
         instructions=instructions,
         turns=tuple(_turns(given)),

@@ -18,10 +18,10 @@ from .shapes import Header, Reply, phrase
 STALL_SECONDS = 600
 
 
-class Answers(Protocol):
+class Responder(Protocol):
     """What gives the answers: the endpoint, or something that takes its place."""
 
-    def answer(self, method: str, path: str, headers: list[Header], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: list[Header], body: bytes) -> Reply:
         """The reply to one request."""
 
 
@@ -32,7 +32,7 @@ class Server:
     requests have been answered.
     """
 
-    def __init__(self, endpoint: Answers, host: str, port: int, log: TextIO | None) -> None:
+    def __init__(self, endpoint: Responder, host: str, port: int, log: TextIO | None) -> None:
         self._tcp = _Listener(endpoint, (host, port), log)
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -64,7 +64,7 @@ class Server:
         self.close()
 
 
-def serve(endpoint: Answers, host: str = "127.0.0.1", port: int = 0, log: TextIO | None = None) -> Server:
+def serve(endpoint: Responder, host: str = "127.0.0.1", port: int = 0, log: TextIO | None = None) -> Server:
     """Starts serving and returns once the port is open.
 
     Port 0 takes any free one. With `log`, every request leaves one JSON line there: method, path, SHA-256 of
@@ -78,7 +78,7 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, endpoint: Answers, address: tuple[str, int], log: TextIO | None) -> None:
+    def __init__(self, endpoint: Responder, address: tuple[str, int], log: TextIO | None) -> None:
         self.endpoint = endpoint
         self.closing = threading.Event()
         self.answered = 0
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = self.path
         try:
-            reply = self.server.endpoint.answer(self.command, path, list(self.headers.items()), body)
+            reply = self.server.endpoint.respond(self.command, path, list(self.headers.items()), body)
         except Exception:
             # Only a twist can get here; a client must still be told in the service's own form.
             reply = _complaint(500, phrase(500))

@@ -1,6 +1,6 @@
 """The plain data that travels through the built-in endpoint, in the order it comes to life.
 
-headers and body -> `Ask` -> `Item`s -> `Plan` -> dictionaries -> `Frame`s -> `Reply`;
+headers and body -> `ParsedRequest` -> `Item`s -> `Plan` -> dictionaries -> `Frame`s -> `Reply`;
 a request that is turned down becomes a `Refusal` and then a `Reply`.
 """
 
@@ -62,7 +62,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Ask:
+class ParsedRequest:
     """What the request asks for, once read; every field has a usable value even for a broken body."""
 
     model: str = ""

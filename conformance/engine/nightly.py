@@ -25,7 +25,7 @@ from conformance.report import comparison
 from conformance.report.markdown import code
 from conformance.results import history, results_file
 from conformance.results.baseline import counted, own_verdict
-from conformance.results.comparison import ABSENT, Change, Comparison, compare, folded
+from conformance.results.comparison import ABSENT, Change, Comparison, compare, grouped
 from conformance.results.measures import measures
 from conformance.results.results_file import Results
 
@@ -76,7 +76,7 @@ def spend(target: str, words: Sequence[str], root: Path, keep: int) -> Night:
         found = compare(before, run, _forgiven(before))
         flaky, confirmed = _ask_again(found.failing, words, folder)
     code = _exit(run, found, flaky, code, "--strict" in words)
-    night = _settle(run, found, flaky, confirmed, code, root)
+    night = _get_or_send(run, found, flaky, confirmed, code, root)
     _prune(folder.parent, keep)
     return night
 
@@ -156,8 +156,8 @@ def _ask_again(
     confirmed: dict[str, Ratio] = {}
     for one in failing:
         told = [FAIL, *(verdicts.get(one.id, INCONCLUSIVE) for verdicts in asked)]
-        judged = [verdict for verdict in told if verdict not in (INCONCLUSIVE, results_file.ERROR, NOT_APPLICABLE)]
-        ratio = judged.count(FAIL), len(judged)
+        evaluated = [verdict for verdict in told if verdict not in (INCONCLUSIVE, results_file.ERROR, NOT_APPLICABLE)]
+        ratio = evaluated.count(FAIL), len(evaluated)
         (confirmed if ratio[0] == ratio[1] else flaky)[one.id] = ratio
     return flaky, confirmed
 
@@ -184,7 +184,7 @@ _FOR_ONE_RUN = (
 # -- what came of it ---------------------------------------------------------------------------------------------------
 
 
-def _settle(
+def _get_or_send(
     run: Results,
     found: Comparison | None,
     flaky: Mapping[str, Ratio],
@@ -202,7 +202,7 @@ def _settle(
         kept.add(run, exit_code, flaky, measured)
     summary = _summary(run, found, flaky, confirmed, exit_code)
     folder = run.path.parent
-    regressions = folded([one for one in found.failing if one.id not in flaky]) if found else []
+    regressions = grouped([one for one in found.failing if one.id not in flaky]) if found else []
     record = {
         "format": 1,
         "target": target,

@@ -16,10 +16,10 @@ from typing import Literal
 
 from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.run_directory import Folder
-from conformance.scenarios.context import World
+from conformance.exchange.run_directory import RunDirectory
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire import probe
@@ -56,21 +56,21 @@ class Preflight:
 
     def __init__(
         self,
-        world: World,
+        context: Context,
         needed: Iterable[str],
-        folder: Folder,
+        folder: RunDirectory,
         sender: Sender,
         key: str,
         recorded: Iterable[Exchange] = (),
     ) -> None:
-        self._world = world
+        self._context = context
         self._folder = folder
         self._sender = sender
         self._key = key
         self._earlier = recorded
-        self._contract = world.contract
+        self._contract = context.contract
         ways = {one.name for one in self._contract.authentication}
-        self._planned = [one for one in plan(world, needed) if _is_plain_good(one, ways)]
+        self._planned = [one for one in plan(context, needed) if _is_plain_good(one, ways)]
         self._error = ""
         self._done = threading.Event()
         self._released = threading.Event()
@@ -108,7 +108,7 @@ class Preflight:
         refused = [self._send(first)]
         kind = kind_of(refused[0])
         if unconnected(refused[0]) and not any(one.status for one in self._recorded()):
-            return f"nothing answers at {self._world.target.endpoint} any more: {refused[0].detail}"
+            return f"nothing answers at {self._context.target.endpoint} any more: {refused[0].detail}"
         if not kind:
             return ""
         for one in self._confirming(first, others):
@@ -125,7 +125,7 @@ class Preflight:
     def _confirming(self, first: Scenario, others: Sequence[Scenario]) -> Iterator[Scenario]:
         """The planned requests that differ most from the first; the other way to authenticate, planned or not."""
         other = self._authenticated_otherwise(first)
-        if other and not {one.name for one in self._contract.authentication} & self._world.target.lacks:
+        if other and not {one.name for one in self._contract.authentication} & self._context.target.lacks:
             yield other
         seen = _features(first) | (_features(other) if other else set())
         left = [one for one in others if other is None or one.name != other.name]
@@ -140,13 +140,13 @@ class Preflight:
         """A request that sends the key in another way than the first; None where the contract has one way only."""
         other = next((one.name for one in self._contract.authentication if one.name != first.auth), "")
         named = "text" if other == self._contract.way.name else f"auth.{other}"
-        return self._world.scenarios.get(named)
+        return self._context.scenarios.get(named)
 
     def _send(self, scenario: Scenario) -> Exchange:
         """The exchange of a scenario: from the folder if it was sent before."""
-        here = Plan(self._world, [scenario.name])
-        pool = Pool(here.asks, self._folder, self._sender, self._world.target.concurrency)
-        return pool.settle(here.key_of[scenario.name])[-1]
+        here = Plan(self._context, [scenario.name])
+        pool = Pool(here.requests, self._folder, self._sender, self._context.target.concurrency)
+        return pool.get_or_send(here.key_of[scenario.name])[-1]
 
     def _recorded(self) -> Iterator[Exchange]:
         yield from self._earlier
@@ -155,7 +155,7 @@ class Preflight:
     # -- the one line ----------------------------------------------------------------------------------------------
 
     def _says(self, kind: Kind, first: Scenario, refused: Sequence[Exchange]) -> str:
-        target = self._world.target
+        target = self._context.target
         statuses = " or ".join(str(status) for status in sorted({one.status or 0 for one in refused}))
         many = f"each of {len(refused)} requests" if len(refused) > 1 else "the request"
         received = f"{many} to {target.url} received HTTP {statuses}"
@@ -175,15 +175,15 @@ class Preflight:
         return f"the endpoint does not serve the model {target.model!r}: {received}{words}{self._models(auth)}"
 
     def _elsewhere(self, first: Exchange, auth: str) -> str:
-        target = self._world.target
+        target = self._context.target
         base, end = target.endpoint.rstrip("/"), self._contract.base_path
         if not base.endswith(end):
             if not self._may_probe():
                 return f"; the base URL does not end in {end}"
             there = probe.post(target, self._key, f"{base}{end}", first.request.body, auth)
-            answers = f"answers with HTTP {there.status}" if there.status else "does not answer"
-            answers += " too" if there.status in (404, 405) else ""
-            return f"; the base URL does not end in {end}, and {base}{end}{self._contract.path} {answers}"
+            responses = f"answers with HTTP {there.status}" if there.status else "does not answer"
+            responses += " too" if there.status in (404, 405) else ""
+            return f"; the base URL does not end in {end}, and {base}{end}{self._contract.path} {responses}"
         if not self._may_probe():
             return ""
         status, _ = probe.models(target, self._key, auth)
@@ -191,7 +191,7 @@ class Preflight:
         return f"; GET {base}/models answers with HTTP {status}{too}" if status else ""
 
     def _models(self, auth: str) -> str:
-        target = self._world.target
+        target = self._context.target
         there = probe.models(target, self._key, auth)[1] if self._may_probe() else []
         if not there:
             return "; --model names another"
@@ -201,7 +201,7 @@ class Preflight:
 
     def _may_probe(self) -> bool:
         """Whether there is an endpoint to ask, and the run's limit of requests allows one more."""
-        target = self._world.target
+        target = self._context.target
         most = target.max_requests
         return not target.recorded and (most is None or len(self._folder.recorded()) < most)
 
@@ -237,8 +237,8 @@ def _features(one: Scenario) -> set[tuple[str, str]]:
 def _words(exchange: Exchange, contract: Contract) -> str:
     """The server's message, on one line; empty if its body has none."""
     try:
-        error = contract.error.of(Answer(exchange, exchange.scenario, contract=contract).envelope)
-    except CannotJudge:
+        error = contract.error.of(Received(exchange, exchange.scenario, contract=contract).envelope)
+    except CannotEvaluate:
         return ""
     return _printable(text(error) or text(mapping(error).get(contract.error.message)), _LONGEST)
 

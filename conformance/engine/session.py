@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from conformance import __version__
-from conformance.clients.drive import Fed, feedable
+from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
@@ -18,11 +18,11 @@ from conformance.engine.preflight import Preflight
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
-from conformance.exchange.run_directory import Folder
-from conformance.exchange.scrubbing import blanked
+from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.scrubbing import scrubbed
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, Result, judge
-from conformance.scenarios.context import World
+from conformance.judge.verdict import Case, Result, evaluate
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
@@ -45,8 +45,8 @@ class Session:
 
     def __init__(
         self,
-        world: World,
-        folder: Folder,
+        context: Context,
+        folder: RunDirectory,
         key: str,
         turn: int = 0,
         recording: Recording | None = None,
@@ -54,7 +54,7 @@ class Session:
     ) -> None:
         self.lane = lane
         self._fed: list[str] = []
-        self.world = world
+        self.context = context
         self.folder = folder
         self.recording = recording
         self._key = key
@@ -72,18 +72,18 @@ class Session:
 
     @cached_property
     def _keys(self) -> Mapping[str, str]:
-        return Plan(self.world, self.world.scenarios).key_of
+        return Plan(self.context, self.context.scenarios).key_of
 
     def begin(self) -> None:
         """Begin to send what all the cases there are need, before they are known."""
-        self._send(self.world.scenarios)
+        self._send(self.context.scenarios)
 
     def start(self, cases: Sequence[Case]) -> None:
         """Begin to send what these cases need, if that has not begun."""
         needed = [name for case in cases for name in case.scenarios]
         pool = self._pool or self._send(needed)
         self._fed = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
-        whole = len(plan(self.world, needed)) == len(plan(self.world, self.world.scenarios))
+        whole = len(plan(self.context, needed)) == len(plan(self.context, self.context.scenarios))
         try:
             self.folder.select(whole, [case.id for case in cases])
         except OSError as error:
@@ -91,13 +91,13 @@ class Session:
 
     def _send(self, needed: Iterable[str]) -> Pool:
         needed, sender = list(needed), self._sender()
-        self.plan = Plan(self.world, needed)
-        self._pool = Pool(self.plan.asks, self.folder, sender, self.world.target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan, self._pool.settle, self._seen)
+        self.plan = Plan(self.context, needed)
+        self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
+        self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
         sys.setswitchinterval(_SWITCH)
         give_large_blocks_back()
         earlier = self.recording.exchanges.values() if self.recording else ()
-        self._preflight = Preflight(self.world, needed, self.folder, sender, self._key, earlier)
+        self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)
         return self._pool
 
@@ -108,7 +108,7 @@ class Session:
         if not error:
             return ""
         if self.recording:  # What was found out then cannot be asked again.
-            error = Folder(self.recording.path).stopped() or error
+            error = RunDirectory(self.recording.path).stopped() or error
         error = str(without([self._key], error))
         try:
             self.folder.stop(error)
@@ -120,7 +120,7 @@ class Session:
     def _sender(self) -> Sender:
         if self.recording:
             return Replay(self.recording)
-        target = self.world.target
+        target = self.context.target
         limits = Limits(target, self.folder.locks)
 
         def within(seconds: float) -> Client:
@@ -139,10 +139,10 @@ class Session:
             raise self._pool.give_up(error) from error
         return made_of(outcomes, client, exchange)
 
-    def _feed(self) -> list[Fed]:
+    def _feed(self) -> list[ClientInput]:
         planned = self.plan.key_of if self.plan else {}
-        found = {name: self.record().answer(name).exchange for name in self._fed if name in planned}
-        return feedable(found, turns(self.world.scenarios))
+        found = {name: self.record().received(name).exchange for name in self._fed if name in planned}
+        return feedable(found, turns(self.context.scenarios))
 
     @property
     def planned(self) -> int:
@@ -154,15 +154,15 @@ class Session:
         if self._pool and not self.setup_error():
             self._pool.join()
 
-    def judge(self, case: Case) -> Result:
+    def evaluate(self, case: Case) -> Result:
         """The verdict of a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
         if self._recorded is None:
             raise RuntimeError("the session has not been started")
-        return judge(case, self._recorded)
+        return evaluate(case, self._recorded)
 
-    def cleared(self, line: dict[str, Any]) -> dict[str, Any]:
+    def scrubbed_record(self, line: dict[str, Any]) -> dict[str, Any]:
         """The line of a case without the key: what stood in pieces in a response may stand whole in a finding."""
-        return cleared([self._key], line)
+        return scrubbed_record([self._key], line)
 
     def record(self) -> Recorded:
         """The answers so far."""
@@ -197,7 +197,7 @@ def without(secrets: Sequence[Secret], value: Any) -> Any:
         return value
     # Most values hold none, which one look at the whole of it shows.
     said = "\n".join(_strings(value))
-    return value if said == blanked(said, secrets) else _without(secrets, value)
+    return value if said == scrubbed(said, secrets) else _without(secrets, value)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -214,13 +214,13 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _without(secrets: Sequence[Secret], value: Any) -> Any:
     if isinstance(value, str):
-        return blanked(value, secrets)
+        return scrubbed(value, secrets)
     if isinstance(value, dict):
         return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
     return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def cleared(secrets: Sequence[Secret], line: dict[str, Any]) -> dict[str, Any]:
+def scrubbed_record(secrets: Sequence[Secret], line: dict[str, Any]) -> dict[str, Any]:
     """The line of a case with the credentials replaced in what comes from the endpoint."""
     said = {name: line[name] for name in _SAID if line.get(name)}
     return {**line, **without(secrets, said)} if said else line

@@ -19,10 +19,10 @@ from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
 from conformance.engine.session import Session, head
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
-from conformance.judge.cases import all_cases, world_of
-from conformance.scenarios.context import World
+from conformance.judge.cases import all_cases, context_of
+from conformance.scenarios.context import Context
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 
@@ -71,40 +71,40 @@ def in_controller(
     if recording:
         target = recording.target(target)
     if plan_only:
-        folder = Folder(path.absolute() if path else _RUNS.absolute() / _now())
+        folder = RunDirectory(path.absolute() if path else _RUNS.absolute() / _now())
         fed = lane(folder, clients, recording.path if recording else None)
-        world = _world(target, fed, selections)
-        return Session(world, folder, "not-needed", recording=recording, lane=fed), None
+        context = _context(target, fed, selections)
+        return Session(context, folder, "not-needed", recording=recording, lane=fed), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     with run_folder(path, overwrite) as folder:
         fed = lane(folder, clients, recording.path if recording else None)
-        world = _world(target, fed, selections)
+        context = _context(target, fed, selections)
         if mode == "live":
             reach(target)
         folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite)
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
-        world = replace(world, target=replace(target, endpoint=server.url))
-    return Session(world, folder, key, recording=recording, lane=fed), server
+        context = replace(context, target=replace(target, endpoint=server.url))
+    return Session(context, folder, key, recording=recording, lane=fed), server
 
 
-def _world(target: Target, fed: Lane | None, selections: Sequence[str]) -> World:
+def _context(target: Target, fed: Lane | None, selections: Sequence[str]) -> Context:
     """The scenarios of a run, in which each selection selects something."""
-    world = world_of(target, fed.names if fed else ())
+    context = context_of(target, fed.names if fed else ())
     if selections:
         for module in pkgutil.iter_modules(checks.__path__):  # Each registers its checks.
             importlib.import_module(f"{checks.__name__}.{module.name}")
-        case_selection.check(selections, [case.id for case in all_cases(world)], f"revision {target.revision}")
-    return world
+        case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
+    return context
 
 
 def _recording(path: Path, folder: Path | None) -> Recording:
     """The recording to replay into a folder (None: a fresh one)."""
     if folder and folder.resolve() == path.resolve():
         raise Misconfigured(f"run folder {folder} is the recording itself; name another")
-    if holder := Folder(path).claim.holder():
+    if holder := RunDirectory(path).claim.holder():
         raise Misconfigured(f"recording {path} is still being written ({holder}); replay it when that run has ended")
     return open_recording(path)
 
@@ -117,15 +117,15 @@ def _key(target: Target) -> str:
 
 
 @contextlib.contextmanager
-def run_folder(path: Path | None, overwrite: bool) -> Iterator[Folder]:
+def run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
     """The folder for a run that is about to begin: the one at ``path``, which :meth:`Folder.check` allows, or a fresh
     one, which is removed again where the run cannot begin."""
     if path:
-        folder = Folder(path.absolute())
+        folder = RunDirectory(path.absolute())
         folder.check(overwrite)
         yield folder
         return
-    folder = Folder(fresh())
+    folder = RunDirectory(fresh())
     try:
         yield folder
     except BaseException:
@@ -155,7 +155,7 @@ def _now() -> str:
 
 def for_worker(session: Session) -> dict[str, Any]:
     """What a worker needs to join a run; the key travels in the environment only."""
-    target = session.world.target
+    target = session.context.target
     contract = {"folder": str(target.contract.folder.parent), "revision": target.revision}
     plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
     recording = str(session.recording.path) if session.recording else ""
@@ -171,7 +171,7 @@ def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     recording = open_recording(Path(given["recording"])) if given["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))
-    folder = Folder(Path(given["folder"]))
+    folder = RunDirectory(Path(given["folder"]))
     folder.claim.join()
     fed = lane(folder, Path(given["clients"]) if given["clients"] else None, recording.path if recording else None)
-    return Session(world_of(target, fed.names if fed else ()), folder, key, turn, recording, fed)
+    return Session(context_of(target, fed.names if fed else ()), folder, key, turn, recording, fed)

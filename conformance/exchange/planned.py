@@ -15,7 +15,7 @@ BACK_OFF = (0.2, 0.6, 1.5)
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class OutgoingRequest:
     """A request ready to be sent: ``auth`` names a way of :func:`credentials`, ``headers`` come on top.
 
     ``tries`` is how often in all, ``most`` how many output tokens a try may cost, ``suffix`` what is added to the URL.
@@ -35,7 +35,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Ask:
+class PlannedRequest:
     """One planned exchange.
 
     ``after``: keys that are settled first. ``build`` makes the request from their last exchanges, None if they give
@@ -44,5 +44,5 @@ class Ask:
 
     key: str
     after: tuple[str, ...]
-    build: Callable[[Sequence[Exchange]], Outgoing | None]
-    more: Callable[[Sequence[Exchange]], Ask | None]
+    build: Callable[[Sequence[Exchange]], OutgoingRequest | None]
+    more: Callable[[Sequence[Exchange]], PlannedRequest | None]

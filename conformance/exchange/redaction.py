@@ -29,7 +29,7 @@ from conformance.exchange.credential_forms import (
 from conformance.exchange.exchange import Chunk, Exchange, Headers, content_coding, decode
 
 __all__ = [
-    "PART", "Cookie", "Known", "Secret", "blank", "blank_answer", "blank_body", "echoes", "random_credential",
+    "PART", "Cookie", "Known", "Secret", "redact", "redact_response", "redact_body", "echoes", "random_credential",
     "redacted",
 ]  # fmt: skip
 
@@ -58,12 +58,12 @@ class Run:
         return self.sure or self.form.is_echo(self.place, self.place + self.end - self.start, size)
 
 
-def blank(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
+def redact(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
     """The same number of bytes with every part of a credential replaced; words that the request ``said`` stay."""
     return _replaced(data, index(known(secrets, said), len(data) > entropy.LARGE), ())[0]
 
 
-def blank_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
+def redact_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
     """The body without the credentials, whole or dealt out over the deltas of a stream."""
     wanted = index(known(secrets, said), len(body) > entropy.LARGE)
     return _replaced(body, wanted, deltas(body) if wanted.anchors else ())[0]
@@ -157,10 +157,10 @@ def _longest(text: bytes, form: bytes, at: int, place: int) -> tuple[int, int, i
 
 def echoes(headers: Headers, chunks: tuple[Chunk, ...], keys: Sequence[Secret]) -> tuple[str, ...]:
     """The places of a response where one of the keys came back, or a part of one that cannot be chance."""
-    return blank_answer(headers, chunks, keys)[2]
+    return redact_response(headers, chunks, keys)[2]
 
 
-def blank_answer(
+def redact_response(
     headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[Secret], said: bytes = b""
 ) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...]]:
     """Headers and chunks without the credentials, and the places where one came back.
@@ -193,8 +193,8 @@ def blank_answer(
 
 def redacted(exchange: Exchange, secrets: Sequence[Secret]) -> Exchange:
     """The exchange as it may be kept; the request's headers and URL are as they were."""
-    headers, chunks, _ = blank_answer(exchange.headers, exchange.chunks, secrets)
-    request = replace(exchange.request, body=blank_body(exchange.request.body, secrets))
+    headers, chunks, _ = redact_response(exchange.headers, exchange.chunks, secrets)
+    request = replace(exchange.request, body=redact_body(exchange.request.body, secrets))
     return replace(exchange, headers=headers, chunks=chunks, request=request)
 
 

@@ -26,7 +26,7 @@ RESULTS, REPORT = "results.jsonl", "report.html"
 _SETUP_ERROR = "setup_error"
 
 
-class Folder:
+class RunDirectory:
     """One run's folder: ``run.json``, ``cases.json``, ``exchanges/<key>.json``, ``locks/`` and the results."""
 
     def __init__(self, path: Path) -> None:

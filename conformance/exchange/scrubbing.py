@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from conformance.exchange import entropy
 from conformance.exchange.exchange import Headers
-from conformance.exchange.redaction import PART, Cookie, Secret, blank
+from conformance.exchange.redaction import PART, Cookie, Secret, redact
 
 #: Stands where a credential stood, as a shell makes it from the usual variable.
 VARIABLE = "$MIMO_API_KEY"
@@ -65,7 +65,7 @@ def _cookies(value: str) -> list[str]:
     return [pair.partition("=")[2].strip() for pair in value.split(";")]
 
 
-def kept_request(headers: Headers, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Headers:
+def scrubbed_request(headers: Headers, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Headers:
     """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
@@ -73,16 +73,16 @@ def kept_request(headers: Headers, secrets: Sequence[Secret], named: Sequence[st
             scheme = _SCHEME.match(value)
             kept.append((name, f"{scheme[1]} {VARIABLE}" if scheme else VARIABLE))
         elif name.lower() in _KEPT:
-            kept.append((name, blanked(value, secrets)))
+            kept.append((name, scrubbed(value, secrets)))
     return tuple(kept)
 
 
-def kept_answer(headers: Headers) -> Headers:
+def scrubbed_response(headers: Headers) -> Headers:
     """The answer's headers without what is for one client only."""
     return tuple(pair for pair in headers if pair[0].lower() not in _PRIVATE)
 
 
-def kept_url(url: str, secrets: Sequence[Secret]) -> str:
+def scrubbed_url(url: str, secrets: Sequence[Secret]) -> str:
     """The URL without user and fragment, and with no value in its query that looks like a credential."""
     try:
         parts = urlsplit(url)
@@ -92,12 +92,12 @@ def kept_url(url: str, secrets: Sequence[Secret]) -> str:
         f"{pair.partition('=')[0]}=***" if _SECRET.search(pair.partition("=")[0]) else pair
         for pair in parts.query.split("&")
     )
-    return blanked(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, "")), secrets)
+    return scrubbed(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, "")), secrets)
 
 
-def blanked(text: str, secrets: Sequence[Secret]) -> str:
+def scrubbed(text: str, secrets: Sequence[Secret]) -> str:
     """The text without the credentials."""
-    return text and blank(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
+    return text and redact(text.encode("utf-8", "surrogatepass"), secrets).decode("utf-8", "surrogatepass")
 
 
 def is_word(secret: str) -> bool:

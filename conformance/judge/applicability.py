@@ -20,7 +20,7 @@ from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
 from conformance.decode.events import objects
 from conformance.decode.json_text import load
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 
 Kind = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "refused", "others", "all-answers"]
 """The responses that a rule is about.
@@ -65,10 +65,10 @@ class Where:
     elsewhere: bool = True
     without_thinking: bool = False
 
-    def applies(self, answer: Answer, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
+    def applies(self, received: Received, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
         """Whether the rule is to be evaluated on a response; ``strange`` are the request members that the contract does
         not document, or not with this value (``*``: the body is no JSON object)."""
-        if lost & self.reads or not _is_kind(self.kind, answer, None if lost & REQUEST else answer.asked):
+        if lost & self.reads or not _is_kind(self.kind, received, None if lost & REQUEST else received.request_json):
             return False
         if self.leans_on and (
             "*" in strange or (strange if "*" in self.leans_on else strange & frozenset(self.leans_on))
@@ -76,14 +76,14 @@ class Where:
             return False
         if not (self.when or self.without_thinking):
             return True
-        if answer.asked is None or lost & REQUEST:
+        if received.request_json is None or lost & REQUEST:
             return False
-        if self.without_thinking and not answer.contract.turns_thinking_off(answer.asked):
+        if self.without_thinking and not received.contract.turns_thinking_off(received.request_json):
             return False
-        return self.when is None or self.when(answer.asked)
+        return self.when is None or self.when(received.request_json)
 
 
-def strange_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
+def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
     """The members of a request that the contract does not document, or not with this value; ``*`` for all."""
     if sent is None:
         return frozenset({"*"})
@@ -92,17 +92,17 @@ def strange_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def strange_in(contract: Contract, body: bytes) -> frozenset[str]:
+def undocumented_in(contract: Contract, body: bytes) -> frozenset[str]:
     """The same for a request's bytes."""
     try:
         sent = load(body or b"null")
     except ValueError:
         return frozenset({"*"})
-    return strange_members(sent if isinstance(sent, dict) else None, schemas_of(contract))
+    return undocumented_members(sent if isinstance(sent, dict) else None, schemas_of(contract))
 
 
-def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:
-    status, ok = answer.exchange.status or 0, answer.exchange.ok
+def _is_kind(kind: Kind, received: Received, sent: Sent | None) -> bool:
+    status, ok = received.exchange.status or 0, received.exchange.ok
     is_refused, is_denied = 400 <= status < 500 and status != 429, status in (401, 403)
     if kind in ("refusals", "denials", "refused", "others"):
         return {
@@ -110,25 +110,25 @@ def _is_kind(kind: Kind, answer: Answer, sent: Sent | None) -> bool:
             "others": not is_denied,
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
-        asked = sent.get("stream", False) if sent is not None else answer.looks_like_stream
+        asked = sent.get("stream", False) if sent is not None else received.looks_like_stream
         # Null is no value that the contract documents: only a plain response to it is what was asked for.
-        plain = asked is False or (asked is None and not answer.looks_like_stream)
+        plain = asked is False or (asked is None and not received.looks_like_stream)
         return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else plain)
-    return ok and (kind == "answers" or not _ends_otherwise(answer))
+    return ok and (kind == "answers" or not _ends_otherwise(received))
 
 
-def _ends_otherwise(answer: Answer) -> bool:
+def _ends_otherwise(received: Received) -> bool:
     """Whether the response ends in a failure, or is one of a background request that has not ended: then it holds no
     final Response."""
     try:
-        if answer.looks_like_stream and answer.terminal.type in ("error", "response.failed"):
+        if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
             return True
-        status = answer.response.get("status")
-        form = answer.contract.error
-        if isinstance(form.of(answer.response), dict) and form.is_error(answer.response):
+        status = received.response.get("status")
+        form = received.contract.error
+        if isinstance(form.of(received.response), dict) and form.is_error(received.response):
             return True  # An error body under 200 is no Response: rules about errors report it.
-        return status == "failed" or (bool(answer.sent.get("background")) and status in ("queued", "in_progress"))
-    except CannotJudge:
+        return status == "failed" or (bool(received.sent.get("background")) and status in ("queued", "in_progress"))
+    except CannotEvaluate:
         return False
 
 

@@ -18,7 +18,7 @@ _LONGEST = 2000
 _MOST_FINDINGS = 200
 
 #: Stands for ``want`` or ``got`` where a finding has nothing to set against each other.
-UNSAID = object()
+MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Finding:
     message: str
     pointer: str = ""
     event: int | None = None
-    want: Any = UNSAID
-    got: Any = UNSAID
+    want: Any = MISSING
+    got: Any = MISSING
     scenario: str = ""
     count: int = 1
     also: tuple[str, ...] = ()
@@ -59,20 +59,20 @@ EXAMINED = Examined()
 Findings = Iterator[Finding | Examined]
 
 
-def on(event: Event, message: str, pointer: str = "", want: Any = UNSAID, got: Any = UNSAID) -> Finding:
+def finding_at(event: Event, message: str, pointer: str = "", want: Any = MISSING, got: Any = MISSING) -> Finding:
     """A finding at an event."""
     return Finding(f"{event.type}: {message}", pointer, event.index, want, got)
 
 
-def strays(violation: Violation) -> Finding:
+def finding_from_violation(violation: Violation) -> Finding:
     """The finding of what an automaton reported."""
     event = violation.event.index if violation.event else None
-    want = UNSAID if violation.want is None else violation.want
-    got = UNSAID if violation.got is None else violation.got
+    want = MISSING if violation.want is None else violation.want
+    got = MISSING if violation.got is None else violation.got
     return Finding(violation.message, violation.pointer, event, want, got)
 
 
-def breaks_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
+def finding_from_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
     """The finding of a schema problem below ``pointer``."""
     where = pointer + problem.pointer
     message = f"{event.type + ': ' if event else ''}{where or 'the body'} {problem.message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.decode.memory_size import forget, weight
-from conformance.decode.response import Answer, Seen
+from conformance.decode.response import OutcomeLookup, Received
 from conformance.exchange.exchange import Exchange
 from conformance.scenarios.plan import Plan
 
@@ -26,13 +26,15 @@ class Recorded:
     check may compare them, and so are large ones, which take seconds to decode.
     """
 
-    def __init__(self, plan: Plan, settle: Callable[[str], tuple[Exchange, ...]], seen: Seen | None = None) -> None:
+    def __init__(
+        self, plan: Plan, get_or_send: Callable[[str], tuple[Exchange, ...]], seen: OutcomeLookup | None = None
+    ) -> None:
         self._seen = seen
         self._contract = plan.contract
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
-        self._settle = settle
-        self._answers: dict[str, Answer] = {}
+        self._get_or_send = get_or_send
+        self._answers: dict[str, Received] = {}
         self._weights: dict[str, int] = {}
         self._judged: dict[str, str] = {}
 
@@ -40,36 +42,36 @@ class Recorded:
         """The key of a scenario's exchange: that of the sample that was judged, empty if it was not planned."""
         return self._judged.get(scenario) or self._key_of.get(scenario, "")
 
-    def answer(self, scenario: str) -> Answer:
+    def received(self, scenario: str) -> Received:
         """The answer of a planned scenario: the last sample, which met the need if any did; or the answer that speaks
         for it."""
-        answer = self._answers.pop(scenario, None)
-        if answer is not None:
-            self._answers[scenario] = answer  # Now the one used last.
-            return answer
+        received = self._answers.pop(scenario, None)
+        if received is not None:
+            self._answers[scenario] = received  # Now the one used last.
+            return received
         samples = self._samples(self._key_of[scenario])
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
             samples = self._samples(self._key_of[self._within[scenario]])
-        answer = Answer(samples[-1], scenario, samples, self._seen, self._contract)
-        answer.decoded = self._make_room
-        self._judged[scenario] = answer.exchange.key
-        self._keep(answer, weight(answer, decoded=False))
-        return answer
+        received = Received(samples[-1], scenario, samples, self._seen, self._contract)
+        received.decoded = self._make_room
+        self._judged[scenario] = received.exchange.key
+        self._keep(received, weight(received, decoded=False))
+        return received
 
     def _samples(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a key; those of another scenario that shares them where that is at hand."""
         known = (one.samples for one in self._answers.values() if one.samples[0].key == key)
-        return next(known, None) or self._settle(key)
+        return next(known, None) or self._get_or_send(key)
 
-    def _make_room(self, answer: Answer) -> None:
-        self._keep(answer, weight(answer, decoded=True))
+    def _make_room(self, received: Received) -> None:
+        self._keep(received, weight(received, decoded=True))
 
-    def _keep(self, answer: Answer, bytes_taken: int) -> None:
-        other = self._answers.pop(answer.scenario, None)
-        if other is not None and other is not answer:  # A check still holds one that was dropped meanwhile.
+    def _keep(self, received: Received, bytes_taken: int) -> None:
+        other = self._answers.pop(received.scenario, None)
+        if other is not None and other is not received:  # A check still holds one that was dropped meanwhile.
             forget(other)
-        self._answers[answer.scenario] = answer
-        self._weights[answer.scenario] = bytes_taken
+        self._answers[received.scenario] = received
+        self._weights[received.scenario] = bytes_taken
         total = sum(self._weights.values())
         if total <= MOST_DECODED:
             return

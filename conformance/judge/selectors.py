@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.judge.verdict import Group, Selector
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
 #: Tags of ordinary requests that are judged together, as one case.
@@ -17,8 +17,8 @@ Wanted = Callable[[Scenario], bool]
 def each(tag: str, stream: bool | None = None, where: Wanted | None = None) -> Selector:
     """A case for each scenario with the tag (and only streaming or only plain ones)."""
 
-    def select(world: World) -> list[Group]:
-        return [Group(one.name, (one.name,), one.about) for one in _with(world, tag, stream, where)]
+    def select(context: Context) -> list[Group]:
+        return [Group(one.name, (one.name,), one.about) for one in _with(context, tag, stream, where)]
 
     return select
 
@@ -26,8 +26,8 @@ def each(tag: str, stream: bool | None = None, where: Wanted | None = None) -> S
 def together(label: str, *tags: str, stream: bool | None = None, where: Wanted | None = None) -> Selector:
     """One case for all scenarios with any of the tags."""
 
-    def select(world: World) -> list[Group]:
-        found = [one for one in world.scenarios.values() if one.tags & set(tags)]
+    def select(context: Context) -> list[Group]:
+        found = [one for one in context.scenarios.values() if one.tags & set(tags)]
         names = tuple(one.name for one in found if _fits(one, stream, where))
         return [Group(label, names)] if names else []
 
@@ -37,13 +37,13 @@ def together(label: str, *tags: str, stream: bool | None = None, where: Wanted |
 def everything(label: str, where: Wanted | None = None) -> Selector:
     """One case for all scenarios of the run."""
 
-    def select(world: World) -> list[Group]:
-        return [Group(label, tuple(one.name for one in world.scenarios.values() if _fits(one, None, where)))]
+    def select(context: Context) -> list[Group]:
+        return [Group(label, tuple(one.name for one in context.scenarios.values() if _fits(one, None, where)))]
 
     return select
 
 
-def answers(stream: bool | None = None, where: Wanted | None = None) -> Selector:
+def responses(stream: bool | None = None, where: Wanted | None = None) -> Selector:
     """A case for each core scenario, and one for all other requests that expect an answer."""
     label = {None: "others", True: "others.stream", False: "others.plain"}[stream]
 
@@ -51,42 +51,42 @@ def answers(stream: bool | None = None, where: Wanted | None = None) -> Selector
         return one.expect == "answer" and "core" not in one.tags and (where is None or where(one))
 
     cores, others = each("core", stream, where), together(label, *_OTHERS, stream=stream, where=other)
-    return lambda world: cores(world) + others(world)
+    return lambda context: cores(context) + others(context)
 
 
 def pairs(tag: str) -> Selector:
     """A case for each plain scenario with the tag that has a streaming twin."""
 
-    def select(world: World) -> list[Group]:
-        twins = [(one, one.name + ".stream") for one in _with(world, tag, False, None)]
+    def select(context: Context) -> list[Group]:
+        twins = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]
         return [
-            Group(one.name, (one.name, twin), one.about, whole=True) for one, twin in twins if twin in world.scenarios
+            Group(one.name, (one.name, twin), one.about, whole=True) for one, twin in twins if twin in context.scenarios
         ]
 
     return select
 
 
-def by_event_type(types: Callable[[World], dict[str, tuple[str, ...]]]) -> Selector:
+def by_event_type(types: Callable[[Context], dict[str, tuple[str, ...]]]) -> Selector:
     """A case for each event type over the scenarios that ``types`` gives for it."""
 
-    def select(world: World) -> list[Group]:
+    def select(context: Context) -> list[Group]:
         return [
             Group(names[0] if len(names) == 1 else "streams", names, {"type": name})
-            for name, names in types(world).items()
+            for name, names in types(context).items()
             if names
         ]
 
     return select
 
 
-def _with(world: World, tag: str, stream: bool | None, where: Wanted | None) -> list[Scenario]:
-    return [one for one in world.scenarios.values() if tag in one.tags and _fits(one, stream, where)]
+def _with(context: Context, tag: str, stream: bool | None, where: Wanted | None) -> list[Scenario]:
+    return [one for one in context.scenarios.values() if tag in one.tags and _fits(one, stream, where)]
 
 
 def _fits(one: Scenario, stream: bool | None, where: Wanted | None) -> bool:
     return (stream is None or one.streaming == stream) and (where is None or where(one))
 
 
-ANSWERS = answers()
-PLAIN = answers(stream=False)
-STREAMS = answers(stream=True)
+RESPONSES = responses()
+PLAIN = responses(stream=False)
+STREAMS = responses(stream=True)

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from conformance.contract.rules import Requirement, requirement
-from conformance.decode.response import Answer, CannotJudge, DoesNotApply
-from conformance.judge.applicability import Where, strange_in
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.judge.applicability import Where, undocumented_in
 from conformance.judge.findings import (
     EXAMINED,
-    UNSAID,
+    MISSING,
     Examined,
     Finding,
     Findings,
-    breaks_schema,
+    finding_at,
+    finding_from_schema,
+    finding_from_violation,
     merge,
-    on,
-    strays,
     without_numbers,
 )
-from conformance.scenarios.context import World
-from conformance.scenarios.scenario import encode, misfit
+from conformance.scenarios.context import Context
+from conformance.scenarios.scenario import encode, schema_violation
 
 #: The words of a check, so that it imports from one module.
 __all__ = [
     "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "NOTHING_EXAMINED", "NOT_APPLICABLE", "PASS",
-    "STALE", "UNSAID", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "Record", "Result",
-    "Selector", "SuiteFault", "breaks_schema", "cases", "check", "judge", "merge", "on", "strays",
+    "STALE", "MISSING", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "Record", "Result",
+    "Selector", "InternalError", "finding_from_schema", "cases", "check", "evaluate", "merge", "finding_at", "finding_from_violation",
     "without_numbers",
 ]  # fmt: skip
 
@@ -64,7 +64,7 @@ class Group:
     where: Where | None = None
 
 
-Selector = Callable[[World], list[Group]]
+Selector = Callable[[Context], list[Group]]
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Check:
 
     rule: str
     over: Selector
-    judge: Callable[..., Findings]
+    evaluate: Callable[..., Findings]
     together: bool
     takes_case: bool
     without_response: bool = False
     where: Where | None = None
-    aside: str = ""
+    not_for_captured: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,7 +97,7 @@ class Case:
     scenarios: tuple[str, ...]
     about: Mapping[str, str]
     check: Check
-    world: World
+    context: Context
     whole: bool = False
     where: Where | None = None
 
@@ -108,7 +108,7 @@ class Case:
         Codex only streams, so that a plain response does not affect it. Which clients a finding does affect:
         :mod:`conformance.results.affected_clients`.
         """
-        streams = any(self.world.scenarios[name].streaming for name in self.scenarios)
+        streams = any(self.context.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
         return tuple(name for name in self.requirement.breaks if (name != "codex" or streams) and mine in (None, name))
 
@@ -137,14 +137,14 @@ class Result:
     blocked: tuple[str, ...] = ()
 
 
-class SuiteFault(Exception):
+class InternalError(Exception):
     """The suite itself is wrong; the server has nothing to do with it."""
 
 
 class Record(Protocol):
     """Where the answers come from."""
 
-    def answer(self, scenario: str) -> Answer:
+    def received(self, scenario: str) -> Received:
         """The recorded answer of a scenario."""
 
 
@@ -153,37 +153,37 @@ CHECKS: list[Check] = []
 
 def check(
     rule: str, over: Selector, together: bool = False, without_response: bool = False,
-    where: Where | None = None, aside: str = "",
+    where: Where | None = None, not_for_captured: str = "",
 ) -> Callable[[Any], Any]:  # fmt: skip
     """Register a generator of findings as the check of a rule; pytest gets a function that takes one ``case``."""
 
-    def register(judge: Callable[..., Findings]) -> Callable[..., None]:
-        taken = len(inspect.signature(judge).parameters)
-        registered = Check(rule, over, judge, together, taken > 1, without_response, where, aside)
+    def register(evaluate: Callable[..., Findings]) -> Callable[..., None]:
+        taken = len(inspect.signature(evaluate).parameters)
+        registered = Check(rule, over, evaluate, together, taken > 1, without_response, where, not_for_captured)
         CHECKS.append(registered)
 
         def test(case: Case) -> None:
             raise NotImplementedError("the plugin judges in place of calling this")
 
-        test.__doc__ = judge.__doc__
-        test.__name__ = judge.__name__
-        test.__module__ = judge.__module__
+        test.__doc__ = evaluate.__doc__
+        test.__name__ = evaluate.__name__
+        test.__module__ = evaluate.__module__
         test.conformance_check = registered  # type: ignore[attr-defined]  # Functions take attributes.
         return test
 
     return register
 
 
-def cases(check: Check, world: World) -> list[Case]:
+def cases(check: Check, context: Context) -> list[Case]:
     """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
-    groups = check.over(world)
-    return [_case(check, group, world) for group in (*groups, *_elsewhere(check, groups, world))]
+    groups = check.over(context)
+    return [_case(check, group, context) for group in (*groups, *_elsewhere(check, groups, context))]
 
 
-def _case(check: Check, group: Group, world: World) -> Case:
+def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, world, group.whole, group.where
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where
     )
 
 
@@ -194,7 +194,7 @@ _UNUSUAL = "unusual-form"
 _ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
 
 
-def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Group]:
+def _elsewhere(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
     """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
     serves though it might have refused it, and refusals of whatever request."""
     if check.where is None or not check.where.elsewhere or check.together:
@@ -203,7 +203,7 @@ def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Grou
     taken = {name for group in groups for name in group.scenarios}
     names = tuple(
         one.name
-        for one in world.scenarios.values()
+        for one in context.scenarios.values()
         if one.name not in taken
         and one.method == "POST"
         and not one.suffix.startswith("/")  # What lies below the endpoint is no response of it.
@@ -212,17 +212,17 @@ def _elsewhere(check: Check, groups: Sequence[Group], world: World) -> list[Grou
     return [Group(label, names, where=check.where)] if names else []
 
 
-def judge(case: Case, record: Record) -> Result:
+def evaluate(case: Case, record: Record) -> Result:
     """The verdict of a case; a pure function of the recorded answers."""
     if case.requirement.excluded:
         return Result(case, NOT_APPLICABLE, reason=case.requirement.excluded)
-    world = case.world
-    lacking = {name: world.scenarios[name].claims & world.target.lacks for name in case.scenarios}
+    context = case.context
+    lacking = {name: context.scenarios[name].claims & context.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
     if not names or (case.whole and len(names) < len(case.scenarios)):
         lacks = sorted(set().union(*lacking.values()))
         return Result(case, NOT_APPLICABLE, reason=LACKS + ", ".join(lacks))
-    withheld = [held.detail for name in names if (held := record.answer(name).exchange).withheld]
+    withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
     if withheld and (case.check.together or len(withheld) == len(names)):
         return _unasked(case, withheld)
     found: list[Finding] = []
@@ -233,18 +233,18 @@ def judge(case: Case, record: Record) -> Result:
     for subject, name in _subjects(case, names, record):
         looked = 0
         try:
-            if isinstance(subject, Answer):
+            if isinstance(subject, Received):
                 _usable(subject, case)
             elif not case.check.without_response:
                 _answered(subject)
-            for one in case.check.judge(subject, case) if case.check.takes_case else case.check.judge(subject):
+            for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
                 if isinstance(one, Examined):
                     looked += one.count
                 else:
                     found.append(replace(one, scenario=one.scenario or name))
         except DoesNotApply as error:
             idle.append(str(error))
-        except CannotJudge as error:
+        except CannotEvaluate as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
             blocked_at += names if case.check.together else [name]
         else:
@@ -275,34 +275,34 @@ def _unasked(case: Case, why: Sequence[str]) -> Result:
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
     if case.check.together:
-        yield [record.answer(name) for name in names], names[0]
+        yield [record.received(name) for name in names], names[0]
     else:
         for name in names:
-            yield record.answer(name), name
+            yield record.received(name), name
 
 
-def _answered(answers: Sequence[Answer]) -> None:
+def _answered(responses: Sequence[Received]) -> None:
     """Several exchanges of which none has a response are no evidence of anything."""
-    if all(answer.exchange.status is None for answer in answers):
-        next((one for one in answers if one.exchange.ended != "not-sent"), answers[0]).need_response()
+    if all(received.exchange.status is None for received in responses):
+        next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
 
 
-def _usable(answer: Answer, case: Case) -> None:
+def _usable(received: Received, case: Case) -> None:
     """A request that was never sent says nothing, one without a response next to nothing, and a refusal nothing of a
     Response object."""
-    scenario, target = case.world.scenarios[answer.scenario], case.world.target
-    if answer.exchange.ended == "not-sent":
+    scenario, target = case.context.scenarios[received.scenario], case.context.target
+    if received.exchange.ended == "not-sent":
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
-        ours = scenario.meant_well and not scenario.follow and not answer.exchange.withheld
-        if ours and (why := misfit(case.world.contract, encode(scenario.body, target.model))):
-            raise SuiteFault(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
-        raise CannotJudge(answer.exchange.detail)
+        ours = scenario.meant_well and not scenario.follow and not received.exchange.withheld
+        if ours and (why := schema_violation(case.context.contract, encode(scenario.body, target.model))):
+            raise InternalError(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
+        raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:
-        answer.need_response()
-    refused = answer.exchange.refused
+        received.need_response()
+    refused = received.exchange.refused
     followed = refused and scenario.follow and scenario.meant_well
-    if followed and (why := misfit(case.world.contract, answer.exchange.request.body)):
-        raise CannotJudge(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = strange_in(case.world.contract, answer.exchange.request.body) if case.where else frozenset()
-    if case.where and not case.where.applies(answer, frozenset(), strange):
+    if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
+        raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
+    strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()
+    if case.where and not case.where.applies(received, frozenset(), strange):
         raise DoesNotApply("no such response")

@@ -58,7 +58,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
-    allure.watch(config, runner.session.folder, runner.session.world.target.revision)
+    allure.watch(config, runner.session.folder, runner.session.context.target.revision)
     return None
 
 

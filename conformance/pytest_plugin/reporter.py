@@ -23,7 +23,7 @@ from conformance.pytest_plugin.runner import Runner
 from conformance.report import allure, catalogue, expected, github, outputs, terminal
 from conformance.results import baseline, results_file
 from conformance.results.causes import causes, represented
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 
 _LETTERS = {
     FAIL: ("failed", "F", ("FAIL", {"red": True})),
@@ -108,10 +108,10 @@ class Reporter:
 
     def _apply_baseline(self) -> int:
         """Mark the cases that fail as expected; the exit code of what they and the baseline's entries come to."""
-        known = catalogue.case_ids(self._runner.session.world.target.revision) if self._runner.expected else []
+        known = catalogue.case_ids(self._runner.session.context.target.revision) if self._runner.expected else []
         today = datetime.now(UTC).date()
         # Causes are found among what failed, listed or not; the workers have marked what is listed.
-        lines = fold(results_file.in_order(map(baseline.bare, self._lines)))
+        lines = group_by_cause(results_file.in_order(map(baseline.bare, self._lines)))
         lines, self._problems = baseline.apply(lines, self._runner.expected, known, today)
         self._lines = represented(lines)
         code = results_file.exit_code(map(baseline.counted, self._lines), _strict(self._config))
@@ -171,11 +171,11 @@ class Reporter:
         if not self._end:
             return
         with _no_commands(terminalreporter):
-            again, target = self._runner.again, self._runner.session.world.target
+            again, target = self._runner.again, self._runner.session.context.target
             what = f"a recording of {target.name}" if target.recorded else target.name
             place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
-            judged = f"{what}{place}, {target.model}, revision {target.revision}"
-            terminal.show(terminalreporter, judged, self._lines, self._texts, self._end, again, self._written)
+            evaluated = f"{what}{place}, {target.model}, revision {target.revision}"
+            terminal.show(terminalreporter, evaluated, self._lines, self._texts, self._end, again, self._written)
             expected.show(terminalreporter, self._lines, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._lines)):

@@ -82,7 +82,7 @@ class Runner:
         """The entries of the baseline; read when the checks are all collected."""
         if not any("[" in entry.case for entry in self.expected):
             return self.expected
-        return literal(self.expected, catalogue.case_ids(self.session.world.target.revision))
+        return literal(self.expected, catalogue.case_ids(self.session.context.target.revision))
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Runner:
         """What is judged, with what, and where each setting came from."""
         if self.worker:
             return []
-        return terminal.header(self.session.world.target, self.session.folder)
+        return terminal.header(self.session.context.target, self.session.folder)
 
     def pytest_sessionstart(self) -> None:
         """Where a person watches, requests go first, under a line that says how far they are."""
@@ -119,10 +119,10 @@ class Runner:
         check = getattr(metafunc.function, "conformance_check", None)
         if check is None:
             return
-        world = self.session.world
+        context = self.session.context
         params = []
-        for case in cases(check, world):
-            smoke = all("smoke" in world.scenarios[name].tags for name in case.scenarios)
+        for case in cases(check, context):
+            smoke = all("smoke" in context.scenarios[name].tags for name in case.scenarios)
             params.append(pytest.param(case, id=case.id, marks=[pytest.mark.smoke] if smoke else []))
         metafunc.parametrize("case", params)
 
@@ -147,7 +147,7 @@ class Runner:
 
     def _part_of_run(self, needed: Sequence[str]) -> Callable[[pytest.Item], int]:
         """In which part of the run the last answer that a case needs comes in: what is there is judged meanwhile."""
-        sent = plan(self.session.world, needed)
+        sent = plan(self.session.context, needed)
         part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
 
         def of(item: pytest.Item) -> int:
@@ -164,7 +164,7 @@ class Runner:
             return None
         cases = [case for item in session.items if (case := _case(item))]
         if self.config.getoption("plan"):
-            terminal.show_plan(self.session.world, cases, self.config.get_terminal_writer())
+            terminal.show_plan(self.session.context, cases, self.config.get_terminal_writer())
             return True
         if session.testsfailed or not cases or self.config.option.collectonly:
             return None
@@ -192,7 +192,7 @@ class Runner:
             return None
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        call = pytest.CallInfo.from_call(lambda: self.judge(case), "call", _STOPS)
+        call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _STOPS)
         hook.pytest_runtest_logreport(report=(report := hook.pytest_runtest_makereport(item=item, call=call)))
         if call.excinfo is not None and report.failed:
             hook.pytest_exception_interact(node=item, call=call, report=report)
@@ -209,18 +209,18 @@ class Runner:
         case = _case(pyfuncitem)
         if case is None:
             return None
-        self.judge(case)
+        self.evaluate(case)
         return True
 
-    def judge(self, case: Case) -> None:
+    def evaluate(self, case: Case) -> None:
         """Judge a case and keep its line for the report."""
         started = time.perf_counter()
-        result = self.session.judge(case)
+        result = self.session.evaluate(case)
         record = self.session.record()
         line = results_file.case_line(result, record, (time.perf_counter() - started) * 1000)
         if result.findings:
             line["text"] = render(result, record, self.session.folder, self.again)
-        self._judged[case.id] = self.session.cleared(line)
+        self._judged[case.id] = self.session.scrubbed_record(line)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -238,7 +238,7 @@ class Runner:
         if call.excinfo is not None:
             line = results_file.error_line(case.id, str(call.excinfo.value))
             line["text"] = f"{case.id}\n{report.longreprtext}"
-            line = self.session.cleared(line)
+            line = self.session.scrubbed_record(line)
             report.longrepr = line["text"]
         elif call.when == "call":
             line = apply_one(self._judged.pop(case.id), self._entries, datetime.now(UTC).date())

@@ -21,9 +21,9 @@ from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, S
 from allure_commons.types import LabelType, LinkType, Severity
 
 from conformance.contract.rules import requirement
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.run_directory import Folder, write_atomically
+from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.failure import curl, printable
 from conformance.report.sources import link
@@ -49,7 +49,7 @@ _EVENTS = 2_000
 class Allure:
     """A plugin of pytest, which hears of a case's verdict, and of allure-pytest, whose result it then fills."""
 
-    def __init__(self, folder: Folder, revision: str) -> None:
+    def __init__(self, folder: RunDirectory, revision: str) -> None:
         self._folder = folder
         self._revision = revision
         self._line: dict[str, Any] | None = None
@@ -128,7 +128,7 @@ def _labels(line: Line, revision: str) -> Iterator[Label]:
 
 def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
     """Name, text and media type of what is attached: never HTML, which Allure would render."""
-    answer = Answer(exchange, line["scenario"])
+    received = Received(exchange, line["scenario"])
     request = exchange.request
     yield (
         "request",
@@ -138,22 +138,26 @@ def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
     status = f"HTTP {exchange.status}" if exchange.status is not None else "no status"
     head = f"{status}, ended: {exchange.ended} {exchange.detail}".rstrip()
     yield "answer", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
-    with suppress(CannotJudge):  # Only a stream has one.
-        yield "timeline", "\n".join(_timeline(answer, line)), "text/plain"
-    yield "reproduce", f"#!/bin/sh\n# {line['id']}; the key is taken from its variable.\n{curl(answer)}\n", "text/plain"
+    with suppress(CannotEvaluate):  # Only a stream has one.
+        yield "timeline", "\n".join(_timeline(received, line)), "text/plain"
+    yield (
+        "reproduce",
+        f"#!/bin/sh\n# {line['id']}; the key is taken from its variable.\n{curl(received)}\n",
+        "text/plain",
+    )
     yield "finding", json.dumps(line["findings"], indent=2), "application/json"
 
 
-def _timeline(answer: Answer, line: Line) -> Iterator[str]:
-    marked = {one["event"] for one in line["findings"] if one["exchange"] == answer.exchange.key}
-    for event in answer.events[:_EVENTS]:
+def _timeline(received: Received, line: Line) -> Iterator[str]:
+    marked = {one["event"] for one in line["findings"] if one["exchange"] == received.exchange.key}
+    for event in received.events[:_EVENTS]:
         mark = ">" if event.index in marked else " "
         place = "".join(
             f" {value}" for value in (event.output_index, event.data.get("content_index")) if value is not None
         )
         yield printable(f"{mark}{event.index:>5} {event.frame.at:>9.1f} ms  {event.type}{place}")
-    if len(answer.events) > _EVENTS:
-        yield f"... and {len(answer.events) - _EVENTS} more"
+    if len(received.events) > _EVENTS:
+        yield f"... and {len(received.events) - _EVENTS} more"
 
 
 def _headers(headers: tuple[tuple[str, str], ...]) -> str:
@@ -164,7 +168,7 @@ def _text(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def watch(config: pytest.Config, folder: Folder, revision: str) -> None:
+def watch(config: pytest.Config, folder: RunDirectory, revision: str) -> None:
     """Take part where Allure results are asked for (``--alluredir``)."""
     if config.getoption("allure_report_dir", None):
         plugin = Allure(folder, revision)

@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.events import Event
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.report.failure import clipped, curl, show
 from conformance.report.markdown import block, code
@@ -35,27 +35,27 @@ _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
 Line = Mapping[str, Any]
 
 
-def issue(run: Results, line: Line, cause: Cause, folded: str) -> str:
+def issue(run: Results, line: Line, cause: Cause, grouped: str) -> str:
     """The Markdown of a broken case of a run; ``cause`` are the cases of its rule, ``folded`` is the rule under which
     the run told it, if that is another one."""
-    return "\n".join(_lines(run, line, cause, folded)) + "\n"
+    return "\n".join(_lines(run, line, cause, grouped)) + "\n"
 
 
-def _lines(run: Results, line: Line, cause: Cause, folded: str) -> Iterator[str]:
+def _lines(run: Results, line: Line, cause: Cause, grouped: str) -> Iterator[str]:
     finding: Line = line["findings"][0] if line["findings"] else {}
     exchange = run.folder.read(finding["exchange"]) if finding.get("exchange") else None
     yield f"# {code(line['requirement'])}: {code(show(finding.get('message') or line['reason'], 160))}"
     yield ""
-    yield from _what(run, line, finding, folded)
+    yield from _what(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
     yield from _further(line, cause)
     yield from _again(run, line, finding, exchange)
-    yield from _clients(line, cause, folded)
+    yield from _clients(line, cause, grouped)
     yield from _about(run)
 
 
-def _what(run: Results, line: Line, finding: Line, folded: str) -> Iterator[str]:
+def _what(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str]:
     target = run.head["target"]
     yield f"{code(target['endpoint'])} breaks a rule of the Responses API that is a {line['level']}."
     yield ""
@@ -70,9 +70,9 @@ def _what(run: Results, line: Line, finding: Line, folded: str) -> Iterator[str]
         yield f"- Found: {code(one['message'], 600)}{times if number == 0 else ''}"
     if finding:
         yield f"- Where: {_place(finding)}"
-    if folded:
+    if grouped:
         yield ""
-        yield f"This only follows from another defect, {code(folded)}, which is better reported in its place."
+        yield f"This only follows from another defect, {code(grouped)}, which is better reported in its place."
 
 
 def _place(finding: Line) -> str:
@@ -107,21 +107,21 @@ def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
     kept = [f"{name}: {value}" for name, value in exchange.headers if name.lower() not in _NOISE]
     yield block("\n".join([f"HTTP {exchange.status if exchange.status is not None else '(none)'}", *kept]), "http")
     yield ""
-    yield from _body(finding, Answer(exchange, exchange.scenario))
+    yield from _body(finding, Received(exchange, exchange.scenario))
 
 
-def _body(finding: Line, answer: Answer) -> Iterator[str]:
+def _body(finding: Line, received: Received) -> Iterator[str]:
     index = finding.get("event")
     try:
-        events = answer.events if index is not None or answer.looks_like_stream else ()
-    except CannotJudge:
+        events = received.events if index is not None or received.looks_like_stream else ()
+    except CannotEvaluate:
         events = ()
     if not events:
-        body = _pretty(answer.exchange.body)
+        body = _pretty(received.exchange.body)
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
         if len(body) > _BODY and finding.get("pointer"):
-            with contextlib.suppress(CannotJudge):
-                yield from _around(answer.json, finding["pointer"])
+            with contextlib.suppress(CannotEvaluate):
+                yield from _around(received.json, finding["pointer"])
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
@@ -192,7 +192,7 @@ def _names(names: list[str]) -> str:
 def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
-        command = curl(Answer(exchange, exchange.scenario))
+        command = curl(Received(exchange, exchange.scenario))
         yield "With the key in `MIMO_API_KEY`:" if "$MIMO_API_KEY" in command else "With curl:"
         yield ""
         if len(command) <= _COMMAND:
@@ -207,10 +207,10 @@ def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -
     yield block(f"{again} --only {quoted(line['id'])}", "sh")
 
 
-def _clients(line: Line, cause: Cause, folded: str) -> Iterator[str]:
+def _clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
     """What it does to which client; where the case stands for itself, as many clients as a report of the run names."""
     yield from ("", "## Affected clients", "")
-    others = [name for name in cause.clients if name not in line["breaks"]] if not folded else []
+    others = [name for name in cause.clients if name not in line["breaks"]] if not grouped else []
     said = [code(one, 400) for one in sentences(line)]
     said += [f"{CLIENTS.get(name, name)}, in further cases or by a consequence" for name in others]
     yield from (f"- {one}" for one in said)

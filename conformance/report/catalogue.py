@@ -16,7 +16,7 @@ from conformance.contract.consequences import consequences
 from conformance.contract.fault_matrix import faults_of, matrix
 from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
-from conformance.judge.cases import all_cases, world_of
+from conformance.judge.cases import all_cases, context_of
 from conformance.judge.verdict import Case
 from conformance.results.client_trials import known_of
 
@@ -27,8 +27,8 @@ def listing(area: str | None, level: str | None) -> Iterator[str]:
     """A line a rule."""
     for row in catalogue().values():
         if (area is None or row.area == area) and (level is None or row.level == level):
-            aside = f" (not judged: {row.excluded})" if row.excluded else ""
-            yield f"{row.id:<50} {row.level:<7} {row.says}{aside}"
+            not_for_captured = f" (not judged: {row.excluded})" if row.excluded else ""
+            yield f"{row.id:<50} {row.level:<7} {row.says}{not_for_captured}"
 
 
 def areas() -> list[str]:
@@ -56,8 +56,8 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     if row.excluded:
         yield f"  not judged: {row.excluded}"
     labels = [case.label for case in _cases(revision) if case.rule == rule or case.requirement.id == rule]
-    judged = ", ".join(labels) or f"nothing in revision {revision}"
-    yield _filled(f"judged at: {judged}")
+    evaluated = ", ".join(labels) or f"nothing in revision {revision}"
+    yield _filled(f"judged at: {evaluated}")
     told, followed = (sorted(set().union(*found)) for found in zip(*map(faults_of, _rules_of(row)), strict=True))
     if told:
         yield _filled(f"told by it, {len(told)} faults of the built-in endpoint: {', '.join(told)}")
@@ -112,7 +112,7 @@ def _cases(revision: str) -> list[Case]:
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"conformance.checks.{module.name}")
     target = resolve({"revision": revision}, {}, "00000000", None)
-    return all_cases(world_of(target))
+    return all_cases(context_of(target))
 
 
 def nearest(rule: str) -> str:

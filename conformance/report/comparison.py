@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.report.markdown import code
-from conformance.results.comparison import ABSENT, Change, Comparison, Figure, folded
+from conformance.results.comparison import ABSENT, Change, Comparison, Figure, grouped
 
 #: Cases named of one kind; the rest is counted. Regressions are all named.
 _MOST = 20
@@ -20,8 +20,8 @@ def render(
     again; without them all that fails newly is a regression."""
     flaky, confirmed = flaky or {}, confirmed or {}
     # Apart from each other: a case that stays broken must not hide behind one that was broken once.
-    regressions = folded([one for one in found.failing if one.id not in flaky])
-    shaky = folded([one for one in found.failing if one.id in flaky])
+    regressions = grouped([one for one in found.failing if one.id not in flaky])
+    shaky = grouped([one for one in found.failing if one.id in flaky])
     lines = [_headline(found, len(regressions), len(shaky)), ""]
     lines += _section("Regressions", regressions, confirmed, most=len(regressions))
     lines += _section("Vanished", found.vanished, {}, most=len(found.vanished))

@@ -26,13 +26,13 @@ class Covered:
 
 def covered(cases: Sequence[Line]) -> list[Covered]:
     """Every clause with what was judged of it: a case that passed, failed or warned."""
-    judged: dict[str, list[str]] = defaultdict(list)
+    evaluated: dict[str, list[str]] = defaultdict(list)
     for one in cases:
         if one["verdict"] in (PASS, FAIL, WARNING):
-            judged[one["requirement"]].append(one["scenario"])
+            evaluated[one["requirement"]].append(one["scenario"])
     found = []
     for clause in clauses():
-        rules = {rule: judged[rule] for rule in sorted(judged) if clause.covers(rule)}
+        rules = {rule: evaluated[rule] for rule in sorted(evaluated) if clause.covers(rule)}
         found.append(Covered(clause, rules, {rule: _faults(rule) for rule in rules}))
     return found
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.contract.rules import CLIENTS
-from conformance.decode.response import Answer, CannotJudge
-from conformance.exchange.run_directory import Folder
+from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import UNSAID, Finding, Result
+from conformance.judge.verdict import MISSING, Finding, Result
 from conformance.report.columns import fit, labelled
 from conformance.results import affected_clients
 from conformance.results.baseline import ready
@@ -28,7 +28,7 @@ _WIDTH = 100
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
-def render(result: Result, record: Recorded, folder: Folder, again: str) -> str:
+def render(result: Result, record: Recorded, folder: RunDirectory, again: str) -> str:
     """The text of a failed or warned case; ``again`` is the command that runs just it."""
     return "\n".join(_lines(result, record, folder, again))
 
@@ -50,13 +50,13 @@ def told(result: Result, record: Recorded) -> Iterator[str]:
         yield from labelled("" if place else "affects", show(str(effects[name]), 3 * _WIDTH))
 
 
-def _lines(result: Result, record: Recorded, folder: Folder, again: str) -> Iterator[str]:
+def _lines(result: Result, record: Recorded, folder: RunDirectory, again: str) -> Iterator[str]:
     yield from told(result, record)
     case, first = result.case, result.findings[0]
-    answer = record.answer(first.scenario)
+    received = record.received(first.scenario)
     yield f"  again   {again} --only '{case.id}'"
-    yield f"  curl    {curl(answer)}"
-    yield f"  bytes   {folder.file(answer.exchange.key)}"
+    yield f"  curl    {curl(received)}"
+    yield f"  bytes   {folder.file(received.exchange.key)}"
     yield f"  expect  {ready(case.id, result.verdict, [one.message for one in result.findings])}"
 
 
@@ -70,17 +70,17 @@ def _finding(one: Finding, record: Recorded) -> Iterator[str]:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
     for name, value in (("want", one.want), ("got", one.got)):
-        if value is not UNSAID:
+        if value is not MISSING:
             yield from labelled(name, show(value) or "(an empty text)")
     if one.event is not None:
-        yield from _around(record.answer(one.scenario), one.event)
+        yield from _around(record.received(one.scenario), one.event)
 
 
-def _around(answer: Answer, index: int) -> Iterator[str]:
+def _around(received: Received, index: int) -> Iterator[str]:
     """The event and its neighbours."""
     try:
-        events = answer.events
-    except CannotJudge:
+        events = received.events
+    except CannotEvaluate:
         return
     for event in events[max(0, index - 1) : index + 2]:
         mark = ">" if event.index == index else " "
@@ -89,9 +89,9 @@ def _around(answer: Answer, index: int) -> Iterator[str]:
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
 
 
-def curl(answer: Answer) -> str:
+def curl(received: Received) -> str:
     """The request as a curl command; the key stays an unexpanded variable."""
-    request = answer.exchange.request
+    request = received.exchange.request
     words = ["curl -sN"]
     names = {name.lower(): value for name, value in request.headers}
     has_body = request.method in ("POST", "PUT")

@@ -42,7 +42,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     for one in score.scores(results.cases):
         undecided = f", {one.undecided} inconclusive" if one.undecided else ""
         share = "mostly unknown" if one.unknown else one.percent
-        yield f"| {one.level} | {one.passed} of {one.judged}{undecided} | {share} | {one.hold} of {one.rules} |"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.hold} of {one.rules} |"
     yield ""
     counts = score.affected_clients(found)
     said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())

@@ -136,11 +136,11 @@ def _state(counts: Counts) -> str:
 
 def _words(counts: Counts) -> str:
     """A cell: how many of how many failed, or what else came of them."""
-    judged = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
+    evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
     parts = [f"{counts[name]} {word}" for name, word in _WORDS if counts.get(name)]
-    if not judged:
+    if not evaluated:
         return parts[0] if parts else ("not applicable" if counts else "not judged")
-    return ", ".join(parts) + f" of {judged}" if parts else f"all {judged} pass"
+    return ", ".join(parts) + f" of {evaluated}" if parts else f"all {evaluated} pass"
 
 
 _WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"), (INCONCLUSIVE, "inconclusive"))

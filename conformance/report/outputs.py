@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from conformance.exchange.run_directory import Folder, write_atomically
+from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.report import badge, html, job_summary
 from conformance.report.summary import quoted
 from conformance.results.results_file import Results
 
 #: A kind of file: what makes it of the results, the folder with their exchanges, and the command that judges again.
-KINDS: Mapping[str, Callable[[Results, Folder, str], str]] = {
+KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
     "html": html.render,
     "markdown": lambda results, folder, again: job_summary.render(results, again),
     "badge": lambda results, folder, again: badge.render(results),
@@ -29,7 +29,7 @@ HELP = {
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-def write(results: Results, folder: Folder, again: str, files: Mapping[str, Path]) -> None:
+def write(results: Results, folder: RunDirectory, again: str, files: Mapping[str, Path]) -> None:
     """Write the files of these kinds, ``-`` is standard output; ``OSError`` if one cannot be written."""
     for kind, path in files.items():
         text = KINDS[kind](results, folder, again)

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 
 from conformance.decode.tokens import cost
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 
 
 class Progress:
     """Watches the run folder, whichever process fills it; ``rewrite`` puts a line in place of the last one."""
 
-    def __init__(self, folder: Folder, rewrite: Callable[[str], object]) -> None:
+    def __init__(self, folder: RunDirectory, rewrite: Callable[[str], object]) -> None:
         self._folder = folder
         self._rewrite = rewrite
         self._stop = threading.Event()

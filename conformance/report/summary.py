@@ -92,7 +92,7 @@ def scores(lines: Lines) -> Iterator[str]:
     """A line a level: cases passed of those judged, and rules that hold."""
     for one in score.scores(lines):
         share = "unknown" if one.unknown else one.percent
-        line = f"  {one.level:<7} {one.passed:>6,} of {one.judged:>6,} cases {share:>7}"
+        line = f"  {one.level:<7} {one.passed:>6,} of {one.evaluated:>6,} cases {share:>7}"
         line += f"   {one.hold:>3} of {one.rules:>3} rules hold"
         yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
 

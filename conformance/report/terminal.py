@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Target
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
 from conformance.report.columns import labelled
@@ -17,7 +17,7 @@ from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import ERROR
 from conformance.results.unsupported import lacks as left_out
-from conformance.scenarios.context import World
+from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 
@@ -39,7 +39,7 @@ def interactive(reporter: Any) -> bool:
     return bool(reporter and reporter.isatty) and not os.environ.get("CI")
 
 
-def header(target: Target, folder: Folder) -> list[str]:
+def header(target: Target, folder: RunDirectory) -> list[str]:
     """What is judged, with what, and where each setting came from."""
     what = f"a recording of {target.name}" if target.recorded else target.name
     lines = [f"conformance: judging {what} against revision {target.revision}"]
@@ -53,16 +53,16 @@ def header(target: Target, folder: Folder) -> list[str]:
     return lines
 
 
-def show_plan(world: World, cases: Sequence[Case], writer: Any) -> None:
+def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
     """The requests of a run, in the order they are sent, the time they take, and the most they may cost."""
-    plan = Plan(world, [name for case in cases for name in case.scenarios])
+    plan = Plan(context, [name for case in cases for name in case.scenarios])
     writer.line()
     for one in plan.scenarios:
-        aside = f", up to {one.tries} times" if one.tries > 1 else ""
-        aside += f", if {one.within} is not served" if one.within else ""
-        writer.line(f"{one.name:<44} {one.asks}{aside}")
+        not_for_captured = f", up to {one.tries} times" if one.tries > 1 else ""
+        not_for_captured += f", if {one.within} is not served" if one.within else ""
+        writer.line(f"{one.name:<44} {one.description}{not_for_captured}")
     most = sum(one.tries for one in plan.scenarios)
-    for line in _limits(world.target, plan.expected, most):
+    for line in _limits(context.target, plan.expected, most):
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
         writer.line(
@@ -120,7 +120,7 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
-    judged: str,
+    evaluated: str,
     lines: summary.Lines,
     texts: Mapping[str, str],
     end: Mapping[str, Any],
@@ -150,7 +150,7 @@ def show(
     reporter.line("")
     told = {
         "affects": summary.affected_clients(found),
-        "judged": judged,
+        "judged": evaluated,
         "took": f"{summary.totals(end)}, exit {end['exit']}",
     }
     for label, text in told.items():

@@ -81,8 +81,8 @@ def _state(counts: Mapping[str, int]) -> str:
 
 def _height(counts: Mapping[str, int]) -> int:
     """How large a part of a rule's cases failed, from 0 to 7."""
-    judged = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
-    return round(counts.get(FAIL, 0) / judged * (len(_BARS) - 1)) if judged else 0
+    evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
+    return round(counts.get(FAIL, 0) / evaluated * (len(_BARS) - 1)) if evaluated else 0
 
 
 def _words(counts: Mapping[str, int]) -> str:

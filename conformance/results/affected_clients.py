@@ -72,7 +72,7 @@ def of_result(result: Result) -> tuple[Mapping[str, Effect], ...]:
 
 
 def _found(case: Case, one: Finding) -> Found:
-    scenarios = case.world.scenarios
+    scenarios = case.context.scenarios
     modes = frozenset(scenarios[name].streaming for name in (one.scenario, *one.also) if name in scenarios)
     about = scenarios[one.scenario].about if one.scenario in scenarios else {}
     return Found(one.message, one.pointer, modes, case.about.get("client") or about.get("client", ""))
@@ -133,7 +133,7 @@ def _sentence(line: Mapping[str, Any], client: str) -> str:
     return CLIENTS.get(client, client)  # Of a run that another version made.
 
 
-def brought_up(line: dict[str, Any]) -> dict[str, Any]:
+def upgraded(line: dict[str, Any]) -> dict[str, Any]:
     """The case line of an earlier version, which named every client of the rule, with what trials show today."""
     if not line["findings"] or all("clients" in one for one in line["findings"]):
         return line

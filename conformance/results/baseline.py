@@ -24,7 +24,7 @@ from functools import cached_property
 from typing import Any
 
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
-from conformance.results.normalise import shape
+from conformance.results.normalise import message_pattern
 
 #: Verdicts that an entry may expect.
 EXPECTABLE = (FAIL, WARNING, INCONCLUSIVE)
@@ -97,8 +97,8 @@ def own_verdict(line: Line) -> str:
 
 def counted(line: Line) -> str:
     """The verdict of a case line as it counts for the exit code: one that is inconclusive as expected is set aside."""
-    aside = line["verdict"] == EXPECTED and own_verdict(line) == INCONCLUSIVE
-    return NOT_APPLICABLE if aside else str(line["verdict"])
+    not_for_captured = line["verdict"] == EXPECTED and own_verdict(line) == INCONCLUSIVE
+    return NOT_APPLICABLE if not_for_captured else str(line["verdict"])
 
 
 def apply_one(line: Line, entries: Sequence[Entry], today: date) -> dict[str, Any]:
@@ -135,15 +135,15 @@ def apply(
     for entry in entries:
         for case in reach[entry]:
             about.setdefault(case, []).append(entry)
-    judged: dict[Entry, list[Line]] = {}
+    evaluated: dict[Entry, list[Line]] = {}
     for line in plain:
         for entry in about.get(line["id"], ()):
-            judged.setdefault(entry, []).append(line)
+            evaluated.setdefault(entry, []).append(line)
     made = [apply_one(line, about.get(line["id"], ()), today) for line in plain]
     problems = [
         found
         for entry in entries
-        if (found := _problem(entry, judged.get(entry, []), reach[entry], known, today, tidy))
+        if (found := _problem(entry, evaluated.get(entry, []), reach[entry], known, today, tidy))
     ]
     return _followers(made), [*problems, *_duplicates(entries, reach)]
 
@@ -160,7 +160,7 @@ def _followers(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _problem(
-    entry: Entry, judged: Sequence[Line], reach: frozenset[str], known: Sequence[str], today: date, tidy: bool
+    entry: Entry, evaluated: Sequence[Line], reach: frozenset[str], known: Sequence[str], today: date, tidy: bool
 ) -> Problem | None:
     """What is wrong with an entry that reaches these cases, of which ``judged`` were judged; None if nothing is."""
     if _expired(entry, today):
@@ -169,16 +169,16 @@ def _problem(
         near = difflib.get_close_matches(entry.case, known, n=1) if entry.exact else []
         meant = f"; did you mean {near[0]!r}?" if near else ""
         return Problem("unmatched", entry, f"no case has this name: delete the line{meant}")
-    if any(_holds(line, entry) for line in judged):
+    if any(_holds(line, entry) for line in evaluated):
         return None
     lenient = entry.verdict == INCONCLUSIVE and not tidy
     wrong = (FAIL,) if lenient else EXPECTABLE
-    others = [line for line in judged if line["verdict"] in wrong and not _unsettled(line, entry)]
+    others = [line for line in evaluated if line["verdict"] in wrong and not _unsettled(line, entry)]
     if others:
         return _changed(entry, others[0])
     if lenient:
         return None
-    gone = [line for line in judged if line["verdict"] in (PASS, NOT_APPLICABLE)]
+    gone = [line for line in evaluated if line["verdict"] in (PASS, NOT_APPLICABLE)]
     if len(gone) < len(reach):
         return None  # Some were not asked, or could not be judged: nobody can tell.
     now = "is not-applicable" if all(line["verdict"] == NOT_APPLICABLE for line in gone) else "passes"
@@ -189,7 +189,7 @@ def _changed(entry: Entry, line: Line) -> Problem:
     if line["verdict"] != entry.verdict:
         what = f"its verdict is {line['verdict']}, not {entry.verdict}"
     else:
-        what = f"it is {line['verdict']} with another message: {_told(_messages(line)[0])}"
+        what = f"it is {line['verdict']} with another message: {_described(_messages(line)[0])}"
     if not entry.exact:
         return Problem("changed", entry, f"{line['id']}: {what}; delete or change the line")
     new = ready(line["id"], line["verdict"], _messages(line), entry.reason, entry.link, entry.until)
@@ -225,8 +225,8 @@ def _holds(line: Line, entry: Entry) -> bool:
 
 
 def _contains(message: str, entry: Entry) -> bool:
-    told = shape(message)
-    return any(part in message or shape(part) in told for part in entry.messages)
+    told = message_pattern(message)
+    return any(part in message or message_pattern(part) in told for part in entry.messages)
 
 
 def _messages(line: Line) -> list[str]:
@@ -250,7 +250,7 @@ def ready(
     case: str, verdict: str, messages: Iterable[str], reason: str = "", link: str = "", until: date | None = None
 ) -> str:
     """The line of a baseline file that expects this; the reason is for a person to give."""
-    told = {shape(part): quoted(part) for part in map(_told, messages)}
+    told = {message_pattern(part): quoted(part) for part in map(_described, messages)}
     parts = list(told.values()) or [quoted("")]
     members = [] if verdict == FAIL else [f'verdict = "{verdict}"']
     members.append(f"message = {parts[0] if len(parts) == 1 else '[' + ', '.join(parts) + ']'}")
@@ -274,7 +274,7 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _told(message: str) -> str:
+def _described(message: str) -> str:
     """The beginning of a message, without what differs from run to run where it is cut, and what a file cannot hold."""
     told = message[:_QUOTED]
     for place, letter in enumerate(told):

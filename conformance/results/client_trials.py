@@ -53,8 +53,8 @@ def kind(rule: str, message: str, pointer: str = "") -> str:
     """The kind of a finding: its message without what differs from place to place and from server to server."""
     for pattern, by in _CUTS:
         message = pattern.sub(by, message)
-    shape = without_numbers(_STATUS.sub(lambda found: f"HTTP {_CLASSES[found[1]]}", message))
-    return f"{shape} at {without_numbers(pointer)}" if rule.partition(".")[0] in _POINTED else shape
+    message_pattern = without_numbers(_STATUS.sub(lambda found: f"HTTP {_CLASSES[found[1]]}", message))
+    return f"{message_pattern} at {without_numbers(pointer)}" if rule.partition(".")[0] in _POINTED else message_pattern
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from conformance.contract.rules import requirement
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.results.baseline import own_verdict
 from conformance.results.measures import Measures, measures
-from conformance.results.normalise import shape, unminted
+from conformance.results.normalise import message_pattern, strip_generated_ids
 from conformance.results.results_file import ERROR, Results
 
 Line = Mapping[str, Any]
@@ -95,9 +95,9 @@ def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Compa
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
             by_kind["drifted"] += _drifted(before[case], line)
-    answers = {key for one in by_kind["failing"] for key in _exchanges(now[one.id])}
+    responses = {key for one in by_kind["failing"] for key in _exchanges(now[one.id])}
     for name in _ASIDE:
-        apart = [one for one in by_kind[name] if now[one.id].get("exchange") not in answers]
+        apart = [one for one in by_kind[name] if now[one.id].get("exchange") not in responses]
         along += len(by_kind[name]) - len(apart)
         by_kind[name] = apart
     vanished = tuple(Change(case, own_verdict(line), ABSENT) for case, line in before.items() if case not in now)
@@ -158,7 +158,7 @@ def says(line: Line) -> str:
     return str(line["findings"][0]["message"]) if line["findings"] else str(line["reason"])
 
 
-def folded(changes: Sequence[Change]) -> list[Change]:
+def grouped(changes: Sequence[Change]) -> list[Change]:
     """The cases without those that another of them explains, which are counted there. The results name of each cause
     one case for its whole rule: where that has not changed, another case of its rule that has stands for it."""
     names = {one.id for one in changes}
@@ -182,15 +182,19 @@ def _rule(case: str) -> str:
 
 def _reworded(before: Line, line: Line) -> Iterator[Change]:
     def told(one: Line) -> set[str]:
-        return {shape(finding["message"]) for finding in one["findings"]} or {shape(one["reason"])}
+        return {message_pattern(finding["message"]) for finding in one["findings"]} or {message_pattern(one["reason"])}
 
     if told(line) != told(before):
-        new = [finding["message"] for finding in line["findings"] if shape(finding["message"]) not in told(before)]
+        new = [
+            finding["message"]
+            for finding in line["findings"]
+            if message_pattern(finding["message"]) not in told(before)
+        ]
         yield _other(line, (new or [says(line)])[0], says(before))
 
 
 def _drifted(before: Line, line: Line) -> Iterator[Change]:
-    then, today = (tuple(map(unminted, one["observed"])) for one in (before, line))
+    then, today = (tuple(map(strip_generated_ids, one["observed"])) for one in (before, line))
     if then != today:
         lost = [one for one in then if one not in today] or ["nothing"]
         came = [one for one in today if one not in then] or ["nothing"]

@@ -40,7 +40,7 @@ _REFUSED = re.compile(r"answered with HTTP (?!401|403)")
 Line = Mapping[str, Any]
 
 
-def fold(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def group_by_cause(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The case lines, each with ``cause``: the id of the broken case that explains it, empty if none does; of cases
     that repeat the same, the one that is read fastest."""
     told = list(lines)
@@ -64,9 +64,9 @@ def _rank(one: Line) -> tuple[bool, bool, bool, int, int, str]:
     message = one["findings"][0]["message"] if one["findings"] else ""
     named = one["requirement"].partition(".")[2].removesuffix("-accepted") in message
     # What was sent is the cause of a refusal, not the key.
-    aside = area == "auth" and _REFUSED.match(message) is not None
+    not_for_captured = area == "auth" and _REFUSED.match(message) is not None
     place = _AREAS.index(area) if area in _AREAS else len(_AREAS)
-    return one["verdict"] != FAIL, aside, not named, place, _places()[row.id], one["id"]
+    return one["verdict"] != FAIL, not_for_captured, not named, place, _places()[row.id], one["id"]
 
 
 @cache

@@ -72,8 +72,8 @@ class Night:
     @property
     def share(self) -> float | None:
         """How many of the cases that were judged passed, from 0 to 1; None if none was judged."""
-        judged = sum(self.counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
-        return self.counts.get(PASS, 0) / judged if judged else None
+        evaluated = sum(self.counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
+        return self.counts.get(PASS, 0) / evaluated if evaluated else None
 
 
 class History:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.results.results_file import Results
@@ -55,15 +55,15 @@ def measure(exchanges: Iterable[Exchange]) -> Measures:
     tokens: list[float] = []
     names: set[str] = set()
     for exchange in exchanges:
-        answer = Answer(exchange, exchange.scenario)
-        if exchange.ok and answer.looks_like_stream and exchange.chunks:
+        received = Received(exchange, exchange.scenario)
+        if exchange.ok and received.looks_like_stream and exchange.chunks:
             first, last = exchange.chunks[0].at, exchange.chunks[-1].at
             firsts.append(first)
             count = cost(exchange)[1]
             if count >= _FEWEST_TOKENS:
                 tokens.append((last - first) / count)
         if len(names) < MOST_NAMES:
-            names |= set(_names(answer))
+            names |= set(_names(received))
     return Measures(_quantile(firsts, 0.5), _quantile(firsts, 0.95), _quantile(tokens, 0.5), frozenset(names))
 
 
@@ -72,18 +72,18 @@ def _quantile(values: list[float], share: float) -> float | None:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
-def _names(answer: Answer) -> Iterator[str]:
+def _names(received: Received) -> Iterator[str]:
     try:
-        if answer.exchange.ok and answer.looks_like_stream:
-            for event in answer.events:
+        if received.exchange.ok and received.looks_like_stream:
+            for event in received.events:
                 yield f"event {event.type}"
                 for path in _members(event.data):
                     yield f"{event.type} {path}"
         else:
-            kind = "answer" if answer.exchange.ok else "error"
-            for path in _members(answer.json):
+            kind = "answer" if received.exchange.ok else "error"
+            for path in _members(received.json):
                 yield f"{kind} {path}"
-    except CannotJudge:
+    except CannotEvaluate:
         return
 
 

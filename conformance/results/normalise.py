@@ -16,14 +16,14 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NAME = 40
 
 
-def unminted(text: str) -> str:
+def strip_generated_ids(text: str) -> str:
     """The text with ids and nonces blanked; all else stays, as it may be what was recorded."""
     return _MINTED.sub("#", text)
 
 
-def shape(text: str) -> str:
+def message_pattern(text: str) -> str:
     """What a message says apart from the place: ids, numbers (not statuses) and quoted texts are blanked."""
-    text = _QUOTED.sub(lambda found: _name_or_blank(found[0]), unminted(text))
+    text = _QUOTED.sub(lambda found: _name_or_blank(found[0]), strip_generated_ids(text))
     return _NUMBER.sub(lambda found: found[1] or "#", text)
 
 

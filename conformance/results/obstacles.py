@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.verdict import INCONCLUSIVE, Record, Result
-from conformance.scenarios.context import World
-from conformance.scenarios.scenario import Scenario, misfit
+from conformance.scenarios.context import Context
+from conformance.scenarios.scenario import Scenario, schema_violation
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")
 
@@ -37,7 +37,7 @@ def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
     case = result.case
     found: dict[str, list[str]] = {}
     for name in result.blocked:
-        by, where = _obstacle(case.world.scenarios[name], case.world, record)
+        by, where = _obstacle(case.context.scenarios[name], case.context, record)
         if by and where not in found.setdefault(by, []):
             found[by].append(where)
     if not case.check.together or len(result.blocked) == 1:
@@ -47,32 +47,32 @@ def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
     return [{"by": by, "scenarios": names, "any": True} for by, names in found.items()]
 
 
-def _obstacle(scenario: Scenario, world: World, record: Record) -> tuple[str, str]:
+def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str, str]:
     """The kind of the obstacle (empty: a limit of the suite) and the scenario whose response has it."""
-    answer = record.answer(scenario.name)
-    exchange = answer.exchange
+    received = record.received(scenario.name)
+    exchange = received.exchange
     if exchange.withheld:
         return "", ""
-    if scenario.after and (exchange.ended == "not-sent" or _sent_back_malformed(scenario, answer, world)):
-        by, where = _obstacle(world.scenarios[scenario.after], world, record)
+    if scenario.after and (exchange.ended == "not-sent" or _sent_back_malformed(scenario, received, context)):
+        by, where = _obstacle(context.scenarios[scenario.after], context, record)
         return EARLIER if by == BODY else by, where
     if exchange.status is None:
         return exchange.ended, scenario.name
     if exchange.status != 200:
         return f"HTTP {exchange.status}", scenario.name
-    return BODY if _met(scenario, answer) else NEED, scenario.name
+    return BODY if _met(scenario, received) else NEED, scenario.name
 
 
-def _sent_back_malformed(scenario: Scenario, answer: Answer, world: World) -> bool:
+def _sent_back_malformed(scenario: Scenario, received: Received, context: Context) -> bool:
     """Whether the request was refused because it holds what an earlier response had wrong."""
-    if not (answer.exchange.refused and scenario.follow and scenario.meant_well):
+    if not (received.exchange.refused and scenario.follow and scenario.meant_well):
         return False
-    return bool(misfit(world.contract, answer.exchange.request.body))
+    return bool(schema_violation(context.contract, received.exchange.request.body))
 
 
-def _met(scenario: Scenario, answer: Answer) -> bool:
+def _met(scenario: Scenario, received: Received) -> bool:
     """Whether the model did what the scenario needs; a body that does not show it is not the model's doing."""
     try:
-        return scenario.need is None or scenario.need.met(answer)
-    except CannotJudge:
+        return scenario.need is None or scenario.need.met(received)
+    except CannotEvaluate:
         return True

@@ -11,9 +11,9 @@ from typing import Any
 
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.run_directory import RESULTS, Folder, write_atomically
+from conformance.exchange.run_directory import RESULTS, RunDirectory, write_atomically
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, STALE, UNSAID, WARNING, Finding, Result
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, MISSING, PASS, STALE, WARNING, Finding, Result
 from conformance.results import affected_clients
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
@@ -73,11 +73,11 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> d
         "message": one.message,
         "pointer": one.pointer,
         "event": one.event,
-        **{name: _kept(value) for name, value in (("want", one.want), ("got", one.got)) if value is not UNSAID},
+        **{name: _kept(value) for name, value in (("want", one.want), ("got", one.got)) if value is not MISSING},
         "scenario": one.scenario,
         "also": list(one.also),
         "exchange": record.key(one.scenario),
-        "request_bytes": len(record.answer(one.scenario).exchange.request.body) if record.key(one.scenario) else 0,
+        "request_bytes": len(record.received(one.scenario).exchange.request.body) if record.key(one.scenario) else 0,
         "count": one.count,
         "clients": {name: effect.does for name, effect in effects.items()},
     }
@@ -108,7 +108,7 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
 
 
 def end_line(
-    lines: Sequence[Mapping[str, Any]], folder: Folder, seconds: float, code: int, interrupted: bool = False
+    lines: Sequence[Mapping[str, Any]], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
 ) -> dict[str, Any]:
     """The last line, with what the run cost by its recorded exchanges."""
     every: list[Exchange] = []
@@ -165,9 +165,9 @@ class Results:
     end: dict[str, Any] | None
 
     @property
-    def folder(self) -> Folder:
+    def folder(self) -> RunDirectory:
         """The run folder beside it, where the exchanges lie if they were kept."""
-        return Folder(self.path.parent)
+        return RunDirectory(self.path.parent)
 
 
 def read(path: Path) -> Results:
@@ -185,7 +185,7 @@ def read(path: Path) -> Results:
     if lines[0].get("format") != FORMAT:
         raise ValueError(f"{file} has format {lines[0].get('format')!r}; this version reads {FORMAT}")
     end = lines[-1] if kinds[-1] == "end" else None
-    cases = [affected_clients.brought_up(line) for line in lines if line["kind"] == "case"]
+    cases = [affected_clients.upgraded(line) for line in lines if line["kind"] == "case"]
     return Results(file, lines[0], cases, end)
 
 

@@ -26,7 +26,7 @@ class Score:
 
     level: str
     passed: int
-    judged: int
+    evaluated: int
     hold: int
     rules: int
     undecided: int
@@ -35,9 +35,9 @@ class Score:
     @property
     def percent(self) -> str:
         """The share of cases that passed, never rounded up to all; empty where none was evaluated, or too few."""
-        if not self.judged or self.unknown:
+        if not self.evaluated or self.unknown:
             return ""
-        share = int(1000 * self.passed / self.judged) / 10
+        share = int(1000 * self.passed / self.evaluated) / 10
         return f"{share:g} %"
 
 
@@ -60,9 +60,9 @@ def _score(level: str, lines: Sequence[Line], unknown: bool) -> Score:
         if verdict not in (NOT_APPLICABLE, INCONCLUSIVE):
             by_rule[line["requirement"]].add(verdict)
     hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
-    judged = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
+    evaluated = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
     unknown = unknown or _mostly_unknown(counts)
-    return Score(level, counts[PASS], judged, hold, len(by_rule), counts[INCONCLUSIVE], unknown)
+    return Score(level, counts[PASS], evaluated, hold, len(by_rule), counts[INCONCLUSIVE], unknown)
 
 
 def affected_clients(found: Sequence[Cause]) -> dict[str, int]:

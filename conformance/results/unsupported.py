@@ -39,13 +39,13 @@ def lacks(lines: Sequence[Line]) -> list[Lack]:
     for line in lines:
         for name in _lacked(line):
             left[name].append(line)
-    judged = {line["requirement"] for line in lines if line["verdict"] != NOT_APPLICABLE}
-    return [_lack(name, found, judged) for name, found in sorted(left.items())]
+    evaluated = {line["requirement"] for line in lines if line["verdict"] != NOT_APPLICABLE}
+    return [_lack(name, found, evaluated) for name, found in sorted(left.items())]
 
 
-def _lack(name: str, found: Sequence[Line], judged: set[str]) -> Lack:
+def _lack(name: str, found: Sequence[Line], evaluated: set[str]) -> Lack:
     rules = {line["requirement"] for line in found}
-    return Lack(name, len(found), len(rules - judged), len(rules & judged))
+    return Lack(name, len(found), len(rules - evaluated), len(rules & evaluated))
 
 
 def _lacked(line: Line) -> Iterator[str]:

@@ -59,7 +59,7 @@ def _behind_scheme(way: Way) -> Scenario:
 def _in_capitals(way: Way) -> Scenario:
     name = way.name.upper()
     about = {"accepted": "auth.header-names-case-insensitive"}
-    return replace(_key_alone(way), name=f"auth.{name}", asks=f"{name} in capitals", auth=name, about=about)
+    return replace(_key_alone(way), name=f"auth.{name}", description=f"{name} in capitals", auth=name, about=about)
 
 
 def _in_lower_case(way: Way) -> list[Scenario]:
@@ -67,11 +67,11 @@ def _in_lower_case(way: Way) -> list[Scenario]:
     header, scheme = way.header.lower(), way.scheme.lower()
     return [
         replace(
-            one, name=f"auth.{header}", asks=f"{header} in lower case", auth="lower-header",
+            one, name=f"auth.{header}", description=f"{header} in lower case", auth="lower-header",
             about={"accepted": "auth.header-names-case-insensitive"},
         ),
         replace(
-            one, name="auth.lower-scheme", asks=f"the scheme {scheme} in lower case", auth="lower-scheme",
+            one, name="auth.lower-scheme", description=f"the scheme {scheme} in lower case", auth="lower-scheme",
             about={"accepted": "auth.scheme-case-insensitive"},
         ),
     ]  # fmt: skip
@@ -81,10 +81,10 @@ def _both_headers(key: Way, scheme: Way) -> list[Scenario]:
     one_wrong = "one-right-one-wrong"
     return [
         replace(
-            _key_alone(key), name=f"auth.both-{name}", asks=f"both headers, {asks}", auth=auth, expect="either",
+            _key_alone(key), name=f"auth.both-{name}", description=f"both headers, {description}", auth=auth, expect="either",
             about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}), claims=frozenset({key.name, scheme.name}),
         )
-        for name, rule, asks, auth in (
+        for name, rule, description, auth in (
             ("right", "both-right", "both right", f"{key.name}+{scheme.name}"),
             (f"{key.name}-wrong", one_wrong, f"the {key.name} wrong", f"{key.name}:wrong+{scheme.name}"),
             (f"{scheme.name}-wrong", one_wrong, f"the {scheme.name} wrong", f"{key.name}+{scheme.name}:wrong"),

@@ -12,7 +12,7 @@ from conformance.scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True)
-class World:
+class Context:
     """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
 
     scenarios: Mapping[str, Scenario]

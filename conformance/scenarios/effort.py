@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.contract.schemas import Schemas
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.ordinary import both
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import Cap
@@ -16,12 +16,12 @@ QUESTION: Body = {
 }
 
 
-def thinks(answer: Answer) -> bool:
+def has_reasoning(received: Received) -> bool:
     """Whether the answer shows any sign of reasoning."""
-    return answer.thinks
+    return received.has_reasoning
 
 
-THINKS = Need("the model thinks", thinks)
+THINKS = Need("the model thinks", has_reasoning)
 
 
 def effort_values(schemas: Schemas) -> list[str]:

@@ -112,15 +112,15 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
 
 def _reasoning() -> list[Scenario]:
     """Reasoning items as the page has them: none has a summary."""
-    user, answer = _said("user", "Pick a number."), _message("msg_3f", "Seven.")
+    user, received = _said("user", "Pick a number."), _message("msg_3f", "Seven.")
     thought = {"type": "reasoning", "id": "rs_1f"}
     text = [{"type": "reasoning_text", "text": "Any number will do."}]
     kinds: dict[str, tuple[str, Items]] = {
         "reasoning-with-content": (
             "a returned reasoning item with content and no summary",
-            [user, {**thought, "content": text, "status": "completed"}, answer],
+            [user, {**thought, "content": text, "status": "completed"}, received],
         ),
-        "reasoning-without-content": ("a returned reasoning item without content", [user, thought, answer]),
+        "reasoning-without-content": ("a returned reasoning item without content", [user, thought, received]),
         "reasoning-null-content": (
             "a returned reasoning item whose content and status are null, and the call it led to",
             [
@@ -205,10 +205,10 @@ def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenari
         replace(
             whole,
             name=f"turns.{name}",
-            asks=asks,
+            description=description,
             body=_conversation(items),
             tags=whole.tags - CORE - {"sizable"},
             within=whole.name,
         )
-        for name, (asks, items) in kinds.items()
+        for name, (description, items) in kinds.items()
     ]

@@ -51,16 +51,16 @@ def _repeated(way: Way | None) -> list[Scenario]:
     """The header of the key twice, where the contract has one of its own."""
     if way is None:
         return []
-    asks, claims = f"the {way.header} header twice", frozenset({way.name})
-    return [_unusual("http.repeated-key", asks, _body("dunes"), auth=f"{way.name}+{way.name}", claims=claims)]
+    description, claims = f"the {way.header} header twice", frozenset({way.name})
+    return [_unusual("http.repeated-key", description, _body("dunes"), auth=f"{way.name}+{way.name}", claims=claims)]
 
 
 def _body(topic: str) -> dict[str, Any]:
     return {**SHORT, "max_output_tokens": Cap.WORD, "input": f"Name one word about {topic}."}
 
 
-def _unusual(name: str, asks: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
-    return Scenario(name, asks, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
+def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
+    return Scenario(name, description, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
 
 
 def _combined(query: str) -> list[Scenario]:
@@ -80,9 +80,9 @@ def _combined(query: str) -> list[Scenario]:
         whole,
         *(
             Scenario(
-                f"http.{name}", asks, _body("clouds"), headers=headers, suffix=suffix, expect="either",
+                f"http.{name}", description, _body("clouds"), headers=headers, suffix=suffix, expect="either",
                 within=COMBINED, tags=_UNUSUAL | {"combined", "tolerated" if name == "query" else "request-form"},
             )
-            for name, (asks, headers, suffix) in forms.items()
+            for name, (description, headers, suffix) in forms.items()
         ),
     ]  # fmt: skip

@@ -72,7 +72,7 @@ def _long() -> list[Scenario]:
         replace(
             string,
             name="input.long-parts",
-            asks="the same 40,000 characters in five parts",
+            description="the same 40,000 characters in five parts",
             body={**short, "input": [{"role": "user", "content": parts}]},
             about={"form": "input-parts"},
             claims=frozenset({"input-array"}),
@@ -80,7 +80,7 @@ def _long() -> list[Scenario]:
         replace(
             string,
             name="input.very-long",
-            asks="150,000 characters in a message without type",
+            description="150,000 characters in a message without type",
             body={**short, "input": [{"role": "user", "content": f"{prose(150_000)}{QUESTION}"}]},
             expect="either",
             tags=frozenset({"long-input"}),
@@ -106,7 +106,7 @@ def _empty() -> list[Scenario]:
             replace(
                 together,
                 name=f"{name}={value}",
-                asks=f"{name} as {value}",
+                description=f"{name} as {value}",
                 body={**CHEAP, name: value},
                 about={"parameter": name},
                 within=together.name,
@@ -126,8 +126,12 @@ def _models(contract: Contract) -> list[Scenario]:
         tags=frozenset({"bad"}),
         wrong=True,
     )
-    asks = "a model id of which only the beginning exists"
+    description = "a model id of which only the beginning exists"
     prefix = replace(
-        empty, name="bad.model-prefix", asks=asks, body={**CHEAP, "model": contract.near_miss}, wrong=False
+        empty,
+        name="bad.model-prefix",
+        description=description,
+        body={**CHEAP, "model": contract.near_miss},
+        wrong=False,
     )
     return [empty, prefix]

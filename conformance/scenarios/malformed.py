@@ -93,7 +93,7 @@ def scenarios(nonce: str) -> list[Scenario]:
     return [*found, found[0].streamed()]
 
 
-def _bad(name: str, asks: str, rule: str = "", **more: Any) -> Scenario:
+def _bad(name: str, description: str, rule: str = "", **more: Any) -> Scenario:
     tags = frozenset({"bad", "smoke"} if name in ("unknown-model", "malformed-json") else {"bad"})
     wrong = {"expect": "refusal", "wrong": name != "unknown-model", **more}
-    return Scenario(f"bad.{name}", asks, about={"rule": rule or name}, tags=tags, **wrong)
+    return Scenario(f"bad.{name}", description, about={"rule": rule or name}, tags=tags, **wrong)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conformance.contract.revisions import Caps, Contract
 from conformance.decode.json_text import Reader
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import BASE, Cap, Effort
 
@@ -32,12 +32,12 @@ def both(scenario: Scenario) -> list[Scenario]:
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the answer ends incomplete", lambda answer: answer.response.get("status") == "incomplete")
+CUT = Need("the answer ends incomplete", lambda received: received.response.get("status") == "incomplete")
 
 
-def _is_json(answer: Answer) -> bool:
+def _is_json(received: Received) -> bool:
     try:
-        return isinstance(Reader().load(answer.words), dict)
+        return isinstance(Reader().load(received.words), dict)
     except ValueError:
         return False
 
@@ -145,7 +145,7 @@ def _format() -> list[Scenario]:
     thinking = replace(
         plain,
         name="json.thinking",
-        asks=f"{plain.asks}, thinking",
+        description=f"{plain.description}, thinking",
         body={**body, "reasoning": {"effort": Effort.LIGHT}, "max_output_tokens": Cap.THINKING, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )

@@ -6,11 +6,11 @@ import gzip
 from collections.abc import Iterable, Sequence
 
 from conformance.contract.revisions import DEFAULT, Contract
-from conformance.decode.response import FINAL, Answer, CannotJudge
+from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import BACK_OFF, Ask, Outgoing
-from conformance.scenarios.context import World
-from conformance.scenarios.scenario import Scenario, encode, misfit
+from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
+from conformance.scenarios.context import Context
+from conformance.scenarios.scenario import Scenario, encode, schema_violation
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -19,16 +19,16 @@ _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
 _GZIP = ("Content-Encoding", "gzip")
 
 
-def plan(world: World, needed: Iterable[str]) -> list[Scenario]:
+def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
     """The scenarios that these names need, with those they build on, in the order they are sent."""
     wanted: set[str] = set()
     todo = list(needed)
     while todo:
-        scenario = world.scenarios[todo.pop()]
-        if scenario.name not in wanted and not scenario.claims & world.target.lacks:
+        scenario = context.scenarios[todo.pop()]
+        if scenario.name not in wanted and not scenario.claims & context.target.lacks:
             wanted.add(scenario.name)
             todo += [name for name in (scenario.after, scenario.within) if name]
-    return [one for one in world.scenarios.values() if one.name in wanted]
+    return [one for one in context.scenarios.values() if one.name in wanted]
 
 
 def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
@@ -52,18 +52,18 @@ def uncapped(scenario: Scenario) -> bool:
 class Plan:
     """The asks of a run, and which exchange belongs to which scenario."""
 
-    def __init__(self, world: World, needed: Iterable[str]) -> None:
-        self._target = world.target
-        self.contract = world.contract
+    def __init__(self, context: Context, needed: Iterable[str]) -> None:
+        self._target = context.target
+        self.contract = context.contract
         #: The most output tokens that the contract allows a request.
-        self.uncapped = world.schemas.most_output_tokens
-        self.scenarios = plan(world, needed)
+        self.uncapped = context.schemas.most_output_tokens
+        self.scenarios = plan(context, needed)
         self.key_of: dict[str, str] = {}
         first: dict[str, str] = {}
         for one in self.scenarios:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
-        self.asks = [self._ask(one, 0) for one in self._senders()]
+        self.requests = [self._planned(one, 0) for one in self._senders()]
         #: How many requests are sent where every answer is what the contract says, repeated tries left out.
         self.expected = sum(not one.within for one in self._senders())
 
@@ -76,7 +76,7 @@ class Plan:
                 found.append(one)
         return found
 
-    def _ask(self, scenario: Scenario, sample: int) -> Ask:
+    def _planned(self, scenario: Scenario, sample: int) -> PlannedRequest:
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
         after: tuple[str, ...] = ()
         if scenario.last:
@@ -84,27 +84,27 @@ class Plan:
         elif (first := scenario.after or scenario.within) in self.key_of:
             after = (self.key_of[first or ""],)
 
-        def build(before: Sequence[Exchange]) -> Outgoing | None:
+        def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
             body = self._body(scenario, before)
             plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
-            if scenario.meant_well and not scenario.follow and misfit(self.contract, plain or b"null"):
+            if scenario.meant_well and not scenario.follow and schema_violation(self.contract, plain or b"null"):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and spoken_for(scenario, before[0], self.contract)):
+            if body is None or (scenario.within and before and is_covered_by(scenario, before[0], self.contract)):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
-            return Outgoing(
+            return OutgoingRequest(
                 key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
                 self.uncapped if uncapped(scenario) else _most(scenario, self.uncapped), scenario.suffix,
             )  # fmt: skip
 
-        def more(samples: Sequence[Exchange]) -> Ask | None:
+        def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None
-            return self._ask(scenario, len(samples))
+            return self._planned(scenario, len(samples))
 
-        return Ask(key, after, build, more)
+        return PlannedRequest(key, after, build, more)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
         if (raw := scenario.raw_for(self._target.model)) is not None:
@@ -114,8 +114,8 @@ class Plan:
         body = scenario.body
         if scenario.follow and before:
             try:
-                followed = scenario.follow(body, Answer(before[0], scenario.after or "", contract=self.contract))
-            except CannotJudge:
+                followed = scenario.follow(body, Received(before[0], scenario.after or "", contract=self.contract))
+            except CannotEvaluate:
                 followed = None
             if followed is None:
                 return None
@@ -131,14 +131,14 @@ class Plan:
         return next((one.name for one in self.contract.authentication if one.name != usual), usual)
 
 
-def spoken_for(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
+def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
     A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
     try:
-        response = Answer(whole, scenario.name, contract=contract).response
-    except CannotJudge:
+        response = Received(whole, scenario.name, contract=contract).response
+    except CannotEvaluate:
         return False
     return response.get("status") in FINAL and isinstance(response.get("output"), list)
 
@@ -148,8 +148,8 @@ def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) ->
     if scenario.need is None:
         return True
     try:
-        return scenario.need.met(Answer(exchange, scenario.name, contract=contract))
-    except CannotJudge:
+        return scenario.need.met(Received(exchange, scenario.name, contract=contract))
+    except CannotEvaluate:
         return False
 
 

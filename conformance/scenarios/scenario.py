@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import schemas_of
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.exchange.exchange import Headers
 from conformance.scenarios.templates import MODEL
 
@@ -19,7 +19,7 @@ Expect = Literal["answer", "refusal", "either"]
 """``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
 
 Body = Mapping[str, Any]
-Follow = Callable[[Body, Answer], Body | None]
+Follow = Callable[[Body, Received], Body | None]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Need:
     """What the model must have done for an answer to be of use, in words and as a test of the answer."""
 
     says: str
-    met: Callable[[Answer], bool]
+    met: Callable[[Received], bool]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Scenario:
     """
 
     name: str
-    asks: str
+    description: str
     body: Body = field(default_factory=dict)
     raw: bytes | None = None
     method: str = "POST"
@@ -103,7 +103,7 @@ class Scenario:
         return replace(
             self,
             name=self.name + ".stream",
-            asks=self.asks + ", streaming",
+            description=self.description + ", streaming",
             body={**self.body, "stream": True},
             tags=self.tags - {"plain"},
             claims=self.claims | {"streaming"},
@@ -112,7 +112,7 @@ class Scenario:
 
 
 @lru_cache(maxsize=1024)
-def misfit(contract: Contract, body: bytes) -> str:
+def schema_violation(contract: Contract, body: bytes) -> str:
     """How a request that is meant to be right breaks the request schema of a contract; empty if it does not."""
     problems = schemas_of(contract).errors("request.json", json.loads(body))
     return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""

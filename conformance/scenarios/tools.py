@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.contract.schemas import Schemas
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.ordinary import CORE, CUT, NO_THINKING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import Cap, Effort
@@ -52,12 +52,13 @@ NAMESPACE: dict[str, Any] = {
     "tools": [WEATHER],
 }
 
-CALLS = Need("the model calls a tool", lambda answer: bool(answer.items("function_call")))
+CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
 THINKS_AND_CALLS = Need(
-    "the model thinks and then calls a tool", lambda answer: bool(answer.items("function_call")) and answer.thinks
+    "the model thinks and then calls a tool",
+    lambda received: bool(received.items("function_call")) and received.has_reasoning,
 )
-CALLS_TWICE = Need("the model calls two tools at once", lambda answer: len(answer.items("function_call")) > 1)
-CALLS_CUSTOM = Need("the model calls the custom tool", lambda answer: bool(answer.items("custom_tool_call")))
+CALLS_TWICE = Need("the model calls two tools at once", lambda received: len(received.items("function_call")) > 1)
+CALLS_CUSTOM = Need("the model calls the custom tool", lambda received: bool(received.items("custom_tool_call")))
 _TOOLS = frozenset({"tools"})
 
 
@@ -75,7 +76,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     two = replace(
         call,
         name="tools.parallel",
-        asks="a question that takes two calls at once",
+        description="a question that takes two calls at once",
         body=with_tools(
             "Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER
         ),
@@ -85,7 +86,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     thinking = replace(
         call,
         name="tools.thinking",
-        asks="a call after thinking",
+        description="a call after thinking",
         body={
             **call.body,
             "tools": [WEATHER, PING],
@@ -100,21 +101,21 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     long_name = replace(
         call,
         name="tools.long-name",
-        asks="three tools, one named with 64 characters, one without parameters",
+        description="three tools, one named with 64 characters, one without parameters",
         body=with_tools(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
         tags=CORE | {"call", "tools-accepted"},
     )
     nothing = replace(
         call,
         name="tools.no-arguments",
-        asks="a tool that takes no arguments",
+        description="a tool that takes no arguments",
         body=with_tools("Use ping once.", PING),
         tags=CORE | {"call"},
     )
     cut = replace(
         call.streamed(),
         name="tools.cut.stream",
-        asks=f"a call under a cap of {schemas.contract.caps.cut_call} tokens, streaming",
+        description=f"a call under a cap of {schemas.contract.caps.cut_call} tokens, streaming",
         body={**call.streamed().body, "max_output_tokens": Cap.CUT_CALL},
         need=CUT,
         tags=CORE | {"cut"},
@@ -189,11 +190,11 @@ def _october() -> list[Scenario]:
     return [*both(custom), *both(space)]
 
 
-def _follow(first: Scenario, name: str, asks: str, follow: Callable[[Body, Answer], Body | None]) -> Scenario:
+def _follow(first: Scenario, name: str, description: str, follow: Callable[[Body, Received], Body | None]) -> Scenario:
     return replace(
         first,
         name=name,
-        asks=f"the turn after {first.name}: {asks}",
+        description=f"the turn after {first.name}: {description}",
         need=None,
         tries=1,
         after=first.name,
@@ -215,11 +216,11 @@ def _written(item: dict[str, Any]) -> dict[str, Any]:
 
 def _returned(
     output: Callable[[str], Any], item: Callable[[dict[str, Any]], dict[str, Any]] = _unchanged
-) -> Callable[[Body, Answer], Body | None]:
+) -> Callable[[Body, Received], Body | None]:
     """The conversation so far, the answer's items, then an output for each of its calls."""
 
-    def follow(body: Body, answer: Answer) -> Body | None:
-        calls = [item for _, item in answer.items("function_call")]
+    def follow(body: Body, received: Received) -> Body | None:
+        calls = [item for _, item in received.items("function_call")]
         if not calls:
             return None
         outputs = [
@@ -232,16 +233,16 @@ def _returned(
             for place, call in enumerate(calls)
         ]
         # They belong to their calls by call_id, so that any may be ready first.
-        return {**body, "input": [*body["input"], *map(item, answer.output), *reversed(outputs)]}
+        return {**body, "input": [*body["input"], *map(item, received.output), *reversed(outputs)]}
 
     return follow
 
 
-def _twice(first: Callable[[Body, Answer], Body | None]) -> Callable[[Body, Answer], Body | None]:
+def _twice(first: Callable[[Body, Received], Body | None]) -> Callable[[Body, Received], Body | None]:
     """A second round of the same calls and outputs, as an agent that goes on has them."""
 
-    def follow(body: Body, answer: Answer) -> Body | None:
-        once = first(body, answer)
+    def follow(body: Body, received: Received) -> Body | None:
+        once = first(body, received)
         if once is None:
             return None
         again = [{**item, "call_id": f"{item['call_id']}_again"} for item in once["input"] if "call_id" in item]

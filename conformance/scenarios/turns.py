@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.contract.revisions import Contract
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.effort import QUESTION
 from conformance.scenarios.ordinary import CORE, HISTORY, SHORT, both
 from conformance.scenarios.scenario import Body, Scenario
@@ -44,11 +44,11 @@ def scenarios(contract: Contract) -> list[Scenario]:
     return [*both(history), *both(returned), thinking]
 
 
-def _continue(body: Body, answer: Answer) -> Body | None:
-    if not answer.output:
+def _continue(body: Body, received: Received) -> Body | None:
+    if not received.output:
         return None
-    question = {"role": "user", "content": answer.sent.get("input")}
+    question = {"role": "user", "content": received.sent.get("input")}
     return {
         **body,
-        "input": [question, *answer.output, {"role": "user", "content": "Say the same in other words."}],
+        "input": [question, *received.output, {"role": "user", "content": "Say the same in other words."}],
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.contract.schemas import Schemas
-from conformance.decode.response import Answer
+from conformance.decode.response import Received
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap, Effort
@@ -163,8 +163,8 @@ def _unknown(nonce: str) -> list[Scenario]:
 def _earlier(nonce: str) -> Scenario:
     """An earlier response's id, and a question that only its conversation answers."""
 
-    def follow(body: Body, answer: Answer) -> Body | None:
-        earlier = answer.response.get("id")
+    def follow(body: Body, received: Received) -> Body | None:
+        earlier = received.response.get("id")
         return {**body, "previous_response_id": earlier} if isinstance(earlier, str) else None
 
     return Scenario(

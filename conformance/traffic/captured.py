@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from conformance.config.target import Misconfigured
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import Schemas
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
-from conformance.exchange.run_directory import Folder
-from conformance.judge.applicability import Lost, strange_members
+from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.applicability import Lost, undocumented_members
 from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
 
@@ -47,18 +47,18 @@ class Captured:
         return self if self.contract.decoding is contract.decoding else replace(self, contract=contract)
 
     @cached_property
-    def answer(self) -> Answer:
+    def received(self) -> Received:
         """The exchange as the checks read it."""
-        return Answer(self.exchange, self.label, contract=self.contract)
+        return Received(self.exchange, self.label, contract=self.contract)
 
     @cached_property
     def sent(self) -> dict[str, Any] | None:
         """The request's body; None where it was not captured or is no JSON object."""
-        return self.answer.asked if "request" not in self.lost else None
+        return self.received.request_json if "request" not in self.lost else None
 
     def strange(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
-        return strange_members(self.sent, schemas)
+        return undocumented_members(self.sent, schemas)
 
     @property
     def unjudged(self) -> str:
@@ -96,11 +96,11 @@ class Captured:
     @cached_property
     def not_final(self) -> str:
         """Why the Response is not the final one, as with ``background``; empty if it is, or if it should be."""
-        if not self.in_background or not self.exchange.ok or self.answer.looks_like_stream:
+        if not self.in_background or not self.exchange.ok or self.received.looks_like_stream:
             return ""
         try:
-            status = self.answer.response.get("status")
-        except CannotJudge:
+            status = self.received.response.get("status")
+        except CannotEvaluate:
             return ""
         why = "with background" if self.sent else "and the request, which may set background, was not captured"
         return f"the Response is {status}, {why}: it is not final" if status in _BEGUN else ""
@@ -112,7 +112,7 @@ class Captures(Recorded):
     def __init__(self, captured: Sequence[Captured]) -> None:
         self._key_of = {one.label: one.exchange.key for one in captured}
         self._within = {}
-        self._answers = {one.label: one.answer for one in captured}
+        self._answers = {one.label: one.received for one in captured}
         self._judged = {one.label: one.exchange.key for one in captured}
 
 
@@ -138,7 +138,7 @@ def lost_in(exchange: Exchange) -> frozenset[Lost]:
 def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     """The exchanges in a run folder, how many others it holds, and the first line of the run's results;
     :class:`Misconfigured` says in one line why it is no run folder."""
-    folder = Folder(path)
+    folder = RunDirectory(path)
     try:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]

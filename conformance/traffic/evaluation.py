@@ -16,17 +16,17 @@ from typing import Any
 
 from conformance.config.target import Target
 from conformance.contract.schemas import schemas_of
-from conformance.decode.response import CannotJudge
-from conformance.engine.session import cleared, without
+from conformance.decode.response import CannotEvaluate
+from conformance.engine.session import scrubbed_record, without
 from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Lost
-from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, judge
+from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, evaluate
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
 from conformance.results import results_file
 from conformance.results.causes import represented
-from conformance.results.grouping import fold
-from conformance.scenarios.context import World
+from conformance.results.grouping import group_by_cause
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.incomplete import needs_end
@@ -37,7 +37,7 @@ ALL = "traffic"
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
     evaluated, or only in part; and the labels of those that were in part."""
 
@@ -47,30 +47,32 @@ class Judged:
     in_part: frozenset[str] = frozenset()
 
 
-def judge_traffic(
+def evaluate_captures(
     captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
-) -> Judged:
+) -> Evaluation:
     """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
     read from all answers side by side."""
-    judgeable = [one.by(target.contract) for one in captured if not one.unjudged]
-    world = _world(judgeable, target)
-    record = Captures(judgeable)
+    evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
+    context = _context(evaluable, target)
+    record = Captures(evaluable)
     lines: list[dict[str, Any]] = []
     texts: dict[str, str] = {}
-    for case in _cases(judgeable, world, together):
+    for case in _cases(evaluable, context, together):
         line, text = _line(case, record)
-        lines.append(cleared(secrets, line))
+        lines.append(scrubbed_record(secrets, line))
         if text:
             texts[case.id] = without(secrets, text)
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
-    in_part = frozenset(one.label for one in judgeable if one.in_part)
-    return Judged(represented(fold(results_file.in_order(lines))), texts, without(secrets, unjudged), in_part)
+    in_part = frozenset(one.label for one in evaluable if one.in_part)
+    return Evaluation(
+        represented(group_by_cause(results_file.in_order(lines))), texts, without(secrets, unjudged), in_part
+    )
 
 
 def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
     started = time.perf_counter()
     try:
-        result = judge(case, record)
+        result = evaluate(case, record)
     except Exception as error:  # A check that breaks is a bug of the suite; it must not cost the other verdicts.
         return results_file.error_line(case.id, str(error)), f"{case.id}\n{traceback.format_exc()}"
     if result.verdict == INCONCLUSIVE:
@@ -79,58 +81,58 @@ def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
     return line, "\n".join(told(result, record)) if result.findings else ""
 
 
-def _world(captured: Sequence[Captured], target: Target) -> World:
+def _context(captured: Sequence[Captured], target: Target) -> Context:
     scenarios = {
         one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
     }
-    return World(scenarios, schemas_of(target.contract), target)
+    return Context(scenarios, schemas_of(target.contract), target)
 
 
-def _cases(captured: Sequence[Captured], world: World, together: bool) -> Iterator[Case]:
-    strange = {one.label: one.strange(world.schemas) for one in captured}
+def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
+    strange = {one.label: one.strange(context.schemas) for one in captured}
     for check in passive_checks():
         alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
         fitting = [one for one in captured if _fits(one, check, strange[one.label])]
         if check.where and check.where.kind == "all-answers":
             if together and fitting:
                 names = tuple(one.label for one in fitting)
-                yield from cases_of(replace(alone, over=partial(_as_one, names)), world)
+                yield from cases_of(replace(alone, over=partial(_as_one, names)), context)
             continue
         for one in fitting:
-            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), world)
+            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), context)
 
 
-def _as_one(names: tuple[str, ...], world: World) -> list[Group]:
+def _as_one(names: tuple[str, ...], context: Context) -> list[Group]:
     return [Group(ALL, names)]
 
 
-def _alone(one: Captured, rule: str, world: World) -> list[Group]:
+def _alone(one: Captured, rule: str, context: Context) -> list[Group]:
     """The case of one exchange; of a rule about types one for each type that comes up in it."""
     if "{type}" not in rule:
         return [Group(one.label, (one.label,))]
-    return [Group(one.label, (one.label,), {"type": kind}) for kind in _types(one, rule, world)]
+    return [Group(one.label, (one.label,), {"type": kind}) for kind in _types(one, rule, context)]
 
 
-def _types(one: Captured, rule: str, world: World) -> list[str]:
-    answer = one.answer
+def _types(one: Captured, rule: str, context: Context) -> list[str]:
+    received = one.received
     try:
-        events = answer.events if answer.looks_like_stream else ()
+        events = received.events if received.looks_like_stream else ()
         if rule.startswith("event."):
-            return [kind for kind in world.schemas.event_types if kind in answer.by_type] if events else []
+            return [kind for kind in context.schemas.event_types if kind in received.by_type] if events else []
         seen = {str(event.item.get("type")) for event in events}
-    except CannotJudge:
+    except CannotEvaluate:
         seen = set()
-    with contextlib.suppress(CannotJudge):
-        seen |= {str(item.get("type")) for item in answer.output}
-    return [kind for kind in world.schemas.item_types if kind in seen]
+    with contextlib.suppress(CannotEvaluate):
+        seen |= {str(item.get("type")) for item in received.output}
+    return [kind for kind in context.schemas.item_types if kind in seen]
 
 
 def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
     lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
-    if one.unfinished and needs_end(check.rule, one.answer):
+    if one.unfinished and needs_end(check.rule, one.received):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A Response in the background is created as queued.
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
-    return check.where.applies(one.answer, lost, strange)
+    return check.where.applies(one.received, lost, strange)

@@ -19,7 +19,14 @@ from typing import Any
 from conformance.decode.events import mapping, objects, text
 from conformance.exchange.exchange import Chunk, Ended, Exchange, Headers, Request, codings_in, content_coding
 from conformance.exchange.redaction import Known, Secret, echoes
-from conformance.exchange.scrubbing import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
+from conformance.exchange.scrubbing import (
+    keys_of,
+    scrubbed,
+    scrubbed_request,
+    scrubbed_response,
+    scrubbed_url,
+    secrets_of,
+)
 from conformance.judge.applicability import Lost
 from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
@@ -157,16 +164,16 @@ def _exchange(
 ) -> Exchange:  # fmt: skip
     request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
     asked = _headers(request)
-    kept, chunks = kept_answer(headers), (Chunk(elapsed, body),)
+    kept, chunks = scrubbed_response(headers), (Chunk(elapsed, body),)
     ended: Ended = "clean" if status else "reset"
     return Exchange(
         key=f"entry-{place}", scenario=_label(place), sample=0,
         request=Request(
-            text(request.get("method")).strip().upper(), kept_url(text(request.get("url")), secrets),
-            kept_request(asked, secrets, named), sent,
+            text(request.get("method")).strip().upper(), scrubbed_url(text(request.get("url")), secrets),
+            scrubbed_request(asked, secrets, named), sent,
         ),
         status=status, headers=kept, chunks=chunks, ended=ended,
-        detail=blanked(_said(mapping(entry.get("response")), status), secrets),
+        detail=scrubbed(_said(mapping(entry.get("response")), status), secrets),
         sent_at=sent_at, elapsed=elapsed, leaks=echoes(kept, chunks, keys_of(asked, named)),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from conformance.decode.events import DONE_MARKER
 from conformance.decode.json_prefix import scan
 from conformance.decode.json_text import DEEPEST, load
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.traffic.captured import UNFINISHED, WORDLIKE
 
@@ -39,17 +39,17 @@ def marked(exchange: Exchange, why: str) -> Exchange:
 def may_go_on(exchange: Exchange) -> bool:
     """Whether more bytes could make something else of the body: a stream without its terminal event, or the beginning
     of a JSON text."""
-    answer = Answer(exchange, exchange.scenario)
-    if exchange.ok and answer.looks_like_stream:
-        return not _is_over(answer)
+    received = Received(exchange, exchange.scenario)
+    if exchange.ok and received.looks_like_stream:
+        return not _is_over(received)
     return (exchange.ok or exchange.refused) and _is_json_so_far(exchange)
 
 
-def _is_over(answer: Answer) -> bool:
+def _is_over(received: Received) -> bool:
     try:
-        marks = [frame for frame in answer.frames[-1:] if frame.data.strip() == DONE_MARKER]
-        return bool(marks) or any(event.terminal for event in answer.events)
-    except CannotJudge:
+        marks = [frame for frame in received.frames[-1:] if frame.data.strip() == DONE_MARKER]
+        return bool(marks) or any(event.terminal for event in received.events)
+    except CannotEvaluate:
         return False
 
 
@@ -66,17 +66,17 @@ def _is_json_so_far(exchange: Exchange) -> bool:
     return False  # As most are: the reader of the standard library is a hundred times as fast.
 
 
-def needs_end(rule: str, answer: Answer) -> bool:
+def needs_end(rule: str, received: Received) -> bool:
     """Whether what violates a rule in this unfinished response could be mended by what is missing."""
-    exchange = answer.exchange
+    exchange = received.exchange
     if rule == "sse.plain-stays-plain":
         head = exchange.body[:64].lstrip()
         return any(name.startswith(head) for name in _FIELDS)
     if rule in _OF_REFUSALS:
         return _is_json_so_far(exchange)
-    if not (exchange.ok and answer.looks_like_stream):
+    if not (exchange.ok and received.looks_like_stream):
         return False
     if rule in _OPENING:
-        return sum(event.type != "response.queued" for event in answer.events) < _OPENING[rule]
+        return sum(event.type != "response.queued" for event in received.events) < _OPENING[rule]
     # Before a response.incomplete, an item that is done may still be in progress.
-    return rule == "lifecycle.done-status-final" and not _is_over(answer)
+    return rule == "lifecycle.done-status-final" and not _is_over(received)

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from conformance.config.target import Target
 from conformance.exchange.exchange import CODINGS, Chunk, Exchange, Request, content_coding, unfold
 from conformance.exchange.redaction import Known, Secret, echoes, redacted
-from conformance.exchange.run_directory import Folder
-from conformance.exchange.scrubbing import blanked, kept_answer, kept_request, kept_url, keys_of, secrets_of
+from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.scrubbing import (
+    keys_of,
+    scrubbed,
+    scrubbed_request,
+    scrubbed_response,
+    scrubbed_url,
+    secrets_of,
+)
 from conformance.traffic.captured import Captured, is_ours, lost_in
-from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.incomplete import marked
 from conformance.traffic.proxy import GONE, Passed
 from conformance.traffic.summary import Screen, brief
@@ -24,10 +31,10 @@ _NAME = "exchange"
 _MOST_SECRETS = 1000
 
 
-class Onlooker:
+class Observer:
     """Takes exchanges as they end, in any thread, and judges them one after another in a thread of its own."""
 
-    def __init__(self, target: Target, folder: Folder, screen: Screen) -> None:
+    def __init__(self, target: Target, folder: RunDirectory, screen: Screen) -> None:
         self._target, self._folder, self._screen = target, folder, screen
         self._waiting: queue.SimpleQueue[Passed | None] = queue.SimpleQueue()
         self._secrets: dict[Secret, None] = {}
@@ -58,7 +65,7 @@ class Onlooker:
                 self._screen.line(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
             except Exception:  # A bug of the suite must not end the watch; no text of it may hold a key.
                 for line in traceback.format_exc().splitlines():
-                    self._screen.line(blanked(line, self.secrets))
+                    self._screen.line(scrubbed(line, self.secrets))
 
     def _look(self, passed: Passed) -> None:
         for secret in secrets_of(passed.sent, passed.url, self._target.credential_headers):
@@ -73,8 +80,8 @@ class Onlooker:
         exchange = seen(passed, self._number, self.secrets, self._target.credential_headers)
         self._folder.write(redacted(exchange, self.secrets))
         captured = Captured(exchange.scenario, exchange, lost_in(exchange))
-        judged = judge_traffic([captured], self._target, self.secrets, together=False)
-        for line in brief(captured.label, judged):
+        evaluated = evaluate_captures([captured], self._target, self.secrets, together=False)
+        for line in brief(captured.label, evaluated):
             self._screen.line(line)
 
 
@@ -92,17 +99,17 @@ def seen(passed: Passed, number: int, secrets: Sequence[Secret], named: Sequence
         chunks, _ = unfold((Chunk(0.0, body),), coding)
         body = b"".join(chunk.data for chunk in chunks)
         sent = tuple(pair for pair in sent if pair[0].lower() != "content-encoding")
-    headers = kept_answer(passed.headers)
+    headers = scrubbed_response(passed.headers)
     exchange = Exchange(
         key=f"{_NAME}-{number:04}",
         scenario=f"{_NAME} {number}",
         sample=0,
-        request=Request(passed.method, kept_url(passed.url, secrets), kept_request(sent, secrets, named), body),
+        request=Request(passed.method, scrubbed_url(passed.url, secrets), scrubbed_request(sent, secrets, named), body),
         status=passed.status,
         headers=headers,
         chunks=passed.chunks,
         ended=passed.ended,
-        detail=blanked(passed.detail, secrets),
+        detail=scrubbed(passed.detail, secrets),
         sent_at=passed.sent_at,
         elapsed=passed.elapsed,
         leaks=echoes(headers, passed.chunks, keys_of(passed.sent, named)),

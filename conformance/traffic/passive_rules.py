@@ -26,7 +26,7 @@ def passive_checks() -> tuple[Check, ...]:
     return tuple(
         one
         for one in all_checks()
-        if one.where and not one.aside
+        if one.where and not one.not_for_captured
         and (one.where.kind == "all-answers" or not one.together or "{type}" in one.rule)
         and ("{" in one.rule or requirement(one.rule).level != "MAY")
     )  # fmt: skip
@@ -37,14 +37,14 @@ def is_passive(rule: str) -> bool:
     return any(_same(one.rule, rule) for one in passive_checks())
 
 
-def why_aside(rule: str) -> str:
+def why_not_for_captured(rule: str) -> str:
     """Why a rule is not evaluated on captured traffic; empty if it is."""
     if is_passive(rule):
         return ""
     if requirement(rule).level == "MAY":
         return "it is only recorded"
     # A check whose whole rule is a placeholder is about requests of a scenario, as its own `aside` says.
-    return next((one.aside for one in all_checks() if _same(one.rule, rule)), UNKNOWN_SENDER)
+    return next((one.not_for_captured for one in all_checks() if _same(one.rule, rule)), UNKNOWN_SENDER)
 
 
 def _same(of_check: str, rule: str) -> bool:

@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         self, target: str, sent: Headers, body: bytes, taken: _Kept, watch: Watch, started: float
     ) -> tuple[Ended, str]:
         try:
-            with self.server.upstream.ask(self.command, target, sent, body, watch) as coming:
+            with self.server.upstream.planned(self.command, target, sent, body, watch) as coming:
                 taken.status, taken.headers = coming.status, coming.headers
                 write = self._head(coming)
                 for data in coming.chunks:

@@ -19,7 +19,7 @@ from conformance.report.summary import beside
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.traffic.captured import Captured
-from conformance.traffic.evaluation import Judged
+from conformance.traffic.evaluation import Evaluation
 
 #: Of a results file and a run folder: see ``schemas/results.json``.
 MODE = "traffic"
@@ -51,16 +51,16 @@ class Screen:
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and self._out.isatty() else text
 
 
-def tell(screen: Screen, judged: Judged, captured: Sequence[Captured], target: Target, *, source: str, again: str,
+def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str, again: str,
          others: int, end: Mapping[str, Any], written: Mapping[str, str], beside: Mapping[str, str] | None = None,
          ) -> None:  # fmt: skip
     """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
     capture holds and is not among the exchanges, by label, with the reason."""
-    texts = {case: "\n".join([text, *_again(case, again, source, captured)]) for case, text in judged.texts.items()}
-    for line in unjudged(judged, len(captured), others, beside or {}):
+    texts = {case: "\n".join([text, *_again(case, again, source, captured)]) for case, text in evaluated.texts.items()}
+    for line in unjudged(evaluated, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
-    terminal.show(screen, what, judged.lines, texts, end, again, written)
+    terminal.show(screen, what, evaluated.lines, texts, end, again, written)
 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
@@ -73,22 +73,22 @@ def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> 
         yield f"  bytes   {source}, {label}"
 
 
-def unjudged(judged: Judged, ours: int, others: int, beside: Mapping[str, str]) -> Iterator[str]:
+def unjudged(evaluated: Evaluation, ours: int, others: int, beside: Mapping[str, str]) -> Iterator[str]:
     """How much was captured, and of what nothing or not all could be evaluated."""
     yield f"{ours} exchange{'' if ours == 1 else 's'} of POST .../responses, {others} of other requests left aside"
-    aside = {**judged.unjudged, **beside}
-    for why, number in Counter(aside.values()).most_common(_MOST):
-        first = next(label for label, one in aside.items() if one == why)
+    not_for_captured = {**evaluated.unjudged, **beside}
+    for why, number in Counter(not_for_captured.values()).most_common(_MOST):
+        first = next(label for label, one in not_for_captured.items() if one == why)
         more = f" and {number - 1} more" if number > 1 else ""
         yield from labelled("aside", f"{first}{more}: {show(why, 200)}")
 
 
-def brief(label: str, judged: Judged) -> Iterator[str]:
+def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
     """One exchange as it ended: that nothing was found, or its first cause whole and the others on a line each."""
-    found = causes(judged.lines)
+    found = causes(evaluated.lines)
     if not found:
-        why = show(judged.unjudged.get(label, ""), 200)
-        count = sum(line["verdict"] == "pass" for line in judged.lines)
+        why = show(evaluated.unjudged.get(label, ""), 200)
+        count = sum(line["verdict"] == "pass" for line in evaluated.lines)
         if why:
             yield f"{label}: {f'evaluated in part, {count} rules passed' if count else 'not judged'}: {why}"
         else:
@@ -97,7 +97,7 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
     counts = Counter(cause.verdict for cause in found)
     yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     first = found[0]
-    yield from (printable(line) for line in judged.texts.get(first.cases[0]["id"], "").splitlines())
+    yield from (printable(line) for line in evaluated.texts.get(first.cases[0]["id"], "").splitlines())
     yield from beside(first)
     for cause in found[1:]:
         line = cause.cases[0]
@@ -105,31 +105,36 @@ def brief(label: str, judged: Judged) -> Iterator[str]:
         yield f"  {cause.verdict:<7} {cause.rule}: {show(says, 120)}"
 
 
-def selected(judged: Judged, selections: Sequence[str]) -> Judged:
+def selected(evaluated: Evaluation, selections: Sequence[str]) -> Evaluation:
     """The cases that these selections select; all without any.
 
     :class:`conformance.config.target.Misconfigured` for one that selects nothing.
     """
     if not selections:
-        return judged
-    case_selection.check(selections, [line["id"] for line in judged.lines], "this traffic")
-    lines = [line for line in judged.lines if case_selection.selects(line["id"], selections)]
-    return replace(judged, lines=lines)
+        return evaluated
+    case_selection.check(selections, [line["id"] for line in evaluated.lines], "this traffic")
+    lines = [line for line in evaluated.lines if case_selection.selects(line["id"], selections)]
+    return replace(evaluated, lines=lines)
 
 
 def end_of(
-    judged: Judged, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
+    evaluated: Evaluation, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
 ) -> dict[str, Any]:
     """The last line of the results. That exchanges stand aside changes no exit code: it is 0 where something was
     evaluated and nothing found, 5 where nothing was evaluated."""
-    code = results_file.exit_code([line["verdict"] for line in judged.lines], strict)
-    end = results_file.sums(judged.lines, [one.exchange for one in captured], seconds, code)
-    in_part, aside = len(judged.in_part), len(judged.unjudged) - len(judged.in_part)
-    if in_part or aside or websockets:
-        end["partial"] = {"exchanges": len(captured), "in_part": in_part, "aside": aside, "websockets": websockets}
+    code = results_file.exit_code([line["verdict"] for line in evaluated.lines], strict)
+    end = results_file.sums(evaluated.lines, [one.exchange for one in captured], seconds, code)
+    in_part, not_for_captured = len(evaluated.in_part), len(evaluated.unjudged) - len(evaluated.in_part)
+    if in_part or not_for_captured or websockets:
+        end["partial"] = {
+            "exchanges": len(captured),
+            "in_part": in_part,
+            "aside": not_for_captured,
+            "websockets": websockets,
+        }
     return end
 
 
-def lines_of(target: Target, judged: Judged, end: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def lines_of(target: Target, evaluated: Evaluation, end: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The lines of the results file."""
-    return [head(target, MODE), *judged.lines, end]
+    return [head(target, MODE), *evaluated.lines, end]

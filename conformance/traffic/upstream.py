@@ -58,7 +58,7 @@ class Upstream:
         return self._origin + target
 
     @contextlib.contextmanager
-    def ask(self, method: str, target: str, headers: Headers, body: bytes, watch: Watch) -> Iterator[Coming]:
+    def planned(self, method: str, target: str, headers: Headers, body: bytes, watch: Watch) -> Iterator[Coming]:
         """Send a request for this path and query, byte for byte; ``watch`` can hang up at any time."""
         announced = any(name.lower() == "content-length" for name, _ in headers)
         request = httpx.Request(

@@ -17,11 +17,11 @@ from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.redaction import blank, blank_answer, random_credential
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import Taken
 from conformance.wire.lag import LAG
-from conformance.wire.limits import Gate
+from conformance.wire.limits import RateLimiter
 from conformance.wire.receive import Receiver
 from conformance.wire.retry import attempt_of, passing, wait_after
 from conformance.wire.transport import open_client
@@ -105,10 +105,10 @@ class Client:
     A kept connection would carry what one answer sent too much into the next one.
     """
 
-    def __init__(self, target: Target, key: str, gate: Gate | None = None) -> None:
+    def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
         self._target = target
         self._key = key
-        self._gate = gate or Gate()
+        self._gate = limiter or RateLimiter()
         self._unfolding = threading.Lock()
         LAG.start()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
@@ -123,7 +123,7 @@ class Client:
         """Begin nothing more: who waits to send gets :class:`conformance.wire.limits.Stopped`."""
         self._gate.stop()
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """Send when it is its turn, and again after a passing trouble (at most ``outgoing.tries`` times in all).
 
         What a limit holds back is an exchange that was not sent, or the last try that was.
@@ -147,7 +147,7 @@ class Client:
             attempts.append(attempt_of(exchange, wait))
             self._gate.sleep(wait)
 
-    def _once(self, outgoing: Outgoing, attempts: tuple[Attempt, ...]) -> Exchange:
+    def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
         auth = credentials(outgoing.auth, self._key, self._target.contract)
         sent = tuple(value.partition(" ")[2] or value for _, value in auth)
         own = {name.lower() for name, _ in outgoing.headers}
@@ -171,7 +171,7 @@ class Client:
         with self._unfolding if content_coding(taken.headers) else contextlib.nullcontext():
             if over := self._receiver.unfolds_to_too_much(taken):
                 ended, detail = "oversize", over
-            kept_headers, chunks, leaks = blank_answer(taken.headers, taken.chunks, secret, outgoing.body)
+            kept_headers, chunks, leaks = redact_response(taken.headers, taken.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -186,7 +186,7 @@ class Client:
             headers=kept_headers,
             chunks=chunks,
             ended=ended,
-            detail=blank(detail.encode(), secret, outgoing.body).decode(errors="replace"),
+            detail=redact(detail.encode(), secret, outgoing.body).decode(errors="replace"),
             sent_at=sent_at,
             elapsed=elapsed,
             leaks=leaks,
@@ -195,7 +195,7 @@ class Client:
         )
 
 
-def _content(outgoing: Outgoing) -> bytes | Iterator[bytes] | None:
+def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
     """The body: whole, or in three chunks where the headers announce chunks; None for a method without one."""
     if outgoing.method not in ("POST", "PUT"):
         return None

@@ -83,7 +83,7 @@ class Waits:
         return least, f" (shortened from {limit:g} s to {least:g} s after {ENOUGH} time-outs of this kind)"
 
 
-class Gate:
+class RateLimiter:
     """What every request passes before it is sent. This one holds nothing back."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Gate:
         self._stopped.set()
 
 
-class Limits(Gate):
+class Limits(RateLimiter):
     """The limits of a target, over all processes of the run in that folder."""
 
     def __init__(self, target: Target, locks: Path) -> None:

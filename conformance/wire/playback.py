@@ -49,7 +49,7 @@ class Playback:
                 kind = _kind(_recorded_credentials(request.headers))
                 self._known[request.method, _same(request.body), kind][digest].append(exchange)
 
-    def answer(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
         """The recorded answer; several samples of one request in turn. What is not recorded gets a 404 that says so."""
         sent = _credentials(headers, self._key)
         kind = _kind(sent)

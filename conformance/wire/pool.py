@@ -16,8 +16,8 @@ from typing import Protocol, overload
 
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import Ask, Outgoing
-from conformance.exchange.run_directory import Folder, locked
+from conformance.exchange.planned import OutgoingRequest, PlannedRequest
+from conformance.exchange.run_directory import RunDirectory, locked
 from conformance.wire.limits import Stopped
 
 #: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
@@ -34,7 +34,7 @@ class CannotRecord(Exception):
 class Sender(Protocol):
     """What makes an exchange of a request: the client, or a recording."""
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange, whatever the peer does."""
 
     def stop(self) -> None:
@@ -50,7 +50,7 @@ class _Earlier(Sequence[Exchange]):
     def __init__(self, pool: Pool, keys: Sequence[str]) -> None:
         self._pool, self._keys = pool, keys
         for key in keys:
-            pool.settle(key)
+            pool.get_or_send(key)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -63,15 +63,22 @@ class _Earlier(Sequence[Exchange]):
 
     def __getitem__(self, place: int | slice) -> Exchange | Sequence[Exchange]:
         if isinstance(place, slice):
-            return [self._pool.settle(key)[-1] for key in self._keys[place]]
-        return self._pool.settle(self._keys[place])[-1]
+            return [self._pool.get_or_send(key)[-1] for key in self._keys[place]]
+        return self._pool.get_or_send(self._keys[place])[-1]
 
 
 class Pool:
     """The planned exchanges of a run, sent ahead by ``concurrency`` threads."""
 
-    def __init__(self, asks: Sequence[Ask], folder: Folder, sender: Sender, concurrency: int, turn: int = 0) -> None:
-        self._asks = {ask.key: ask for ask in asks}
+    def __init__(
+        self,
+        description: Sequence[PlannedRequest],
+        folder: RunDirectory,
+        sender: Sender,
+        concurrency: int,
+        turn: int = 0,
+    ) -> None:
+        self._asks = {planned.key: planned for planned in description}
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
@@ -105,7 +112,7 @@ class Pool:
         self.join()
         self._sender.close()
 
-    def settle(self, key: str) -> tuple[Exchange, ...]:
+    def get_or_send(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent.
 
         :class:`CannotRecord` if the run folder cannot take it.
@@ -114,13 +121,13 @@ class Pool:
             raise self._broken
         settled = self._settled.get(key)
         if settled is None:
-            ask: Ask | None = self._asks[key]
+            planned: PlannedRequest | None = self._asks[key]
             samples: list[Exchange] = []
             keys: list[str] = []
-            while ask:
-                samples.append(self._get(ask))
-                keys.append(ask.key)
-                ask = ask.more(samples)
+            while planned:
+                samples.append(self._get(planned))
+                keys.append(planned.key)
+                planned = planned.more(samples)
             small = sum(one.weight for one in samples) <= _SMALL
             for one in samples:
                 one.forget()
@@ -143,23 +150,23 @@ class Pool:
         self._broken = CannotRecord(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
         return self._broken
 
-    def _get(self, ask: Ask) -> Exchange:
+    def _get(self, planned: PlannedRequest) -> Exchange:
         try:
-            kept = self._folder.read(ask.key)
+            kept = self._folder.read(planned.key)
             if kept is None:
-                before = _Earlier(self, ask.after)
-                with locked(self._folder.locks / f"{ask.key}.lock"):
-                    kept = self._folder.read(ask.key) or self._send(ask, before)
+                before = _Earlier(self, planned.after)
+                with locked(self._folder.locks / f"{planned.key}.lock"):
+                    kept = self._folder.read(planned.key) or self._send(planned, before)
             return kept
         except OSError as error:
             raise self.give_up(error) from error
 
-    def _send(self, ask: Ask, before: Sequence[Exchange]) -> Exchange:
+    def _send(self, planned: PlannedRequest, before: Sequence[Exchange]) -> Exchange:
         if self._broken:  # Since this thread began to wait for its turn.
             raise self._broken
-        outgoing = ask.build(before)
+        outgoing = planned.build(before)
         if outgoing is None:
-            exchange = unbuilt(ask.key, before)
+            exchange = unbuilt(planned.key, before)
         else:
             with self._slot():
                 exchange = self._sender.send(outgoing)
@@ -185,6 +192,6 @@ class Pool:
                     return
                 key = self._todo.pop(0)
             try:
-                self.settle(key)
+                self.get_or_send(key)
             except (CannotRecord, Stopped):
                 return

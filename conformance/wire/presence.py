@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder, write_atomically
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
@@ -46,18 +46,20 @@ class Presence:
     ``control`` makes a sender with which a response may take so many seconds.
     """
 
-    def __init__(self, sender: Sender, target: Target, folder: Folder, control: Callable[[float], Sender]) -> None:
+    def __init__(
+        self, sender: Sender, target: Target, folder: RunDirectory, control: Callable[[float], Sender]
+    ) -> None:
         self._sender = sender
         self._control_sender = control
         self._target = replace(target, wait=0.0)
         self._mark = folder.locks / "gone"
         self._mutex = threading.Lock()
         self._stopping = threading.Event()
-        self._served: tuple[Outgoing, float] | None = None
+        self._served: tuple[OutgoingRequest, float] | None = None
         self._answered_at = 0.0
         self._silent = 0
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange; a withheld one where the endpoint is gone."""
         with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
             why = self._gone()

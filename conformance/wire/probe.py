@@ -11,7 +11,7 @@ from conformance.config.target import Target
 from conformance.decode.events import objects, text
 from conformance.decode.json_text import load
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import Outgoing
+from conformance.exchange.planned import OutgoingRequest
 from conformance.wire.client import Client
 
 #: Seconds for one such request, and bytes of its response's body that are read.
@@ -58,6 +58,6 @@ def _bounded(target: Target) -> Target:
 def _send(target: Target, key: str, method: str, body: bytes, auth: str) -> Exchange:
     client = Client(target, key)
     try:
-        return client.send(Outgoing("probe", "probe", 0, method, body, auth, (), 1))
+        return client.send(OutgoingRequest("probe", "probe", 0, method, body, auth, (), 1))
     finally:
         client.close()

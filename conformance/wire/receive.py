@@ -12,7 +12,7 @@ import httpx
 from conformance.config.target import Target
 from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
 from conformance.wire.deadlines import Taken, Watch, first_bytes
-from conformance.wire.limits import LARGE, STEP, Gate
+from conformance.wire.limits import LARGE, STEP, RateLimiter
 from conformance.wire.transport import ended_by, headers_of
 
 #: Seconds a stream may stay open after its terminal event before we hang up.
@@ -47,12 +47,12 @@ _SAID = {
 class _Timing:
     """The limits of one exchange, by what the run has seen, and the longest waits in it, in seconds."""
 
-    def __init__(self, limits: Mapping[str, float], gate: Gate) -> None:
+    def __init__(self, limits: Mapping[str, float], limiter: RateLimiter) -> None:
         self.limits = limits
         self.said = dict(_SAID)
         self.longest: dict[str, float] = {}
-        self._gate = gate
-        self._waits = gate.waits()
+        self._gate = limiter
+        self._waits = limiter.waits()
 
     def limit(self, kind: str) -> tuple[float, str]:
         """The seconds to wait, and what is said when they have passed."""
@@ -73,10 +73,10 @@ class _Timing:
 class Receiver:
     """Receives the responses of one target; ``gate`` knows what the run has used up."""
 
-    def __init__(self, target: Target, http: httpx.Client, gate: Gate) -> None:
+    def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter) -> None:
         self._target = target
         self._http = http
-        self._gate = gate
+        self._gate = limiter
 
     def receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
         target = self._target

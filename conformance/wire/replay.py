@@ -18,8 +18,8 @@ from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigur
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import Outgoing
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.run_directory import RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 
@@ -46,7 +46,7 @@ class Recording:
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
 
-    def find(self, outgoing: Outgoing) -> Exchange | None:
+    def find(self, outgoing: OutgoingRequest) -> Exchange | None:
         """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
@@ -94,7 +94,7 @@ class Replay:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
-    def send(self, outgoing: Outgoing) -> Exchange:
+    def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The recorded exchange; one that says that there is none."""
         found = self._recording.find(outgoing)
         if found is None:
@@ -111,7 +111,7 @@ class Replay:
 
 def open_recording(path: Path) -> Recording:
     """Read a run folder; :class:`Misconfigured` says in one line why it is no recording."""
-    folder = Folder(path)
+    folder = RunDirectory(path)
     try:
         document = json.loads((path / "run.json").read_text(encoding="utf-8"))
         reader = _READERS.get(document.get("format", 1))
@@ -128,14 +128,18 @@ def open_recording(path: Path) -> Recording:
     return recording
 
 
-def _first(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+def _first(
+    folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
+) -> Recording:
     """Format 1: nothing is said of the profile, nor of the cases: those whose requests are there."""
     return Recording(
         folder.path, document["head"], document["nonce"], frozenset(), "either", False, None, exchanges
     )  # fmt: skip
 
 
-def _second(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]) -> Recording:
+def _second(
+    folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
+) -> Recording:
     """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
     profile, (whole, cases) = document["profile"], folder.selected()
     return Recording(
@@ -150,7 +154,7 @@ def _second(folder: Folder, document: Mapping[str, Any], exchanges: Mapping[tupl
     )
 
 
-_READERS: dict[int, Callable[[Folder, Mapping[str, Any], Mapping[tuple[str, int], Exchange]], Recording]] = {
+_READERS: dict[int, Callable[[RunDirectory, Mapping[str, Any], Mapping[tuple[str, int], Exchange]], Recording]] = {
     1: _first,
     2: _second,
 }

@@ -36,14 +36,14 @@ def main() -> None:
     """Run, and take both pictures."""
     with tempfile.TemporaryDirectory() as folder, browser() as window:
         run = Path(folder)
-        with serve(Endpoint(key=KEY, twist=TWIST, seed="pictures", event_ms=12, first_byte_ms=180)) as server:
-            said = judge(server.url, run, "--only", "*@text.stream")
-            judge(server.url, run)
+        with serve(Endpoint(key=KEY, behaviour=TWIST, seed="pictures", event_ms=12, first_byte_ms=180)) as server:
+            said = evaluate(server.url, run, "--only", "*@text.stream")
+            evaluate(server.url, run)
         terminal(window, said, run)
         report(window, run / "report.html")
 
 
-def judge(url: str, run: Path, *more: str) -> str:
+def evaluate(url: str, run: Path, *more: str) -> str:
     """What a run says at a terminal."""
     command = [
         sys.executable,
@@ -120,7 +120,7 @@ def coloured(line: str) -> str:
     for codes, text in zip(parts[1::2], parts[2::2], strict=True):
         styles = [_COLOURS[code] for code in codes.split(";") if code in _COLOURS]
         on = ";".join([on, *styles]) if styles else ""
-        shown.append(f'<span style="{on}">{html.escape(text)}</span>' if on else html.escape(text))
+        shown.append(f'<span style="{finding_at}">{html.escape(text)}</span>' if on else html.escape(text))
     return "".join(shown)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.contract.schemas import Schemas
-from conformance.emulator import Endpoint, Reply, Twist
+from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.scenarios import scenarios
 from conformance.scenarios.scenario import Scenario, encode
 
@@ -34,18 +34,18 @@ def post(raw: bytes = b"", headers: tuple[tuple[str, str], ...] = GOOD, **member
     return ("POST", PATH, headers, body(**members) if members else raw)
 
 
-def endpoint(twist: Twist | None = None, revision: str = "2026-10", **options: Any) -> Endpoint:
+def endpoint(behaviour: Behaviour | None = None, revision: str = "2026-10", **options: Any) -> Endpoint:
     """An endpoint whose answers depend on nothing but the requests."""
-    return Endpoint(key=KEY, revision=revision, twist=twist, clock=lambda: NOW, **options)
+    return Endpoint(key=KEY, revision=revision, behaviour=behaviour, clock=lambda: NOW, **options)
 
 
-def ask(server: Endpoint, **members: Any) -> Reply:
-    return server.answer(*post(**(members or {"input": "Say something."})))
+def parsed(server: Endpoint, **members: Any) -> Reply:
+    return server.respond(*post(**(members or {"input": "Say something."})))
 
 
 def plain(server: Endpoint, **members: Any) -> dict[str, Any]:
     """The parsed response to a request that must be served."""
-    reply = ask(server, **members)
+    reply = parsed(server, **members)
     assert reply.status == 200, reply.body
     value = json.loads(reply.body)
     assert isinstance(value, dict)
@@ -54,7 +54,7 @@ def plain(server: Endpoint, **members: Any) -> dict[str, Any]:
 
 def stream(server: Endpoint, **members: Any) -> list[dict[str, Any]]:
     """The events of a stream that must be served."""
-    reply = ask(server, stream=True, **members)
+    reply = parsed(server, stream=True, **members)
     assert reply.status == 200, reply.body
     return list(events(reply))
 

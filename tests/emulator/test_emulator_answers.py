@@ -16,10 +16,10 @@ from emulator_asks import (
     QUIET,
     SPEECH,
     TWO_CALLS,
-    ask,
     body,
     endpoint,
     events,
+    parsed,
     plain,
     post,
     refusal,
@@ -54,7 +54,7 @@ def without_ids(value: Any) -> Any:
 
 
 def test_a_response_has_the_members_of_the_page() -> None:
-    reply = ask(endpoint(), input="hello", reasoning=QUIET)
+    reply = parsed(endpoint(), input="hello", reasoning=QUIET)
     assert reply.header("content-type") == "application/json"
     assert reply.header("date") == "Tue, 23 Jun 2026 11:54:19 GMT"
     assert reply.header("content-length") == str(len(reply.body))
@@ -127,7 +127,7 @@ def test_texts_the_tests_of_a_suite_need(members: dict[str, Any], said: str) -> 
 
 def test_half_a_surrogate_pair_does_not_break_the_answer() -> None:
     raw = body(input="Repeat exactly: a\ud800b")
-    assert json.loads(endpoint().answer(*post(raw)).body)["output_text"] == "a\ufffdb"
+    assert json.loads(endpoint().respond(*post(raw)).body)["output_text"] == "a\ufffdb"
 
 
 def test_a_json_object_is_one() -> None:
@@ -196,7 +196,7 @@ def test_custom_and_namespaced_tools_of_october() -> None:
     space = {"type": "namespace", "name": "crm", "description": "x", "tools": [tool("lookup")]}
     call = plain(endpoint(), tools=[space], input="lookup Ada", reasoning=QUIET)["output"][0]
     assert (call["name"], call["namespace"]) == ("lookup", "crm")
-    early = ask(endpoint(revision="2026-06-24"), **CUSTOM)
+    early = parsed(endpoint(revision="2026-06-24"), **CUSTOM)
     assert refusal(early)["code"] == "responses_feature_not_supported"
 
 
@@ -225,7 +225,7 @@ def test_a_cap_cuts_exactly_and_only_when_it_must(members: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("request_", [one for one in COMMON if json.loads(one[3]).get("stream")])
 def test_a_stream_is_in_order_and_adds_up(request_: tuple[str, str, Any, bytes]) -> None:
-    reply = endpoint().answer(*request_)
+    reply = endpoint().respond(*request_)
     assert reply.header("content-type") == "text/event-stream"
     assert (reply.framing, reply.ending) == ("chunked", "clean")
     assert all(data.endswith(b"\n\n") and data.count(b"\n\n") == 1 for _, data in reply.chunks)
@@ -261,5 +261,5 @@ def test_done_events_of_arguments_name_the_function() -> None:
 
 
 def test_waits_are_part_of_the_reply() -> None:
-    waits = [wait for wait, _ in ask(endpoint(first_byte_ms=30, event_ms=2), stream=True).chunks]
+    waits = [wait for wait, _ in parsed(endpoint(first_byte_ms=30, event_ms=2), stream=True).chunks]
     assert waits == [30] + [2] * (len(waits) - 1)

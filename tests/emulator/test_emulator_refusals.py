@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from emulator_asks import GROUPS, HISTORY, KEY, PATH, ask, bearer, body, endpoint, post, refusal
+from emulator_asks import GROUPS, HISTORY, KEY, PATH, bearer, body, endpoint, parsed, post, refusal
 
 from conformance.emulator import Endpoint
 
@@ -25,13 +25,13 @@ from conformance.emulator import Endpoint
 )
 def test_who_is_let_in(headers: tuple[tuple[str, str], ...], status: int) -> None:
     for raw in (body(), body(stream=True)):
-        assert endpoint().answer("POST", PATH, headers, raw).status == status
+        assert endpoint().respond("POST", PATH, headers, raw).status == status
     if status == 401:
-        assert endpoint().answer("POST", PATH, headers, b"{").status == 401
+        assert endpoint().respond("POST", PATH, headers, b"{").status == 401
 
 
 def test_a_refused_key_is_answered_in_the_dialect_and_not_repeated() -> None:
-    reply = endpoint().answer("POST", PATH, (("api-key", "secret-123"),), body(stream=True))
+    reply = endpoint().respond("POST", PATH, (("api-key", "secret-123"),), body(stream=True))
     assert reply.body.startswith(b'data:{"error":')
     assert refusal(reply)["type"] == "invalid_key"
     assert reply.header("www-authenticate")
@@ -40,12 +40,12 @@ def test_a_refused_key_is_answered_in_the_dialect_and_not_repeated() -> None:
 
 def test_other_paths_and_methods() -> None:
     server = endpoint()
-    gone = server.answer("POST", "/v1/chat/completions", (("api-key", KEY),), b"{}")
+    gone = server.respond("POST", "/v1/chat/completions", (("api-key", KEY),), b"{}")
     assert (gone.status, refusal(gone)["code"]) == (404, "404")
-    wrong = server.answer("GET", PATH, (("api-key", KEY),), b"")
+    wrong = server.respond("GET", PATH, (("api-key", KEY),), b"")
     assert (wrong.status, wrong.header("allow"), refusal(wrong)["code"]) == (405, "POST", "405")
-    assert server.answer("HEAD", PATH, (("api-key", KEY),), b"").body == b""
-    assert server.answer("POST", PATH + "?a=b", (("api-key", KEY),), body()).status == 200
+    assert server.respond("HEAD", PATH, (("api-key", KEY),), b"").body == b""
+    assert server.respond("POST", PATH + "?a=b", (("api-key", KEY),), body()).status == 200
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_other_paths_and_methods() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_named(members: dict[str, Any], named: str) -> None:
     for streaming in ({}, {"stream": True}):
-        reply = ask(endpoint(), **{**streaming, **members})
+        reply = parsed(endpoint(), **{**streaming, **members})
         assert reply.status == 400
         assert refusal(reply)["param"].split()[0] == named
         assert reply.body.startswith(b"data:") == bool(streaming and members.get("stream", True) is True)
@@ -82,20 +82,20 @@ def test_what_is_wrong_is_named(members: dict[str, Any], named: str) -> None:
 @pytest.mark.parametrize("raw", [b"", b" ", b"{", b"[]", b'"x"', b"null", b"\xff", b'{"a":NaN}', b"[" * 9000,
                                  b'{"a":' * 300 + b"1" + b"}" * 300])  # fmt: skip
 def test_bodies_that_are_no_objects(raw: bytes) -> None:
-    reply = endpoint().answer(*post(raw))
+    reply = endpoint().respond(*post(raw))
     assert reply.status == 400
     assert "body" in refusal(reply)["param"]
 
 
 def test_unknown_models_and_features_and_media() -> None:
-    assert refusal(ask(endpoint(), model="gpt-9"))["message"] == "Unsupported model gpt-9"
-    assert ask(endpoint(model="my-model"), model="my-model").status == 200
-    assert ask(endpoint(revision="2026-06-24"), model="mimo-v2.6-pro").status == 400
-    schema = ask(endpoint(), text={"format": {"type": "json_schema"}})
+    assert refusal(parsed(endpoint(), model="gpt-9"))["message"] == "Unsupported model gpt-9"
+    assert parsed(endpoint(model="my-model"), model="my-model").status == 200
+    assert parsed(endpoint(revision="2026-06-24"), model="mimo-v2.6-pro").status == 400
+    schema = parsed(endpoint(), text={"format": {"type": "json_schema"}})
     assert refusal(schema)["code"] == "responses_feature_not_supported"
     picture = [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x.invalid/a.png"}]}]
-    assert ask(endpoint(), input=picture).status == 404
-    assert ask(endpoint(), input=picture, model="mimo-v2.5").status == 200
+    assert parsed(endpoint(), input=picture).status == 404
+    assert parsed(endpoint(), input=picture, model="mimo-v2.5").status == 200
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_unknown_models_and_features_and_media() -> None:
     ],
 )  # fmt: skip
 def test_what_is_right_or_filtered_is_served(members: dict[str, Any]) -> None:
-    assert ask(endpoint(), **members).status == 200
+    assert parsed(endpoint(), **members).status == 200
 
 
 def test_efforts_follow_the_revision() -> None:
     june = endpoint(revision="2026-06-24")
-    assert [ask(june, reasoning={"effort": one}).status for one in ("high", "ultra")] == [200, 400]
+    assert [parsed(june, reasoning={"effort": one}).status for one in ("high", "ultra")] == [200, 400]
 
 
 def test_an_unknown_revision_is_an_error() -> None:
@@ -125,4 +125,4 @@ def test_an_unknown_revision_is_an_error() -> None:
 
 def test_nothing_in_the_groups_is_a_failure_of_the_endpoint() -> None:
     server = endpoint()
-    assert {server.answer(*one).status for group in GROUPS.values() for one in group} == {200, 400, 401, 404, 405, 415}
+    assert {server.respond(*one).status for group in GROUPS.values() for one in group} == {200, 400, 401, 404, 405, 415}

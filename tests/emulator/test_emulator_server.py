@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from emulator_asks import KEY, PATH, SPEECH, body, endpoint
 
-from conformance.emulator import Context, Reply, Server, Twist, serve
+from conformance.emulator import Behaviour, Context, Reply, Server, serve
 from conformance.emulator.__main__ import main
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -35,7 +35,7 @@ def connect(server: Server) -> HTTPConnection:
     return HTTPConnection(urlsplit(server.url).netloc, timeout=5)
 
 
-def twisted(one: Twist) -> Server:
+def twisted(one: Behaviour) -> Server:
     return serve(endpoint(one))
 
 
@@ -61,9 +61,9 @@ def test_one_connection_serves_many_requests(server: Server) -> None:
     for payload, headers in ((body(), HEADERS), (body(stream=True), HEADERS), (b"{", HEADERS), (body(), {})):
         line.request("POST", PATH, payload, headers)
         opened = line.sock
-        answer = line.getresponse()
-        answer.read()
-        statuses.append(answer.status)
+        respond = line.getresponse()
+        respond.read()
+        statuses.append(respond.status)
         assert line.sock is opened
     assert statuses == [200, 200, 400, 401]
     assert server.requests == 4
@@ -74,9 +74,9 @@ def test_other_methods_and_head(server: Server) -> None:
     line = connect(server)
     for method, status in (("GET", 405), ("HEAD", 405), ("BREW", 405), ("OPTIONS", 405)):
         line.request(method, PATH, headers=HEADERS)
-        answer = line.getresponse()
-        assert (answer.status, answer.getheader("Allow")) == (status, "POST")
-        assert bool(answer.read()) is (method != "HEAD")
+        respond = line.getresponse()
+        assert (respond.status, respond.getheader("Allow")) == (status, "POST")
+        assert bool(respond.read()) is (method != "HEAD")
 
 
 def test_a_stream_arrives_chunk_by_chunk(server: Server) -> None:
@@ -106,10 +106,10 @@ def test_delays_are_kept() -> None:
         line = connect(running)
         began = time.monotonic()
         line.request("POST", PATH, body(stream=True), HEADERS)
-        answer = line.getresponse()
-        assert answer.read(1)
+        respond = line.getresponse()
+        assert respond.read(1)
         assert time.monotonic() - began >= 0.06
-        answer.read()
+        respond.read()
         assert time.monotonic() - began >= 0.16
 
 
@@ -182,7 +182,7 @@ def test_what_is_not_http_is_answered_and_a_broken_twist_is_a_500(server: Server
     def broken(_: Context, reply: Reply) -> Reply:
         raise KeyError("twist")
 
-    with twisted(Twist("test.broken", "test", "Raises.", reply=broken)) as running:
+    with twisted(Behaviour("test.broken", "test", "Raises.", reply=broken)) as running:
         assert b" 500 " in raw(running, asking(body(), "Connection: close"))
 
 

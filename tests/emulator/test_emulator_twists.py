@@ -9,8 +9,8 @@ from functools import lru_cache
 import pytest
 from emulator_asks import COMMON, GROUPS, NOW, Request, endpoint
 
-from conformance.emulator import Context, Reply, Twist, combine
-from conformance.emulator.behaviour import HOOKS, twist
+from conformance.emulator import Behaviour, Context, Reply, combine
+from conformance.emulator.behaviour import HOOKS, behaviour
 from conformance.emulator.faults import FAULTS, MODULES
 from conformance.emulator.variants import MODULES as VARIANT_MODULES
 from conformance.emulator.variants import VARIANTS
@@ -86,17 +86,17 @@ RULES, TYPES = RULES_TEXT.split(), TYPES_TEXT.split()
 @lru_cache
 def clean(revision: str) -> list[Reply]:
     server = endpoint(revision=revision)
-    return [server.answer(*request) for request in REQUESTS]
+    return [server.respond(*request) for request in REQUESTS]
 
 
-def first_difference(one: Twist, revision: str) -> int | None:
+def first_difference(one: Behaviour, revision: str) -> int | None:
     """Where the twisted endpoint first answers otherwise; the common requests are all put to it."""
     server = endpoint(one, revision)
     found = None
     for place, (request, expected) in enumerate(zip(REQUESTS, clean(revision), strict=True)):
         if found is not None and place >= len(COMMON):
             break
-        if server.answer(*request) != expected and found is None:
+        if server.respond(*request) != expected and found is None:
             found = place
     return found
 
@@ -143,7 +143,7 @@ def test_there_are_enough() -> None:
 
 def test_twists_combine_layer_by_layer() -> None:
     both = combine([FAULTS["lifecycle.no-in-progress"], VARIANTS["shapes.numbers-from-one"]])
-    reply = endpoint(both).answer(*COMMON[1])
+    reply = endpoint(both).respond(*COMMON[1])
     assert b"response.in_progress" not in reply.body
     assert b'"sequence_number":1,' in reply.chunks[0][1]
     assert both.name == "lifecycle.no-in-progress+shapes.numbers-from-one"
@@ -156,9 +156,9 @@ def test_hooks_see_the_request() -> None:
         seen.append(ctx)
         return value
 
-    server = endpoint(twist("test.looks", "Looks.", reply=reply))
-    server.answer(*COMMON[0])
-    server.answer("POST", "/nowhere", (), b"{")
+    server = endpoint(behaviour("test.looks", "Looks.", reply=reply))
+    server.respond(*COMMON[0])
+    server.respond("POST", "/nowhere", (), b"{")
     first, second = seen
     assert (first.number, first.responses, first.served, first.stream) == (1, 0, True, False)
     assert (second.number, second.served, second.body, second.now) == (2, False, {}, NOW)
@@ -166,4 +166,4 @@ def test_hooks_see_the_request() -> None:
 
 def test_an_unknown_hook_is_an_error() -> None:
     with pytest.raises(TypeError):
-        twist("test.typo", "Has a typo.", replly=None)
+        behaviour("test.typo", "Has a typo.", replly=None)

@@ -30,33 +30,33 @@ class Browser:
         self._driver = driver
         options = {"args": _FLAGS, "binary": shutil.which("chromium")}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
-        made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        made = self._planned("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{made['sessionId']}"
 
     def open(self, page: Path, fragment: str = "") -> None:
         """Load a file and wait until it is there."""
         self.logged()
-        self._ask("POST", f"{self._session}/url", {"url": "about:blank"})
-        self._ask("POST", f"{self._session}/url", {"url": page.absolute().as_uri() + fragment})
+        self._planned("POST", f"{self._session}/url", {"url": "about:blank"})
+        self._planned("POST", f"{self._session}/url", {"url": page.absolute().as_uri() + fragment})
 
     def run(self, script: str, *arguments: Any) -> Any:
         """The value that a script returns."""
-        return self._ask("POST", f"{self._session}/execute/sync", {"script": script, "args": list(arguments)})
+        return self._planned("POST", f"{self._session}/execute/sync", {"script": script, "args": list(arguments)})
 
     def keys(self, text: str) -> None:
         """Press keys, one after another, where the focus is."""
         steps = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
         actions = {"actions": [{"type": "key", "id": "keys", "actions": steps}]}
-        self._ask("POST", f"{self._session}/actions", actions)
+        self._planned("POST", f"{self._session}/actions", actions)
 
     def logged(self) -> list[str]:
         """What the console said since the last look."""
-        found = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})
+        found = self._planned("POST", f"{self._session}/se/log", {"type": "browser"})
         return [f"{one['level']}: {one['message']}" for one in found]
 
     def fetched(self) -> list[str]:
         """The addresses that were asked for since the last look."""
-        found = self._ask("POST", f"{self._session}/se/log", {"type": "performance"})
+        found = self._planned("POST", f"{self._session}/se/log", {"type": "performance"})
         said = [json.loads(one["message"])["message"] for one in found]
         return [one["params"]["request"]["url"] for one in said if one["method"] == "Network.requestWillBeSent"]
 
@@ -74,18 +74,18 @@ class Browser:
 
     def close(self) -> None:
         """Close the window."""
-        self._ask("DELETE", self._session)
+        self._planned("DELETE", self._session)
 
     def _devtools(self, command: str, parameters: dict[str, Any]) -> Any:
-        return self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})
+        return self._planned("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": parameters})
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _planned(self, method: str, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if method == "POST" else None
         request = urllib.request.Request(self._driver + path, data, {"Content-Type": "application/json"}, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=60) as answer:
-                return json.load(answer)["value"]
+            with opener.open(request, timeout=60) as received:
+                return json.load(received)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"]) from None
 

@@ -65,8 +65,8 @@ def _do(job: dict[str, Any], way: str) -> dict[str, Any]:
 
 def _asked(job: dict[str, Any]) -> dict[str, Any]:
     asked = urllib.request.Request(f"{job['base_url']}/responses", b"{}", {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
-        body = answer.read().decode()
+    with urllib.request.urlopen(asked, timeout=10) as received:
+        body = received.read().decode()
     if not job["request"].get("stream"):
         return dict(json.loads(body))
     last = [line for line in body.splitlines() if line.startswith("data: {")][-1]

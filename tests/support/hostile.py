@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Callable
 
-from tests.support.rawserver import Peer, Script, answer, chunk, head
+from tests.support.rawserver import Peer, Script, chunk, head, received
 
 JSON = "Content-Type: application/json"
 STREAM = "Content-Type: text/event-stream"
@@ -90,11 +90,11 @@ WIRE: dict[str, tuple[Script, tuple[str, ...], int | None]] = {
     "open after the end": (silent(head(STREAM, CHUNKED) + chunk(COMPLETED)), ("time-out",), 200),
     "100 MB announced": (forever(head(JSON, "Content-Length: 100000000"), b" " * 65536), ("oversize",), 200),
     "100 MB unannounced": (forever(head(JSON), b"x" * 65536), ("oversize",), 200),
-    "gzip bomb": (answer(bomb(200), JSON, GZIP), ("oversize",), 200),
-    "bomb in a bomb": (answer(gzip.compress(bomb(200)), JSON, "Content-Encoding: gzip, gzip"), ("oversize",), 200),
-    "members without end": (answer(empty_members(9000), JSON, GZIP), ("clean",), 200),
-    "codings without end": (answer(b"{}", JSON, "Content-Encoding: " + "gzip, " * 9000 + "gzip"), ("clean",), 200),
-    "no gzip at all": (answer(b"{}", JSON, GZIP), ("clean",), 200),
+    "gzip bomb": (received(bomb(200), JSON, GZIP), ("oversize",), 200),
+    "bomb in a bomb": (received(gzip.compress(bomb(200)), JSON, "Content-Encoding: gzip, gzip"), ("oversize",), 200),
+    "members without end": (received(empty_members(9000), JSON, GZIP), ("clean",), 200),
+    "codings without end": (received(b"{}", JSON, "Content-Encoding: " + "gzip, " * 9000 + "gzip"), ("clean",), 200),
+    "no gzip at all": (received(b"{}", JSON, GZIP), ("clean",), 200),
     "length too long": (says(head(JSON, "Content-Length: 100") + b"{}"), ("cut",), 200),
     "length too short": (says(head(JSON, "Content-Length: 1") + b"{}" * 50), ("clean",), 200),
     "length negative": (says(head(JSON, "Content-Length: -1") + b"{}"), ("invalid",), None),
@@ -120,17 +120,21 @@ WIRE: dict[str, tuple[Script, tuple[str, ...], int | None]] = {
     "status 99": (says(b"HTTP/1.1 099 Low\r\n\r\n"), ("invalid",), None),
     "status of words": (says(b"HTTP/1.1 OK\r\n\r\n"), ("invalid",), None),
     "status 101": (says(head(status="101 Switching Protocols") + b"\0\1\2"), ("invalid",), None),
-    "status 999": (answer(b"{}", JSON, status="999 High"), ("clean",), 999),
+    "status 999": (received(b"{}", JSON, status="999 High"), ("clean",), 999),
     "NUL in a header": (says(b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"), ("invalid",), None),
-    "NUL in the body": (answer(b"\0" * 99, JSON), ("clean",), 200),
+    "NUL in the body": (received(b"\0" * 99, JSON), ("clean",), 200),
     "header without a colon": (says(b"HTTP/1.1 200 OK\r\nnothing\r\n\r\n"), ("invalid",), None),
-    "huge header": (answer(b"{}", JSON, "X-Huge: " + "h" * 300_000), ("invalid",), None),
-    "ten thousand headers": (answer(b"{}", *(f"X-{n}: y" for n in range(10_000))), ("invalid", "clean"), None),
-    "not UTF-8": (answer(b'{"a":"\xff\xc3("}', JSON), ("clean",), 200),
-    "brackets": (answer(BRACKETS, JSON), ("clean",), 200),
-    "brackets in an event": (answer(b"data: " + BRACKETS + b"\n\n", STREAM), ("clean",), 200),
-    "redirect nowhere": (answer(b"", "Location: http://[::bad/\x1b[2J", status="307 Away"), ("clean", "invalid"), None),
-    "cookies": (answer(b"{}", *["Set-Cookie: a=" + "b; " * 3000] * 5), ("clean",), 200),
+    "huge header": (received(b"{}", JSON, "X-Huge: " + "h" * 300_000), ("invalid",), None),
+    "ten thousand headers": (received(b"{}", *(f"X-{n}: y" for n in range(10_000))), ("invalid", "clean"), None),
+    "not UTF-8": (received(b'{"a":"\xff\xc3("}', JSON), ("clean",), 200),
+    "brackets": (received(BRACKETS, JSON), ("clean",), 200),
+    "brackets in an event": (received(b"data: " + BRACKETS + b"\n\n", STREAM), ("clean",), 200),
+    "redirect nowhere": (
+        received(b"", "Location: http://[::bad/\x1b[2J", status="307 Away"),
+        ("clean", "invalid"),
+        None,
+    ),
+    "cookies": (received(b"{}", *["Set-Cookie: a=" + "b; " * 3000] * 5), ("clean",), 200),
 }
 
 

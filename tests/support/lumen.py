@@ -15,12 +15,12 @@ from typing import Any
 from conformance import checks
 from conformance.config.target import Target, resolve
 from conformance.contract.revisions import DEFAULT, Contract, contracts
-from conformance.emulator import Context, Endpoint, Service, Twist, combine
-from conformance.emulator.behaviour import twist
+from conformance.emulator import Behaviour, Context, Endpoint, Service, combine
+from conformance.emulator.behaviour import behaviour
 from conformance.emulator.refusals import bad_parameter
 from conformance.emulator.shapes import Refusal
-from conformance.judge.cases import world_of
-from conformance.scenarios.context import World
+from conformance.judge.cases import context_of
+from conformance.scenarios.context import Context
 from tools.in_process import KEY, NOW
 
 OWN = Path(__file__).parent.parent / "contracts" / "lumen"
@@ -62,11 +62,11 @@ def target(endpoint: str = "http://127.0.0.1:9/llm/api") -> Target:
 
 
 @cache
-def world() -> World:
+def context() -> Context:
     """Its scenarios and schemas."""
     for module in pkgutil.iter_modules(checks.__path__):
         importlib.import_module(f"{checks.__name__}.{module.name}")
-    return world_of(target())
+    return context_of(target())
 
 
 def named(_: Context, stream: list[Event]) -> list[Event]:
@@ -80,12 +80,12 @@ def named(_: Context, stream: list[Event]) -> list[Event]:
     return found
 
 
-NAMED = twist("lumen.named", "Names the language of each text.", events=named)
+NAMED = behaviour("lumen.named", "Names the language of each text.", events=named)
 
 
-def endpoint(*faults: Twist) -> Endpoint:
+def endpoint(*faults: Behaviour) -> Endpoint:
     """An endpoint that fulfils the contract but for these faults."""
-    return Endpoint(key=KEY, service=SERVICE, twist=combine([NAMED, *faults]), clock=lambda: NOW)
+    return Endpoint(key=KEY, service=SERVICE, behaviour=combine([NAMED, *faults]), clock=lambda: NOW)
 
 
 def languages(how: Callable[[list[Event], int], list[Event]]) -> Callable[[Context, list[Event]], list[Event]]:

@@ -128,6 +128,6 @@ def head(*headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode("latin-1")
 
 
-def answer(body: bytes, *headers: str, status: str = "200 OK") -> Script:
+def received(body: bytes, *headers: str, status: str = "200 OK") -> Script:
     """The script of a whole answer with Content-Length."""
     return lambda peer: peer.send(head(*headers, f"Content-Length: {len(body)}", status=status) + body)

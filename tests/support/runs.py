@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.emulator import Twist
+from conformance.emulator import Behaviour
 from conformance.exchange.exchange import Chunk, Exchange, Request
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.results import results_file
-from conformance.results.grouping import fold
+from conformance.results.grouping import group_by_cause
 from tools.in_process import NOW, record, verdicts
 
 HEAD: dict[str, Any] = {
@@ -21,18 +21,18 @@ HEAD: dict[str, Any] = {
 }  # fmt: skip
 
 
-def judged(path: Path, twist: Twist | None, only: str = "") -> results_file.Results:
+def evaluated(path: Path, behaviour: Behaviour | None, only: str = "") -> results_file.Results:
     """The run of an endpoint with this twist: every case, or those whose id ends so."""
-    recorded = record(twist)
+    recorded = record(behaviour)
     folder = folder_at(path)
-    found = [one for one in verdicts(twist) if one.case.id.endswith(only)]
+    found = [one for one in verdicts(behaviour) if one.case.id.endswith(only)]
     for name in {name for one in found for name in one.case.scenarios}:
-        folder.write(recorded.answer(name).exchange)
-    lines = fold(results_file.in_order(results_file.case_line(one, recorded, 1.0) for one in found))
+        folder.write(recorded.received(name).exchange)
+    lines = group_by_cause(results_file.in_order(results_file.case_line(one, recorded, 1.0) for one in found))
     return written(folder, lines)
 
 
-def written(folder: Folder, lines: Sequence[dict[str, Any]], head: dict[str, Any] = HEAD) -> results_file.Results:
+def written(folder: RunDirectory, lines: Sequence[dict[str, Any]], head: dict[str, Any] = HEAD) -> results_file.Results:
     """A results file of these case lines, read back."""
     end = results_file.end_line(
         lines, folder, 12.34, results_file.exit_code([line["verdict"] for line in lines], False)
@@ -71,6 +71,6 @@ def stream(events: Sequence[dict[str, Any]]) -> bytes:
     return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in events)
 
 
-def folder_at(path: Path) -> Folder:
+def folder_at(path: Path) -> RunDirectory:
     (path / "exchanges").mkdir(parents=True, exist_ok=True)
-    return Folder(path)
+    return RunDirectory(path)

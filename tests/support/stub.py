@@ -9,21 +9,21 @@ from collections.abc import Callable, Sequence
 from conformance.emulator import Endpoint, Reply, Server, serve
 from tests.support.running import KEY
 
-Answer = Callable[[int, bytes], Reply]
+Received = Callable[[int, bytes], Reply]
 
 
 class Stub:
     """What an endpoint is to the emulator's server: ``answer`` gets the number of the request and its body."""
 
-    def __init__(self, answer: Answer | None = None, **options: float) -> None:
+    def __init__(self, received: Received | None = None, **options: float) -> None:
         self._endpoint = Endpoint(key=KEY, **options)
-        self._own = answer
+        self._own = received
         self._mutex = threading.Lock()
         self.times: list[float] = []
         self.bodies: list[bytes] = []
         self.over = threading.Event()
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The answer of the test's function, or of the right endpoint where it has none."""
         with self._mutex:
             number = len(self.times)
@@ -31,7 +31,7 @@ class Stub:
             self.bodies.append(body)
         if self._own:
             return self._own(number, body)
-        return self._endpoint.answer(method, path, headers, body)
+        return self._endpoint.respond(method, path, headers, body)
 
     def serve(self) -> Server:
         """Begin to answer on a free port."""

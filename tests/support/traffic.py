@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from conformance.emulator import Endpoint, Twist
+from conformance.emulator import Behaviour, Endpoint
 from conformance.exchange.exchange import Exchange
 from conformance.scenarios.plan import Plan
 from conformance.traffic.captured import Captured
-from conformance.traffic.evaluation import Judged, judge_traffic
+from conformance.traffic.evaluation import Evaluation, evaluate_captures
 from tools.in_process import KEY as SERVER_KEY
-from tools.in_process import NOW, InProcess, target, world
+from tools.in_process import NOW, InProcess, context, target
 
 KEY = "sk-real-client-key-4f9a0c77"
 
@@ -28,34 +28,34 @@ FEW = frozenset({
 })  # fmt: skip
 
 
-def traffic(twist: Twist | None, names: Collection[str] = FEW, revision: str = "2026-06-24") -> list[Captured]:
+def traffic(behaviour: Behaviour | None, names: Collection[str] = FEW, revision: str = "2026-06-24") -> list[Captured]:
     """The exchanges of these scenarios (all without any) with an endpoint with this twist."""
-    here, model = world(revision), target(revision).model
-    sender = InProcess(Endpoint(key=SERVER_KEY, revision=revision, model=model, twist=twist, clock=lambda: NOW))
+    here, model = context(revision), target(revision).model
+    sender = InProcess(Endpoint(key=SERVER_KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW))
     found: dict[str, Exchange] = {}
-    for ask in Plan(here, [name for name in here.scenarios if not names or name in names]).asks:
-        outgoing = ask.build([found[key] for key in ask.after if key in found])
+    for planned in Plan(here, [name for name in here.scenarios if not names or name in names]).requests:
+        outgoing = planned.build([found[key] for key in planned.after if key in found])
         if outgoing:
-            found[ask.key] = sender.send(outgoing)
+            found[planned.key] = sender.send(outgoing)
     return [Captured(one.scenario, one) for one in found.values() if one.request.method == "POST"]
 
 
-def judged(captured: list[Captured], revision: str = "2026-06-24") -> Judged:
+def evaluated(captured: list[Captured], revision: str = "2026-06-24") -> Evaluation:
     """What the passive rules say of it."""
-    return judge_traffic(captured, target(revision))
+    return evaluate_captures(captured, target(revision))
 
 
-def broken(found: Judged) -> set[str]:
+def broken(found: Evaluation) -> set[str]:
     """The rules that are broken, or whose check is."""
     return {line["requirement"] for line in found.lines if line["verdict"] in ("fail", "warning", "error")}
 
 
-def answer(name: str, twist: Twist | None = None) -> Exchange:
+def received(name: str, behaviour: Behaviour | None = None) -> Exchange:
     """The exchange of one scenario."""
-    return traffic(twist, (name,))[0].exchange
+    return traffic(behaviour, (name,))[0].exchange
 
 
-def answers(*names: str) -> list[Exchange]:
+def responses(*names: str) -> list[Exchange]:
     """The exchanges of several scenarios with one endpoint."""
     return [one.exchange for one in traffic(None, names)]
 

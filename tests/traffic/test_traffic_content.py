@@ -17,9 +17,9 @@ from conformance.emulator.faults import FAULTS
 from conformance.exchange.exchange import Exchange
 from conformance.traffic.captured import Captured
 from conformance.traffic.har import Har, read_har
-from tests.support.traffic import answer, answers, broken, entry, har, judged
+from tests.support.traffic import broken, entry, evaluated, har, received, responses
 
-PLAIN, STREAM = answers("text", "text.stream")
+PLAIN, STREAM = responses("text", "text.stream")
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -65,7 +65,7 @@ def test_base64_in_its_forms_marked_or_not(text: str, encoding: str | None, tmp_
     one = one_of(tmp_path, entry(PLAIN, "firefox", text=text, encoding=encoding))
     assert (one.exchange.body, one.missing) == (PLAIN.body, "")
     assert "bytes" not in one.lost
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
 
 
 def test_text_that_is_marked_as_base64_and_is_none_stands_aside(tmp_path: Path) -> None:
-    found = judged([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
+    found = evaluated([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
     assert (found.lines, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
 
 
@@ -93,7 +93,7 @@ def test_bodies_that_are_still_compressed_are_decoded(
     made = changed(exchange, coded(coding), text=base64_of(packed), encoding="base64", size=len(exchange.body))
     one = one_of(tmp_path, made)
     assert one.exchange.body == exchange.body
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "compress", "aws-chunked", "UTF-8"])
@@ -104,7 +104,7 @@ def test_bodies_that_are_decoded_already_are_not_decoded_again(
     text = base64_of(STREAM.body) if encoding else STREAM.body.decode()
     one = one_of(tmp_path, changed(STREAM, coded(coding), text=text, encoding=encoding))
     assert (one.exchange.body, one.unjudged) == (STREAM.body, "")
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_a_coding_that_is_not_known_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +118,7 @@ def test_a_compressed_body_kept_as_text(tmp_path: Path) -> None:
     letters = changed(PLAIN, coded("gzip"), text=packed.decode("latin-1"), size=len(packed))
     assert one_of(tmp_path, letters).exchange.body == PLAIN.body
     mangled = one_of(tmp_path, changed(PLAIN, coded("gzip"), text=packed.decode("utf-8", "replace")))
-    assert "a compressed body as text" in judged([mangled]).unjudged["entry 2"]
+    assert "a compressed body as text" in evaluated([mangled]).unjudged["entry 2"]
 
 
 def test_without_headers_the_bytes_show_their_coding(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_cut_compressed_body_is_unfinished(tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(STREAM, coded("gzip"), text=base64_of(packed), encoding="base64", size=0))
     assert STREAM.body.startswith(one.exchange.body)
     assert one.in_part
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def messages(exchange: Exchange, **changes: Any) -> list[dict[str, Any]]:
@@ -143,14 +143,14 @@ def messages(exchange: Exchange, **changes: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("holder", [(), ("response",), ("response", "content")])
 @pytest.mark.parametrize("text", ["", None])
 def test_the_events_that_chrome_keeps(holder: tuple[str, ...], text: str | None, tmp_path: Path) -> None:
-    wrong = answer("text.stream", FAULTS["lifecycle.no-in-progress"])
+    wrong = received("text.stream", FAULTS["lifecycle.no-in-progress"])
     for exchange, rules in ((STREAM, set()), (wrong, {"lifecycle.in-progress-second"})):
         made = entry(exchange, "chrome", text=text, size=0)
         inner = made
         for name in holder:
             inner = inner[name]
         inner["_eventSourceMessages"] = messages(exchange)
-        found = judged([one_of(tmp_path, made)])
+        found = evaluated([one_of(tmp_path, made)])
         assert broken(found) == rules
         assert not any(line["requirement"].startswith("sse.event-line") for line in found.lines)
 
@@ -170,7 +170,7 @@ def test_events_are_named_as_the_browser_read_them(tmp_path: Path) -> None:
 def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["response"].update(status=status)))
     assert one.exchange.status == 200
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
     ],
 )
 def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_path: Path) -> None:
-    found = judged([one_of(tmp_path, changed(PLAIN, lambda made: made["response"].update(status=status)))])
+    found = evaluated([one_of(tmp_path, changed(PLAIN, lambda made: made["response"].update(status=status)))])
     assert found.lines == []
     assert says in found.unjudged["entry 2"]
 
@@ -198,7 +198,7 @@ def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_p
 @pytest.mark.parametrize("status", [204, "204", 205])
 def test_a_response_without_a_body_is_no_lost_one(exchange: Exchange, status: Any, tmp_path: Path) -> None:
     made = changed(exchange, lambda made: made["response"].update(status=status), text=None, size=0)
-    found = judged([one_of(tmp_path, made)])
+    found = evaluated([one_of(tmp_path, made)])
     assert (broken(found), found.unjudged) == ({"http.success-is-200"}, {})
 
 
@@ -207,7 +207,7 @@ def test_an_empty_body_is_lost_unless_its_length_is_said(tmp_path: Path) -> None
         made["response"]["headers"].append({"name": "content-length", "value": "0"})
 
     assert one_of(tmp_path, changed(PLAIN, lambda made: None, text=None, size=0)).missing
-    assert broken(judged([one_of(tmp_path, changed(PLAIN, empty, text=None, size=0))])) == {"http.body-is-utf8-json"}
+    assert broken(evaluated([one_of(tmp_path, changed(PLAIN, empty, text=None, size=0))])) == {"http.body-is-utf8-json"}
 
 
 @pytest.mark.parametrize("held", [None, [], "x", [None, {}, {"name": None, "value": 3}]])
@@ -217,14 +217,14 @@ def test_headers_that_are_not_there(held: Any, tmp_path: Path) -> None:
 
     one = one_of(tmp_path, changed(STREAM, change))
     assert one.lost >= {"headers"}
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_headers_in_an_object(tmp_path: Path) -> None:
     held = {":status": "200", "Content-Type": "text/event-stream", "x-a": ["1", 2], "x-b": None}
     one = one_of(tmp_path, changed(STREAM, lambda made: made["response"].update(headers=held)))
     assert one.exchange.headers == (("Content-Type", "text/event-stream"), ("x-a", "1"), ("x-a", "2"), ("x-b", ""))
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 SENT = PLAIN.request.body.decode()
@@ -252,7 +252,7 @@ def test_the_request_in_its_forms(posted: Any, is_there: bool, tmp_path: Path) -
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["request"].update(postData=posted)))
     assert ("request" not in one.lost) == is_there
     assert (one.sent == json.loads(SENT)) == is_there
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_times_in_their_forms(started: Any, at: float | None, took: Any, tmp_pat
 def test_requests_of_ours(url: str, method: str, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["request"].update(url=url, method=method)))
     assert one.exchange.request.method == "POST"
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_a_mark_at_the_beginning_of_the_file(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_what_is_one_exchange_and_what_is_two(
     assert len(made.captured) == number
     assert all(not one.missing and not one.in_part for one in made.captured)
     twice = first["response"]["content"].get("text") == second["response"]["content"].get("text")
-    assert ("response.id-unique" in broken(judged(list(made.captured)))) == (number == 2 and twice)
+    assert ("response.id-unique" in broken(evaluated(list(made.captured)))) == (number == 2 and twice)
 
 
 def socket_entry(url: str = "wss://api.example.com/v1/responses", **members: Any) -> dict[str, Any]:
@@ -399,14 +399,14 @@ def queued(status: str = "queued", **request: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
 def test_a_response_in_the_background_is_not_final(status: str, tmp_path: Path) -> None:
-    found = judged([one_of(tmp_path, queued(status, background=True))])
+    found = evaluated([one_of(tmp_path, queued(status, background=True))])
     assert (broken(found), found.in_part) == (set(), {"entry 2"})
     assert f"the Response is {status}, with background" in found.unjudged["entry 2"]
 
 
 def test_without_background_it_should_be_final(tmp_path: Path) -> None:
-    assert broken(judged([one_of(tmp_path, queued(background=False))]))
-    found = judged([one_of(tmp_path, queued())])
+    assert broken(evaluated([one_of(tmp_path, queued(background=False))]))
+    found = evaluated([one_of(tmp_path, queued())])
     causes = {line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]}
     assert found.unjudged == {}
     assert causes <= {"response.ends-final", "response.schema"}
@@ -414,11 +414,11 @@ def test_without_background_it_should_be_final(tmp_path: Path) -> None:
 
 
 def test_a_queued_snapshot_of_the_background_is_legal(tmp_path: Path) -> None:
-    wrong = answer("text.stream", FAULTS["lifecycle.snapshot-says-queued"])
+    wrong = received("text.stream", FAULTS["lifecycle.snapshot-says-queued"])
     made = entry(wrong, "firefox")
-    assert "lifecycle.snapshots" in broken(judged([one_of(tmp_path, made)]))
+    assert "lifecycle.snapshots" in broken(evaluated([one_of(tmp_path, made)]))
     made["request"]["postData"]["text"] = json.dumps(json.loads(wrong.request.body) | {"background": True})
-    assert broken(judged([one_of(tmp_path, made)])) == set()
+    assert broken(evaluated([one_of(tmp_path, made)])) == set()
 
 
 PRELUDES = [
@@ -435,7 +435,7 @@ PRELUDES = [
 def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path: Path) -> None:
     made = changed(STREAM, lambda made: made["response"].update(headers=[{"name": "content-type", "value": kind}]),
                    text=prelude + STREAM.body.decode(), size=0)  # fmt: skip
-    found = judged([one_of(tmp_path, made)])
+    found = evaluated([one_of(tmp_path, made)])
     (cause,) = [line for line in found.lines if line["verdict"] in ("fail", "warning") and not line["cause"]]
     assert cause["requirement"] == "sse.frames-parse"
     assert cause["findings"][0]["message"] == "bytes that are no field stand before the first event"
@@ -445,12 +445,12 @@ def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path
 @pytest.mark.parametrize("before", ["\ufeff", "\n\n", ": ping\n\n", "x-vendor: 1\n\n", "retry: 10\n", "id\n", "foo:\n"])
 def test_what_may_stand_before_the_first_event(before: str, tmp_path: Path) -> None:
     one = one_of(tmp_path, entry(STREAM, "firefox", text=before + STREAM.body.decode(), size=0))
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 @pytest.mark.parametrize("body", [PLAIN.body.decode(), '{"a":\n "data: {}"}', '<p>data: {"a": 1}', '[\n "data:"]'])
 def test_a_document_under_the_type_of_a_stream_is_no_stream(body: str, tmp_path: Path) -> None:
-    found = judged([one_of(tmp_path, entry(STREAM, "firefox", text=body, size=0))])
+    found = evaluated([one_of(tmp_path, entry(STREAM, "firefox", text=body, size=0))])
     causes = [line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]]
     assert causes == ["sse.plain-stays-plain"]
 

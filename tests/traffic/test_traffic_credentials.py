@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.exchange.redaction import echoes, redacted
 from conformance.traffic.captured import Captured
-from conformance.traffic.evaluation import Judged, judge_traffic
+from conformance.traffic.evaluation import Evaluation, evaluate_captures
 from conformance.traffic.har import read_har
 from tests.support.running import ROOT
-from tests.support.traffic import KEY, answer, answers, broken, entry, har, judged
+from tests.support.traffic import KEY, broken, entry, evaluated, har, received, responses
 from tools.in_process import NOW, target
 
 #: A word of the responses that stands whole in a delta.
@@ -45,7 +45,7 @@ def with_headers(exchange: Exchange, *headers: tuple[str, str], writer: str = "c
     return made
 
 
-def verdicts(found: Judged) -> dict[str, tuple[str, int]]:
+def verdicts(found: Evaluation) -> dict[str, tuple[str, int]]:
     return {line["id"]: (line["verdict"], len(line["findings"])) for line in found.lines}
 
 
@@ -73,14 +73,14 @@ SAID = "Dial 0123456789abcde, 1234567890123456 or resp_0a1b2c3d4e5f6071829; eyJh
 @pytest.mark.parametrize("scenario", ["text", "text.stream"])
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_credential_changes_no_verdict(name: str, scenario: str, tmp_path: Path) -> None:
-    whole = answer(scenario)
+    whole = received(scenario)
     # The same in every delta, done, part, item and Response, so that the sums stay right.
     body = whole.body.replace(WORDS, SAID.encode())
     whole = replace(whole, chunks=(Chunk(1.0, body),))
     plain = read_har(har(tmp_path / "plain.har", with_headers(whole)))
     marked = read_har(har(tmp_path / "marked.har", with_headers(whole, HARMLESS[name])))
     assert marked.captured[0].exchange.body == body
-    expected, found = (judge_traffic(one.captured, target(), one.secrets) for one in (plain, marked))
+    expected, found = (evaluate_captures(one.captured, target(), one.secrets) for one in (plain, marked))
     assert verdicts(found) == verdicts(expected)
     assert (broken(found), found.unjudged) == (set(), {})
 
@@ -92,10 +92,10 @@ def test_a_credential_changes_no_verdict(name: str, scenario: str, tmp_path: Pat
 )  # fmt: skip
 def test_an_echo_is_still_red(way: Callable[[str], str], scenario: str, tmp_path: Path) -> None:
     key = "sk-9fQ2mXv7Lr4TzW8kHd3N"
-    whole = answer(scenario)
+    whole = received(scenario)
     whole = replace(whole, chunks=(Chunk(1.0, whole.body.replace(WORDS, f"river {way(key)}".encode())),))
     read = read_har(har(tmp_path / "a.har", with_headers(whole, ("Authorization", f"Bearer {key}"))))
-    found = judge_traffic(read.captured, target(), read.secrets)
+    found = evaluate_captures(read.captured, target(), read.secrets)
     assert broken(found) == {"auth.key-never-echoed"}
     assert way(key) not in json.dumps([found.lines, dict(found.texts)])
 
@@ -151,7 +151,7 @@ def _over_deltas(body: bytes, said: str) -> bytes:
 
 @cache
 def usual(scenario: str) -> Exchange:
-    return answer(scenario)
+    return received(scenario)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -173,7 +173,7 @@ def test_what_is_stored_gives_the_verdicts_of_the_original(
     original = replace(original, leaks=echoes(original.headers, original.chunks, [key]))
     stored = redacted(original, [key])
     assert [len(one.data) for one in stored.chunks] == [len(one.data) for one in original.chunks]
-    assert verdicts(judged([Captured("one", stored)])) == verdicts(judged([Captured("one", original)]))
+    assert verdicts(evaluated([Captured("one", stored)])) == verdicts(evaluated([Captured("one", original)]))
     if _is_strong(key):
         assert key.lower().encode() not in stored.body.lower()
         assert key not in repr(stored.headers)
@@ -188,7 +188,7 @@ def _is_strong(key: str) -> bool:
 
 def crowd(path: Path, number: int, cookies: int) -> Path:
     """A HAR of so many exchanges, each with a key and cookies of its own; of none where ``cookies`` is 0."""
-    whole = answers("text.stream")[0]
+    whole = responses("text.stream")[0]
     entries = []
     for place in range(number):
         own = [hashlib.sha256(f"{place} {one}".encode()).hexdigest() for one in range(cookies + 1)]
@@ -224,7 +224,7 @@ def test_time_grows_with_the_number_of_exchanges_and_not_with_its_square(tmp_pat
         path = crowd(tmp_path / f"{number}.har", number, 5)
         started = time.process_time()
         read = read_har(path)
-        judge_traffic(read.captured, target(), read.secrets)
+        evaluate_captures(read.captured, target(), read.secrets)
         return time.process_time() - started
 
     seconds(10)
@@ -234,7 +234,7 @@ def test_time_grows_with_the_number_of_exchanges_and_not_with_its_square(tmp_pat
 def test_all_that_is_written_of_traffic_is_redacted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from conformance.cli import main
 
-    whole = answer("text.stream")
+    whole = received("text.stream")
     body = whole.body.replace(WORDS, KEY.encode()).replace(b'"response.in_progress"', b'"response.%b"' % KEY.encode())
     made = entry(replace(whole, chunks=(Chunk(1.0, body),)), "mitmproxy")
     sent = json.loads(made["request"]["postData"]["text"]) | {"model": KEY}
@@ -252,7 +252,7 @@ def test_all_that_is_written_of_traffic_is_redacted(tmp_path: Path, capsys: pyte
 
 def test_a_header_that_a_profile_names_holds_a_key(tmp_path: Path) -> None:
     secret = "gw-5Q7rT2mZ9xKc4LpB"
-    whole = answer("text")
+    whole = received("text")
     body = whole.body.replace(b'"metadata":null', b'"metadata":{"seen":"%s"}' % secret.encode())
     assert secret.encode() in body
     file = har(tmp_path / "a.har", with_headers(replace(whole, chunks=(Chunk(1.0, body),)), ("X-Gateway", secret)))

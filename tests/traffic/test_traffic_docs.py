@@ -17,7 +17,7 @@ from conformance.emulator import Endpoint, serve
 from tests.support import runs
 from tests.support.running import ROOT, environment
 from tests.support.runs import line
-from tests.support.traffic import answers, entry, har
+from tests.support.traffic import entry, har, responses
 
 PAGE = (ROOT / "docs" / "traffic.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ ALL = list(map(list, dict.fromkeys(map(tuple, [*commands(PAGE), *commands(README
 @pytest.mark.parametrize("words", [one for one in ALL if one[0] != "watch"], ids=" ".join)
 def test_the_commands_run(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exchanges = answers("text", "text.stream")
+    exchanges = responses("text", "text.stream")
     har(tmp_path / "traffic.har", *(entry(one, "chrome") for one in exchanges))
     folder = runs.folder_at(tmp_path / "reports" / "runs" / "today")
     for one in exchanges:

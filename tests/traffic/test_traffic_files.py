@@ -13,7 +13,7 @@ import pytest
 
 from conformance.cli import main
 from conformance.traffic.har import read_har
-from tests.support.traffic import answer, entry, har
+from tests.support.traffic import entry, har, received
 
 WHOLE: dict[str, Any] = {"log": {"version": "1.2", "creator": {"name": "t", "version": "1"}, "entries": [
     {"request": {"method": "GET", "url": "https://example.com/"}, "response": {"status": 200, "content": {}}},
@@ -102,6 +102,6 @@ def test_folders_and_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert main(["judge", str(path)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert says in line
-    har(tmp_path / "b.har", entry(answer("text"), "chrome"))
+    har(tmp_path / "b.har", entry(received("text"), "chrome"))
     assert main(["judge", str(tmp_path)]) == 2
     assert "it holds b.har: name that" in capsys.readouterr().err

@@ -15,20 +15,20 @@ from conformance.emulator.faults import FAULTS
 from conformance.exchange.credential_forms import filler
 from conformance.traffic.captured import UNFINISHED
 from conformance.traffic.har import read_har
-from tests.support.traffic import KEY, answer, answers, broken, entry, har, judged
+from tests.support.traffic import KEY, broken, entry, evaluated, har, received, responses
 
 WRITERS = ("chrome", "firefox", "mitmproxy")
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_right_answers_are_read_whole_and_stay_green(writer: str, tmp_path: Path) -> None:
-    whole = answers("text", "text.stream", "tools.call.stream", "unicode.stream", "cut.stream")
+    whole = responses("text", "text.stream", "tools.call.stream", "unicode.stream", "cut.stream")
     read = read_har(har(tmp_path / "a.har", *(entry(one, writer) for one in whole)))
     assert read.others == 2
     assert [one.label for one in read.captured] == [f"entry {place}" for place in range(2, 7)]
     assert [one.exchange.body for one in read.captured] == [one.body for one in whole]
     assert [one.sent for one in read.captured] == [json.loads(one.request.body) for one in whole]
-    found = judged(list(read.captured))
+    found = evaluated(list(read.captured))
     assert (broken(found), found.unjudged) == (set(), {})
     rules = {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
     assert rules >= {"lifecycle.created-first", "usage.total-is-sum", "sum.final-output", "http.stream-content-type"}
@@ -46,27 +46,27 @@ def test_right_answers_are_read_whole_and_stay_green(writer: str, tmp_path: Path
     ],
 )
 def test_wrong_answers_are_told(writer: str, fault: str, scenario: str, tmp_path: Path) -> None:
-    wrong = answer(scenario, FAULTS[fault])
-    assert broken(judged(list(read_har(har(tmp_path / "a.har", entry(wrong, writer))).captured)))
+    wrong = received(scenario, FAULTS[fault])
+    assert broken(evaluated(list(read_har(har(tmp_path / "a.har", entry(wrong, writer))).captured)))
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_capture_that_breaks_off_is_held_against_nobody(writer: str, tmp_path: Path) -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     half = whole.body[:1500].decode("utf-8", "ignore")
     cut = entry(whole, writer, text=half, size=len(half), encoding=None, compression=None)
     if writer == "chrome":
         cut["response"]["_error"] = "net::ERR_ABORTED"
     (one,) = read_har(har(tmp_path / "a.har", cut)).captured
     assert one.unfinished.startswith(UNFINISHED)
-    assert broken(judged([one])) == set()
+    assert broken(evaluated([one])) == set()
 
 
 def test_a_stream_that_is_shown_to_be_whole_must_have_its_end(tmp_path: Path) -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     half = whole.body[: whole.body.index(b"event: response.completed")].decode()
     cut = entry(whole, "chrome", text=half, size=len(half))
-    assert "lifecycle.one-terminal-last" in broken(judged(list(read_har(har(tmp_path / "a.har", cut)).captured)))
+    assert "lifecycle.one-terminal-last" in broken(evaluated(list(read_har(har(tmp_path / "a.har", cut)).captured)))
 
 
 def without(*path: str) -> Callable[[dict[str, Any]], None]:
@@ -91,19 +91,19 @@ def without(*path: str) -> Callable[[dict[str, Any]], None]:
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(change: Callable[[dict[str, Any]], None], says: str, tmp_path: Path) -> None:
-    made = entry(answer("text"), "chrome")
+    made = entry(received("text"), "chrome")
     change(made)
-    found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+    found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
     assert found.lines == []
     assert says in found.unjudged["entry 2"]
 
 
 def test_without_its_request_only_the_answer_is_judged(tmp_path: Path) -> None:
-    made = entry(answer("text.stream"), "firefox")
+    made = entry(received("text.stream"), "firefox")
     without("request", "postData")(made)
     without("startedDateTime")(made)
     made["response"]["headers"] = []
-    found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+    found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
     rules = {line["requirement"] for line in found.lines}
     assert broken(found) == set()
     assert "lifecycle.created-first" in rules
@@ -112,19 +112,19 @@ def test_without_its_request_only_the_answer_is_judged(tmp_path: Path) -> None:
 
 
 def test_a_browsers_own_events_take_the_place_of_the_body(tmp_path: Path) -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     datas = [line[6:].decode() for line in whole.body.splitlines() if line.startswith(b"data: ")]
     messages = [{"time": 1.0, "eventName": "message", "eventId": "", "data": data} for data in datas]
     made = entry(whole, "chrome", text=None, _eventSourceMessages=messages)
     (one,) = read_har(har(tmp_path / "a.har", made)).captured
-    found = judged([one])
-    assert [event.type for event in one.answer.events][-1] == "response.completed"
+    found = evaluated([one])
+    assert [event.type for event in one.received.events][-1] == "response.completed"
     assert broken(found) == set()
     assert not any(line["requirement"].startswith("sse.event-line") for line in found.lines)
 
 
 def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = answer("text.stream", FAULTS["lifecycle.no-in-progress"])
+    wrong = received("text.stream", FAULTS["lifecycle.no-in-progress"])
     text = wrong.body.decode().replace("response.output_item.added", f"response.{KEY}")
     made = entry(wrong, "chrome", text=text, size=len(text))
     made["request"]["url"] += "?api_key=query-secret-77aa12"
@@ -140,11 +140,11 @@ def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("key", ["response.completed", "assistant", "response", "1790000000"])
 def test_a_key_that_is_a_word_changes_nothing(key: str, tmp_path: Path) -> None:
-    made = entry(answer("text.stream"), "chrome")
-    plain = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+    made = entry(received("text.stream"), "chrome")
+    plain = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
     for header in made["request"]["headers"]:
         header["value"] = header["value"].replace(KEY, key)
-    found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+    found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
     assert {line["id"]: line["verdict"] for line in found.lines} == {
         line["id"]: line["verdict"] for line in plain.lines
     }
@@ -168,13 +168,13 @@ def test_entries_of_any_shape_are_survived(tmp_path: Path) -> None:
     bad += [{"request": {"method": "POST", "url": "https://[/responses"}, "response": {}}]
     read = read_har(har(tmp_path / "a.har", *bad))
     assert (len(read.captured), read.others) == (2, 7)
-    judged(list(read.captured))
+    evaluated(list(read.captured))
 
 
 def test_the_command_tells_and_its_exit_code_is_that_of_the_verdicts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right, wrong = answer("text"), answer("text.stream", FAULTS["lifecycle.no-in-progress"])
+    right, wrong = received("text"), received("text.stream", FAULTS["lifecycle.no-in-progress"])
     path = har(tmp_path / "a.har", entry(right, "firefox"), entry(wrong, "firefox"))
     assert main(["judge", str(path)]) == 1
     said = capsys.readouterr().out
@@ -193,7 +193,7 @@ def test_results_of_traffic_fit_their_schema(tmp_path: Path) -> None:
     from jsonschema import Draft202012Validator
 
     schema = json.loads((Path(__file__).parents[2] / "schemas" / "results.json").read_text(encoding="utf-8"))
-    path = har(tmp_path / "a.har", entry(answer("text"), "chrome"))
+    path = har(tmp_path / "a.har", entry(received("text"), "chrome"))
     assert main(["judge", str(path), "--results", str(tmp_path / "r.jsonl")]) == 0
     for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines():
         Draft202012Validator(schema).validate(json.loads(line))

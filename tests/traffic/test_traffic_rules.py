@@ -14,18 +14,18 @@ from conformance.emulator.faults import FAULTS, rich_tools
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Attempt, Chunk, Exchange
 from conformance.traffic.captured import UNFINISHED, Captured
-from conformance.traffic.passive_rules import is_passive, why_aside
-from tests.support.traffic import FEW, answer, broken, judged, traffic
+from conformance.traffic.passive_rules import is_passive, why_not_for_captured
+from tests.support.traffic import FEW, broken, evaluated, received, traffic
 
 
 def test_every_rule_is_judged_in_traffic_or_stands_aside_with_a_reason() -> None:
     for rule in catalogue():
-        assert is_passive(rule) != (why_aside(rule) != ""), rule
+        assert is_passive(rule) != (why_not_for_captured(rule) != ""), rule
 
 
 @pytest.mark.parametrize(("revision", "names"), [("2026-06-24", ()), ("2026-10", FEW)])
 def test_a_clean_run_gives_no_finding(revision: str, names: frozenset[str]) -> None:
-    found = judged(traffic(None, names, revision), revision)
+    found = evaluated(traffic(None, names, revision), revision)
     assert broken(found) == set()
     assert {line["verdict"] for line in found.lines} == {"pass", "not-applicable"}
     assert len({line["requirement"] for line in found.lines}) > (90 if names else 100)
@@ -33,7 +33,7 @@ def test_a_clean_run_gives_no_finding(revision: str, names: frozenset[str]) -> N
 
 @pytest.mark.parametrize("name", [name for place, name in enumerate(sorted(VARIANTS)) if place % 9 == 0])
 def test_legal_variety_stays_green(name: str) -> None:
-    found = judged(traffic(VARIANTS[name]))
+    found = evaluated(traffic(VARIANTS[name]))
     assert [line["id"] for line in found.lines if line["verdict"] in ("fail", "error")] == []
 
 
@@ -60,7 +60,7 @@ def _some_faults() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("fault", "rule"), _some_faults())
 def test_faults_are_told(fault: str, rule: str) -> None:
-    assert rule in broken(judged(traffic(FAULTS[fault])))
+    assert rule in broken(evaluated(traffic(FAULTS[fault])))
 
 
 def sent_with(exchange: Exchange, **members: Any) -> Captured:
@@ -69,21 +69,21 @@ def sent_with(exchange: Exchange, **members: Any) -> Captured:
 
 
 def test_what_leans_on_undocumented_parameters_is_not_judged() -> None:
-    right = answer("text", None)
+    right = received("text", None)
     wrong = replace(right, chunks=(Chunk(1.0, right.body.replace(b'"max_output_tokens":200', b"")),))
     honest = sent_with(wrong, temperature=0.25)
     assert not any(line["requirement"] == "response.echo-honest" and line["verdict"] == "fail"
-                   for line in judged([honest]).lines)  # fmt: skip
-    strange = {line["requirement"] for line in judged([sent_with(right, store=False)]).lines}
-    plain = {line["requirement"] for line in judged([sent_with(right)]).lines}
+                   for line in evaluated([honest]).lines)  # fmt: skip
+    strange = {line["requirement"] for line in evaluated([sent_with(right, store=False)]).lines}
+    plain = {line["requirement"] for line in evaluated([sent_with(right)]).lines}
     assert plain - strange >= {"response.echo-honest", "response.ends-final", "tools.none-declared-none-called"}
     assert strange >= {"usage.total-is-sum", "response.schema", "response.model-echoed", "sse.plain-stays-plain"}
 
 
 def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
-    call = answer("tools.call")
+    call = received("tools.call")
     tools = [{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": []}]
-    found = judged([sent_with(call, tools=tools)])
+    found = evaluated([sent_with(call, tools=tools)])
     assert broken(found) == set()
     assert "tools.call-shape" not in {line["requirement"] for line in found.lines}
 
@@ -98,17 +98,17 @@ def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
     ],
 )
 def test_what_says_nothing_of_the_contract_is_named_and_not_judged(changes: dict[str, Any], says: str) -> None:
-    found = judged([Captured("one", replace(answer("text"), **changes))])
+    found = evaluated([Captured("one", replace(received("text"), **changes))])
     assert found.lines == []
     assert says in found.unjudged["one"]
 
 
 def test_a_stream_that_the_client_left_is_not_held_against_the_server() -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     cut = replace(whole, chunks=(Chunk(1.0, whole.body[:900]),))
-    assert "lifecycle.one-terminal-last" in broken(judged([Captured("one", cut)]))
+    assert "lifecycle.one-terminal-last" in broken(evaluated([Captured("one", cut)]))
     left = replace(cut, ended="time-out", detail=f"{UNFINISHED} (the client went away)")
-    found = judged([Captured("one", left)])
+    found = evaluated([Captured("one", left)])
     assert broken(found) == set()
     assert UNFINISHED in found.unjudged["one"]
 
@@ -121,14 +121,14 @@ def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch:
             raise ZeroDivisionError("a bug")
         return kept(case, record)
 
-    kept = evaluation.judge
+    kept = evaluation.evaluate
     monkeypatch.setattr(evaluation, "judge", breaks)
-    found = judged([Captured("one", replace(answer("text"), attempts=(Attempt(500, "clean", 0.1),)))])
+    found = evaluated([Captured("one", replace(received("text"), attempts=(Attempt(500, "clean", 0.1),)))])
     assert [line["verdict"] for line in found.lines if line["requirement"] == "usage.present"] == ["error"]
     assert sum(line["verdict"] == "pass" for line in found.lines) > 20
 
 
 def test_ids_are_compared_over_all_of_the_traffic() -> None:
-    one = answer("text")
-    found = judged([Captured("one", one), Captured("two", replace(one, key="other"))])
+    one = received("text")
+    found = evaluated([Captured("one", one), Captured("two", replace(one, key="other"))])
     assert "response.id-unique" in broken(found)

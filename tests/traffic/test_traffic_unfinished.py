@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from conformance.emulator import Twist
+from conformance.emulator import Behaviour
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.traffic.captured import UNFINISHED, Captured
-from conformance.traffic.evaluation import judge_traffic
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.har import read_har
 from conformance.traffic.incomplete import marked
 from tests.support.rawserver import Peer, RawServer
-from tests.support.traffic import answer, broken, entry, har, judged, traffic
+from tests.support.traffic import broken, entry, evaluated, har, received, traffic
 from tests.traffic.test_traffic_watch import BODY, watched
 from tools.in_process import target
 
@@ -45,8 +45,8 @@ def at_each(exchange: Exchange, step: int) -> list[Captured]:
 @pytest.mark.parametrize("name", [None, *sorted(VARIANTS)[::14]])
 def test_no_beginning_of_a_legal_response_is_a_violation(name: str | None) -> None:
     for one in traffic(VARIANTS[name] if name else None, {*STREAMS, *OTHERS}):
-        legal = broken(judged([one]))  # Some variants are warned about.
-        found = judge_traffic(at_each(one.exchange, 701), target("2026-06-24"), together=False)
+        legal = broken(evaluated([one]))  # Some variants are warned about.
+        found = evaluate_captures(at_each(one.exchange, 701), target("2026-06-24"), together=False)
         assert broken(found) <= legal, one.label
 
 
@@ -60,30 +60,30 @@ def test_no_beginning_of_a_legal_response_is_a_violation(name: str | None) -> No
     ],
 )
 def test_what_no_continuation_mends_is_a_violation_at_once(fault: str, rule: str) -> None:
-    wrong = answer("text.stream", FAULTS[fault])
-    states = [rule in broken(judged([one])) for one in at_each(wrong, len(wrong.body) // 8)]
+    wrong = received("text.stream", FAULTS[fault])
+    states = [rule in broken(evaluated([one])) for one in at_each(wrong, len(wrong.body) // 8)]
     assert states[-1]
     assert states == sorted(states), "it stays one, whatever follows"
     assert not states[0]
 
 
 def test_bad_json_in_a_dispatched_frame_is_one_and_in_a_frame_under_way_not() -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     first = whole.body.index(b"\n\n") + 2
     for more, found in ((b"data: {'a': 1}\n\n", {"sse.data-is-json-object"}), (b"data: {'a'", set())):
         wrong = replace(whole, chunks=(Chunk(1.0, whole.body[:first] + more),))
-        assert broken(judged([cut(wrong, 10**6)])) == found
+        assert broken(evaluated([cut(wrong, 10**6)])) == found
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_the_second_event_may_still_come(number: int, tmp_path: Path) -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     frames = whole.body.split(b"\n\n")
     text = (b"\n\n".join(frames[:number]) + b"\n\n").decode()
     made = entry(whole, "firefox", text=text, size=len(text))
     made["response"]["_error"] = "net::ERR_ABORTED"
     (one,) = read_har(har(tmp_path / "a.har", made)).captured
-    found = judged([one])
+    found = evaluated([one])
     assert broken(found) == set()
     assert found.unjudged["entry 2"] == f"{UNFINISHED} (net::ERR_ABORTED)"
     assert found.in_part == {"entry 2"}
@@ -94,11 +94,11 @@ def test_the_second_event_may_still_come(number: int, tmp_path: Path) -> None:
 
 def plain(tmp_path: Path, text: str | bytes, status: int = 200, **changes: object) -> tuple[set[str], str]:
     """What is found in a plain body as Firefox writes it, and why not all was evaluated."""
-    made = entry(answer("text"), "firefox", size=0, text=text if isinstance(text, str) else None)
+    made = entry(received("text"), "firefox", size=0, text=text if isinstance(text, str) else None)
     if isinstance(text, bytes):
         made["response"]["content"] |= {"text": base64.b64encode(text).decode(), "encoding": "base64"}
     made["response"] |= {"status": status, **changes}
-    found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+    found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
     return broken(found), found.unjudged.get("entry 2", "")
 
 
@@ -128,8 +128,8 @@ def test_the_beginning_of_a_json_text_stands_aside(size: int, tmp_path: Path) ->
     ],
 )
 def test_what_is_no_beginning_of_a_json_text_is_a_violation(text: str | bytes, tmp_path: Path) -> None:
-    found, aside = plain(tmp_path, text)
-    assert ("http.body-is-utf8-json" in found, aside) == (True, "")
+    found, not_for_captured = plain(tmp_path, text)
+    assert ("http.body-is-utf8-json" in found, not_for_captured) == (True, "")
 
 
 def test_a_character_that_is_cut_stands_aside(tmp_path: Path) -> None:
@@ -151,27 +151,27 @@ def test_refusals_too(text: str, found: set[str], tmp_path: Path) -> None:
 
 
 def test_a_body_shorter_than_it_says(tmp_path: Path) -> None:
-    whole = answer("text.stream")
-    wrong = answer("text.stream", FAULTS["lifecycle.no-in-progress"])
+    whole = received("text.stream")
+    wrong = received("text.stream", FAULTS["lifecycle.no-in-progress"])
     for exchange, rules in ((whole, set()), (wrong, {"lifecycle.in-progress-second"})):
         made = entry(exchange, "firefox", text=exchange.body[:1500].decode())
-        found = judged(list(read_har(har(tmp_path / "a.har", made)).captured))
+        found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
         assert (broken(found), found.in_part) == (rules, {"entry 2"})
         assert f"holds 1500 of {len(exchange.body)} bytes" in found.unjudged["entry 2"]
 
 
 def test_too_little_to_tell_a_stream_stands_aside() -> None:
-    whole = replace(answer("text.stream"), headers=(("content-type", "text/plain"),))
+    whole = replace(received("text.stream"), headers=(("content-type", "text/plain"),))
     for size in range(1, 6):
-        assert "sse.plain-stays-plain" not in broken(judged([cut(whole, size)]))
+        assert "sse.plain-stays-plain" not in broken(evaluated([cut(whole, size)]))
     other = replace(whole, chunks=(Chunk(1.0, b'{"id": "resp_'),))
-    assert "sse.plain-stays-plain" in broken(judged([cut(other, 99)]))
+    assert "sse.plain-stays-plain" in broken(evaluated([cut(other, 99)]))
 
 
 def test_what_came_after_its_terminal_event_is_evaluated_as_a_whole() -> None:
-    whole = answer("text.stream")
+    whole = received("text.stream")
     left = cut(whole, len(whole.body))
-    found = judged([left])
+    found = evaluated([left])
     assert (left.exchange.ended, found.in_part, found.unjudged) == ("clean", frozenset(), {})
     assert "usage.total-is-sum" in {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
 
@@ -208,8 +208,8 @@ def left_after(body: bytes, kind: bytes, path: Path) -> str:
     [(1, None, "evaluated in part"), (2, None, "evaluated in part"), (4, "lifecycle.no-in-progress", "1 fail")],
 )
 def test_the_same_in_watch(size: int, broken_by: str | None, says: str, tmp_path: Path) -> None:
-    twist: Twist | None = FAULTS[broken_by] if broken_by else None
-    frames = answer("text.stream", twist).body.split(b"\n\n")
+    behaviour: Behaviour | None = FAULTS[broken_by] if broken_by else None
+    frames = received("text.stream", behaviour).body.split(b"\n\n")
     said = left_after(b"\n\n".join(frames[:size]) + b"\n\n", b"text/event-stream", tmp_path / "run")
     assert f"exchange 1: {says}" in said
     assert ("fail" in said) == bool(broken_by)

@@ -21,14 +21,14 @@ import pytest
 
 from conformance.cli import main
 from conformance.config.target import resolve
-from conformance.emulator import Endpoint, Twist, serve
+from conformance.emulator import Behaviour, Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.credential_forms import Cookie, filler
 from conformance.exchange.exchange import Chunk
-from conformance.exchange.run_directory import Folder
-from conformance.exchange.scrubbing import kept_url, secrets_of
-from conformance.traffic.observer import Onlooker, kept, seen
+from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.scrubbing import scrubbed_url, secrets_of
+from conformance.traffic.observer import Observer, kept, seen
 from conformance.traffic.proxy import GONE, Passed, Proxy
 from conformance.traffic.summary import Screen
 from conformance.traffic.upstream import Upstream
@@ -47,17 +47,17 @@ class Watched:
         self.said = io.StringIO()
         self.folder = folder_at(path)
         target = resolve({"endpoint": upstream}, {}, "00000000", None)
-        self.onlooker = Onlooker(target, Folder(path), Screen(self.said))
+        self.observer = Observer(target, RunDirectory(path), Screen(self.said))
         self.passed: list[Passed] = []
         self.proxy = Proxy(Upstream(upstream), "127.0.0.1", 0, self._see)
 
     def _see(self, passed: Passed) -> None:
         self.passed.append(passed)
-        self.onlooker(passed)
+        self.observer(passed)
 
     def end(self) -> str:
         self.proxy.close()
-        self.onlooker.close()
+        self.observer.close()
         return self.said.getvalue()
 
 
@@ -76,13 +76,13 @@ def client() -> Iterator[httpx.Client]:
         yield one
 
 
-def ask(client: httpx.Client, base: str, **members: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    with client.stream("POST", f"{base}/responses", json=BODY | members, headers={"api-key": KEY}) as answer:
-        return answer.status_code, answer.headers.raw, b"".join(answer.iter_raw())
+def planned(client: httpx.Client, base: str, **members: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    with client.stream("POST", f"{base}/responses", json=BODY | members, headers={"api-key": KEY}) as received:
+        return received.status_code, received.headers.raw, b"".join(received.iter_raw())
 
 
-def endpoint(twist: Twist | None = None) -> Endpoint:
-    return Endpoint(key=KEY, twist=twist, clock=lambda: 1_790_000_000.0)
+def endpoint(behaviour: Behaviour | None = None) -> Endpoint:
+    return Endpoint(key=KEY, behaviour=behaviour, clock=lambda: 1_790_000_000.0)
 
 
 @pytest.mark.parametrize("members", [{}, {"stream": True}, {"input": 5}], ids=["plain", "stream", "refused"])
@@ -90,10 +90,10 @@ def test_what_comes_through_is_the_same_byte_for_byte(
     members: dict[str, Any], client: httpx.Client, tmp_path: Path
 ) -> None:
     with serve(endpoint()) as direct:
-        want = ask(client, direct.url, **members)
+        want = planned(client, direct.url, **members)
     with serve(endpoint()) as server, watched(server.url, tmp_path) as one:
-        assert ask(client, one.proxy.url, **members) == want
-        ask(client, one.proxy.url, **members)  # The connection is kept.
+        assert planned(client, one.proxy.url, **members) == want
+        planned(client, one.proxy.url, **members)  # The connection is kept.
 
 
 def test_what_goes_up_is_the_same_byte_for_byte(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_the_first_piece_arrives_before_the_last_was_sent(client: httpx.Client, 
     try:
         with watched(server.url, tmp_path) as one:
             started = time.monotonic()
-            with client.stream("POST", f"{one.proxy.url}/responses", json=BODY) as answer:
-                pieces = answer.iter_raw()
+            with client.stream("POST", f"{one.proxy.url}/responses", json=BODY) as received:
+                pieces = received.iter_raw()
                 assert next(pieces) == b"data: 1\n\n"
                 assert time.monotonic() - started < 0.5
                 assert b"".join(pieces) == b"data: 2\n\n"
@@ -164,8 +164,8 @@ def test_a_client_that_goes_away_ends_the_request_upstream(client: httpx.Client,
     server = RawServer(script)
     try:
         with watched(server.url, tmp_path) as one:
-            with client.stream("POST", f"{one.proxy.url}/responses", json=BODY) as answer:
-                next(answer.iter_raw())
+            with client.stream("POST", f"{one.proxy.url}/responses", json=BODY) as received:
+                next(received.iter_raw())
             client.close()
             assert gone.wait(3)
             said = one.end()
@@ -193,9 +193,9 @@ def test_a_cut_upstream_is_cut_for_the_client_too_and_told(client: httpx.Client,
 
 def test_an_upstream_that_is_not_there_is_a_502_in_the_watchers_name(client: httpx.Client, tmp_path: Path) -> None:
     with watched("http://127.0.0.1:9/v1", tmp_path) as one:
-        answer = client.post(f"{one.proxy.url}/responses", json=BODY)
-        assert answer.status_code == 502
-        error = answer.json()["error"]
+        received = client.post(f"{one.proxy.url}/responses", json=BODY)
+        assert received.status_code == 502
+        error = received.json()["error"]
         assert error["message"].startswith("conformance watch: the upstream gave no answer")
         assert set(error) == {"message", "type", "param", "code"}
         assert "not judged: no answer: unreachable" in one.end()
@@ -212,28 +212,28 @@ def test_what_is_not_passed_on_is_refused_clearly(
     path: str, headers: dict[str, str], status: int, says: str, client: httpx.Client, tmp_path: Path
 ) -> None:
     with watched("http://127.0.0.1:9/v1", tmp_path) as one:
-        answer = client.get(one.proxy.url + path, headers=headers)
-    assert (answer.status_code, one.passed) == (status, [])
-    assert says in answer.json()["error"]["message"]
+        received = client.get(one.proxy.url + path, headers=headers)
+    assert (received.status_code, one.passed) == (status, [])
+    assert says in received.json()["error"]["message"]
 
 
 def test_the_clean_endpoint_and_legal_variety_stay_green(client: httpx.Client, tmp_path: Path) -> None:
     variants = [None, *(VARIANTS[name] for name in sorted(VARIANTS)[::25])]
-    for place, twist in enumerate(variants):
-        now = Endpoint(key=KEY, twist=twist)
+    for place, behaviour in enumerate(variants):
+        now = Endpoint(key=KEY, behaviour=behaviour)
         with serve(now) as server, watched(server.url, tmp_path / str(place)) as one:
             for members in ({}, {"stream": True}, {"stream": True, "store": False}):
-                ask(client, one.proxy.url, **members)
+                planned(client, one.proxy.url, **members)
             said = one.end()
         told = [line for line in said.splitlines() if line.startswith("exchange ")]
         assert len(told) == 3
         assert not any(" fail" in line for line in told), said
-        assert twist or said.count(": ok, ") == 3
+        assert behaviour or said.count(": ok, ") == 3
 
 
 def test_a_fault_is_told_and_no_file_holds_a_key(client: httpx.Client, tmp_path: Path) -> None:
     with (
-        serve(Endpoint(key=KEY, twist=FAULTS["lifecycle.no-in-progress"])) as server,
+        serve(Endpoint(key=KEY, behaviour=FAULTS["lifecycle.no-in-progress"])) as server,
         watched(server.url, tmp_path) as one,
     ):
         bearer = {"Authorization": f"Bearer {KEY}", "Cookie": "sid=c00kie-1234567", "X-Machine": "my-laptop"}
@@ -279,17 +279,17 @@ def test_a_key_that_is_a_word_is_no_echo() -> None:
 
 
 def test_the_latest_credentials_are_remembered(tmp_path: Path) -> None:
-    onlooker = Onlooker(resolve({}, {}, "00000000", None), Folder(tmp_path), Screen(io.StringIO()))
+    observer = Observer(resolve({}, {}, "00000000", None), RunDirectory(tmp_path), Screen(io.StringIO()))
     for number in range(1_200):
-        onlooker(passed(url="http://h/v1/models", sent=(("cookie", f"sid={number:08}"), ("api-key", KEY))))
-    onlooker.close()
-    assert len(onlooker.secrets) == 1_000
-    assert {KEY, Cookie("00001199")} <= set(onlooker.secrets)
+        observer(passed(url="http://h/v1/models", sent=(("cookie", f"sid={number:08}"), ("api-key", KEY))))
+    observer.close()
+    assert len(observer.secrets) == 1_000
+    assert {KEY, Cookie("00001199")} <= set(observer.secrets)
 
 
 def test_of_a_url_the_secrets_go() -> None:
     url = "https://user:pass@h:1/v1/responses?api-version=2&api_key=abc&sig#part"
-    assert kept_url(url, ()) == "https://h:1/v1/responses?api-version=2&api_key=***&sig"
+    assert scrubbed_url(url, ()) == "https://h:1/v1/responses?api-version=2&api_key=***&sig"
     assert secrets_of((), "https://h/?access_token=12345678%2B&v=87654321") == ("12345678%2B", "12345678+")
 
 
@@ -306,13 +306,13 @@ def test_the_command_from_start_to_end(
     client: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [sys.executable, "-m", "conformance", "watch", "--run-dir", str(tmp_path / "run"), "--upstream"]
-    with serve(Endpoint(key=KEY, twist=FAULTS["lifecycle.no-in-progress"])) as server:
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["lifecycle.no-in-progress"])) as server:
         watcher = subprocess.Popen([*words, server.url], cwd=ROOT, env=environment(None), stdout=-1, text=True)
         try:
             assert watcher.stdout is not None
             head = [watcher.stdout.readline() for _ in range(3)]
             base = head[1].split()[-1]
-            assert ask(client, base, stream=True)[0] == 200
+            assert planned(client, base, stream=True)[0] == 200
             os.kill(watcher.pid, signal.SIGINT)
             said = watcher.communicate(timeout=20)[0]
         finally:

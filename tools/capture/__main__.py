@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Context, Endpoint, Reply, serve
-from conformance.emulator.behaviour import twist
+from conformance.emulator.behaviour import behaviour
 from conformance.emulator.shapes import Item, Refusal
 from tools.capture.prose import Ours, client_texts, reworded
 from tools.capture.scrub import Leak, must_not_hold, scrubbed
@@ -65,7 +65,7 @@ class Kept:
 
     place: int
     name: str
-    asks: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -105,16 +105,16 @@ class Recorder:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.generated: list[str] = []
-        lenient = twist("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
+        lenient = behaviour("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
         self._endpoint = Endpoint(
-            key=KEY, revision="2026-10", twist=lenient, seed="capture", clock=lambda: 1_767_225_600
+            key=KEY, revision="2026-10", behaviour=lenient, seed="capture", clock=lambda: 1_767_225_600
         )
 
-    def answer(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
+    def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The endpoint's answer; a request for a Response is noted."""
         if method == "POST" and path.partition("?")[0].endswith("/responses"):
             self.bodies.append(json.loads(body))
-        return self._endpoint.answer(method, path, headers, body)
+        return self._endpoint.respond(method, path, headers, body)
 
     def _draft(self, _: Context, items: list[Item]) -> list[Item]:
         """The items as drafted, but the command that Codex is told to run is one that does nothing."""
@@ -175,7 +175,7 @@ def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], s
             "client": client.name,
             "package": client.package,
             "version": version,
-            "asks": one.asks + ("; its texts are replaced" if bodies != original else ""),
+            "asks": one.description + ("; its texts are replaced" if bodies != original else ""),
             "body": bodies[one.place],
         }
         for one in client.kept

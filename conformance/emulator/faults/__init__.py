@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..behaviour import Twist
+from ..behaviour import Behaviour
 from . import (
     auth,
     clients,
@@ -51,5 +51,5 @@ MODULES = (
     inputs,
 )
 
-FAULTS: dict[str, Twist] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
+FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
 """All faults by name; the part before the dot is the area."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, twist
+from ..behaviour import Context, Hook, fault
 from ..request_hooks import SPOILED, crash, hung_up, input_items
 from ..shapes import Dict, Refusal, Reply
 
@@ -61,23 +61,23 @@ def in_detail(ctx: Context, reply: Reply) -> Reply:
 
 
 FAULTS = (
-    twist("clients.long-body-is-500", "Fails inside on a body of more than 20 kB.", RULE, validate=long(unhinged)),
-    twist("clients.long-body-is-503", "Calls itself down for a body of more than 20 kB, every time.", RULE,
+    fault("clients.long-body-is-500", "Fails inside on a body of more than 20 kB.", RULE, validate=long(unhinged)),
+    fault("clients.long-body-is-503", "Calls itself down for a body of more than 20 kB, every time.", RULE,
           validate=long(down)),
-    twist("clients.long-body-is-a-page", "Answers a body of more than 20 kB with a page under 200.", RULE,
+    fault("clients.long-body-is-a-page", "Answers a body of more than 20 kB with a page under 200.", RULE,
           reply=long(page)),
-    twist("clients.long-body-cut-off", "Hangs up on a body of more than 20 kB without a word.", RULE,
+    fault("clients.long-body-cut-off", "Hangs up on a body of more than 20 kB without a word.", RULE,
           reply=long(silent)),
-    twist("clients.namespace-refused-in-detail", "Refuses a namespace of tools in a web framework's form.", RULE,
+    fault("clients.namespace-refused-in-detail", "Refuses a namespace of tools in a web framework's form.", RULE,
           reply=in_detail),
-    twist("clients.client-metadata-is-500", "Fails inside on client_metadata.", RULE,
+    fault("clients.client-metadata-is-500", "Fails inside on client_metadata.", RULE,
           validate=crash(lambda body: "client_metadata" in body)),
-    twist("clients.item-reference-is-500", "Fails inside on a reference to an item that it does not have.", RULE,
+    fault("clients.item-reference-is-500", "Fails inside on a reference to an item that it does not have.", RULE,
           validate=crash(has_item(lambda item: item.get("type") == "item_reference"))),
-    twist("clients.parsed-arguments-are-500", "Fails inside on a call that is sent back with more than it had.", RULE,
+    fault("clients.parsed-arguments-are-500", "Fails inside on a call that is sent back with more than it had.", RULE,
           validate=crash(has_item(lambda item: "parsed_arguments" in item))),
-    twist("clients.null-in-call-is-500", "Fails inside on null members of a call that is sent back.", RULE,
+    fault("clients.null-in-call-is-500", "Fails inside on null members of a call that is sent back.", RULE,
           validate=crash(has_item(null_in_call))),
-    twist("clients.empty-include-is-500", "Fails inside on an empty include.", RULE,
+    fault("clients.empty-include-is-500", "Fails inside on an empty include.", RULE,
           validate=crash(lambda body: body.get("include") == [])),
 )  # fmt: skip

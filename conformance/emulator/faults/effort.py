@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import cut, draft, drop, everywhere, is_a, parts_in, put, said
 from ..request_hooks import crash, inside, refuse
-from ..shapes import EFFORTS, Ask, Dict, Item, Plan, Refusal
+from ..shapes import EFFORTS, Dict, Item, ParsedRequest, Plan, Refusal
 
 ALIKE, SHAPE, AGREE = "effort.values-alike", "effort.reasoning-item-shape", "effort.tokens-agree"
 
@@ -18,28 +18,28 @@ def effort(body: Dict) -> Any:
     return inside(body, "reasoning", "effort")
 
 
-def thinks(wanted: bool, test: Callable[[Context], object]) -> Hook[Ask]:
+def thinks(wanted: bool, test: Callable[[Context], object]) -> Hook[ParsedRequest]:
     """Overrules thinking for requests that pass the test."""
-    return lambda ctx, ask: replace(ask, thinking=wanted) if test(ctx) else ask
+    return lambda ctx, parsed: replace(parsed, thinking=wanted) if test(ctx) else parsed
 
 
 def asked(*values: str | None) -> Callable[[Context], bool]:
     return lambda ctx: effort(ctx.body) in values
 
 
-def value_faults(value: str) -> list[Twist]:
+def value_faults(value: str) -> list[Behaviour]:
     """Refused, refused in streams only, and (but for none) not acted upon."""
     faults = [
-        twist(f"effort.{value}-refused", f"Refuses effort {value}.", f"effort.{value}-accepted",
+        fault(f"effort.{value}-refused", f"Refuses effort {value}.", f"effort.{value}-accepted",
               validate=refuse(lambda body: effort(body) == value, "reasoning.effort")),
-        twist(f"effort.{value}-refused-streaming", f"Refuses effort {value} when a stream is asked for.",
+        fault(f"effort.{value}-refused-streaming", f"Refuses effort {value} when a stream is asked for.",
               f"effort.{value}-accepted", validate=refuse(
                   lambda body: body.get("stream") is True and effort(body) == value, "reasoning.effort")),
     ]  # fmt: skip
     if value != "none":
         faults.append(
-            twist(f"effort.{value}-does-not-think", f"Does not think at effort {value}.",
-                  f"effort.{value}-thinks", ask=thinks(False, asked(value)))
+            fault(f"effort.{value}-does-not-think", f"Does not think at effort {value}.",
+                  f"effort.{value}-thinks", parsed=thinks(False, asked(value)))
         )  # fmt: skip
     return faults
 
@@ -95,8 +95,8 @@ def split_at(value: str) -> Hook[list[Item]]:
     def hook(ctx: Context, items: list[Item]) -> list[Item]:
         if effort(ctx.body) != value:
             return items
-        return [*(replace(one, id=ctx.mint("rs_")) for one in items if one.kind == "reasoning"), *items,
-                *(replace(one, id=ctx.mint("msg_")) for one in items if one.kind == "message")]  # fmt: skip
+        return [*(replace(one, id=ctx.new_id("rs_")) for one in items if one.kind == "reasoning"), *items,
+                *(replace(one, id=ctx.new_id("msg_")) for one in items if one.kind == "message")]  # fmt: skip
 
     return hook
 
@@ -116,57 +116,57 @@ def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:
 
 FAULTS = [
     *(fault for value in EFFORTS["2026-10"] for fault in value_faults(value)),
-    twist("effort.none-thinks", "Thinks at effort none.", "effort.none-does-not-think",
-          ask=thinks(True, asked("none"))),
-    twist("effort.none-thinks-streaming", "Thinks at effort none when a stream is asked for.",
+    fault("effort.none-thinks", "Thinks at effort none.", "effort.none-does-not-think",
+          parsed=thinks(True, asked("none"))),
+    fault("effort.none-thinks-streaming", "Thinks at effort none when a stream is asked for.",
           "effort.none-does-not-think", "effort.plain-equals-stream",
-          ask=thinks(True, lambda ctx: ctx.stream and effort(ctx.body) == "none")),
-    twist("effort.none-bills-thoughts", "Bills thoughts at effort none.", "effort.none-does-not-think",
+          parsed=thinks(True, lambda ctx: ctx.stream and effort(ctx.body) == "none")),
+    fault("effort.none-bills-thoughts", "Bills thoughts at effort none.", "effort.none-does-not-think",
           plan=secret_thought(asked("none"))),
-    twist("effort.low-hides-thoughts", "Shows no thoughts at effort low, though it bills them.", ALIKE,
+    fault("effort.low-hides-thoughts", "Shows no thoughts at effort low, though it bills them.", ALIKE,
           plan=secret_thought(asked("low"))),
-    twist("effort.high-without-part-events", "Leaves out the parts around thoughts at effort high.", ALIKE,
+    fault("effort.high-without-part-events", "Leaves out the parts around thoughts at effort high.", ALIKE,
           events=no_parts_at("high")),
-    twist("effort.medium-in-two-items", "Thinks and answers in two items each at effort medium.", ALIKE,
+    fault("effort.medium-in-two-items", "Thinks and answers in two items each at effort medium.", ALIKE,
           draft=split_at("medium")),
-    twist("effort.reasoning-after-answer", "Puts the thoughts behind the answer.",
+    fault("effort.reasoning-after-answer", "Puts the thoughts behind the answer.",
           "effort.reasoning-precedes-answer", draft=reasoning_last),
-    twist("effort.reasoning-is-a-string", "Gives thoughts as text instead of parts.", SHAPE,
+    fault("effort.reasoning-is-a-string", "Gives thoughts as text instead of parts.", SHAPE,
           **reasoning(plain_text)),
-    twist("effort.reasoning-is-null", "Gives null for the thoughts' content.", SHAPE,
+    fault("effort.reasoning-is-null", "Gives null for the thoughts' content.", SHAPE,
           **reasoning(put(content=None))),
-    twist("effort.reasoning-is-empty", "Gives a reasoning item with an empty content list.", SHAPE,
+    fault("effort.reasoning-is-empty", "Gives a reasoning item with an empty content list.", SHAPE,
           draft=draft(lambda one: replace(one, texts=()), "reasoning")),
-    twist("effort.reasoning-text-is-empty", "Gives thoughts of no text though they are billed.", SHAPE,
+    fault("effort.reasoning-text-is-empty", "Gives thoughts of no text though they are billed.", SHAPE,
           draft=said(lambda _: "", "reasoning")),
-    twist("effort.reasoning-without-content", "Gives a reasoning item without content.", SHAPE,
+    fault("effort.reasoning-without-content", "Gives a reasoning item without content.", SHAPE,
           **reasoning(cut("content"))),
-    twist("effort.reasoning-in-output-text-parts", "Gives thoughts as parts of type output_text.", SHAPE,
+    fault("effort.reasoning-in-output-text-parts", "Gives thoughts as parts of type output_text.", SHAPE,
           **reasoning(parts_in(put(type="output_text", annotations=[])))),
-    twist("effort.reasoning-in-text-parts", "Gives thoughts as parts of type text.", SHAPE,
+    fault("effort.reasoning-in-text-parts", "Gives thoughts as parts of type text.", SHAPE,
           **reasoning(parts_in(put(type="text")))),
-    twist("effort.reasoning-in-summary-only", "Gives thoughts only as a summary.", SHAPE,
+    fault("effort.reasoning-in-summary-only", "Gives thoughts only as a summary.", SHAPE,
           **reasoning(summary_only)),
-    twist("effort.reasoning-streamed-as-summary", "Streams thoughts under the names of summaries.",
+    fault("effort.reasoning-streamed-as-summary", "Streams thoughts under the names of summaries.",
           "event.seen.response.reasoning_text.delta", "event.seen.response.reasoning_text.done",
           "event.documented-types-only", events=renamed_events),
-    twist("effort.reasoning-not-counted", "Shows thoughts and counts none.", AGREE, plan=uncounted),
-    twist("effort.reasoning-counted-but-hidden", "Hides every third thought it bills.", AGREE,
+    fault("effort.reasoning-not-counted", "Shows thoughts and counts none.", AGREE, plan=uncounted),
+    fault("effort.reasoning-counted-but-hidden", "Hides every third thought it bills.", AGREE,
           plan=secret_thought(lambda ctx: ctx.responses % 3 == 2 and effort(ctx.body) != "none")),
-    twist("effort.think-block-in-text", "Leaves the block of thoughts in the visible text.",
+    fault("effort.think-block-in-text", "Leaves the block of thoughts in the visible text.",
           "effort.no-markup-leak",
           draft=said(lambda text: f"<think>\nThe user wants an answer.\n</think>\n\n{text}", "message")),
-    twist("effort.closing-tag-in-text", "Leaves the end tag of the thoughts in the visible text.",
+    fault("effort.closing-tag-in-text", "Leaves the end tag of the thoughts in the visible text.",
           "effort.no-markup-leak", draft=said(lambda text: f"</think>\n\n{text}", "message")),
-    twist("effort.unknown-value-served", "Takes any word for an effort.", "effort.unknown-value",
+    fault("effort.unknown-value-served", "Takes any word for an effort.", "effort.unknown-value",
           validate=unknown_effort),
-    twist("effort.unknown-value-is-500", "Fails inside on an unknown effort.", "effort.unknown-value",
+    fault("effort.unknown-value-is-500", "Fails inside on an unknown effort.", "effort.unknown-value",
           validate=crash(lambda body: isinstance(effort(body), str)
                          and effort(body) not in EFFORTS["2026-10"])),
-    twist("effort.default-thinks-only-plain", "Thinks by default only when no stream is asked for.",
+    fault("effort.default-thinks-only-plain", "Thinks by default only when no stream is asked for.",
           "effort.plain-equals-stream",
-          ask=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) is None)),
-    twist("effort.default-thinks-only-streaming", "Thinks by default only in streams.",
+          parsed=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) is None)),
+    fault("effort.default-thinks-only-streaming", "Thinks by default only in streams.",
           "effort.plain-equals-stream",
-          ask=thinks(False, lambda ctx: not ctx.stream and effort(ctx.body) is None)),
+          parsed=thinks(False, lambda ctx: not ctx.stream and effort(ctx.body) is None)),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Context, Hook, twist
+from ..behaviour import Context, Hook, fault
 from ..event_edits import cut
 from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Dict, Refusal, Reply, to_json
@@ -56,7 +56,7 @@ def failed(ctx: Context, reply: Reply) -> Reply:
     """Answers 200 with a response that has failed."""
     inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
     what = {"code": "invalid_request", "message": inner["message"]}
-    one: Dict = {"id": ctx.mint("resp_"), "object": "response", "created_at": int(ctx.now),
+    one: Dict = {"id": ctx.new_id("resp_"), "object": "response", "created_at": int(ctx.now),
            "status": "failed",
            "error": what, "incomplete_details": None, "model": ctx.body.get("model"), "metadata": None,
            "output": [], "output_text": "", "usage": None}  # fmt: skip
@@ -86,74 +86,74 @@ def put_in(**members: object) -> Callable[[Dict], object]:
 
 
 FAULTS = [
-    twist("error.is-html", "Refuses with a gateway's page.", FORM, reply=refused(body("text/html", PAGE))),
-    twist("error.is-text", "Refuses in plain words.", FORM,
+    fault("error.is-html", "Refuses with a gateway's page.", FORM, reply=refused(body("text/html", PAGE))),
+    fault("error.is-text", "Refuses in plain words.", FORM,
           reply=refused(body("text/plain", "Bad Request"))),
-    twist("error.in-latin-1", "Refuses in words in Latin-1.", FORM, reply=refused(
+    fault("error.in-latin-1", "Refuses in words in Latin-1.", FORM, reply=refused(
         lambda reply: reply.saying(reply.body.replace(b'"message":"', b'"message":"Requ\xeate : ')))),
-    twist("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
-    twist("error.in-detail", "Refuses in a web framework's form.", FORM, reply=envelope(
+    fault("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
+    fault("error.in-detail", "Refuses in a web framework's form.", FORM, reply=envelope(
         lambda whole: {"detail": [{"loc": ["body"], "msg": whole["error"]["message"], "type": "value"}]})),
-    twist("error.without-envelope", "Puts the error's members at the top.", FORM, reply=envelope(flat)),
-    twist("error.is-a-string", "Gives a word for the error object.", FORM, reply=envelope(
+    fault("error.without-envelope", "Puts the error's members at the top.", FORM, reply=envelope(flat)),
+    fault("error.is-a-string", "Gives a word for the error object.", FORM, reply=envelope(
         lambda whole: {"error": whole["error"]["message"]})),
-    twist("error.is-null", "Gives null for the error object.", FORM,
+    fault("error.is-null", "Gives null for the error object.", FORM,
           reply=envelope(lambda _: {"error": None})),
-    twist("error.is-a-list", "Wraps the envelope in a list.", FORM, reply=envelope(lambda whole: [whole])),
-    twist("error.without-message", "Leaves the message out.", FORM, reply=error(cut("message"))),
-    twist("error.message-empty", "Leaves the message empty.", FORM, reply=error(put_in(message=""))),
-    twist("error.message-null", "Gives null for the message.", FORM, reply=error(put_in(message=None))),
-    twist("error.message-is-an-object", "Gives an object for the message.", FORM,
+    fault("error.is-a-list", "Wraps the envelope in a list.", FORM, reply=envelope(lambda whole: [whole])),
+    fault("error.without-message", "Leaves the message out.", FORM, reply=error(cut("message"))),
+    fault("error.message-empty", "Leaves the message empty.", FORM, reply=error(put_in(message=""))),
+    fault("error.message-null", "Gives null for the message.", FORM, reply=error(put_in(message=None))),
+    fault("error.message-is-an-object", "Gives an object for the message.", FORM,
           reply=error(put_in(message={"text": "Param Incorrect"}))),
-    twist("error.code-is-a-number", "Gives a number for the code.", FORM, reply=error(put_in(code=400))),
-    twist("error.param-is-a-list", "Gives a list for param.", FORM,
+    fault("error.code-is-a-number", "Gives a number for the code.", FORM, reply=error(put_in(code=400))),
+    fault("error.param-is-a-list", "Gives a list for param.", FORM,
           reply=error(lambda one: one.update(param=["body", one["param"]]))),
-    twist("error.type-is-a-number", "Gives a number for the type.", FORM, reply=error(put_in(type=4))),
-    twist("error.json-broken", "Cuts the JSON of refusals.", FORM, reply=refused(
+    fault("error.type-is-a-number", "Gives a number for the type.", FORM, reply=error(put_in(type=4))),
+    fault("error.json-broken", "Cuts the JSON of refusals.", FORM, reply=refused(
         lambda reply: reply.saying(reply.body[:-2]))),
-    twist("error.as-text-type", "Labels refusals as text.", "error.json-content-type",
+    fault("error.as-text-type", "Labels refusals as text.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/plain; charset=utf-8"))),
-    twist("error.as-html-type", "Labels refusals as a page.", "error.json-content-type",
+    fault("error.as-html-type", "Labels refusals as a page.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/html"))),
-    twist("error.without-content-type", "Gives refusals no content type.", "error.json-content-type",
+    fault("error.without-content-type", "Gives refusals no content type.", "error.json-content-type",
           reply=refused(lambda reply: reply.without("Content-Type"))),
-    twist("error.with-traceback", "Shows its stack when it refuses.", "error.no-internals",
+    fault("error.with-traceback", "Shows its stack when it refuses.", "error.no-internals",
           reply=error(put_in(message=TRACE))),
-    twist("error.with-file-path", "Shows a path of its own when it refuses.", "error.no-internals",
+    fault("error.with-file-path", "Shows a path of its own when it refuses.", "error.no-internals",
           reply=error(lambda one: one.update(
               message=f"{one['message']} (/usr/src/app/node_modules/gateway/lib/validate.js:88:13)"))),
-    twist("error.with-markup", "Puts a page into the message.", "error.no-internals",
+    fault("error.with-markup", "Puts a page into the message.", "error.no-internals",
           reply=error(put_in(message=PAGE))),
-    twist("error.under-200", "Sends refusals under 200.", REAL, reply=bad_request(
+    fault("error.under-200", "Sends refusals under 200.", REAL, reply=bad_request(
         lambda _, reply: reply.coded(200))),
-    twist("error.served-as-error-under-200", "Answers requests with instructions by an error under 200.",
+    fault("error.served-as-error-under-200", "Answers requests with instructions by an error under 200.",
           "error.success-is-no-error", reply=lambda ctx, reply: (
               reply.saying({"error": {"code": "500", "message": "Try again"}})
               if ctx.served and not ctx.stream and "instructions" in ctx.body else reply)),
-    twist("error.as-failed-response", "Sends a failed response under 200 for a bad request.", REAL,
+    fault("error.as-failed-response", "Sends a failed response under 200 for a bad request.", REAL,
           reply=bad_request(failed)),
-    twist("error.bad-request-is-500", "Calls bad requests its own failure.", REAL, reply=bad_request(
+    fault("error.bad-request-is-500", "Calls bad requests its own failure.", REAL, reply=bad_request(
         lambda _, reply: reply.coded(500))),
-    twist("error.bad-request-is-502", "Lets a gateway answer bad requests with 502.", REAL,
+    fault("error.bad-request-is-502", "Lets a gateway answer bad requests with 502.", REAL,
           reply=bad_request(lambda _, reply: reply.coded(502))),
-    twist("error.does-not-survive-bad-json", "Answers nothing but 500 once it has seen broken JSON.",
+    fault("error.does-not-survive-bad-json", "Answers nothing but 500 once it has seen broken JSON.",
           "error.endpoint-survives",
           validate=dead(lambda ctx: bool(ctx.raw) and parse(ctx.raw)[1] is not None)),
-    twist("error.does-not-survive-bad-parameter", "Answers nothing but 500 after a bad parameter.",
+    fault("error.does-not-survive-bad-parameter", "Answers nothing but 500 after a bad parameter.",
           "error.endpoint-survives", validate=dead(lambda ctx: bool(ctx.body))),
-    twist("error.opens-a-stream", "Opens a stream under 200 to report a bad request.", SAME, REAL,
+    fault("error.opens-a-stream", "Opens a stream under 200 to report a bad request.", SAME, REAL,
           reply=bad_request(opened, stream=True)),
-    twist("error.under-200-streaming", "Sends refusals under 200 when a stream is asked for.", SAME, REAL,
+    fault("error.under-200-streaming", "Sends refusals under 200 when a stream is asked for.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(200), stream=True)),
-    twist("error.is-500-streaming", "Calls bad streaming requests its own failure.", SAME, REAL,
+    fault("error.is-500-streaming", "Calls bad streaming requests its own failure.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(500), stream=True)),
-    twist("error.is-500-plain", "Calls bad plain requests its own failure.", SAME, REAL,
+    fault("error.is-500-plain", "Calls bad plain requests its own failure.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(500), stream=False)),
-    twist("error.first-429-is-plain-text", "Says in plain text, once, that there are too many requests.", FORM,
+    fault("error.first-429-is-plain-text", "Says in plain text, once, that there are too many requests.", FORM,
           reply=at_first("429", lambda reply: body("text/plain", "Too many requests")(reply.coded(429)))),
-    twist("error.first-503-shows-its-stack", "Shows its stack, once, when it is overloaded.", "error.no-internals",
+    fault("error.first-503-shows-its-stack", "Shows its stack, once, when it is overloaded.", "error.no-internals",
           reply=at_first("503", lambda reply: body("application/json", to_json({"error": {
               "message": TRACE, "type": "server_error", "param": "", "code": "503"}}))(reply.coded(503)))),
-    twist("error.cut-off", "Hangs up on a bad request without a word.", REAL, reply=bad_request(
+    fault("error.cut-off", "Hangs up on a bad request without a word.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import before_end, change, cut, drop, events, is_a, put
 from ..shapes import Dict, Frame, to_json
 
@@ -42,11 +42,11 @@ def schema(name: str) -> str:
     return f"event.response.{name}.schema"
 
 
-def broken(name: str, word: str, says: str, edit: Callable[[Dict], object]) -> Twist:
-    return twist(f"event.{slug(name)}-{word}", f"{says} {name}.", schema(name), events=events(edit, name))
+def broken(name: str, word: str, says: str, edit: Callable[[Dict], object]) -> Behaviour:
+    return fault(f"event.{slug(name)}-{word}", f"{says} {name}.", schema(name), events=events(edit, name))
 
 
-def without(name: str, member: str) -> Twist:
+def without(name: str, member: str) -> Behaviour:
     return broken(name, f"without-{slug(member)}", f"Leaves {member} out of", cut(member))
 
 
@@ -54,8 +54,8 @@ def inner(name: str, edit: Callable[[Dict], object]) -> Callable[[Dict], object]
     return lambda event: edit(event[name])
 
 
-def unseen(name: str) -> Twist:
-    return twist(f"event.{slug(name)}-never-sent", f"Never sends {name}.", f"event.seen.response.{name}",
+def unseen(name: str) -> Behaviour:
+    return fault(f"event.{slug(name)}-never-sent", f"Never sends {name}.", f"event.seen.response.{name}",
                  events=drop(name))  # fmt: skip
 
 
@@ -140,35 +140,35 @@ FAULTS = [
     broken("content_part.added", "part-null", "Gives null for the part in", put(part=None)),
     broken("content_part.done", "part-is-text", "Gives the bare text for the part in", change(
         "part", lambda part: part["text"])),
-    twist("event.type-missing", "Names events on the event line only.", *(schema(name) for name in TYPES),
+    fault("event.type-missing", "Names events on the event line only.", *(schema(name) for name in TYPES),
           frame=typeless()),
-    twist("event.type-missing-in-deltas", "Names deltas on the event line only.",
+    fault("event.type-missing-in-deltas", "Names deltas on the event line only.",
           schema("output_text.delta"), frame=typeless("output_text.delta")),
-    twist("event.type-renamed", "Calls deltas of text by another name.",
+    fault("event.type-renamed", "Calls deltas of text by another name.",
           "event.seen.response.output_text.delta", "event.documented-types-only",
           events=events(put(type="response.text.delta"), "output_text.delta")),
-    twist("event.undocumented-type", "Sends an event nobody documented.", "event.documented-types-only",
+    fault("event.undocumented-type", "Sends an event nobody documented.", "event.documented-types-only",
           events=extra(2, {"type": "response.heartbeat"})),
-    twist("event.queued-type", "Sends response.queued between created and the items.",
+    fault("event.queued-type", "Sends response.queued between created and the items.",
           "event.documented-types-only", events=before_end(lambda _: [{"type": "response.queued"}])),
-    twist("sequence.missing", "Numbers no event.", PRESENT, numbered=unnumbered(),
+    fault("sequence.missing", "Numbers no event.", PRESENT, numbered=unnumbered(),
           evidence="BerriAI/litellm#28899"),
-    twist("sequence.missing-in-deltas", "Does not number deltas of text.", PRESENT,
+    fault("sequence.missing-in-deltas", "Does not number deltas of text.", PRESENT,
           numbered=unnumbered("output_text.delta")),
-    twist("sequence.missing-at-end", "Does not number the terminal event.", PRESENT,
+    fault("sequence.missing-at-end", "Does not number the terminal event.", PRESENT,
           numbered=unnumbered("completed", "incomplete")),
-    twist("sequence.null", "Gives null for numbers.", PRESENT, numbered=number(lambda *_: None)),
-    twist("sequence.strings", "Writes numbers as text.", PRESENT, numbered=number(lambda at, _: str(at))),
-    twist("sequence.always-zero", "Numbers every event 0.", NEXT, numbered=number(lambda *_: 0)),
-    twist("sequence.starts-anew-with-items", "Starts counting again with each item.", NEXT,
+    fault("sequence.null", "Gives null for numbers.", PRESENT, numbered=number(lambda *_: None)),
+    fault("sequence.strings", "Writes numbers as text.", PRESENT, numbered=number(lambda at, _: str(at))),
+    fault("sequence.always-zero", "Numbers every event 0.", NEXT, numbered=number(lambda *_: 0)),
+    fault("sequence.starts-anew-with-items", "Starts counting again with each item.", NEXT,
           numbered=per_item),
-    twist("sequence.starts-anew-at-end", "Starts counting again with the terminal event.", NEXT,
+    fault("sequence.starts-anew-at-end", "Starts counting again with the terminal event.", NEXT,
           numbered=number(lambda *_: 0, "completed", "incomplete")),
-    twist("sequence.pairs", "Gives two events each number.", NEXT, numbered=number(lambda at, _: at // 2)),
-    twist("sequence.leaves-gaps", "Counts in twos.", NEXT, numbered=number(lambda at, _: at * 2)),
-    twist("sequence.one-gap", "Leaves out one number.", NEXT,
+    fault("sequence.pairs", "Gives two events each number.", NEXT, numbered=number(lambda at, _: at // 2)),
+    fault("sequence.leaves-gaps", "Counts in twos.", NEXT, numbered=number(lambda at, _: at * 2)),
+    fault("sequence.one-gap", "Leaves out one number.", NEXT,
           numbered=number(lambda at, _: at + (at > 4))),
-    twist("sequence.counts-down", "Counts downwards.", NEXT, numbered=number(lambda at, _: 9999 - at)),
-    twist("sequence.two-swapped", "Swaps two numbers.", NEXT, numbered=swapped),
-    twist("sequence.fractions", "Counts in steps of a half.", NEXT, numbered=number(lambda at, _: at / 2)),
+    fault("sequence.counts-down", "Counts downwards.", NEXT, numbered=number(lambda at, _: 9999 - at)),
+    fault("sequence.two-swapped", "Swaps two numbers.", NEXT, numbered=swapped),
+    fault("sequence.fractions", "Counts in steps of a half.", NEXT, numbered=number(lambda at, _: at / 2)),
 ]  # fmt: skip

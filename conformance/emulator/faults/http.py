@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..refusals import of
 from ..request_hooks import SPOILED, Rewrite, bytes_of, served
 from ..shapes import Dict, Reply, sent, to_json
@@ -54,9 +54,9 @@ def python_repr(reply: Reply) -> Reply:
     return reply.saying(text)
 
 
-def crashes(name: str, when: str, test: Callable[[Context], bool]) -> Twist:
+def crashes(name: str, when: str, test: Callable[[Context], bool]) -> Behaviour:
     """A fault of requests in a form that the page does not show."""
-    return twist(
+    return fault(
         f"http.{name}-is-500",
         f"Fails inside where {when}.",
         UNUSUAL,
@@ -69,10 +69,10 @@ def crashes(name: str, when: str, test: Callable[[Context], bool]) -> Twist:
     )
 
 
-def declines(name: str, says: str, test: Callable[[Context], bool]) -> Twist:
+def declines(name: str, says: str, test: Callable[[Context], bool]) -> Behaviour:
     """A fault that refuses a form of requests which must be served."""
     refusal = of(400, "Param Incorrect", "the request is not understood", "invalid_request_error")
-    return twist(
+    return fault(
         f"http.{name}-refused",
         says,
         "http.request-form-served",
@@ -85,76 +85,76 @@ def of_type(ctx: Context) -> str:
 
 
 FAULTS = [
-    twist("http.success-is-201", "Answers 201 Created.", "http.success-is-200",
+    fault("http.success-is-201", "Answers 201 Created.", "http.success-is-200",
           reply=served(lambda reply: reply.coded(201))),
-    twist("http.success-is-202", "Answers 202 to plain requests.", "http.success-is-200",
+    fault("http.success-is-202", "Answers 202 to plain requests.", "http.success-is-200",
           reply=plain(lambda reply: reply.coded(202))),
-    twist("http.stream-is-206", "Answers 206 to streaming requests.", "http.success-is-200",
+    fault("http.stream-is-206", "Answers 206 to streaming requests.", "http.success-is-200",
           reply=stream(lambda reply: reply.coded(206))),
-    twist("http.json-as-text", "Labels plain answers as text.", "http.json-content-type",
+    fault("http.json-as-text", "Labels plain answers as text.", "http.json-content-type",
           reply=plain(typed("text/plain; charset=utf-8"))),
-    twist("http.json-without-type", "Gives plain answers no content type.", "http.json-content-type",
+    fault("http.json-without-type", "Gives plain answers no content type.", "http.json-content-type",
           reply=plain(lambda reply: reply.without("Content-Type"))),
-    twist("http.json-as-event-stream", "Labels plain answers as event streams.", "http.json-content-type",
+    fault("http.json-as-event-stream", "Labels plain answers as event streams.", "http.json-content-type",
           reply=plain(typed("text/event-stream"))),
-    twist("http.json-as-octets", "Labels plain answers as bytes.", "http.json-content-type",
+    fault("http.json-as-octets", "Labels plain answers as bytes.", "http.json-content-type",
           reply=plain(typed("application/octet-stream"))),
-    twist("http.stream-as-json", "Labels event streams as JSON.", "http.stream-content-type",
+    fault("http.stream-as-json", "Labels event streams as JSON.", "http.stream-content-type",
           reply=stream(typed("application/json"))),
-    twist("http.stream-as-text", "Labels event streams as text.", "http.stream-content-type",
+    fault("http.stream-as-text", "Labels event streams as text.", "http.stream-content-type",
           reply=stream(typed("text/plain; charset=utf-8"))),
-    twist("http.stream-as-json-lines", "Labels event streams as JSON lines.", "http.stream-content-type",
+    fault("http.stream-as-json-lines", "Labels event streams as JSON lines.", "http.stream-content-type",
           reply=stream(typed("application/x-ndjson"))),
-    twist("http.stream-without-type", "Gives event streams no content type.", "http.stream-content-type",
+    fault("http.stream-without-type", "Gives event streams no content type.", "http.stream-content-type",
           reply=stream(lambda reply: reply.without("Content-Type"))),
-    twist("http.body-in-windows-1252", "Writes plain bodies in a legacy encoding.", UTF8,
+    fault("http.body-in-windows-1252", "Writes plain bodies in a legacy encoding.", UTF8,
           reply=plain(bytes_of(lambda data: data.decode().encode("cp1252", "replace")))),
-    twist("http.body-with-stray-byte", "Has a byte in the body that is not UTF-8.", UTF8,
+    fault("http.body-with-stray-byte", "Has a byte in the body that is not UTF-8.", UTF8,
           reply=swap('"metadata":null', b'"metadata":{"note":"\xff"}')),
-    twist("http.body-with-trailing-bytes", "Adds a stray brace behind the JSON.", UTF8,
+    fault("http.body-with-trailing-bytes", "Adds a stray brace behind the JSON.", UTF8,
           reply=plain(bytes_of(lambda data: data + b"}"))),
-    twist("http.body-twice", "Sends the JSON value twice.", UTF8,
+    fault("http.body-twice", "Sends the JSON value twice.", UTF8,
           reply=plain(bytes_of(lambda data: data + b"\n" + data))),
-    twist("http.body-with-nan", "Writes a number as NaN.", UTF8,
+    fault("http.body-with-nan", "Writes a number as NaN.", UTF8,
           reply=swap('"metadata":null', b'"metadata":null,"temperature":NaN')),
-    twist("http.body-with-infinity", "Writes a number as Infinity.", UTF8,
+    fault("http.body-with-infinity", "Writes a number as Infinity.", UTF8,
           reply=swap('"metadata":null', b'"metadata":null,"top_p":Infinity')),
-    twist("http.body-as-python", "Prints its dictionary instead of writing JSON.", UTF8,
+    fault("http.body-as-python", "Prints its dictionary instead of writing JSON.", UTF8,
           reply=plain(python_repr)),
-    twist("http.body-with-bad-escape", "Escapes a space in a way JSON does not know.", UTF8,
+    fault("http.body-with-bad-escape", "Escapes a space in a way JSON does not know.", UTF8,
           reply=swap('"object":"response"', b'"object":"response","note":"a\\x20b"')),
-    twist("http.body-with-raw-newline", "Leaves a line break bare inside a string.", UTF8,
+    fault("http.body-with-raw-newline", "Leaves a line break bare inside a string.", UTF8,
           reply=swap('"object":"response"', b'"object":"response","note":"a\nb"')),
-    twist("http.body-with-comment", "Leaves a comment in the JSON.", UTF8,
+    fault("http.body-with-comment", "Leaves a comment in the JSON.", UTF8,
           reply=swap('"metadata":null,', b'"metadata":null,/* none */')),
-    twist("http.body-truncated", "Loses the second half of the body and says it is whole.", UTF8,
+    fault("http.body-truncated", "Loses the second half of the body and says it is whole.", UTF8,
           reply=plain(lambda reply: reply.saying(reply.body[: len(reply.body) // 2]))),
-    twist("http.body-cut-by-connection", "Hangs up halfway through a plain body.", UTF8, reply=plain(half)),
-    twist("http.body-empty", "Answers 200 with nothing.", UTF8, reply=plain(lambda reply: reply.saying(b""))),
-    twist("http.body-as-json-text", "Wraps the JSON in a JSON string.", UTF8, "response.schema",
+    fault("http.body-cut-by-connection", "Hangs up halfway through a plain body.", UTF8, reply=plain(half)),
+    fault("http.body-empty", "Answers 200 with nothing.", UTF8, reply=plain(lambda reply: reply.saying(b""))),
+    fault("http.body-as-json-text", "Wraps the JSON in a JSON string.", UTF8, "response.schema",
           reply=plain(lambda reply: reply.saying(to_json(reply.body.decode())))),
-    twist("http.body-with-duplicate-key", "Writes a member twice.", UTF8,
+    fault("http.body-with-duplicate-key", "Writes a member twice.", UTF8,
           reply=swap('"object":"response"', b'"object":"response","object":"response"')),
-    twist("http.get-is-served", "Answers GET on the endpoint with 200.", "http.other-method-refused",
+    fault("http.get-is-served", "Answers GET on the endpoint with 200.", "http.other-method-refused",
           reply=other_method(200, {"status": "ok"})),
-    twist("http.get-is-500", "Fails inside on GET.", "http.other-method-refused",
+    fault("http.get-is-500", "Fails inside on GET.", "http.other-method-refused",
           reply=other_method(500, CRASHED)),
-    twist("http.get-is-html", "Refuses GET with a page.", "http.other-method-refused",
+    fault("http.get-is-html", "Refuses GET with a page.", "http.other-method-refused",
           reply=other_method(405, HTML.format("405 Not Allowed"), "text/html")),
-    twist("http.get-is-text", "Refuses GET in plain words.", "http.other-method-refused",
+    fault("http.get-is-text", "Refuses GET in plain words.", "http.other-method-refused",
           reply=other_method(404, "404 page not found", "text/plain")),
-    twist("http.redirects-to-slash", "Redirects the endpoint to itself with a slash.", "http.no-redirect",
+    fault("http.redirects-to-slash", "Redirects the endpoint to itself with a slash.", "http.no-redirect",
           reply=served(redirect(307, "/v1/responses/"))),
-    twist("http.redirects-streams", "Redirects streaming requests to another host.", "http.no-redirect",
+    fault("http.redirects-streams", "Redirects streaming requests to another host.", "http.no-redirect",
           reply=stream(redirect(308, "http://stream.invalid/v1/responses"))),
-    twist("http.redirects-get", "Redirects GET on the endpoint.", "http.no-redirect",
+    fault("http.redirects-get", "Redirects GET on the endpoint.", "http.no-redirect",
           "http.other-method-refused",
           reply=lambda ctx, reply: redirect(302, "/docs")(reply) if reply.status == 405 else reply),
-    twist("http.put-is-served", "Answers PUT on the endpoint with 200.", "http.other-method-refused",
+    fault("http.put-is-served", "Answers PUT on the endpoint with 200.", "http.other-method-refused",
           reply=other_method(200, {"status": "ok"}, method="PUT")),
-    twist("http.put-is-500", "Fails inside on PUT.", "http.other-method-refused",
+    fault("http.put-is-500", "Fails inside on PUT.", "http.other-method-refused",
           reply=other_method(500, CRASHED, method="PUT")),
-    twist("http.head-is-500", "Fails inside on HEAD.", UNUSUAL, reply=other_method(500, CRASHED, method="HEAD")),
+    fault("http.head-is-500", "Fails inside on HEAD.", UNUSUAL, reply=other_method(500, CRASHED, method="HEAD")),
     crashes("upgrade", "asked for a WebSocket", lambda ctx: ctx.sent("upgrade") is not None),
     crashes("trailing-slash", "there is a slash behind the path", lambda ctx: ctx.path.endswith("/")),
     crashes("query", "there is a query behind the path", lambda ctx: "?" in ctx.path),

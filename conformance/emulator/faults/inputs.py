@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..request import read
 from ..request_hooks import SPOILED, crash, input_items, refuse
-from ..shapes import Ask, Dict, Item, Refusal, Reply, to_json
+from ..shapes import Dict, Item, ParsedRequest, Refusal, Reply, to_json
 
 MORE, ALIKE = "usage.more-input-more-tokens", "usage.same-input-same-tokens"
 HISTORY, UNUSUAL, LONG = "turns.history-accepted", "turns.unusual-history", "request.long-input"
@@ -79,10 +79,10 @@ def reasoning(test: Callable[[Dict], Any]) -> Callable[[Dict], bool]:
 # --- input that is dropped ------------------------------------------------------------------------
 
 
-def dropped(edit: Callable[[Dict], object]) -> Hook[Ask]:
+def dropped(edit: Callable[[Dict], object]) -> Hook[ParsedRequest]:
     """Reads the request as if part of it were not there."""
 
-    def hook(ctx: Context, _: Ask) -> Ask:
+    def hook(ctx: Context, _: ParsedRequest) -> ParsedRequest:
         body = json.loads(ctx.raw)
         edit(body)
         return read(body)
@@ -153,8 +153,8 @@ def stalled(ctx: Context, reply: Reply) -> Reply:
     return replace(reply, chunks=[], ending="stall") if len(ctx.raw) > 100_000 else reply
 
 
-def default_cap(ctx: Context, ask: Ask) -> Ask:
-    return replace(ask, cap=128) if ask.cap is None else ask
+def default_cap(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, cap=128) if parsed.cap is None else parsed
 
 
 def forgiven(test: Callable[[Dict], Any]) -> Hook[Refusal | None]:
@@ -171,77 +171,77 @@ def begins(body: Dict) -> bool:
     return "mimo-v2.5-pro".startswith(model) and model != "mimo-v2.5-pro"
 
 
-FAULTS: list[Twist] = [
-    twist("turns.several-developers-refused", "Refuses a second developer message.", HISTORY,
+FAULTS: list[Behaviour] = [
+    fault("turns.several-developers-refused", "Refuses a second developer message.", HISTORY,
           validate=refuse(developers, "input[2].role")),
-    twist("turns.text-before-call-is-500", "Fails inside where text and a call follow each other.", SERVED,
+    fault("turns.text-before-call-is-500", "Fails inside where text and a call follow each other.", SERVED,
           validate=crash(neighbours(text_then_call))),
-    twist("turns.user-after-output-refused", "Wants the model to speak after the output of a tool.", HISTORY,
+    fault("turns.user-after-output-refused", "Wants the model to speak after the output of a tool.", HISTORY,
           validate=refuse(neighbours(output_then_user), "input[2].role")),
-    twist("turns.incomplete-message-refused", "Refuses earlier answers that were cut.", HISTORY,
+    fault("turns.incomplete-message-refused", "Refuses earlier answers that were cut.", HISTORY,
           validate=refuse(some_item(lambda one: kind(one) == "message" and one.get("status") == "incomplete"),
                           "input[1].status")),
-    twist("turns.long-list-refused", "Refuses conversations of more than twenty items.", HISTORY,
+    fault("turns.long-list-refused", "Refuses conversations of more than twenty items.", HISTORY,
           validate=refuse(lambda body: len(input_items(body)) > 20, "input")),
-    twist("turns.reasoning-null-content-is-500", "Fails inside on a reasoning item whose content is null.", SERVED,
+    fault("turns.reasoning-null-content-is-500", "Fails inside on a reasoning item whose content is null.", SERVED,
           validate=crash(reasoning(lambda one: one.get("content", "") is None))),
-    twist("turns.reasoning-without-content-refused", "Wants content in returned reasoning.", RETURNED,
+    fault("turns.reasoning-without-content-refused", "Wants content in returned reasoning.", RETURNED,
           validate=refuse(reasoning(lambda one: "content" not in one), "input[1].content")),
-    twist("turns.reasoning-without-summary-refused", "Wants a summary in reasoning that a client wrote.", RETURNED,
+    fault("turns.reasoning-without-summary-refused", "Wants a summary in reasoning that a client wrote.", RETURNED,
           validate=refuse(reasoning(lambda one: "summary" not in one), "input[1].summary")),
-    twist("turns.cut-call-is-500", "Fails inside on a returned call whose arguments were cut.", UNUSUAL,
+    fault("turns.cut-call-is-500", "Fails inside on a returned call whose arguments were cut.", UNUSUAL,
           validate=crash(some_item(cut_call))),
-    twist("turns.reasoning-alone-is-500", "Fails inside on reasoning before a user message.", UNUSUAL,
+    fault("turns.reasoning-alone-is-500", "Fails inside on reasoning before a user message.", UNUSUAL,
           validate=crash(neighbours(thought_then_user))),
-    twist("turns.reasoning-without-id-is-500", "Fails inside on reasoning without an id.", UNUSUAL,
+    fault("turns.reasoning-without-id-is-500", "Fails inside on reasoning without an id.", UNUSUAL,
           validate=crash(reasoning(lambda one: "id" not in one))),
-    twist("turns.empty-text-is-500", "Fails inside on a message that says nothing.", UNUSUAL,
+    fault("turns.empty-text-is-500", "Fails inside on a message that says nothing.", UNUSUAL,
           validate=crash(some_item(empty))),
-    twist("turns.foreign-id-is-500", "Fails inside on ids with a slash.", UNUSUAL, validate=crash(some_item(foreign))),
-    twist("turns.system-messages-dropped", "Does not pass system messages on.", MORE,
-          ask=dropped(without(lambda one: one.get("role") == "system"))),
-    twist("turns.developer-messages-dropped", "Does not pass developer messages on.", MORE,
-          ask=dropped(without(lambda one: one.get("role") == "developer"))),
-    twist("turns.earlier-answers-dropped", "Does not pass on earlier answers that have an id.", MORE,
-          ask=dropped(without(lambda one: one.get("role") == "assistant" and "id" in one))),
-    twist("turns.output-parts-dropped", "Does not pass on tool results that are given in parts.", MORE,
-          ask=dropped(no_parts_in_outputs)),
-    twist("turns.instructions-dropped", "Forgets the instructions where there is a system message.", MORE,
-          ask=dropped(without_instructions)),
-    twist("turns.tools-not-counted", "Does not count the tools.", MORE,
-          ask=lambda ctx, ask: replace(ask, input_tokens=read({**ctx.body, "tools": []}).input_tokens)),
-    twist("request.parts-dropped", "Reads only the first part of each message.", "usage.same-text-same-tokens", MORE,
-          ask=dropped(first_parts)),
-    twist("request.long-text-shortened", "Keeps the last 100,000 characters of a message.", MORE,
-          ask=dropped(latest(100_000))),
-    twist("usage.input-without-cached", "Counts only the input that is not cached.", ALIKE, response=uncached),
-    twist("usage.input-more-in-streams", "Counts more input in streams.", ALIKE,
-          ask=lambda ctx, ask: replace(ask, input_tokens=ask.input_tokens + 12 * ctx.stream)),
-    twist("request.long-input-is-500", "Fails inside on an input of 150,000 characters.", LONG,
+    fault("turns.foreign-id-is-500", "Fails inside on ids with a slash.", UNUSUAL, validate=crash(some_item(foreign))),
+    fault("turns.system-messages-dropped", "Does not pass system messages on.", MORE,
+          parsed=dropped(without(lambda one: one.get("role") == "system"))),
+    fault("turns.developer-messages-dropped", "Does not pass developer messages on.", MORE,
+          parsed=dropped(without(lambda one: one.get("role") == "developer"))),
+    fault("turns.earlier-answers-dropped", "Does not pass on earlier answers that have an id.", MORE,
+          parsed=dropped(without(lambda one: one.get("role") == "assistant" and "id" in one))),
+    fault("turns.output-parts-dropped", "Does not pass on tool results that are given in parts.", MORE,
+          parsed=dropped(no_parts_in_outputs)),
+    fault("turns.instructions-dropped", "Forgets the instructions where there is a system message.", MORE,
+          parsed=dropped(without_instructions)),
+    fault("turns.tools-not-counted", "Does not count the tools.", MORE,
+          parsed=lambda ctx, parsed: replace(parsed, input_tokens=read({**ctx.body, "tools": []}).input_tokens)),
+    fault("request.parts-dropped", "Reads only the first part of each message.", "usage.same-text-same-tokens", MORE,
+          parsed=dropped(first_parts)),
+    fault("request.long-text-shortened", "Keeps the last 100,000 characters of a message.", MORE,
+          parsed=dropped(latest(100_000))),
+    fault("usage.input-without-cached", "Counts only the input that is not cached.", ALIKE, response=uncached),
+    fault("usage.input-more-in-streams", "Counts more input in streams.", ALIKE,
+          parsed=lambda ctx, parsed: replace(parsed, input_tokens=parsed.input_tokens + 12 * ctx.stream)),
+    fault("request.long-input-is-500", "Fails inside on an input of 150,000 characters.", LONG,
           validate=too_long(500, 100_000)),
-    twist("request.long-input-hangs", "Never answers an input of 150,000 characters.", LONG, reply=stalled),
-    twist("request.long-string-is-413", "Refuses bodies of more than 32 kB.", "request.long-input-served",
+    fault("request.long-input-hangs", "Never answers an input of 150,000 characters.", LONG, reply=stalled),
+    fault("request.long-string-is-413", "Refuses bodies of more than 32 kB.", "request.long-input-served",
           validate=too_long(413, 32_768)),
-    twist("request.long-input-streams-nothing", "Streams nothing in answer to a long input.",
+    fault("request.long-input-streams-nothing", "Streams nothing in answer to a long input.",
           "response.not-empty", draft=nothing_streamed),
-    twist("truncation.hidden-cap", "Cuts after 128 tokens where the request sets no cap.",
-          "truncation.cap-not-needed", ask=default_cap),
-    twist("request.temperature-in-quotes-is-500", "Fails inside on a temperature in quotes.", TYPE,
+    fault("truncation.hidden-cap", "Cuts after 128 tokens where the request sets no cap.",
+          "truncation.cap-not-needed", parsed=default_cap),
+    fault("request.temperature-in-quotes-is-500", "Fails inside on a temperature in quotes.", TYPE,
           validate=broken(lambda body: body.get("temperature") == "1")),
-    twist("request.temperature-in-quotes-taken", "Takes a temperature in quotes.", "request.wrong-type-refused",
+    fault("request.temperature-in-quotes-taken", "Takes a temperature in quotes.", "request.wrong-type-refused",
           validate=forgiven(lambda body: body.get("temperature") == "1")),
-    twist("request.stream-as-a-number-taken", "Takes 1 for the stream parameter.", "request.wrong-type-refused",
+    fault("request.stream-as-a-number-taken", "Takes 1 for the stream parameter.", "request.wrong-type-refused",
           validate=forgiven(lambda body: type(body.get("stream")) is int)),
-    twist("request.reasoning-as-a-word-is-500", "Fails inside on an effort in place of its object.", TYPE,
+    fault("request.reasoning-as-a-word-is-500", "Fails inside on an effort in place of its object.", TYPE,
           validate=broken(lambda body: body.get("reasoning") == "high")),
-    twist("request.cap-beyond-64-bits-is-500", "Fails inside on an integer beyond 64 bits.", "request.out-of-range",
+    fault("request.cap-beyond-64-bits-is-500", "Fails inside on an integer beyond 64 bits.", "request.out-of-range",
           validate=broken(lambda body: body.get("max_output_tokens") == 2**63)),
-    twist("request.empty-model-served", "Takes an empty model for its own.", "request.unknown-model",
+    fault("request.empty-model-served", "Takes an empty model for its own.", "request.unknown-model",
           validate=forgiven(lambda body: body.get("model") == "")),
-    twist("request.model-prefix-served", "Takes the beginning of a model's id for the model.",
+    fault("request.model-prefix-served", "Takes the beginning of a model's id for the model.",
           "request.unknown-model", validate=forgiven(begins)),
-    twist("request.empty-tools-refused", "Refuses an empty list of tools.", TOOLS,
+    fault("request.empty-tools-refused", "Refuses an empty list of tools.", TOOLS,
           validate=refuse(lambda body: body.get("tools") == [], "tools")),
-    twist("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
+    fault("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
           validate=refuse(lambda body: body.get("text") == {}, "text")),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from ..behaviour import Context, twist
+from ..behaviour import Context, fault
 from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item
 from .clients import has_item
@@ -50,20 +50,20 @@ def called_again(ctx: Context, items: list[Item]) -> list[Item]:
 
 
 FAULTS = [
-    twist("tools.output-read-as-json", "Fails inside on a result that is the text of a JSON object.",
+    fault("tools.output-read-as-json", "Fails inside on a result that is the text of a JSON object.",
           "tools.output-accepted", validate=crash(has_output(lambda text: text.startswith("{")))),
-    twist("tools.output-must-be-ascii", "Fails inside on a result beyond ASCII.", "tools.output-accepted",
+    fault("tools.output-must-be-ascii", "Fails inside on a result beyond ASCII.", "tools.output-accepted",
           validate=crash(has_output(lambda text: not text.isascii()))),
-    twist("tools.outputs-in-order-only", "Refuses results that come in another order than their calls.",
+    fault("tools.outputs-in-order-only", "Refuses results that come in another order than their calls.",
           "tools.output-accepted", validate=refuse(out_of_order, "input")),
-    twist("tools.one-round-only", "Fails inside on a second round of calls and results.",
+    fault("tools.one-round-only", "Fails inside on a second round of calls and results.",
           "tools.output-parts-accepted", validate=crash(second_round)),
-    twist("request.long-history-refused", "Refuses more than five items of input.", "turns.history-accepted",
+    fault("request.long-history-refused", "Refuses more than five items of input.", "turns.history-accepted",
           validate=refuse(lambda body: len(input_items(body)) > 5, "input")),
-    twist("tools.no-thinking-with-tools", "Does not think where tools are declared.", "effort.high-thinks",
-          ask=lambda ctx, ask: replace(ask, thinking=False) if ask.tools else ask),
-    twist("tools.call-repeated-after-output", "Answers a call's result with the same call before the text.",
+    fault("tools.no-thinking-with-tools", "Does not think where tools are declared.", "effort.high-thinks",
+          parsed=lambda ctx, parsed: replace(parsed, thinking=False) if parsed.tools else parsed),
+    fault("tools.call-repeated-after-output", "Answers a call's result with the same call before the text.",
           "tools.call-ids-unique-in-run", draft=called_again),
-    twist("request.users-must-alternate", "Refuses two messages of the user in a row.", "request.input-output-message",
+    fault("request.users-must-alternate", "Refuses two messages of the user in a row.", "request.input-output-message",
           validate=refuse(two_users, "input")),
 ]  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, crash_streaming, input_parts, inside
-from ..shapes import Ask, Dict, Refusal, Reply, Turn
+from ..shapes import Dict, ParsedRequest, Refusal, Reply, Turn
 
 DOCUMENTED = (
     "model",
@@ -54,17 +54,17 @@ def has(name: str) -> Callable[[Dict], bool]:
     return lambda body: name in body
 
 
-def crashing(area: str, name: str, rule: str) -> list[Twist]:
+def crashing(area: str, name: str, rule: str) -> list[Behaviour]:
     return [
-        twist(f"{area}.{slug(name)}-is-500", f"Fails inside on {name}.", rule, validate=crash(has(name))),
-        twist(f"{area}.{slug(name)}-is-500-streaming", f"Fails inside on {name} when a stream is asked for.",
+        fault(f"{area}.{slug(name)}-is-500", f"Fails inside on {name}.", rule, validate=crash(has(name))),
+        fault(f"{area}.{slug(name)}-is-500-streaming", f"Fails inside on {name} when a stream is asked for.",
               rule, validate=crash_streaming(has(name))),
     ]  # fmt: skip
 
 
-def nested(above: str, name: str) -> Twist:
+def nested(above: str, name: str) -> Behaviour:
     rule = f"undocumented.{above}.{name}"
-    return twist(f"undocumented.{above}-{slug(name)}-is-500", f"Fails inside on {above}.{name}.", rule,
+    return fault(f"undocumented.{above}-{slug(name)}-is-500", f"Fails inside on {above}.{name}.", rule,
                  validate=crash(lambda body: inside(body, above, name) is not None))  # fmt: skip
 
 
@@ -87,13 +87,13 @@ def remembered(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return None if refusal and refusal.members.get("param") == "previous_response_id" else refusal
 
 
-def recall(ctx: Context, ask: Ask) -> Ask:
+def recall(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     """Puts the turns of earlier requests before the new ones."""
     with ctx.lock:
         past: list[Turn] = ctx.memory.setdefault("turns", [])
         earlier = tuple(past) if ctx.body.get("previous_response_id") else ()
-        past.extend(ask.turns)
-    return replace(ask, turns=(*earlier, *ask.turns))
+        past.extend(parsed.turns)
+    return replace(parsed, turns=(*earlier, *parsed.turns))
 
 
 def echo_previous(ctx: Context, one: Dict) -> Dict:
@@ -125,53 +125,53 @@ CHOICE = "undocumented.tool-choice-other"
 
 FAULTS = [
     *(fault for name in UNSUPPORTED for fault in crashing("unsupported", name, f"unsupported.{slug(name)}")),
-    twist("unsupported.background-hangs", "Never answers a background request.", "unsupported.background",
+    fault("unsupported.background-hangs", "Never answers a background request.", "unsupported.background",
           reply=silent(has("background"))),
-    twist("unsupported.previous-response-id-hangs", "Waits for ever for an earlier response.",
+    fault("unsupported.previous-response-id-hangs", "Waits for ever for an earlier response.",
           "unsupported.previous-response-id", reply=silent(has("previous_response_id"))),
-    twist("unsupported.context-management-hangs", "Never answers a request with context_management.",
+    fault("unsupported.context-management-hangs", "Never answers a request with context_management.",
           "unsupported.context-management", reply=silent(has("context_management"))),
-    twist("unsupported.background-honoured", "Queues background requests.",
+    fault("unsupported.background-honoured", "Queues background requests.",
           "unsupported.background-not-honoured", response=queued),
-    twist("unsupported.background-left-in-progress", "Answers background requests before they are done.",
+    fault("unsupported.background-left-in-progress", "Answers background requests before they are done.",
           "unsupported.background-not-honoured", response=lambda ctx, one: (
               {**one, "status": "in_progress"}
               if ctx.body.get("background") is True and ctx.stage == "plain" else one)),
-    twist("unsupported.previous-response-id-honoured", "Answers out of the earlier conversation.",
-          "unsupported.previous-response-id-not-honoured", validate=remembered, ask=recall),
-    twist("unsupported.previous-response-id-echoed", "Ignores the earlier response and repeats its id.",
+    fault("unsupported.previous-response-id-honoured", "Answers out of the earlier conversation.",
+          "unsupported.previous-response-id-not-honoured", validate=remembered, parsed=recall),
+    fault("unsupported.previous-response-id-echoed", "Ignores the earlier response and repeats its id.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=echo_previous),
     *(fault for name in OPENAI for fault in crashing("undocumented", name, f"undocumented.{slug(name)}")),
     *(nested(above, name) for above, name in NESTED),
-    twist("undocumented.input-image-detail-is-500", "Fails inside on the detail of an image.",
+    fault("undocumented.input-image-detail-is-500", "Fails inside on the detail of an image.",
           "undocumented.input_image.detail",
           validate=crash(lambda body: any("detail" in part for part in input_parts(body)))),
-    twist("undocumented.input-file-is-500", "Fails inside on a file as input.", "undocumented.input_file",
+    fault("undocumented.input-file-is-500", "Fails inside on a file as input.", "undocumented.input_file",
           validate=crash(part_type("input_file"))),
-    twist("undocumented.unknown-name-is-500", "Fails inside on a parameter nobody knows.",
+    fault("undocumented.unknown-name-is-500", "Fails inside on a parameter nobody knows.",
           "undocumented.unknown-name", validate=crash(unknown)),
-    twist("undocumented.unknown-name-is-500-streaming", "Fails inside on an unknown parameter in streams.",
+    fault("undocumented.unknown-name-is-500-streaming", "Fails inside on an unknown parameter in streams.",
           "undocumented.unknown-name", validate=crash_streaming(unknown)),
-    twist("undocumented.unknown-name-echoed", "Copies unknown parameters into the response.",
+    fault("undocumented.unknown-name-echoed", "Copies unknown parameters into the response.",
           "undocumented.unknown-name", response=echo_unknown),
-    twist("undocumented.unknown-name-in-metadata", "Repeats unknown parameters inside metadata.",
+    fault("undocumented.unknown-name-in-metadata", "Repeats unknown parameters inside metadata.",
           "undocumented.unknown-name", response=echo_unknown_in_metadata),
-    twist("undocumented.unknown-name-hangs", "Never answers a request with an unknown parameter.",
+    fault("undocumented.unknown-name-hangs", "Never answers a request with an unknown parameter.",
           "undocumented.unknown-name", reply=silent(unknown)),
-    twist("undocumented.tool-choice-required-is-500", "Fails inside on tool_choice required.", CHOICE,
+    fault("undocumented.tool-choice-required-is-500", "Fails inside on tool_choice required.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "required")),
-    twist("undocumented.tool-choice-none-is-500", "Fails inside on tool_choice none.", CHOICE,
+    fault("undocumented.tool-choice-none-is-500", "Fails inside on tool_choice none.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "none")),
-    twist("undocumented.tool-choice-object-is-500", "Fails inside on a tool_choice naming a tool.", CHOICE,
+    fault("undocumented.tool-choice-object-is-500", "Fails inside on a tool_choice naming a tool.", CHOICE,
           validate=crash(lambda body: isinstance(body.get("tool_choice"), dict))),
-    twist("undocumented.json-schema-is-500", "Fails inside on the format json_schema.",
+    fault("undocumented.json-schema-is-500", "Fails inside on the format json_schema.",
           "undocumented.json-schema-format",
           validate=crash(lambda body: inside(body, "text", "format", "type") == "json_schema")),
-    twist("undocumented.json-schema-hangs", "Never answers a request for the format json_schema.",
+    fault("undocumented.json-schema-hangs", "Never answers a request for the format json_schema.",
           "undocumented.json-schema-format",
           reply=silent(lambda body: inside(body, "text", "format", "type") == "json_schema")),
-    twist("undocumented.tool-type-is-500", "Fails inside on tools other than functions.",
+    fault("undocumented.tool-type-is-500", "Fails inside on tools other than functions.",
           "undocumented.tool-types", validate=crash(tool_type)),
-    twist("undocumented.tool-type-hangs", "Never answers a request with tools other than functions.",
+    fault("undocumented.tool-type-hangs", "Never answers a request with tools other than functions.",
           "undocumented.tool-types", reply=silent(tool_type)),
 ]  # fmt: skip

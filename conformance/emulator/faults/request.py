@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..behaviour import Context, Twist, twist
+from ..behaviour import Behaviour, Context, fault
 from ..request_hooks import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
 from ..shapes import Refusal, Reply
 
@@ -36,8 +36,8 @@ def is_value(value: object, wanted: object) -> bool:
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 
 
-def edge(rule: str, path: tuple[str, ...], word: str, wanted: Any) -> Twist:
-    return twist(
+def edge(rule: str, path: tuple[str, ...], word: str, wanted: Any) -> Behaviour:
+    return fault(
         f"request.{rule.replace('_', '-').replace('.', '-')}-{word}-refused",
         f"Refuses {rule} {json.dumps(wanted)}.",
         f"request.{rule}-accepted",
@@ -45,8 +45,8 @@ def edge(rule: str, path: tuple[str, ...], word: str, wanted: Any) -> Twist:
     )
 
 
-def parameter(name: str) -> Twist:
-    return twist(
+def parameter(name: str) -> Behaviour:
+    return fault(
         f"request.{name.replace('_', '-')}-refused",
         f"Refuses every request with {name}.",
         f"request.{RULE_NAMES.get(name, name)}-accepted",
@@ -90,14 +90,14 @@ def html_for(*reasons: str) -> Callable[[Context, Reply], Reply]:
     return refused(rewrite)
 
 
-def trio(name: str, rule: str, what: str, *starts: str) -> list[Twist]:
+def trio(name: str, rule: str, what: str, *starts: str) -> list[Behaviour]:
     """Served, crashed on, and refused without the envelope."""
     return [
-        twist(f"request.{name}-served", f"Serves {what} as if nothing were wrong.", rule,
+        fault(f"request.{name}-served", f"Serves {what} as if nothing were wrong.", rule,
               validate=forgive(about(*starts))),
-        twist(f"request.{name}-is-500", f"Fails inside on {what}.", rule, "error.real-status",
+        fault(f"request.{name}-is-500", f"Fails inside on {what}.", rule, "error.real-status",
               validate=worsen(about(*starts))),
-        twist(f"request.{name}-refused-in-html", f"Refuses {what} with a page instead of the envelope.", rule,
+        fault(f"request.{name}-refused-in-html", f"Refuses {what} with a page instead of the envelope.", rule,
               "error.envelope", reply=html_for(*starts)),
     ]  # fmt: skip
 
@@ -105,35 +105,35 @@ def trio(name: str, rule: str, what: str, *starts: str) -> list[Twist]:
 FAULTS = [
     *(parameter(name) for name in PLAIN_PARAMETERS),
     *(edge(*row) for row in EDGES),
-    twist("request.temperature-whole-number-refused", "Wants a decimal point in temperature.",
+    fault("request.temperature-whole-number-refused", "Wants a decimal point in temperature.",
           "request.temperature-accepted",
           validate=refuse(lambda body: isinstance(body.get("temperature"), int), "temperature")),
-    twist("request.model-refused", "Does not know its own models.", "request.model-accepted",
+    fault("request.model-refused", "Does not know its own models.", "request.model-accepted",
           validate=refuse(lambda body: isinstance(body.get("model"), str), "model")),
-    twist("request.input-string-refused", "Wants a list in input.", "request.input-string",
+    fault("request.input-string-refused", "Wants a list in input.", "request.input-string",
           "request.input-accepted",
           validate=refuse(lambda body: isinstance(body.get("input"), str), "input")),
-    twist("request.input-list-refused", "Wants a string in input.", "request.input-messages",
+    fault("request.input-list-refused", "Wants a string in input.", "request.input-messages",
           "request.input-accepted",
           validate=refuse(lambda body: isinstance(body.get("input"), list), "input")),
-    twist("request.input-parts-refused", "Takes messages only with a string as content.",
+    fault("request.input-parts-refused", "Takes messages only with a string as content.",
           "request.input-parts", validate=refuse(lambda body: any(
               part.get("type") == "input_text" for part in input_parts(body)), "input[0].content")),
-    twist("request.system-role-refused", "Refuses messages of role system.", "request.input-roles",
+    fault("request.system-role-refused", "Refuses messages of role system.", "request.input-roles",
           validate=refuse(role("system"), "input[0].role")),
-    twist("request.developer-role-refused", "Refuses messages of role developer.", "request.input-roles",
+    fault("request.developer-role-refused", "Refuses messages of role developer.", "request.input-roles",
           validate=refuse(role("developer"), "input[0].role")),
-    twist("request.assistant-role-refused", "Refuses messages of role assistant.", "request.input-roles",
+    fault("request.assistant-role-refused", "Refuses messages of role assistant.", "request.input-roles",
           "turns.history-accepted", validate=refuse(role("assistant"), "input[0].role")),
-    twist("request.untyped-message-refused", "Wants a type on every message.", "request.untyped-message",
+    fault("request.untyped-message-refused", "Wants a type on every message.", "request.untyped-message",
           validate=refuse(lambda body: any("type" not in one for one in input_items(body)), "input[0].type")),
-    twist("request.typed-message-refused", "Does not know the type message.", "request.input-messages",
+    fault("request.typed-message-refused", "Does not know the type message.", "request.input-messages",
           validate=refuse(lambda body: any(
               one.get("type") == "message" for one in input_items(body)), "input[0].type")),
-    twist("request.reasoning-item-refused", "Refuses reasoning items in input.", "request.reasoning-returned",
+    fault("request.reasoning-item-refused", "Refuses reasoning items in input.", "request.reasoning-returned",
           validate=refuse(lambda body: any(
               one.get("type") == "reasoning" for one in input_items(body)), "input[0].type")),
-    twist("request.reasoning-content-refused", "Refuses reasoning items that carry their text.",
+    fault("request.reasoning-content-refused", "Refuses reasoning items that carry their text.",
           "request.reasoning-returned", validate=refuse(lambda body: any(
               part.get("type") == "reasoning_text" for part in input_parts(body)), "input[0].content")),
     *trio("missing-model", "request.missing-model", "a request without a model", "model is required"),
@@ -142,46 +142,46 @@ FAULTS = [
     *trio("empty-body", "request.empty-body", "an empty body", "request body is empty"),
     *trio("body-not-an-object", "request.body-not-an-object", "a body that is no object",
           "request body must be"),
-    twist("request.unknown-model-served", "Serves any name of a model.", "request.unknown-model",
+    fault("request.unknown-model-served", "Serves any name of a model.", "request.unknown-model",
           validate=lambda ctx, no: None if no and "Unsupported model" in no.members["message"] else no),
-    twist("request.unknown-model-is-500", "Fails inside on an unknown model.", "request.unknown-model",
+    fault("request.unknown-model-is-500", "Fails inside on an unknown model.", "request.unknown-model",
           validate=lambda ctx, no: (
               SPOILED if no and "Unsupported model" in no.members["message"] else no)),
-    twist("request.wrong-type-is-500", "Fails inside on a value of the wrong type.", "request.wrong-type",
+    fault("request.wrong-type-is-500", "Fails inside on a value of the wrong type.", "request.wrong-type",
           validate=worsen(any_type)),
-    twist("request.wrong-type-is-422", "Answers a value of the wrong type with 422.", "request.wrong-type",
+    fault("request.wrong-type-is-422", "Answers a value of the wrong type with 422.", "request.wrong-type",
           validate=worsen(any_type, 422)),
-    twist("request.wrong-type-ignored", "Serves values of the wrong type as if they were absent.",
+    fault("request.wrong-type-ignored", "Serves values of the wrong type as if they were absent.",
           "request.wrong-type", validate=forgive(any_type)),
-    twist("request.wrong-type-answered-with-garbage", "Answers wrong types with 200 and no answer.",
+    fault("request.wrong-type-answered-with-garbage", "Answers wrong types with 200 and no answer.",
           "request.wrong-type", reply=garbage),
-    twist("request.wrong-type-of-tools-is-500", "Fails inside when tools is no list.", "request.wrong-type",
+    fault("request.wrong-type-of-tools-is-500", "Fails inside when tools is no list.", "request.wrong-type",
           validate=worsen(about("tools must be"))),
-    twist("request.wrong-type-of-input-is-500", "Fails inside when input is neither text nor list.",
+    fault("request.wrong-type-of-input-is-500", "Fails inside when input is neither text nor list.",
           "request.wrong-type", validate=worsen(about("input must be"))),
-    twist("request.wrong-type-of-reasoning-is-500", "Fails inside when reasoning is no object.",
+    fault("request.wrong-type-of-reasoning-is-500", "Fails inside when reasoning is no object.",
           "request.wrong-type", validate=worsen(about("reasoning must be"))),
-    twist("request.numbers-as-text-taken", "Takes numbers written as text.", "request.wrong-type",
+    fault("request.numbers-as-text-taken", "Takes numbers written as text.", "request.wrong-type",
           validate=lambda ctx, no: None if no and any_type(no.members["param"]) and isinstance(
               ctx.body.get(no.members["param"].split()[0]), str) else no),
-    twist("request.booleans-as-integers-taken", "Takes true for the number 1.", "request.wrong-type",
+    fault("request.booleans-as-integers-taken", "Takes true for the number 1.", "request.wrong-type",
           validate=lambda ctx, no: None if no and any_type(no.members["param"]) and isinstance(
               ctx.body.get(no.members["param"].split()[0]), bool) else no),
-    twist("request.out-of-range-served", "Serves numbers out of range.", "request.out-of-range",
+    fault("request.out-of-range-served", "Serves numbers out of range.", "request.out-of-range",
           validate=forgive(any_range)),
-    twist("request.out-of-range-is-500", "Fails inside on numbers out of range.", "request.out-of-range",
+    fault("request.out-of-range-is-500", "Fails inside on numbers out of range.", "request.out-of-range",
           validate=worsen(any_range)),
-    twist("request.temperature-too-high-served", "Serves a temperature above 1.5.", "request.out-of-range",
+    fault("request.temperature-too-high-served", "Serves a temperature above 1.5.", "request.out-of-range",
           validate=forgive(about("temperature must be between"))),
-    twist("request.top-p-too-low-served", "Serves a top_p below 0.01.", "request.out-of-range",
+    fault("request.top-p-too-low-served", "Serves a top_p below 0.01.", "request.out-of-range",
           validate=forgive(about("top_p must be between"))),
-    twist("request.cap-out-of-range-served", "Serves a cap out of range.", "request.out-of-range",
+    fault("request.cap-out-of-range-served", "Serves a cap out of range.", "request.out-of-range",
           validate=forgive(about("max_output_tokens must be between"))),
-    twist("request.null-is-500", "Fails inside on null for an optional parameter.", "request.null-optional",
+    fault("request.null-is-500", "Fails inside on null for an optional parameter.", "request.null-optional",
           validate=null_crash),
-    twist("request.error-names-nothing", "Refuses without saying what was wrong.",
+    fault("request.error-names-nothing", "Refuses without saying what was wrong.",
           "request.error-names-parameter",
           reply=error(lambda one: one.update(message="Param Incorrect", param=""))),
-    twist("request.error-names-the-wrong-one", "Blames another parameter.", "request.error-names-parameter",
+    fault("request.error-names-the-wrong-one", "Blames another parameter.", "request.error-names-parameter",
           reply=error(lambda one: one.update(message="Param Incorrect", param="request is invalid"))),
 ]  # fmt: skip

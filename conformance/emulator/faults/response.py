@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Twist, twist
+from ..behaviour import Behaviour, Context, fault
 from ..event_edits import change, cut, everywhere, final, first, items_in, parts_in, put, response
-from ..shapes import Ask, Dict, Item
+from ..shapes import Dict, Item, ParsedRequest
 
 SCHEMA = "response.schema"
 CLEAN = "response.completed-is-clean"
@@ -18,26 +18,26 @@ EMPTY = "response.not-empty"
 TEXT = "response.output-text-matches"
 
 
-def missing(name: str) -> Twist:
-    return twist(f"response.{name.replace('_', '-')}-missing", f"Leaves {name} out of the finished response.",
+def missing(name: str) -> Behaviour:
+    return fault(f"response.{name.replace('_', '-')}-missing", f"Leaves {name} out of the finished response.",
                  SCHEMA, response=final(cut(name)))  # fmt: skip
 
 
-def value(name: str, member: str, wrong: Any, says: str, *rules: str) -> Twist:
-    return twist(f"response.{name}", says, *rules, response=final(put(**{member: wrong})))
+def value(name: str, member: str, wrong: Any, says: str, *rules: str) -> Behaviour:
+    return fault(f"response.{name}", says, *rules, response=final(put(**{member: wrong})))
 
 
-def clock(name: str, says: str, how: Callable[[int], Any], *rules: str) -> Twist:
+def clock(name: str, says: str, how: Callable[[int], Any], *rules: str) -> Behaviour:
     """Wrong in every snapshot alike, so that only the time is wrong and not its constancy."""
-    return twist(f"response.{name}", says, *rules, response=response(change("created_at", how)))
+    return fault(f"response.{name}", says, *rules, response=response(change("created_at", how)))
 
 
-def model(name: str, says: str, how: Callable[[str], Any]) -> Twist:
-    return twist(f"response.{name}", says, "response.model-echoed", response=response(change("model", how)))
+def model(name: str, says: str, how: Callable[[str], Any]) -> Behaviour:
+    return fault(f"response.{name}", says, "response.model-echoed", response=response(change("model", how)))
 
 
-def message(name: str, says: str, *rules: str, how: Callable[[Dict], object]) -> Twist:
-    return twist(f"response.{name}", says, *rules, **everywhere(how, "message"))
+def message(name: str, says: str, *rules: str, how: Callable[[Dict], object]) -> Behaviour:
+    return fault(f"response.{name}", says, *rules, **everywhere(how, "message"))
 
 
 def completed(edit: Callable[[Dict], object]) -> Callable[[Dict], object]:
@@ -77,8 +77,8 @@ def all_text(one: Dict) -> str:
     return "".join(part["text"] for item in one["output"] for part in item.get("content") or ())
 
 
-def other_model(ctx: Context, ask: Ask) -> Ask:
-    return replace(ask, model="mimo-v2-flash")
+def other_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, model="mimo-v2-flash")
 
 
 FAULTS = [
@@ -89,28 +89,28 @@ FAULTS = [
     value("status-unknown", "status", "done", "Ends with a status nobody knows.", SCHEMA),
     value("output-is-null", "output", None, "Gives null for output.", SCHEMA),
     value("output-is-an-object", "output", {}, "Gives an object for output.", SCHEMA),
-    *(twist(f"response.{name.replace('_', '-')}-missing", f"Leaves {name} out.", "response.nullable-members-present",
+    *(fault(f"response.{name.replace('_', '-')}-missing", f"Leaves {name} out.", "response.nullable-members-present",
             response=response(cut(name))) for name in ("error", "incomplete_details")),
     value("error-is-a-string", "error", "none", "Gives a word for error.", SCHEMA),
     value("error-without-message", "error", {"code": None}, "Gives an error with nothing in it.", SCHEMA,
           CLEAN),
     value("details-are-a-string", "incomplete_details", "none", "Gives a word for the details.", SCHEMA),
     value("output-text-is-an-array", "output_text", [], "Gives a list for output_text.", SCHEMA),
-    twist("response.unknown-item-type", "Calls a message by the type text.", SCHEMA,
+    fault("response.unknown-item-type", "Calls a message by the type text.", SCHEMA,
           **everywhere(put(type="text"), "message")),
-    twist("response.item-without-type", "Leaves the type out of messages.", SCHEMA,
+    fault("response.item-without-type", "Leaves the type out of messages.", SCHEMA,
           **everywhere(cut("type"), "message")),
-    twist("response.item-without-id", "Leaves the id out of messages.", SCHEMA,
+    fault("response.item-without-id", "Leaves the id out of messages.", SCHEMA,
           **everywhere(cut("id"), "message")),
-    twist("response.part-without-text", "Leaves the text out of a finished part.", SCHEMA,
+    fault("response.part-without-text", "Leaves the text out of a finished part.", SCHEMA,
           response=final(items_in(parts_in(cut("text")), "message"))),
-    twist("response.annotations-are-strings", "Fills annotations with words.", SCHEMA,
+    fault("response.annotations-are-strings", "Fills annotations with words.", SCHEMA,
           **everywhere(parts_in(put(annotations=["none"])), "message")),
-    twist("response.id-always-the-same", "Gives every response the same id.", "response.id-unique",
+    fault("response.id-always-the-same", "Gives every response the same id.", "response.id-unique",
           response=response(put(id="resp_" + "0" * 32))),
-    twist("response.id-from-the-request", "Gives equal requests the same id.", "response.id-unique",
+    fault("response.id-from-the-request", "Gives equal requests the same id.", "response.id-unique",
           response=from_the_request),
-    twist("response.item-ids-reused", "Numbers items anew in each response.", "response.id-unique",
+    fault("response.item-ids-reused", "Numbers items anew in each response.", "response.id-unique",
           draft=constant_id("msg_")),
     clock("created-at-in-milliseconds", "Counts milliseconds in created_at.", lambda at: at * 1000, NOW),
     clock("created-at-zero", "Leaves created_at at zero.", lambda _: 0, NOW),
@@ -125,25 +125,25 @@ FAULTS = [
     model("model-with-vendor", "Puts the vendor before the model's name.", lambda name: f"xiaomi/{name}"),
     model("model-in-capitals", "Changes the case of the model's name.", lambda name: name.upper()),
     model("model-as-a-path", "Answers with the file the model was loaded from.", lambda n: f"/models/{n}"),
-    twist("response.error-when-completed", "Completes with an error set.", CLEAN,
+    fault("response.error-when-completed", "Completes with an error set.", CLEAN,
           response=final(completed(put(error={"code": "server_error", "message": "late"})))),
-    twist("response.details-when-completed", "Completes with a reason for being incomplete.", CLEAN,
+    fault("response.details-when-completed", "Completes with a reason for being incomplete.", CLEAN,
           response=final(completed(put(incomplete_details={"reason": "max_output_tokens"})))),
-    twist("response.item-in-progress-plain", "Leaves items of a plain answer in progress.",
+    fault("response.item-in-progress-plain", "Leaves items of a plain answer in progress.",
           "response.items-finished",
           response=response(completed(items_in(put(status="in_progress"))), "plain")),
-    twist("response.item-in-progress-at-end", "Leaves items in progress in response.completed.",
+    fault("response.item-in-progress-at-end", "Leaves items in progress in response.completed.",
           "response.items-finished",
           response=response(completed(items_in(put(status="in_progress"))), "terminal")),
-    twist("response.output-text-trimmed", "Loses the last character in output_text.", TEXT,
+    fault("response.output-text-trimmed", "Loses the last character in output_text.", TEXT,
           response=final(change("output_text", lambda text: text[:-1]))),
-    twist("response.output-text-empty", "Leaves output_text empty though there is text.", TEXT,
+    fault("response.output-text-empty", "Leaves output_text empty though there is text.", TEXT,
           response=final(put(output_text=""))),
-    twist("response.output-text-with-reasoning", "Puts the thoughts into output_text too.", TEXT,
+    fault("response.output-text-with-reasoning", "Puts the thoughts into output_text too.", TEXT,
           response=final(lambda one: one.update(output_text=all_text(one)))),
-    twist("response.output-text-escaped", "Escapes output_text for a web page.", TEXT,
+    fault("response.output-text-escaped", "Escapes output_text for a web page.", TEXT,
           response=final(change("output_text", lambda text: text.replace(" ", "&nbsp;")))),
-    twist("response.output-text-missing", "Leaves output_text out.", "response.output-text-present",
+    fault("response.output-text-missing", "Leaves output_text out.", "response.output-text-present",
           response=response(cut("output_text"))),
     message("role-is-user", "Gives its messages the role user.", SHAPE, how=put(role="user")),
     message("role-missing", "Gives its messages no role.", SHAPE, how=cut("role")),
@@ -161,16 +161,16 @@ FAULTS = [
             how=parts_in(put(annotations=None))),
     message("annotations-are-an-object", "Gives an object for annotations.", "response.annotations-array",
             how=parts_in(put(annotations={}))),
-    twist("response.no-output", "Completes with no item at all.", EMPTY, draft=lambda _, items: []),
-    twist("response.thoughts-only", "Completes with thoughts and no answer.", EMPTY, draft=thoughts_only),
-    twist("response.message-without-text", "Completes with an empty text.", EMPTY, draft=text_item("")),
-    twist("response.message-without-parts", "Completes with a message of no parts.", EMPTY, draft=no_parts),
-    twist("response.temperature-echo-differs", "Repeats another temperature than the one sent.",
+    fault("response.no-output", "Completes with no item at all.", EMPTY, draft=lambda _, items: []),
+    fault("response.thoughts-only", "Completes with thoughts and no answer.", EMPTY, draft=thoughts_only),
+    fault("response.message-without-text", "Completes with an empty text.", EMPTY, draft=text_item("")),
+    fault("response.message-without-parts", "Completes with a message of no parts.", EMPTY, draft=no_parts),
+    fault("response.temperature-echo-differs", "Repeats another temperature than the one sent.",
           "response.echo-agrees", response=echo("temperature", 0.123)),
-    twist("response.instructions-echo-differs", "Repeats other instructions than those sent.",
+    fault("response.instructions-echo-differs", "Repeats other instructions than those sent.",
           "response.echo-agrees", response=echo("instructions", "You are a helpful assistant.")),
-    twist("response.effort-echo-differs", "Repeats another effort than the one sent.",
+    fault("response.effort-echo-differs", "Repeats another effort than the one sent.",
           "response.echo-agrees", response=echo("reasoning", {"effort": "xhigh", "summary": None})),
-    twist("response.first-item-without-status", "Leaves the status out of the first item.", SCHEMA,
+    fault("response.first-item-without-status", "Leaves the status out of the first item.", SCHEMA,
           response=final(first("output", cut("status")))),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, inside, refuse
 from ..shapes import Dict, Item, to_json
 from .outside import CHOICE, silent
@@ -64,7 +64,7 @@ def forced(test: Callable[[Dict], Any], text: str) -> Hook[list[Item]]:
         tools = ctx.body.get("tools")
         if not tools or not test(ctx.body):
             return items
-        call = Item("function_call", ctx.mint("fc_"), (text,), "completed", tools[0]["name"], ctx.mint("call_"))
+        call = Item("function_call", ctx.new_id("fc_"), (text,), "completed", tools[0]["name"], ctx.new_id("call_"))
         return [call]
 
     return hook
@@ -73,7 +73,7 @@ def forced(test: Callable[[Dict], Any], text: str) -> Hook[list[Item]]:
 def called_from_nowhere(ctx: Context, items: list[Item]) -> list[Item]:
     if ctx.body.get("tool_choice") != "required" or ctx.body.get("tools"):
         return items
-    return [Item("function_call", ctx.mint("fc_"), ("{}",), "completed", "default_tool", ctx.mint("call_"))]
+    return [Item("function_call", ctx.new_id("fc_"), ("{}",), "completed", "default_tool", ctx.new_id("call_"))]
 
 
 def choice(kind: str) -> Callable[[Dict], bool]:
@@ -84,7 +84,7 @@ def parameters_hold(text: str) -> Callable[[Dict], bool]:
     return lambda body: text in to_json(body.get("tools"))
 
 
-FAULTS: list[Twist] = [
+FAULTS: list[Behaviour] = [
     arguments("booleans-as-text", "Writes booleans in arguments as text.", FIT,
               each_value(lambda value: str(value).lower() if isinstance(value, bool) else value)),
     arguments("fractions-rounded", "Rounds fractions in arguments.", FIT,
@@ -103,32 +103,32 @@ FAULTS: list[Twist] = [
               each_value(lambda value: to_json(value) if isinstance(value, list) else value)),
     arguments("lists-lose-all-but-one", "Gives the first element in place of a list.", FIT,
               each_value(one_of_list)),
-    twist("tools.brace-lost-streaming", "Loses a brace in streams where an object ends the arguments.", JSON,
+    fault("tools.brace-lost-streaming", "Loses a brace in streams where an object ends the arguments.", JSON,
           draft=unclosed),
-    twist("tools.name-in-lower-case", "Changes the capitals in the name of the tool.", FIT,
+    fault("tools.name-in-lower-case", "Changes the capitals in the name of the tool.", FIT,
           draft=renamed(str.lower)),
-    twist("tools.name-without-hyphens", "Writes underscores for hyphens in the name of the tool.", SHAPE,
+    fault("tools.name-without-hyphens", "Writes underscores for hyphens in the name of the tool.", SHAPE,
           draft=renamed(lambda name: name.replace("-", "_") if len(name) < 64 else name)),
-    twist("tools.references-refused", "Refuses tools whose parameters hold $ref.", TOOLS,
+    fault("tools.references-refused", "Refuses tools whose parameters hold $ref.", TOOLS,
           validate=refuse(parameters_hold('"$ref"'), "tools[0].parameters")),
-    twist("tools.type-lists-are-500", "Fails inside on a list of types in the parameters of a tool.",
+    fault("tools.type-lists-are-500", "Fails inside on a list of types in the parameters of a tool.",
           SERVED, validate=crash(parameters_hold('"type":["'))),
-    twist("tools.inner-objects-refused", "Refuses parameters with objects inside.", TOOLS,
+    fault("tools.inner-objects-refused", "Refuses parameters with objects inside.", TOOLS,
           validate=refuse(parameters_hold('"contact"'), "tools[0].parameters")),
-    twist("tools.named-choice-calls-with-nothing", "Calls the named tool with empty text for arguments.", JSON,
+    fault("tools.named-choice-calls-with-nothing", "Calls the named tool with empty text for arguments.", JSON,
           draft=forced(choice("function"), "")),
-    twist("tools.required-calls-with-null", "Calls with null for arguments where a call is required.", JSON,
+    fault("tools.required-calls-with-null", "Calls with null for arguments where a call is required.", JSON,
           draft=forced(lambda body: body.get("tool_choice") == "required", "null")),
-    twist("tools.allowed-tools-call-with-text", "Calls with a bare string where only some tools are allowed.", JSON,
+    fault("tools.allowed-tools-call-with-text", "Calls with a bare string where only some tools are allowed.", JSON,
           draft=forced(choice("allowed_tools"), '"Bern"')),
-    twist("tools.required-calls-a-tool-of-its-own", "Calls a tool of its own where a call is required of none.",
+    fault("tools.required-calls-a-tool-of-its-own", "Calls a tool of its own where a call is required of none.",
           "tools.none-declared-none-called", draft=called_from_nowhere),
-    twist("undocumented.tool-choice-allowed-tools-is-500", "Fails inside on a choice of allowed tools.", CHOICE,
+    fault("undocumented.tool-choice-allowed-tools-is-500", "Fails inside on a choice of allowed tools.", CHOICE,
           validate=crash(choice("allowed_tools"))),
-    twist("undocumented.tool-choice-word-is-500", "Fails inside on a tool_choice nobody knows.", CHOICE,
+    fault("undocumented.tool-choice-word-is-500", "Fails inside on a tool_choice nobody knows.", CHOICE,
           validate=crash(lambda body: isinstance(body.get("tool_choice"), str) and "-" in body["tool_choice"])),
-    twist("undocumented.tool-choice-cut-is-500", "Fails inside where the cap cuts a required call.", CHOICE,
+    fault("undocumented.tool-choice-cut-is-500", "Fails inside where the cap cuts a required call.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "required" and body.get("max_output_tokens") == 8)),
-    twist("undocumented.tool-choice-without-tools-hangs", "Never answers where a call is required of no tool.",
+    fault("undocumented.tool-choice-without-tools-hangs", "Never answers where a call is required of no tool.",
           CHOICE, reply=silent(lambda body: body.get("tool_choice") == "required" and not body.get("tools"))),
 ]  # fmt: skip

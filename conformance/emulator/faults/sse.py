@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import DELTAS, TERMINALS, is_a
 from ..request_hooks import bytes_of, served
 from ..shapes import Ending, Frame, Refusal, Reply, to_json
@@ -98,26 +98,26 @@ def pretty(text: str) -> str:
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
 
 
-def faulty(name: str, says: str, how: Callable[[str], str], *names: str) -> Twist:
-    return twist(f"sse.{name}", says, OBJECT, frame=data(how, *names))
+def faulty(name: str, says: str, how: Callable[[str], str], *names: str) -> Behaviour:
+    return fault(f"sse.{name}", says, OBJECT, frame=data(how, *names))
 
 
 FAULTS = [
-    twist("sse.stray-byte", "Has bytes in the stream that are not UTF-8.", UTF8,
+    fault("sse.stray-byte", "Has bytes in the stream that are not UTF-8.", UTF8,
           reply=whole(lambda data: data.replace(b'"delta":"', b'"delta":"\xff', 1))),
-    twist("sse.in-windows-1252", "Streams in a legacy encoding.", UTF8,
+    fault("sse.in-windows-1252", "Streams in a legacy encoding.", UTF8,
           reply=whole(lambda data: data.decode("utf-8", "replace").encode("cp1252", "replace"))),
-    twist("sse.no-blank-lines", "Forgets the blank line between frames.", PARSE,
+    fault("sse.no-blank-lines", "Forgets the blank line between frames.", PARSE,
           reply=whole(lambda data: data.replace(b"\n\n", b"\n"))),
-    twist("sse.json-lines", "Streams JSON lines instead of frames.", PARSE,
+    fault("sse.json-lines", "Streams JSON lines instead of frames.", PARSE,
           frame=lambda _, frame: replace(frame, lines=(to_json(frame.event),))),
-    twist("sse.data-field-in-capitals", "Writes the field name as Data.", PARSE,
+    fault("sse.data-field-in-capitals", "Writes the field name as Data.", PARSE,
           reply=whole(lambda data: data.replace(b"data: {", b"Data: {"))),
-    twist("sse.indented-fields", "Indents its lines.", PARSE, frame=lambda _, frame: replace(
+    fault("sse.indented-fields", "Indents its lines.", PARSE, frame=lambda _, frame: replace(
         frame, lines=tuple(f"  {line}" for line in frame.lines))),
-    twist("sse.chat-prefix-missing", "Leaves data: off the deltas.", PARSE, frame=lambda _, frame: (
+    fault("sse.chat-prefix-missing", "Leaves data: off the deltas.", PARSE, frame=lambda _, frame: (
         replace(frame, lines=(to_json(frame.event),)) if is_a(frame.event, *DELTAS) else frame)),
-    twist("sse.two-events-in-one-frame", "Runs two events into one frame.", OBJECT, chunks=spliced(merged)),
+    fault("sse.two-events-in-one-frame", "Runs two events into one frame.", OBJECT, chunks=spliced(merged)),
     faulty("data-pretty-printed", "Breaks the JSON over lines that are no data lines.", pretty),
     faulty("data-as-python", "Prints dictionaries instead of JSON.", lambda text: repr(json.loads(text))),
     faulty("data-in-a-list", "Wraps each event in a list.", lambda text: f"[{text}]"),
@@ -129,54 +129,54 @@ FAULTS = [
     faulty("data-with-trailing-comma", "Leaves a comma before the last brace.",
            lambda text: text[:-1] + ",}", "content_part.done"),
     faulty("data-null", "Sends null for the event in progress.", lambda _: "null", "in_progress"),
-    twist("sse.ping-as-data", "Keeps alive with data that is no JSON.", OBJECT,
+    fault("sse.ping-as-data", "Keeps alive with data that is no JSON.", OBJECT,
           chunks=spliced(lambda frames: [*frames[:3], b"data: ping\n\n", *frames[3:]])),
-    twist("sse.empty-data", "Sends a frame of empty data.", OBJECT,
+    fault("sse.empty-data", "Sends a frame of empty data.", OBJECT,
           chunks=spliced(lambda frames: [*frames[:3], b"data:\n\n", *frames[3:]])),
-    twist("sse.data-stray-word", "Writes a word before the JSON.", OBJECT,
+    fault("sse.data-stray-word", "Writes a word before the JSON.", OBJECT,
           frame=data(lambda text: f"json {text}", "created")),
-    twist("sse.last-blank-line-missing", "Leaves out the blank line of the last frame.", LAST,
+    fault("sse.last-blank-line-missing", "Leaves out the blank line of the last frame.", LAST,
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][:-1]])),
-    twist("sse.last-line-unfinished", "Leaves out the last two line ends.", LAST,
+    fault("sse.last-line-unfinished", "Leaves out the last two line ends.", LAST,
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][:-2]])),
-    twist("sse.last-frame-cut", "Ends within the last frame.", LAST, "lifecycle.one-terminal-last",
+    fault("sse.last-frame-cut", "Ends within the last frame.", LAST, "lifecycle.one-terminal-last",
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][: len(frames[-1]) // 2]])),
-    twist("sse.event-line-is-message", "Names every event message.", NAMED, frame=named(lambda _: "message")),
-    twist("sse.event-line-without-prefix", "Shortens the names on event lines.", NAMED,
+    fault("sse.event-line-is-message", "Names every event message.", NAMED, frame=named(lambda _: "message")),
+    fault("sse.event-line-without-prefix", "Shortens the names on event lines.", NAMED,
           frame=named(lambda name: name.removeprefix("response."))),
-    twist("sse.event-line-in-capitals", "Changes the case of event lines.", NAMED, frame=named(str.upper)),
-    twist("sse.event-line-wrong-at-end", "Names the terminal event done.", NAMED, frame=named(
+    fault("sse.event-line-in-capitals", "Changes the case of event lines.", NAMED, frame=named(str.upper)),
+    fault("sse.event-line-wrong-at-end", "Names the terminal event done.", NAMED, frame=named(
         lambda name: "response.done" if name.removeprefix("response.") in TERMINALS else name)),
-    twist("sse.event-lines-missing", "Sends no event lines.", NAMED, frame=unnamed),
-    twist("sse.done-before-completed", "Sends [DONE] before the terminal event.", "sse.done-marker",
+    fault("sse.event-lines-missing", "Sends no event lines.", NAMED, frame=unnamed),
+    fault("sse.done-before-completed", "Sends [DONE] before the terminal event.", "sse.done-marker",
           chunks=spliced(lambda frames: [*frames[:-1], DONE, frames[-1]])),
-    twist("sse.done-twice-with-event-between", "Sends [DONE], then goes on.", "sse.done-marker", AFTER,
+    fault("sse.done-twice-with-event-between", "Sends [DONE], then goes on.", "sse.done-marker", AFTER,
           chunks=spliced(lambda frames: [*frames, DONE, frames[1], DONE])),
-    twist("sse.ping-after-terminal", "Sends a ping event behind the terminal one.", AFTER, chunks=spliced(
+    fault("sse.ping-after-terminal", "Sends a ping event behind the terminal one.", AFTER, chunks=spliced(
         lambda frames: [*frames, b'event: ping\ndata: {"type":"ping","sequence_number":9999}\n\n'])),
-    twist("sse.usage-after-terminal", "Sends the bill of chat completions behind the terminal event.", AFTER,
+    fault("sse.usage-after-terminal", "Sends the bill of chat completions behind the terminal event.", AFTER,
           chunks=spliced(lambda frames: [
               *frames, b'data: {"object":"chat.completion.chunk","choices":[],"usage":{}}\n\n'])),
-    twist("sse.item-done-after-terminal", "Repeats an earlier event behind the terminal one.", AFTER,
+    fault("sse.item-done-after-terminal", "Repeats an earlier event behind the terminal one.", AFTER,
           chunks=spliced(lambda frames: [*frames, frames[-2]])),
-    twist("sse.left-open", "Does not end the body after the terminal event.", AFTER, reply=ended("stall")),
-    twist("sse.cut-at-the-end", "Hangs up without ending the chunked body.", UNCUT, reply=ended("cut")),
-    twist("sse.reset-at-the-end", "Aborts the connection after the terminal event.", UNCUT,
+    fault("sse.left-open", "Does not end the body after the terminal event.", AFTER, reply=ended("stall")),
+    fault("sse.cut-at-the-end", "Hangs up without ending the chunked body.", UNCUT, reply=ended("cut")),
+    fault("sse.reset-at-the-end", "Aborts the connection after the terminal event.", UNCUT,
           reply=ended("reset")),
-    twist("sse.cut-midway", "Hangs up halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.cut-midway", "Hangs up halfway.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("cut", 0.5)),
-    twist("sse.reset-midway", "Aborts the connection halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.reset-midway", "Aborts the connection halfway.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("reset", 0.5)),
-    twist("sse.stalls-midway", "Goes silent halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.stalls-midway", "Goes silent halfway.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("stall", 0.5)),
-    twist("sse.buffered", "Collects the whole stream before it sends anything.", "sse.incremental",
+    fault("sse.buffered", "Collects the whole stream before it sends anything.", "sse.incremental",
           reply=burst(0)),
-    twist("sse.deltas-in-a-burst", "Begins at once and sends all the rest together at the end.",
+    fault("sse.deltas-in-a-burst", "Begins at once and sends all the rest together at the end.",
           "sse.incremental", reply=burst(2)),
-    twist("sse.stream-ignored", "Answers streaming requests with plain JSON.", "sse.plain-stays-plain",
+    fault("sse.stream-ignored", "Answers streaming requests with plain JSON.", "sse.plain-stays-plain",
           validate=streaming(False, lambda ctx: ctx.stream)),
-    twist("sse.absent-streams", "Streams when nothing is said about it.", "sse.plain-stays-plain",
+    fault("sse.absent-streams", "Streams when nothing is said about it.", "sse.plain-stays-plain",
           validate=streaming(True, lambda ctx: ctx.body.get("stream") is None)),
-    twist("sse.false-streams", "Streams when told not to.", "sse.plain-stays-plain",
+    fault("sse.false-streams", "Streams when told not to.", "sse.plain-stays-plain",
           validate=streaming(True, lambda ctx: ctx.body.get("stream") is False)),
 ]  # fmt: skip

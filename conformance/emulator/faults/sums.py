@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import (
     change,
     cut,
@@ -61,19 +61,19 @@ def cumulative(name: str) -> Hook[list[Dict]]:
     return hook
 
 
-def per_kind(name: str) -> list[Twist]:
+def per_kind(name: str) -> list[Behaviour]:
     """What can happen to the deltas of any kind of text."""
     rule, word = RULES[name], WORDS[name]
     return [
-        twist(f"sum.first-{word}-delta-lost", f"Loses the first delta of {word}.", rule,
+        fault(f"sum.first-{word}-delta-lost", f"Loses the first delta of {word}.", rule,
               events=drop_one(name)),
-        twist(f"sum.last-{word}-delta-lost", f"Loses the last delta of {word}.", rule,
+        fault(f"sum.last-{word}-delta-lost", f"Loses the last delta of {word}.", rule,
               events=drop_one(name, -1)),
-        twist(f"sum.first-{word}-delta-twice", f"Sends the first delta of {word} twice.", rule,
+        fault(f"sum.first-{word}-delta-twice", f"Sends the first delta of {word} twice.", rule,
               events=twice(name, once=True)),
-        twist(f"sum.{word}-deltas-swapped", f"Sends the second delta of {word} before the first.", rule,
+        fault(f"sum.{word}-deltas-swapped", f"Sends the second delta of {word} before the first.", rule,
               events=swapped(name)),
-        twist(f"sum.{word}-deltas-cumulative", f"Sends all the {word} so far in each delta.", rule,
+        fault(f"sum.{word}-deltas-cumulative", f"Sends all the {word} so far in each delta.", rule,
               events=cumulative(name)),
     ]  # fmt: skip
 
@@ -147,7 +147,7 @@ def split_plain(ctx: Context, plan: Plan) -> Plan:
     halves = (text[: len(text) // 2], text[len(text) // 2 :])
     return replace(plan, items=(
         *plan.items[:-1], replace(last, texts=halves[:1]),
-        replace(last, id=ctx.mint("msg_"), texts=halves[1:])))  # fmt: skip
+        replace(last, id=ctx.new_id("msg_"), texts=halves[1:])))  # fmt: skip
 
 
 def at_end(edit: Callable[[Dict], object]) -> Hook[Dict]:
@@ -160,72 +160,72 @@ def shorter(text: str) -> str:
 
 FAULTS = [
     *(fault for name in RULES for fault in per_kind(name)),
-    twist("sum.blanks-lost-in-deltas", "Strips blanks off deltas.", RULES[TEXT], events=deltas(str.strip)),
-    twist("sum.newlines-lost-in-deltas", "Loses line breaks in deltas.", RULES[TEXT],
+    fault("sum.blanks-lost-in-deltas", "Strips blanks off deltas.", RULES[TEXT], events=deltas(str.strip)),
+    fault("sum.newlines-lost-in-deltas", "Loses line breaks in deltas.", RULES[TEXT],
           events=deltas(lambda text: text.replace("\n", ""))),
-    twist("sum.quotes-lost-in-arguments", "Loses escapes in deltas of arguments.", RULES[CALL],
+    fault("sum.quotes-lost-in-arguments", "Loses escapes in deltas of arguments.", RULES[CALL],
           events=deltas(lambda text: text.replace('"', "'"), CALL)),
-    twist("sum.text-done-shorter", "Loses the last character when a text is done.", RULES[TEXT],
+    fault("sum.text-done-shorter", "Loses the last character when a text is done.", RULES[TEXT],
           events=events(change("text", shorter), "output_text.done")),
-    twist("sum.text-done-empty", "Leaves a finished text empty.", RULES[TEXT],
+    fault("sum.text-done-empty", "Leaves a finished text empty.", RULES[TEXT],
           events=events(put(text=""), "output_text.done")),
-    twist("sum.reasoning-done-empty", "Leaves finished thoughts empty.", RULES[THOUGHT],
+    fault("sum.reasoning-done-empty", "Leaves finished thoughts empty.", RULES[THOUGHT],
           events=events(put(text=""), "reasoning_text.done")),
-    twist("sum.arguments-done-empty", "Leaves finished arguments empty.", RULES[CALL],
+    fault("sum.arguments-done-empty", "Leaves finished arguments empty.", RULES[CALL],
           events=events(put(arguments=""), "function_call_arguments.done")),
-    twist("sum.arguments-done-shorter", "Loses the last character of finished arguments.", RULES[CALL],
+    fault("sum.arguments-done-shorter", "Loses the last character of finished arguments.", RULES[CALL],
           events=events(change("arguments", shorter), "function_call_arguments.done")),
-    twist("sum.part-done-empty", "Closes parts with no text in them.", PART,
+    fault("sum.part-done-empty", "Closes parts with no text in them.", PART,
           events=events(lambda event: event["part"].update(text=""), "content_part.done")),
-    twist("sum.part-done-shorter", "Loses the last character when a part is done.", PART,
+    fault("sum.part-done-shorter", "Loses the last character when a part is done.", PART,
           events=events(lambda event: change("text", shorter)(event["part"]), "content_part.done")),
-    twist("sum.item-done-without-content", "Closes items with an empty content list.", ITEM,
+    fault("sum.item-done-without-content", "Closes items with an empty content list.", ITEM,
           events=streamed_items(lambda item: item.update(content=[]) if "content" in item else None,
                                 "output_item.done")),
-    twist("sum.item-done-shorter", "Loses the last character when an item is done.", ITEM,
+    fault("sum.item-done-shorter", "Loses the last character when an item is done.", ITEM,
           events=streamed_items(parts_in(change("text", shorter)), "output_item.done")),
-    twist("sum.item-done-without-arguments", "Closes calls with empty arguments.", ITEM,
+    fault("sum.item-done-without-arguments", "Closes calls with empty arguments.", ITEM,
           events=streamed_items(put(arguments=""), "output_item.done", kinds=("function_call",))),
-    twist("sum.item-done-with-part-added", "Closes messages with one part more.", ITEM,
+    fault("sum.item-done-with-part-added", "Closes messages with one part more.", ITEM,
           events=streamed_items(lambda item: item["content"].append({**item["content"][0], "text": "Bye"}),
                                 "output_item.done", kinds=("message",))),
-    twist("sum.output-empty-at-end", "Lists no items at the end of the stream.", FINAL,
+    fault("sum.output-empty-at-end", "Lists no items at the end of the stream.", FINAL,
           response=at_end(put(output=[]))),
-    twist("sum.output-reversed-at-end", "Lists items in reverse at the end.", FINAL,
+    fault("sum.output-reversed-at-end", "Lists items in reverse at the end.", FINAL,
           response=at_end(change("output", lambda items: items[::-1]))),
-    twist("sum.output-without-thoughts-at-end", "Leaves thoughts out at the end of the stream.", FINAL,
+    fault("sum.output-without-thoughts-at-end", "Leaves thoughts out at the end of the stream.", FINAL,
           response=at_end(message_only)),
-    twist("sum.output-with-one-more-at-end", "Lists one item more at the end.", FINAL,
+    fault("sum.output-with-one-more-at-end", "Lists one item more at the end.", FINAL,
           response=at_end(extra_item)),
-    twist("sum.text-shorter-at-end", "Loses the last character of texts at the end.", FINAL,
+    fault("sum.text-shorter-at-end", "Loses the last character of texts at the end.", FINAL,
           response=at_end(items_in(parts_in(change("text", shorter)), "message"))),
-    twist("sum.thoughts-shorter-at-end", "Loses the last character of thoughts at the end.", FINAL,
+    fault("sum.thoughts-shorter-at-end", "Loses the last character of thoughts at the end.", FINAL,
           response=at_end(items_in(parts_in(change("text", shorter)), "reasoning"))),
-    twist("sum.arguments-differ-at-end", "Adds blanks to arguments at the end.", FINAL,
+    fault("sum.arguments-differ-at-end", "Adds blanks to arguments at the end.", FINAL,
           response=at_end(items_in(change("arguments", lambda text: text.replace(":", ": ")),
                                    "function_call"))),
-    twist("sum.arguments-empty-at-end", "Leaves arguments empty at the end.", FINAL,
+    fault("sum.arguments-empty-at-end", "Leaves arguments empty at the end.", FINAL,
           response=at_end(items_in(put(arguments=""), "function_call"))),
-    twist("sum.content-empty-at-end", "Leaves messages empty at the end.", FINAL,
+    fault("sum.content-empty-at-end", "Leaves messages empty at the end.", FINAL,
           response=at_end(items_in(put(content=[]), "message"))),
-    twist("sum.split-characters-mangled", "Decodes each piece of a character by itself.",
+    fault("sum.split-characters-mangled", "Decodes each piece of a character by itself.",
           "sum.no-replacement-characters", events=thoughts_mangled),
-    twist("sum.split-characters-mangled-in-deltas", "Mangles split characters in deltas only.",
+    fault("sum.split-characters-mangled-in-deltas", "Mangles split characters in deltas only.",
           "sum.no-replacement-characters", RULES[TEXT], events=deltas(mangled)),
-    twist("sum.part-added-with-text", "Announces parts with their first words.", EMPTY, events=early_text),
-    twist("sum.item-added-with-arguments", "Announces calls with the start of their arguments.", EMPTY,
+    fault("sum.part-added-with-text", "Announces parts with their first words.", EMPTY, events=early_text),
+    fault("sum.item-added-with-arguments", "Announces calls with the start of their arguments.", EMPTY,
           events=early_arguments),
-    twist("sum.item-added-whole", "Announces items with all that is to come.", EMPTY, events=early_content),
-    twist("sum.plain-without-thoughts", "Shows thoughts only in streams.", "sum.plain-same-shape",
+    fault("sum.item-added-whole", "Announces items with all that is to come.", EMPTY, events=early_content),
+    fault("sum.plain-without-thoughts", "Shows thoughts only in streams.", "sum.plain-same-shape",
           plan=unthinking_plain),
-    twist("sum.plain-in-two-messages", "Splits the message of plain answers in two.", "sum.plain-same-shape",
+    fault("sum.plain-in-two-messages", "Splits the message of plain answers in two.", "sum.plain-same-shape",
           plan=split_plain),
-    twist("sum.stream-without-output-text", "Leaves output_text out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-output-text", "Leaves output_text out of streams.", "sum.plain-same-shape",
           response=response(cut("output_text"), "created", "in_progress", "terminal")),
-    twist("sum.stream-without-error", "Leaves error out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-error", "Leaves error out of streams.", "sum.plain-same-shape",
           response=response(cut("error"), "created", "in_progress", "terminal")),
-    twist("sum.stream-without-metadata", "Leaves metadata out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-metadata", "Leaves metadata out of streams.", "sum.plain-same-shape",
           response=response(cut("metadata"), "created", "in_progress", "terminal")),
-    twist("sum.plain-with-one-member-more", "Has one member more in plain answers.", "sum.plain-same-shape",
+    fault("sum.plain-with-one-member-more", "Has one member more in plain answers.", "sum.plain-same-shape",
           response=response(put(system_fingerprint="fp_1"), "plain")),
 ]  # fmt: skip

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, twist
+from ..behaviour import Context, Hook, fault
 from ..event_edits import is_a
 from ..request_hooks import crash, input_items, refuse
-from ..shapes import Ask, Dict, Item
+from ..shapes import Dict, Item, ParsedRequest
 
 FORMAT, HISTORY, RETURNED = "format.json-object", "turns.history-accepted", "turns.full-output-returned"
 MIXED = "parallel.requests-do-not-mix"
@@ -32,8 +32,8 @@ def formatted(how: Callable[[str], str]) -> Hook[list[Item]]:
     return hook
 
 
-def unformatted(_: Context, ask: Ask) -> Ask:
-    return replace(ask, json_object=False)
+def unformatted(_: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, json_object=False)
 
 
 def any_item(test: Callable[[Dict], object]) -> Callable[[Dict], bool]:
@@ -68,9 +68,9 @@ def same_second(ctx: Context, one: Dict) -> Dict:
     return {**one, "id": f"resp_{ident}"}
 
 
-def foreign_model(ctx: Context, ask: Ask) -> Ask:
+def foreign_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     """Answers with the model that was named by the neighbour."""
-    return replace(ask, model=neighbour(ctx, "model", ask.model))
+    return replace(parsed, model=neighbour(ctx, "model", parsed.model))
 
 
 def foreign_text(ctx: Context, items: list[Item]) -> list[Item]:
@@ -91,40 +91,40 @@ def foreign_terminal(ctx: Context, stream: list[Dict]) -> list[Dict]:
 
 
 FAULTS = [
-    twist("format.json-object-ignored", "Answers in prose when asked for an object.", FORMAT,
-          ask=unformatted),
-    twist("format.json-object-in-a-fence", "Wraps the object in a code fence.", FORMAT,
+    fault("format.json-object-ignored", "Answers in prose when asked for an object.", FORMAT,
+          parsed=unformatted),
+    fault("format.json-object-in-a-fence", "Wraps the object in a code fence.", FORMAT,
           draft=formatted(lambda text: f"```json\n{text}\n```")),
-    twist("format.json-object-introduced", "Writes a sentence before the object.", FORMAT,
+    fault("format.json-object-introduced", "Writes a sentence before the object.", FORMAT,
           draft=formatted(lambda text: f"Here is the JSON: {text}")),
-    twist("format.json-array", "Wraps the object in a list.", FORMAT,
+    fault("format.json-array", "Wraps the object in a list.", FORMAT,
           draft=formatted(lambda text: f"[{text}]")),
-    twist("format.json-with-nan", "Writes NaN into the object.", FORMAT,
+    fault("format.json-with-nan", "Writes NaN into the object.", FORMAT,
           draft=formatted(lambda text: f'{text[:-1]}, "area": NaN}}')),
-    twist("format.json-unclosed", "Loses the last brace of the object.", FORMAT,
+    fault("format.json-unclosed", "Loses the last brace of the object.", FORMAT,
           draft=formatted(lambda text: text[:-1])),
-    twist("turns.history-refused", "Takes no more than one turn.", HISTORY,
+    fault("turns.history-refused", "Takes no more than one turn.", HISTORY,
           validate=refuse(many_turns, "input")),
-    twist("turns.history-is-500", "Fails inside on a conversation.", HISTORY, validate=crash(many_turns)),
-    twist("turns.second-user-turn-refused", "Takes one user turn only.", HISTORY, validate=refuse(
+    fault("turns.history-is-500", "Fails inside on a conversation.", HISTORY, validate=crash(many_turns)),
+    fault("turns.second-user-turn-refused", "Takes one user turn only.", HISTORY, validate=refuse(
         lambda body: sum(one.get("role") == "user" for one in input_items(body)) > 1, "input")),
-    twist("turns.output-items-refused", "Refuses items that carry an id and a status.", RETURNED,
+    fault("turns.output-items-refused", "Refuses items that carry an id and a status.", RETURNED,
           validate=refuse(any_item(returned), "input[1].id")),
-    twist("turns.annotations-refused", "Refuses parts that carry annotations.", RETURNED,
+    fault("turns.annotations-refused", "Refuses parts that carry annotations.", RETURNED,
           validate=refuse(any_item(annotated), "input[1].content[0].annotations")),
-    twist("turns.output-message-is-500", "Fails inside on a returned message.", RETURNED, validate=crash(
+    fault("turns.output-message-is-500", "Fails inside on a returned message.", RETURNED, validate=crash(
         any_item(lambda one: one.get("type") == "message" and returned(one)))),
-    twist("turns.function-call-refused", "Refuses the call a result belongs to.", RETURNED,
+    fault("turns.function-call-refused", "Refuses the call a result belongs to.", RETURNED,
           "request.reasoning-returned", validate=refuse(any_item(
               lambda one: one.get("type") == "function_call"), "input[1].type")),
-    twist("parallel.ids-from-the-clock", "Makes ids out of the second of the day.", MIXED,
+    fault("parallel.ids-from-the-clock", "Makes ids out of the second of the day.", MIXED,
           "response.id-unique", response=same_second),
-    twist("parallel.models-mix", "Answers with the model of a request served at the same time.", MIXED,
-          ask=foreign_model),
-    twist("parallel.texts-mix", "Answers with the items of a request served at the same time.", MIXED,
+    fault("parallel.models-mix", "Answers with the model of a request served at the same time.", MIXED,
+          parsed=foreign_model),
+    fault("parallel.texts-mix", "Answers with the items of a request served at the same time.", MIXED,
           draft=foreign_text),
-    twist("parallel.deltas-mix", "Lets a delta slip into a stream served at the same time.", MIXED,
+    fault("parallel.deltas-mix", "Lets a delta slip into a stream served at the same time.", MIXED,
           events=foreign_delta),
-    twist("parallel.ends-mix", "Ends a stream with the response of another one.", MIXED,
+    fault("parallel.ends-mix", "Ends a stream with the response of another one.", MIXED,
           events=foreign_terminal),
 ]  # fmt: skip

@@ -7,23 +7,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Twist, twist
+from ..behaviour import Behaviour, Context, fault
 from ..event_edits import change, cut, everywhere, put, said
 from ..request_hooks import crash, input_items, refuse
-from ..shapes import Ask, Dict, Item, to_json
+from ..shapes import Dict, Item, ParsedRequest, to_json
 
 SHAPE, JSON, FIT = "tools.call-shape", "tools.arguments-are-json", "tools.arguments-fit-schema"
 DISTINCT, EITHER = "tools.call-ids-distinct", "tools.called-either-way"
 
 
-def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Twist:
+def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Behaviour:
     """Changes every function call wherever it shows."""
-    return twist(f"tools.{name}", says, *(rules or (SHAPE,)), **everywhere(how, "function_call"))
+    return fault(f"tools.{name}", says, *(rules or (SHAPE,)), **everywhere(how, "function_call"))
 
 
-def arguments(name: str, says: str, rule: str, how: Callable[[str], str]) -> Twist:
+def arguments(name: str, says: str, rule: str, how: Callable[[str], str]) -> Behaviour:
     """Changes the arguments at their source, so that deltas and dones still add up."""
-    return twist(f"tools.{name}", says, rule, draft=said(how, "function_call"))
+    return fault(f"tools.{name}", says, rule, draft=said(how, "function_call"))
 
 
 def object_of(how: Callable[[Dict], Any]) -> Callable[[str], str]:
@@ -70,7 +70,7 @@ def as_markup(_: Context, items: list[Item]) -> list[Item]:
 
 def beside_markup(ctx: Context, items: list[Item]) -> list[Item]:
     calls = [one for one in items if one.is_call]
-    leak = [Item("message", ctx.mint("msg_"), ("</tool_call>",))] if calls else []
+    leak = [Item("message", ctx.new_id("msg_"), ("</tool_call>",))] if calls else []
     return [*items, *leak]
 
 
@@ -82,16 +82,16 @@ def as_json_text(ctx: Context, items: list[Item]) -> list[Item]:
     ]  # fmt: skip
 
 
-def without_tools(stream: bool) -> Callable[[Context, Ask], Ask]:
-    return lambda ctx, ask: replace(ask, tools=()) if ctx.stream == stream else ask
+def without_tools(stream: bool) -> Callable[[Context, ParsedRequest], ParsedRequest]:
+    return lambda ctx, parsed: replace(parsed, tools=()) if ctx.stream == stream else parsed
 
 
 def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
     """Calls a tool nobody declared."""
     if ctx.body.get("tools"):
         return items
-    return [*items, Item("function_call", ctx.mint("fc_"), ('{"query":"news"}',), "completed", "web_search",
-                         ctx.mint("call_"))]  # fmt: skip
+    return [*items, Item("function_call", ctx.new_id("fc_"), ('{"query":"news"}',), "completed", "web_search",
+                         ctx.new_id("call_"))]  # fmt: skip
 
 
 def output(kind: type) -> Callable[[Dict], bool]:
@@ -119,13 +119,13 @@ FAULTS = [
     call("arguments-are-an-object", "Gives arguments as an object.", as_object),
     call("arguments-missing", "Gives calls no arguments.", cut("arguments")),
     call("arguments-are-null", "Gives null for arguments.", put(arguments=None)),
-    twist("tools.name-with-prefix", "Puts functions. before the name of the tool.", SHAPE,
+    fault("tools.name-with-prefix", "Puts functions. before the name of the tool.", SHAPE,
           draft=renamed(lambda name: f"functions.{name}")),
-    twist("tools.name-in-capitals", "Changes the case of the name of the tool.", SHAPE,
+    fault("tools.name-in-capitals", "Changes the case of the name of the tool.", SHAPE,
           draft=renamed(str.upper)),
-    twist("tools.name-truncated", "Loses the end of the name of the tool.", SHAPE,
+    fault("tools.name-truncated", "Loses the end of the name of the tool.", SHAPE,
           draft=renamed(lambda name: name[:-1])),
-    twist("tools.name-with-blank", "Adds a blank to the name of the tool.", SHAPE,
+    fault("tools.name-with-blank", "Adds a blank to the name of the tool.", SHAPE,
           draft=renamed(lambda name: f"{name} ")),
     arguments("arguments-in-single-quotes", "Writes arguments as Python does.", JSON,
               lambda text: repr(json.loads(text))),
@@ -146,29 +146,29 @@ FAULTS = [
     arguments("arguments-of-wrong-type", "Mixes up text and numbers in arguments.", FIT,
               object_of(wrong_types)),
     arguments("arguments-in-a-list", "Wraps arguments in a list.", FIT, object_of(lambda values: [values])),
-    twist("tools.call-ids-equal", "Gives parallel calls one call_id.", DISTINCT, draft=same_call_id),
-    twist("tools.call-ids-start-anew", "Counts call_ids from 0 in every response.",
+    fault("tools.call-ids-equal", "Gives parallel calls one call_id.", DISTINCT, draft=same_call_id),
+    fault("tools.call-ids-start-anew", "Counts call_ids from 0 in every response.",
           "tools.call-ids-unique-in-run", draft=counted_call_ids),
-    twist("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
-    twist("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
+    fault("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
+    fault("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
           draft=as_markup),
-    twist("tools.streamed-as-text", "Streams calls as the text of a message.", EITHER, draft=as_json_text),
-    twist("tools.not-in-streams", "Leaves tools out when it streams.", EITHER, ask=without_tools(True)),
-    twist("tools.in-streams-only", "Leaves tools out when it does not stream.", EITHER, ask=without_tools(False)),
-    twist("tools.tag-beside-call", "Leaves a tag of the call behind as text.", "tools.no-markup-leak",
+    fault("tools.streamed-as-text", "Streams calls as the text of a message.", EITHER, draft=as_json_text),
+    fault("tools.not-in-streams", "Leaves tools out when it streams.", EITHER, parsed=without_tools(True)),
+    fault("tools.in-streams-only", "Leaves tools out when it does not stream.", EITHER, parsed=without_tools(False)),
+    fault("tools.tag-beside-call", "Leaves a tag of the call behind as text.", "tools.no-markup-leak",
           draft=beside_markup),
-    twist("tools.output-string-refused", "Refuses results given as text.", "tools.output-accepted",
+    fault("tools.output-string-refused", "Refuses results given as text.", "tools.output-accepted",
           validate=refuse(output(str), "input[0].output")),
-    twist("tools.output-is-500", "Fails inside on results given as text.", "tools.output-accepted",
+    fault("tools.output-is-500", "Fails inside on results given as text.", "tools.output-accepted",
           validate=crash(output(str))),
-    twist("tools.output-parts-refused", "Refuses results given as parts.", "tools.output-parts-accepted",
+    fault("tools.output-parts-refused", "Refuses results given as parts.", "tools.output-parts-accepted",
           validate=refuse(output(list), "input[0].output")),
-    twist("tools.output-parts-is-500", "Fails inside on results given as parts.",
+    fault("tools.output-parts-is-500", "Fails inside on results given as parts.",
           "tools.output-parts-accepted",
           validate=crash(output(list))),
-    twist("tools.undeclared-called", "Calls a tool of its own when none was declared.",
+    fault("tools.undeclared-called", "Calls a tool of its own when none was declared.",
           "tools.none-declared-none-called", draft=uncalled),
-    twist("tools.other-tool-called", "Calls a tool by a name nobody declared.", SHAPE,
+    fault("tools.other-tool-called", "Calls a tool by a name nobody declared.", SHAPE,
           draft=renamed(lambda _: "multi_tool_use.parallel")),
     call("status-unknown", "Gives calls a status nobody knows.", change("status", lambda _: "called"),
          "response.schema"),

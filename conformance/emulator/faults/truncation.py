@@ -6,31 +6,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import final, put
 from ..request_hooks import served
-from ..shapes import Ask, Dict, Item, Plan
+from ..shapes import Dict, Item, ParsedRequest, Plan
 from ..tokens import count, truncate, usage
 
 RULE, WITHIN, NEEDLESS = "truncation.incomplete", "truncation.usage-within-cap", "truncation.cap-not-needed"
 
 
-def when_cut(name: str, says: str, *rules: str, **members: Any) -> Twist:
+def when_cut(name: str, says: str, *rules: str, **members: Any) -> Behaviour:
     """Changes members of a response that a cap has cut."""
 
     def edit(one: Dict) -> None:
         if one["status"] == "incomplete":
             put(**members)(one)
 
-    return twist(f"truncation.{name}", says, *rules, response=final(edit))
+    return fault(f"truncation.{name}", says, *rules, response=final(edit))
 
 
 def capped(ctx: Context) -> bool:
     return ctx.body.get("max_output_tokens") is not None
 
 
-def uncapped(_: Context, ask: Ask) -> Ask:
-    return replace(ask, cap=None)
+def uncapped(_: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, cap=None)
 
 
 def whole(_: Context, plan: Plan) -> Plan:
@@ -44,7 +44,7 @@ def only_visible(ctx: Context, plan: Plan) -> Plan:
     cap = ctx.body.get("max_output_tokens")
     if not isinstance(cap, int) or not plan.cut:
         return plan
-    thought = Item("reasoning", ctx.mint("rs_"), ("Let me think about what was asked. " * (1 + cap // 8),))
+    thought = Item("reasoning", ctx.new_id("rs_"), ("Let me think about what was asked. " * (1 + cap // 8),))
     shown = [one for one in plan.items if one.kind != "reasoning"]
     items, _ = truncate(shown, cap)
     return replace(plan, items=(thought, *items), usage=usage([thought, *items], plan.usage.input))
@@ -79,7 +79,7 @@ def roomy(ctx: Context) -> bool:
 
 
 FAULTS = [
-    twist("truncation.reported-completed", "Cuts and calls the answer complete.", RULE, plan=whole),
+    fault("truncation.reported-completed", "Cuts and calls the answer complete.", RULE, plan=whole),
     when_cut("status-completed", "Cuts, says why, and calls the answer complete.", RULE,
              "response.completed-is-clean", "lifecycle.terminal-agrees-with-status", status="completed"),
     when_cut("status-failed", "Calls a cut answer failed.", RULE, "lifecycle.terminal-agrees-with-status",
@@ -96,22 +96,22 @@ FAULTS = [
     when_cut("details-null", "Gives no details of the cut.", RULE, incomplete_details=None),
     when_cut("error-set", "Calls the cut an error.", RULE,
              error={"code": "max_output_tokens", "message": "The answer was cut."}),
-    twist("truncation.event-is-completed", "Ends a cut stream with response.completed.", RULE,
+    fault("truncation.event-is-completed", "Ends a cut stream with response.completed.", RULE,
           "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
           events=event_named("response.completed", "response.incomplete")),
-    twist("truncation.event-is-failed", "Ends a cut stream with response.failed.", RULE,
+    fault("truncation.event-is-failed", "Ends a cut stream with response.failed.", RULE,
           "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
           events=event_named("response.failed", "response.incomplete")),
-    twist("truncation.is-an-error", "Answers 500 when the cap cuts.", RULE,
+    fault("truncation.is-an-error", "Answers 500 when the cap cuts.", RULE,
           reply=served(lambda reply: reply.coded(500).saying({"error": {"message": "cut", "code": "500"}})
                        if b'"max_output_tokens"}' in reply.body else reply)),
-    twist("truncation.cap-ignored", "Says all it has to say, whatever the cap.", WITHIN, RULE, ask=uncapped),
-    twist("truncation.cap-overshot", "Goes three tokens beyond the cap.", WITHIN, plan=overshot(3)),
-    twist("truncation.cap-overshot-by-one", "Goes one token beyond the cap.", WITHIN, plan=overshot(1)),
-    twist("truncation.thoughts-outside-cap", "Does not count thoughts towards the cap.", WITHIN,
+    fault("truncation.cap-ignored", "Says all it has to say, whatever the cap.", WITHIN, RULE, parsed=uncapped),
+    fault("truncation.cap-overshot", "Goes three tokens beyond the cap.", WITHIN, plan=overshot(3)),
+    fault("truncation.cap-overshot-by-one", "Goes one token beyond the cap.", WITHIN, plan=overshot(1)),
+    fault("truncation.thoughts-outside-cap", "Does not count thoughts towards the cap.", WITHIN,
           plan=only_visible),
-    twist("truncation.cap-always-cuts", "Calls every answer under a cap incomplete.", NEEDLESS,
+    fault("truncation.cap-always-cuts", "Calls every answer under a cap incomplete.", NEEDLESS,
           plan=needless(capped)),
-    twist("truncation.roomy-cap-cuts", "Calls answers incomplete when the cap is large.", NEEDLESS,
+    fault("truncation.roomy-cap-cuts", "Calls answers incomplete when the cap is large.", NEEDLESS,
           plan=needless(roomy)),
 ]  # fmt: skip

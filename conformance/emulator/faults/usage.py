@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..behaviour import Twist, twist
+from ..behaviour import Behaviour, fault
 from ..event_edits import change, cut, final, put, response
 from ..shapes import Dict
 
@@ -12,13 +12,13 @@ PRESENT, WHOLE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"
 WITHIN, NONZERO, DETAILS = "usage.reasoning-within-output", "usage.nonzero", "usage.details-hold-integers"
 
 
-def counted(name: str, says: str, *rules: str, how: Callable[[Dict], object]) -> Twist:
+def counted(name: str, says: str, *rules: str, how: Callable[[Dict], object]) -> Behaviour:
     """Changes the usage object of finished responses."""
 
     def edit(one: Dict) -> None:
         how(one["usage"])
 
-    return twist(f"usage.{name}", says, *rules, response=final(edit))
+    return fault(f"usage.{name}", says, *rules, response=final(edit))
 
 
 def chat_names(usage: Dict) -> None:
@@ -61,15 +61,15 @@ def thought_too_many(usage: Dict) -> None:
 
 
 FAULTS = [
-    twist("usage.missing", "Sends no usage.", PRESENT, response=final(cut("usage"))),
-    twist("usage.null", "Sends null for usage.", PRESENT, response=final(put(usage=None))),
-    twist("usage.missing-streaming", "Sends no usage at the end of a stream.", PRESENT,
+    fault("usage.missing", "Sends no usage.", PRESENT, response=final(cut("usage"))),
+    fault("usage.null", "Sends null for usage.", PRESENT, response=final(put(usage=None))),
+    fault("usage.missing-streaming", "Sends no usage at the end of a stream.", PRESENT,
           response=response(cut("usage"), "terminal")),
-    twist("usage.null-streaming", "Sends null for usage at the end of a stream.", PRESENT,
+    fault("usage.null-streaming", "Sends null for usage at the end of a stream.", PRESENT,
           response=response(put(usage=None), "terminal")),
-    twist("usage.missing-plain", "Sends usage only in streams.", PRESENT,
+    fault("usage.missing-plain", "Sends usage only in streams.", PRESENT,
           response=response(cut("usage"), "plain")),
-    twist("usage.empty", "Sends an empty usage object.", PRESENT, response=final(put(usage={}))),
+    fault("usage.empty", "Sends an empty usage object.", PRESENT, response=final(put(usage={}))),
     counted("chat-names", "Uses the names of chat completions.", PRESENT, how=chat_names),
     counted("total-missing", "Leaves the total out.", PRESENT, how=cut("total_tokens")),
     counted("output-missing", "Leaves the output count out.", PRESENT, how=cut("output_tokens")),
@@ -104,7 +104,7 @@ FAULTS = [
             how=put(input_tokens_details={"cached_tokens": None})),
     counted("output-details-empty", "Leaves the details of the output empty.", "usage.reasoning-tokens-present",
             how=put(output_tokens_details={})),
-    twist("usage.output-details-missing", "Leaves the details of the output out.", "response.schema",
+    fault("usage.output-details-missing", "Leaves the details of the output out.", "response.schema",
           evidence="ggml-org/llama.cpp#22659",
           response=final(lambda one: one["usage"].pop("output_tokens_details"))),
     counted("lists", "Wraps each count in a list.", WHOLE, how=in_all(lambda count: [count])),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..behaviour import Twist
+from ..behaviour import Behaviour
 from . import behaviour, framing, members
 
 MODULES = (framing, members, behaviour)
 
-VARIANTS: dict[str, Twist] = {one.name: one for module in MODULES for one in module.VARIANTS}
+VARIANTS: dict[str, Behaviour] = {one.name: one for module in MODULES for one in module.VARIANTS}
 """All varieties by name; the part before the dot says what they vary."""

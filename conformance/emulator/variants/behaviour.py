@@ -10,11 +10,11 @@ from typing import Any
 
 from ..arguments import fit
 from ..auth import REFUSED, authenticate
-from ..behaviour import Context, Hook, Twist, twist
+from ..behaviour import Behaviour, Context, Hook, variant
 from ..event_edits import said
 from ..refusals import bad_parameter, of, unsupported
 from ..request_hooks import envelope, error, input_items, inside, refuse, refused
-from ..shapes import Ask, Dict, Header, Item, Refusal, Reply, sent, to_json
+from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
 
 FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
 OUTSIDE = "Undocumented parameters are filtered and may cause an error (doc 2026-06-24)."
@@ -69,8 +69,8 @@ def agents_served(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return None if referred or "client_metadata" in ctx.body else refusal
 
 
-def honoured_choice(ctx: Context, ask: Ask) -> Ask:
-    return replace(ask, tools=()) if ctx.body.get("tool_choice") == "none" else ask
+def honoured_choice(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, tools=()) if ctx.body.get("tool_choice") == "none" else parsed
 
 
 def busy(test: Callable[[Context], bool], status: int, *headers: tuple[str, str]) -> Hook[Reply]:
@@ -155,8 +155,8 @@ def longer_refusal(whole: Dict) -> Any:
     return {**whole, "request_id": "req_1", "error": {**whole["error"], "details": [{"reason": "x"}]}}
 
 
-def default_off(ctx: Context, ask: Ask) -> Ask:
-    return replace(ask, thinking=False) if ctx.body.get("reasoning") is None else ask
+def default_off(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    return replace(parsed, thinking=False) if ctx.body.get("reasoning") is None else parsed
 
 
 def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
@@ -167,7 +167,7 @@ def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
     if mode != "required" or not tools or any(one.is_call for one in items):
         return items
     text = to_json(fit(tools[0].get("parameters") or {}, iter(())))
-    return [Item("function_call", ctx.mint("fc_"), (text,), "completed", tools[0]["name"], ctx.mint("call_"))]
+    return [Item("function_call", ctx.new_id("fc_"), (text,), "completed", tools[0]["name"], ctx.new_id("call_"))]
 
 
 def unusual_history(body: Dict) -> bool:
@@ -196,7 +196,7 @@ def spaced(reply: Reply) -> Reply:
     return reply.saying(prefix + json.dumps(json.loads(text.removeprefix("data:"))))
 
 
-def forms(name: str, says: str, test: Callable[[Context], bool], status: int, *headers: Header) -> Twist:
+def forms(name: str, says: str, test: Callable[[Context], bool], status: int, *headers: Header) -> Behaviour:
     """Answers requests in an unusual form with a status that HTTP has for them, in the words of a server in front."""
 
     def hook(ctx: Context, reply: Reply) -> Reply:
@@ -206,62 +206,62 @@ def forms(name: str, says: str, test: Callable[[Context], bool], status: int, *h
         away = replace(reply, headers=[*reply.headers, *headers], framing="length", chunks=[]).coded(status)
         return away.without("Transfer-Encoding").having("Content-Type", "text/html").saying(page)
 
-    return twist(f"forms.{name}", says, reply=hook)
+    return variant(f"forms.{name}", says, reply=hook)
 
 
 VARIANTS = [
-    twist("refusals.without-type-and-param", FORM, reply=envelope(bare, ANY)),
-    twist("refusals.with-null-type-and-param", FORM, reply=error(null_members, ANY)),
-    twist("refusals.code-is-a-word", FORM,
+    variant("refusals.without-type-and-param", FORM, reply=envelope(bare, ANY)),
+    variant("refusals.with-null-type-and-param", FORM, reply=error(null_members, ANY)),
+    variant("refusals.code-is-a-word", FORM,
           reply=error(lambda one: one.update(code="invalid_request"), ANY)),
-    twist("refusals.openai-form", "The page aligns with OpenAI (openai, Error).",
+    variant("refusals.openai-form", "The page aligns with OpenAI (openai, Error).",
           reply=envelope(openai_form)),
-    twist("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
-    twist("refusals.with-blanks", "JSON allows blanks between tokens (RFC 8259 2).",
+    variant("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
+    variant("refusals.with-blanks", "JSON allows blanks between tokens (RFC 8259 2).",
           reply=refused(spaced, ANY)),
-    twist("refusals.plain-json-when-streaming", "Seen: a data: prefix; plain JSON is what HTTP would expect.",
+    variant("refusals.plain-json-when-streaming", "Seen: a data: prefix; plain JSON is what HTTP would expect.",
           reply=as_event("", "")),
-    twist("refusals.data-with-space-when-streaming", "The space after the colon is optional (WHATWG HTML).",
+    variant("refusals.data-with-space-when-streaming", "The space after the colon is optional (WHATWG HTML).",
           reply=as_event("data: ", "\n\n")),
-    twist("refusals.charset-in-type", "Parameters of a media type are allowed (RFC 9110 8.3.1).",
+    variant("refusals.charset-in-type", "Parameters of a media type are allowed (RFC 9110 8.3.1).",
           reply=refused(lambda reply: reply.having("Content-Type", "application/json; charset=utf-8"), ANY)),
-    twist("refusals.unknown-model-is-404", "404 is documented for what is not available (doc 2026-10).",
+    variant("refusals.unknown-model-is-404", "404 is documented for what is not available (doc 2026-10).",
           validate=unknown_model),
-    twist("refusals.other-method-is-404", "A server may hide what it has (RFC 9110 15.5.5).",
+    variant("refusals.other-method-is-404", "A server may hide what it has (RFC 9110 15.5.5).",
           reply=lambda _, reply: reply.coded(404).without("Allow") if reply.status == 405 else reply),
-    twist("refusals.forbidden-instead-of-unauthorized", "403 is documented for keys (doc 2026-10).",
+    variant("refusals.forbidden-instead-of-unauthorized", "403 is documented for keys (doc 2026-10).",
           auth=forbidden),
-    twist("refusals.without-challenge", "The page does not promise WWW-Authenticate.",
+    variant("refusals.without-challenge", "The page does not promise WWW-Authenticate.",
           reply=lambda _, reply: reply.without("WWW-Authenticate") if reply.status == 401 else reply),
-    twist("outside.undocumented-rejected", OUTSIDE, validate=rejected),
-    twist("outside.named-unsupported-rejected", UNSUPPORTED, validate=named_unsupported),
-    twist("outside.previous-response-id-ignored", UNSUPPORTED,
+    variant("outside.undocumented-rejected", OUTSIDE, validate=rejected),
+    variant("outside.named-unsupported-rejected", UNSUPPORTED, validate=named_unsupported),
+    variant("outside.previous-response-id-ignored", UNSUPPORTED,
           validate=ignored(lambda param: param == "previous_response_id")),
-    twist("outside.json-schema-ignored", OUTSIDE, validate=ignored(lambda param: param == "text.format")),
-    twist("outside.tool-types-ignored", OUTSIDE,
+    variant("outside.json-schema-ignored", OUTSIDE, validate=ignored(lambda param: param == "text.format")),
+    variant("outside.tool-types-ignored", OUTSIDE,
           validate=ignored(lambda param: param.startswith("tools[") and param.endswith("].type"))),
-    twist("outside.agents-served", OUTSIDE, validate=agents_served),
-    twist("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
-    twist("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
-          ask=honoured_choice),
-    twist("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),
-    twist("outside.unusual-history-rejected", "The page shows no such items (doc 2026-10, Request body: input).",
+    variant("outside.agents-served", OUTSIDE, validate=agents_served),
+    variant("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
+    variant("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
+          parsed=honoured_choice),
+    variant("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),
+    variant("outside.unusual-history-rejected", "The page shows no such items (doc 2026-10, Request body: input).",
           validate=refuse(unusual_history, "input[0]")),
-    twist("behaviour.small-context", "The page names no context length for input (doc 2026-10).",
+    variant("behaviour.small-context", "The page names no context length for input (doc 2026-10).",
           validate=small_context),
-    twist("behaviour.default-instructions", "A template may fill in a system message of its own.",
-          ask=lambda ctx, ask: ask if ask.instructions else replace(ask, input_tokens=ask.input_tokens + 40)),
-    twist("outside.null-rejected", "The page gives optional parameters types, and none is null.",
+    variant("behaviour.default-instructions", "A template may fill in a system message of its own.",
+          parsed=lambda ctx, parsed: parsed if parsed.instructions else replace(parsed, input_tokens=parsed.input_tokens + 40)),
+    variant("outside.null-rejected", "The page gives optional parameters types, and none is null.",
           validate=no_nulls),
-    twist("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",
+    variant("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",
           validate=lenient_effort),
-    twist("auth.one-right-key-is-enough", BOTH, auth=any_right),
-    twist("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
-    twist("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
-          ask=default_off),
-    twist("behaviour.thoughts-counted-not-shown", "The page counts reasoning tokens; that they are shown is not said.",
+    variant("auth.one-right-key-is-enough", BOTH, auth=any_right),
+    variant("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
+    variant("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
+          parsed=default_off),
+    variant("behaviour.thoughts-counted-not-shown", "The page counts reasoning tokens; that they are shown is not said.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
-    twist("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
+    variant("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
           draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
     forms("slash-redirected", "A path with a slash is another one; frameworks redirect from it (RFC 9110 15.4).",
           lambda ctx: ctx.path.endswith("/"), 308, ("Location", "/v1/responses")),
@@ -283,10 +283,10 @@ VARIANTS = [
           lambda ctx: ctx.method == "HEAD", 200),
     forms("other-methods-are-501", "501 is for methods that a server does not know (RFC 9110 9.1).",
           lambda ctx: ctx.method in ("PUT", "HEAD"), 501),
-    twist("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
-    twist("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
-    twist("behaviour.first-stream-is-429", BUSY, reply=busy(
+    variant("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
+    variant("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
+    variant("behaviour.first-stream-is-429", BUSY, reply=busy(
         lambda ctx: ctx.stream and ctx.count("429 stream") == 0, 429, ("Retry-After", "0"))),
-    twist("behaviour.every-ninth-is-429", BUSY, reply=busy(
+    variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
 ]  # fmt: skip

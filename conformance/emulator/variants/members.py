@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, twist
+from ..behaviour import Context, Hook, variant
 from ..event_edits import DELTAS, cut, drop, everywhere, final, is_a, parts_in, put, response, said
 from ..shapes import Dict, Item, Plan
 from ..tokens import usage
@@ -115,11 +115,11 @@ def messages(how: Callable[[Context, Item], list[Item]], kind: str) -> Hook[list
 
 
 def two_messages(ctx: Context, one: Item) -> list[Item]:
-    return [one, replace(one, id=ctx.mint("msg_"), texts=("That is all I have to say.",))]
+    return [one, replace(one, id=ctx.new_id("msg_"), texts=("That is all I have to say.",))]
 
 
 def two_calls(ctx: Context, one: Item) -> list[Item]:
-    return [one, replace(one, id=ctx.mint("fc_"), call_id=ctx.mint("call_"))]
+    return [one, replace(one, id=ctx.new_id("fc_"), call_id=ctx.new_id("call_"))]
 
 
 def preamble(ctx: Context, items: list[Item]) -> list[Item]:
@@ -127,7 +127,7 @@ def preamble(ctx: Context, items: list[Item]) -> list[Item]:
     at = next((place for place, one in enumerate(items) if one.is_call), None)
     if at is None:
         return items
-    return [*items[:at], Item("message", ctx.mint("msg_"), ("Let me look that up.",)), *items[at:]]
+    return [*items[:at], Item("message", ctx.new_id("msg_"), ("Let me look that up.",)), *items[at:]]
 
 
 def by_item(stream: list[Dict]) -> list[list[Dict]]:
@@ -211,7 +211,7 @@ def more_counts(one: Dict) -> None:
 
 
 def uuid_ids(ctx: Context, items: list[Item]) -> list[Item]:
-    return [replace(one, id=ctx.mint(""), call_id=one.call_id and ctx.mint("")) for one in items]
+    return [replace(one, id=ctx.new_id(""), call_id=one.call_id and ctx.new_id("")) for one in items]
 
 
 def summarised(_: Context, stream: list[Dict]) -> list[Dict]:
@@ -233,68 +233,68 @@ THOUGHT_PARTS = drop(
 )
 
 VARIANTS = [
-    twist("members.extra-everywhere", EXTRA, response=lambda _, one: {**grow(one)}, events=grown_events),
-    twist("members.openai-echo", ECHO, response=echo),
-    twist("members.metadata-is-an-object", ECHO, response=response(put(metadata={}))),
-    twist("members.metadata-absent", "metadata is in the page's example but in none of its tables.",
+    variant("members.extra-everywhere", EXTRA, response=lambda _, one: {**grow(one)}, events=grown_events),
+    variant("members.openai-echo", ECHO, response=echo),
+    variant("members.metadata-is-an-object", ECHO, response=response(put(metadata={}))),
+    variant("members.metadata-absent", "metadata is in the page's example but in none of its tables.",
           response=response(cut("metadata"))),
-    twist("members.summary-and-encrypted-content", "OpenAI's items have both (openai, ReasoningItem).",
+    variant("members.summary-and-encrypted-content", "OpenAI's items have both (openai, ReasoningItem).",
           **everywhere(secret_thoughts, "reasoning")),
-    twist("members.summary-events", "OpenAI's streams have them (openai, ResponseReasoningSummaryPartAddedEvent).",
+    variant("members.summary-events", "OpenAI's streams have them (openai, ResponseReasoningSummaryPartAddedEvent).",
           events=summarised),
-    twist("members.completed-at", ECHO, response=completed_at),
-    twist("members.created-at-with-fraction", "created_at is a number (doc 2026-10, Response object).",
+    variant("members.completed-at", ECHO, response=completed_at),
+    variant("members.created-at-with-fraction", "created_at is a number (doc 2026-10, Response object).",
           response=lambda ctx, one: {**one, "created_at": ctx.now // 1 + 0.25}),
-    twist("members.obfuscation", "OpenAI pads deltas with it (openai, stream_options).",
+    variant("members.obfuscation", "OpenAI pads deltas with it (openai, stream_options).",
           events=on_deltas(obfuscation="x7Qp")),
-    twist("members.logprobs", "OpenAI requires it on text events (openai, ResponseTextDeltaEvent).",
+    variant("members.logprobs", "OpenAI requires it on text events (openai, ResponseTextDeltaEvent).",
           events=logprobs),
-    twist("members.cached-details-empty", "The page's own example has {} (doc 2026-06-24).",
+    variant("members.cached-details-empty", "The page's own example has {} (doc 2026-06-24).",
           response=final(lambda one: one["usage"].update(input_tokens_details={}))),
-    twist("members.cached-tokens", "cached_tokens may be there (doc 2026-10).", plan=cached),
-    twist("members.more-counts", EXTRA, response=final(more_counts)),
-    twist("members.ids-without-prefix", "The page documents no prefixes.", draft=uuid_ids,
+    variant("members.cached-tokens", "cached_tokens may be there (doc 2026-10).", plan=cached),
+    variant("members.more-counts", EXTRA, response=final(more_counts)),
+    variant("members.ids-without-prefix", "The page documents no prefixes.", draft=uuid_ids,
           response=response(lambda one: one.update(id=one["id"].removeprefix("resp_")))),
-    twist("shapes.several-parts", OUTPUT, draft=lambda _, items: [
+    variant("shapes.several-parts", OUTPUT, draft=lambda _, items: [
         in_parts(one) if one.kind == "message" else one for one in items]),
-    twist("shapes.several-messages", OUTPUT, draft=messages(two_messages, "message")),
-    twist("shapes.message-before-call", OUTPUT, draft=preamble),
-    twist("shapes.parallel-calls", OUTPUT, draft=messages(two_calls, "function_call")),
-    twist("shapes.last-item-done-first", "Nothing says that items come one after the other.", events=nested),
-    twist("shapes.items-interleaved", "Nothing says that items come one after the other.",
+    variant("shapes.several-messages", OUTPUT, draft=messages(two_messages, "message")),
+    variant("shapes.message-before-call", OUTPUT, draft=preamble),
+    variant("shapes.parallel-calls", OUTPUT, draft=messages(two_calls, "function_call")),
+    variant("shapes.last-item-done-first", "Nothing says that items come one after the other.", events=nested),
+    variant("shapes.items-interleaved", "Nothing says that items come one after the other.",
           events=interleaved),
-    twist("shapes.one-big-delta", DELTA, events=one_delta),
-    twist("shapes.delta-for-each-character", DELTA, events=delta_each),
-    twist("shapes.thousands-of-deltas", DELTA, draft=said(
+    variant("shapes.one-big-delta", DELTA, events=one_delta),
+    variant("shapes.delta-for-each-character", DELTA, events=delta_each),
+    variant("shapes.thousands-of-deltas", DELTA, draft=said(
         lambda text: " ".join([text, *("and so on" for _ in range(400))]), "reasoning"), events=delta_each),
-    twist("shapes.no-parts-around-thoughts", "OpenAI's reasoning text comes without them in places.",
+    variant("shapes.no-parts-around-thoughts", "OpenAI's reasoning text comes without them in places.",
           events=THOUGHT_PARTS),
-    twist("shapes.numbers-from-one", "The page does not say where numbers start.",
+    variant("shapes.numbers-from-one", "The page does not say where numbers start.",
           numbered=lambda _, stream: [
               {**event, "sequence_number": event["sequence_number"] + 1} for event in stream]),
-    twist("shapes.numbers-with-a-point", "JSON has one kind of number: 1.0 is 1 (RFC 8259 6; doc 2026-10: number).",
+    variant("shapes.numbers-with-a-point", "JSON has one kind of number: 1.0 is 1 (RFC 8259 6; doc 2026-10: number).",
           numbered=lambda _, stream: [
               {**event, "sequence_number": float(event["sequence_number"])} for event in stream]),
-    twist("shapes.line-separators-in-text", f"{TEXTS} Only CR and LF end a line of an event stream.",
+    variant("shapes.line-separators-in-text", f"{TEXTS} Only CR and LF end a line of an event stream.",
           draft=said(lambda text: f"{text}\u2028\u2029\u0085\x0b\x0c", "message", "reasoning")),
-    twist("shapes.line-ends-in-text", TEXTS, draft=said(lambda text: f"{text}\r\n\n\rend\t", "message")),
-    twist("shapes.astral-characters-in-text", TEXTS,
+    variant("shapes.line-ends-in-text", TEXTS, draft=said(lambda text: f"{text}\r\n\n\rend\t", "message")),
+    variant("shapes.astral-characters-in-text", TEXTS,
           draft=said(lambda text: f"{text} 🦉🏽 𐍈 e\u0301 小米 \u200d", "message", "reasoning")),
-    twist("shapes.marks-in-text", f"{TEXTS} Text may look like a frame.",
+    variant("shapes.marks-in-text", f"{TEXTS} Text may look like a frame.",
           draft=said(lambda text: f"{text}\n\ndata: [DONE]\n\nevent: x", "message")),
-    twist("shapes.nul-in-text", TEXTS, draft=said(lambda text: f"{text}\x00\x7f", "message")),
-    twist("shapes.thoughts-in-parts", "content of a reasoning item is a list (doc 2026-10).",
+    variant("shapes.nul-in-text", TEXTS, draft=said(lambda text: f"{text}\x00\x7f", "message")),
+    variant("shapes.thoughts-in-parts", "content of a reasoning item is a list (doc 2026-10).",
           draft=lambda _, items: [in_parts(one) if one.kind == "reasoning" else one for one in items]),
-    twist("shapes.annotations-given", "annotations is an array of objects (openai, OutputTextContent).",
+    variant("shapes.annotations-given", "annotations is an array of objects (openai, OutputTextContent).",
           **everywhere(parts_in(lambda part: part.update(annotations=[{
               "type": "url_citation", "url": "https://example.com", "title": "Example",
               "start_index": 0, "end_index": 1}])), "message")),
-    twist("truncation.cut-items-say-completed", CUT, plan=said_complete(lambda _: True)),
-    twist("truncation.cut-call-says-completed", CUT, plan=said_complete(lambda one: one.is_call)),
-    twist("truncation.cut-call-left-out", CUT, plan=when_cut(without_cut_call)),
-    twist("truncation.thoughts-use-up-the-cap", "The cap includes reasoning (doc 2026-10).",
+    variant("truncation.cut-items-say-completed", CUT, plan=said_complete(lambda _: True)),
+    variant("truncation.cut-call-says-completed", CUT, plan=said_complete(lambda one: one.is_call)),
+    variant("truncation.cut-call-left-out", CUT, plan=when_cut(without_cut_call)),
+    variant("truncation.thoughts-use-up-the-cap", "The cap includes reasoning (doc 2026-10).",
           plan=when_cut(only_thoughts)),
-    twist("truncation.stops-before-the-cap", CUT, plan=when_cut(
+    variant("truncation.stops-before-the-cap", CUT, plan=when_cut(
         lambda plan: replace(plan, usage=replace(plan.usage, output=max(
             plan.usage.reasoning, plan.usage.output - 1))))),
 ]  # fmt: skip

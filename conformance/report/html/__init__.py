@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.report import job_summary
 from conformance.report.failure import printable
 from conformance.report.html.data import document
@@ -27,7 +27,7 @@ _DOT = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><circle cx='4.
 _COLOURS = {"pass": "#22703f", "fail": "#b3261e", "error": "#b3261e", "warning": "#8a5300"}
 
 
-def render(results: Results, folder: Folder, again: str) -> str:
+def render(results: Results, folder: RunDirectory, again: str) -> str:
     """The page of these results; ``folder`` holds the exchanges, ``again`` is the command that judges again."""
     whole = verdict(results.cases, results.end)
     target, head = results.head["target"], results.head

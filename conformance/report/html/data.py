@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from conformance.contract.rules import CLIENTS, requirement
-from conformance.exchange.run_directory import Folder
+from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import INCONCLUSIVE
 from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
@@ -42,7 +42,7 @@ class _Table:
         return self._places[key]
 
 
-def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
+def document(results: Results, folder: RunDirectory, again: str) -> dict[str, Any]:
     """All that the page shows, as JSON values."""
     rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
     found = causes(results.cases)
@@ -63,7 +63,7 @@ def document(results: Results, folder: Folder, again: str) -> dict[str, Any]:
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
-            [one.level, one.passed, one.judged, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
+            [one.level, one.passed, one.evaluated, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
             for one in score.scores(results.cases)
         ],
         "breaks": score.affected_clients(found),
@@ -117,7 +117,7 @@ def _findings(line: Line) -> list[Any]:
     return [found, max(more, 0)]
 
 
-def _exchanges(lines: Sequence[Line], causes: Sequence[Cause], folder: Folder) -> dict[str, Any]:
+def _exchanges(lines: Sequence[Line], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
     """The exchanges of what did not pass, by key; a word instead where one is missing or no room is left."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
     ordered = [line for one in causes for line in (*one.cases, *one.follow)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from conformance.decode.response import Answer, CannotJudge
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, Headers
 from conformance.report.failure import curl, printable
 from conformance.report.html.pretty import pretty
@@ -25,8 +25,8 @@ Pointers = Collection[tuple[int | None, str]]
 
 def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
     """What is shown of an exchange; ``pointers`` are the events (None: the body) and places that findings name."""
-    answer = Answer(recorded, recorded.scenario)
-    command = curl(answer)
+    received = Received(recorded, recorded.scenario)
+    command = curl(received)
     shown: dict[str, Any] = {
         "method": recorded.request.method,
         "url": printable(recorded.request.url),
@@ -41,14 +41,14 @@ def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
         "tries": [[one.status, one.ended] for one in recorded.attempts],
     }
     try:
-        events = answer.events
-    except CannotJudge:
+        events = received.events
+    except CannotEvaluate:
         body = recorded.body.decode("utf-8", "replace")
         shown["body"] = _body(body, [pointer for event, pointer in pointers if event is None])
         return shown
     marked = sorted({event for event, _ in pointers if event is not None and event < len(events)})
     shown["stream"] = drawn(events, marked)
-    shown["strange"] = [shortened(frame.data, _HEADER) for frame in answer.strange[:3]]
+    shown["strange"] = [shortened(frame.data, _HEADER) for frame in received.strange[:3]]
     shown["marked"] = {
         str(index): _body(events[index].frame.data, [pointer for event, pointer in pointers if event == index])
         for index in marked[:_EVENTS]
