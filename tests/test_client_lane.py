@@ -129,7 +129,7 @@ def test_a_job_gets_its_exchanges_in_turn_and_the_last_stays() -> None:
     path = base("http://127.0.0.1:1/v1", ["a", "b/+,"], "job,1").removeprefix("http://127.0.0.1:1") + "/responses"
     bodies = [asked.respond("POST", path, [], b"whatever").body for _ in range(3)]
     assert bodies == [PLAIN.exchange.body, STREAM.exchange.body, STREAM.exchange.body]
-    assert (asked.request_json("job,1"), asked.request_json("other")) == (3, 0)
+    assert (asked.asked("job,1"), asked.asked("other")) == (3, 0)
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/x/none,1/v1/responses", "/x/a,1/v1/models", "/", "", "/x"])
@@ -158,7 +158,7 @@ def test_a_client_is_fed_the_recorded_bytes(tmp_path: Path) -> None:
     got = drive([PLAIN_CLIENT, client("openai-python-stream")], [fed("p", PLAIN.exchange), fed("s", STREAM.exchange)],
                 tmp_path, 5.0, fake("right"))  # fmt: skip
     assert {one.version for one in got.clients.values()} == {"1.2.3"}
-    assert [(one.client, one.key, one.request_json) for one in got.all] == [
+    assert [(one.client, one.key, one.asked) for one in got.all] == [
         ("openai-python-plain", "p", 1),
         ("openai-python-stream", "s", 1),
     ]
@@ -167,7 +167,7 @@ def test_a_client_is_fed_the_recorded_bytes(tmp_path: Path) -> None:
 
 
 def test_how_often_a_client_asks_is_counted() -> None:
-    assert driven("twice", jobs()).all[0].request_json == 2
+    assert driven("twice", jobs()).all[0].asked == 2
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_the_turn_after_a_call_is_fed_once_it_was_asked_for(tmp_path: Path) -> N
     given = feedable(TURNS, {CALLS.scenario: THEN.scenario})
     assert [(one.key, one.then) for one in given] == [(CALLS.exchange.key, THEN.exchange), (THEN.exchange.key, None)]
     got = drive([client("codex-turns")], given, tmp_path, 5.0, fake("right"))
-    assert [(one.key, one.request_json) for one in got.all] == [(CALLS.exchange.key, 2)]
+    assert [(one.key, one.asked) for one in got.all] == [(CALLS.exchange.key, 2)]
     assert list(differences(got.all[0], expected(CALLS, THEN))) == []
     assert [one.what for one in differences(got.all[0], expected(CALLS))] == ["text", "usage"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from conformance.emulator import Behaviour, Endpoint, serve
-from conformance.emulator.behaviour import Context, combine
 from conformance.emulator.faults import FAULTS
+from conformance.emulator.hooks import Context, combine
 from conformance.emulator.shapes import Refusal
 from conformance.engine.nightly import _exit, _folder_name
 from conformance.results.comparison import compare

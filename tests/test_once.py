@@ -59,10 +59,10 @@ def test_what_is_not_judged_is_not_sent(narrowing: tuple[str, ...], tmp_path: Pa
 
 
 _KEYS = """
-from tools.in_process import world
+from tools.in_process import context
 from conformance.scenarios.plan import Plan
 for revision in ("2026-06-24", "2026-10"):
-    print(sorted(Plan(world(revision), world(revision).scenarios).key_of.items()))
+    print(sorted(Plan(context(revision), context(revision).scenarios).key_of.items()))
 """
 
 

@@ -120,7 +120,7 @@ def test_a_warning_exits_with_0_and_with_strict_1(server: Server, tmp_path: Path
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_inconclusive_exits_with_6(tmp_path: Path, workers: str) -> None:
     behaviour = Behaviour(
-        "tools.ignored", "tools", "Never calls a tool.", planned=lambda ctx, planned: replace(planned, tools=())
+        "tools.ignored", "tools", "Never calls a tool.", parsed=lambda ctx, parsed: replace(parsed, tools=())
     )
     with serve(Endpoint(key=KEY, behaviour=behaviour)) as one:
         only = ("--only", "tools.call-shape@tools.call", "-n", workers, "--run-dir", str(tmp_path / "run"))

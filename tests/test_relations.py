@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.emulator.behaviour import Behaviour, Context, behaviour
 from conformance.emulator.faults import FAULTS
-from conformance.emulator.shapes import PlannedRequest
+from conformance.emulator.hooks import Behaviour, Context, fault
+from conformance.emulator.shapes import ParsedRequest
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import FAIL, NOT_APPLICABLE, PASS, WARNING, Result
 from tools.in_process import verdicts
@@ -17,12 +17,12 @@ from tools.in_process import verdicts
 RULES = ("usage.same-input-same-tokens", "usage.same-text-same-tokens", "usage.more-input-more-tokens")
 
 
-def counting(how: Callable[[Context, PlannedRequest], int]) -> Behaviour:
+def counting(how: Callable[[Context, ParsedRequest], int]) -> Behaviour:
     """An endpoint that counts the input in another way."""
-    return behaviour(
+    return fault(
         "usage.other",
         "Counts otherwise.",
-        planned=lambda ctx, planned: replace(planned, input_tokens=how(ctx, planned)),
+        parsed=lambda ctx, parsed: replace(parsed, input_tokens=how(ctx, parsed)),
     )
 
 
@@ -30,7 +30,7 @@ def relations(of: Behaviour) -> list[Result]:
     return [one for one in verdicts(of) if one.case.rule in RULES]
 
 
-def default_instructions(ctx: Context, planned: PlannedRequest) -> int:
+def default_instructions(ctx: Context, planned: ParsedRequest) -> int:
     """A template that fills in a system message where the request has none."""
     told = ctx.body.get("instructions") or '"system"' in str(ctx.body.get("input"))
     return planned.input_tokens + (0 if told else 40)
@@ -47,7 +47,7 @@ def default_instructions(ctx: Context, planned: PlannedRequest) -> int:
     ],
     ids=["larger-tokens", "time-of-day", "tool-preamble", "markup-around-turns", "default-instructions"],
 )
-def test_another_way_to_count_violates_nothing(count: Callable[[Context, PlannedRequest], int]) -> None:
+def test_another_way_to_count_violates_nothing(count: Callable[[Context, ParsedRequest], int]) -> None:
     assert {one.verdict for one in relations(counting(count))} == {"pass"}
 
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from conformance.emulator.behaviour import combine
 from conformance.emulator.faults import FAULTS
+from conformance.emulator.hooks import combine
 from conformance.report import html
 from conformance.results.results_file import Results
 from tests.support import runs

@@ -25,8 +25,8 @@ FEW = ("--only", "lifecycle.created-first@text.stream")
 _HOLD = """
 import sys, time
 from pathlib import Path
-from conformance.exchange.run_directory import Folder
-folder = Folder(Path(sys.argv[1]))
+from conformance.exchange.run_directory import RunDirectory
+folder = RunDirectory(Path(sys.argv[1]))
 folder.create({}, "nonce", [], "either")
 print("held", flush=True)
 time.sleep(60)

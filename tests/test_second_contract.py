@@ -16,7 +16,7 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.contract.completeness import gaps
 from conformance.contract.revisions import contracts
 from conformance.emulator import Behaviour, serve
-from conformance.emulator.behaviour import behaviour
+from conformance.emulator.hooks import behaviour
 from conformance.emulator.event_edits import cut, events, put
 from conformance.emulator.request_hooks import forgive
 from conformance.engine.session import Session, head

@@ -84,7 +84,7 @@ def test_a_base_without_v1_is_one_line(workers: str, tmp_path: Path) -> None:
     assert "received HTTP 404, so the Responses API is not there" in said
     assert "the base URL does not end in /v1, and http" in said
     assert said.endswith("/v1/responses answers with HTTP 400\n")
-    assert len(door.request_json) <= 8
+    assert len(door.asked) <= 8
     assert not (tmp_path / "run" / "results.jsonl").exists()
     again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["http"])
     assert one_line(again) == said
@@ -121,7 +121,7 @@ def test_a_key_that_nothing_accepts_is_one_line_without_it(status: int, tmp_path
     assert f"received HTTP {status} (Invalid key" in said
     assert "the key in MIMO_API_KEY is not accepted, sent as api-key and Authorization: Bearer" in said
     assert "\x1b" not in said
-    assert len(door.request_json) <= 6
+    assert len(door.asked) <= 6
 
 
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "auth.bearer-not-accepted"])
@@ -140,7 +140,7 @@ def test_where_only_refusals_are_expected_they_are_no_error(tmp_path: Path) -> N
     with serve(door) as server:
         only = ("--only", "auth.missing-key-refused", "--run-dir", str(tmp_path))
         done = run("--endpoint", server.url, *only, checks=["auth"])
-    assert (done.returncode, len(door.request_json)) == (0, 1), done.stdout + done.stderr
+    assert (done.returncode, len(door.asked)) == (0, 1), done.stdout + done.stderr
 
 
 # -- the model ---------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
 
     done, door = evaluate(received, tmp_path / "run")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert len(door.request_json) > 50
+    assert len(door.asked) > 50
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,10 @@ def _count(received: Received) -> int | None:
 
 
 def _counted(responses: list[Received]) -> list[Counted]:
-    """Both answers with their input_tokens; :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a
-    count is missing."""
+    """Both responses with their input_tokens.
+
+    :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a count is missing.
+    """
     if refused := next((one for one in responses if one.exchange.refused), None):
         raise DoesNotApply(f"{refused.scenario} was refused with HTTP {refused.exchange.status}")
     counts = [(one, count) for one in responses if (count := _count(one)) is not None]

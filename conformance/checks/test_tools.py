@@ -145,9 +145,7 @@ def test_call_ids_differ_between_responses(responses: list[Received]) -> Finding
 def test_tools_are_called_plain_and_streaming(responses: list[Received]) -> Findings:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
     ways = _by_way(responses)
-    called = {
-        way: [_calls_somewhere(one) for received in given for one in _tries(received)] for way, given in ways.items()
-    }
+    called = {way: [_calls_somewhere(one) for each in given for one in _tries(each)] for way, given in ways.items()}
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):

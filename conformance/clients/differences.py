@@ -41,8 +41,8 @@ def expected(received: Received, then: Received | None = None) -> Expected:
     One of two turns is given ``then`` once it has run what ``answer`` calls: it ends with the text of the last, the
     calls and the reasoning of both, and their tokens added.
 
-    ``CannotEvaluate`` where there is no answer; ``DoesNotApply`` where one did not end completed (some clients may raise
-    then), where a first turn does not call, or a second calls again, which would go on.
+    ``CannotEvaluate`` where there is no response; ``DoesNotApply`` where one did not end completed (some clients may
+    raise then), where a first turn does not call, or a second calls again, which would go on.
     """
     if then is None:
         return _expected(received)

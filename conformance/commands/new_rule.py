@@ -48,12 +48,12 @@ _STREAM_CHECK = '''
 
 @check("{rule}", over={over}, where={where})
 def {function}(received: Received) -> Findings:
-    """TODO: yield a finding finding_at(event, ...) for each violation, with what was expected and received and where."""
+    """TODO: yield finding_at(event, ...) for each violation, with what was expected and received and where."""
     for _event in received.events:
         yield EXAMINED  # TODO: only for events that were evaluated
 '''
 
-_FAULT = """    twist("{rule}-violated", "TODO: what the server does, in one sentence.", "{rule}",
+_FAULT = """    fault("{rule}-violated", "TODO: what the server does, in one sentence.", "{rule}",
           {hook}=lambda _, value: value),
 """
 

@@ -27,7 +27,7 @@ from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 
 #: What others import from here.
-__all__ = ["EVENT_STREAM", "FINAL", "Received", "CannotEvaluate", "DoesNotApply", "OutcomeLookup"]
+__all__ = ["EVENT_STREAM", "FINAL", "CannotEvaluate", "DoesNotApply", "OutcomeLookup", "Received"]
 
 EVENT_STREAM = "text/event-stream"
 FINAL = ("completed", "incomplete")
@@ -73,7 +73,7 @@ class Received:
         return self.request_json or {}
 
     def ended(self, client: str) -> Outcome:
-        """How a client of the lane ended; :class:`DoesNotApply` without it, :class:`CannotEvaluate` if it was not fed."""
+        """How a client ended; :class:`DoesNotApply` if it was not run, :class:`CannotEvaluate` if it was not fed."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)
@@ -122,7 +122,7 @@ class Received:
 
     @property
     def envelope(self) -> Any:
-        """The JSON of an error body (after ``stream`` with or without ``data:``); :class:`CannotEvaluate` without one."""
+        """The JSON of an error body, after ``data:`` or without it; :class:`CannotEvaluate` if there is none."""
         return unless_broken(self._envelope)
 
     @cached_property

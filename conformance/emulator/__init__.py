@@ -3,10 +3,10 @@
 It shares no code with the rest of the suite, for a judge and a defendant who share code share mistakes.
 """
 
-from .behaviour import Behaviour, Context, combine
 from .endpoint import Endpoint
+from .hooks import Behaviour, Context, combine
 from .server import Server, serve
 from .service import Service
 from .shapes import Reply
 
-__all__ = ["Context", "Endpoint", "Reply", "Server", "Service", "Behaviour", "combine", "serve"]
+__all__ = ["Behaviour", "Context", "Endpoint", "Reply", "Server", "Service", "combine", "serve"]

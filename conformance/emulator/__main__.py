@@ -12,9 +12,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from .behaviour import Behaviour, combine
 from .endpoint import Endpoint
 from .faults import FAULTS
+from .hooks import Behaviour, combine
 from .server import serve
 from .shapes import REVISIONS
 from .variants import VARIANTS

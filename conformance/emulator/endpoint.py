@@ -12,7 +12,7 @@ from http import HTTPStatus
 from . import events, model, refusals, render, tokens
 from . import request as reading
 from .auth import authenticate
-from .behaviour import CLEAN, Behaviour, Context, Stage, through
+from .hooks import CLEAN, Behaviour, Context, Stage, through
 from .service import SERVICES, Service
 from .shapes import REVISIONS, Dict, Header, ParsedRequest, Plan, Refusal, Reply, phrase, to_json
 from .validate import parse, validate

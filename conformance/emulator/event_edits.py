@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from .behaviour import Context, Hook, Stage
+from .hooks import Context, Hook, Stage
 from .shapes import Dict, Item, Plan
 
 Edit = Callable[[Dict], object]

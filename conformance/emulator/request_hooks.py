@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .behaviour import Context, Hook
 from .event_edits import Edit, Test
+from .hooks import Context, Hook
 from .refusals import bad_parameter, of
 from .shapes import Dict, Refusal, Reply, phrase, to_json
 

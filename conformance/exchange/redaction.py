@@ -29,7 +29,15 @@ from conformance.exchange.credential_forms import (
 from conformance.exchange.exchange import Chunk, Exchange, Headers, content_coding, decode
 
 __all__ = [
-    "PART", "Cookie", "Known", "Secret", "redact", "redact_response", "redact_body", "echoes", "random_credential",
+    "PART",
+    "Cookie",
+    "Known",
+    "Secret",
+    "echoes",
+    "random_credential",
+    "redact",
+    "redact_body",
+    "redact_response",
     "redacted",
 ]  # fmt: skip
 

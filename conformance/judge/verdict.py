@@ -25,12 +25,12 @@ from conformance.judge.findings import (
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import encode, schema_violation
 
-#: The words of a check, so that it imports from one module.
+#: The names that a check uses, so that it imports from one module.
 __all__ = [
-    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "NOTHING_EXAMINED", "NOT_APPLICABLE", "PASS",
-    "STALE", "MISSING", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "Record", "Result",
-    "Selector", "InternalError", "finding_from_schema", "cases", "check", "evaluate", "merge", "finding_at", "finding_from_violation",
-    "without_numbers",
+    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "MISSING", "NOTHING_EXAMINED", "NOT_APPLICABLE",
+    "PASS", "STALE", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "InternalError", "Record",
+    "Result", "Selector", "cases", "check", "evaluate", "finding_at", "finding_from_schema", "finding_from_violation",
+    "merge", "without_numbers",
 ]  # fmt: skip
 
 PASS, FAIL, WARNING = "pass", "fail", "warning"

@@ -47,12 +47,13 @@ class Screen:
         self.line(f" {title} ".center(self._width, "="), **markup)
 
     def _coloured(self, text: str, markup: Mapping[str, bool]) -> str:
-        codes = [_COLOURS[name] for name, on in markup.items() if on and name in _COLOURS]
+        codes = [_COLOURS[name] for name, chosen in markup.items() if chosen and name in _COLOURS]
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and self._out.isatty() else text
 
 
-def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str, again: str,
-         others: int, end: Mapping[str, Any], written: Mapping[str, str], beside: Mapping[str, str] | None = None,
+def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
+         again: str, others: int, end: Mapping[str, Any], written: Mapping[str, str],
+         beside: Mapping[str, str] | None = None,
          ) -> None:  # fmt: skip
     """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
     capture holds and is not among the exchanges, by label, with the reason."""

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from conformance.emulator import Endpoint, serve  # noqa: E402  # The path is known only now.
-from conformance.emulator.behaviour import combine  # noqa: E402
 from conformance.emulator.faults import FAULTS  # noqa: E402
+from conformance.emulator.hooks import combine  # noqa: E402
 from tests.support.browser import Browser, browser  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -116,11 +116,11 @@ def cut(line: str, width: int) -> str:
 def coloured(line: str) -> str:
     """A line as HTML, in the colours that pytest gave it."""
     parts = re.split(r"\x1b\[([\d;]*)m", line)
-    shown, on = [html.escape(parts[0])], ""
+    shown, finding_at = [html.escape(parts[0])], ""
     for codes, text in zip(parts[1::2], parts[2::2], strict=True):
         styles = [_COLOURS[code] for code in codes.split(";") if code in _COLOURS]
-        on = ";".join([on, *styles]) if styles else ""
-        shown.append(f'<span style="{finding_at}">{html.escape(text)}</span>' if on else html.escape(text))
+        finding_at = ";".join([finding_at, *styles]) if styles else ""
+        shown.append(f'<span style="{finding_at}">{html.escape(text)}</span>' if finding_at else html.escape(text))
     return "".join(shown)
 
 

@@ -10,8 +10,8 @@ import pytest
 from emulator_asks import COMMON, GROUPS, NOW, Request, endpoint
 
 from conformance.emulator import Behaviour, Context, Reply, combine
-from conformance.emulator.behaviour import HOOKS, behaviour
 from conformance.emulator.faults import FAULTS, MODULES
+from conformance.emulator.hooks import HOOKS, fault
 from conformance.emulator.variants import MODULES as VARIANT_MODULES
 from conformance.emulator.variants import VARIANTS
 
@@ -156,7 +156,7 @@ def test_hooks_see_the_request() -> None:
         seen.append(ctx)
         return value
 
-    server = endpoint(behaviour("test.looks", "Looks.", reply=reply))
+    server = endpoint(fault("test.looks", "Looks.", reply=reply))
     server.respond(*COMMON[0])
     server.respond("POST", "/nowhere", (), b"{")
     first, second = seen
@@ -166,4 +166,4 @@ def test_hooks_see_the_request() -> None:
 
 def test_an_unknown_hook_is_an_error() -> None:
     with pytest.raises(TypeError):
-        behaviour("test.typo", "Has a typo.", replly=None)
+        fault("test.typo", "Has a typo.", replly=None)

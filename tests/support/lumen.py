@@ -16,7 +16,7 @@ from conformance import checks
 from conformance.config.target import Target, resolve
 from conformance.contract.revisions import DEFAULT, Contract, contracts
 from conformance.emulator import Behaviour, Context, Endpoint, Service, combine
-from conformance.emulator.behaviour import behaviour
+from conformance.emulator.hooks import behaviour
 from conformance.emulator.refusals import bad_parameter
 from conformance.emulator.shapes import Refusal
 from conformance.judge.cases import context_of

@@ -122,7 +122,7 @@ def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch:
         return kept(case, record)
 
     kept = evaluation.evaluate
-    monkeypatch.setattr(evaluation, "judge", breaks)
+    monkeypatch.setattr(evaluation, "evaluate", breaks)
     found = evaluated([Captured("one", replace(received("text"), attempts=(Attempt(500, "clean", 0.1),)))])
     assert [line["verdict"] for line in found.lines if line["requirement"] == "usage.present"] == ["error"]
     assert sum(line["verdict"] == "pass" for line in found.lines) > 20

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.emulator import Context, Endpoint, Reply, serve
-from conformance.emulator.behaviour import behaviour
+from conformance.emulator.hooks import variant
 from conformance.emulator.shapes import Item, Refusal
 from tools.capture.prose import Ours, client_texts, reworded
 from tools.capture.scrub import Leak, must_not_hold, scrubbed
@@ -105,7 +105,7 @@ class Recorder:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.generated: list[str] = []
-        lenient = behaviour("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
+        lenient = variant("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
         self._endpoint = Endpoint(
             key=KEY, revision="2026-10", behaviour=lenient, seed="capture", clock=lambda: 1_767_225_600
         )

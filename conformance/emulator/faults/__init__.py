@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..behaviour import Behaviour
+from ..hooks import Behaviour
 from . import (
     auth,
     clients,

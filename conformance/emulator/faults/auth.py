@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..auth import REFUSED
-from ..behaviour import Context, Hook, fault
+from ..hooks import Context, Hook, fault
 from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Refusal, Reply
 from ..validate import parse

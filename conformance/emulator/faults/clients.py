@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, fault
+from ..hooks import Context, Hook, fault
 from ..request_hooks import SPOILED, crash, hung_up, input_items
 from ..shapes import Dict, Refusal, Reply
 

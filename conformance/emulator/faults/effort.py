@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import cut, draft, drop, everywhere, is_a, parts_in, put, said
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, inside, refuse
 from ..shapes import EFFORTS, Dict, Item, ParsedRequest, Plan, Refusal
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Context, Hook, fault
 from ..event_edits import cut
+from ..hooks import Context, Hook, fault
 from ..request_hooks import SPOILED, envelope, error, refused
 from ..shapes import Dict, Refusal, Reply, to_json
 from ..validate import parse

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import before_end, change, cut, drop, events, is_a, put
+from ..hooks import Behaviour, Context, Hook, fault
 from ..shapes import Dict, Frame, to_json
 
 LIFE = ("created", "in_progress", "completed", "incomplete")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Behaviour, Context, Hook, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..refusals import of
 from ..request_hooks import SPOILED, Rewrite, bytes_of, served
 from ..shapes import Dict, Reply, sent, to_json

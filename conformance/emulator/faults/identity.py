@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from ..behaviour import Context, fault
 from ..event_edits import DELTAS, change, events, items_in, put, response, streamed_items
+from ..hooks import Context, fault
 from ..shapes import Dict, Item
 
 ITEM, BELONGS = "identity.item-id", "identity.index-belongs-to-item"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request import read
 from ..request_hooks import SPOILED, crash, input_items, refuse
 from ..shapes import Dict, Item, ParsedRequest, Refusal, Reply, to_json

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import (
     DELTAS,
     TERMINALS,
@@ -23,6 +22,7 @@ from ..event_edits import (
     streamed_items,
     twice,
 )
+from ..hooks import Behaviour, Context, Hook, fault
 from ..shapes import Dict
 
 SNAPSHOTS, OPENED = "lifecycle.snapshots", "lifecycle.item-opened-before-use"

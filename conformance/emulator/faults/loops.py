@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from ..behaviour import Context, fault
+from ..hooks import Context, fault
 from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item
 from .clients import has_item

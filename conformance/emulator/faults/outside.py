@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, crash_streaming, input_parts, inside
 from ..shapes import Dict, ParsedRequest, Refusal, Reply, Turn
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth import REFUSED
-from ..behaviour import Context, Hook, fault
 from ..event_edits import cut, events, everywhere, items_in, parts_in, put, response, snapshot
+from ..hooks import Context, Hook, fault
 from ..refusals import bad_parameter
 from ..request_hooks import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
 from ..shapes import Dict, Refusal, Reply, to_json

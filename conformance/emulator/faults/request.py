@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..behaviour import Behaviour, Context, fault
+from ..hooks import Behaviour, Context, fault
 from ..request_hooks import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
 from ..shapes import Refusal, Reply
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, fault
 from ..event_edits import change, cut, everywhere, final, first, items_in, parts_in, put, response
+from ..hooks import Behaviour, Context, fault
 from ..shapes import Dict, Item, ParsedRequest
 
 SCHEMA = "response.schema"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import crash, inside, refuse
 from ..shapes import Dict, Item, to_json
 from .outside import CHOICE, silent

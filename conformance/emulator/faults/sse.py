@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import DELTAS, TERMINALS, is_a
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import bytes_of, served
 from ..shapes import Ending, Frame, Refusal, Reply, to_json
 

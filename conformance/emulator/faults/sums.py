@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import (
     change,
     cut,
@@ -22,6 +21,7 @@ from ..event_edits import (
     streamed_items,
     twice,
 )
+from ..hooks import Behaviour, Context, Hook, fault
 from ..shapes import Dict, Plan
 
 TEXT, THOUGHT, CALL = "output_text.delta", "reasoning_text.delta", "function_call_arguments.delta"

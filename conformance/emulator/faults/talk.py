@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, fault
 from ..event_edits import is_a
+from ..hooks import Context, Hook, fault
 from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item, ParsedRequest
 

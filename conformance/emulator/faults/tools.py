@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, fault
 from ..event_edits import change, cut, everywhere, put, said
+from ..hooks import Behaviour, Context, fault
 from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item, ParsedRequest, to_json
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Behaviour, Context, Hook, fault
 from ..event_edits import final, put
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import served
 from ..shapes import Dict, Item, ParsedRequest, Plan
 from ..tokens import count, truncate, usage

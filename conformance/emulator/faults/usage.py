@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..behaviour import Behaviour, fault
 from ..event_edits import change, cut, final, put, response
+from ..hooks import Behaviour, fault
 from ..shapes import Dict
 
 PRESENT, WHOLE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..behaviour import Behaviour
-from . import behaviour, framing, members
+from ..hooks import Behaviour
+from . import framing, members, serving
 
-MODULES = (framing, members, behaviour)
+MODULES = (framing, members, serving)
 
 VARIANTS: dict[str, Behaviour] = {one.name: one for module in MODULES for one in module.VARIANTS}
 """All varieties by name; the part before the dot says what they vary."""

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..behaviour import Context, Hook, variant
+from ..hooks import Context, Hook, variant
 from ..request_hooks import Rewrite, bytes_of, served
 from ..shapes import Frame, Reply, to_json
 

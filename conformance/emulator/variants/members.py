@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..behaviour import Context, Hook, variant
 from ..event_edits import DELTAS, cut, drop, everywhere, final, is_a, parts_in, put, response, said
+from ..hooks import Context, Hook, variant
 from ..shapes import Dict, Item, Plan
 from ..tokens import usage
 

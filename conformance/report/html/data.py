@@ -63,7 +63,10 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
-            [one.level, one.passed, one.evaluated, one.hold, one.rules, "mostly unknown" if one.unknown else one.percent]
+            [
+                one.level, one.passed, one.evaluated, one.hold, one.rules,
+                "mostly unknown" if one.unknown else one.percent,
+            ]
             for one in score.scores(results.cases)
         ],
         "breaks": score.affected_clients(found),

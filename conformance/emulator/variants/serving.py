@@ -10,8 +10,8 @@ from typing import Any
 
 from ..arguments import fit
 from ..auth import REFUSED, authenticate
-from ..behaviour import Behaviour, Context, Hook, variant
 from ..event_edits import said
+from ..hooks import Behaviour, Context, Hook, variant
 from ..refusals import bad_parameter, of, unsupported
 from ..request_hooks import envelope, error, input_items, inside, refuse, refused
 from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
@@ -250,7 +250,8 @@ VARIANTS = [
     variant("behaviour.small-context", "The page names no context length for input (doc 2026-10).",
           validate=small_context),
     variant("behaviour.default-instructions", "A template may fill in a system message of its own.",
-          parsed=lambda ctx, parsed: parsed if parsed.instructions else replace(parsed, input_tokens=parsed.input_tokens + 40)),
+          parsed=lambda _, parsed: parsed if parsed.instructions else replace(
+              parsed, input_tokens=parsed.input_tokens + 40)),
     variant("outside.null-rejected", "The page gives optional parameters types, and none is null.",
           validate=no_nulls),
     variant("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",
@@ -259,7 +260,7 @@ VARIANTS = [
     variant("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
     variant("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
           parsed=default_off),
-    variant("behaviour.thoughts-counted-not-shown", "The page counts reasoning tokens; that they are shown is not said.",
+    variant("behaviour.thoughts-counted-not-shown", "The page does not say that reasoning tokens are shown.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
     variant("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
           draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),

@@ -122,9 +122,14 @@ def _after(first: Hook[T], second: Hook[T]) -> Hook[T]:
     return lambda ctx, value: second(ctx, first(ctx, value))
 
 
-def behaviour(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -> Behaviour:
-    """A twist whose area is the part of its name before the first dot.
+def fault(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -> Behaviour:
+    """An illegal behaviour that violates ``rules``; its area is the part of its name before the first dot.
 
     Raises TypeError for a hook that does not exist.
     """
     return Behaviour(name, name.partition(".")[0], says, rules, evidence, **hooks)
+
+
+def variant(name: str, says: str, **hooks: Any) -> Behaviour:
+    """A legal behaviour, which violates no rule; ``says`` is the reason why it is legal."""
+    return fault(name, says, **hooks)
