@@ -16,8 +16,8 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.contract.completeness import gaps
 from conformance.contract.revisions import contracts
 from conformance.emulator import Behaviour, serve
-from conformance.emulator.hooks import behaviour
 from conformance.emulator.event_edits import cut, events, put
+from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import forgive
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
@@ -78,7 +78,7 @@ def test_the_rules_of_its_own_event_type_pass_on_evidence() -> None:
 
 def moved(step: int) -> Behaviour:
     """Sends the language event so many events later."""
-    return behaviour(
+    return fault(
         "lumen.moved", "Sends it elsewhere.",
         events=languages(lambda stream, at: _inserted([*stream[:at], *stream[at + 1 :]], at + step, stream[at])),
     )  # fmt: skip
@@ -105,11 +105,11 @@ def of_reasoning(stream: list[lumen.Event], at: int) -> list[lumen.Event]:
 
 FAULTS = {
     "never sent": (
-        behaviour("lumen.none", "Never names a language.", events=languages(lambda one, at: one[:at] + one[at + 1 :])),
+        fault("lumen.none", "Never names a language.", events=languages(lambda one, at: one[:at] + one[at + 1 :])),
         {f"event.seen.{LANGUAGE}": f"{LANGUAGE} is not in the stream"},
     ),
     "without its member": (
-        behaviour("lumen.bare", "Names no language.", events=events(cut("language"), "output_text.language")),
+        fault("lumen.bare", "Names no language.", events=events(cut("language"), "output_text.language")),
         {f"event.{LANGUAGE}.schema": "/language is missing"},
     ),
     "after its part": (
@@ -121,41 +121,41 @@ FAULTS = {
         {"lifecycle.nothing-after-item-closed": f"{LANGUAGE} uses output_index 0 after its output_item.done"},
     ),
     "before its part": (
-        behaviour("lumen.early", "Names it too early.", events=languages(before_its_part)),
+        fault("lumen.early", "Names it too early.", events=languages(before_its_part)),
         {"lifecycle.part-opened-before-use": f"{LANGUAGE} comes before the content_part.added of its part"},
     ),
     "of another item": (
-        behaviour("lumen.stray", "Gives another index.", events=events(put(output_index=7), "output_text.language")),
+        fault("lumen.stray", "Gives another index.", events=events(put(output_index=7), "output_text.language")),
         {"identity.index-belongs-to-item": "belongs to output_index 0, not 7"},
     ),
     "of an item of another type": (
-        behaviour("lumen.thought", "Names the language of a thought.", events=languages(of_reasoning)),
+        fault("lumen.thought", "Names the language of a thought.", events=languages(of_reasoning)),
         {"identity.event-fits-item": f"{LANGUAGE}: output_index 0 is a reasoning"},
     ),
     "errors in another form": (
-        behaviour("lumen.error", "Refuses as MiMo does.", reply=lambda ctx, reply: reply if ctx.served else reply.saying(
-            reply.body.decode().replace('"fault":', '"error":').replace('"reason":', '"message":'))),
+        fault("lumen.error", "Refuses as MiMo does.", reply=lambda ctx, one: one if ctx.served else one.saying(
+            one.body.decode().replace('"fault":', '"error":').replace('"reason":', '"message":'))),
         {"error.envelope": "/fault is missing"},
     ),
     "an error under 200": (
-        behaviour("lumen.ok", "Refuses under 200.", reply=lambda ctx, reply: reply if ctx.served else reply.coded(200)),
+        fault("lumen.ok", "Refuses under 200.", reply=lambda ctx, reply: reply if ctx.served else reply.coded(200)),
         {"error.real-status": "an error body under HTTP 200"},
     ),
     "an effort is refused": (
-        behaviour("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
+        fault("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
             lumen.refusal("reasoning.effort") if "deep" in str(ctx.body.get("reasoning")) else None)),
         {"effort.deep-accepted": "answered with HTTP 400: Param Incorrect / reasoning.effort is not supported"},
     ),
     "any token is accepted": (
-        behaviour("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
+        fault("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
         {"auth.wrong-bearer-refused": "answered with HTTP 200", "auth.missing-key-refused": "answered with HTTP 200"},
     ),
     "the limit of another contract": (
-        behaviour("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
+        fault("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
         {"request.out-of-range-refused": "served with HTTP 200 as if nothing were wrong"},
     ),
     "a model that nearly exists": (
-        behaviour("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
+        fault("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
             ctx.body.get("model") == "lumen-1-m") else refusal),
         {"request.unknown-model": "answered with HTTP 200"},
     ),

@@ -81,8 +81,9 @@ def _both_headers(key: Way, scheme: Way) -> list[Scenario]:
     one_wrong = "one-right-one-wrong"
     return [
         replace(
-            _key_alone(key), name=f"auth.both-{name}", description=f"both headers, {description}", auth=auth, expect="either",
-            about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}), claims=frozenset({key.name, scheme.name}),
+            _key_alone(key), name=f"auth.both-{name}", description=f"both headers, {description}", auth=auth,
+            expect="either", about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}),
+            claims=frozenset({key.name, scheme.name}),
         )
         for name, rule, description, auth in (
             ("right", "both-right", "both right", f"{key.name}+{scheme.name}"),

@@ -15,8 +15,9 @@ from typing import Any
 from conformance import checks
 from conformance.config.target import Target, resolve
 from conformance.contract.revisions import DEFAULT, Contract, contracts
-from conformance.emulator import Behaviour, Context, Endpoint, Service, combine
-from conformance.emulator.hooks import behaviour
+from conformance.emulator import Behaviour, Endpoint, Service, combine
+from conformance.emulator import Context as Request
+from conformance.emulator.hooks import variant
 from conformance.emulator.refusals import bad_parameter
 from conformance.emulator.shapes import Refusal
 from conformance.judge.cases import context_of
@@ -69,7 +70,7 @@ def context() -> Context:
     return context_of(target())
 
 
-def named(_: Context, stream: list[Event]) -> list[Event]:
+def named(_: Request, stream: list[Event]) -> list[Event]:
     """Each text of a message is followed by its language."""
     found: list[Event] = []
     for one in stream:
@@ -80,7 +81,7 @@ def named(_: Context, stream: list[Event]) -> list[Event]:
     return found
 
 
-NAMED = behaviour("lumen.named", "Names the language of each text.", events=named)
+NAMED = variant("lumen.named", "Names the language of each text.", events=named)
 
 
 def endpoint(*faults: Behaviour) -> Endpoint:
@@ -88,10 +89,10 @@ def endpoint(*faults: Behaviour) -> Endpoint:
     return Endpoint(key=KEY, service=SERVICE, behaviour=combine([NAMED, *faults]), clock=lambda: NOW)
 
 
-def languages(how: Callable[[list[Event], int], list[Event]]) -> Callable[[Context, list[Event]], list[Event]]:
+def languages(how: Callable[[list[Event], int], list[Event]]) -> Callable[[Request, list[Event]], list[Event]]:
     """A hook that changes a stream at each of its language events, the last one first."""
 
-    def hook(_: Context, stream: list[Event]) -> list[Event]:
+    def hook(_: Request, stream: list[Event]) -> list[Event]:
         for at in reversed([at for at, one in enumerate(stream) if one["type"] == LANGUAGE]):
             stream = how(stream, at)
         return stream
