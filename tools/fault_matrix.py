@@ -19,6 +19,7 @@ from conformance.judge.verdict import FAIL, WARNING
 from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import case_line
 from tools.in_process import evaluated
+from tools.json_lines import write
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
@@ -99,7 +100,7 @@ def main() -> None:
         judged_now = dict(zip(some, pool.map(broken, some, chunksize=16), strict=True))
     matrix = {name: judged_now.get(name, noted.get(name)) for name in FAULTS}
     if options.write:
-        FILE.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+        write(FILE, matrix)
         PAGE.write_text(markdown(matrix), encoding="utf-8")
         return
     for name in sorted(matrix.keys() | noted.keys()):
