@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,10 @@ from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
 from conformance.results.obstacles import KINDS
 from conformance.results.results_file import case_line
-from tests.test_readme import ROOT
 from tools import pages
 from tools.in_process import cases, client_cases, evaluated
 
+ROOT = Path(__file__).parent.parent
 ROWS = list(catalogue().values())
 
 

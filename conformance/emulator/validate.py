@@ -13,6 +13,10 @@ from .shapes import Dict, Refusal
 
 # Deep enough for any real schema, far from the limits of the JSON reader.
 DEEPEST = 100
+
+# The plain numbers: the least and the most, and whether they are whole.
+NUMBERS: dict[str, tuple[float, float, bool]] = {"temperature": (0, 1.5, False), "top_p": (0.01, 1.0, False)}
+
 JSON_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 
@@ -52,8 +56,8 @@ def _check(body: Dict, service: Service, models: Collection[str]) -> None:
     _typed(body, "instructions", str)
     _typed(body, "stream", bool)
     _bounded(body, "max_output_tokens", 1, service.most_tokens, whole=True)
-    _bounded(body, "temperature", 0, 1.5)
-    _bounded(body, "top_p", 0.01, 1.0)
+    for name, (low, high, whole) in NUMBERS.items():
+        _bounded(body, name, low, high, whole)
     _check_reasoning(_typed(body, "reasoning", dict), service.efforts)
     _check_format(_typed(body, "text", dict))
     if not isinstance(body.get("tool_choice"), (str, dict, type(None))):
