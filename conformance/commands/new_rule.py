@@ -141,13 +141,13 @@ def _with_check(rule: str) -> tuple[Path, str]:
     """The check, at the end of the module that holds most checks of its area, with what it imports."""
     path = _most((PACKAGE / "checks").glob("test_*.py"), f'"{_area(rule)}.')
     streams = _area(rule) in _STREAM_AREAS
-    over, where = ("STREAMS", "STREAM") if streams else ("ANSWERS", "FINAL_RESPONSE")
+    over, where = ("STREAMS", "STREAM") if streams else ("RESPONSES", "FINAL_RESPONSE")
     text = path.read_text(encoding="utf-8")
     function = "test_" + re.sub(r"\W", "_", rule.partition(".")[2])
     if f"def {function}(" in text:
         function = "test_" + re.sub(r"\W", "_", rule)
     for module, names in (
-        ("conformance.decode.response", {"Answer"}),
+        ("conformance.decode.response", {"Received"}),
         ("conformance.judge.selectors", {over}),
         ("conformance.judge.verdict", {"EXAMINED", "Findings", "check"}),
         ("conformance.judge.applicability", {where}),
