@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from conformance.emulator.faults import FAULTS
 from tests.test_new_rule import copy_of_the_checkout, run
 
 #: By file: what is replaced by what; a file that is not there is made.
@@ -30,8 +29,8 @@ PARAMETER: Edits = {
     ],
     "conformance/emulator/validate.py": [
         (
-            '    _bounded(body, "top_p", 0.01, 1.0)\n',
-            '    _bounded(body, "top_p", 0.01, 1.0)\n    _bounded(body, "seed", 0, 1000, whole=True)\n',
+            '    "top_p": (0.01, 1.0, False),\n',
+            '    "top_p": (0.01, 1.0, False),\n    "seed": (0, 1000, True),\n',
         ),
     ],
     "conformance/contract/clauses.toml": [
@@ -157,7 +156,8 @@ HEAVY = "not affected and not circle and not two_faults"
 def test_four_edited_files_make_a_parameter(checkout: Path) -> None:
     assert len(PARAMETER) <= 4
     edit(checkout, PARAMETER)
-    generated(checkout, sorted(FAULTS.keys())[:1])
+    ends = [f"request.seed-{end}-refused" for end in ("zero", "1000")]
+    assert generated(checkout, ends) == {one: {"request.seed-accepted": "fail"} for one in ends}
     passes(checkout, "-k", HEAVY, *FILES, "tests/test_matrix.py::test_the_clean_endpoint_passes_every_case")
     listed = run(checkout, ["conformance", "explain", "request.seed-accepted", "--revision", "2026-10"]).stdout
     assert "judged at: seed=0, seed=1000" in listed

@@ -15,7 +15,10 @@ from .shapes import Dict, Refusal
 DEEPEST = 100
 
 # The plain numbers: the least and the most, and whether they are whole.
-NUMBERS: dict[str, tuple[float, float, bool]] = {"temperature": (0, 1.5, False), "top_p": (0.01, 1.0, False)}
+NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "temperature": (0, 1.5, False),
+    "top_p": (0.01, 1.0, False),
+}
 
 JSON_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
