@@ -14,6 +14,10 @@ from .shapes import Dict, Refusal
 # Deep enough for any real schema, far from the limits of the JSON reader.
 DEEPEST = 100
 
+# The plain strings and booleans.
+STRINGS = ("instructions",)
+FLAGS = ("stream",)
+
 # The plain numbers: the least and the most, and whether they are whole.
 NUMBERS: dict[str, tuple[float, float, bool]] = {
     "temperature": (0, 1.5, False),
@@ -56,8 +60,10 @@ def _check(body: Dict, service: Service, models: Collection[str]) -> None:
     if body.get("input") is None:
         raise bad_parameter("input", "is required")
     check_input(body["input"], service.revision, str(body["model"]))
-    _typed(body, "instructions", str)
-    _typed(body, "stream", bool)
+    for name in STRINGS:
+        _typed(body, name, str)
+    for name in FLAGS:
+        _typed(body, name, bool)
     _bounded(body, "max_output_tokens", 1, service.most_tokens, whole=True)
     for name, (low, high, whole) in NUMBERS.items():
         _bounded(body, name, low, high, whole)

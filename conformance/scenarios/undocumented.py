@@ -94,12 +94,14 @@ _APART = ("text.format.json_schema", "input_image.detail", "input_file")
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
     found: list[Scenario] = []
-    for name, value in UNSUPPORTED.items():
+    documented = schemas.document("request.json")["properties"]
+    foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
+    for name, value in ((name, value) for name, value in UNSUPPORTED.items() if name not in documented):
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
-    together = _one("all-together", _all_of_them(), "undocumented")
+    together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [together, together.streamed()]
-    for name, value in FOREIGN.items():
+    for name, value in foreign.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
@@ -127,12 +129,12 @@ def _forced() -> list[Scenario]:
     ]
 
 
-def _all_of_them() -> Body:
+def _all_of_them(foreign: Body) -> Body:
     nested: dict[str, Any] = {}
     for body in (body for name, body in NESTED.items() if name not in _APART):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
-    return {**FOREIGN, **nested, "tools": [WEATHER]}
+    return {**foreign, **nested, "tools": [WEATHER]}
 
 
 def _within(one: Scenario) -> list[Scenario]:
