@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.config.target import SETTINGS, Misconfigured
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Misconfigured
 from conformance.engine import setup
 from conformance.engine.runs import RunOptions, run_session
 from conformance.exchange.exchange import Chunk

@@ -6,13 +6,14 @@ import fnmatch
 import re
 from dataclasses import replace
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
 from conformance.contract.clauses import clauses
 from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.needs import need_for, needs
-from conformance.contract.rules import Requirement, catalogue, requirement
+from conformance.contract.rules import FIRST_RELEASE, Requirement, catalogue, requirement
 from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
 from conformance.results.obstacles import KINDS
@@ -20,6 +21,7 @@ from conformance.results.results_file import case_record
 from tools import pages
 from tools.in_process import cases, client_cases, evaluated
 
+ROOT = Path(__file__).parent.parent
 ROWS = list(catalogue().values())
 
 
@@ -122,3 +124,22 @@ def test_a_gap_is_seen() -> None:
         "rule odd.rule belongs to no clause",
         "rule odd.rule is broken by no fault of the built-in endpoint",
     } <= set(gaps(covered([*lines, odd]), [*lines, odd], "2026-06-24"))
+
+
+def test_each_rule_came_with_a_version_of_the_suite() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (?:Unreleased \()?([\d.]+)", text, re.MULTILINE)
+    assert versions[-1] == FIRST_RELEASE
+    unknown = {row.id: row.since for row in catalogue().values() if row.since not in versions}
+    assert unknown == {}
+    named = {row.id for row in catalogue().values() if row.since == versions[0]}
+    section = text.partition(f"({versions[0]})")[2].partition("\n## ")[0]
+    assert [one for one in named if f"`{one}`" not in section] == [], "a new rule that the changelog does not name"
+
+
+def test_a_rule_that_names_a_revision_has_cases_in_it_only() -> None:
+    rows = {row.id: row.revision for row in catalogue().values() if row.revision}
+    assert set(rows.values()) <= set(REVISIONS)
+    for revision in REVISIONS:
+        evaluated = {case.requirement.id for case in cases(revision)}
+        assert [one for one, since in rows.items() if since > revision and one in evaluated] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,59 @@ from tests.test_plugin import FEW, KEY, pytest_run
 from tools.in_process import cases as all_known
 from tools.in_process import context, record
 
-KINDS = ("failing", "expected", "warned", "passing", "vanished", "inconclusive", "set_aside", "reworded", "drifted")
+KINDS = (
+    "failing",
+    "new_rules",
+    "expected",
+    "warned",
+    "passing",
+    "vanished",
+    "inconclusive",
+    "set_aside",
+    "reworded",
+    "drifted",
+)
 
 
 def kinds(found: Comparison) -> dict[str, list[str]]:
     """The ids of all changed cases by kind."""
     return {name: [one.id for one in getattr(found, name)] for name in KINDS if getattr(found, name)}
+
+
+NEW = "http.no-stall@all"
+
+
+@pytest.mark.parametrize(
+    ("suite", "verdict", "kind"),
+    [
+        ("0.1.0", "fail", "new_rules"), ("0.1.0", "warning", "new_rules"), ("0.1.0", "inconclusive", "new_rules"),
+        ("0.1.0", "pass", None), ("0.1.0", "not-applicable", None),
+        ("0.2.0", "fail", "failing"), ("0.2.1", "fail", "failing"), ("0.10.0", "fail", "failing"),
+        ("0.1.0.dev3", "fail", "new_rules"),
+    ],
+)  # fmt: skip
+def test_what_a_new_rule_finds_is_no_regression(suite: str, verdict: str, kind: str | None) -> None:
+    """It may be as old as the server; a case of an older rule that the old run has not newly fails."""
+    old, new = run(), run(case(NEW, verdict))
+    found = compare(replace(old, head=replace(old.head, suite=suite)), new)
+    assert kinds(found) == ({kind: [NEW]} if kind else {})
+    assert found.regression == (kind == "failing")
+    text = comparison.render(found)
+    assert ("### New rules (1)" in text) == (kind == "new_rules")
+    assert ("1 case of new rules" in text) == (kind == "new_rules")
+
+
+def test_a_new_rule_that_was_known_before_newly_fails() -> None:
+    old = run(case(NEW))
+    assert kinds(compare(replace(old, head=replace(old.head, suite="0.1.0")), run(case(NEW, "fail")))) == {
+        "failing": [NEW]
+    }
+
+
+def test_a_new_rule_that_a_baseline_lists_is_expected() -> None:
+    old = run()
+    new = run(case(NEW, "expected", **EXPECTED))
+    assert list(kinds(compare(replace(old, head=replace(old.head, suite="0.1.0")), new))) == ["expected"]
 
 
 def differ(before: CaseRecord | None, now: CaseRecord | None) -> tuple[list[str], bool]:

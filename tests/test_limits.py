@@ -26,7 +26,7 @@ from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import evaluate
 from conformance.report.terminal import duration, show_plan
-from conformance.scenarios.plan import UNCAPPED, Plan, uncapped
+from conformance.scenarios.plan import Plan, uncapped
 from conformance.wire import limits as module
 from conformance.wire.client import Client
 from conformance.wire.limits import MINUTE, Limits, Stopped
@@ -326,7 +326,7 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
     assert "max_output_tokens=null" in free
     built = {planned.key: planned.build([]) for planned in plan.requests if not planned.after}
     most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
-    assert {most[name] for name in free} == {UNCAPPED}
+    assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
+from conformance.config.settings import SETTINGS
+from conformance.config.target import LACKABLE, UNKNOWN_PARAMETERS, resolve
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS

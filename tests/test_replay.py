@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from conformance.engine import setup
 from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result, evaluate
+from conformance.scenarios.plan import Plan
 from conformance.wire import replay
 from conformance.wire.replay import open_recording
 from tests.support.running import KEY, lines_of, run, timeless
@@ -228,6 +230,22 @@ def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) ->
     recording = open_recording(copied)
     assert recording.selects("response.items-finished@tools.output.stream", {})
     assert [exchange.scenario for exchange in recording.exchanges.values()] == ["tools.output.stream", "tools.call"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "same"), [(b'{"model": "mimo", "input": ', True), (b'{"model": "mimo", "output": ', False)]
+)
+def test_a_malformed_body_that_named_another_model_is_found(sent: bytes, same: bool, copied: Path) -> None:
+    """Older versions wrote a model of their own into malformed bodies; now it is the target's."""
+    scenario = context().scenarios["bad.malformed-json"]
+    recording = open_recording(copied)
+    one = next(iter(recording.exchanges.values()))
+    older = replace(one, scenario=scenario.name, sample=0, request=replace(one.request, body=sent))
+    outgoing = Plan(context(), [scenario.name]).requests[0].build([])
+    assert outgoing is not None
+    assert f'"model": "{context().target.model}"'.encode() in outgoing.body
+    found = replace(recording, exchanges={("0123456789ab", 1): older}).find(outgoing)
+    assert found is (older if same else None)
 
 
 def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:

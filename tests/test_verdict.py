@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.config.target import resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import Requirement, requirement
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -87,7 +88,7 @@ class Responder:
 
 def planned(key_of: dict[str, str]) -> Any:
     """A plan of which only the keys are asked for."""
-    return SimpleNamespace(key_of=key_of, scenarios=[])
+    return SimpleNamespace(key_of=key_of, scenarios=[], contract=DEFAULT)
 
 
 def recorded(*exchanges: Exchange) -> Recorded:

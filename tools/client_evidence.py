@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -38,6 +37,7 @@ from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record
 from conformance.scenarios.tools import turns
+from tools import json_lines
 from tools.fault_matrix import revisions
 from tools.in_process import cases, context, evaluated, record
 
@@ -455,7 +455,7 @@ def main() -> int:
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
     after = {**after, "findings": all_findings(after["rules"])}
     if options.write:
-        kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+        json_lines.write(kept.FILE, after, depth=3)
         PAGE.write_text(page(after), encoding="utf-8")
         return 0
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):

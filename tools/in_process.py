@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import Received
 from conformance.emulator import Behaviour, Endpoint, Reply
@@ -35,8 +36,9 @@ _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "s
 class InProcess:
     """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, contract: Contract = DEFAULT) -> None:
         self._endpoint = endpoint
+        self._contract = contract
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange that the endpoint's reply makes."""
@@ -52,13 +54,15 @@ class InProcess:
         usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
         headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
         headers = [pair for pair in headers if pair[1]]
-        auth = credentials(outgoing.auth, KEY)
-        path = "/v1/responses" + outgoing.suffix
+        auth = credentials(outgoing.auth, KEY, self._contract)
+        path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
-        return _exchange(outgoing, reply, [value for _, value in auth], attempts)
+        return _exchange(outgoing, path, reply, [value for _, value in auth], attempts)
 
 
-def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]) -> Exchange:
+def _exchange(
+    outgoing: OutgoingRequest, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
+) -> Exchange:
     from conformance.exchange.redaction import redact_response
 
     headers = tuple((name.lower(), value) for name, value in reply.headers)
@@ -76,7 +80,7 @@ def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], atte
         ended = "cut"
     secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
     kept, chunks, leaks = redact_response(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
+    request = Request(outgoing.method, "http://in-process" + path, (), outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -140,13 +144,16 @@ def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options:
     return record_of(context(revision), behaviour, **options)
 
 
-def record_of(context: Context, behaviour: Behaviour | None = None, **options: Any) -> Recorded:
-    """What an endpoint with this twist answers to every planned request of a world."""
-    revision = context.target.revision
-    endpoint = Endpoint(
-        key=KEY, revision=revision, model=target(revision).model, behaviour=behaviour, clock=lambda: NOW, **options
-    )
-    sender = InProcess(endpoint)
+def record_of(
+    context: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
+) -> Recorded:
+    """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
+    request of a world."""
+    if endpoint is None:
+        revision = context.target.revision
+        model = target(revision).model
+        endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
+    sender = InProcess(endpoint, context.contract)
     plan = Plan(context, context.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
     for planned in plan.requests:

@@ -113,7 +113,9 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     if status >= 500:
         yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
     elif received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body under HTTP {status}", "/error", None, "a 4xx status", status)
+        yield Finding(
+            f"an error body under HTTP {status}", received.contract.error.pointer, None, "a 4xx status", status
+        )
 
 
 @check(
@@ -140,9 +142,12 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
     where=Where("answers", elsewhere=False),
 )
 def test_answer_is_no_error(received: Received) -> Findings:
+    form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body under HTTP {received.arrived}", "/error", None, "a Response", received.arrived)
+        yield Finding(
+            f"an error body under HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived
+        )
 
 
 def _before_and_after(context: Context) -> list[Group]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.commands.runs import load
+from conformance.contract.revisions import CONTRACTS
 from conformance.engine.redaction import without
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge.verdict import STALE
@@ -41,7 +42,8 @@ def main(options: argparse.Namespace) -> int:
         text = issue(run, line, *_cause(run, line))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"the exchange of {line.id} cannot be read: {error}") from None
-    text = without([os.environ.get("MIMO_API_KEY", "")], text)  # A recording of an older suite may hold it.
+    # A recording of an older suite may hold it.
+    text = without([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
     if options.output is None:
         print(text, end="")
         return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
 from conformance.engine.session import head
 from conformance.engine.setup import run_folder
@@ -28,9 +29,12 @@ from conformance.traffic.upstream import Upstream
 HELP = "pass a client's requests on to an endpoint unchanged, and judge the answers as they end"
 
 
+_UPSTREAM = f"the endpoint's base, such as https://host{DEFAULT.base_path}"
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Where to, and where to listen."""
-    parser.add_argument("--upstream", required=True, metavar="URL", help="the endpoint's base, such as https://host/v1")
+    parser.add_argument("--upstream", required=True, metavar="URL", help=_UPSTREAM)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys redacted")

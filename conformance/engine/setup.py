@@ -15,6 +15,7 @@ from typing import Any
 from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
+from conformance.contract.revisions import contracts
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
@@ -154,7 +155,8 @@ def _now() -> str:
 def for_worker(session: Session) -> dict[str, Any]:
     """What a worker needs to join a run; the key travels in the environment only."""
     target = session.context.target
-    plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
+    contract = {"folder": str(target.contract.folder.parent), "revision": target.revision}
+    plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
     recording = str(session.recording.path) if session.recording else ""
     clients = str(session.lane.install) if session.lane and session.lane.install else ""
     return {"target": plain, "folder": str(session.folder.path), "recording": recording, "clients": clients}
@@ -162,7 +164,9 @@ def for_worker(session: Session) -> dict[str, Any]:
 
 def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     """The session of a worker such as ``gw3``."""
-    target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
+    plain = given["target"]
+    contract = contracts(Path(plain["contract"]["folder"]))[plain["contract"]["revision"]]
+    target = Target(**{**plain, "lacks": frozenset(plain["lacks"]), "contract": contract})
     recording = open_recording(Path(given["recording"])) if given["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))

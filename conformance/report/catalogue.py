@@ -48,6 +48,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
     yield f"  source  {row.source}"
+    yield f"  since   version {row.since} of the suite"
     yield from _affected(rule, row)
     if row.excluded:
         yield f"  not judged: {row.excluded}"

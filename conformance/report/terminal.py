@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.config.target import SETTINGS, Target
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Target
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
@@ -18,7 +19,7 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as left_out
 from conformance.scenarios.context import Context
-from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
+from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 
 #: Causes of one verdict that are told whole; a wall of them is better read in the page.
@@ -65,10 +66,12 @@ def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
     for line in _limits(context.target, plan.expected, most):
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
-        writer.line(f"{free} of them set no usable max_output_tokens: each that is served may cost {UNCAPPED:,} more")
+        writer.line(
+            f"{free} of them set no usable max_output_tokens: each that is served may cost {plan.uncapped:,} more"
+        )
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
-        f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
+        f"at most {most_output_tokens(plan.scenarios, plan.uncapped):,} output tokens; nothing was sent"
     )
 
 

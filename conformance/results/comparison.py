@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from conformance.contract.rules import requirement
 from conformance.judge.normalise import message_pattern, strip_generated_ids
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.results.measures import Measures, measures
@@ -44,13 +45,15 @@ class Figure:
 class Comparison:
     """Everything in which two runs differ. Only ``failing`` and ``vanished`` are regressions.
 
-    ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warned``, ``passing``, ``inconclusive`` (or the
-    check broke) and ``set_aside`` (now not-applicable) are cases with another verdict; ``vanished`` are cases that are
-    not there any more; ``reworded`` have the same verdict with another message; ``drifted`` are recorded outcomes of
-    MAY rules. ``first_seen`` are events and members that the old run had not.
+    ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
+    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warned``, ``passing``,
+    ``inconclusive`` (or the check broke) and ``set_aside`` (now not-applicable) are cases with another verdict;
+    ``vanished`` are cases that are not there any more; ``reworded`` have the same verdict with another message;
+    ``drifted`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run had not.
     """
 
     failing: tuple[Change, ...]
+    new_rules: tuple[Change, ...]
     expected: tuple[Change, ...]
     warned: tuple[Change, ...]
     passing: tuple[Change, ...]
@@ -81,7 +84,10 @@ def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Compa
     along = 0
     for case, line in now.items():
         was = PASS if case in forgiven else before[case].own_verdict if case in before else ABSENT
-        if kind := _kind(was, line):
+        kind = _kind(was, line)
+        if was == ABSENT and kind not in ("", "expected") and _is_of_new_rule(line, old):
+            kind = "new_rules"
+        if kind:
             by_kind[kind].append(Change(case, was, line.verdict, says(line), cause=line.cause))
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
@@ -103,7 +109,7 @@ def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Compa
     )
 
 
-_KINDS = ("failing", "expected", "warned", "passing", "inconclusive", "set_aside", "reworded", "drifted")
+_KINDS = ("failing", "new_rules", "expected", "warned", "passing", "inconclusive", "set_aside", "reworded", "drifted")
 
 #: What changes along with a new failure in the same answer is no news of its own.
 _ASIDE = ("inconclusive", "set_aside", "reworded", "drifted")
@@ -134,6 +140,14 @@ def _kind(was: str, line: CaseRecord) -> str:
     if verdict == PASS:
         return "passing"
     return {WARNING: "warned", INCONCLUSIVE: "inconclusive", ERROR: "inconclusive"}.get(verdict, "set_aside")
+
+
+def _is_of_new_rule(line: CaseRecord, old: Results) -> bool:
+    """Whether a case that the old run has not is one of a rule that its suite had not."""
+    try:
+        return requirement(line.requirement).is_newer_than(old.head.suite)
+    except KeyError:
+        return False  # Of a rule that is gone.
 
 
 def says(line: CaseRecord) -> str:

@@ -66,7 +66,7 @@ def _sent_back_malformed(scenario: Scenario, received: Received, context: Contex
     """Whether the request was refused because it holds what an earlier response had wrong."""
     if not (received.exchange.refused and scenario.follow and scenario.meant_well):
         return False
-    return bool(schema_violation(context.target.revision, received.exchange.request.body))
+    return bool(schema_violation(context.contract, received.exchange.request.body))
 
 
 def _met(scenario: Scenario, received: Received) -> bool:

@@ -14,13 +14,18 @@ from typing import Any
 from conformance.contract.schemas import Schema, Schemas
 from conformance.scenarios.ordinary import NO_THINKING
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
 
 #: A request that is cheap even where a lenient server answers it.
-CHEAP: Body = {**NO_THINKING, "max_output_tokens": 16, "input": "Say hello."}
+CHEAP: Body = {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": "Say hello."}
 
 #: What stands around a nested member, so that only the member under test is unusual.
-_AROUND: dict[str, Any] = {"tools": [WEATHER], "text": {"format": {"type": "text"}}}
+_AROUND: dict[str, Any] = {
+    "tools": [WEATHER],
+    "text": {"format": {"type": "text"}},
+    "reasoning": {"effort": Effort.OFF},
+}
 
 #: A value of none of the types a parameter may have.
 _STRANGER = {

@@ -5,14 +5,12 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Sequence
 
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario, encode, schema_violation
-
-#: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
-UNCAPPED = 131_072
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -33,21 +31,22 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
     return [one for one in context.scenarios.values() if one.name in wanted]
 
 
-def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
-    """The most output tokens that these may cost if all are answered, tries included."""
-    return sum(_most(one) * one.tries for one in scenarios)
+def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
+    """The most output tokens that these may cost if all are answered, tries included; ``uncapped`` is the most that the
+    contract allows a request, which is also what one without a limit of its own may cost."""
+    return sum(_most(one, uncapped) * one.tries for one in scenarios)
 
 
-def _most(scenario: Scenario) -> int:
+def _most(scenario: Scenario, uncapped: int) -> int:
     """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
     be refused costs none."""
     cap = scenario.body.get("max_output_tokens")
-    return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
+    return min(cap, uncapped) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 def uncapped(scenario: Scenario) -> bool:
     """Whether it may be served though it sets no limit that a server can use."""
-    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario) < 1
+    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario, 1) < 1
 
 
 class Plan:
@@ -55,6 +54,9 @@ class Plan:
 
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
+        self.contract = context.contract
+        #: The most output tokens that the contract allows a request.
+        self.uncapped = context.schemas.most_output_tokens
         self.scenarios = plan(context, needed)
         self.key_of: dict[str, str] = {}
         first: dict[str, str] = {}
@@ -85,38 +87,34 @@ class Plan:
         def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
             body = self._body(scenario, before)
             plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
-            if (
-                scenario.meant_well
-                and not scenario.follow
-                and schema_violation(self._target.revision, plain or b"null")
-            ):
+            if scenario.meant_well and not scenario.follow and schema_violation(self.contract, plain or b"null"):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and is_covered_by(scenario, before[0])):
+            if body is None or (scenario.within and before and is_covered_by(scenario, before[0], self.contract)):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             auth = self._auth(scenario)
             return OutgoingRequest(
                 key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
-                UNCAPPED if uncapped(scenario) else _most(scenario), scenario.suffix,
+                self.uncapped if uncapped(scenario) else _most(scenario, self.uncapped), scenario.suffix,
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
-            if enough or met(scenario, samples[-1]):
+            if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
 
         return PlannedRequest(key, after, build, more)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
-        if scenario.raw is not None:
-            return scenario.raw
+        if (raw := scenario.raw_for(self._target.model)) is not None:
+            return raw
         if scenario.method not in ("POST", "PUT"):
             return b""
         body = scenario.body
         if scenario.follow and before:
             try:
-                followed = scenario.follow(body, Received(before[0], scenario.after or ""))
+                followed = scenario.follow(body, Received(before[0], scenario.after or "", contract=self.contract))
             except CannotEvaluate:
                 followed = None
             if followed is None:
@@ -126,30 +124,31 @@ class Plan:
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
     def _auth(self, scenario: Scenario) -> str:
-        """The usual header is the first that the profile does not lack."""
-        if scenario.auth != "api-key" or "api-key" not in self._target.lacks:
+        """The usual way is the first that the profile does not lack."""
+        usual = self.contract.way.name
+        if scenario.auth != usual or usual not in self._target.lacks:
             return scenario.auth
-        return "bearer"
+        return next((one.name for one in self.contract.authentication if one.name != usual), usual)
 
 
-def is_covered_by(scenario: Scenario, whole: Exchange) -> bool:
+def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
     A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
     try:
-        response = Received(whole, scenario.name).response
+        response = Received(whole, scenario.name, contract=contract).response
     except CannotEvaluate:
         return False
     return response.get("status") in FINAL and isinstance(response.get("output"), list)
 
 
-def met(scenario: Scenario, exchange: Exchange) -> bool:
+def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether an exchange gives what the scenario needs."""
     if scenario.need is None:
         return True
     try:
-        return scenario.need.met(Received(exchange, scenario.name))
+        return scenario.need.met(Received(exchange, scenario.name, contract=contract))
     except CannotEvaluate:
         return False
 

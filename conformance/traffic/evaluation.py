@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 
 from conformance.config.target import Target
-from conformance.contract.schemas import Schemas
+from conformance.contract.schemas import schemas_of
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.engine.assembly import assemble
 from conformance.engine.evaluation import evaluate_case
@@ -58,7 +58,7 @@ def evaluate_captures(
 ) -> Evaluation:
     """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
     read from all answers side by side."""
-    evaluable = [one for one in captured if not one.unjudged]
+    evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
     context = _context(evaluable, target)
     record = Captures(evaluable)
     evaluated = [evaluate_case(case, record, secrets, planned=False) for case in _cases(evaluable, context, together)]
@@ -77,12 +77,7 @@ def _context(captured: Sequence[Captured], target: Target) -> Context:
     scenarios = {
         one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
     }
-    return Context(scenarios, _schemas(target.revision), target)
-
-
-@cache
-def _schemas(revision: str) -> Schemas:
-    return Schemas(revision)
+    return Context(scenarios, schemas_of(target.contract), target)
 
 
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:

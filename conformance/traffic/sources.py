@@ -74,7 +74,7 @@ def target_of(
     url = first.exchange.request.url if first else str(path)
     model = str((first.sent or {}).get("model", "")) if first else ""
     target = resolve({"revision": revision or head.get("revision")}, {}, _NO_NONCE, None)
-    endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix("/responses"))
+    endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix(target.contract.path))
     model = str(named.get("model") or model or target.model)
     return replace(
         target, name=str(named.get("name") or path.name), endpoint=endpoint, model=scrubbed(model, secrets)

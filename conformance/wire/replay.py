@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
-from conformance.contract.schemas import REVISIONS
+from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
+
+_MODEL = re.compile(rb'"model": ?"[^"]*"')
 
 _MISSING = "the recording does not hold this request"
 
@@ -48,7 +50,7 @@ class Recording:
         """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
-        if found is None and named and named.request.body == outgoing.body:
+        if found is None and named and _without_model(named.request.body) == _without_model(outgoing.body):
             return named
         return found
 
@@ -69,7 +71,6 @@ class Recording:
         recorded = {
             "endpoint": self.head["target"]["endpoint"],
             "model": self.head["target"]["model"],
-            "revision": self.head["revision"],
             "lacks": self.lacks,
             "unknown_parameters": self.unknown_parameters,
         }
@@ -77,6 +78,9 @@ class Recording:
         for name, value in recorded.items():
             if _by_hand(given, name) and getattr(given, name) != value:
                 raise Misconfigured(f"{name} cannot be set with --replay: {here} has {_shown(value)}")
+        if _by_hand(given, "revision") and given.revision != self.head["revision"]:
+            raise Misconfigured(f"revision cannot be set with --replay: {here} has {self.head['revision']}")
+        recorded["contract"] = CONTRACTS[self.head["revision"]]
         sources = {**given.sources, "endpoint": here, "model": here, "revision": here}
         return replace(
             given, **recorded, name=self.head["target"]["name"], nonce=self.nonce, sources=sources,
@@ -154,6 +158,11 @@ _READERS: dict[int, Callable[[RunDirectory, Mapping[str, Any], Mapping[tuple[str
     1: _first,
     2: _second,
 }
+
+
+def _without_model(body: bytes) -> bytes:
+    """A request's bytes without the name of its model: older versions wrote one of their own into malformed bodies."""
+    return _MODEL.sub(b"", body, count=1)
 
 
 def _place(key: str) -> tuple[str, int]:
