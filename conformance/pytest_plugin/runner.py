@@ -86,7 +86,7 @@ class Runner:
         """Where a person watches, requests go first, under a line that says how far they are."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if not self.worker and terminal.interactive(reporter):
-            self._wait = True
+            self._wait = not self.config.getoption("maxfail")  # Else all is sent before the first failure shows.
             self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
             if self.distributed:
                 self.progress.start()  # Only the workers know how many requests there will be.
