@@ -16,10 +16,10 @@ from conformance.contract.fault_matrix import FILE, Broken
 from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.judge.verdict import FAIL, WARNING
+from conformance.judge.verdict import FAIL
 from conformance.results.grouping import group_by_cause
 from conformance.results.results_file import case_record
-from tools.in_process import cases, evaluated
+from tools.in_process import cases, violated
 from tools.json_lines import write
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
@@ -45,8 +45,8 @@ def broken(name: str) -> dict[str, Broken]:
     causes: Broken = {}
     follows: Broken = {}
     for revision in revisions(name):
-        results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
-        lines = [case_record(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        results, recorded = violated(FAULTS[name], revision, event_ms=timed)
+        lines = [case_record(result, recorded, 0) for result in results]
         for line in group_by_cause(lines):
             (follows if line.cause else causes)[line.requirement] = line.verdict
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
@@ -58,7 +58,7 @@ def failed_cases(variant: str) -> list[str]:
     return [
         result.case.id
         for revision in REVISIONS[:1]
-        for result in evaluated(VARIANTS[variant], revision)[0]
+        for result in violated(VARIANTS[variant], revision)[0]
         if result.verdict == FAIL
     ]
 

@@ -7,6 +7,7 @@ members of the request that must be absent or as documented: nobody can say what
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -148,11 +149,19 @@ def functions_only(sent: Sent) -> bool:
 
 
 def _stands_alone(schema: Any) -> bool:
+    written = json.dumps(schema)
+    return "$ref" not in written and "$dynamicRef" not in written and _is_schema(written)
+
+
+@lru_cache(maxsize=1024)
+def _is_schema(written: str) -> bool:
+    """Whether a JSON text is a JSON Schema; null is the empty one. The same tools are sent in many requests."""
+    schema = json.loads(written)
     try:
         Draft202012Validator.check_schema(schema if schema is not None else {})
     except SchemaError:
         return False
-    return "$ref" not in str(schema) and "$dynamicRef" not in str(schema)
+    return True
 
 
 def unmangled(sent: Sent) -> bool:

@@ -5,7 +5,7 @@ A subject is one response, or the list of a case's responses where the check com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,10 @@ from conformance.scenarios.scenario import encode, schema_violation
 
 if TYPE_CHECKING:
     from conformance.judge.verdict import Case, Record
+
+
+#: Why a case with a predicate does not apply to a response that the predicate does not hold of.
+NOT_OF_THIS_KIND = "no such response"
 
 
 class InternalError(Exception):
@@ -35,6 +39,10 @@ class Part:
     idle: str | None = None
 
 
+#: :func:`examine`, or a function that keeps what it returned before.
+Examine = Callable[["Case", "Received | Sequence[Received]", str], Part]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the check of a case gave for all its subjects; ``blocked_at`` are the scenarios that are blocked."""
@@ -46,7 +54,7 @@ class Evidence:
     idle: list[str]
 
 
-def collect(case: Case, names: Sequence[str], record: Record) -> Evidence:
+def collect(case: Case, names: Sequence[str], record: Record, examine: Examine) -> Evidence:
     """What the check of a case gives for the responses to these scenarios."""
     together = case.check.together
     parts = [(name, examine(case, subject, name)) for name, subject in _subjects(case, names, record)]
@@ -115,4 +123,4 @@ def _usable(received: Received, case: Case) -> None:
         raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()
     if case.where and not case.where.applies(received, frozenset(), strange):
-        raise DoesNotApply("no such response")
+        raise DoesNotApply(NOT_OF_THIS_KIND)

@@ -11,7 +11,7 @@ from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import Received
 from conformance.judge import reasons
 from conformance.judge.applicability import Where
-from conformance.judge.evidence import Evidence, InternalError, collect
+from conformance.judge.evidence import Evidence, Examine, InternalError, collect, examine
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -207,15 +207,15 @@ def _elsewhere(check: Check, groups: Sequence[Group], context: Context) -> list[
     return [Group(label, names, where=check.where)] if names else []
 
 
-def evaluate(case: Case, record: Record) -> Result:
-    """The verdict of a case; a pure function of the recorded answers."""
+def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
+    """The verdict of a case; a pure function of the recorded answers. ``examine`` may keep what it returned before."""
     names, reason = _applicable(case)
     if reason:
         return Result(case, NOT_APPLICABLE, reason=reason)
     withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
     if withheld and (case.check.together or len(withheld) == len(names)):
         return _unasked(case, withheld)
-    return _decide(case, collect(case, names, record), withheld)
+    return _decide(case, collect(case, names, record, examine), withheld)
 
 
 def _applicable(case: Case) -> tuple[list[str], Reason]:
