@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
+from conformance.contract.revisions import DEFAULT
 from conformance.engine import setup
 from conformance.engine.runs import RunOptions, run_session
 from conformance.exchange.exchange import Chunk
@@ -46,7 +47,7 @@ class CapturedExchange:
     headers: Headers
     body: bytes | Sequence[bytes]
     request_headers: Headers = ()
-    url: str = "http://localhost/v1/responses"
+    url: str = f"http://localhost{DEFAULT.base_path}{DEFAULT.path}"
 
 
 def evaluate(

@@ -175,12 +175,12 @@ def test_a_run_over_the_wire_passes(tmp_path: Path) -> None:
         assert server.url.endswith("/llm/api")
         target = lumen.target(server.url)
         folder = RunDirectory(tmp_path / "run")
-        folder.create(head(target, "live"), target.nonce, [], "either", False)
+        folder.create(head(target, "live").to_json(), target.nonce, [], "either", False)
         session = Session(context_of(target), folder, KEY)
         try:
             chosen = [one for one in all_cases(session.context) if one.id.endswith(("@text", "@text.stream"))]
             session.start(chosen)
-            verdicts = {case.id: session.evaluate(case).verdict for case in chosen}
+            verdicts = {case.id: evaluate(case, session.record()).verdict for case in chosen}
         finally:
             session.close()
     assert set(verdicts.values()) <= {"pass", "not-applicable"}
