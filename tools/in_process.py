@@ -76,7 +76,8 @@ def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], atte
         ended = "cut"
     secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
     kept, chunks, leaks = redact_response(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
+    described = tuple((name, "$KEY") for name, _ in credentials(outgoing.auth, KEY))
+    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, described, outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -154,16 +155,23 @@ def record_of(context: Context, behaviour: Behaviour | None = None, **options: A
     )
     sender = InProcess(endpoint)
     plan = Plan(context, context.scenarios)
+    requests = {planned.key: planned for planned in plan.requests}
     settled: dict[str, tuple[Exchange, ...]] = {}
-    for planned in plan.requests:
-        before = [settled[key][-1] for key in planned.after]
-        samples: list[Exchange] = []
-        following: PlannedRequest | None = planned
-        while following:
-            outgoing = following.build(before)
-            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
-            following = following.more(samples)
-        settled[planned.key] = tuple(samples)
+
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
+        if key not in settled:
+            following: PlannedRequest | None = requests[key]
+            before = [get_or_send(earlier)[-1] for earlier in requests[key].after]
+            samples: list[Exchange] = []
+            while following:
+                outgoing = following.build(before)
+                samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+                following = following.more(samples)
+            settled[key] = tuple(samples)
+        return settled[key]
+
+    for key in requests:  # In the order of the plan.
+        get_or_send(key)
     return Recorded(plan, settled.__getitem__)
 
 

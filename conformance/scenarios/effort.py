@@ -40,7 +40,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             {**QUESTION, "reasoning": {"effort": value}},
             tags=frozenset({"core", "effort", "thinking" if thinking else "not-thinking"}),
             about={"effort": value, "parameter": "reasoning.effort"},
-            claims=frozenset({"reasoning"}) if thinking else frozenset(),
+            claims=frozenset({"reasoning"}),
         )
         if value == "high":
             scenario = replace(scenario, tags=scenario.tags | {"smoke"})

@@ -1,15 +1,18 @@
-"""A run: the plan of a target's scenarios, and the record of what came back."""
+"""A run: the plan of a target's scenarios, each in the form that the target serves."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
+from conformance.scenarios import base
+from conformance.scenarios.base import BASE, Form
 from conformance.scenarios.context import Context
-from conformance.scenarios.scenario import Scenario, encode, schema_violation
+from conformance.scenarios.controls import control_of
+from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
 
 #: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
 UNCAPPED = 131_072
@@ -22,32 +25,34 @@ _GZIP = ("Content-Encoding", "gzip")
 
 
 def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
-    """The scenarios that these names need, with those they build on, in the order they are sent."""
+    """The scenarios that these names need, with those they build on and their controls, in the order they are sent."""
     wanted: set[str] = set()
     todo = list(needed)
     while todo:
         scenario = context.scenarios[todo.pop()]
         if scenario.name not in wanted and not scenario.claims & context.target.lacks:
             wanted.add(scenario.name)
-            todo += [name for name in (scenario.after, scenario.within) if name]
+            control = control_of(scenario, context.scenarios)
+            todo += [name for name in (scenario.after, scenario.within, control) if name]
     return [one for one in context.scenarios.values() if one.name in wanted]
 
 
 def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
     """The most output tokens that these may cost if all are answered, tries included."""
-    return sum(_most(one) * one.tries for one in scenarios)
+    return sum(_most(one, one.body) * one.tries for one in scenarios)
 
 
-def _most(scenario: Scenario) -> int:
+def _most(scenario: Scenario, body: Body) -> int:
     """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
     be refused costs none."""
-    cap = scenario.body.get("max_output_tokens")
+    cap = body.get("max_output_tokens")
     return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
-def uncapped(scenario: Scenario) -> bool:
-    """Whether it may be served though it sets no limit that a server can use."""
-    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario) < 1
+def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
+    """Whether it may be served though it sets no limit that a server can use; ``body`` is what is sent in fact."""
+    most = _most(scenario, scenario.body if body is None else body)
+    return scenario.method == "POST" and scenario.expect != "refusal" and most < 1
 
 
 class Plan:
@@ -55,6 +60,8 @@ class Plan:
 
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
+        self._scenarios = context.scenarios
+        self._first = base.profile_form(context.target.lacks)
         self.scenarios = plan(context, needed)
         self.key_of: dict[str, str] = {}
         first: dict[str, str] = {}
@@ -74,45 +81,72 @@ class Plan:
                 found.append(one)
         return found
 
-    def _planned(self, scenario: Scenario, sample: int) -> PlannedRequest:
+    def _planned(self, scenario: Scenario, sample: int, form: Form | None = None) -> PlannedRequest:
+        """The ask of a sample; ``form`` is that in which the base request is sent, others look it up."""
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
-        after: tuple[str, ...] = ()
+        first = self.key_of.get(scenario.after or scenario.within or "")
+        after = [key for key in (first, *self._settling(scenario)) if key]
         if scenario.last:
-            after = tuple(self.key_of[one.name] for one in self._senders() if not one.last)
-        elif (first := scenario.after or scenario.within) in self.key_of:
-            after = (self.key_of[first or ""],)
+            after = [self.key_of[one.name] for one in self._senders() if not one.last] + after
 
         def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
-            body = self._body(scenario, before)
-            plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
-            if (
-                scenario.meant_well
-                and not scenario.follow
-                and schema_violation(self._target.revision, plain or b"null")
-            ):
+            sent_as = form or self._form(after, before)
+            refused = any(map(base.refuses, before[-1:])) if self._effort(scenario) in self.key_of else False
+            body = self._body(scenario, before, sent_as, refused)
+            encoded = self._encoded(scenario, body)
+            fixed = scenario.meant_well and not scenario.follow
+            if fixed and schema_violation(self._target.revision, encode(body or {}, self._target.model)):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and is_covered_by(scenario, before[0])):
+            if encoded is None or (scenario.within and before and is_covered_by(scenario, before[0])):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
-            auth = self._auth(scenario)
+            sent = body or {}
             return OutgoingRequest(
-                key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
-                UNCAPPED if uncapped(scenario) else _most(scenario), scenario.suffix,
+                key, scenario.name, sample, scenario.method, encoded, base.auth_of(scenario, sent_as),
+                scenario.headers, tries, UNCAPPED if uncapped(scenario, sent) else _most(scenario, sent),
+                scenario.suffix,
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
+            if scenario.name == BASE:
+                return self._other_form(scenario, samples)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1]):
                 return None
             return self._planned(scenario, len(samples))
 
-        return PlannedRequest(key, after, build, more)
+        return PlannedRequest(key, tuple(after), build, more)
 
-    def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
-        if scenario.raw is not None:
-            return scenario.raw
-        if scenario.method not in ("POST", "PUT"):
-            return b""
+    def _other_form(self, scenario: Scenario, samples: Sequence[Exchange]) -> PlannedRequest | None:
+        """The base request in another form, if it was refused in those before."""
+        forms = [self._first]
+        while len(forms) <= len(samples):
+            following = base.next_form(samples[: len(forms)], forms)
+            if following is None:
+                return None
+            forms.append(following)
+        return self._planned(scenario, len(samples), forms[-1])
+
+    def _settling(self, scenario: Scenario) -> Iterator[str | None]:
+        """The keys of the requests whose responses decide in which form a scenario is sent: the base, and the effort
+        that it wants, last."""
+        if scenario.name != BASE:
+            yield self.key_of.get(BASE)
+            yield self.key_of.get(self._effort(scenario))
+
+    def _effort(self, scenario: Scenario) -> str:
+        """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
+        control = control_of(scenario, self._scenarios) or ""
+        return control if control.startswith("effort.") and "reasoning" in scenario.claims else ""
+
+    def _form(self, after: Sequence[str], before: Sequence[Exchange]) -> Form:
+        """In which form requests are sent, by the response to the base request among these."""
+        key = self.key_of.get(BASE)
+        known = key in after and len(before) == len(after)
+        return base.form_of(before[after.index(key)], self._first) if key and known else self._first
+
+    def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:
+        """The body as it is sent; empty where the scenario has none of its own, None if it cannot be built."""
         body = scenario.body
         if scenario.follow and before:
             try:
@@ -122,14 +156,17 @@ class Plan:
             if followed is None:
                 return None
             body = followed
+        return base.adapted(scenario, body, form, "reasoning" in self._target.lacks, effort_refused)
+
+    def _encoded(self, scenario: Scenario, body: Body | None) -> bytes | None:
+        if scenario.raw is not None:
+            return scenario.raw
+        if scenario.method not in ("POST", "PUT"):
+            return b""
+        if body is None:
+            return None
         encoded = encode(body, self._target.model, scenario.escaped)
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
-
-    def _auth(self, scenario: Scenario) -> str:
-        """The usual header is the first that the profile does not lack."""
-        if scenario.auth != "api-key" or "api-key" not in self._target.lacks:
-            return scenario.auth
-        return "bearer"
 
 
 def is_covered_by(scenario: Scenario, whole: Exchange) -> bool:
@@ -141,7 +178,8 @@ def is_covered_by(scenario: Scenario, whole: Exchange) -> bool:
         response = Received(whole, scenario.name).response
     except CannotEvaluate:
         return False
-    return response.get("status") in FINAL and isinstance(response.get("output"), list)
+    served = response.get("status") in FINAL and isinstance(response.get("output"), list)
+    return served and base.speaks_for(scenario, whole)
 
 
 def met(scenario: Scenario, exchange: Exchange) -> bool:

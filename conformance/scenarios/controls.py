@@ -1,0 +1,49 @@
+"""The control of each scenario: a documented request that differs from it in little more than what it asks about.
+
+A response says something of what a scenario asks about only where its control was served in the same run. Else the
+cause may be anything that both requests share. Controls have controls of their own, up to the base request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance.decode.events import mapping
+from conformance.scenarios.base import BASE
+from conformance.scenarios.scenario import Scenario
+
+#: The documented requests that serve as controls, plain and streaming.
+_KEY, _BEARER = "auth.api-key", "auth.bearer"
+_TOOLS = ("tools.unused", "tools.call.stream")
+_MESSAGES = "input.untyped-message"
+
+#: Ways to send a credential by the header that they use.
+_HEADERS = {
+    "api-key": _KEY, "API-KEY": _KEY, "bearer": _BEARER, "lower-header": _BEARER, "upper-header": _BEARER,
+    "lower-scheme": _BEARER, "other-scheme": _BEARER, "no-scheme": _BEARER,
+}  # fmt: skip
+
+
+def control_of(one: Scenario, scenarios: Mapping[str, Scenario]) -> str | None:
+    """The name of a scenario's control; None for the base request, which has none."""
+    if one.name == BASE:
+        return None
+    wanted = [*_candidates(one), BASE + ".stream" if one.streaming else BASE, BASE]
+    return next(name for name in wanted if name in scenarios and name != one.name)
+
+
+def _candidates(one: Scenario) -> list[str]:
+    """The controls that fit, the nearest first; a control itself leads to a simpler one."""
+    stream = ".stream" if one.streaming else ""
+    if one.name.removesuffix(".stream") in (_KEY, _BEARER) or one.name in _TOOLS or "call" in one.tags:
+        return []
+    way = one.auth.partition("+")[0].partition(":")[0]
+    if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and way in _HEADERS:
+        return [_HEADERS[way] + stream]
+    effort = mapping(one.body.get("reasoning")).get("effort")
+    if isinstance(effort, str) and effort != "none" and "effort" not in one.tags and "violation" not in one.tags:
+        return [f"effort.{effort}{stream}", f"effort.{effort}"]
+    if one.body.get("tools"):
+        return [_TOOLS[one.streaming]]
+    array = isinstance(one.body.get("input"), list) and not one.within and one.name != _MESSAGES
+    return [_MESSAGES] if array and not one.streaming and "turns" not in one.tags else []
