@@ -31,6 +31,8 @@ def test_effort_is_accepted(received: Received) -> Findings:
     where=Where("finished", leans_on=("*",), when=effort_is_none),
 )
 def test_none_does_not_think(received: Received) -> Findings:
+    if not effort_is_none(received.sent):
+        raise DoesNotApply("sent without effort none, which is refused")
     if received.response:
         yield EXAMINED
     for place, _ in received.items("reasoning"):

@@ -6,6 +6,7 @@ from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
+    breaks_every_time,
     ends_in_failure,
     judged_past_the_key,
     must_be_an_answer,
@@ -16,8 +17,10 @@ from conformance.judge.common import (
     refused_for_its_size,
     said,
     scenario_of,
+    settled,
     unless_for_its_size,
 )
+from conformance.judge.control import NoControl
 from conformance.judge.selectors import each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -66,12 +69,14 @@ def test_effort_is_accepted(responses: list[Received]) -> Findings:
 
 def _never_served(responses: list[Received], what: str) -> Findings:
     """A parameter of which no value at all is served; single values have rules of their own."""
-    statuses = [received.status for received in responses]
+    statuses = [
+        settled(received) if breaks_every_time(received.exchange) else received.status for received in responses
+    ]
     yield Examined(len(statuses))
     if responses and all(status != 200 for status in statuses):
         first = responses[0]
-        message = f"no request with {what} is served: HTTP {first.status}"
-        yield Finding(message, want=200, got=first.status, scenario=first.scenario)
+        message = f"no request with {what} is served: HTTP {statuses[0]}{said(first)}"
+        yield Finding(message, want=200, got=statuses[0], scenario=first.scenario)
 
 
 @check("request.tools-accepted", over=each("tools-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -82,6 +87,8 @@ def test_tools_are_accepted(received: Received) -> Findings:
 @check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
     unless_for_its_size(received, case)
+    if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
+        raise NoControl("sent as a list of messages, as a string is refused", "input.string")
     yield from must_be_served(received)
     if received.exchange.status == 200:
         yield from must_be_an_answer(received)

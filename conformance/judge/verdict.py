@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import Where, undocumented_in
+from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where, undocumented_in
+from conformance.judge.control import NoControl, need_controls
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -85,6 +86,11 @@ class Check:
     without_response: bool = False
     where: Where | None = None
     not_for_captured: str = ""
+
+    @property
+    def controlled(self) -> bool:
+        """Whether it is about what a request causes, so that a response counts only beside a served control."""
+        return self.not_for_captured in (UNKNOWN_SENDER, COMPARES)
 
 
 @dataclass(frozen=True, repr=False)
@@ -227,9 +233,7 @@ def evaluate(case: Case, record: Record) -> Result:
         return _unasked(case, withheld)
     found: list[Finding] = []
     examined = 0
-    blocked: list[str] = []
-    blocked_at: list[str] = []
-    idle: list[str] = []
+    blocked, blocked_at, idle = list[str](), list[str](), list[str]()
     for subject, name in _subjects(case, names, record):
         looked = 0
         try:
@@ -237,6 +241,8 @@ def evaluate(case: Case, record: Record) -> Result:
                 _usable(subject, case)
             elif not case.check.without_response:
                 _answered(subject)
+            if case.check.controlled:
+                need_controls(subject, context.scenarios, record.received)
             for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
                 if isinstance(one, Examined):
                     looked += one.count
@@ -246,7 +252,7 @@ def evaluate(case: Case, record: Record) -> Result:
             idle.append(str(error))
         except CannotEvaluate as error:
             blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
-            blocked_at += names if case.check.together else [name]
+            blocked_at += [error.control] if isinstance(error, NoControl) else names if case.check.together else [name]
         else:
             examined += looked  # What was examined before a check had to give up is no evidence of a pass.
     examined = max(examined, len(found))
@@ -274,11 +280,8 @@ def _unasked(case: Case, why: Sequence[str]) -> Result:
 
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
-    if case.check.together:
-        yield [record.received(name) for name in names], names[0]
-    else:
-        for name in names:
-            yield record.received(name), name
+    responses = [record.received(name) for name in names] if case.check.together else []
+    yield from [(responses, names[0])] if responses else ((record.received(name), name) for name in names)
 
 
 def _answered(responses: Sequence[Received]) -> None:
