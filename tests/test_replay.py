@@ -117,7 +117,7 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
     assert {case: result.verdict for case, result in first.items()} == {
         case: result.verdict for case, result in second.items()
     }
-    assert RunDirectory(tmp_path / "two").recorded() == RunDirectory(copied).recorded()
+    assert set(RunDirectory(tmp_path / "two").recorded()) >= set(RunDirectory(copied).recorded())
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:

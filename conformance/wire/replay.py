@@ -17,13 +17,11 @@ from typing import Any
 from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.schemas import REVISIONS
 from conformance.exchange.exchange import Exchange, Request
-from conformance.exchange.not_sent import withheld
+from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
-
-_MISSING = "the recording does not hold this request"
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Replay:
         found = self._recording.find(outgoing)
         if found is None:
             request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
-            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, _MISSING)
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, NOT_RECORDED)
         return replace(found, key=outgoing.key, scenario=outgoing.scenario)
 
     def stop(self) -> None:
