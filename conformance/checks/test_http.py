@@ -27,6 +27,7 @@ from conformance.judge.common import (
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 from conformance.scenarios.scenario import Scenario
+from conformance.wire.retry import BESIDE_OTHERS
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
@@ -113,7 +114,9 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
     yield EXAMINED
     failed = [one.status for one in received.exchange.attempts if one.status in (500, 502, 504)]
     if failed and received.arrived < 500:
-        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent again"
+        alone = any(one.detail == BESIDE_OTHERS for one in received.exchange.attempts)
+        again = "alone, after requests at the same time" if alone else "again"
+        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent {again}"
         yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 
