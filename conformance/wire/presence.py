@@ -205,7 +205,8 @@ def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
     told = any(one.withheld and one.detail.startswith(WITHHELD + _GONE) for one in every)
     sent = [one for one in every if one.ended != "not-sent"]
     answered = [one for one in sent if one.status is not None]
-    rest = [one for one in sent if one.status is None and (not answered or one.sent_at > answered[-1].sent_at)]
+    last = answered[-1].sent_at if answered else 0.0
+    rest = [one for one in sent if one.status is None and one.sent_at + one.elapsed / 1000 > last]
     if not rest or not (told or any(map(unconnected, rest))):
         return None
     first = min(rest, key=_begun)
