@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class Group:
 
     ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
     whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
+    ``beside``: scenarios whose answers a check of several gets behind these, as far as the run has them.
     """
 
     label: str
@@ -63,6 +65,7 @@ class Group:
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
 
 Selector = Callable[[Context], list[Group]]
@@ -106,6 +109,7 @@ class Case:
     context: Context
     whole: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def breaks(self) -> tuple[str, ...]:
@@ -189,8 +193,9 @@ def cases(check: Check, context: Context) -> list[Case]:
 def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where
-    )
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where,
+        group.beside,
+    )  # fmt: skip
 
 
 #: Tag of requests that something before the endpoint may refuse, in a form of its own.
@@ -280,8 +285,14 @@ def _unasked(case: Case, why: Sequence[str]) -> Result:
 
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
-    responses = [record.received(name) for name in names] if case.check.together else []
-    yield from [(responses, names[0])] if responses else ((record.received(name), name) for name in names)
+    if not case.check.together:
+        yield from ((record.received(name), name) for name in names)
+        return
+    responses = [record.received(name) for name in names]
+    for name in case.beside:
+        with contextlib.suppress(KeyError):  # Not of this run.
+            responses.append(record.received(name))
+    yield responses, names[0]
 
 
 def _answered(responses: Sequence[Received]) -> None:

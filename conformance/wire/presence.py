@@ -15,6 +15,7 @@ holds for a busy status (429, 5xx): a server may answer so only to several reque
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -163,13 +164,15 @@ class Presence:
             return  # A server that never answered has not stopped: what it does is evaluated.
         outgoing, seconds = self._served
         sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
-        until, sent = time.monotonic() + _BLOCKED, 0
+        until = time.monotonic() + _BLOCKED
         try:
-            while sent < _CONTROLS or (control.ended == "time-out" and time.monotonic() < until):
-                control, sent = sender.send(outgoing), sent + 1
+            for sent in itertools.count(1):
+                control = sender.send(outgoing)
                 if control.status is not None or control.ended == "not-sent":
                     self._silent, self._answered_at = 0, time.monotonic()
                     return
+                if sent >= _CONTROLS and (control.ended != "time-out" or time.monotonic() > until):
+                    break
         finally:
             sender.close()
         self._mark_gone(exchange)
