@@ -12,8 +12,8 @@ import pytest
 from conformance.config.target import resolve
 from conformance.contract.rules import catalogue
 from conformance.decode.response import Received
-from conformance.engine.session import context_of
 from conformance.exchange.exchange import Attempt
+from conformance.judge.cases import context_of
 from conformance.judge.verdict import evaluate
 from conformance.results import results_file
 from conformance.results.causes import causes

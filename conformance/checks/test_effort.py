@@ -10,7 +10,8 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
 from conformance.judge.common import between, must_be_served, refused
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
-from conformance.judge.verdict import EXAMINED, Context, Examined, Finding, Findings, Group, Selector, check
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")

@@ -7,13 +7,15 @@ case is inconclusive and names the control. What is served, though it is to be r
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from conformance.decode.events import mapping, text
-from conformance.decode.response import CannotEvaluate, Received
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import WITHHELD
 from conformance.exchange.not_sent import NOT_RECORDED
+from conformance.scenarios.base import DOCUMENTED, form_sent
 from conformance.scenarios.controls import control_of
 from conformance.scenarios.scenario import Scenario
 
@@ -28,7 +30,18 @@ _ALIASES = {"max_tokens": "max_output_tokens", "max_completion_tokens": "max_out
 #: A plain and a streamed response that are compared.
 _PAIR = 2
 
-Responder = Callable[[str], Received]
+
+#: The response of a scenario; ``KeyError`` where the run does not have it.
+Lookup = Callable[[str], Received]
+
+
+def of_run(names: Iterable[str], recorded: Lookup) -> list[Received]:
+    """The responses of those of these scenarios that the run has."""
+    found = []
+    for name in names:
+        with contextlib.suppress(KeyError):
+            found.append(recorded(name))
+    return found
 
 
 class NoControl(CannotEvaluate):
@@ -39,7 +52,7 @@ class NoControl(CannotEvaluate):
         self.control = control
 
 
-def need_control(received: Received, scenarios: Mapping[str, Scenario], recorded: Responder) -> None:
+def need_control(received: Received, scenarios: Mapping[str, Scenario], recorded: Lookup) -> None:
     """:class:`NoControl` where the response may have a cause that the scenario does not ask about: its control was not
     served either, or the error names a member that is not in the control like this."""
     scenario = scenarios[received.scenario]
@@ -62,15 +75,23 @@ def need_control(received: Received, scenarios: Mapping[str, Scenario], recorded
         )
 
 
-def need_controls(
-    subject: Received | Sequence[Received], scenarios: Mapping[str, Scenario], recorded: Responder
-) -> None:
+def need_controls(subject: Received | Sequence[Received], scenarios: Mapping[str, Scenario], recorded: Lookup) -> None:
     """The same for one response, for both of two that are compared, or for the first of many that were all refused."""
     responses = [subject] if isinstance(subject, Received) else subject
     many = len(responses) > _PAIR
+    if len(responses) == _PAIR:
+        _sent_alike(*responses)
     for received in responses[:1] if many else responses:
         if not many or not any(one.exchange.ok for one in responses):
             need_control(received, scenarios, recorded)
+
+
+def _sent_alike(plain: Received, stream: Received) -> None:
+    """:class:`DoesNotApply` where a request and its streaming twin were sent in different forms of the base."""
+    twins = stream.scenario == f"{plain.scenario}.stream"
+    without = {form_sent(one.exchange, DOCUMENTED).without for one in (plain, stream)}
+    if twins and len(without) > 1:
+        raise DoesNotApply("the server does not serve the same form of the request plain and streaming")
 
 
 def _outcome(received: Received) -> str:

@@ -62,7 +62,8 @@ class Recorded:
         """The samples of a scenario; those of the base up to the one in which it was served."""
         key = self._key_of[scenario]
         samples = self._samples(key)
-        return tuple(base.evaluated(samples)) if key == self._key_of.get(base.BASE) else samples
+        is_base = key in [self._key_of.get(name) for name in base.BASES]
+        return tuple(base.evaluated(samples)) if is_base else samples
 
     def _samples(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a key; those of another scenario that shares them where that is at hand."""

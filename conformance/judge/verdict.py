@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where, undocumented_in
-from conformance.judge.control import NoControl, need_controls
+from conformance.judge.control import NoControl, need_controls, of_run
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -57,7 +56,7 @@ class Group:
 
     ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
     whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
-    ``beside``: scenarios whose answers a check of several gets behind these, as far as the run has them.
+    ``beside``: further scenarios of which a check of several gets the responses that the run has.
     """
 
     label: str
@@ -285,14 +284,10 @@ def _unasked(case: Case, why: Sequence[str]) -> Result:
 
 
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
-    if not case.check.together:
+    if case.check.together:
+        yield [*(record.received(name) for name in names), *of_run(case.beside, record.received)], names[0]
+    else:
         yield from ((record.received(name), name) for name in names)
-        return
-    responses = [record.received(name) for name in names]
-    for name in case.beside:
-        with contextlib.suppress(KeyError):  # Not of this run.
-            responses.append(record.received(name))
-    yield responses, names[0]
 
 
 def _answered(responses: Sequence[Received]) -> None:

@@ -23,8 +23,8 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.scenarios.scenario import Body, Scenario
 
-#: Name of the scenario whose request is the base.
-BASE = "text"
+#: Names of the scenarios whose requests are the base, plain and streaming.
+BASE, STREAM_BASE = BASES = ("text", "text.stream")
 
 API_KEY, BEARER = "api-key", "bearer"
 
@@ -72,9 +72,12 @@ def profile_form(lacks: frozenset[str]) -> Form:
 
 
 def form_of(exchange: Exchange, first: Form) -> Form:
-    """The form of a served request, ``first`` where it was not served: then no form is known to be better."""
-    if not exchange.ok:
-        return first
+    """The form of a served base request, ``first`` where it was not served: then no form is known to be better."""
+    return form_sent(exchange, first) if exchange.ok else first
+
+
+def form_sent(exchange: Exchange, first: Form) -> Form:
+    """The form in which a base request was sent; the header is that of ``first`` where the record has none."""
     sent = Received(exchange, BASE).sent
     names = {name.lower() for name, _ in exchange.request.headers}
     auth = API_KEY if "api-key" in names else BEARER if "authorization" in names else first.auth
@@ -83,9 +86,9 @@ def form_of(exchange: Exchange, first: Form) -> Form:
     return Form(auth, frozenset(without | ({STRING} if isinstance(sent.get("input"), list) else set())))
 
 
-def next_form(samples: Sequence[Exchange], forms: Sequence[Form]) -> Form | None:
+def next_form(samples: Sequence[Exchange], forms: Sequence[Form], most: int = len(PARTS)) -> Form | None:
     """The form to try after these samples of the base, each with its form; None if one was served, or none is left that
-    may be. A target that knows neither path nor model refuses every form alike."""
+    may be. A target that does not know the path refuses every form alike. ``most`` parts are left out at once."""
     last = samples[-1]
     if not refuses(last) or last.status in (404, 405):
         return None
@@ -99,14 +102,14 @@ def next_form(samples: Sequence[Exchange], forms: Sequence[Form]) -> Form | None
         return replace(forms[-1], auth=BEARER if forms[-1].auth == API_KEY else API_KEY)
     auth = next((form.auth for form, one in zip(forms, samples, strict=True) if one.status not in _DENIED), API_KEY)
     tried = {form.without for form in forms if form.auth == auth}
-    left = [without for without in _omissions(named, forms[0].without) if without not in tried]
+    left = [without for without in _omissions(named, forms[0].without, most) if without not in tried]
     return Form(auth, left[0]) if left else None
 
 
-def _omissions(named: str, first: frozenset[str]) -> Iterator[frozenset[str]]:
+def _omissions(named: str, first: frozenset[str], most: int) -> Iterator[frozenset[str]]:
     """What to leave out, in the order to try: what the message names, each part alone, two of them, all."""
     order = sorted(PARTS, key=lambda part: not _NAMED[part].search(named))
-    for many in range(len(PARTS) + 1):
+    for many in range(most + 1):
         for parts in combinations(order, many):
             yield first | frozenset(parts)
 
@@ -116,7 +119,7 @@ def refuses(exchange: Exchange) -> bool:
     if exchange.status is None:
         return exchange.ended == "reset" and bool(exchange.attempts)
     every_time = bool(exchange.attempts) and all(one.status == exchange.status for one in exchange.attempts)
-    return exchange.refused or (exchange.status in (500, 501) and every_time)
+    return exchange.refused or (exchange.status == 500 and every_time)
 
 
 def _named(exchange: Exchange) -> str:

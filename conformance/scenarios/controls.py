@@ -35,7 +35,7 @@ def control_of(one: Scenario, scenarios: Mapping[str, Scenario]) -> str | None:
 def _candidates(one: Scenario) -> list[str]:
     """The controls that fit, the nearest first; a control itself leads to a simpler one."""
     stream = ".stream" if one.streaming else ""
-    if one.name.removesuffix(".stream") in (_KEY, _BEARER) or one.name in _TOOLS or "call" in one.tags:
+    if one.name.removesuffix(".stream") in (_KEY, _BEARER) or one.name in _TOOLS:
         return []
     way = one.auth.partition("+")[0].partition(":")[0]
     if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and way in _HEADERS:
@@ -43,6 +43,8 @@ def _candidates(one: Scenario) -> list[str]:
     effort = mapping(one.body.get("reasoning")).get("effort")
     if isinstance(effort, str) and effort != "none" and "effort" not in one.tags and "violation" not in one.tags:
         return [f"effort.{effort}{stream}", f"effort.{effort}"]
+    if "call" in one.tags:
+        return []
     if one.body.get("tools"):
         return [_TOOLS[one.streaming]]
     array = isinstance(one.body.get("input"), list) and not one.within and one.name != _MESSAGES

@@ -9,7 +9,7 @@ from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
 from conformance.scenarios import base
-from conformance.scenarios.base import BASE, Form
+from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of
 from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
@@ -82,7 +82,7 @@ class Plan:
         return found
 
     def _planned(self, scenario: Scenario, sample: int, form: Form | None = None) -> PlannedRequest:
-        """The ask of a sample; ``form`` is that in which the base request is sent, others look it up."""
+        """The request of a sample; ``form`` is that in which a base request is sent, others look it up."""
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
         first = self.key_of.get(scenario.after or scenario.within or "")
         after = [key for key in (first, *self._settling(scenario)) if key]
@@ -90,7 +90,7 @@ class Plan:
             after = [self.key_of[one.name] for one in self._senders() if not one.last] + after
 
         def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
-            sent_as = form or self._form(after, before)
+            sent_as = form or self._form(scenario, after, before)
             refused = any(map(base.refuses, before[-1:])) if self._effort(scenario) in self.key_of else False
             body = self._body(scenario, before, sent_as, refused)
             encoded = self._encoded(scenario, body)
@@ -108,7 +108,7 @@ class Plan:
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
-            if scenario.name == BASE:
+            if scenario.name in BASES:
                 return self._other_form(scenario, samples)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1]):
@@ -118,32 +118,36 @@ class Plan:
         return PlannedRequest(key, tuple(after), build, more)
 
     def _other_form(self, scenario: Scenario, samples: Sequence[Exchange]) -> PlannedRequest | None:
-        """The base request in another form, if it was refused in those before."""
-        forms = [self._first]
-        while len(forms) <= len(samples):
-            following = base.next_form(samples[: len(forms)], forms)
-            if following is None:
-                return None
-            forms.append(following)
-        return self._planned(scenario, len(samples), forms[-1])
+        """The base request in another form, if it was refused in those before. Streaming it begins with the form that
+        is served plain, so that one part more is left out at most."""
+        forms = [base.form_sent(one, self._first) for one in samples]
+        following = base.next_form(samples, forms, *([1] if scenario.streaming else []))
+        return self._planned(scenario, len(samples), following) if following else None
 
     def _settling(self, scenario: Scenario) -> Iterator[str | None]:
-        """The keys of the requests whose responses decide in which form a scenario is sent: the base, and the effort
-        that it wants, last."""
-        if scenario.name != BASE:
-            yield self.key_of.get(BASE)
+        """The keys of the requests whose responses decide in which form a scenario is sent: the base requests, and the
+        effort that it wants, last."""
+        yield from self._base_keys(scenario)
+        if scenario.name not in BASES:
             yield self.key_of.get(self._effort(scenario))
+
+    def _base_keys(self, scenario: Scenario) -> list[str]:
+        """The keys of the base requests before a scenario: none before the plain one, that before the streaming one."""
+        earlier = [] if scenario.name == BASE else [BASE] if scenario.name == STREAM_BASE else BASES
+        return [self.key_of[name] for name in earlier if name in self.key_of]
 
     def _effort(self, scenario: Scenario) -> str:
         """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
         control = control_of(scenario, self._scenarios) or ""
         return control if control.startswith("effort.") and "reasoning" in scenario.claims else ""
 
-    def _form(self, after: Sequence[str], before: Sequence[Exchange]) -> Form:
-        """In which form requests are sent, by the response to the base request among these."""
-        key = self.key_of.get(BASE)
-        known = key in after and len(before) == len(after)
-        return base.form_of(before[after.index(key)], self._first) if key and known else self._first
+    def _form(self, scenario: Scenario, after: Sequence[str], before: Sequence[Exchange]) -> Form:
+        """In which form a scenario is sent, by the responses to the base requests among these: without what either of
+        them had to leave out, as plain and streamed responses are compared."""
+        keys = self._base_keys(scenario) if len(before) == len(after) else []
+        forms = [base.form_of(before[after.index(key)], self._first) for key in keys]
+        without = frozenset[str]().union(*(form.without for form in forms))
+        return Form(forms[-1 if scenario.streaming else 0].auth, without) if forms else self._first
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:
         """The body as it is sent; empty where the scenario has none of its own, None if it cannot be built."""

@@ -25,12 +25,12 @@ from datetime import UTC, datetime
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.planned import PASSING, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
-from conformance.wire.retry import BESIDE_OTHERS, PASSING, attempt_of
+from conformance.wire.retry import BESIDE_OTHERS, attempt_of
 from conformance.wire.turns import Turn, Turns
 
 #: Seconds for which connections must be refused, after the request's own attempts, and between the looks.

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.emulator import Behaviour, Context
 from conformance.emulator.auth import REFUSED
-from conformance.emulator.hooks import behaviour
+from conformance.emulator.hooks import fault
 from conformance.emulator.shapes import Refusal
 
 Body = Mapping[str, Any]
@@ -21,14 +21,14 @@ def _body(name: str, test: Callable[[Body], object], refusal: Refusal) -> Behavi
     def validate(ctx: Context, usual: Refusal | None) -> Refusal | None:
         return refusal if ctx.body and test(ctx.body) else usual
 
-    return behaviour(f"dialect.{name}", f"A server that {name}.", validate=validate)
+    return fault(f"dialect.{name}", f"A server that {name}.", validate=validate)
 
 
 def _header(name: str, wanted: str) -> Behaviour:
     def auth(ctx: Context, usual: Refusal | None) -> Refusal | None:
         return usual if ctx.sent(wanted) else REFUSED
 
-    return behaviour(f"dialect.{name}", f"A server that knows {wanted} only.", auth=auth)
+    return fault(f"dialect.{name}", f"A server that knows {wanted} only.", auth=auth)
 
 
 def _effort(body: Body) -> Any:
