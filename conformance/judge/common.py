@@ -56,6 +56,19 @@ def busy_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
     return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
 
 
+def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int | None:
+    """The busy status that requests of one kind receive in every attempt, if others, which are served, never do: then
+    it is no passing trouble of the server. None where that is not so."""
+    statuses = {one.exchange.status for one in refused if one.exchange.status is not None}
+    elsewhere = {one.exchange.status for one in served}
+    elsewhere |= {attempt.status for one in served for attempt in one.exchange.attempts}
+    if len(statuses) != 1 or not statuses <= set(BUSY) or statuses & elsewhere:
+        return None
+    if not all(breaks_every_time(one.exchange) or one.exchange.status == 429 for one in refused):
+        return None
+    return statuses.pop() if any(one.exchange.ok for one in served) else None
+
+
 def all_busy(responses: Sequence[Received]) -> None:
     """:class:`CannotEvaluate` if every response has a busy status: then nobody knows what the requests cause."""
     statuses = {one.exchange.status for one in responses if one.exchange.status is not None}

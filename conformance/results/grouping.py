@@ -18,6 +18,8 @@ from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING, without_numbe
 from conformance.results.affected_clients import settled
 from conformance.results.blocked import concerns, explained
 from conformance.results.causes import plainness
+from conformance.results.systemic import found_in as _scenarios
+from conformance.results.systemic import systemic
 
 #: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
 _AREAS = (
@@ -49,8 +51,10 @@ def group_by_cause(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for one in broken:
         by_rule.setdefault(one["requirement"], []).append(one)
     reach = _Reach(by_rule)
-    above = {one["id"]: cause for one in broken if (cause := _explaining(one, reach) or _stopping(one, broken))}
-    _same_words([one for one in broken if one["id"] not in above], above)
+    shared = systemic(broken)
+    left = [one for one in broken if one["id"] not in shared and one["id"] not in shared.values()]
+    above = {one["id"]: cause for one in left if (cause := _explaining(one, reach) or _stopping(one, broken))} | shared
+    _same_words([one for one in left if one["id"] not in above], above)
     above |= explained((one for one in told if one["verdict"] == INCONCLUSIVE), broken)
     tops = {one["id"]: _top(one["id"], above) for one in told}
     plainest = _plainest(broken, tops)
@@ -139,10 +143,6 @@ def _stopping(one: Line, broken: Sequence[Line]) -> str:
 
 def _words(one: Line) -> set[str]:
     return {finding["message"] for finding in one["findings"]}
-
-
-def _scenarios(one: Line) -> set[str]:
-    return {name for finding in one["findings"] for name in (finding["scenario"], *finding["also"])}
 
 
 def _same_words(roots: list[Line], above: dict[str, str]) -> None:

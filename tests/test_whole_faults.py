@@ -1,0 +1,49 @@
+"""One defect is one cause, whichever rules see a part of it; its words say what happened as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conformance.judge.verdict import evaluate
+from conformance.results import results_file
+from conformance.results.causes import causes
+from conformance.results.grouping import group_by_cause
+from conformance.results.systemic import FEW, systemic
+from tests.support.whole_faults import WHOLE
+from tools.in_process import cases, record
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    recorded = record(WHOLE[name][0])
+    found = [results_file.case_line(evaluate(case, recorded), recorded, 1.0) for case in cases()]
+    return group_by_cause(results_file.in_order(found))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
+    _, rule, words = WHOLE[name]
+    found = causes(lines(name))
+    assert [cause.rule for cause in found] == [rule], [cause.cases[0]["id"] for cause in found]
+    assert words in found[0].cases[0]["findings"][0]["message"]
+
+
+def found(case: str, *scenarios: str, message: str = "an error body under HTTP 200") -> dict[str, Any]:
+    rule = case.partition("@")[0]
+    findings = [{"message": message, "scenario": scenarios[0], "also": list(scenarios[1:])}]
+    return {"id": case, "requirement": rule, "findings": findings}
+
+
+def test_a_defect_that_few_requests_meet_does_not_explain_the_others() -> None:
+    few = [found(f"error.real-status@{number}", str(number)) for number in range(FEW)]
+    assert systemic([*few, found("request.wrong-type@0", "0", message="b")]) == {}
+
+
+def test_what_was_found_elsewhere_too_has_a_cause_of_its_own() -> None:
+    many = [found(f"error.real-status@{number}", str(number)) for number in range(FEW + 1)]
+    other = found("request.wrong-type@0", "0", "elsewhere", message="b")
+    inside = found("request.wrong-type@1", "1", message="b")
+    told = systemic([*many, other, inside])
+    assert "request.wrong-type@0" not in told
+    assert told["request.wrong-type@1"] == "error.real-status@0"
