@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
+from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result
@@ -242,3 +244,13 @@ def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
         folder.close()
     folder.select(True, ["a@b"])
     assert folder.selected() == (True, None)
+
+
+def test_a_request_that_had_another_limit_is_the_same_request(copied: Path) -> None:
+    recording = open_recording(copied)
+    (place, one), *_ = recording.exchanges.items()
+    body = json.dumps({**json.loads(one.request.body), "max_output_tokens": 12345}).encode()
+    sent = OutgoingRequest(f"{one.scenario}-0123456789ab", one.scenario, place[1] - 1, "POST", body, "api-key", (), 1)
+    assert recording.find(sent) == one
+    other = replace(sent, body=json.dumps({**json.loads(body), "top_p": 0.5}).encode())
+    assert recording.find(other) is None
