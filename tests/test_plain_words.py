@@ -17,6 +17,11 @@ from tests.support.lines import case, command
 from tests.support.running import KEY
 
 
+def wanted(line: dict[str, Any], want: str) -> dict[str, Any]:
+    line["findings"][0]["want"] = want
+    return line
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -27,6 +32,8 @@ from tests.support.running import KEY
          "instructions=Be-brief. is refused with 400: x"),
         (case("request.stream-accepted@streams", "fail", "no request with stream: true is served: HTTP 501: not here"),
          "stream: true ends in 501: not here"),
+        (wanted(case("request.missing-input@input=missing", "fail", "answered with HTTP 200: hello"), "a 4xx status"),
+         "input=missing is answered with 200, expected a 4xx status: hello"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in text.stream)"),
     ],

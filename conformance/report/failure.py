@@ -63,7 +63,8 @@ def _lines(result: Result, record: Recorded, folder: RunDirectory, again: str) -
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
-    place = f"in {one.scenario}"
+    sent = record.received(one.scenario).exchange.scenario if one.scenario else ""
+    place = f"in {one.scenario}" + (f", sent as {sent}" if sent not in (one.scenario, "") else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:

@@ -48,12 +48,20 @@ def refused_in_words(first: Line) -> str:
     message = " ".join(str(finding.get("message", f"HTTP {finding.get('got')}")).split())
     answered = _ANSWERED.match(message)
     subject = _subject(str(first["requirement"]), str(first.get("scenario", "")))
+    if not subject and answered and finding.get("scenario") and isinstance(finding.get("want"), int | str):
+        subject, want = finding["scenario"], finding["want"]
+        return f"{subject} is answered with {answered[1]}, expected {want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding['scenario']})" if finding.get("scenario") else ""
         return f"{shortened(message, _MESSAGE)}{place}"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
-    return f"{subject} {does}{f': {shortened(answered[2], _MESSAGE)}' if answered[2] else ''}"
+    return f"{subject} {does}{_told(answered[2])}"
+
+
+def _told(words: str | None) -> str:
+    """A server's message, as the end of a sentence."""
+    return f": {shortened(words, _MESSAGE)}" if words else ""
 
 
 def _subject(rule: str, scenario: str) -> str:
