@@ -19,7 +19,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
-from conformance.scenarios.controls import control_of
+from conformance.scenarios.controls import effort_of
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire import probe
@@ -73,7 +73,7 @@ class Preflight:
         self._earlier = recorded
         good = [one for one in plan(context, needed) if _is_plain_good(one)]
         # One that waits for the response to another would bring that one along.
-        self._planned = [one for one in good if not (control_of(one, context.scenarios) or "").startswith("effort.")]
+        self._planned = [one for one in good if not effort_of(one)]
         self._error = ""
         self._done = threading.Event()
         self._released = threading.Event()

@@ -32,6 +32,13 @@ def control_of(one: Scenario, scenarios: Mapping[str, Scenario]) -> str | None:
     return next(name for name in wanted if name in scenarios and name != one.name)
 
 
+def effort_of(one: Scenario) -> str:
+    """The scenario that asks for nothing but the effort with which this one is to think; empty if it asks for none."""
+    effort = mapping(one.body.get("reasoning")).get("effort")
+    wanted = isinstance(effort, str) and effort != "none" and not one.tags & {"effort", "violation"}
+    return f"effort.{effort}{'.stream' if one.streaming else ''}" if wanted else ""
+
+
 def _candidates(one: Scenario) -> list[str]:
     """The controls that fit, the nearest first; a control itself leads to a simpler one."""
     stream = ".stream" if one.streaming else ""
@@ -40,9 +47,10 @@ def _candidates(one: Scenario) -> list[str]:
     way = one.auth.partition("+")[0].partition(":")[0]
     if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and way in _HEADERS:
         return [_HEADERS[way] + stream]
-    effort = mapping(one.body.get("reasoning")).get("effort")
-    if isinstance(effort, str) and effort != "none" and "effort" not in one.tags and "violation" not in one.tags:
-        return [f"effort.{effort}{stream}", f"effort.{effort}"]
+    if "reasoning-returned" in one.tags:  # The same turn without the reasoning.
+        return [f"{'turns.output-returned' if one.name.startswith('turns.reasoning-r') else 'tools.output'}{stream}"]
+    if effort := effort_of(one):
+        return [effort, effort.removesuffix(".stream")]
     if "call" in one.tags:
         return []
     if one.body.get("tools"):

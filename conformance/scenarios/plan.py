@@ -11,7 +11,7 @@ from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedReque
 from conformance.scenarios import base
 from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
 from conformance.scenarios.context import Context
-from conformance.scenarios.controls import control_of
+from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
 
 #: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
@@ -32,8 +32,9 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
         scenario = context.scenarios[todo.pop()]
         if scenario.name not in wanted and not scenario.claims & context.target.lacks:
             wanted.add(scenario.name)
-            control = control_of(scenario, context.scenarios)
-            todo += [name for name in (scenario.after, scenario.within, control) if name]
+            control, effort = control_of(scenario, context.scenarios), effort_of(scenario)
+            others = (scenario.after, scenario.within, control, effort if effort in context.scenarios else "")
+            todo += [name for name in others if name]
     return [one for one in context.scenarios.values() if one.name in wanted]
 
 
@@ -138,8 +139,7 @@ class Plan:
 
     def _effort(self, scenario: Scenario) -> str:
         """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
-        control = control_of(scenario, self._scenarios) or ""
-        return control if control.startswith("effort.") and "reasoning" in scenario.claims else ""
+        return effort_of(scenario) if "reasoning" in scenario.claims else ""
 
     def _form(self, scenario: Scenario, after: Sequence[str], before: Sequence[Exchange]) -> Form:
         """In which form a scenario is sent, by the responses to the base requests among these: without what either of
