@@ -8,7 +8,7 @@ from dataclasses import replace
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
-from conformance.judge.common import between, must_be_served, refused
+from conformance.judge.common import between, must_be_served, refused, said
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
@@ -198,7 +198,8 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        yield Finding(f"answered with HTTP {received.arrived}", want="a 4xx status", got=received.arrived)
+        message = f"answered with HTTP {received.arrived}{said(received)}"
+        yield Finding(message, want="a 4xx status", got=received.arrived)
 
 
 @check("effort.default", over=each("effort-default"))

@@ -113,7 +113,7 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     status = settled(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
+        yield Finding(f"a bad request is answered with HTTP {status}{said(received)}", want="a 4xx status", got=status)
     else:
         yield from _under_success(received)
 

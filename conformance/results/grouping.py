@@ -32,10 +32,14 @@ _AREAS = (
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
 _SERVED = re.compile(r"(?:answered|served) with HTTP 200")
-_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP (5\d\d)")
+_BAD = "a bad request is "
+_BROKE = re.compile(rf"(?:{_BAD})?answered with HTTP (5\d\d)")
 
 #: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
 _SOME = 6
+
+#: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
+_MESSAGES = 5
 
 _REFUSED = re.compile(r"answered with HTTP (?!401|403)")
 
@@ -150,8 +154,10 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
     first: dict[str, str] = {}
     asked = [one for one in roots if one["area"] != "auth"]  # A lock that breaks is a defect of its own.
     breaking = {one["requirement"] for one in asked for each in one["findings"] if _BROKE.match(each["message"])}
+    broke = [each["message"] for one in asked for each in one["findings"] if _BROKE.match(each["message"])]
+    few = len({_bare(_BROKE.sub("", message)) for message in broke}) <= _MESSAGES
     for one in roots:
-        words = [_gist(finding["message"], one["area"], len(breaking) > _SOME) for finding in one["findings"]]
+        words = [_gist(finding["message"], one["area"], len(breaking) > _SOME, few) for finding in one["findings"]]
         if any(_SERVED.match(finding["message"]) for finding in one["findings"]):
             continue  # Of two wrong requests that are served each is a defect of its own.
         if words and all(word in first for word in words):
@@ -160,11 +166,13 @@ def _same_words(roots: list[Line], above: dict[str, str]) -> None:
             first.setdefault(word, one["id"])
 
 
-def _gist(message: str, area: str, often: bool) -> str:
-    """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
+def _gist(message: str, area: str, often: bool, few: bool) -> str:
+    """What a message says wherever it was found; of a server that breaks ``often``, only that it does, and with which
+    words where they are ``few``."""
     if (broke := _BROKE.match(message)) and (often or area == "auth"):
-        return "the lock broke" if area == "auth" else f"broke with {broke[1]}"
-    return _bare(message)
+        words = _bare(message[broke.end() :]) if few else ""
+        return "the lock broke" if area == "auth" else f"broke with {broke[1]}{words}"
+    return _bare(message.removeprefix(_BAD))
 
 
 def _bare(message: str) -> str:
