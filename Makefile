@@ -32,7 +32,7 @@ test: lint ## everything that CI runs: lint, schemas, workflows, image and all t
 	$(VENV)/bin/zizmor --quiet --offline --no-progress .github/workflows action.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
-	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
+	$(VENV)/bin/pytest -q -n 2 --dist worksteal tests $(ARGS)
 
 generate: $(READY) ## write everything that is generated: fault matrix, pages, evidence of the clients
 	$(VENV)/bin/python -m tools.fault_matrix --write

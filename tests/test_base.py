@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.config.target import resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import catalogue
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Attempt
@@ -18,7 +19,8 @@ from conformance.judge.verdict import evaluate
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
-from conformance.scenarios.base import API_KEY, BASE, BEARER, CAP, EFFORT, STRING, Form, form_of, next_form
+from conformance.results.records import CaseRecord
+from conformance.scenarios.base import BASE, CAP, EFFORT, STRING, Form, form_of, next_form
 from conformance.scenarios.plan import Plan
 from tests.support.dialects import DIALECTS
 from tests.support.runs import exchange
@@ -50,34 +52,34 @@ UNANSWERED = {
 
 
 @cache
-def lines(name: str) -> list[dict[str, Any]]:
+def lines(name: str) -> list[CaseRecord]:
     """The case lines of a run against a dialect."""
     recorded = record(DIALECTS[name])
-    found = [results_file.case_line(evaluate(case, recorded), recorded, 1.0) for case in cases()]
+    found = [results_file.case_record(evaluate(case, recorded), recorded, 1.0) for case in cases()]
     return group_by_cause(results_file.in_order(found))
 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_what_a_server_refuses_of_the_base_is_one_cause(name: str) -> None:
-    assert sorted(cause.cases[0]["id"] for cause in causes(lines(name))) == sorted(CAUSES[name])
+    assert sorted(cause.cases[0].id for cause in causes(lines(name))) == sorted(CAUSES[name])
 
 
 @pytest.mark.parametrize("name", ["bearer-only", "api-key-only", "no-effort-none", "no-cap", "messages-only"])
 def test_what_could_not_be_evaluated_follows_from_that_cause(name: str) -> None:
-    inconclusive = [line for line in lines(name) if line["verdict"] == "inconclusive"]
-    assert {line["cause"] for line in inconclusive} <= set(CAUSES[name])
+    inconclusive = [line for line in lines(name) if line.verdict == "inconclusive"]
+    assert {line.cause for line in inconclusive} <= set(CAUSES[name])
 
 
 @pytest.mark.parametrize("name", UNANSWERED)
 def test_every_other_rule_is_evaluated(name: str) -> None:
     usually = {one.case.rule for one in verdicts(None) if one.verdict == "pass"}
-    evaluated = {line["requirement"] for line in lines(name) if line["verdict"] in ("pass", "fail", "warning")}
+    evaluated = {line.requirement for line in lines(name) if line.verdict in ("pass", "fail", "warning")}
     assert usually - evaluated <= UNANSWERED[name]
 
 
 def test_a_refusal_for_another_reason_is_no_pass() -> None:
     """Where the right key is refused too, a refused wrong key says nothing."""
-    told = {line["id"]: line["verdict"] for line in lines("bearer-only")}
+    told = {line.id: line.verdict for line in lines("bearer-only")}
     assert told["auth.wrong-api-key-refused@auth.refused.api-key-wrong"] == "inconclusive"
     assert told["auth.wrong-bearer-refused@auth.refused.bearer-wrong"] == "pass"
 
@@ -95,6 +97,10 @@ def test_without_reasoning_in_the_profile_no_request_has_the_member() -> None:
 # -- the search --------------------------------------------------------------------------------------------------------
 
 
+API_KEY, BEARER = "api-key", "bearer"
+USUAL = Form(API_KEY)
+
+
 def refusal(status: int, message: str = "no", **more: Any) -> Any:
     body = f'{{"error":{{"message":"{message}"}}}}'.encode()
     return exchange("text", body, status=status, **more)
@@ -102,9 +108,9 @@ def refusal(status: int, message: str = "no", **more: Any) -> Any:
 
 def forms(*refused: Any) -> list[Form]:
     """The forms in which the base is sent while these are the responses."""
-    tried = [Form()]
+    tried = [USUAL]
     for number in range(1, len(refused) + 1):
-        following = next_form(list(refused[:number]), tried)
+        following = next_form(list(refused[:number]), tried, DEFAULT)
         if following is None:
             return tried
         tried.append(following)
@@ -112,11 +118,11 @@ def forms(*refused: Any) -> list[Form]:
 
 
 def test_a_served_base_is_sent_once() -> None:
-    assert forms(exchange("text", b"{}")) == [Form()]
+    assert forms(exchange("text", b"{}")) == [USUAL]
 
 
 def test_a_refused_key_is_sent_in_the_other_header_once() -> None:
-    assert forms(refusal(401), refusal(401)) == [Form(), Form(BEARER)]
+    assert forms(refusal(401), refusal(401)) == [USUAL, Form(BEARER)]
 
 
 def test_what_the_message_names_is_left_out_first() -> None:
@@ -137,18 +143,18 @@ def test_both_the_header_and_a_part_are_found() -> None:
 
 @pytest.mark.parametrize("status", [404, 405, 429, 503])
 def test_no_other_form_is_tried_where_none_would_do(status: int) -> None:
-    assert forms(refusal(status)) == [Form()]
+    assert forms(refusal(status)) == [USUAL]
 
 
 def test_a_base_that_breaks_every_time_is_sent_in_other_forms() -> None:
     assert len(forms(refusal(500, attempts=(Attempt(500, "clean", 0.1),)))) == 2
-    assert forms(refusal(500)) == [Form()]
+    assert forms(refusal(500)) == [USUAL]
 
 
 def test_the_form_is_read_from_the_served_request() -> None:
     served = exchange("text", b"{}")
-    assert form_of(served, Form()) == Form(API_KEY, frozenset({EFFORT, CAP}))
-    assert form_of(refusal(400), Form(BEARER)) == Form(BEARER)
+    assert form_of(served, USUAL, DEFAULT) == Form(API_KEY, frozenset({EFFORT, CAP}))
+    assert form_of(refusal(400), Form(BEARER), DEFAULT) == Form(BEARER)
 
 
 def test_the_base_is_evaluated_in_the_form_in_which_it_was_served() -> None:

@@ -287,7 +287,7 @@ def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[s
             return responses[scenario]
 
     got = evaluate(case, Fake())
-    return got.verdict, [one.message for one in got.findings], got.reason
+    return got.verdict, [one.message for one in got.findings], got.reason.text
 
 
 def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:

@@ -26,7 +26,7 @@ from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import evaluate
 from conformance.report.terminal import duration, show_plan
-from conformance.scenarios.plan import UNCAPPED, Plan, uncapped
+from conformance.scenarios.plan import Plan, uncapped
 from conformance.wire import limits as module
 from conformance.wire.client import Client
 from conformance.wire.limits import MINUTE, Limits, Stopped
@@ -289,12 +289,12 @@ def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
         session = Session(here, RunDirectory(tmp_path), KEY)
         session.folder.create({}, "nonce", [], "either")
         session.start(cases())
-        results = [session.evaluate(case) for case in cases()]
+        results = [evaluate(case, session.record()) for case in cases()]
         session.close()
     spent = sum(cost(one)[1] for key in session.folder.recorded() if (one := session.folder.read(key)))
     assert 0 < spent <= 300
     assert {one.verdict for one in results} == {"pass", "inconclusive", "not-applicable"}
-    said = {one.reason.partition("; ")[0] for one in results if one.verdict == "inconclusive"}
+    said = {one.reason.text.partition("; ")[0] for one in results if one.verdict == "inconclusive"}
     assert said == {"not asked: --max-output-tokens 300 might be exceeded"}
 
 
@@ -326,7 +326,7 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
     assert "max_output_tokens=null" in free
     built = {planned.key: outgoing for planned in plan.requests if (outgoing := planned.build([]))}
     most = {name: built[key].most for name, key in plan.key_of.items()}
-    assert {most[name] for name in free} == {UNCAPPED}
+    assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
 
 

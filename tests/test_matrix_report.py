@@ -15,7 +15,7 @@ from conformance.judge.verdict import evaluate
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
 from tools.in_process import context
@@ -135,13 +135,13 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
     here = context_of(replace(context().target, lacks=frozenset(lacked)))
     asked = [one for one in all_cases(here) if one.rule in lacked.values() and one.where is None]
     nothing = cast(Recorded, SimpleNamespace(key=lambda _: ""))  # No answer is looked at.
-    lines = [case_line(evaluate(one, nothing), nothing, 0) for one in asked]
-    assert {line["verdict"] for line in lines} == {"not-applicable"}
+    lines = [case_record(evaluate(one, nothing), nothing, 0) for one in asked]
+    assert {line.verdict for line in lines} == {"not-applicable"}
     screen = " ".join("\n".join(shown(lines)).split())
     for name, rule in lacked.items():
-        left = [line for line in lines if name in line["reason"]]
-        rules = len({line["requirement"] for line in left})
-        assert rule in {line["requirement"] for line in left}
+        left = [line for line in lines if name in line.reason.text]
+        rules = len({line.requirement for line in left})
+        assert rule in {line.requirement for line in left}
         says = f"lacks {name} ({LACKABLE[name]}): {len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
         assert says in screen
     assert "lacks" not in "\n".join(shown([case("a.b@1")]))

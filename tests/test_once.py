@@ -18,6 +18,7 @@ import pytest
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.engine.session import Session
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import evaluate
 from tests.support.running import KEY, ROOT, command, environment, lines_of, run
 from tests.support.stub import Stub, reply
 from tools.in_process import cases, context, target
@@ -82,7 +83,7 @@ def test_a_failed_exchange_is_recorded_and_shared(tmp_path: Path) -> None:
         sessions = [Session(here, folder, KEY, turn) for turn in range(2)]
         for session in sessions:
             session.start(some)
-        verdicts = [session.evaluate(case).verdict for case in some for session in sessions]
+        verdicts = [evaluate(case, session.record()).verdict for case in some for session in sessions]
         for session in sessions:
             session.close()
     assert len(stub.bodies) == 1 < len(verdicts)

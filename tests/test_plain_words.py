@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from conformance.config.target import resolve
 from conformance.emulator import Endpoint, serve
 from conformance.results.plain_words import listed, not_evaluated, refused_in_words
 from conformance.results.proposals import as_toml, proposals
+from conformance.results.records import CaseRecord
 from tests.support.dialects import DIALECTS
 from tests.support.lines import case, command
 from tests.support.running import KEY
 
 
-def wanted(line: dict[str, Any], want: str) -> dict[str, Any]:
-    line["findings"][0]["want"] = want
-    return line
+def having(line: CaseRecord, **more: Any) -> CaseRecord:
+    """The case with more in its first finding."""
+    first, *others = line.findings
+    return replace(line, findings=(replace(first, **more), *others))
 
 
 @pytest.mark.parametrize(
@@ -32,13 +35,13 @@ def wanted(line: dict[str, Any], want: str) -> dict[str, Any]:
          "instructions=Be-brief. is refused with 400: x"),
         (case("request.stream-accepted@streams", "fail", "no request with stream: true is served: HTTP 501: not here"),
          "stream: true ends in 501: not here"),
-        (wanted(case("request.missing-input@input=missing", "fail", "answered with HTTP 200: hello"), "a 4xx status"),
-         "input=missing is answered with 200, expected a 4xx status: hello"),
+        (having(case("request.missing-input@input=missing", "fail", "answered with HTTP 200: hello"), want="a 4xx"),
+         "input=missing is answered with 200, expected a 4xx: hello"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in text.stream)"),
     ],
 )  # fmt: skip
-def test_a_cause_in_plain_words(line: dict[str, Any], words: str) -> None:
+def test_a_cause_in_plain_words(line: CaseRecord, words: str) -> None:
     assert refused_in_words(line) == words
 
 
@@ -50,9 +53,9 @@ def test_the_end_of_a_long_message_is_shown() -> None:
     assert len(words) < 130
 
 
-def some() -> list[dict[str, Any]]:
+def some() -> list[CaseRecord]:
     first = case("effort.none-accepted@effort.none", "fail", "answered with HTTP 422: no")
-    root = first["id"]
+    root = first.id
     return [
         first,
         case("effort.none-accepted@effort.none.stream", "fail", "answered with HTTP 422: no", cause=root),
@@ -80,8 +83,9 @@ def test_what_was_not_evaluated_is_counted_by_cause() -> None:
 
 
 def test_a_profile_has_a_reason_for_each_line() -> None:
-    denied = case("auth.api-key-header-accepted@auth.api-key", "fail", "answered with HTTP 401: no\nkey")
-    denied["findings"][0]["got"] = 401
+    denied = having(
+        case("auth.api-key-header-accepted@auth.api-key", "fail", "answered with HTTP 401: no\nkey"), got=401
+    )
     found = proposals([denied, case("auth.bearer-accepted@auth.bearer")])
     text = as_toml("mine", "http://127.0.0.1:1/v1", "m", found)
     assert "# the api-key header is refused with 401: no key\n" in text

@@ -19,6 +19,7 @@ from conformance.engine.session import Session, head
 from conformance.exchange.exchange import Chunk, Ended, Headers
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import evaluate
 from conformance.wire.client import Client
 from conformance.wire.playback import Playback
 from conformance.wire.replay import Recording, open_recording
@@ -182,7 +183,7 @@ def evaluated(url: str, path: Path) -> dict[str, str]:
     session = Session(here, RunDirectory(path), KEY)
     session.folder.create(head(here.target, "live"), here.target.nonce, [], "either")
     session.start(cases())
-    found = {case.id: session.evaluate(case).verdict for case in cases()}
+    found = {case.id: evaluate(case, session.record()).verdict for case in cases()}
     session.close()
     return found
 

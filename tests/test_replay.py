@@ -17,7 +17,8 @@ from conformance.engine import setup
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
-from conformance.judge.verdict import Result
+from conformance.judge.verdict import Result, evaluate
+from conformance.scenarios.plan import Plan
 from conformance.wire import replay
 from conformance.wire.replay import open_recording
 from tests.support.running import KEY, lines_of, run, timeless
@@ -75,7 +76,7 @@ def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
     session.start(cases)
-    results = {case.id: session.evaluate(case) for case in cases}
+    results = {case.id: evaluate(case, session.record()) for case in cases}
     session.folder.close()
     return results
 
@@ -105,7 +106,7 @@ def test_what_is_not_recorded_is_inconclusive(lost: str, copied: Path, tmp_path:
     next((copied / "exchanges").glob(f"{lost}-*")).unlink()
     results = again(copied, tmp_path / "run").values()
     assert {result.verdict for result in results} == {"inconclusive"}
-    assert {result.reason for result in results} == {"not asked: the recording does not hold this request"}
+    assert {result.reason.text for result in results} == {"not asked: the recording does not hold this request"}
 
 
 def test_only_may_name_what_was_not_recorded(copied: Path, tmp_path: Path) -> None:
@@ -230,6 +231,22 @@ def test_an_exchange_is_found_by_its_request_under_another_name(copied: Path) ->
     recording = open_recording(copied)
     assert recording.selects("response.items-finished@tools.output.stream", {})
     assert [exchange.scenario for exchange in recording.exchanges.values()] == ["tools.output.stream", "tools.call"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "same"), [(b'{"model": "mimo", "input": ', True), (b'{"model": "mimo", "output": ', False)]
+)
+def test_a_malformed_body_that_named_another_model_is_found(sent: bytes, same: bool, copied: Path) -> None:
+    """Older versions wrote a model of their own into malformed bodies; now it is the target's."""
+    scenario = context().scenarios["bad.malformed-json"]
+    recording = open_recording(copied)
+    one = next(iter(recording.exchanges.values()))
+    older = replace(one, scenario=scenario.name, sample=0, request=replace(one.request, body=sent))
+    outgoing = Plan(context(), [scenario.name]).requests[-1].build([])
+    assert outgoing is not None
+    assert f'"model": "{context().target.model}"'.encode() in outgoing.body
+    found = replace(recording, exchanges={("0123456789ab", 1): older}).find(outgoing)
+    assert found is (older if same else None)
 
 
 def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:

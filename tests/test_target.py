@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
+from conformance.config.settings import BUILT_IN, SETTINGS
 from conformance.config.target import (
-    BUILT_IN,
-    DEFAULT_MODELS,
     LACKABLE,
-    SETTINGS,
     Misconfigured,
     Target,
     is_loopback,
@@ -97,7 +95,7 @@ def test_revision_has_the_same_precedence(toml: Path) -> None:
     toml.write_text('revision = "2026-10"\n')
     assert (target(file=toml).revision, target(file=toml).model) == ("2026-10", "mimo-v2.6-pro")
     assert target({"revision": "2026-06-24"}, {"CONFORMANCE_REVISION": "2026-10"}, toml).revision == "2026-06-24"
-    assert target({}, {"CONFORMANCE_REVISION": "2026-06-24"}, toml).model == DEFAULT_MODELS["2026-06-24"]
+    assert target({}, {"CONFORMANCE_REVISION": "2026-06-24"}, toml).model == "mimo-v2.5-pro"
 
 
 def test_empty_variable_counts_as_unset() -> None:

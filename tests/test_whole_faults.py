@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from conformance.emulator import Behaviour, Context
@@ -14,14 +12,15 @@ from conformance.judge.verdict import evaluate
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.systemic import FEW, systemic
 from tests.support.whole_faults import WHOLE
 from tools.in_process import cases, record
 
 
-def lines_of(behaviour: Behaviour) -> list[dict[str, Any]]:
+def lines_of(behaviour: Behaviour) -> list[CaseRecord]:
     recorded = record(behaviour)
-    found = [results_file.case_line(evaluate(case, recorded), recorded, 1.0) for case in cases()]
+    found = [results_file.case_record(evaluate(case, recorded), recorded, 1.0) for case in cases()]
     return group_by_cause(results_file.in_order(found))
 
 
@@ -29,14 +28,14 @@ def lines_of(behaviour: Behaviour) -> list[dict[str, Any]]:
 def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
     _, rule, words = WHOLE[name]
     found = causes(lines_of(WHOLE[name][0]))
-    assert [cause.rule for cause in found] == [rule], [cause.cases[0]["id"] for cause in found]
-    assert words in found[0].cases[0]["findings"][0]["message"]
+    assert [cause.rule for cause in found] == [rule], [cause.cases[0].id for cause in found]
+    assert words in found[0].cases[0].findings[0].message
 
 
-def found(case: str, *scenarios: str, message: str = "an error body under HTTP 200") -> dict[str, Any]:
+def found(case: str, *scenarios: str, message: str = "an error body under HTTP 200") -> CaseRecord:
+    finding = FindingRecord(message, scenario=scenarios[0], also=scenarios[1:])
     rule = case.partition("@")[0]
-    findings = [{"message": message, "scenario": scenarios[0], "also": list(scenarios[1:])}]
-    return {"id": case, "requirement": rule, "findings": findings}
+    return CaseRecord(case, rule, scenarios[0], rule.partition(".")[0], "MUST", "fail", findings=(finding,))
 
 
 def test_a_defect_that_few_requests_meet_does_not_explain_the_others() -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -33,11 +32,12 @@ from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, evaluate
-from conformance.results.affected_clients import is_consequence
 from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import case_line
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import case_record
 from conformance.scenarios.tools import turns
+from tools import json_lines
 from tools.fault_matrix import revisions
 from tools.in_process import cases, context, evaluated, record
 
@@ -222,20 +222,20 @@ def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, d
     part says whether the finding stands for itself or is a consequence."""
     revision = revisions(fault)[0]
     results, recorded = evaluated(FAULTS[fault], revision)
-    lines = group_by_cause([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     return findings_in(lines, recorded, revision, rows)
 
 
 def findings_in(
-    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+    lines: Sequence[CaseRecord], recorded: Recorded, revision: str, rows: Sequence[str]
 ) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
     """The same of the folded case lines of a run."""
     clean, scenarios = _right(revision), context(revision).scenarios
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
         names: set[str] = set()
-        for rule in {one["requirement"] for one in lines if requirement(one["requirement"]).id == row}:
-            told = {name for one in lines if one["requirement"] == rule for name in _places(one)}
+        for rule in {one.requirement for one in lines if requirement(one.requirement).id == row}:
+            told = {name for one in lines if one.requirement == rule for name in _places(one)}
             names |= {*_chosen(told, revision, recorded.received, clean.received)}
         for streams, mode in kept.MODES.items():
             fed_here = {name for name in names if scenarios[name].streaming == streams}
@@ -246,18 +246,16 @@ def findings_in(
     return kinds
 
 
-def _places(line: Mapping[str, Any]) -> set[str]:
-    return {name for one in line["findings"] for name in (one["scenario"], *one["also"])}
+def _places(line: CaseRecord) -> set[str]:
+    return {name for one in line.findings for name in (one.scenario, *one.also)}
 
 
-def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for line in lines:
-        for one in line["findings"] if is_consequence(line) == follows else ():
-            if scenarios & {one["scenario"], *one["also"]}:
-                found.setdefault(line["requirement"], set()).add(
-                    kind(line["requirement"], one["message"], one["pointer"])
-                )
+        for one in line.findings if line.is_consequence == follows else ():
+            if scenarios & {one.scenario, *one.also}:
+                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
 
 
@@ -457,7 +455,7 @@ def main() -> int:
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
     after = {**after, "findings": all_findings(after["rules"])}
     if options.write:
-        kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+        json_lines.write(kept.FILE, after, depth=3)
         PAGE.write_text(page(after), encoding="utf-8")
         return 0
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):

@@ -90,7 +90,7 @@ def test_answer_does_not_echo_the_key(received: Received) -> Findings:
 
 @check(
     "auth.right-key-never-401",
-    over=everything("requests", where=lambda one: one.auth == "api-key"),
+    over=lambda context: everything("requests", where=lambda one: one.auth == context.contract.way.name)(context),
     together=True,
     not_for_captured=UNKNOWN_SENDER,
 )

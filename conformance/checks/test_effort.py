@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from conformance.decode.events import mapping, objects, text
+from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where, effort_is_none
+from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, must_be_served, refused, said
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
-from conformance.scenarios.scenario import Scenario
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
@@ -20,8 +19,9 @@ _PLAIN_VALUES = together("efforts", "thinking", stream=False)
 _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
 
 
-def _none(one: Scenario) -> bool:
-    return mapping(one.body.get("reasoning")).get("effort") == "none"
+def _off(context: Context) -> list[Group]:
+    """The answers to requests that turn thinking off."""
+    return responses(where=lambda one: context.contract.turns_thinking_off(one.body))(context)
 
 
 @check("effort.{effort}-accepted", over=each("effort"), not_for_captured=UNKNOWN_SENDER)
@@ -29,26 +29,33 @@ def test_effort_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
 
 
+def _off_in(received: Received) -> str:
+    """The effort that turned thinking off, in words; :class:`DoesNotApply` where the request was sent without it."""
+    off = f"effort {received.contract.effort.off}"
+    if not received.contract.turns_thinking_off(received.sent):
+        raise DoesNotApply(f"sent without {off}, which is refused")
+    return off
+
+
 @check(
     "effort.none-does-not-think",
-    over=responses(where=_none),
-    where=Where("finished", leans_on=("*",), when=effort_is_none),
+    over=_off,
+    where=Where("finished", leans_on=("*",), without_thinking=True),
 )
 def test_none_does_not_think(received: Received) -> Findings:
-    if not effort_is_none(received.sent):
-        raise DoesNotApply("sent without effort none, which is refused")
+    off = _off_in(received)
     if received.response:
         yield EXAMINED
     for place, _ in received.items("reasoning"):
         pointer = f"{received.pointer}/output/{place}"
-        yield Finding("effort none, and yet a reasoning item", pointer, received.event, "no reasoning", "reasoning")
+        yield Finding(f"{off}, and yet a reasoning item", pointer, received.event, "no reasoning", "reasoning")
     if received.looks_like_stream:
         for event in received.events:
             if "reasoning" in event.type:
-                yield Finding(f"effort none, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
+                yield Finding(f"{off}, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
     if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS)):
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding(f"effort none, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
+        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
 
 
 def _among_all(tag: str) -> Selector:

@@ -129,7 +129,8 @@ def _under_success(received: Received) -> Findings:
     """A finding for an error that has the status of a success: as the body, or as all that a stream holds."""
     status = received.exchange.status
     if received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body under HTTP {status}{said(received)}", "/error", None, "a 4xx status", status)
+        pointer = received.contract.error.pointer
+        yield Finding(f"an error body under HTTP {status}{said(received)}", pointer, None, "a 4xx status", status)
     elif (failure := ends_in_failure(received)) and not received.of("response.created"):
         yield Finding(f"an error under HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
@@ -158,9 +159,12 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
     where=Where("answers", elsewhere=False),
 )
 def test_answer_is_no_error(received: Received) -> Findings:
+    form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body under HTTP {received.arrived}", "/error", None, "a Response", received.arrived)
+        yield Finding(
+            f"an error body under HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived
+        )
 
 
 def _before_and_after(context: Context) -> list[Group]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.contract.events import BY_TYPE, EVENTS
 from conformance.decode.events import Event, whole
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
@@ -23,9 +22,6 @@ from conformance.judge.verdict import (
 )
 from conformance.scenarios.context import Context
 
-#: Members of lifecycle events whose problems another rule tells.
-_TERMINAL = tuple(one.type for one in EVENTS if one.step == "end")
-
 #: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
 _ENOUGH = 500
 
@@ -37,16 +33,16 @@ def _all_streams(context: Context) -> dict[str, tuple[str, ...]]:
 
 
 def _causes(context: Context) -> dict[str, tuple[str, ...]]:
-    return {name: (BY_TYPE[name].caused_by,) for name in context.schemas.event_types}
+    return {name: (context.contract.table.by_type[name].caused_by,) for name in context.schemas.event_types}
 
 
 @check("event.{type}.schema", over=by_event_type(_all_streams), together=True, where=STREAM)
 def test_event_fits_its_schema(responses: list[Received], case: Case) -> Findings:
-    kind = case.about["type"]
+    kind, ends = case.about["type"], case.context.contract.table.of("end")
     for received in responses:
         yield Examined(len(_events(received, kind)))
         for found in _problems(_events(received, kind), case):
-            if not _told_elsewhere(found.pointer, kind):
+            if not _told_elsewhere(found.pointer, kind in ends):
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         raise not_seen(kind, responses)
@@ -79,11 +75,11 @@ def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
                 fine.add(message_pattern)
 
 
-def _told_elsewhere(pointer: str, kind: str) -> bool:
+def _told_elsewhere(pointer: str, ends: bool) -> bool:
     """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
     if pointer in ("/type", "/sequence_number"):
         return True
-    return pointer.startswith("/item/") or (kind in _TERMINAL and pointer.startswith("/response/"))
+    return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
 
 
 def _at(finding: Finding, received: Received) -> Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.contract.events import BEGINS, BY_TYPE, PARTS
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import STREAM
@@ -93,7 +92,7 @@ def test_snapshots_are_of_a_response_just_begun(received: Received) -> Findings:
     # A response in the background, which the contract does not document, is created as queued.
     in_background = received.sent.get("background") not in (None, False)
     begun = ("in_progress", "queued") if in_background else ("in_progress",)
-    for event in received.of(*BEGINS):
+    for event in received.of(*received.contract.decoding.of("begin")):
         yield Examined(bool(event.response))
         status, output = event.response.get("status"), event.response.get("output")
         if isinstance(status, str) and status not in begun:
@@ -130,8 +129,8 @@ def test_done_items_are_final(received: Received, case: Case) -> Findings:
 
 def _item_of(event: Event) -> str:
     """The type of the item that an event must be about, by its own type or by its part's; empty where it may be any."""
-    own = BY_TYPE[event.type].item if event.type in BY_TYPE else ""
-    return own or PARTS.get(event.part_type, ("", ""))[1]
+    text = event.text_kind or event.table.by_part.get(event.part_type)
+    return text.item if text else ""
 
 
 @check("identity.event-fits-item", over=STREAMS, where=STREAM)

@@ -194,15 +194,16 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     if not refused(received):
         raise DoesNotApply("the request was not refused")
     parameter = scenario_of(received, case).about["parameter"]
-    error = mapping(mapping(received.envelope).get("error"))
-    members = {name: error.get(name) for name in ("message", "param", "code")}
+    form = received.contract.error
+    error = mapping(form.of(received.envelope))
+    members = {name: error.get(name) for name in form.names}
     told = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in told.lower() for name in names):
-        message = f"neither message, param nor code of the error names {parameter}: {told[:160]}"
-        yield Finding(message, "/error", want=parameter, got=members)
+        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error names {parameter}"
+        yield Finding(f"{told_by}: {told[:160]}", form.pointer, want=parameter, got=members)
 
 
 def _should_be_refused(received: Received) -> Findings:

@@ -263,7 +263,7 @@ def test_completed_response_says_something(received: Received) -> Findings:
 
 @check("response.echo-honest", over=RESPONSES, where=Where("finished", leans_on=("*",)))
 def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
-    has_reasoning = mapping(received.sent.get("reasoning")).get("effort") != "none"
+    has_reasoning = not received.contract.turns_thinking_off(received.sent)
     for member in (one for one in _ECHOED if one in received.sent):
         sent, said = received.sent[member], received.response.get(member)
         compared = said is not None and not (has_reasoning and member in ("temperature", "top_p"))

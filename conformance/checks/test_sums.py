@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from conformance.contract.events import TEXTS
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -42,7 +41,7 @@ def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
     yield EXAMINED
     if here == before[1]:
         return
-    event, shown = one.events[stage], TEXTS[one.what]
+    event, shown = one.events[stage], one.kind.shown
     message = (
         f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
     )
@@ -58,32 +57,33 @@ def _where(one: str, other: str) -> str:
     return f"{len(one)} and {len(other)} characters, apart from character {at} on"
 
 
-def _deltas(received: Received, what: tuple[str, ...]) -> Findings:
+def _deltas(received: Received, rule: str) -> Findings:
     for one in received.texts:
-        if one.what not in what:
+        if one.kind.checked_by != rule:
             continue
-        yield from _differs(one, "done", "/arguments" if one.what == "arguments" else "/text", "done")
+        done = one.events["done"].row if "done" in one.events else None
+        yield from _differs(one, "done", f"/{done.member}" if done else "", "done")
         whole = one.done or one.item
         yield Examined(bool(whole))
         if one.deltas is None and whole:
             stage = "done" if one.done else "item"
-            message = f"no delta carried the {TEXTS[one.what]} of output_index {one.output_index}"
+            message = f"no delta carried the {one.kind.shown} of output_index {one.output_index}"
             yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
 
 
 @check("sum.text-deltas", over=STREAMS, where=STREAM)
 def test_text_deltas_add_up(received: Received) -> Findings:
-    yield from _deltas(received, ("text",))
+    yield from _deltas(received, "sum.text-deltas")
 
 
 @check("sum.reasoning-deltas", over=STREAMS, where=STREAM)
 def test_reasoning_deltas_add_up(received: Received) -> Findings:
-    yield from _deltas(received, ("reasoning",))
+    yield from _deltas(received, "sum.reasoning-deltas")
 
 
 @check("sum.arguments-deltas", over=STREAMS, where=STREAM)
 def test_arguments_deltas_add_up(received: Received) -> Findings:
-    yield from _deltas(received, ("arguments", "input"))
+    yield from _deltas(received, "sum.arguments-deltas")
 
 
 @check("sum.part", over=STREAMS, where=STREAM)
@@ -99,7 +99,7 @@ def test_item_holds_its_texts(received: Received) -> Findings:
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
             if any(place == one.output_index for event, place in received.placed if event.type == ITEM_DONE):
-                message = f"output_item.done lacks the {TEXTS[one.what]} of output_index {one.output_index}"
+                message = f"output_item.done lacks the {one.kind.shown} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
@@ -166,7 +166,7 @@ def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event:
     """A text with that of its item in the final output, where the item stands at another place than it was streamed
     at; without a final text if it was not streamed."""
     place = moved.get(one.output_index)
-    said = item_texts(output[place]) if place is not None else ()
+    said = item_texts(output[place], event.table) if place is not None else ()
     final = next((value for _, content, value in said if content == one.content_index), None)
     return replace(one, final=final if isinstance(final, str) else None, events={**one.events, "final": event})
 
@@ -175,7 +175,7 @@ def _final_text(one: Text, event: Event, moved: Mapping[int, int]) -> Findings:
     if moved and one.output_index not in moved:
         return
     if one.final is None and (one.done or one.deltas):
-        message = f"the final output lacks the {TEXTS[one.what]} of output_index {one.output_index}"
+        message = f"the final output lacks the {one.kind.shown} of output_index {one.output_index}"
         yield Finding(message, "/response/output", event.index, one.done or one.deltas, ABSENT)
     place = moved.get(one.output_index, one.output_index)
     yield from _differs(one, "final", f"/response/output/{place}", event.type)

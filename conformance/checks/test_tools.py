@@ -168,7 +168,7 @@ def _by_way(responses: list[Received]) -> dict[str, list[Received]]:
 
 def _tries(received: Received) -> list[Received]:
     """Each answer that the scenario got and that ended as it should."""
-    earlier = [Received(each, received.scenario) for each in received.samples[:-1]]
+    earlier = [Received(each, received.scenario, contract=received.contract) for each in received.samples[:-1]]
     return [one for one in (*earlier, received) if _completed(one)]
 
 

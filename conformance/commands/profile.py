@@ -52,8 +52,8 @@ def main(options: argparse.Namespace) -> int:
                 last[-1].removeprefix("conformance: ") if last else f"the run ended with exit code {code}"
             )
         found = results_file.read(Path(folder) / "run")
-    target = found.head["target"]
-    text = as_toml(options.name or options.url, options.url, target["model"], proposals(found.cases))
+    model = found.head.target.model
+    text = as_toml(options.name or options.url, options.url, model, proposals(found.cases))
     if options.output:
         try:
             options.output.write_text(text, encoding="utf-8")

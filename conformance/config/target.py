@@ -18,26 +18,14 @@ from urllib.parse import urlsplit
 
 from conformance.config.header_names import header_names
 from conformance.config.loopback import is_loopback as is_loopback
-from conformance.contract.schemas import REVISIONS
-
-#: Named by ``endpoint`` when the suite's own endpoint is judged.
-BUILT_IN = "built-in"
+from conformance.config.settings import SETTINGS, Setting
+from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 
 #: How the source of a setting begins that comes from a recorded run.
 RECORDING = "recording "
 
-DEFAULT_MODELS = {"2026-06-24": "mimo-v2.5-pro", "2026-10": "mimo-v2.6-pro"}
-
-#: Requests a minute that the service allows a model and account; kept to where the endpoint is not on loopback.
-RPM = 100.0
-
-#: Bytes of one answer's body that are read unless a setting says otherwise.
-MAX_BODY = 16_000_000
-
 #: What a profile may say a server does not offer; scenarios that need it become not-applicable.
-LACKABLE = {
-    "api-key": "the api-key header",
-    "bearer": "the Authorization: Bearer header",
+_LACKABLE = {
     "auth": "any authentication",
     "streaming": "stream: true",
     "reasoning": "reasoning and its effort",
@@ -47,6 +35,14 @@ LACKABLE = {
     "input-array": "input as an array of items",
 }
 
+
+def lackable(contract: Contract) -> dict[str, str]:
+    """What a profile may exclude: the contract's ways to authenticate and the features, each in words."""
+    return {**{one.name: f"the {one.shown} header" for one in contract.authentication}, **_LACKABLE}
+
+
+LACKABLE = lackable(DEFAULT)
+
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,33 +51,6 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Misconfigured(Exception):
     """A setting that cannot be used; the message is one line for the person who gave it."""
 
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its name, default and type (``flag``, ``text``, ``number``), with the help text."""
-
-    name: str
-    kind: str
-    default: str | float | bool | None
-    help: str
-
-
-SETTINGS = (
-    Setting("endpoint", "text", BUILT_IN, "base URL ending in /v1; without it the built-in endpoint is judged"),
-    Setting("model", "text", None, "model id to ask for (default: the revision's usual one)"),
-    Setting("api-key-env", "text", "MIMO_API_KEY", "environment variable that holds the key"),
-    Setting("revision", "text", REVISIONS[0], f"revision of the contract: {' or '.join(REVISIONS)}"),
-    Setting("concurrency", "number", 4, "requests under way at a time, over all processes"),
-    Setting("rpm", "number", None, "requests a minute, over all processes (default 100; no limit on loopback)"),
-    Setting("max-requests", "number", None, "requests in all, repeated tries counted; then nothing more is sent"),
-    Setting("max-output-tokens", "number", None, "output tokens in all; what might exceed them is not sent"),
-    Setting("connect-timeout", "number", 10, "seconds to connect"),
-    Setting("first-byte-timeout", "number", None, "seconds until an answer begins (default 600; 120 on loopback)"),
-    Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
-    Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 180 on loopback)"),
-    Setting("max-body", "number", MAX_BODY, "bytes of one answer's body that are read"),
-    Setting("wait", "number", 0, "seconds to wait until the endpoint accepts connections"),
-)
 
 #: Begins the environment variable of a setting.
 _PREFIX = "CONFORMANCE_"
@@ -96,15 +65,16 @@ _OF_KUBERNETES = re.compile(
 class Target:
     """The endpoint under judgement, with every setting resolved.
 
-    ``nonce`` is random per run and makes names that no server can know; ``lacks`` and ``unknown_parameters`` are the
-    profile; ``sources`` maps each setting to where its value came from. A limit that is None holds nothing back.
+    ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
+    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to where its value came
+    from. A limit that is None holds nothing back.
     """
 
     name: str
     endpoint: str
     model: str
     api_key_env: str
-    revision: str
+    contract: Contract
     concurrency: int
     rpm: float | None
     max_requests: int | None
@@ -132,28 +102,45 @@ class Target:
         return self.sources.get("endpoint", "").startswith(RECORDING)
 
     @property
+    def revision(self) -> str:
+        """The revision of the contract."""
+        return self.contract.revision
+
+    @property
     def url(self) -> str:
-        """Where requests go: the base plus ``/responses``."""
-        return self.endpoint.rstrip("/") + "/responses"
+        """Where requests go: the base plus the contract's path (``/responses``)."""
+        return self.endpoint.rstrip("/") + self.contract.path
 
 
-def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, file: Path | None) -> Target:
-    """The target of these options (unset ones are None or absent); :class:`Misconfigured` names the first fault."""
+def resolve(
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+    nonce: str,
+    file: Path | None,
+    contracts: Mapping[str, Contract] = CONTRACTS,
+) -> Target:
+    """The target of these options (unset ones are None or absent); :class:`Misconfigured` names the first fault.
+    ``contracts`` are the revisions to choose from, the first one being that of a target that names none."""
     _check_variables(environ)
     document = _read(file) if file else {}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for setting in SETTINGS:
         values[setting.name], sources[setting.name] = _pick(setting, options, environ, document, file)
-    if values["revision"] not in REVISIONS:
-        raise Misconfigured(f"revision {values['revision']!r} is not known; {_nearest(values['revision'], REVISIONS)}")
+    if sources["revision"] == "default":
+        values["revision"] = next(iter(contracts))
+    if values["revision"] not in contracts:
+        raise Misconfigured(f"revision {values['revision']!r} is not known; {_nearest(values['revision'], contracts)}")
+    contract = contracts[values["revision"]]
+    if sources["api-key-env"] == "default":
+        values["api-key-env"] = contract.api_key_env
     if not _VARIABLE.fullmatch(values["api-key-env"]):
         raise Misconfigured("api-key-env is not the name of a variable; never give the key itself, it stays in one")
     if values["model"] is None:
-        values["model"] = DEFAULT_MODELS[values["revision"]]
+        values["model"] = contract.default_model
     local = True
     if sources["endpoint"] != "default":
-        local = _check_endpoint(values["endpoint"])
+        local = _check_endpoint(values["endpoint"], contract)
     profile = document.get("profile", {})
     if (named := header_names(profile.get("credential_headers", []))) is None:
         raise Misconfigured("profile.credential_headers is not a list of header names")
@@ -162,9 +149,9 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         endpoint=values["endpoint"],
         model=values["model"],
         api_key_env=values["api-key-env"],
-        revision=values["revision"],
+        contract=contract,
         concurrency=_whole(values, "concurrency"),
-        rpm=None if local and values["rpm"] is None else _positive(values, "rpm", RPM),
+        rpm=None if local and values["rpm"] is None else _positive(values, "rpm", contract.requests_per_minute),
         max_requests=_if_given(values, "max-requests"),
         max_output_tokens=_if_given(values, "max-output-tokens"),
         connect_timeout=_positive(values, "connect-timeout"),
@@ -173,7 +160,7 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], nonce: str, 
         total_timeout=_positive(values, "total-timeout", 180 if local else 900),
         max_body=_whole(values, "max-body"),
         wait=_positive(values, "wait") if values["wait"] else 0.0,
-        lacks=frozenset(_known(profile.get("lacks", []), LACKABLE, "profile.lacks")),
+        lacks=frozenset(_known(profile.get("lacks", []), lackable(contract), "profile.lacks")),
         unknown_parameters=_known(
             [profile.get("unknown_parameters", "either")], UNKNOWN_PARAMETERS, "profile.unknown_parameters"
         )[0],
@@ -269,7 +256,7 @@ def _shown(url: str) -> str:
     return repr(re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0]))
 
 
-def _check_endpoint(url: str) -> bool:
+def _check_endpoint(url: str, contract: Contract) -> bool:
     """Whether the endpoint is on loopback; it must be an absolute http(s) URL without credentials or query."""
     try:
         parts = urlsplit(url)
@@ -277,13 +264,14 @@ def _check_endpoint(url: str) -> bool:
     except ValueError as error:
         raise Misconfigured(f"endpoint {_shown(url)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080/v1")
+        raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080{contract.base_path}")
     if parts.username is not None or parts.password is not None:
         raise Misconfigured("endpoint holds credentials; give the key in the environment variable only")
+    base, one = (f"the {what} that ends in {contract.base_path}" for what in ("base", "one"))
     if parts.query or parts.fragment:
-        raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give the base that ends in /v1")
-    if parts.path.rstrip("/").endswith("/responses"):
-        raise Misconfigured("endpoint ends in /responses; give the base before it, the one that ends in /v1")
+        raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give {base}")
+    if parts.path.rstrip("/").endswith(contract.path):
+        raise Misconfigured(f"endpoint ends in {contract.path}; give the base before it, {one}")
     return is_loopback(url)
 
 

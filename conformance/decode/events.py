@@ -6,20 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.contract.events import ABOUT_ITEM, ENDS, EVENTS
+from conformance.contract.events import FAILING_ENDS, EventTable, EventType, TextKind
+from conformance.contract.revisions import DEFAULT
 from conformance.decode.json_text import Reader, TooMuch
 from conformance.decode.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
 DONE_MARKER = "[DONE]"
 
-ITEM_ADDED, ITEM_DONE = (one.type for one in EVENTS if one.step in ("open-item", "close-item"))
+ITEM_ADDED, ITEM_DONE = DEFAULT.table.of("open-item", "close-item")
 
 #: The end before which everything must be closed; what was cut may stay open.
 COMPLETED = "response.completed"
 
 #: The types that end a stream, the documented ones first.
-TERMINAL = ENDS
+TERMINAL = DEFAULT.table.ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,24 @@ class Event:
     """One event: ``index`` in the stream, its frame, and ``data``, the JSON object the frame carried.
 
     ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for; empty
-    if it has none. ``twice`` are the members that one object of it names twice.
+    if it has none. ``twice`` are the members that one object of it names twice. ``row`` is what the contract's
+    ``table`` says of its type; None for an undocumented one.
     """
 
     index: int
     frame: Frame
     data: dict[str, Any]
     twice: tuple[str, ...] = ()
+    table: EventTable = DEFAULT.decoding
     type: str = field(init=False)
+    row: EventType | None = field(init=False)
 
     def __post_init__(self) -> None:
         named = self.data.get("type")
         # The usual thing is that both say the same: then one text is kept.
         same = not isinstance(named, str) or named == self.frame.event
         object.__setattr__(self, "type", self.frame.event if same else named)
+        object.__setattr__(self, "row", self.table.by_type.get(self.type))
 
     @property
     def number(self) -> Any:
@@ -80,12 +85,23 @@ class Event:
     @property
     def about_item(self) -> bool:
         """Whether an event of this type is about one output item."""
-        return self.type in ABOUT_ITEM
+        return self.row is not None and self.row.about_item
 
     @property
     def terminal(self) -> bool:
         """Whether this event ends a response."""
-        return self.type in TERMINAL
+        return self.step == "end" or self.type in FAILING_ENDS
+
+    @property
+    def step(self) -> str:
+        """What it does in the lifecycle of its stream; empty for an undocumented type."""
+        return self.row.step if self.row is not None else ""
+
+    @property
+    def text_kind(self) -> TextKind | None:
+        """The text that it is about; None if it is about none."""
+        row = self.row
+        return self.table.by_text[row.text] if row is not None and row.text else None
 
 
 def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
@@ -101,7 +117,7 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
         index = event.output_index
         named = event.data.get("item_id") or event.item.get("id")
         known = announced.get(named, []) if isinstance(named, str) else []
-        if event.type == ITEM_ADDED:
+        if event.step == "open-item":
             if index is None:
                 index = max(opened, default=-1) + 1
             opened.append(index)
@@ -114,7 +130,7 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
             if isinstance(named, str):
                 opened.append(index)
                 announced[named] = [index]
-        if event.type == ITEM_DONE and index in opened:
+        if event.step == "close-item" and index in opened:
             opened.remove(index)
             opened.insert(0, index)  # It is closed: what follows without an id is about another one.
         yield event, index
@@ -160,7 +176,9 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
+def decode(
+    frames: Iterable[Frame], table: EventTable = DEFAULT.decoding
+) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
     """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
     :class:`conformance.decode.json_text.TooMuch` where they hold more values together than are read."""
     events: list[Event] = []
@@ -179,7 +197,7 @@ def decode(frames: Iterable[Frame]) -> tuple[tuple[Event, ...], tuple[Frame, ...
         except ValueError:
             data = None
         if isinstance(data, dict):
-            events.append(Event(len(events), frame, data, reader.twice))
+            events.append(Event(len(events), frame, data, reader.twice, table))
         else:
             strange.append(frame)
     return tuple(events), tuple(strange)

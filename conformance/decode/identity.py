@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from conformance.decode.events import ITEM_ADDED, Event, objects, places
+from conformance.decode.events import Event, objects, places
 from conformance.decode.violation import Violation
 
 
@@ -78,11 +78,11 @@ class _Keeper:
             return False
         seen = len(self._index_of)
         first = self._index_of.setdefault(item_id, index)
-        self.examined["identity.item-ids-distinct"] += event.type == ITEM_ADDED
+        self.examined["identity.item-ids-distinct"] += event.step == "open-item"
         self.examined["identity.index-belongs-to-item"] += len(self._index_of) == seen
         if first == index:
             return False
-        if event.type == ITEM_ADDED:
+        if event.step == "open-item":
             rule, message = "identity.item-ids-distinct", f"{item_id} already names output_index {first}"
         else:
             rule = "identity.index-belongs-to-item"

@@ -7,7 +7,7 @@ content_part.done; a part's text comes in deltas, and its done repeats the whole
 reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
 
 So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
-(:data:`ARGUMENTS`). Which event takes which step is derived from :data:`conformance.contract.events.EVENTS`;
+(:data:`ARGUMENTS`). Which event takes which step says the contract's table (:mod:`conformance.contract.events`);
 docs/lifecycle.md draws the tables. A machine reports an event that it does not expect once, takes the state that the
 server evidently is in, and goes on: one defect must not make everything after it look wrong.
 
@@ -21,8 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.contract.events import EVENTS, IN_ITEM, PART_IS_OPTIONAL, PARTS
-from conformance.decode.events import COMPLETED, ITEM_ADDED, ITEM_DONE, Event, places
+from conformance.decode.events import COMPLETED, Event, places
 from conformance.decode.violation import Violation
 
 
@@ -51,13 +50,15 @@ class Item:
     arguments: Part = field(default_factory=Part)
 
 
-#: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done.
+#: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done, ``mark``
+#: what says something else about a text: it may stand behind the text's done, but not behind the end of the part.
 #: A step that is not listed leaves the state alone and breaks nothing that is not reported elsewhere.
 PART = {
     ("absent", "add"): ("open", None),
     ("absent", "use"): ("open", "lifecycle.part-opened-before-use"),
     ("absent", "text"): ("text-done", "lifecycle.part-opened-before-use"),
     ("absent", "close"): ("closed", "lifecycle.part-opened-before-use"),
+    ("absent", "mark"): ("open", "lifecycle.part-opened-before-use"),
     ("open", "add"): ("open", "lifecycle.part-opened-once"),
     ("open", "use"): ("open", None),
     ("open", "text"): ("text-done", None),
@@ -70,6 +71,7 @@ PART = {
     ("closed", "use"): ("closed", "lifecycle.deltas-before-done"),
     ("closed", "text"): ("closed", "lifecycle.done-once"),
     ("closed", "close"): ("closed", "lifecycle.part-closed-once"),
+    ("closed", "mark"): ("closed", "lifecycle.deltas-before-done"),
 }
 
 #: A call's arguments have no part around them: a delta opens them, their done closes them.
@@ -83,15 +85,7 @@ ARGUMENTS = {
 }
 
 #: What each event does to a part, or to the text that stands in an item without parts.
-_STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close"}
-PART_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text not in IN_ITEM}
-ARGUMENT_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text in IN_ITEM}
-
-#: Events of texts around which content_part events are optional.
-_WITHOUT_PART = {one.type for one in EVENTS if one.text in PART_IS_OPTIONAL}
-
-#: The type of the part that an event of a text is about.
-_PART_OF = {one.type: part for one in EVENTS for part, (text, _) in PARTS.items() if one.text == text}
+_STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close", "mark": "mark"}
 
 _BROKEN = {
     "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
@@ -102,6 +96,7 @@ _BROKEN = {
     "lifecycle.done-once": "is the second done of the same text",
 }
 
+_AFTER_PART = "comes after the content_part.done of its part"
 
 #: The rules that each step of a part, or of a call's arguments, is evidence for.
 _EXAMINED = {
@@ -109,6 +104,7 @@ _EXAMINED = {
     "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
     "text": ("lifecycle.part-opened-before-use", "lifecycle.done-once"),
     "close": ("lifecycle.part-opened-before-use", "lifecycle.part-closed-once"),
+    "mark": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
 }
 
 
@@ -145,15 +141,15 @@ class _Walker:
             self._end(event)
         if index is None or not event.about_item:
             return
-        if event.type == ITEM_ADDED:
+        if event.step == "open-item":
             self._open(event, index)
             return
         item = self._use(event, index)
-        if event.type == ITEM_DONE:
+        if event.step == "close-item":
             self._close(event, item)
-        elif event.type in ARGUMENT_STEPS:
-            self._move(ARGUMENTS, item.arguments, ARGUMENT_STEPS[event.type], event)
-        elif event.type in PART_STEPS:
+        elif event.text_kind and event.text_kind.in_item:
+            self._move(ARGUMENTS, item.arguments, _STEPS[event.step], event)
+        elif event.step in _STEPS:
             self._part(event, item, event.content_index)
 
     def _open(self, event: Event, index: int) -> None:
@@ -176,7 +172,7 @@ class _Walker:
     def _use(self, event: Event, index: int) -> Item:
         self._counted["lifecycle.item-opened-before-use"] += 1
         self._counted["lifecycle.nothing-after-item-closed"] += 1
-        self._counted["lifecycle.item-closed-once"] += event.type == ITEM_DONE
+        self._counted["lifecycle.item-closed-once"] += event.step == "close-item"
         item = self.items.get(index)
         if item is None:
             self._report(
@@ -186,7 +182,7 @@ class _Walker:
             named = event.data.get("item_id") or event.item.get("id")
             item = self.items[index] = Item("open", named, announced=False)
         elif item.state == "closed":
-            if event.type == ITEM_DONE:
+            if event.step == "close-item":
                 self._report("lifecycle.item-closed-once", f"closes output_index {index} a second time", event)
             else:
                 self._report(
@@ -205,12 +201,12 @@ class _Walker:
                     event, "/content_index", len(item.parts), index,
                 )  # fmt: skip
             part = item.parts[index] = Part()
-        step = PART_STEPS[event.type]
-        if part.state == "absent" and event.type in _WITHOUT_PART and step in ("use", "text"):
+        step, text = _STEPS[event.step], event.text_kind
+        if part.state == "absent" and text and text.part_events == "optional" and step in ("use", "text", "mark"):
             part.state = "open"
         part.announced = part.announced or step == "add"
-        part.kind = part.kind or _kind(event)
-        if step == "close" and part.kind not in PARTS:
+        part.kind = part.kind or event.part_type or (text.part if text else "")
+        if step == "close" and part.kind not in event.table.by_part:
             part.state = "text-done"  # Parts of another kind have no text done of their own.
         self._move(PART, part, step, event)
 
@@ -226,7 +222,7 @@ class _Walker:
         elif step == "text" and part.owed:
             rule, part.owed = "lifecycle.text-done-before-part-done", False
         if rule:
-            self._report(rule, _BROKEN[rule], event)
+            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _BROKEN[rule], event)
 
     def _close(self, event: Event, item: Item) -> None:
         if item.state == "closed":
@@ -268,7 +264,3 @@ class _Walker:
     ) -> None:  # fmt: skip
         place = self._place if place is None else place
         self.found.append(Violation(rule, f"{event.type} {message}", event, pointer, want, got, place))
-
-
-def _kind(event: Event) -> str:
-    return event.part_type or _PART_OF.get(event.type, "")

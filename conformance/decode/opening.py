@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conformance.decode.events import TERMINAL, Event
+from conformance.contract.revisions import DEFAULT
+from conformance.decode.events import Event
 from conformance.decode.violation import Violation
 
 #: Rules that any event at all is evidence for.
 _OF_EVERY_STREAM = ("lifecycle.one-terminal-last", "sse.ends-after-terminal")
+
+#: The rules of the events that begin a stream, in their order.
+_BEGIN_RULES = ("lifecycle.created-first", "lifecycle.in-progress-second")
 
 
 def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
@@ -20,12 +24,8 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
     how many events it was evaluated on."""
     found: list[Violation] = []
     types = [event.type for event in events]
-    for place, (name, rule) in enumerate(
-        (
-            ("response.created", "lifecycle.created-first"),
-            ("response.in_progress", "lifecycle.in-progress-second"),
-        )
-    ):
+    begins = events[0].table.of("begin") if events else ()
+    for place, (name, rule) in enumerate(zip(begins, _BEGIN_RULES, strict=False)):
         seen = [event for event in events if event.type == name]
         # OpenAI's response.queued may stand between the two; a failure may end a stream before it began.
         ahead = [one for one in types[: place + 2] if one not in ("response.queued",)]
@@ -39,7 +39,7 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
         examined = Counter(dict.fromkeys(_OF_EVERY_STREAM, 1))
         examined["lifecycle.in-progress-second"] = int(not _broke_off(types, 1))
         examined["lifecycle.created-first"] = int(not _broke_off(types, 0))
-        examined["lifecycle.each-once"] = sum(name in ("response.created", "response.in_progress") for name in types)
+        examined["lifecycle.each-once"] = sum(name in begins for name in types)
     else:
         examined = Counter()
     return found + _terminal(events), examined
@@ -63,7 +63,8 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
     ends = [event for event in events if event.terminal]
     if not ends:
         last = events[-1] if events else None
-        want, got = f"one of {', '.join(TERMINAL[:2])}", last.type if last else "no event at all"
+        ends_are = (last.table if last else DEFAULT.decoding).of("end")
+        want, got = f"one of {', '.join(ends_are)}", last.type if last else "no event at all"
         return [Violation(rule, "the stream ends without a terminal event", last, "/type", want, got)]
     more = ends[1:]
     # OpenAI's failing end is an error event and then response.failed: two events, one end.

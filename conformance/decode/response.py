@@ -13,12 +13,13 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode import events as decoding
 from conformance.decode import sse
 from conformance.decode.automata import followed
 from conformance.decode.body_kind import is_stream
 from conformance.decode.cannot_evaluate import Broken, CannotEvaluate, DoesNotApply, loaded, unless_broken
-from conformance.decode.events import TERMINAL, Event, integer, item_types, mapping, objects, places, text
+from conformance.decode.events import Event, integer, item_types, mapping, objects, places, text
 from conformance.decode.json_text import TooMuch, load
 from conformance.decode.sums import Text, texts
 from conformance.decode.violation import Violation
@@ -41,13 +42,16 @@ OutcomeLookup = Callable[[str, Exchange], tuple[str, Outcome | None]]
 class Received:
     """One exchange and what can be read from it.
 
-    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name.
+    ``sent`` is the JSON body that was sent (empty if it was none), ``scenario`` the scenario's name, ``contract`` the
+    one by which its events are decoded.
     """
 
     def __init__(
-        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: OutcomeLookup | None = None
-    ) -> None:
+        self, exchange: Exchange, scenario: str, samples: Sequence[Exchange] = (), seen: OutcomeLookup | None = None,
+        contract: Contract = DEFAULT,
+    ) -> None:  # fmt: skip
         self._seen = seen
+        self.contract = contract
         self.exchange = exchange
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
@@ -167,7 +171,7 @@ class Received:
     def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
         self.decoded(self)
         try:
-            return decoding.decode(self.frames)
+            return decoding.decode(self.frames, self.contract.decoding)
         except TooMuch as error:
             return Broken(f"the stream holds {error}")
 
@@ -199,7 +203,7 @@ class Received:
     @property
     def terminal(self) -> Event:
         """The first terminal event; :class:`CannotEvaluate` without one."""
-        ends = self.of(*TERMINAL)
+        ends = self.of(*self.contract.decoding.ends)
         if ends:
             return ends[0]
         stopped = f"the suite stopped reading: {self.exchange.detail}" if self.exchange.ended_by_us else ""
@@ -294,22 +298,16 @@ class Received:
     @property
     def words(self) -> str:
         """The visible text: all output_text parts, joined."""
-        return "".join(
-            text(part.get("text"))
-            for _, item in self.items("message")
-            for part in objects(item.get("content"))
-            if part.get("type") == "output_text"
-        )
+        return self._joined("message", "output_text")
 
     @property
     def reasoning_texts(self) -> str:
         """The visible reasoning: all reasoning_text parts, joined."""
-        return "".join(
-            text(part.get("text"))
-            for _, item in self.items("reasoning")
-            for part in objects(item.get("content"))
-            if part.get("type") == "reasoning_text"
-        )
+        return self._joined("reasoning", "reasoning_text")
+
+    def _joined(self, kind: str, part_type: str) -> str:
+        parts = (part for _, item in self.items(kind) for part in objects(item.get("content")))
+        return "".join(text(part.get("text")) for part in parts if part.get("type") == part_type)
 
     @property
     def has_reasoning(self) -> bool:

@@ -6,6 +6,7 @@ It shares no code with the rest of the suite, for a judge and a defendant who sh
 from .endpoint import Endpoint
 from .hooks import Behaviour, Context, combine
 from .server import Server, serve
+from .service import Service
 from .shapes import Reply
 
-__all__ = ["Behaviour", "Context", "Endpoint", "Reply", "Server", "combine", "serve"]
+__all__ = ["Behaviour", "Context", "Endpoint", "Reply", "Server", "Service", "combine", "serve"]

@@ -7,6 +7,27 @@ from collections.abc import Iterable, Iterator
 from . import render
 from .shapes import Dict, Frame, Item, Plan, to_json
 
+# The types of events, by what they are about.
+LIFE = ("created", "in_progress", "completed", "incomplete")
+ITEM = ("output_item.added", "output_item.done")
+PART = ("content_part.added", "content_part.done")
+
+# What each type carries besides its type, its number and a response.
+MEMBERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(ITEM, ("output_index", "item")),
+    **dict.fromkeys(PART, ("item_id", "output_index", "content_index", "part")),
+    "output_text.delta": ("item_id", "output_index", "content_index", "delta"),
+    "output_text.done": ("item_id", "output_index", "content_index", "text"),
+    "reasoning_text.delta": ("item_id", "output_index", "content_index", "delta"),
+    "reasoning_text.done": ("item_id", "output_index", "content_index", "text"),
+    "function_call_arguments.delta": ("item_id", "output_index", "delta"),
+    "function_call_arguments.done": ("item_id", "output_index", "arguments", "name"),
+    "custom_tool_call_input.delta": ("item_id", "output_index", "delta"),
+    "custom_tool_call_input.done": ("item_id", "output_index", "input"),
+}
+TYPES = (*LIFE, *MEMBERS)
+
+
 # Uneven on purpose: a reader that counts on a fixed size is wrong.
 SIZES = (5, 3, 7, 4, 8, 6)
 

@@ -107,7 +107,7 @@ def _plain(parsed: ParsedRequest) -> str:
         first, last = int(count.group(1)), int(count.group(2))
         if first <= last <= first + FARTHEST:
             return ", ".join(str(value) for value in range(first, last + 1))
-    if ASKS_CODEWORD.search(text):
+    if "codeword" in text.lower() and ASKS_CODEWORD.search(text):  # The first is fast in a long text.
         told = [found for place in (parsed.instructions, *_said(parsed)) for found in TELLS_CODEWORD.findall(place)]
         return f"The codeword is {told[-1]}." if told else "I do not know any codeword."
     return sentence("\n".join((parsed.instructions, *_said(parsed))))

@@ -6,7 +6,7 @@ member is looked at with suspicion and left out where it makes no sense.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from . import tokens
 from .shapes import Dict, ParsedRequest, Tool, Turn, to_json
@@ -17,8 +17,8 @@ TEMPLATE_TOKENS = 8
 TURN_TOKENS = 4
 
 
-def read(body: Dict) -> ParsedRequest:
-    """The request as the pretend model sees it."""
+def read(body: Dict, unthinking: Collection[str | None] = ("none",)) -> ParsedRequest:
+    """The request as the pretend model sees it; with the efforts `unthinking` it does not think."""
     instructions = _text(body.get("instructions"))
     given = body.get("input")
     tools = tuple(callables(body.get("tools")))
@@ -26,7 +26,7 @@ def read(body: Dict) -> ParsedRequest:
         model=_text(body.get("model")),
         instructions=instructions,
         turns=tuple(_turns(given)),
-        thinking=_inside(body.get("reasoning"), "effort") != "none",
+        thinking=_inside(body.get("reasoning"), "effort") not in unthinking,
         cap=_cap(body.get("max_output_tokens")),
         tools=tools,
         json_object=_inside(_inside(body.get("text"), "format"), "type") == "json_object",

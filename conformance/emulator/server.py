@@ -28,7 +28,8 @@ class Responder(Protocol):
 class Server:
     """A running server; a context manager that closes itself.
 
-    `url` is the base to give a client (it ends in /v1), `requests` how many requests have been answered.
+    `url` is the base to give a client (it ends in /v1, unless the endpoint has another `base`), `requests` how many
+    requests have been answered.
     """
 
     def __init__(self, endpoint: Responder, host: str, port: int, log: TextIO | None) -> None:
@@ -40,7 +41,8 @@ class Server:
     def url(self) -> str:
         host, port = self._tcp.server_address[:2]
         name = host.decode() if isinstance(host, (bytes, bytearray)) else str(host)
-        return f"http://{f'[{name}]' if ':' in name else name}:{port}/v1"
+        base = getattr(self._tcp.endpoint, "base", "/v1")
+        return f"http://{f'[{name}]' if ':' in name else name}:{port}{base}"
 
     @property
     def requests(self) -> int:

@@ -22,6 +22,9 @@ _HEAD, _CASES = "run.json", "cases.json"
 
 RESULTS, REPORT = "results.jsonl", "report.html"
 
+#: File in ``locks/`` of a run that sends nothing more.
+_HALTED = "halted"
+
 #: Member of ``run.json`` of a run that evaluated nothing, as the target is set up wrong: the message.
 _SETUP_ERROR = "setup_error"
 
@@ -118,6 +121,15 @@ class RunDirectory:
             return str(json.loads((self.path / _HEAD).read_text(encoding="utf-8")).get(_SETUP_ERROR, ""))
         except (OSError, ValueError, AttributeError):
             return ""  # Whoever writes the report says that the folder is gone.
+
+    def halt(self) -> None:
+        """Let no process of the run send anything more."""
+        with contextlib.suppress(OSError):  # A folder that is gone takes no exchange either.
+            (self.locks / _HALTED).touch()
+
+    def halted(self) -> bool:
+        """Whether :meth:`halt` was called in any process."""
+        return (self.locks / _HALTED).exists()
 
     def select(self, whole: bool, cases: Sequence[str]) -> None:
         """Keep which cases are to be judged: all that the suite has, or these."""

@@ -7,6 +7,7 @@ members of the request that must be absent or as documented: nobody can say what
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from conformance.contract.schemas import Schemas
-from conformance.decode.events import mapping, objects
+from conformance.contract.revisions import Contract
+from conformance.contract.schemas import Schemas, schemas_of
+from conformance.decode.events import objects
 from conformance.decode.json_text import load
 from conformance.decode.response import CannotEvaluate, Received
 
@@ -53,7 +55,8 @@ _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 class Where:
     """A rule applies to ``kind`` of responses, where nothing of ``reads`` was lost, where each request member in
     ``leans_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
-    the rule does not need to know the request). ``elsewhere``: in a run the rule is evaluated so on every exchange
+    the rule does not need to know the request); ``without_thinking``: and where it turns thinking off, as the contract
+    says how. ``elsewhere``: in a run the rule is evaluated so on every exchange
     that no case of its own is about; without it only captured traffic is."""
 
     kind: Kind
@@ -61,6 +64,7 @@ class Where:
     leans_on: tuple[str, ...] = ()
     when: Callable[[Sent], bool] | None = None
     elsewhere: bool = True
+    without_thinking: bool = False
 
     def applies(self, received: Received, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
         """Whether the rule is to be evaluated on a response; ``strange`` are the request members that the contract does
@@ -71,9 +75,13 @@ class Where:
             "*" in strange or (strange if "*" in self.leans_on else strange & frozenset(self.leans_on))
         ):
             return False
-        return self.when is None or (
-            received.request_json is not None and not lost & REQUEST and self.when(received.request_json)
-        )
+        if not (self.when or self.without_thinking):
+            return True
+        if received.request_json is None or lost & REQUEST:
+            return False
+        if self.without_thinking and not received.contract.turns_thinking_off(received.request_json):
+            return False
+        return self.when is None or self.when(received.request_json)
 
 
 def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
@@ -85,13 +93,13 @@ def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def undocumented_in(revision: str, body: bytes) -> frozenset[str]:
+def undocumented_in(contract: Contract, body: bytes) -> frozenset[str]:
     """The same for a request's bytes."""
     try:
         sent = load(body or b"null")
     except ValueError:
         return frozenset({"*"})
-    return undocumented_members(sent if isinstance(sent, dict) else None, Schemas(revision))
+    return undocumented_members(sent if isinstance(sent, dict) else None, schemas_of(contract))
 
 
 def _is_kind(kind: Kind, received: Received, sent: Sent | None) -> bool:
@@ -117,7 +125,8 @@ def _ends_otherwise(received: Received) -> bool:
         if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
             return True
         status = received.response.get("status")
-        if isinstance(received.response.get("error"), dict) and "output" not in received.response:
+        form = received.contract.error
+        if isinstance(form.of(received.response), dict) and form.is_error(received.response):
             return True  # An error body under 200 is no Response: rules about errors report it.
         return status == "failed" or (bool(received.sent.get("background")) and status in ("queued", "in_progress"))
     except CannotEvaluate:
@@ -125,11 +134,6 @@ def _ends_otherwise(received: Received) -> bool:
 
 
 # -- what a rule asks of the request -----------------------------------------------------------------------------------
-
-
-def effort_is_none(sent: Sent) -> bool:
-    """Whether thinking is turned off."""
-    return mapping(sent.get("reasoning")).get("effort") == "none"
 
 
 def no_tools(sent: Sent) -> bool:
@@ -145,11 +149,19 @@ def functions_only(sent: Sent) -> bool:
 
 
 def _stands_alone(schema: Any) -> bool:
+    written = json.dumps(schema)
+    return "$ref" not in written and "$dynamicRef" not in written and _is_schema(written)
+
+
+@lru_cache(maxsize=1024)
+def _is_schema(written: str) -> bool:
+    """Whether a JSON text is a JSON Schema; null is the empty one. The same tools are sent in many requests."""
+    schema = json.loads(written)
     try:
         Draft202012Validator.check_schema(schema if schema is not None else {})
     except SchemaError:
         return False
-    return "$ref" not in str(schema) and "$dynamicRef" not in str(schema)
+    return True
 
 
 def unmangled(sent: Sent) -> bool:

@@ -111,7 +111,7 @@ def retried(received: Received) -> list[Received]:
         found.append(received.exchange)
     if not found:
         raise DoesNotApply("no request was retried after a response")
-    return [Received(one, received.scenario) for one in found]
+    return [Received(one, received.scenario, contract=received.contract) for one in found]
 
 
 def received_whole(received: Received) -> None:
@@ -210,7 +210,7 @@ def is_error_body(received: Received) -> bool:
         body = mapping(received.envelope)
     except CannotEvaluate:
         return False
-    return isinstance(body.get("error"), dict | str) and "output" not in body
+    return received.contract.error.is_error(body)
 
 
 def needs(received: Received, case: Case) -> None:
@@ -268,11 +268,12 @@ def parsed(text: Any) -> Any:
 
 def said(received: Received) -> str:
     """What the server said about it, as the end of a sentence."""
+    form = received.contract.error
     try:
-        error = mapping(mapping(received.envelope).get("error"))
+        error = mapping(form.of(received.envelope))
     except CannotEvaluate:
         error = {}
-    words = [str(error[name]) for name in ("message", "param") if error.get(name)]
+    words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
     if not words and not received.exchange.ok:
         words = [" ".join(excerpt(received, 80).split())]
     return f": {shortened(' / '.join(words), 200)}" if any(words) else ""

@@ -11,11 +11,13 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import WITHHELD
 from conformance.exchange.not_sent import NOT_RECORDED
-from conformance.scenarios.base import DOCUMENTED, form_sent
+from conformance.scenarios.base import Form, form_sent
+from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of
 from conformance.scenarios.scenario import Scenario
 
@@ -52,12 +54,12 @@ class NoControl(CannotEvaluate):
         self.control = control
 
 
-def need_control(received: Received, scenarios: Mapping[str, Scenario], recorded: Lookup) -> None:
+def need_control(received: Received, context: Context, recorded: Lookup) -> None:
     """:class:`NoControl` where the response may have a cause that the scenario does not ask about: its control was not
     served either, or the error names a member that is not in the control like this."""
-    scenario = scenarios[received.scenario]
-    name = control_of(scenario, scenarios)
-    if received.exchange.ok or name is None:
+    scenario = context.scenarios[received.scenario]
+    name = control_of(scenario, context.scenarios, context.contract)
+    if received.exchange.ok or received.exchange.ended == "not-sent" or name is None:
         return
     try:
         control = recorded(name)
@@ -75,21 +77,22 @@ def need_control(received: Received, scenarios: Mapping[str, Scenario], recorded
         )
 
 
-def need_controls(subject: Received | Sequence[Received], scenarios: Mapping[str, Scenario], recorded: Lookup) -> None:
+def need_controls(subject: Received | Sequence[Received], context: Context, recorded: Lookup) -> None:
     """The same for one response, for both of two that are compared, or for the first of many that were all refused."""
     responses = [subject] if isinstance(subject, Received) else subject
     many = len(responses) > _PAIR
     if len(responses) == _PAIR:
-        _sent_alike(*responses)
+        _sent_alike(responses[0], responses[1], context.contract)
     for received in responses[:1] if many else responses:
         if not many or not any(one.exchange.ok for one in responses):
-            need_control(received, scenarios, recorded)
+            need_control(received, context, recorded)
 
 
-def _sent_alike(plain: Received, stream: Received) -> None:
+def _sent_alike(plain: Received, stream: Received, contract: Contract) -> None:
     """:class:`DoesNotApply` where a request and its streaming twin were sent in different forms of the base."""
     twins = stream.scenario == f"{plain.scenario}.stream"
-    without = {form_sent(one.exchange, DOCUMENTED).without for one in (plain, stream)}
+    usual = Form(contract.way.name)
+    without = {form_sent(one.exchange, usual, contract).without for one in (plain, stream)}
     if twins and len(without) > 1:
         raise DoesNotApply("the server does not serve the same form of the request plain and streaming")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from conformance.contract.schemas import SchemaProblem
 from conformance.decode.events import Event
 from conformance.decode.violation import Violation
+from conformance.judge.normalise import without_numbers
 
 #: Characters of a finding's message or pointer that are kept.
 _LONGEST = 2000
@@ -94,9 +94,3 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
         places = dict.fromkeys((first.scenario, *first.also, one.scenario, *one.also))
         merged[key] = replace(first, count=first.count + one.count, also=tuple(places)[1:])
     return list(merged.values())
-
-
-def without_numbers(text: str) -> str:
-    """The text with what varies from place to place taken out: numbers, quoted values, ids."""
-    text = re.sub(r"'[^']*'|\"[^\"]*\"", "_", text)
-    return re.sub(r"\b[a-z]+_[0-9a-f]{6,}\b|\d+", "#", text)

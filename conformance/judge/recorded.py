@@ -31,6 +31,7 @@ class Recorded:
         self, plan: Plan, get_or_send: Callable[[str], tuple[Exchange, ...]], seen: OutcomeLookup | None = None
     ) -> None:
         self._seen = seen
+        self._contract = plan.contract
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._get_or_send = get_or_send
@@ -52,7 +53,7 @@ class Recorded:
         samples = self._samples_of(scenario)
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
             samples = self._samples_of(self._within[scenario])
-        received = Received(samples[-1], scenario, samples, self._seen)
+        received = Received(samples[-1], scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
         self._keep(received, weight(received, decoded=False))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from conformance.contract.rules import Requirement, requirement
-from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where, undocumented_in
-from conformance.judge.control import NoControl, need_controls, of_run
+from conformance.decode.response import Received
+from conformance.judge import reasons
+from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where
+from conformance.judge.evidence import Evidence, Examine, InternalError, collect, examine
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -21,27 +22,24 @@ from conformance.judge.findings import (
     finding_from_schema,
     finding_from_violation,
     merge,
-    without_numbers,
 )
+from conformance.judge.reasons import NO_REASON, Reason
 from conformance.scenarios.context import Context
-from conformance.scenarios.scenario import encode, schema_violation
 
 #: The names that a check uses, so that it imports from one module.
 __all__ = [
-    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "LACKS", "MISSING", "NOTHING_EXAMINED", "NOT_APPLICABLE",
-    "PASS", "STALE", "WARNING", "Case", "Check", "Examined", "Finding", "Findings", "Group", "InternalError", "Record",
-    "Result", "Selector", "cases", "check", "evaluate", "finding_at", "finding_from_schema", "finding_from_violation",
-    "merge", "without_numbers",
+    "CHECKS", "EXAMINED", "EXPECTED", "FAIL", "INCONCLUSIVE", "MISSING", "NOT_APPLICABLE", "PASS", "STALE", "WARNING",
+    "Case", "Check", "Examined", "Finding", "Findings", "Group", "InternalError", "Record", "Result", "Selector",
+    "cases", "check", "evaluate", "finding_at", "finding_from_schema", "finding_from_violation", "merge",
 ]  # fmt: skip
 
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 
-#: How the reason of a case begins that the target's profile leaves out.
-LACKS = "the target's profile lacks "
+_UNSUPPORTED = "the target's profile lacks "
 
 #: The reason of a case for which the responses hold nothing.
-NOTHING_EXAMINED = "the responses hold nothing that this rule is about"
+_NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses hold nothing that this rule is about")
 
 #: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
@@ -140,14 +138,10 @@ class Result:
     case: Case
     verdict: str
     findings: tuple[Finding, ...] = ()
-    reason: str = ""
+    reason: Reason = NO_REASON
     observed: tuple[str, ...] = ()
     examined: int = 0
     blocked: tuple[str, ...] = ()
-
-
-class InternalError(Exception):
-    """The suite itself is wrong; the server has nothing to do with it."""
 
 
 class Record(Protocol):
@@ -222,46 +216,35 @@ def _elsewhere(check: Check, groups: Sequence[Group], context: Context) -> list[
     return [Group(label, names, where=check.where)] if names else []
 
 
-def evaluate(case: Case, record: Record) -> Result:
-    """The verdict of a case; a pure function of the recorded answers."""
+def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
+    """The verdict of a case; a pure function of the recorded answers. ``examine`` may keep what it returned before."""
+    names, reason = _applicable(case)
+    if reason:
+        return Result(case, NOT_APPLICABLE, reason=reason)
+    withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
+    if withheld and (case.check.together or len(withheld) == len(names)):
+        return _unasked(case, withheld)
+    return _decide(case, collect(case, names, record, examine), withheld)
+
+
+def _applicable(case: Case) -> tuple[list[str], Reason]:
+    """The scenarios of a case that the target's profile claims; the reason if none of them can be evaluated."""
     if case.requirement.excluded:
-        return Result(case, NOT_APPLICABLE, reason=case.requirement.excluded)
+        return [], Reason(reasons.EXCLUDED, case.requirement.excluded)
     context = case.context
     lacking = {name: context.scenarios[name].claims & context.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
     if not names or (case.whole and len(names) < len(case.scenarios)):
-        lacks = sorted(set().union(*lacking.values()))
-        return Result(case, NOT_APPLICABLE, reason=LACKS + ", ".join(lacks))
-    withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
-    if withheld and (case.check.together or len(withheld) == len(names)):
-        return _unasked(case, withheld)
-    found: list[Finding] = []
-    examined = 0
-    blocked, blocked_at, idle = list[str](), list[str](), list[str]()
-    for subject, name in _subjects(case, names, record):
-        looked = 0
-        try:
-            if isinstance(subject, Received):
-                _usable(subject, case)
-            elif not case.check.without_response:
-                _answered(subject)
-            if case.check.controlled:
-                need_controls(subject, context.scenarios, record.received)
-            for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
-                if isinstance(one, Examined):
-                    looked += one.count
-                else:
-                    found.append(replace(one, scenario=one.scenario or name))
-        except DoesNotApply as error:
-            idle.append(str(error))
-        except CannotEvaluate as error:
-            blocked.append(str(error) if case.check.together or len(names) == 1 else f"{name}: {error}")
-            blocked_at += [error.control] if isinstance(error, NoControl) else names if case.check.together else [name]
-        else:
-            examined += looked  # What was examined before a check had to give up is no evidence of a pass.
-    examined = max(examined, len(found))
+        features = tuple(sorted(set[str]().union(*lacking.values())))
+        return [], Reason(reasons.UNSUPPORTED, _UNSUPPORTED + ", ".join(features), features)
+    return names, NO_REASON
+
+
+def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
+    """The verdict that the evidence gives; ``withheld`` is why some of the case's requests were not sent."""
+    found, examined, blocked, idle = evidence.found, evidence.examined, evidence.blocked, evidence.idle
     if case.requirement.level == "MAY" and not found and blocked:
-        return Result(case, NOT_APPLICABLE, reason=f"nothing to record: {blocked[0]}")
+        return Result(case, NOT_APPLICABLE, reason=Reason(reasons.NO_EVIDENCE, f"nothing to record: {blocked[0]}"))
     if case.requirement.level == "MAY" and (found or examined):
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)), examined=examined)
     if found:
@@ -269,49 +252,16 @@ def evaluate(case: Case, record: Record) -> Result:
     if withheld:  # What was asked is in order; nobody knows of the rest.
         return _unasked(case, withheld)
     if case.where:
-        idle, blocked = idle + blocked, []
+        idle, blocked = [*idle, *blocked], []
     if blocked and (case.check.together or not examined):
-        return Result(case, INCONCLUSIVE, reason="; ".join(dict.fromkeys(blocked)), blocked=tuple(blocked_at))
+        reason = Reason(reasons.NO_EVIDENCE, "; ".join(dict.fromkeys(blocked)))
+        return Result(case, INCONCLUSIVE, reason=reason, blocked=tuple(evidence.blocked_at))
     if not examined:
-        return Result(case, NOT_APPLICABLE, reason=idle[0] if idle else NOTHING_EXAMINED)
+        return Result(case, NOT_APPLICABLE, reason=Reason(reasons.DOES_NOT_APPLY, idle[0]) if idle else _NOTHING)
     return Result(case, PASS, examined=examined)
 
 
 def _unasked(case: Case, why: Sequence[str]) -> Result:
     """The result where a limit of ours, or a recording's gap, kept requests of the case from being asked."""
     verdict = NOT_APPLICABLE if case.requirement.level == "MAY" else INCONCLUSIVE
-    return Result(case, verdict, reason="; ".join(dict.fromkeys(why)))
-
-
-def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[Any, str]]:
-    if case.check.together:
-        yield [*(record.received(name) for name in names), *of_run(case.beside, record.received)], names[0]
-    else:
-        yield from ((record.received(name), name) for name in names)
-
-
-def _answered(responses: Sequence[Received]) -> None:
-    """Several exchanges of which none has a response are no evidence of anything."""
-    if all(received.exchange.status is None for received in responses):
-        next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
-
-
-def _usable(received: Received, case: Case) -> None:
-    """A request that was never sent says nothing, one without a response next to nothing, and a refusal nothing of a
-    Response object."""
-    scenario, target = case.context.scenarios[received.scenario], case.context.target
-    if received.exchange.ended == "not-sent":
-        # What follows from an answer is known only when it is built; what was held back may be as sound as any.
-        ours = scenario.meant_well and not scenario.follow and not received.exchange.withheld
-        if ours and (why := schema_violation(target.revision, encode(scenario.body, target.model))):
-            raise InternalError(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
-        raise CannotEvaluate(received.exchange.detail)
-    if not case.check.without_response:
-        received.need_response()
-    refused = received.exchange.refused
-    followed = refused and scenario.follow and scenario.meant_well
-    if followed and (why := schema_violation(target.revision, received.exchange.request.body)):
-        raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
-    strange = undocumented_in(target.revision, received.exchange.request.body) if case.where else frozenset()
-    if case.where and not case.where.applies(received, frozenset(), strange):
-        raise DoesNotApply("no such response")
+    return Result(case, verdict, reason=Reason(reasons.WITHHELD, "; ".join(dict.fromkeys(why))))

@@ -17,7 +17,7 @@ def render(results: Results) -> str:
     share = next((one.percent for one in score.scores(results.cases) if one.level == "MUST"), "")
     badge = {
         "schemaVersion": 1,
-        "label": f"Responses API {results.head['revision']}",
+        "label": f"Responses API {results.head.revision}",
         "message": f"{whole.word}, MUST {share}" if share else whole.word,
         "color": _COLOURS.get(whole.verdict, "lightgrey"),
         "isError": whole.verdict in (FAIL, "error"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.contract.rules import CLIENTS, requirement
@@ -21,6 +21,7 @@ from conformance.report.outputs import again_of
 from conformance.report.summary import quoted
 from conformance.results.affected_clients import sentences
 from conformance.results.causes import Cause
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results
 
 #: Events shown before and after the one that is wrong, and characters of each.
@@ -32,42 +33,40 @@ _BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
 #: Headers of an answer that differ from one to the next and say nothing of what is wrong.
 _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
 
-Line = Mapping[str, Any]
 
-
-def issue(run: Results, line: Line, cause: Cause, grouped: str) -> str:
+def issue(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> str:
     """The Markdown of a broken case of a run; ``cause`` are the cases of its rule, ``folded`` is the rule under which
     the run told it, if that is another one."""
     return "\n".join(_lines(run, line, cause, grouped)) + "\n"
 
 
-def _lines(run: Results, line: Line, cause: Cause, grouped: str) -> Iterator[str]:
-    finding: Line = line["findings"][0] if line["findings"] else {}
-    exchange = run.folder.read(finding["exchange"]) if finding.get("exchange") else None
-    yield f"# {code(line['requirement'])}: {code(show(finding.get('message') or line['reason'], 160))}"
+def _lines(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
+    finding = line.findings[0] if line.findings else None
+    exchange = run.folder.read(finding.exchange) if finding and finding.exchange else None
+    yield f"# {code(line.requirement)}: {code(show(finding.message if finding else line.reason.text, 160))}"
     yield ""
     yield from _what(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
     yield from _further(line, cause)
-    yield from _again(run, line, finding, exchange)
+    yield from _again(run, line, exchange)
     yield from _clients(line, cause, grouped)
     yield from _about(run)
 
 
-def _what(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str]:
-    target = run.head["target"]
-    yield f"{code(target['endpoint'])} breaks a rule of the Responses API that is a {line['level']}."
+def _what(run: Results, line: CaseRecord, finding: FindingRecord | None, grouped: str) -> Iterator[str]:
+    target = run.head.target
+    yield f"{code(target.endpoint)} breaks a rule of the Responses API that is a {line.level}."
     yield ""
     try:
-        row = requirement(line["requirement"])
+        row = requirement(line.requirement)
         yield f"- Rule: {row.says}"
         yield f"- Source: {row.source}"
     except KeyError:
         pass  # A rule that this version does not have.
-    times = f" ({finding['count']} times, here first)" if finding.get("count", 1) > 1 else ""
-    for number, one in enumerate(line["findings"][:3]):
-        yield f"- Found: {code(one['message'], 600)}{times if number == 0 else ''}"
+    times = f" ({finding.count} times, here first)" if finding and finding.count > 1 else ""
+    for number, one in enumerate(line.findings[:3]):
+        yield f"- Found: {code(one.message, 600)}{times if number == 0 else ''}"
     if finding:
         yield f"- Where: {_place(finding)}"
     if grouped:
@@ -75,23 +74,23 @@ def _what(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str
         yield f"This only follows from another defect, {code(grouped)}, which is better reported in its place."
 
 
-def _place(finding: Line) -> str:
-    words = [f"the answer to {code(finding['scenario'])}"]
-    words += [f"event {finding['event']}"] if finding.get("event") is not None else []
-    words += [f"at {code(finding['pointer'])}"] if finding.get("pointer") else []
+def _place(finding: FindingRecord) -> str:
+    words = [f"the answer to {code(finding.scenario)}"]
+    words += [f"event {finding.event}"] if finding.event is not None else []
+    words += [f"at {code(finding.pointer)}"] if finding.pointer else []
     return ", ".join(words)
 
 
-def _expected(finding: Line) -> Iterator[str]:
-    if "want" not in finding and "got" not in finding:
+def _expected(finding: FindingRecord | None) -> Iterator[str]:
+    if finding is None or not finding.compared:
         return
     yield from ("", "## Expected and received", "")
     for title, name in (("Expected", "want"), ("Received", "got")):
-        if name in finding:
-            yield f"- {title}: {code(clipped(finding[name], 600), 700)}"
+        if name in finding.compared:
+            yield f"- {title}: {code(clipped(finding.compared[name], 600), 700)}"
 
 
-def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
+def _evidence(finding: FindingRecord | None, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Evidence", "")
     if exchange is None:
         yield "The recorded bytes are not kept with these results."
@@ -110,8 +109,8 @@ def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
     yield from _body(finding, Received(exchange, exchange.scenario))
 
 
-def _body(finding: Line, received: Received) -> Iterator[str]:
-    index = finding.get("event")
+def _body(finding: FindingRecord | None, received: Received) -> Iterator[str]:
+    index = finding.event if finding else None
     try:
         events = received.events if index is not None or received.looks_like_stream else ()
     except CannotEvaluate:
@@ -119,9 +118,9 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
     if not events:
         body = _pretty(received.exchange.body)
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
-        if len(body) > _BODY and finding.get("pointer"):
+        if len(body) > _BODY and finding and finding.pointer:
             with contextlib.suppress(CannotEvaluate):
-                yield from _around(received.json, finding["pointer"])
+                yield from _around(received.json, finding.pointer)
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
@@ -129,8 +128,8 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
     yield ""
     yield block("\n".join(_event(event, event.index == index) for event in shown), "text")
     wrong = next((event for event in shown if event.index == index), None)
-    if wrong and len(_raw(wrong)) > _LINE:
-        yield from _around(wrong.data, finding["pointer"])
+    if wrong and finding and len(_raw(wrong)) > _LINE:
+        yield from _around(wrong.data, finding.pointer)
 
 
 def _event(event: Event, wrong: bool) -> str:
@@ -173,9 +172,9 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
-def _further(line: Line, cause: Cause) -> Iterator[str]:
-    others = [one["scenario"] for one in cause.cases if one["id"] != line["id"]]
-    rules = list(dict.fromkeys(one["requirement"] for one in cause.follow))
+def _further(line: CaseRecord, cause: Cause) -> Iterator[str]:
+    others = [one.scenario for one in cause.cases if one.id != line.id]
+    rules = list(dict.fromkeys(one.requirement for one in cause.follow))
     if others:
         yield ""
         yield f"The same in {len(others)} further {'scenario' if len(others) == 1 else 'scenarios'}: {_names(others)}."
@@ -189,7 +188,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(code(name) for name in names[:_NAMES]) + more
 
 
-def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
+def _again(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
         command = curl(Received(exchange, exchange.scenario))
@@ -203,14 +202,14 @@ def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -
     yield "With the conformance suite, just this case:"
     yield ""
     passive = f"conformance judge {quoted(str(run.path.parent))}"
-    again = passive if run.head["mode"] == "traffic" else again_of(run)
-    yield block(f"{again} --only {quoted(line['id'])}", "sh")
+    again = passive if run.head.mode == "traffic" else again_of(run)
+    yield block(f"{again} --only {quoted(line.id)}", "sh")
 
 
-def _clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
+def _clients(line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
     """What it does to which client; where the case stands for itself, as many clients as a report of the run names."""
     yield from ("", "## Affected clients", "")
-    others = [name for name in cause.clients if name not in line["breaks"]] if not grouped else []
+    others = [name for name in cause.clients if name not in line.breaks] if not grouped else []
     said = [code(one, 400) for one in sentences(line)]
     said += [f"{CLIENTS.get(name, name)}, in further cases or by a consequence" for name in others]
     yield from (f"- {one}" for one in said)
@@ -221,7 +220,7 @@ def _clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
 def _about(run: Results) -> Iterator[str]:
     head = run.head
     yield from ("", "## About this report", "")
-    yield f"- Suite: {code(head['suite'])}, revision of the contract: {code(head['revision'])}"
-    named = dict.fromkeys((head["target"]["name"], head["target"]["endpoint"]))
-    yield f"- Target: {', '.join(map(code, named))}, model {code(head['target']['model'])}"
-    yield f"- Recorded: {code(head['started_at'])}"
+    yield f"- Suite: {code(head.suite)}, revision of the contract: {code(head.revision)}"
+    named = dict.fromkeys((head.target.name, head.target.endpoint))
+    yield f"- Target: {', '.join(map(code, named))}, model {code(head.target.model)}"
+    yield f"- Recorded: {code(head.started_at)}"

@@ -27,6 +27,7 @@ def render(
     lines += _section("Vanished", found.vanished, {}, most=len(found.vanished))
     lines += _section("Flaky", shaky, flaky)
     for title, changes in (
+        ("New rules", found.new_rules),
         ("Newly passing", found.passing),
         ("Newly inconclusive", found.inconclusive),
         ("New warnings", found.warned),
@@ -47,15 +48,19 @@ def _headline(found: Comparison, regressions: int, flaky: int) -> str:
         (regressions, "regression"),
         (len(found.vanished), "vanished case"),
         (flaky, "flaky case"),
+        (len(found.new_rules), "case of new rules"),
         (len(found.passing), "newly passing"),
         (len(found.inconclusive), "newly inconclusive"),
     )
-    told = [f"{number} {name}{_plural(number, name)}" for number, name in parts if number]
+    told = [f"{number} {_plural(number, name)}" for number, name in parts if number]
     return "**" + (", ".join(told) or "nothing got better or worse") + "**"
 
 
 def _plural(number: int, name: str) -> str:
-    return "s" if number > 1 and not name.startswith("newly") else ""
+    if number == 1 or name.startswith("newly"):
+        return name
+    noun, of, rest = name.partition(" of ")
+    return f"{noun}s{of}{rest}"
 
 
 def _section(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from conformance.contract.clauses import SECTIONS, Clause, clauses
 from conformance.contract.client_evidence import faults_that_stop
 from conformance.contract.fault_matrix import faults_of
-from conformance.judge.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
-
-Line = Mapping[str, Any]
+from conformance.judge.reasons import NOTHING_EXAMINED
+from conformance.judge.verdict import FAIL, PASS, WARNING
+from conformance.results.records import CaseRecord
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Covered:
     faults: Mapping[str, Sequence[str]]
 
 
-def covered(cases: Sequence[Line]) -> list[Covered]:
+def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
     """Every clause with what was judged of it: a case that passed, failed or warned."""
     evaluated: dict[str, list[str]] = defaultdict(list)
     for one in cases:
-        if one["verdict"] in (PASS, FAIL, WARNING):
-            evaluated[one["requirement"]].append(one["scenario"])
+        if one.verdict in (PASS, FAIL, WARNING):
+            evaluated[one.requirement].append(one.scenario)
     found = []
     for clause in clauses():
         rules = {rule: evaluated[rule] for rule in sorted(evaluated) if clause.covers(rule)}
@@ -37,12 +36,12 @@ def covered(cases: Sequence[Line]) -> list[Covered]:
     return found
 
 
-def gaps(found: Sequence[Covered], cases: Sequence[Line], revision: str) -> list[str]:
+def gaps(found: Sequence[Covered], cases: Sequence[CaseRecord], revision: str) -> list[str]:
     """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks.
 
     A clause is no gap whose rules found nothing in the responses that they are about: the endpoint need not send it.
     """
-    absent = {one["requirement"] for one in cases if one.get("reason") == NOTHING_EXAMINED}
+    absent = {one.requirement for one in cases if one.reason.code == NOTHING_EXAMINED}
     lines = [
         f"clause {one.clause.id} is judged by no case"
         for one in found
@@ -51,7 +50,7 @@ def gaps(found: Sequence[Covered], cases: Sequence[Line], revision: str) -> list
         and one.clause.since <= revision
         and not any(map(one.clause.covers, absent))
     ]
-    levels = {one["requirement"]: one["level"] for one in cases if one["verdict"] in (PASS, FAIL, WARNING)}
+    levels = {one.requirement: one.level for one in cases if one.verdict in (PASS, FAIL, WARNING)}
     for rule, level in sorted(levels.items()):
         if not any(rule in one.cases for one in found):
             lines.append(f"rule {rule} belongs to no clause")

@@ -6,18 +6,17 @@ import gzip
 import json
 import shlex
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.contract.rules import CLIENTS
+from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import MISSING, Finding, Result
 from conformance.report.columns import fit, labelled
 from conformance.results import affected_clients
 from conformance.results.baseline import ready
-from conformance.results.client_trials import Effect
+from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Findings shown in full; the results file has them all.
 _MOST = 3
@@ -28,53 +27,78 @@ _WIDTH = 100
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
-def render(result: Result, record: Recorded, folder: RunDirectory, again: str) -> str:
-    """The text of a failed or warned case; ``again`` is the command that runs just it."""
-    return "\n".join(_lines(result, record, folder, again))
+#: Where the response of a finding is read from; None where it was not kept.
+Responses = Callable[[FindingRecord], Received | None]
 
 
-def told(result: Result, record: Recorded) -> Iterator[str]:
+def recorded(folder: RunDirectory) -> Responses:
+    """The responses as they lie in a run folder."""
+    last: dict[str, Exchange | None] = {}
+
+    def read(finding: FindingRecord) -> Received | None:
+        if finding.exchange not in last:
+            last.clear()
+            last[finding.exchange] = folder.read(finding.exchange) if finding.exchange else None
+        exchange = last[finding.exchange]
+        return Received(exchange, finding.scenario) if exchange else None
+
+    return read
+
+
+def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
+    """The text of a case with findings; ``again`` is the command that runs just it."""
+    return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
+
+
+def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
+    """The same without what is read from the recorded response, for a case that may be grouped under another."""
+    return "\n".join([*told(case), *_next(case, None, folder, again)])
+
+
+def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
     """What was found, by which rule, where, and which clients it affects."""
-    case, requirement = result.case, result.case.requirement
-    yield f"{case.id}   {requirement.level}"
-    yield from labelled("rule", requirement.says)
-    yield from labelled("source", requirement.source)
-    for one in result.findings[:_MOST]:
-        yield from _finding(one, record)
-    if len(result.findings) > _MOST:
-        yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
-    effects: dict[str, Effect] = {}
-    for found in affected_clients.of_result(result):
-        effects = {**found, **effects}
-    for place, name in enumerate(name for name in CLIENTS if name in effects):
-        yield from labelled("" if place else "affects", show(str(effects[name]), 3 * _WIDTH))
+    row = requirement(case.requirement)
+    yield f"{case.id}   {case.level}"
+    yield from labelled("rule", row.says)
+    yield from labelled("source", row.source)
+    for one in case.findings[:_MOST]:
+        yield from _finding(one, responses)
+    if len(case.findings) > _MOST:
+        yield f"  ... and {len(case.findings) - _MOST} more findings, all in the results file"
+    for place, said in enumerate(affected_clients.sentences(case)):
+        yield from labelled("" if place else "affects", show(said, 3 * _WIDTH))
 
 
-def _lines(result: Result, record: Recorded, folder: RunDirectory, again: str) -> Iterator[str]:
-    yield from told(result, record)
-    case, first = result.case, result.findings[0]
-    received = record.received(first.scenario)
+def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
+    first = case.findings[0]
     yield f"  again   {again} --only '{case.id}'"
-    yield f"  curl    {curl(received)}"
-    yield f"  bytes   {folder.file(received.exchange.key)}"
-    yield f"  expect  {ready(case.id, result.verdict, [one.message for one in result.findings])}"
+    if responses and (received := responses(first)):
+        yield f"  curl    {curl(received)}"
+    yield f"  bytes   {folder.file(first.exchange)}"
+    yield f"  expect  {ready(case.id, case.own_verdict, case.messages)}"
 
 
-def _finding(one: Finding, record: Recorded) -> Iterator[str]:
+def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
-    sent = record.received(one.scenario).exchange.scenario if one.scenario else ""
-    place = f"in {one.scenario}" + (f", sent as {sent}" if sent not in (one.scenario, "") else "")
+    known = responses(one) if responses and one.scenario else None
+    sent = known.exchange.scenario if known else one.scenario
+    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
-    for name, value in (("want", one.want), ("got", one.got)):
-        if value is not MISSING:
-            yield from labelled(name, show(value) or "(an empty text)")
-    if one.event is not None:
-        yield from _around(record.received(one.scenario), one.event)
+    for name, value in one.compared.items():
+        yield from labelled(name, _value(value))
+    if one.event is not None and responses and (received := responses(one)):
+        yield from _around(received, one.event)
+
+
+def _value(value: Any) -> str:
+    """A value of a finding; of one that was cut in the results its length is not known."""
+    shown = show(value) or "(an empty text)"
+    return clipped(value, _WIDTH) if isinstance(value, str) and len(value) > LONGEST_VALUE else shown
 
 
 def _around(received: Received, index: int) -> Iterator[str]:

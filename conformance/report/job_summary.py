@@ -11,7 +11,7 @@ from conformance.report import markdown
 from conformance.report.failure import clipped, show
 from conformance.report.summary import quoted
 from conformance.results import score
-from conformance.results.causes import Cause, causes, reason
+from conformance.results.causes import Cause, causes
 from conformance.results.results_file import Results
 from conformance.results.unsupported import lacks
 
@@ -33,9 +33,9 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     whole = score.verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
-    yield f"## {_SIGNS.get(whole.verdict, '❔')} {whole.word.capitalize()}: {code(head['target']['name'])}"
+    yield f"## {_SIGNS.get(whole.verdict, '❔')} {whole.word.capitalize()}: {code(head.target.name)}"
     yield ""
-    yield f"{whole.says} Revision {head['revision']}, model {code(head['target']['model'])}."
+    yield f"{whole.says} Revision {head.revision}, model {code(head.target.model)}."
     yield ""
     yield "| level | cases passed | | rules that hold |"
     yield "| --- | --- | --- | --- |"
@@ -69,11 +69,11 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         yield from (f"- {markdown.cell(one.says)}" for one in left)
     if results.end:
-        end, tokens = results.end, results.end["tokens"]
+        end, tokens = results.end, results.end.tokens
         yield ""
         yield (
-            f"{end['requests']} requests, {tokens['input']} tokens in, {tokens['output']} out, "
-            f"{end['seconds']:.1f} s, exit {end['exit']}."
+            f"{end.requests} requests, {tokens.input} tokens in, {tokens.output} out, "
+            f"{end.seconds:.1f} s, exit {end.exit}."
         )
 
 
@@ -88,22 +88,21 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         yield ""
     except KeyError:
         pass  # A rule that this version does not have.
-    for one in first["findings"][:1]:
-        place = f"event {one['event']}" if one["event"] is not None else ""
-        where = ", ".join(part for part in (place, f"at {one['pointer']}" if one["pointer"] else "") if part)
-        yield f"- found {code(show(one['message'], 300))}{' in ' + code(show(where, 200)) if where else ''}"
-        for name in ("want", "got"):
-            if name in one:
-                yield f"- {name} {code(clipped(one[name], 200))}"
-    if why := reason(first):
+    for one in first.findings[:1]:
+        place = f"event {one.event}" if one.event is not None else ""
+        where = ", ".join(part for part in (place, f"at {one.pointer}" if one.pointer else "") if part)
+        yield f"- found {code(show(one.message, 300))}{' in ' + code(show(where, 200)) if where else ''}"
+        for name, value in one.compared.items():
+            yield f"- {name} {code(clipped(value, 200))}"
+    if why := first.why:
         yield f"- {code(show(why, 300))}"
     if cause.clients:
         yield f"- affects {', '.join(CLIENTS[name] for name in cause.clients)}"
-    names = ", ".join(code(line["scenario"]) for line in cause.cases[:_CASES])
+    names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"
     if cause.follow:
-        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
         yield f"- {len(cause.follow)} more follow from this: {shown}"
-    yield f"- again {code(again + ' --only ' + quoted(first['id']))}"
+    yield f"- again {code(again + ' --only ' + quoted(first.id))}"

@@ -51,6 +51,6 @@ def again_of(results: Results) -> str:
     """The command that judges the same target again, as far as the results tell: a target file is not among them."""
     head = results.head
     words = ["conformance", "run"]
-    if head["mode"] != "built-in":
-        words.append(quoted(head["target"]["endpoint"]))
-    return " ".join([*words, "--model", quoted(head["target"]["model"]), "--revision", quoted(head["revision"])])
+    if head.mode != "built-in":
+        words.append(quoted(head.target.endpoint))
+    return " ".join([*words, "--model", quoted(head.target.model), "--revision", quoted(head.revision)])

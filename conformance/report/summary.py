@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from conformance.contract.rules import CLIENTS
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
+from conformance.judge.normalise import without_numbers
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.columns import fit, labelled, wrapped
 from conformance.report.failure import printable, show
 from conformance.results import plain_words, score
-from conformance.results.causes import Cause, Line, reason
+from conformance.results.causes import Cause
+from conformance.results.records import CaseRecord, RunEnd
 
 #: A column of the table of areas: the verdict and its heading. The last ones are there only if a case has them.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
@@ -20,7 +21,7 @@ _LAST = ((NOT_APPLICABLE, "not applicable"),)
 #: Further messages and scenarios told of one cause.
 _ALSO, _NAMES = 3, 5
 
-Lines = Sequence[Line]
+Lines = Sequence[CaseRecord]
 
 
 def areas(lines: Lines) -> Iterator[str]:
@@ -38,24 +39,24 @@ def areas(lines: Lines) -> Iterator[str]:
 
 def beside(cause: Cause) -> Iterator[str]:
     """What belongs to a cause beyond its first case: the others, folded by what they say, and what follows."""
-    told = {without_numbers(one["message"]) for one in cause.cases[0]["findings"]}
+    told = {without_numbers(one.message) for one in cause.cases[0].findings}
     same: list[str] = []
     others = 0
     for line in cause.cases[1:]:
-        new = next((one for one in line["findings"] if without_numbers(one["message"]) not in told), None)
+        new = next((one for one in line.findings if without_numbers(one.message) not in told), None)
         if new is None or others >= _ALSO:
-            same.append(line["scenario"])
+            same.append(line.scenario)
             continue
         others += 1
-        told |= {without_numbers(one["message"]) for one in line["findings"]}
-        yield from labelled("also", f"@{line['scenario']}: {show(new['message'], 160)}")
+        told |= {without_numbers(one.message) for one in line.findings}
+        yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
         yield from labelled("same", f"in {len(same)} more: {_some(same, 'more')}")
     if cause.follow:
-        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
         follow = "follows" if len(cause.follow) == 1 else "follow"
         yield from labelled("follow", f"{len(cause.follow)} more {follow} from this: {_some(rules, 'rules more')}")
-    if others_too := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0]["breaks"]]:
+    if others_too := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
         yield from labelled("affects", f"also, by further cases: {', '.join(others_too)}")
 
 
@@ -67,8 +68,7 @@ def _some(names: Sequence[str], what: str) -> str:
 def brief(cause: Cause) -> Iterator[str]:
     """A cause on one line, and the clients that it affects."""
     first = cause.cases[0]
-    says = first["findings"][0]["message"] if first["findings"] else reason(first)
-    yield fit(f"  {first['id']}  {show(says)}")
+    yield fit(f"  {first.id}  {show(first.message)}")
     if cause.clients:
         yield from labelled("affects", ", ".join(CLIENTS[name] for name in cause.clients))
 
@@ -77,7 +77,7 @@ def reasons(lines: Lines) -> Iterator[str]:
     """How many cases are inconclusive because of which cause, then why the others are, the commonest reason first."""
     if lines_before := plain_words.not_evaluated(lines):
         yield f"  {lines_before}"
-    for why, names in score.reasons([line for line in lines if not line.get("cause")]):
+    for why, names in score.reasons([line for line in lines if not line.cause]):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
             yield ("  " if number == 0 else "    ") + line
@@ -105,20 +105,20 @@ def scores(lines: Lines) -> Iterator[str]:
         yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
 
 
-def totals(end: Mapping[str, Any]) -> str:
+def totals(end: RunEnd) -> str:
     """What the run took."""
-    requests, tokens = end["requests"], end["tokens"]
-    sent = f" ({end['attempts']:,} sent)" if end["attempts"] > requests else ""
+    requests, tokens = end.requests, end.tokens
+    sent = f" ({end.attempts:,} sent)" if end.attempts > requests else ""
     return (
-        f"{requests:,} request{'' if requests == 1 else 's'}{sent}, {tokens['input']:,} tokens in, "
-        f"{tokens['output']:,} out, {end['seconds']:.1f} s"
+        f"{requests:,} request{'' if requests == 1 else 's'}{sent}, {tokens.input:,} tokens in, "
+        f"{tokens.output:,} out, {end.seconds:.1f} s"
     )
 
 
 def following(found: Sequence[Cause], again: str, written: Mapping[str, str]) -> Iterator[str]:
     """What to do next: the commands, each whole on its line so that it can be copied."""
     if found:
-        yield f"  see the first again    {again} --only {quoted(found[0].cases[0]['id'])}"
+        yield f"  see the first again    {again} --only {quoted(found[0].cases[0].id)}"
     if written.get("html"):
         yield f"  read it in a browser   {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
     for kind, path in written.items():

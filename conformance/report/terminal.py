@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.config.target import SETTINGS, Target
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Target
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
@@ -15,10 +16,11 @@ from conformance.report.columns import labelled
 from conformance.results import plain_words, score
 from conformance.results.causes import Cause, causes
 from conformance.results.proposals import proposals
-from conformance.results.results_file import ERROR
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as left_out
 from conformance.scenarios.context import Context
-from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
+from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 
 #: Causes of one verdict that are told whole; a wall of them is better read in the page.
@@ -65,10 +67,12 @@ def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
     for line in _limits(context.target, plan.expected, most):
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
-        writer.line(f"{free} of them set no usable max_output_tokens: each that is served may cost {UNCAPPED:,} more")
+        writer.line(
+            f"{free} of them set no usable max_output_tokens: each that is served may cost {plan.uncapped:,} more"
+        )
     writer.line(
         f"{plan.expected} requests (at most {most}, where one must be tried again or parameters told apart), "
-        f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
+        f"at most {most_output_tokens(plan.scenarios, plan.uncapped):,} output tokens; nothing was sent"
     )
 
 
@@ -95,7 +99,7 @@ def duration(requests: int, rpm: float) -> str:
 def hints(lines: summary.Lines) -> Iterator[str]:
     """What a reader may want to set before looking further."""
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
-    if both <= {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 401}:
+    if both <= {line.requirement for line in lines for one in line.findings if one.got == 401}:
         yield "the key is refused everywhere: is it the right one?"
     for one in proposals(lines):
         yield f"{one.line} in the profile of a target file leaves the rules about it out: {one.reason}"
@@ -103,19 +107,19 @@ def hints(lines: summary.Lines) -> Iterator[str]:
 
 def show(
     reporter: Any,
-    evaluated: str,
-    lines: summary.Lines,
-    texts: Mapping[str, str],
-    end: Mapping[str, Any],
+    judged: str,
+    run: Results,
+    text: Callable[[CaseRecord], str],
     again: str,
     written: Mapping[str, str],
 ) -> None:
     """The end of a run: ``judged`` says what was, ``again`` is the command that does it again, ``written`` where each
-    rendering lies (or why it does not), by kind."""
+    rendering lies (or why it does not), by kind. ``text`` renders a case that stands for itself."""
+    lines, end = run.cases, run.end
     found = causes(lines)
     whole = score.verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
-        _causes(reporter, _TITLES.get(verdict, verdict), list(group), texts)
+        _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
     unsettled = list(summary.reasons(lines))
     if unsettled:
         reporter.section(INCONCLUSIVE, yellow=True)
@@ -133,11 +137,11 @@ def show(
     reporter.line("")
     told = {
         "affects": summary.affected_clients(found),
-        "judged": evaluated,
-        "took": f"{summary.totals(end)}, exit {end['exit']}",
+        "judged": judged,
+        "took": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
     }
-    for label, text in told.items():
-        for line in labelled(label, text):
+    for label, words in told.items():
+        for line in labelled(label, words):
             reporter.line(line)
     for said in score.allowed(lines):
         for line in labelled("allowed", said):
@@ -151,20 +155,19 @@ def show(
     reporter.line("")
     for line in summary.following(found, again, written):
         reporter.line(line)
-    if words := list(plain_words.listed(lines)):
+    if listed := list(plain_words.listed(lines)):
         reporter.line("")
-        for line in words:
-            for piece in summary.hanging(line):
+        for one in listed:
+            for piece in summary.hanging(one):
                 reporter.line(piece)
 
 
-def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[str, str]) -> None:
+def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str]) -> None:
     """The causes of one verdict: the first ones on a screen each, the rest on a line each."""
     reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
     for cause in found[:_WHOLE]:
-        first = cause.cases[0]["id"]
         markup: Mapping[str, bool] = {"bold": True}
-        for number, line in enumerate([*texts.get(first, first).splitlines(), *summary.beside(cause)]):
+        for number, line in enumerate([*text(cause.cases[0]).splitlines(), *summary.beside(cause)]):
             if number and line[:10].strip():  # Else a line goes on.
                 markup = _MARKUP.get(line[:8].strip(), {})
             reporter.line(line, **markup)

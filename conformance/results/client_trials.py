@@ -20,7 +20,7 @@ from conformance.contract.client_evidence import CAUSES, COPES, FOLLOWS, MODES, 
 from conformance.contract.clients import CLIENTS as TABLE
 from conformance.contract.clients import client as client_of
 from conformance.contract.rules import CLIENTS, requirement
-from conformance.judge.verdict import without_numbers
+from conformance.judge.normalise import without_numbers
 
 #: Rules whose findings compare responses and do not say what is wrong in one: what a client does at it shows nothing.
 UNSPECIFIC = ("effort.values-alike",)

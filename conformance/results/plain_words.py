@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from conformance.judge.control import shortened
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
 from conformance.results.causes import Cause, causes
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
-
-Line = Mapping[str, Any]
 
 #: Characters of a server's message that are shown.
 _MESSAGE = 100
@@ -42,17 +40,16 @@ def in_words(cause: Cause) -> str:
     return refused_in_words(cause.cases[0])
 
 
-def refused_in_words(first: Line) -> str:
+def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
-    finding: Line = first["findings"][0] if first["findings"] else {"message": first["reason"]}
-    message = " ".join(str(finding.get("message", f"HTTP {finding.get('got')}")).split())
+    finding = first.findings[0] if first.findings else FindingRecord(first.why)
+    message = " ".join(finding.message.split())
     answered = _ANSWERED.match(message)
-    subject = _subject(str(first["requirement"]), str(first.get("scenario", "")))
-    if not subject and answered and finding.get("scenario") and isinstance(finding.get("want"), int | str):
-        subject, want = finding["scenario"], finding["want"]
-        return f"{subject} is answered with {answered[1]}, expected {want}{_told(answered[2])}"
+    subject = _subject(first.requirement, first.scenario)
+    if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
+        return f"{finding.scenario} is answered with {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
-        place = f" (in {finding['scenario']})" if finding.get("scenario") else ""
+        place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{shortened(message, _MESSAGE)}{place}"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
@@ -75,12 +72,12 @@ def _subject(rule: str, scenario: str) -> str:
     return ""
 
 
-def listed(lines: Sequence[Line]) -> Iterator[str]:
+def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
     """A line a cause, numbered in the order of the report: its words, its cases, and how many follow from it."""
     found = [one for one in causes(lines) if one.verdict in (FAIL, WARNING)]
-    not_evaluated = Counter(line["cause"] for line in lines if line["verdict"] == INCONCLUSIVE and line.get("cause"))
+    not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
     for number, cause in enumerate(found, 1):
-        lost = sum(not_evaluated[line["id"]] for line in (*cause.cases, *cause.follow))
+        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.follow))
         counts = [many(len(cause.cases), "case")]
         counts += [many(len(cause.follow), "consequence")] * bool(cause.follow)
         counts += [f"{lost:,} not evaluated"] * bool(lost)
@@ -88,13 +85,13 @@ def listed(lines: Sequence[Line]) -> Iterator[str]:
         yield f"{number}  {mark}{in_words(cause)} ({', '.join(counts)})"
 
 
-def not_evaluated(lines: Sequence[Line]) -> str:
+def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     """How many cases could not be evaluated, and how many of them because of which cause; empty if there are none."""
-    open_cases = [line for line in lines if line["verdict"] == INCONCLUSIVE]
+    open_cases = [line for line in lines if line.verdict == INCONCLUSIVE]
     of: dict[str, int] = {}
     for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
-        of |= {str(line["id"]): number for line in (*cause.cases, *cause.follow)}
-    counts = Counter(of[line["cause"]] for line in open_cases if line.get("cause") in of)
+        of |= {line.id: number for line in (*cause.cases, *cause.follow)}
+    counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
     parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())
     parts += [f"{rest:,} for other reasons"] * bool(rest and counts)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from conformance.judge.verdict import FAIL, PASS
 from conformance.results.plain_words import refused_in_words
-
-Line = Mapping[str, Any]
+from conformance.results.records import CaseRecord
 
 #: Statuses by which a server refuses a credential; 400 for one that it does not find in the header it reads. Any other
 #: says nothing of the header: an endpoint that is gone answers with 404.
@@ -30,7 +28,7 @@ class Proposal:
         return f'lacks = ["{self.lacks}"]'
 
 
-def proposals(lines: Sequence[Line]) -> list[Proposal]:
+def proposals(lines: Sequence[CaseRecord]) -> list[Proposal]:
     """What a profile may list as lacking, by the case lines of a run."""
     seen = _Seen(lines)
     return [Proposal(lacks, reason) for lacks, reason in _proposed(seen)]
@@ -65,13 +63,13 @@ _REFUSED = {
 class _Seen:
     """The rules of a run by verdict."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        self.failed: dict[str, list[Line]] = {}
+    def __init__(self, lines: Sequence[CaseRecord]) -> None:
+        self.failed: dict[str, list[CaseRecord]] = {}
         for line in lines:
-            if line["verdict"] == FAIL:
-                self.failed.setdefault(line["requirement"], []).append(line)
-        self.cases = {line["id"]: line for line in lines if line["verdict"] == FAIL and "id" in line}
-        self.passed = {line["requirement"] for line in lines if line["verdict"] == PASS}
+            if line.verdict == FAIL:
+                self.failed.setdefault(line.requirement, []).append(line)
+        self.cases = {line.id: line for line in lines if line.verdict == FAIL}
+        self.passed = {line.requirement for line in lines if line.verdict == PASS}
 
     def denied(self, rule: str) -> bool:
         """Whether it fails as a credential was refused."""
@@ -79,7 +77,7 @@ class _Seen:
 
     def got(self, rule: str, status: int) -> bool:
         """Whether it fails and this status was received."""
-        return any(one.get("got") == status for line in self.failed.get(rule, []) for one in line["findings"])
+        return any(one.got == status for line in self.failed.get(rule, []) for one in line.findings)
 
     def reason(self, rule: str) -> str:
         """Why it fails, in plain words."""

@@ -8,10 +8,9 @@ found in their responses.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Line = Mapping[str, Any]
+from conformance.results.records import CaseRecord
 
 #: Requests that may meet a defect of the kind and still each have its own cause.
 FEW = 6
@@ -20,24 +19,19 @@ FEW = 6
 _KINDS = (("error.real-status", re.compile(r"an error (?:body )?under HTTP 2\d\d")),)
 
 
-def systemic(broken: Sequence[Line]) -> dict[str, str]:
+def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
     """Of each violated case that follows from such a defect the id of the case that names it, the first of ``broken``
     of its rule."""
     above: dict[str, str] = {}
     for rule, words in _KINDS:
-        naming = [one for one in broken if one["requirement"] == rule and _all(words, one)]
-        met = set().union(*map(found_in, naming)) if naming else set()
+        naming = [one for one in broken if one.requirement == rule and _all(words, one)]
+        met = set[str]().union(*(one.found_in for one in naming))
         if len(met) <= FEW:
             continue
-        root = str(naming[0]["id"])
-        above |= {str(one["id"]): root for one in broken if one["id"] != root and found_in(one) <= met}
+        root = naming[0].id
+        above |= {one.id: root for one in broken if one.id != root and one.found_in <= met}
     return above
 
 
-def found_in(line: Line) -> set[str]:
-    """The scenarios in which a case found something."""
-    return {name for one in line["findings"] for name in (one["scenario"], *one["also"])}
-
-
-def _all(words: re.Pattern[str], line: Line) -> bool:
-    return bool(line["findings"]) and all(words.match(one["message"]) for one in line["findings"])
+def _all(words: re.Pattern[str], line: CaseRecord) -> bool:
+    return bool(line.findings) and all(words.match(one.message) for one in line.findings)

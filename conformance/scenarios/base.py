@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
+from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
@@ -26,13 +27,11 @@ from conformance.scenarios.scenario import Body, Scenario
 #: Names of the scenarios whose requests are the base, plain and streaming.
 BASE, STREAM_BASE = BASES = ("text", "text.stream")
 
-API_KEY, BEARER = "api-key", "bearer"
-
 #: The parts of the base that a form may leave out or write otherwise.
 EFFORT, CAP, STRING = PARTS = ("effort none", "max_output_tokens", "string input")
 
-#: Output tokens that a request may have where it cannot turn thinking off: as many as those that are to think.
-THINKING_CAP = 2000
+#: What a scenario asks about that is about a way to authenticate.
+AUTH = "authentication"
 
 #: Statuses by which servers refuse a credential.
 _DENIED = (401, 403)
@@ -47,63 +46,54 @@ _NAMED = {
 
 @dataclass(frozen=True)
 class Form:
-    """How requests are sent: ``auth`` is the usual header (:data:`API_KEY` or :data:`BEARER`), ``without`` are the
+    """How requests are sent: ``auth`` is the usual way to authenticate (a name of the contract's), ``without`` are the
     parts (:data:`PARTS`) that are not sent."""
 
-    auth: str = API_KEY
+    auth: str
     without: frozenset[str] = frozenset()
 
-    @property
-    def says(self) -> str:
-        """What differs from the documented form, in words; empty if nothing does."""
-        words = ["with Authorization: Bearer"] * (self.auth == BEARER)
-        words += [f"without {part}" for part in PARTS[:2] if part in self.without]
-        words += ["with input as a list of messages"] * (STRING in self.without)
-        return ", ".join(words)
 
-
-DOCUMENTED = Form()
-
-
-def profile_form(lacks: frozenset[str]) -> Form:
+def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
     """The form with which a run begins: the documented one, except what the target's profile lacks."""
-    bearer = "api-key" in lacks and "bearer" not in lacks
-    return Form(BEARER if bearer else API_KEY, frozenset({EFFORT} if "reasoning" in lacks else ()))
+    usual = contract.way.name
+    ways = [one.name for one in contract.authentication if one.name not in lacks] if usual in lacks else [usual]
+    return Form(next(iter(ways), usual), frozenset({EFFORT} if "reasoning" in lacks else ()))
 
 
-def form_of(exchange: Exchange, first: Form) -> Form:
+def form_of(exchange: Exchange, first: Form, contract: Contract) -> Form:
     """The form of a served base request, ``first`` where it was not served: then no form is known to be better."""
-    return form_sent(exchange, first) if exchange.ok else first
+    return form_sent(exchange, first, contract) if exchange.ok else first
 
 
-def form_sent(exchange: Exchange, first: Form) -> Form:
+def form_sent(exchange: Exchange, first: Form, contract: Contract) -> Form:
     """The form in which a base request was sent; the header is that of ``first`` where the record has none."""
     sent = Received(exchange, BASE).sent
     names = {name.lower() for name, _ in exchange.request.headers}
-    auth = API_KEY if "api-key" in names else BEARER if "authorization" in names else first.auth
+    auth = next((one.name for one in contract.authentication if one.header.lower() in names), first.auth)
     missing = {EFFORT: "reasoning" not in sent, CAP: "max_output_tokens" not in sent}
     without = {part for part, is_missing in missing.items() if is_missing}
     return Form(auth, frozenset(without | ({STRING} if isinstance(sent.get("input"), list) else set())))
 
 
-def next_form(samples: Sequence[Exchange], forms: Sequence[Form], most: int = len(PARTS)) -> Form | None:
+def next_form(
+    samples: Sequence[Exchange], forms: Sequence[Form], contract: Contract, most: int = len(PARTS)
+) -> Form | None:
     """The form to try after these samples of the base, each with its form; None if one was served, or none is left that
     may be. A target that does not know the path refuses every form alike. ``most`` parts are left out at once."""
     last = samples[-1]
     if not refuses(last) or last.status in (404, 405):
         return None
-    denied = [form for form, one in zip(forms, samples, strict=True) if one.status in _DENIED]
+    other = next((one.name for one in contract.authentication if one.name != forms[-1].auth), None)
+    allowed = [form.auth for form, one in zip(forms, samples, strict=True) if one.status not in _DENIED]
     if last.status in _DENIED:
-        if len({form.auth for form in denied}) > 1:
-            return None
-        return replace(forms[-1], auth=BEARER if forms[-1].auth == API_KEY else API_KEY)
+        tried = {form.auth for form in forms}
+        return replace(forms[-1], auth=other) if other and other not in tried else None
     named = _named(last)
-    if len(samples) == 1 and re.search(r"\bauthorization\b|\bbearer\b|api.?key", named, re.IGNORECASE):
-        return replace(forms[-1], auth=BEARER if forms[-1].auth == API_KEY else API_KEY)
-    auth = next((form.auth for form, one in zip(forms, samples, strict=True) if one.status not in _DENIED), API_KEY)
-    tried = {form.without for form in forms if form.auth == auth}
-    left = [without for without in _omissions(named, forms[0].without, most) if without not in tried]
-    return Form(auth, left[0]) if left else None
+    if other and len(samples) == 1 and re.search(r"\bauthorization\b|\bbearer\b|api.?key", named, re.IGNORECASE):
+        return replace(forms[-1], auth=other)
+    done = {form.without for form in forms if form.auth == allowed[0]}
+    left = [without for without in _omissions(named, forms[0].without, most) if without not in done]
+    return Form(allowed[0], left[0]) if left else None
 
 
 def _omissions(named: str, first: frozenset[str], most: int) -> Iterator[frozenset[str]]:
@@ -141,12 +131,12 @@ def evaluated(samples: Sequence[Exchange]) -> Sequence[Exchange]:
 # -- the other requests ------------------------------------------------------------------------------------------------
 
 
-def asks_about(scenario: Scenario) -> frozenset[str]:
-    """The parts of the base that a scenario asks about, and so keeps: names of :data:`PARTS`, or a way to
-    authenticate."""
+def asks_about(scenario: Scenario, contract: Contract) -> frozenset[str]:
+    """The parts of the base that a scenario asks about, and so keeps: names of :data:`PARTS`, or :data:`AUTH`."""
     body, about = scenario.body, scenario.about
-    found = {API_KEY} if any(tag.startswith("auth-") for tag in scenario.tags) else set()
-    if mapping(body.get("reasoning")) != {"effort": "none"} or about.get("effort") == "none":
+    found = {AUTH} if any(tag.startswith("auth-") for tag in scenario.tags) else set()
+    off = contract.effort.off
+    if mapping(body.get("reasoning")) != {"effort": off} or about.get("effort") == off:
         found.add(EFFORT)
     if "cut" in scenario.tags or about.get("parameter") == "max_output_tokens":
         found.add(CAP)
@@ -155,18 +145,21 @@ def asks_about(scenario: Scenario) -> frozenset[str]:
     return frozenset(found)
 
 
-def adapted(scenario: Scenario, body: Body, form: Form, lacks_reasoning: bool, effort_refused: bool = False) -> Body:
+def adapted(
+    scenario: Scenario, body: Body, form: Form, contract: Contract, lacks_reasoning: bool, effort_refused: bool = False
+) -> Body:
     """The body in the form that the target serves. ``lacks_reasoning``: by its profile it takes no ``reasoning``;
     ``effort_refused``: it does not take the effort of this scenario."""
-    without = form.without - asks_about(scenario)
+    without = form.without - asks_about(scenario, contract)
     changed: dict[str, Any] = dict(body)
     effort = mapping(body.get("reasoning")).get("effort")
-    if "reasoning" in body and (lacks_reasoning or effort_refused or (EFFORT in without and effort == "none")):
+    left_out = lacks_reasoning or effort_refused or (EFFORT in without and effort == contract.effort.off)
+    if "reasoning" in body and left_out:
         del changed["reasoning"]
         if not lacks_reasoning:
-            _raise_cap(scenario, changed)
-    elif EFFORT in form.without and effort == "none" and "effort" not in scenario.about:
-        changed["reasoning"] = {**body["reasoning"], "effort": "low"}
+            _raise_cap(scenario, changed, contract)
+    elif EFFORT in form.without and effort == contract.effort.off and "effort" not in scenario.about:
+        changed["reasoning"] = {**body["reasoning"], "effort": contract.effort.light}
     if CAP in without:
         changed.pop("max_output_tokens", None)
     if STRING in without and isinstance(body.get("input"), str):
@@ -174,23 +167,22 @@ def adapted(scenario: Scenario, body: Body, form: Form, lacks_reasoning: bool, e
     return changed
 
 
-def _raise_cap(scenario: Scenario, body: dict[str, Any]) -> None:
+def _raise_cap(scenario: Scenario, body: dict[str, Any], contract: Contract) -> None:
     """Leave room for the thinking that cannot be turned off, unless the cap is what the scenario is about."""
     cap = body.get("max_output_tokens")
-    if CAP not in asks_about(scenario) and isinstance(cap, int) and 1 < cap < THINKING_CAP:
-        body["max_output_tokens"] = THINKING_CAP
+    if CAP not in asks_about(scenario, contract) and isinstance(cap, int) and 1 < cap < contract.caps.thinking:
+        body["max_output_tokens"] = contract.caps.thinking
 
 
-def auth_of(scenario: Scenario, form: Form) -> str:
-    """The credential that a scenario sends: the usual one in the form's header, any other as it is."""
+def auth_of(scenario: Scenario, form: Form, contract: Contract) -> str:
+    """The credential that a scenario sends: the usual one in the form's way, any other as it is."""
+    usual = contract.way.name
     if "auth-first" in scenario.tags:  # A wrong key in whichever header: it asks what else is looked at.
-        return scenario.auth.replace(API_KEY, form.auth)
-    usual = scenario.auth == API_KEY and API_KEY not in asks_about(scenario)
-    return form.auth if usual else scenario.auth
+        return scenario.auth.replace(usual, form.auth)
+    return form.auth if scenario.auth == usual and AUTH not in asks_about(scenario, contract) else scenario.auth
 
 
-def speaks_for(scenario: Scenario, whole: Exchange) -> bool:
+def speaks_for(scenario: Scenario, whole: Exchange, contract: Contract) -> bool:
     """Whether a served request holds what a scenario within it asks about, however it was adapted."""
-    asked = asks_about(scenario)
-    form = form_of(whole, DOCUMENTED)
-    return not (asked & form.without) and not (API_KEY in asked and form.auth != scenario.auth)
+    asked, form = asks_about(scenario, contract), form_sent(whole, Form(contract.way.name), contract)
+    return not (asked & form.without) and not (AUTH in asked and form.auth != scenario.auth)

@@ -18,9 +18,6 @@ from conformance.scenarios.scenario import Scenario
 
 _CAPTURED = Path(__file__).parent / "captured"
 
-#: The most output tokens one of these answers may cost.
-CAP = 400
-
 
 def scenarios(schemas: Schemas) -> list[Scenario]:
     """A scenario for each captured request."""
@@ -34,7 +31,7 @@ def captured() -> dict[str, dict[str, Any]]:
 
 
 def _scenario(name: str, document: dict[str, Any], schemas: Schemas) -> Scenario:
-    body = {**document["body"], "max_output_tokens": CAP}
+    body = {**document["body"], "max_output_tokens": schemas.contract.caps.call}
     streams = body.get("stream") is True
     return Scenario(
         f"client.{name}",

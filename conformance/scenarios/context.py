@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conformance.config.target import Target
+from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas
 from conformance.scenarios.scenario import Scenario
 
@@ -18,3 +19,8 @@ class Context:
     schemas: Schemas
     target: Target
     clients: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that the target is to fulfil."""
+        return self.schemas.contract

@@ -8,48 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping
 from conformance.scenarios.base import BASE
 from conformance.scenarios.scenario import Scenario
 
 #: The documented requests that serve as controls, plain and streaming.
-_KEY, _BEARER = "auth.api-key", "auth.bearer"
 _TOOLS = ("tools.unused", "tools.call.stream")
 _MESSAGES = "input.untyped-message"
 
-#: Ways to send a credential by the header that they use.
-_HEADERS = {
-    "api-key": _KEY, "API-KEY": _KEY, "bearer": _BEARER, "lower-header": _BEARER, "upper-header": _BEARER,
-    "lower-scheme": _BEARER, "other-scheme": _BEARER, "no-scheme": _BEARER,
-}  # fmt: skip
+#: Variants of a credential that are sent in the header of the contract's way with a scheme.
+_WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", "no-scheme")
 
 
-def control_of(one: Scenario, scenarios: Mapping[str, Scenario]) -> str | None:
+def control_of(one: Scenario, scenarios: Mapping[str, Scenario], contract: Contract) -> str | None:
     """The name of a scenario's control; None for the base request, which has none."""
     if one.name == BASE:
         return None
-    wanted = [*_candidates(one), BASE + ".stream" if one.streaming else BASE, BASE]
+    wanted = [*_candidates(one, contract), BASE + ".stream" if one.streaming else BASE, BASE]
     return next(name for name in wanted if name in scenarios and name != one.name)
 
 
-def effort_of(one: Scenario) -> str:
+def _way(auth: str, contract: Contract) -> str:
+    """The name of the contract's way in whose header a credential is sent."""
+    name = auth.partition("+")[0].partition(":")[0]
+    way = contract.scheme_way if name in _WITH_SCHEME else None
+    return way.name if way else name.lower()
+
+
+def effort_of(one: Scenario, contract: Contract) -> str:
     """The scenario that asks for nothing but the effort with which this one is to think; empty if it asks for none."""
     effort = mapping(one.body.get("reasoning")).get("effort")
-    wanted = isinstance(effort, str) and effort != "none" and not one.tags & {"effort", "violation"}
+    wanted = isinstance(effort, str) and effort != contract.effort.off and not one.tags & {"effort", "violation"}
     return f"effort.{effort}{'.stream' if one.streaming else ''}" if wanted else ""
 
 
-def _candidates(one: Scenario) -> list[str]:
+def _candidates(one: Scenario, contract: Contract) -> list[str]:
     """The controls that fit, the nearest first; a control itself leads to a simpler one."""
     stream = ".stream" if one.streaming else ""
-    if one.name.removesuffix(".stream") in (_KEY, _BEARER) or one.name in _TOOLS:
+    ways = {f"auth.{way.name}" for way in contract.authentication}
+    if one.name.removesuffix(".stream") in ways or one.name in _TOOLS:
         return []
-    way = one.auth.partition("+")[0].partition(":")[0]
-    if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and way in _HEADERS:
-        return [_HEADERS[way] + stream]
+    if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and one.auth != "none":
+        return [f"auth.{_way(one.auth, contract)}{stream}"]
     if "reasoning-returned" in one.tags:  # The same turn without the reasoning.
         return [f"{'turns.output-returned' if one.name.startswith('turns.reasoning-r') else 'tools.output'}{stream}"]
-    if effort := effort_of(one):
+    if effort := effort_of(one, contract):
         return [effort, effort.removesuffix(".stream")]
     if "call" in one.tags:
         return []

@@ -14,6 +14,7 @@ from typing import Any
 from conformance.contract.schemas import Schema, Schemas
 from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Effort
 from conformance.scenarios.tools import WEATHER
 
 #: A request that is cheap even where a lenient server answers it: the members of the base request and no other, so that
@@ -21,7 +22,11 @@ from conformance.scenarios.tools import WEATHER
 CHEAP: Body = {**SHORT, "input": "Say hello."}
 
 #: What stands around a nested member, so that only the member under test is unusual.
-_AROUND: dict[str, Any] = {"tools": [WEATHER], "text": {"format": {"type": "text"}}}
+_AROUND: dict[str, Any] = {
+    "tools": [WEATHER],
+    "text": {"format": {"type": "text"}},
+    "reasoning": {"effort": Effort.OFF},
+}
 
 #: A value of none of the types a parameter may have.
 _STRANGER = {

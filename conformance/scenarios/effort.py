@@ -8,9 +8,10 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.ordinary import both
 from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.scenarios.templates import Cap
 
 QUESTION: Body = {
-    "max_output_tokens": 2000,
+    "max_output_tokens": Cap.THINKING,
     "input": "How many prime numbers lie between 20 and 60? Think it through, then answer in one short sentence.",
 }
 
@@ -33,7 +34,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     """One scenario an effort value, and one without ``reasoning``."""
     found: list[Scenario] = []
     for value in effort_values(schemas):
-        thinking = value != "none"
+        thinking = value != schemas.contract.effort.off
         scenario = Scenario(
             f"effort.{value}",
             f"a question worth thinking about at effort {value}",
@@ -42,7 +43,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             about={"effort": value, "parameter": "reasoning.effort"},
             claims=frozenset({"reasoning"}),
         )
-        if value == "high":
+        if value == schemas.contract.effort.usual:
             scenario = replace(scenario, tags=scenario.tags | {"smoke"})
         found += both(replace(scenario, need=THINKS, tries=2) if thinking else scenario)
     default = Scenario(

@@ -11,6 +11,7 @@ from typing import Any
 from conformance.scenarios.inputs import QUESTION, prose
 from conformance.scenarios.ordinary import CORE, SHORT
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Cap
 from conformance.scenarios.tools import WEATHER
 
 Items = list[dict[str, Any]]
@@ -190,7 +191,13 @@ def _unusual() -> list[Scenario]:
 
 def _conversation(*kinds: Items, **more: str) -> Body:
     items = [item for kind in kinds for item in kind]
-    return {**SHORT, "max_output_tokens": 64, **more, "input": [*items, _said("user", QUESTION)], "tools": [WEATHER]}
+    return {
+        **SHORT,
+        "max_output_tokens": Cap.LINE,
+        **more,
+        "input": [*items, _said("user", QUESTION)],
+        "tools": [WEATHER],
+    }
 
 
 def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:

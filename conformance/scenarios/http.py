@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.contract.revisions import Contract, Way
 from conformance.exchange.exchange import Headers
 from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Scenario
@@ -22,13 +23,12 @@ _UNUSUAL = frozenset({"unusual-form"})
 _CHARSET: Headers = (("Content-Type", "application/json; charset=utf-8"),)
 _CHUNKED: Headers = (("Transfer-Encoding", "chunked"),)
 _EXPECT: Headers = (("Expect", "100-continue"),)
-_QUERY = "?api-version=2026-06-24"
 
 #: Name of the request that holds several forms at once; each is sent alone only where it is not served.
 COMBINED = "http.combined"
 
 
-def scenarios() -> list[Scenario]:
+def scenarios(contract: Contract) -> list[Scenario]:
     """The scenarios about HTTP."""
     return [
         Scenario("http.get", "GET on the endpoint", method="GET", expect="refusal", tags=frozenset({"method"})),
@@ -41,10 +41,17 @@ def scenarios() -> list[Scenario]:
         _unusual("http.trailing-slash", "a slash behind the path", _body("lakes"), suffix="/"),
         _unusual("http.no-content-type", "no Content-Type", _body("hills"), headers=(("Content-Type", ""),)),
         _unusual("http.gzip-body", "a body in gzip", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
-        _unusual("http.repeated-key", "the api-key header twice", _body("dunes"), auth="api-key+api-key",
-                 claims=frozenset({"api-key"})),
-        *_combined(),
+        *_repeated(contract.key_way),
+        *_combined(f"?api-version={contract.root.revision}"),
     ]  # fmt: skip
+
+
+def _repeated(way: Way | None) -> list[Scenario]:
+    """The header of the key twice, where the contract has one of its own."""
+    if way is None:
+        return []
+    description, claims = f"the {way.header} header twice", frozenset({way.name})
+    return [_unusual("http.repeated-key", description, _body("dunes"), auth=f"{way.name}+{way.name}", claims=claims)]
 
 
 def _body(topic: str) -> dict[str, Any]:
@@ -55,17 +62,17 @@ def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **
     return Scenario(name, description, body or {}, expect="either", tags=_UNUSUAL | {"tolerated"}, **more)
 
 
-def _combined() -> list[Scenario]:
+def _combined(query: str) -> list[Scenario]:
     """A charset, chunks, Expect and a query in one request, and each alone for where that one is not served."""
     forms: dict[str, tuple[str, Headers, str]] = {
         "charset": ("a charset in the Content-Type", _CHARSET, ""),
         "chunked": ("a body in chunks", _CHUNKED, ""),
         "expect-continue": ("Expect: 100-continue", _EXPECT, ""),
-        "query": ("a query behind the path", (), _QUERY),
+        "query": ("a query behind the path", (), query),
     }
     whole = Scenario(
         COMBINED, "a charset in the Content-Type, a body in chunks, Expect: 100-continue and a query at once",
-        _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=_QUERY, expect="either",
+        _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=query, expect="either",
         tags=_UNUSUAL | {"combined"},
     )  # fmt: skip
     return [

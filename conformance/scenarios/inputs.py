@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+from conformance.contract.revisions import Contract
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.ordinary import CORE, NO_THINKING, SHORT
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Cap
 
 _SENTENCES = (
     "The old mill stands by the river, and nobody has turned its wheel for years.",
@@ -38,7 +40,7 @@ def prose(size: int) -> str:
     raise AssertionError("cycle never ends")
 
 
-def scenarios() -> list[Scenario]:
+def scenarios(contract: Contract) -> list[Scenario]:
     """The requests of this module."""
     count = Scenario(
         "count.uncapped",
@@ -46,12 +48,12 @@ def scenarios() -> list[Scenario]:
         {**NO_THINKING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
         tags=CORE,
     )
-    return [*_long(), count, *_empty(), *_models()]
+    return [*_long(), count, *_empty(), *_models(contract)]
 
 
 def _long() -> list[Scenario]:
     """A text of 40,000 characters as a string and in parts, and one of 150,000, which a small context cannot hold."""
-    short = {**SHORT, "max_output_tokens": 64}
+    short = {**SHORT, "max_output_tokens": Cap.LINE}
     text = prose(40_000)
     lines = text.splitlines(keepends=True)
     size = len(lines) // 4 + 1
@@ -114,7 +116,7 @@ def _empty() -> list[Scenario]:
     ]
 
 
-def _models() -> list[Scenario]:
+def _models(contract: Contract) -> list[Scenario]:
     empty = Scenario(
         "bad.empty-model",
         "an empty string as model",
@@ -126,6 +128,10 @@ def _models() -> list[Scenario]:
     )
     description = "a model id of which only the beginning exists"
     prefix = replace(
-        empty, name="bad.model-prefix", description=description, body={**CHEAP, "model": "mimo-v2.5-p"}, wrong=False
+        empty,
+        name="bad.model-prefix",
+        description=description,
+        body={**CHEAP, "model": contract.near_miss},
+        wrong=False,
     )
     return [empty, prefix]

@@ -6,20 +6,21 @@ from typing import Any
 
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.templates import MODEL
 
-GARBAGE = b'{"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16} and more'
+GARBAGE = b'{"model": ' + MODEL + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}} and more'
 
 
 def scenarios(nonce: str) -> list[Scenario]:
     """The bad requests."""
     found = [
         _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
-        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": "mimo", "input": '),
+        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": ' + MODEL + b', "input": '),
         _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
         _bad(
             "not-utf8",
             "a body whose text is not in UTF-8",
-            raw=b'{"model": "mimo-v2.5-pro", "input": "Say h\xe9llo.", "max_output_tokens": 16}',
+            raw=b'{"model": ' + MODEL + b', "input": "Say h\xe9llo.", "max_output_tokens": ${cap.cut}}',
             expect="either",
             rule="malformed-json",
         ),

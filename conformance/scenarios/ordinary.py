@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from conformance.contract.revisions import Caps, Contract
 from conformance.decode.json_text import Reader
 from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.scenarios.templates import BASE, Cap, Effort
 
-NO_THINKING: Body = {"reasoning": {"effort": "none"}}
+NO_THINKING: Body = {BASE: True}
 
-SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
+SHORT: Body = {**NO_THINKING, "max_output_tokens": Cap.TEXT}
 TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
 #: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
@@ -43,7 +45,7 @@ def _is_json(received: Received) -> bool:
 IS_JSON = Need("the text is a JSON object", _is_json)
 
 
-def scenarios(nonce: str) -> list[Scenario]:
+def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     """The ordinary requests."""
     text = Scenario(
         "text",
@@ -61,7 +63,7 @@ def scenarios(nonce: str) -> list[Scenario]:
     count = Scenario(
         "count",
         "a text of some thousand characters",
-        {**NO_THINKING, "max_output_tokens": 6000, "input": "Count from 1 to 900, separated by commas."},
+        {**NO_THINKING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
     return [
@@ -69,7 +71,7 @@ def scenarios(nonce: str) -> list[Scenario]:
         unicode,
         unicode.streamed(escaped=True),
         *both(count),
-        *_truncated(),
+        *_truncated(contract.caps),
         *_format(),
         *_forms(),
         *(_codeword(nonce, number) for number in range(1, 5)),
@@ -82,20 +84,20 @@ def last() -> list[Scenario]:
     return [Scenario("good.last", "a good request after all others", body, tags=frozenset({"survives"}), last=True)]
 
 
-def _truncated() -> list[Scenario]:
+def _truncated(caps: Caps) -> list[Scenario]:
     long = "Count from 1 to 300, separated by commas, without leaving any number out."
     cut = Scenario(
         "cut",
-        "a long text under a cap of 16 tokens",
-        {**NO_THINKING, "max_output_tokens": 16, "input": long},
+        f"a long text under a cap of {caps.cut} tokens",
+        {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": long},
         need=CUT,
         tries=2,
         tags=CORE | SMOKE | {"cut"},
     )
     thinking = Scenario(
         "cut.thinking",
-        "thinking under a cap of 16 tokens",
-        {"reasoning": {"effort": "high"}, "max_output_tokens": 16, "input": long},
+        f"thinking under a cap of {caps.cut} tokens",
+        {"reasoning": {"effort": Effort.USUAL}, "max_output_tokens": Cap.CUT, "input": long},
         need=CUT,
         tries=2,
         tags=CORE | {"cut"},
@@ -144,7 +146,7 @@ def _format() -> list[Scenario]:
         plain,
         name="json.thinking",
         description=f"{plain.description}, thinking",
-        body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000, "temperature": 0.7},
+        body={**body, "reasoning": {"effort": Effort.LIGHT}, "max_output_tokens": Cap.THINKING, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
     return [*both(plain), thinking]
@@ -183,7 +185,7 @@ def _forms() -> list[Scenario]:
         Scenario(
             f"input.{name}",
             f"input in the form input-{name}" if form == "input-roles" else f"input in the form {form}",
-            {**SHORT, "max_output_tokens": 64, "input": content},
+            {**SHORT, "max_output_tokens": Cap.LINE, "input": content},
             tags=frozenset({"form"}),
             about={"form": form},
             claims=frozenset() if name == "string" else frozenset({"input-array"}),
@@ -203,7 +205,7 @@ def _codeword(nonce: str, number: int) -> Scenario:
     scenario = Scenario(
         f"parallel.{number}",
         f"one of four concurrent requests, each with a codeword of its own, {accept or 'no'} Accept header",
-        {**SHORT, "max_output_tokens": 64, "input": f"The codeword is {word}. Repeat exactly: {word}"},
+        {**SHORT, "max_output_tokens": Cap.LINE, "input": f"The codeword is {word}. Repeat exactly: {word}"},
         headers=(("Accept", accept),),
         tags=frozenset({"parallel", "accept"}),
         about={"codeword": word},

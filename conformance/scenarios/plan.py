@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
 
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
@@ -13,9 +14,6 @@ from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
-
-#: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
-UNCAPPED = 131_072
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -32,27 +30,29 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
         scenario = context.scenarios[todo.pop()]
         if scenario.name not in wanted and not scenario.claims & context.target.lacks:
             wanted.add(scenario.name)
-            control, effort = control_of(scenario, context.scenarios), effort_of(scenario)
+            control = control_of(scenario, context.scenarios, context.contract)
+            effort = effort_of(scenario, context.contract)
             others = (scenario.after, scenario.within, control, effort if effort in context.scenarios else "")
             todo += [name for name in others if name]
     return [one for one in context.scenarios.values() if one.name in wanted]
 
 
-def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
-    """The most output tokens that these may cost if all are answered, tries included."""
-    return sum(_most(one, one.body) * one.tries for one in scenarios)
+def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
+    """The most output tokens that these may cost if all are answered, tries included; ``uncapped`` is the most that the
+    contract allows a request, which is also what one without a limit of its own may cost."""
+    return sum(_most(one, one.body, uncapped) * one.tries for one in scenarios)
 
 
-def _most(scenario: Scenario, body: Body) -> int:
+def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
     """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
     be refused costs none."""
     cap = body.get("max_output_tokens")
-    return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
+    return min(cap, uncapped) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
     """Whether it may be served though it sets no limit that a server can use; ``body`` is what is sent in fact."""
-    most = _most(scenario, scenario.body if body is None else body)
+    most = _most(scenario, scenario.body if body is None else body, 1)
     return scenario.method == "POST" and scenario.expect != "refusal" and most < 1
 
 
@@ -62,7 +62,10 @@ class Plan:
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
         self._scenarios = context.scenarios
-        self._first = base.profile_form(context.target.lacks)
+        self.contract = context.contract
+        self._first = base.profile_form(context.target.lacks, self.contract)
+        #: The most output tokens that the contract allows a request.
+        self.uncapped = context.schemas.most_output_tokens
         self.scenarios = plan(context, needed)
         self.key_of: dict[str, str] = {}
         first: dict[str, str] = {}
@@ -96,23 +99,24 @@ class Plan:
             body = self._body(scenario, before, sent_as, refused)
             encoded = self._encoded(scenario, body)
             fixed = scenario.meant_well and not scenario.follow
-            if fixed and schema_violation(self._target.revision, encode(body or {}, self._target.model)):
+            if fixed and schema_violation(self.contract, encode(body or {}, self._target.model)):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if encoded is None or (scenario.within and before and is_covered_by(scenario, before[0])):
+            covered = bool(scenario.within and before) and is_covered_by(scenario, before[0], self.contract)
+            if encoded is None or covered:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
             sent = body or {}
             return OutgoingRequest(
-                key, scenario.name, sample, scenario.method, encoded, base.auth_of(scenario, sent_as),
-                scenario.headers, tries, UNCAPPED if uncapped(scenario, sent) else _most(scenario, sent),
-                scenario.suffix,
+                key, scenario.name, sample, scenario.method, encoded,
+                base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
+                self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             if scenario.name in BASES:
                 return self._other_form(scenario, samples)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
-            if enough or met(scenario, samples[-1]):
+            if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
 
@@ -121,8 +125,9 @@ class Plan:
     def _other_form(self, scenario: Scenario, samples: Sequence[Exchange]) -> PlannedRequest | None:
         """The base request in another form, if it was refused in those before. Streaming it begins with the form that
         is served plain, so that one part more is left out at most."""
-        forms = [base.form_sent(one, self._first) for one in samples]
-        following = base.next_form(samples, forms, *([1] if scenario.streaming else []))
+        forms = [base.form_sent(one, self._first, self.contract) for one in samples]
+        most = 1 if scenario.streaming else len(base.PARTS)
+        following = base.next_form(samples, forms, self.contract, most)
         return self._planned(scenario, len(samples), following) if following else None
 
     def _settling(self, scenario: Scenario) -> Iterator[str | None]:
@@ -139,13 +144,13 @@ class Plan:
 
     def _effort(self, scenario: Scenario) -> str:
         """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
-        return effort_of(scenario) if "reasoning" in scenario.claims else ""
+        return effort_of(scenario, self.contract) if "reasoning" in scenario.claims else ""
 
     def _form(self, scenario: Scenario, after: Sequence[str], before: Sequence[Exchange]) -> Form:
         """In which form a scenario is sent, by the responses to the base requests among these: without what either of
         them had to leave out, as plain and streamed responses are compared."""
         keys = self._base_keys(scenario) if len(before) == len(after) else []
-        forms = [base.form_of(before[after.index(key)], self._first) for key in keys]
+        forms = [base.form_of(before[after.index(key)], self._first, self.contract) for key in keys]
         without = frozenset[str]().union(*(form.without for form in forms))
         return Form(forms[-1 if scenario.streaming else 0].auth, without) if forms else self._first
 
@@ -154,17 +159,18 @@ class Plan:
         body = scenario.body
         if scenario.follow and before:
             try:
-                followed = scenario.follow(body, Received(before[0], scenario.after or ""))
+                followed = scenario.follow(body, Received(before[0], scenario.after or "", contract=self.contract))
             except CannotEvaluate:
                 followed = None
             if followed is None:
                 return None
             body = followed
-        return base.adapted(scenario, body, form, "reasoning" in self._target.lacks, effort_refused)
+        lacks = "reasoning" in self._target.lacks
+        return base.adapted(scenario, body, form, self.contract, lacks, effort_refused)
 
     def _encoded(self, scenario: Scenario, body: Body | None) -> bytes | None:
-        if scenario.raw is not None:
-            return scenario.raw
+        if (raw := scenario.raw_for(self._target.model)) is not None:
+            return raw
         if scenario.method not in ("POST", "PUT"):
             return b""
         if body is None:
@@ -173,25 +179,25 @@ class Plan:
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
 
-def is_covered_by(scenario: Scenario, whole: Exchange) -> bool:
+def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
     A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
     try:
-        response = Received(whole, scenario.name).response
+        response = Received(whole, scenario.name, contract=contract).response
     except CannotEvaluate:
         return False
     served = response.get("status") in FINAL and isinstance(response.get("output"), list)
-    return served and base.speaks_for(scenario, whole)
+    return served and base.speaks_for(scenario, whole, contract)
 
 
-def met(scenario: Scenario, exchange: Exchange) -> bool:
+def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether an exchange gives what the scenario needs."""
     if scenario.need is None:
         return True
     try:
-        return scenario.need.met(Received(exchange, scenario.name))
+        return scenario.need.met(Received(exchange, scenario.name, contract=contract))
     except CannotEvaluate:
         return False
 

@@ -10,6 +10,7 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.ordinary import CORE, CUT, NO_THINKING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
+from conformance.scenarios.templates import Cap, Effort
 
 WEATHER: dict[str, Any] = {
     "type": "function",
@@ -86,10 +87,15 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         call,
         name="tools.thinking",
         description="a call after thinking",
-        body={**call.body, "tools": [WEATHER, PING], "reasoning": {"effort": "high"}, "max_output_tokens": 2000},
+        body={
+            **call.body,
+            "tools": [WEATHER, PING],
+            "reasoning": {"effort": Effort.USUAL},
+            "max_output_tokens": Cap.THINKING,
+        },
         need=THINKS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
-        about={"effort": "high"},
+        about={"effort": schemas.contract.effort.usual},
         claims=_TOOLS | {"reasoning"},
     )
     long_name = replace(
@@ -109,8 +115,8 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     cut = replace(
         call.streamed(),
         name="tools.cut.stream",
-        description="a call under a cap of 8 tokens, streaming",
-        body={**call.streamed().body, "max_output_tokens": 8},
+        description=f"a call under a cap of {schemas.contract.caps.cut_call} tokens, streaming",
+        body={**call.streamed().body, "max_output_tokens": Cap.CUT_CALL},
         need=CUT,
         tags=CORE | {"cut"},
     )
@@ -125,7 +131,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
     found.append(_follow(two, "tools.outputs", "the outputs of two calls, the last first", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
-    unused = {**NO_THINKING, "max_output_tokens": 200, "input": "Say hello.", "tools": [WEATHER]}
+    unused = {**NO_THINKING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
         Scenario(
             "tools.unused",
@@ -152,7 +158,7 @@ def with_tools(question: str, *tools: dict[str, Any]) -> Body:
     """A request with a question and the tools that may answer it."""
     return {
         **NO_THINKING,
-        "max_output_tokens": 400,
+        "max_output_tokens": Cap.CALL,
         "input": [{"role": "user", "content": question}],
         "tools": list(tools),
         "tool_choice": "auto",

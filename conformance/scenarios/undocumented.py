@@ -9,6 +9,7 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
 
 #: Named on the page as unsupported: ignored, or an error.
@@ -53,8 +54,8 @@ def _message(*parts: dict[str, Any]) -> dict[str, Any]:
 
 #: Inside the documented objects.
 NESTED: dict[str, Body] = {
-    "reasoning.summary": {"reasoning": {"effort": "none", "summary": "auto"}},
-    "reasoning.generate_summary": {"reasoning": {"effort": "none", "generate_summary": "auto"}},
+    "reasoning.summary": {"reasoning": {"effort": Effort.OFF, "summary": "auto"}},
+    "reasoning.generate_summary": {"reasoning": {"effort": Effort.OFF, "generate_summary": "auto"}},
     "text.verbosity": {"text": {"verbosity": "low"}},
     "text.format.json_schema": {"text": {"format": _JSON_SCHEMA}},
     "input_image.detail": _message({"type": "input_image", "image_url": _PIXEL, "detail": "low"}),
@@ -93,12 +94,14 @@ _APART = ("text.format.json_schema", "input_image.detail", "input_file")
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
     found: list[Scenario] = []
-    for name, value in UNSUPPORTED.items():
+    documented = schemas.document("request.json")["properties"]
+    foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
+    for name, value in ((name, value) for name, value in UNSUPPORTED.items() if name not in documented):
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
-    together = _one("all-together", _all_of_them(), "undocumented")
+    together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [together, together.streamed()]
-    for name, value in FOREIGN.items():
+    for name, value in foreign.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
@@ -108,7 +111,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
     for name, choice in TOOL_CHOICES.items():
-        body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
+        body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": Cap.TEXT}
         one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
         found += [one, one.streamed()] if name in _STREAMED else [one]
     found += _forced()
@@ -118,7 +121,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
 
 def _forced() -> list[Scenario]:
     """A call that is demanded where the cap cuts it, and where there is nothing to call."""
-    capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": 8}
+    capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": Cap.CUT_CALL}
     rule = "undocumented.tool-choice-other"
     return [
         _one("tool_choice=required-capped", capped, "tool-choice", rule=rule).streamed(),
@@ -126,12 +129,12 @@ def _forced() -> list[Scenario]:
     ]
 
 
-def _all_of_them() -> Body:
+def _all_of_them(foreign: Body) -> Body:
     nested: dict[str, Any] = {}
     for body in (body for name, body in NESTED.items() if name not in _APART):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
-    return {**FOREIGN, **nested, "tools": [WEATHER]}
+    return {**foreign, **nested, "tools": [WEATHER]}
 
 
 def _within(one: Scenario) -> list[Scenario]:
@@ -155,7 +158,7 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
 def _unknown(nonce: str) -> list[Scenario]:
     """Names and values that nobody can know: the value must not turn up anywhere."""
     name, value = f"x_{nonce}", f"zebra-{nonce}"
-    body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": "none", name: value}}
+    body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": Effort.OFF, name: value}}
     one = _one("unknown", body, "unknown", "undocumented.unknown-name", value=value)
     return [one, one.streamed()]
 
@@ -170,7 +173,7 @@ def _earlier(nonce: str) -> Scenario:
     return Scenario(
         "undocumented.previous_response_id-real",
         "the id of an earlier response as previous_response_id, and a question about that response",
-        {**CHEAP, "max_output_tokens": 64, "input": "What is the codeword?"},
+        {**CHEAP, "max_output_tokens": Cap.LINE, "input": "What is the codeword?"},
         expect="either",
         after="parallel.1",
         follow=follow,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.config.target import Misconfigured
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
@@ -39,11 +40,16 @@ class Captured:
     exchange: Exchange
     lost: frozenset[Lost] = frozenset()
     missing: str = ""
+    contract: Contract = DEFAULT
+
+    def by(self, contract: Contract) -> Captured:
+        """The same, to be read by another contract."""
+        return self if self.contract.decoding is contract.decoding else replace(self, contract=contract)
 
     @cached_property
     def received(self) -> Received:
         """The exchange as the checks read it."""
-        return Received(self.exchange, self.label)
+        return Received(self.exchange, self.label, contract=self.contract)
 
     @cached_property
     def sent(self) -> dict[str, Any] | None:
@@ -110,18 +116,18 @@ class Captures(Recorded):
         self._judged = {one.label: one.exchange.key for one in captured}
 
 
-def is_ours(method: str, url: str) -> bool:
-    """Whether a request asks for a response: ``POST`` to a path that ends in ``/responses``."""
-    return method.strip().upper() == "POST" and is_path_of_ours(url)
+def is_ours(method: str, url: str, contract: Contract = DEFAULT) -> bool:
+    """Whether a request asks for a response: ``POST`` to a path that ends as the contract says (``/responses``)."""
+    return method.strip().upper() == "POST" and is_path_of_ours(url, contract)
 
 
-def is_path_of_ours(url: str) -> bool:
-    """Whether the path of a URL, which may be relative, ends in ``/responses``."""
+def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
+    """Whether the path of a URL, which may be relative, ends as the contract says (``/responses``)."""
     try:
         path = urlsplit(url.strip()).path
     except ValueError:
         return False
-    return f"/{path}".rstrip("/").endswith("/responses")
+    return f"/{path}".rstrip("/").endswith(contract.path)
 
 
 def lost_in(exchange: Exchange) -> frozenset[Lost]:

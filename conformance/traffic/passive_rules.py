@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
-from conformance import checks
 from conformance.contract.rules import requirement
 from conformance.judge.applicability import UNKNOWN_SENDER
+from conformance.judge.cases import load_checks
 from conformance.judge.verdict import CHECKS, Check
 
 
 @cache
 def all_checks() -> tuple[Check, ...]:
     """Every check of the suite."""
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     return tuple(CHECKS)
 
 

@@ -14,6 +14,7 @@ import httpx
 
 from conformance import __version__
 from conformance.config.target import Target
+from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import OutgoingRequest
@@ -28,7 +29,8 @@ from conformance.wire.transport import open_client
 #: Seconds that httpx waits beyond our own limits; they pass first, and say more.
 _BEHIND = 5.0
 
-_SCHEMES = ("Bearer", "bearer", "Basic")
+#: A scheme that no contract here has.
+_OTHER_SCHEME = "Basic"
 
 _AS_SHELL = {
     "": "$KEY",
@@ -63,31 +65,38 @@ def wrong_keys(key: str) -> dict[str, str]:
     }
 
 
-def credentials(auth: str, key: str) -> Headers:
+def credentials(auth: str, key: str, contract: Contract = DEFAULT) -> Headers:
     """The auth headers of a variant such as ``bearer`` or ``api-key:wrong`` or ``api-key+bearer:wrong``.
 
-    Each way is ``<header>[:<credential>]``, several joined by ``+``; ``none`` sends no credential.
+    Each part is ``<way>[:<credential>]``, several joined by ``+``; ``none`` sends no credential, and an empty one the
+    key in the contract's usual way.
     """
     if auth == "none":
         return ()
     known = {"right": key, **(wrong_keys(key) if ":" in auth else {})}
+    written = {name: pair for way in contract.authentication for name, pair in _written(way).items()}
     headers: list[tuple[str, str]] = []
-    for way in auth.split("+"):
-        header, _, name = way.partition(":")
-        value = known[name or "right"]
-        headers.append(
-            {
-                "api-key": ("api-key", value),
-                "API-KEY": ("API-KEY", value),
-                "bearer": ("Authorization", f"Bearer {value}".strip()),
-                "lower-header": ("authorization", f"Bearer {value}"),
-                "upper-header": ("AUTHORIZATION", f"Bearer {value}"),
-                "lower-scheme": ("Authorization", f"bearer {value}"),
-                "other-scheme": ("Authorization", f"Basic {value}"),
-                "no-scheme": ("Authorization", value),
-            }[header]
-        )
+    for part in (auth or contract.way.name).split("+"):
+        name, _, credential = part.partition(":")
+        header, scheme = written[name]
+        value = known[credential or "right"]
+        # An empty credential leaves the scheme alone, without a space behind it.
+        headers.append((header, f"{scheme} {value}".strip() if scheme else value))
     return tuple(headers)
+
+
+def _written(way: Way) -> dict[str, tuple[str, str]]:
+    """The header and the scheme by the name of the way, and of each other form of it."""
+    if not way.scheme:
+        return {way.name: (way.header, ""), way.name.upper(): (way.header.upper(), "")}
+    return {
+        way.name: (way.header, way.scheme),
+        "lower-header": (way.header.lower(), way.scheme),
+        "upper-header": (way.header.upper(), way.scheme),
+        "lower-scheme": (way.header, way.scheme.lower()),
+        "other-scheme": (way.header, _OTHER_SCHEME),
+        "no-scheme": (way.header, ""),
+    }
 
 
 class Client:
@@ -139,7 +148,7 @@ class Client:
             self._gate.sleep(wait)
 
     def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
-        auth = credentials(outgoing.auth, self._key)
+        auth = credentials(outgoing.auth, self._key, self._target.contract)
         sent = tuple(value.partition(" ")[2] or value for _, value in auth)
         own = {name.lower() for name, _ in outgoing.headers}
         headers = [pair for pair in _BASE_HEADERS if pair[0].lower() not in own]
@@ -170,7 +179,7 @@ class Client:
             request=Request(
                 outgoing.method,
                 url,
-                (*headers, *_described(auth, outgoing.auth, self._target.api_key_env)),
+                (*headers, *_described(auth, outgoing.auth, self._target)),
                 outgoing.body,
             ),
             status=taken.status,
@@ -196,10 +205,12 @@ def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
     return (outgoing.body[start : start + size] for start in range(0, len(outgoing.body), size))
 
 
-def _described(auth: Headers, variant: str, variable: str) -> Headers:
+def _described(auth: Headers, variant: str, target: Target) -> Headers:
     """The auth headers as they are kept: credentials as a shell makes them from the variable that holds the key."""
     described: list[tuple[str, str]] = []
+    named = [one.scheme for one in target.contract.authentication if one.scheme]
+    schemes = (*named, *(one.lower() for one in named), _OTHER_SCHEME)
     for (name, value), way in zip(auth, variant.split("+"), strict=False):
-        scheme = next((word + " " for word in _SCHEMES if value.startswith(word)), "")
-        described.append((name, scheme + _AS_SHELL[way.partition(":")[2]].replace("KEY", variable)))
+        scheme = next((word + " " for word in schemes if value.startswith(word)), "")
+        described.append((name, scheme + _AS_SHELL[way.partition(":")[2]].replace("KEY", target.api_key_env)))
     return tuple(described)

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.config.target import MAX_BODY, Target, is_loopback
+from conformance.config.settings import MAX_BODY
+from conformance.config.target import Target, is_loopback
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import STILL_OPEN, Exchange
 from conformance.exchange.run_directory import locked, write_atomically

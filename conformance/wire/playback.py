@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
 from conformance.emulator import Reply
 from conformance.emulator.shapes import Ending, phrase
 from conformance.exchange.exchange import Ended, Exchange, Headers
@@ -54,7 +55,7 @@ class Playback:
         kind = _kind(sent)
         found = (
             self._known.get((method, _same(body), kind), {})
-            if path.partition("?")[0].rstrip("/").endswith("/responses")
+            if path.partition("?")[0].rstrip("/").endswith(DEFAULT.path)
             else {}
         )
         if not found:

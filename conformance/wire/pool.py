@@ -115,7 +115,7 @@ class Pool:
     def get_or_send(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent.
 
-        :class:`CannotRecord` if the run folder cannot take it.
+        :class:`CannotRecord` if the run folder cannot take it, :class:`Stopped` if the run sends nothing more.
         """
         if self._broken:
             raise self._broken
@@ -169,6 +169,8 @@ class Pool:
             exchange = unbuilt(planned.key, before)
         else:
             with self._slot():
+                if self._folder.halted():  # Since this thread began to wait for its slot.
+                    raise Stopped
                 exchange = self._sender.send(outgoing)
         self._folder.write(exchange)
         return exchange

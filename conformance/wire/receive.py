@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import httpx
 
 from conformance.config.target import Target
+from conformance.contract.revisions import Contract
 from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
 from conformance.wire.deadlines import Taken, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, RateLimiter
@@ -23,10 +24,6 @@ _TAIL = 64
 
 #: Bytes of a compressed body that are unfolded first: they show what unfolds to hundreds of times its size.
 _PROBE = 2_000
-
-_TERMINAL = re.compile(
-    rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"|^data: ?\[DONE\]', re.MULTILINE
-)
 
 #: What a stream holds once the model has begun: any event but the first two, or several events of another kind. A
 #: server may send its head, and those two, before it has read the prompt.
@@ -75,6 +72,7 @@ class Receiver:
 
     def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter) -> None:
         self._target = target
+        self._ends = _ends(target.contract)
         self._http = http
         self._gate = limiter
 
@@ -143,7 +141,7 @@ class Receiver:
                     timing.waited("first byte", now - started)
             if begun:
                 watch.limit("idle", *timing.limit("idle"))
-            if not over and _TERMINAL.search(tail):
+            if not over and self._ends.search(tail):
                 over = True  # Once: who repeats the end must not gain time by it.
                 watch.limit("linger", *timing.limit("linger"))
         return "clean", ""
@@ -177,3 +175,9 @@ def _streams(headers: Headers) -> bool:
     """Whether the body is an event stream that can be read as it is."""
     kinds = [value.lower() for name, value in headers if name.lower() == "content-type"]
     return any("event-stream" in kind for kind in kinds) and not content_coding(headers)
+
+
+def _ends(contract: Contract) -> re.Pattern[bytes]:
+    """What a stream holds once its terminal event has begun."""
+    types = "|".join(map(re.escape, contract.decoding.ends))
+    return re.compile(rf'"type"\s*:\s*"(?:{types})"|^data: ?\[DONE\]'.encode(), re.MULTILINE)

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
-from conformance.contract.schemas import REVISIONS
+from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
+
+_MODEL = re.compile(rb'"model": ?"[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Recording:
         another limit of output tokens at most."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
-        if found is None and named and _without_cap(named.request.body) == _without_cap(outgoing.body):
+        if found is None and named and _essence(named.request.body) == _essence(outgoing.body):
             return named
         return found
 
@@ -68,7 +70,6 @@ class Recording:
         recorded = {
             "endpoint": self.head["target"]["endpoint"],
             "model": self.head["target"]["model"],
-            "revision": self.head["revision"],
             "lacks": self.lacks,
             "unknown_parameters": self.unknown_parameters,
         }
@@ -76,6 +77,9 @@ class Recording:
         for name, value in recorded.items():
             if _by_hand(given, name) and getattr(given, name) != value:
                 raise Misconfigured(f"{name} cannot be set with --replay: {here} has {_shown(value)}")
+        if _by_hand(given, "revision") and given.revision != self.head["revision"]:
+            raise Misconfigured(f"revision cannot be set with --replay: {here} has {self.head['revision']}")
+        recorded["contract"] = CONTRACTS[self.head["revision"]]
         sources = {**given.sources, "endpoint": here, "model": here, "revision": here}
         return replace(
             given, **recorded, name=self.head["target"]["name"], nonce=self.nonce, sources=sources,
@@ -161,13 +165,14 @@ def _place(key: str) -> tuple[str, int]:
     return (found[1], int(found[2] or 1)) if found else (key, 1)
 
 
-def _without_cap(body: bytes) -> object:
-    """A body without its limit of output tokens: versions of the suite differ in it. Bytes that are no JSON object as
-    they are."""
+def _essence(body: bytes) -> object:
+    """What a request is known by: its JSON without its limit of output tokens, in which versions of the suite differ.
+    Of a body that is no JSON object the bytes without the name of the model: older versions wrote one of their own into
+    malformed bodies."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return body
+        return _MODEL.sub(b"", body, count=1)
     return {**document, "max_output_tokens": None} if isinstance(document, dict) else body
 
 

@@ -77,7 +77,7 @@ def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
 
 def test_text_that_is_marked_as_base64_and_is_none_stands_aside(tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
-    assert (found.lines, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
+    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_events_that_chrome_keeps(holder: tuple[str, ...], text: str | None,
         inner["_eventSourceMessages"] = messages(exchange)
         found = evaluated([one_of(tmp_path, made)])
         assert broken(found) == rules
-        assert not any(line["requirement"].startswith("sse.event-line") for line in found.lines)
+        assert not any(line.requirement.startswith("sse.event-line") for line in found.cases)
 
 
 def test_events_are_named_as_the_browser_read_them(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
 )
 def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, changed(PLAIN, lambda made: made["response"].update(status=status)))])
-    assert found.lines == []
+    assert found.cases == []
     assert says in found.unjudged["entry 2"]
 
 
@@ -407,7 +407,7 @@ def test_a_response_in_the_background_is_not_final(status: str, tmp_path: Path) 
 def test_without_background_it_should_be_final(tmp_path: Path) -> None:
     assert broken(evaluated([one_of(tmp_path, queued(background=False))]))
     found = evaluated([one_of(tmp_path, queued())])
-    causes = {line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]}
+    causes = {line.requirement for line in found.cases if line.verdict == "fail" and not line.cause}
     assert found.unjudged == {}
     assert causes <= {"response.ends-final", "response.schema"}
     assert causes
@@ -436,10 +436,10 @@ def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path
     made = changed(STREAM, lambda made: made["response"].update(headers=[{"name": "content-type", "value": kind}]),
                    text=prelude + STREAM.body.decode(), size=0)  # fmt: skip
     found = evaluated([one_of(tmp_path, made)])
-    (cause,) = [line for line in found.lines if line["verdict"] in ("fail", "warning") and not line["cause"]]
-    assert cause["requirement"] == "sse.frames-parse"
-    assert cause["findings"][0]["message"] == "bytes that are no field stand before the first event"
-    assert {line["requirement"] for line in found.lines if line["verdict"] == "pass"} >= {"usage.total-is-sum"}
+    (cause,) = [line for line in found.cases if line.verdict in ("fail", "warning") and not line.cause]
+    assert cause.requirement == "sse.frames-parse"
+    assert cause.findings[0].message == "bytes that are no field stand before the first event"
+    assert {line.requirement for line in found.cases if line.verdict == "pass"} >= {"usage.total-is-sum"}
 
 
 @pytest.mark.parametrize("before", ["\ufeff", "\n\n", ": ping\n\n", "x-vendor: 1\n\n", "retry: 10\n", "id\n", "foo:\n"])
@@ -451,7 +451,7 @@ def test_what_may_stand_before_the_first_event(before: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("body", [PLAIN.body.decode(), '{"a":\n "data: {}"}', '<p>data: {"a": 1}', '[\n "data:"]'])
 def test_a_document_under_the_type_of_a_stream_is_no_stream(body: str, tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(STREAM, "firefox", text=body, size=0))])
-    causes = [line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]]
+    causes = [line.requirement for line in found.cases if line.verdict == "fail" and not line.cause]
     assert causes == ["sse.plain-stays-plain"]
 
 

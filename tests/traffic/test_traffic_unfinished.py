@@ -87,7 +87,7 @@ def test_the_second_event_may_still_come(number: int, tmp_path: Path) -> None:
     assert broken(found) == set()
     assert found.unjudged["entry 2"] == f"{UNFINISHED} (net::ERR_ABORTED)"
     assert found.in_part == {"entry 2"}
-    rules = {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
+    rules = {line.requirement for line in found.cases if line.verdict == "pass"}
     assert "lifecycle.created-first" in rules
     assert ("lifecycle.in-progress-second" in rules) == (number == 2)
 
@@ -173,7 +173,7 @@ def test_what_came_after_its_terminal_event_is_evaluated_as_a_whole() -> None:
     left = cut(whole, len(whole.body))
     found = evaluated([left])
     assert (left.exchange.ended, found.in_part, found.unjudged) == ("clean", frozenset(), {})
-    assert "usage.total-is-sum" in {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
+    assert "usage.total-is-sum" in {line.requirement for line in found.cases if line.verdict == "pass"}
 
 
 def left_after(body: bytes, kind: bytes, path: Path) -> str:

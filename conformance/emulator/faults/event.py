@@ -7,31 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..event_edits import before_end, change, cut, drop, events, is_a, put
+from ..events import LIFE, MEMBERS, TYPES
 from ..hooks import Behaviour, Context, Hook, fault
 from ..shapes import Dict, Frame, to_json
-
-LIFE = ("created", "in_progress", "completed", "incomplete")
-ITEM = ("output_item.added", "output_item.done")
-PART = ("content_part.added", "content_part.done")
-TEXT = ("output_text.delta", "output_text.done")
-THOUGHT = ("reasoning_text.delta", "reasoning_text.done")
-ARGUMENTS = ("function_call_arguments.delta", "function_call_arguments.done")
-CUSTOM = ("custom_tool_call_input.delta", "custom_tool_call_input.done")
-TYPES = (*LIFE, *ITEM, *PART, *TEXT, *THOUGHT, *ARGUMENTS, *CUSTOM)
-
-# What each type must carry besides its type and number.
-MEMBERS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(ITEM, ("output_index", "item")),
-    **dict.fromkeys(PART, ("item_id", "output_index", "content_index", "part")),
-    "output_text.delta": ("item_id", "output_index", "content_index", "delta"),
-    "output_text.done": ("item_id", "output_index", "content_index", "text"),
-    "reasoning_text.delta": ("item_id", "output_index", "content_index", "delta"),
-    "reasoning_text.done": ("item_id", "output_index", "content_index", "text"),
-    "function_call_arguments.delta": ("item_id", "output_index", "delta"),
-    "function_call_arguments.done": ("item_id", "output_index", "arguments", "name"),
-    "custom_tool_call_input.delta": ("item_id", "output_index", "delta"),
-    "custom_tool_call_input.done": ("item_id", "output_index", "input"),
-}
 
 
 def slug(name: str) -> str:

@@ -10,24 +10,25 @@ from typing import Any
 from ..hooks import Behaviour, Context, fault
 from ..request_hooks import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
 from ..shapes import Refusal, Reply
+from ..validate import FLAGS, NUMBERS, STRINGS
 
 TYPE = re.compile(r"must be an? (string|object|array|boolean|integer|number)")
 RANGE = re.compile(r"must be between")
 # Parameter in the rule's name, path in the body, and the values that are its ends or its words.
 EDGES: list[tuple[str, tuple[str, ...], str, Any]] = [
-    ("temperature", ("temperature",), "zero", 0),
-    ("temperature", ("temperature",), "1.5", 1.5),
-    ("top_p", ("top_p",), "0.01", 0.01),
-    ("top_p", ("top_p",), "one", 1),
+    *(
+        (name, (name,), {0.0: "zero", 1.0: "one"}.get(end, f"{end:g}"), int(end) if end == int(end) else end)
+        for name, (low, high, _) in NUMBERS.items()
+        for end in (low, high)
+    ),
     ("max_output_tokens", ("max_output_tokens",), "one", 1),
     ("max_output_tokens", ("max_output_tokens",), "131072", 131072),
-    ("stream", ("stream",), "false", False),
-    ("stream", ("stream",), "true", True),
+    *((name, (name,), json.dumps(value), value) for name in FLAGS for value in (False, True)),
     ("text.format", ("text", "format", "type"), "text", "text"),
     ("text.format", ("text", "format", "type"), "json-object", "json_object"),
     ("tool_choice", ("tool_choice",), "auto", "auto"),
 ]
-PLAIN_PARAMETERS = ("instructions", "temperature", "top_p", "max_output_tokens", "reasoning", "text", "tools")
+PLAIN_PARAMETERS = (*STRINGS, *NUMBERS, "max_output_tokens", "reasoning", "text", "tools")
 RULE_NAMES = {"text": "text.format"}
 
 
