@@ -141,7 +141,7 @@ def test_a_run_against_the_nastiest_has_a_verdict_for_every_case(script: Script,
 
 
 def test_a_hostile_answer_costs_no_other_verdict(tmp_path: Path) -> None:
-    """One request in two gets a flood, the others an honest refusal: these keep their verdict."""
+    """One request in two gets a flood, the others an honest refusal: these have the reason of the refusal."""
     error = {"message": "no", "type": "invalid_request_error", "param": "", "code": "400"}
     refusal = received(json.dumps({"error": error}).encode(), JSON, status="400 Bad Request")
     flood = forever(head(STREAM, CHUNKED), chunk(DELTA) * 100)
@@ -151,7 +151,9 @@ def test_a_hostile_answer_costs_no_other_verdict(tmp_path: Path) -> None:
 
     with serving(script) as server:
         found = _verdicts(server, tmp_path, "request.*")
-    assert sum(verdict == "pass" for verdict in found.values()) > 20
+    cases = [line for line in lines_of(tmp_path / "results.jsonl") if line["kind"] == "case"]
+    assert len(cases) == len(found)
+    assert sum("HTTP 400" in line["reason"] for line in cases) > 20
 
 
 def test_terminal_escapes_and_html_stay_text(tmp_path: Path) -> None:

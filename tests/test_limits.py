@@ -324,8 +324,8 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
     plan = Plan(context(), context().scenarios)
     free = {one.name for one in plan.scenarios if uncapped(one)}
     assert "max_output_tokens=null" in free
-    built = {planned.key: planned.build([]) for planned in plan.requests if not planned.after}
-    most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
+    built = {planned.key: outgoing for planned in plan.requests if (outgoing := planned.build([]))}
+    most = {name: built[key].most for name, key in plan.key_of.items()}
     assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
 

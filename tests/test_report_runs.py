@@ -46,7 +46,7 @@ def test_a_run_leaves_what_machines_read(server: Server, tmp_path: Path, workers
     lines = {one["id"]: one for one in lines_of(tmp_path / "run" / "results.jsonl")[1:-1]}
     _junit(files["junit.xml"], lines)
     _allure(files["allure"], lines)
-    assert "for 1 cause" in files["page.html"].read_text(encoding="utf-8")
+    assert "because of" in files["page.html"].read_text(encoding="utf-8")
     assert not (tmp_path / "run" / "report.html").exists()
     markdown = files["page.md"].read_text(encoding="utf-8")
     assert f"--only '{SECOND}'" in markdown
@@ -133,7 +133,7 @@ def test_there_is_colour_at_a_terminal_unless_it_is_not_wanted(server: Server, t
     text = said.decode()
     assert ("\x1b[32m  want" in text) == colour
     assert ("\x1b[1m" in text or "\x1b[31m" in text) == colour
-    assert "0 of 1 answered" in text
+    assert "of 2 answered" in text
 
 
 def test_a_report_that_cannot_be_written_is_no_success(server: Server, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_the_end_of_a_run_tells_all() -> None:
         "  follow  1 more follows from this: sum.part",
         "auth.scheme-case-insensitive@auth.lower: HTTP 503 after 3 tries",
         "sum                  .       3       .             .               .",
-        "2 MUST rules are broken, in 3 cases, for 1 cause.",
+        "1 fault; 2 MUST rules fail because of it, in 3 cases.",
         "MUST         1 of      4 cases    25 %     1 of   3 rules hold",
         "affects also, by further cases: openai-python, Vercel AI SDK",
         "affects Codex CLI: 1 cause · openai-python: 1 cause · Vercel AI SDK: 1 cause",

@@ -17,7 +17,7 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
-from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
+from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
 from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
 from conformance.exchange.redaction import redact_response
@@ -26,6 +26,7 @@ from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Record, Result, evaluate
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.plan import Plan
 from conformance.wire.client import credentials
 from conformance.wire.retry import attempt_of
@@ -62,11 +63,11 @@ class InProcess:
         auth = credentials(outgoing.auth, KEY, self._contract)
         path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
-        return _exchange(outgoing, path, reply, [value for _, value in auth], attempts)
+        return _exchange(outgoing, path, reply, auth, attempts)
 
 
 def _exchange(
-    outgoing: OutgoingRequest, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
+    outgoing: OutgoingRequest, path: str, reply: Reply, auth: Headers, attempts: tuple[Attempt, ...]
 ) -> Exchange:
     headers = tuple((name.lower(), value) for name, value in reply.headers)
     chunks = tuple(_timed(reply))
@@ -81,9 +82,10 @@ def _exchange(
         and sum(len(one.data) for one in chunks) < int(size)
     ):
         ended = "cut"
-    secrets = (KEY, *(value.partition(" ")[2] or value for value in sent))
+    secrets = (KEY, *(value.partition(" ")[2] or value for _, value in auth))
     kept, chunks, leaks = _redacted(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process" + path, (), outgoing.body)
+    described = tuple((name, "$KEY") for name, _ in auth)
+    request = Request(outgoing.method, "http://in-process" + path, described, outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -126,8 +128,8 @@ def target(revision: str = "2026-06-24") -> Target:
     return resolve(options, {}, "5eed5eed", None)
 
 
-#: The plan of the scenarios of each :func:`context`, by its identity, and the requests of it that follow no other.
-_plans: dict[int, tuple[Plan, dict[str, OutgoingRequest | None]]] = {}
+#: The plan of the scenarios of each :func:`context`, by its identity.
+_plans: dict[int, Plan] = {}
 
 
 @cache
@@ -135,7 +137,7 @@ def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
     load_checks()
     made = context_of(target(revision))
-    _plans[id(made)] = Plan(made, made.scenarios), {}
+    _plans[id(made)] = Plan(made, made.scenarios)
     return made
 
 
@@ -167,19 +169,24 @@ def record_of(
         model = target(revision).model
         endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
     sender = InProcess(endpoint, asked.contract)
-    plan, built = _plans.get(id(asked)) or (Plan(asked, asked.scenarios), {})
+    plan = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
-    for planned in plan.requests:
-        before = [settled[key][-1] for key in planned.after]
-        samples: list[Exchange] = []
-        following: PlannedRequest | None = planned
-        while following:
-            if following.after or following.key not in built:
-                built[following.key] = following.build(before)
-            outgoing = built[following.key]
-            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
-            following = following.more(samples)
-        settled[planned.key] = tuple(samples)
+    requests = {planned.key: planned for planned in plan.requests}
+
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
+        if key not in settled:
+            following: PlannedRequest | None = requests[key]
+            before = [get_or_send(earlier)[-1] for earlier in requests[key].after]
+            samples: list[Exchange] = []
+            while following:
+                outgoing = following.build(before)
+                samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+                following = following.more(samples)
+            settled[key] = tuple(samples)
+        return settled[key]
+
+    for key in requests:  # In the order of the plan.
+        get_or_send(key)
     return Recorded(plan, settled.__getitem__)
 
 
@@ -228,11 +235,27 @@ def evaluated(
         return _clean(revision)
     recorded = record(behaviour, revision, **options)
     changed, examine = _changed(recorded, revision), Keeping(revision)
+    controls = _controls(revision)
+    uncontrolled = {name for name, control in controls.items() if changed.intersection(control)}
     results = [
-        evaluate(case, recorded, examine) if changed.intersection(case.scenarios) else result
+        evaluate(case, recorded, examine) if (changed | uncontrolled).intersection(case.scenarios) else result
         for case, result in zip(cases(revision), _clean(revision)[0], strict=True)
     ]
     return results, recorded
+
+
+@cache
+def _controls(revision: str) -> dict[str, frozenset[str]]:
+    """For each scenario its control, the control of that one, and so on."""
+    asked = context(revision)
+    found: dict[str, frozenset[str]] = {}
+    for name, one in asked.scenarios.items():
+        chain: list[str] = []
+        while control := control_of(one, asked.scenarios, asked.contract):
+            chain.append(control)
+            one = asked.scenarios[control]
+        found[name] = frozenset(chain)
+    return found
 
 
 def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any) -> tuple[list[Result], Recorded]:

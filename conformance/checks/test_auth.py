@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
-from conformance.judge.common import envelope, must_be_served, retried, said, scenario_of, settled
-from conformance.judge.selectors import Wanted, each, everything
+from conformance.judge.common import always_busy, envelope, must_be_served, retried, said, scenario_of, settled
+from conformance.judge.selectors import Wanted, beside, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
 _REFUSED = each("auth-refused")
+_WRONG = beside(together("wrong-keys", "auth-refused", stream=False), "text", "text.stream", "auth.bearer")
 
 
 @check("{accepted}", over=each("auth-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -26,6 +27,16 @@ def test_credential_is_refused(received: Received) -> Findings:
     yield EXAMINED
     if status not in (401, 403):
         yield Finding(f"answered with HTTP {status}{said(received)}", want=401, got=status)
+
+
+@check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
+def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Findings:
+    wrong = [one for one in responses if one.scenario in case.scenarios]
+    yield Examined(sum(one.exchange.status is not None for one in wrong))
+    if status := always_busy(wrong, responses[len(wrong) :]):
+        message = f"every wrong key is answered with HTTP {status}, and the right key never is{said(wrong[0])}"
+        first, *others = (one.scenario for one in wrong)
+        yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
 
 
 def _denied(received: Received) -> int:

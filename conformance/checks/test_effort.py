@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
-from conformance.judge.common import between, must_be_served, refused
+from conformance.judge.common import between, must_be_served, refused, said
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, check
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
@@ -26,13 +29,21 @@ def test_effort_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
 
 
+def _off_in(received: Received) -> str:
+    """The effort that turned thinking off, in words; :class:`DoesNotApply` where the request was sent without it."""
+    off = f"effort {received.contract.effort.off}"
+    if not received.contract.turns_thinking_off(received.sent):
+        raise DoesNotApply(f"sent without {off}, which is refused")
+    return off
+
+
 @check(
     "effort.none-does-not-think",
     over=_off,
     where=Where("finished", leans_on=("*",), without_thinking=True),
 )
 def test_none_does_not_think(received: Received) -> Findings:
-    off = f"effort {received.contract.effort.off}"
+    off = _off_in(received)
     if received.response:
         yield EXAMINED
     for place, _ in received.items("reasoning"):
@@ -47,23 +58,45 @@ def test_none_does_not_think(received: Received) -> Findings:
         yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
 
 
-@check("effort.{effort}-thinks", over=each("thinking"), not_for_captured=UNKNOWN_SENDER)
-def test_effort_thinks(received: Received) -> Findings:
-    yield from _thinks(received)
+def _among_all(tag: str) -> Selector:
+    """A case for each scenario with the tag, beside all others that may show that the model thinks."""
+
+    def select(context: Context) -> list[Group]:
+        tags = {"thinking", "thinking-call", "effort-default"}
+        others = tuple(one.name for one in context.scenarios.values() if one.tags & tags)
+        return [replace(group, beside=others) for group in each(tag)(context)]
+
+    return select
 
 
-@check("effort.{effort}-thinks", over=each("thinking-call"), not_for_captured=UNKNOWN_SENDER)
-def test_effort_thinks_with_tools_too(received: Received) -> Findings:
-    yield from _thinks(received)
+@check("effort.{effort}-thinks", over=_among_all("thinking"), together=True, not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks(responses: list[Received]) -> Findings:
+    yield from _thinks(responses)
 
 
-def _thinks(received: Received) -> Findings:
+@check("effort.{effort}-thinks", over=_among_all("thinking-call"), together=True, not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks_with_tools_too(responses: list[Received]) -> Findings:
+    yield from _thinks(responses)
+
+
+def _thinks(responses: list[Received]) -> Findings:
+    received, *others = responses
     if received.response:
         yield EXAMINED
     if not received.response or received.has_reasoning:
         return
-    message = f"no sign of reasoning with a question worth it (asked {len(received.samples)} times at the most)"
+    if thinking := next((one for one in others if one.exchange.ok and _shows_thinking(one)), None):
+        raise CannotEvaluate(f"the model did not think here, and did in {thinking.scenario}")
+    message = f"no sign of reasoning with a question worth it, in {len(received.samples)} attempts"
+    message += ", nor in any other response of the run" if others else ""
     yield Finding(message, received.pointer + "/output", received.event, "reasoning", "none")
+
+
+def _shows_thinking(received: Received) -> bool:
+    try:
+        return received.has_reasoning
+    except CannotEvaluate:
+        return False
 
 
 @check(
@@ -74,11 +107,12 @@ def _thinks(received: Received) -> Findings:
 )
 def test_values_do_the_same(given: list[Received]) -> Findings:
     kinds = {received.scenario: _kinds(received) for received in given}
-    usual = next(iter(kinds.values()))
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    most = next(name for name, got in kinds.items() if got == usual)
     for name, got in kinds.items():
         yield Examined(bool(got or usual))
         if got != usual:
-            message = f"{name} gives other kinds than {given[0].scenario}"
+            message = f"{name} gives other kinds than {most}"
             yield Finding(message, want=sorted(usual), got=sorted(got), scenario=name)
 
 
@@ -171,7 +205,8 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        yield Finding(f"answered with HTTP {received.arrived}", want="a 4xx status", got=received.arrived)
+        message = f"answered with HTTP {received.arrived}{said(received)}"
+        yield Finding(message, want="a 4xx status", got=received.arrived)
 
 
 @check("effort.default", over=each("effort-default"))

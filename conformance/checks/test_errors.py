@@ -13,12 +13,14 @@ from conformance.judge.common import (
     between,
     breaks_every_time,
     busy_elsewhere,
+    ends_in_failure,
     envelope,
     excerpt,
     is_error_body,
     must_be_an_answer,
     must_be_served,
     retried,
+    said,
     settled,
 )
 from conformance.judge.selectors import each, everything, pairs, together
@@ -111,11 +113,26 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     status = settled(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
-    elif received.exchange.ok and is_error_body(received):
-        yield Finding(
-            f"an error body under HTTP {status}", received.contract.error.pointer, None, "a 4xx status", status
-        )
+        yield Finding(f"a bad request is answered with HTTP {status}{said(received)}", want="a 4xx status", got=status)
+    else:
+        yield from _under_success(received)
+
+
+@check("error.real-status", over=_with("auth-refused", "method", "captured"), not_for_captured=UNKNOWN_SENDER)
+def test_refusal_has_an_error_status(received: Received) -> Findings:
+    _ = settled(received)
+    yield EXAMINED
+    yield from _under_success(received)
+
+
+def _under_success(received: Received) -> Findings:
+    """A finding for an error that has the status of a success: as the body, or as all that a stream holds."""
+    status = received.exchange.status
+    if received.exchange.ok and is_error_body(received):
+        pointer = received.contract.error.pointer
+        yield Finding(f"an error body under HTTP {status}{said(received)}", pointer, None, "a 4xx status", status)
+    elif (failure := ends_in_failure(received)) and not received.of("response.created"):
+        yield Finding(f"an error under HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
 
 @check(

@@ -22,11 +22,13 @@ from conformance.judge.common import (
     no_answer,
     received_whole,
     said,
+    scenario_of,
     settled,
 )
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 from conformance.scenarios.scenario import Scenario
+from conformance.wire.retry import BESIDE_OTHERS
 
 #: Tags of scenarios whose acceptance has a rule of its own.
 _OWN_RULE = frozenset({
@@ -59,22 +61,24 @@ def test_success_is_200(received: Received, case: Case) -> Findings:
     if not received.exchange.ok and case.context.scenarios[received.scenario].tags & _OWN_RULE:
         raise DoesNotApply(f"HTTP {received.status}: whether this is served has a rule of its own")
     yield from must_be_served(received)
+    if received.exchange.ok and received.status != 200:
+        yield Finding(f"answered with HTTP {received.status}", want=200, got=received.status)
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True, not_for_captured=UNKNOWN_SENDER)
-def test_documented_request_is_not_broken_every_time(responses: list[Received]) -> Findings:
+def test_documented_request_is_not_broken_every_time(responses: list[Received], case: Case) -> Findings:
     if not any(received.exchange.ok for received in responses):
         raise CannotEvaluate("no documented request was served at all")
     for received in responses:
         exchange = received.exchange
         yield Examined(exchange.status is not None)
-        tries = len(exchange.attempts) + 1
+        which = f"{scenario_of(received, case).description} is not served, while other requests are"
         if breaks_every_time(exchange) and not busy_elsewhere(received, responses):
-            message = f"HTTP {exchange.status} in each of {tries} tries, while other requests are served"
+            message = f"{which}: HTTP {exchange.status} in each attempt{said(received)}"
             yield Finding(message, want=200, got=exchange.status, scenario=received.scenario)
         elif exchange.status is None and exchange.ended in ("reset", "invalid"):
-            message = f"no HTTP answer in {tries} tries ({exchange.detail}), while other requests are served"
-            yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=received.scenario)
+            message = f"{which}: no HTTP response in {len(exchange.attempts) + 1} attempts ({exchange.detail})"
+            yield Finding(message, want="an HTTP response", got=exchange.ended, scenario=received.scenario)
 
 
 @check("http.client-request-answered", over=each("captured"), without_response=True, not_for_captured=UNKNOWN_SENDER)
@@ -113,7 +117,9 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
     yield EXAMINED
     failed = [one.status for one in received.exchange.attempts if one.status in (500, 502, 504)]
     if failed and received.arrived < 500:
-        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent again"
+        alone = any(one.detail == BESIDE_OTHERS for one in received.exchange.attempts)
+        again = "alone, after requests at the same time" if alone else "again"
+        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent {again}"
         yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
 
 

@@ -143,6 +143,11 @@ def test_event_is_of_its_items_kind(received: Received) -> Findings:
         if fits and isinstance(kind, str) and kind != fits:
             message = f"output_index {index} is a {kind}"
             yield finding_at(event, message, "/output_index", f"the index of a {fits}", index)
+        closed = event.item.get("type") if event.type == ITEM_DONE else kind
+        if isinstance(kind, str) and closed != kind:
+            yield finding_at(
+                event, f"closes the {kind} of output_index {index} as {closed!r}", "/item/type", kind, closed
+            )
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))

@@ -6,6 +6,8 @@ from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
+    always_busy,
+    breaks_every_time,
     ends_in_failure,
     judged_past_the_key,
     must_be_an_answer,
@@ -16,9 +18,11 @@ from conformance.judge.common import (
     refused_for_its_size,
     said,
     scenario_of,
+    settled,
     unless_for_its_size,
 )
-from conformance.judge.selectors import each, together
+from conformance.judge.control import NoControl
+from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
 _TYPE = each("type")
@@ -46,32 +50,37 @@ def test_model_is_accepted(received: Received) -> Findings:
 
 @check(
     "request.stream-accepted",
-    over=together("streams", "core", stream=True),
+    over=beside(together("streams", "core", stream=True), "text"),
     together=True,
     not_for_captured=UNKNOWN_SENDER,
 )
-def test_streams_are_accepted(responses: list[Received]) -> Findings:
-    yield from _never_served(responses, "stream: true")
+def test_streams_are_accepted(responses: list[Received], case: Case) -> Findings:
+    yield from _never_served(responses, case, "stream: true")
 
 
 @check(
     "request.reasoning.effort-accepted",
-    over=together("efforts", "effort"),
+    over=beside(together("efforts", "effort"), "text"),
     together=True,
     not_for_captured=UNKNOWN_SENDER,
 )
-def test_effort_is_accepted(responses: list[Received]) -> Findings:
-    yield from _never_served(responses, "reasoning.effort")
+def test_effort_is_accepted(responses: list[Received], case: Case) -> Findings:
+    yield from _never_served(responses, case, "reasoning.effort")
 
 
-def _never_served(responses: list[Received], what: str) -> Findings:
-    """A parameter of which no value at all is served; single values have rules of their own."""
-    statuses = [received.status for received in responses]
-    yield Examined(len(statuses))
-    if responses and all(status != 200 for status in statuses):
-        first = responses[0]
-        message = f"no request with {what} is served: HTTP {first.status}"
-        yield Finding(message, want=200, got=first.status, scenario=first.scenario)
+def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
+    """A parameter of which no value at all is served, while the request without it is; single values have rules of
+    their own."""
+    sent = [one for one in responses if one.scenario in case.scenarios and one.exchange.ended != "not-sent"]
+    if not (status := always_busy(sent, [one for one in responses if one.scenario not in case.scenarios])):
+        statuses = [settled(one) if breaks_every_time(one.exchange) else one.status for one in sent]
+        if set(statuses) == {401}:
+            raise CannotEvaluate("HTTP 401: the right key was refused")
+        status = statuses[0] if statuses else None
+    yield Examined(len(sent))
+    if status and not any(received.exchange.ok for received in sent):
+        message = f"no request with {what} is served: HTTP {status}{said(sent[0])}"
+        yield Finding(message, want=200, got=status, scenario=sent[0].scenario)
 
 
 @check("request.tools-accepted", over=each("tools-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -82,6 +91,8 @@ def test_tools_are_accepted(received: Received) -> Findings:
 @check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
     unless_for_its_size(received, case)
+    if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
+        raise NoControl("sent as a list of messages, as a string is refused", "input.string")
     yield from must_be_served(received)
     if received.exchange.status == 200:
         yield from must_be_an_answer(received)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -108,16 +109,37 @@ def test_final_output_holds_the_items(received: Received, case: Case) -> Finding
     items, done = _streamed_items(received)
     streamed = [index for index, item in items.items() if not _may_be_left_out(item, case)]
     kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, case)]
-    want, got = [items[index].get("type") for index in streamed], [output[place].get("type") for place in kept]
+    want, got = [items[index] for index in streamed], [output[place] for place in kept]
     yield Examined(max(len(got), len(want)))
-    if got != want:
-        message = f"{event.type}: the final output has other items than were streamed"
-        yield Finding(message, "/response/output", event.index, want, got)
+    if differs := _order(want, got) or _other_items(_types(want), _types(got)):
+        yield finding_at(event, f"the final output {differs}", "/response/output", _types(want), _types(got))
         return
     for index, place in zip(streamed, kept, strict=True):
         yield from _same_item(items[index], output[place], f"/response/output/{place}", event.index, index in done)
-    left_out = len(items) + len(output) > 2 * len(kept)
-    yield from _final_texts(received, dict(zip(streamed, kept, strict=True)) if left_out else {})
+    moved = dict(zip(streamed, kept, strict=True)) if len(items) + len(output) > 2 * len(kept) else {}
+    yield from _final_texts(received, moved)
+
+
+def _order(streamed: Sequence[Object], final: Sequence[Object]) -> str:
+    """How the final output has all streamed items, and in another order; empty where it does not."""
+    before, after = [item.get("id") for item in streamed], [item.get("id") for item in final]
+    moved = before != after and sorted(map(str, before)) == sorted(map(str, after))
+    return "has the streamed items in another order" if moved and len(set(map(str, before))) == len(before) else ""
+
+
+def _types(items: Sequence[Object]) -> list[Any]:
+    return [item.get("type") for item in items]
+
+
+def _other_items(streamed: Sequence[Any], final: Sequence[Any]) -> str:
+    """What the final output lacks of the streamed items, by type, or has beside them; empty where neither."""
+    if streamed == final:
+        return ""
+    lacking, added = Counter(map(str, streamed)), Counter(map(str, final))
+    lacks = ", ".join(f"{number} {kind}" for kind, number in (lacking - added).items())
+    more = ", ".join(f"{number} {kind}" for kind, number in (added - lacking).items())
+    words = [f"lacks {lacks} of the streamed items"] * bool(lacks) + [f"has {more} that was not streamed"] * bool(more)
+    return " and ".join(words) or "has items of the streamed types in another order"
 
 
 def _streamed_items(received: Received) -> tuple[dict[int, Object], dict[int, Object]]:

@@ -43,6 +43,8 @@ class _Keeper:
         streamed = sum(what[0] == "item" and what[2] == "type" for what in self._bound)
         if streamed and len(output) != streamed:
             return  # Where more or fewer items stand than were streamed, none can be told by its place.
+        if any(self._index_of.get(str(item.get("id")), place) != place for place, item in enumerate(output)):
+            return  # Streamed items in another order: that is told where the output is compared as a whole.
         for place, item in enumerate(output):
             if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
                 continue  # Another item stands there: that is told where the output is compared as a whole.

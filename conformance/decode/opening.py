@@ -34,7 +34,7 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
             stray = begun[min(place, len(begun) - 1)]
             message = f"event {stray.index} is {stray.type or 'without a type'}, not {name}"
             found.append(Violation(rule, message, stray, "/type", name, stray.type))
-        found += [Violation("lifecycle.each-once", f"{name} is sent a second time", again) for again in seen[1:]]
+        found += [_again(seen[0], again) for again in seen[1:]]
     if types:
         examined = Counter(dict.fromkeys(_OF_EVERY_STREAM, 1))
         examined["lifecycle.in-progress-second"] = int(not _broke_off(types, 1))
@@ -43,6 +43,15 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
     else:
         examined = Counter()
     return found + _terminal(events), examined
+
+
+def _again(first: Event, again: Event) -> Violation:
+    """A second response.created or response.in_progress: of the same response, or of another one."""
+    message, ident = f"{again.type} is sent a second time", again.response.get("id")
+    if ident == first.response.get("id"):
+        return Violation("lifecycle.each-once", message, again, "/type")
+    message += ", for another response: the stream holds the events of two"
+    return Violation("lifecycle.each-once", message, again, "/response/id", first.response.get("id"), ident)
 
 
 def _broke_off(types: Sequence[str], place: int) -> bool:

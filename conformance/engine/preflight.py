@@ -20,6 +20,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import effort_of
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire import probe
@@ -70,7 +71,9 @@ class Preflight:
         self._earlier = recorded
         self._contract = context.contract
         ways = {one.name for one in self._contract.authentication}
-        self._planned = [one for one in plan(context, needed) if _is_plain_good(one, ways)]
+        good = [one for one in plan(context, needed) if _is_plain_good(one, ways)]
+        # One that waits for the response to another would bring that one along.
+        self._planned = [one for one in good if not effort_of(one, self._contract)]
         self._error = ""
         self._done = threading.Event()
         self._released = threading.Event()
@@ -105,14 +108,14 @@ class Preflight:
         if not self._planned:
             return ""  # Nothing of the run expects to be served.
         first, *others = self._planned
-        refused = [self._send(first)]
+        refused = list(self._send(first))
         kind = kind_of(refused[0])
         if unconnected(refused[0]) and not any(one.status for one in self._recorded()):
             return f"nothing answers at {self._context.target.endpoint} any more: {refused[0].detail}"
-        if not kind:
+        if not kind or any(kind_of(one) != kind for one in refused if not one.withheld):
             return ""
-        for one in self._confirming(first, others):
-            exchange = self._send(one)
+        for one in self._confirming(first, others, both=len(refused) > 1):
+            exchange = self._send(one)[-1]
             if exchange.withheld:
                 continue  # A limit of ours, or not in the recording.
             if kind_of(exchange) != kind:
@@ -122,9 +125,10 @@ class Preflight:
             return ""
         return self._says(kind, first, refused)
 
-    def _confirming(self, first: Scenario, others: Sequence[Scenario]) -> Iterator[Scenario]:
-        """The planned requests that differ most from the first; the other way to authenticate, planned or not."""
-        other = self._authenticated_otherwise(first)
+    def _confirming(self, first: Scenario, others: Sequence[Scenario], both: bool) -> Iterator[Scenario]:
+        """The planned requests that differ most from the first; the other way to authenticate, planned or not, unless
+        ``both`` have been sent."""
+        other = None if both else self._authenticated_otherwise(first)
         if other and not {one.name for one in self._contract.authentication} & self._context.target.lacks:
             yield other
         seen = _features(first) | (_features(other) if other else set())
@@ -142,11 +146,11 @@ class Preflight:
         named = "text" if other == self._contract.way.name else f"auth.{other}"
         return self._context.scenarios.get(named)
 
-    def _send(self, scenario: Scenario) -> Exchange:
-        """The exchange of a scenario: from the folder if it was sent before."""
+    def _send(self, scenario: Scenario) -> tuple[Exchange, ...]:
+        """The samples of a scenario: from the folder if it was sent before."""
         here = Plan(self._context, [scenario.name])
         pool = Pool(here.requests, self._folder, self._sender, self._context.target.concurrency)
-        return pool.get_or_send(here.key_of[scenario.name])[-1]
+        return pool.get_or_send(here.key_of[scenario.name])
 
     def _recorded(self) -> Iterator[Exchange]:
         yield from self._earlier

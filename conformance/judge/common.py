@@ -12,6 +12,7 @@ from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import PASSING
+from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
 
@@ -41,9 +42,10 @@ def settled(received: Received) -> int:
 
 
 def breaks_every_time(exchange: Exchange) -> bool:
-    """Whether each try, and there were several, ended in the same 5xx."""
+    """Whether each try ended in the same 5xx; one that is not retried (501) counts after one try."""
     status = exchange.status or 0
-    return status >= 500 and bool(exchange.attempts) and all(one.status == status for one in exchange.attempts)
+    tried = status not in PASSING or bool(exchange.attempts)
+    return status >= 500 and tried and all(one.status == status for one in exchange.attempts)
 
 
 def busy_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
@@ -52,6 +54,19 @@ def busy_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
     status, name = received.exchange.status, received.scenario.removesuffix(".stream")
     others = [one.exchange for one in responses if one.scenario.removesuffix(".stream") != name]
     return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
+
+
+def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int | None:
+    """The busy status that requests of one kind receive in every attempt, if others, which are served, never do: then
+    it is no passing trouble of the server. None where that is not so."""
+    statuses = {one.exchange.status for one in refused if one.exchange.status is not None}
+    elsewhere = {one.exchange.status for one in served}
+    elsewhere |= {attempt.status for one in served for attempt in one.exchange.attempts}
+    if len(statuses) != 1 or not statuses <= set(BUSY) or statuses & elsewhere:
+        return None
+    if not all(breaks_every_time(one.exchange) or one.exchange.status == 429 for one in refused):
+        return None
+    return statuses.pop() if any(one.exchange.ok for one in served) else None
 
 
 def all_busy(responses: Sequence[Received]) -> None:
@@ -70,11 +85,12 @@ def judged_past_the_key(received: Received) -> int:
 
 
 def must_be_served(received: Received) -> Findings:
-    """A documented request gets 200."""
-    status = received.status
+    """A documented request is served (a 2xx other than 200 has its own rule). A 5xx is a finding only if each attempt
+    gets it, and it is not that of a busy server."""
+    status = settled(received) if breaks_every_time(received.exchange) else received.status
     yield EXAMINED
-    if status != 200:
-        yield Finding(f"answered with HTTP {received.status}{said(received)}", want=200, got=received.status)
+    if not received.exchange.ok:
+        yield Finding(f"answered with HTTP {status}{said(received)}", want=200, got=status)
 
 
 def no_answer(received: Received) -> Findings:
@@ -260,7 +276,7 @@ def said(received: Received) -> str:
     words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
     if not words and not received.exchange.ok:
         words = [" ".join(excerpt(received, 80).split())]
-    return f": {' / '.join(words)[:200]}" if any(words) else ""
+    return f": {shortened(' / '.join(words), 200)}" if any(words) else ""
 
 
 #: Words by which servers say that a request is longer than the model can take.

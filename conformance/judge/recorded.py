@@ -7,6 +7,7 @@ from collections.abc import Callable
 from conformance.decode.memory_size import forget, weight
 from conformance.decode.response import OutcomeLookup, Received
 from conformance.exchange.exchange import Exchange
+from conformance.scenarios import base
 from conformance.scenarios.plan import Plan
 
 #: Bytes of memory that decoded answers may take. Peak memory stays under 400 MB with it: 100 MB are Python, pytest and
@@ -49,14 +50,21 @@ class Recorded:
         if received is not None:
             self._answers[scenario] = received  # Now the one used last.
             return received
-        samples = self._samples(self._key_of[scenario])
+        samples = self._samples_of(scenario)
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
-            samples = self._samples(self._key_of[self._within[scenario]])
+            samples = self._samples_of(self._within[scenario])
         received = Received(samples[-1], scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
         self._keep(received, weight(received, decoded=False))
         return received
+
+    def _samples_of(self, scenario: str) -> tuple[Exchange, ...]:
+        """The samples of a scenario; those of the base up to the one in which it was served."""
+        key = self._key_of[scenario]
+        samples = self._samples(key)
+        is_base = key in [self._key_of.get(name) for name in base.BASES]
+        return tuple(base.evaluated(samples)) if is_base else samples
 
     def _samples(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a key; those of another scenario that shares them where that is at hand."""

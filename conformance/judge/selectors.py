@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from conformance.judge.verdict import Group, Selector
 from conformance.scenarios.context import Context
@@ -32,6 +33,11 @@ def together(label: str, *tags: str, stream: bool | None = None, where: Wanted |
         return [Group(label, names)] if names else []
 
     return select
+
+
+def beside(selector: Selector, *names: str) -> Selector:
+    """The same cases, each check of which also gets the responses of these scenarios, behind the others."""
+    return lambda context: [replace(group, beside=names) for group in selector(context)]
 
 
 def everything(label: str, where: Wanted | None = None) -> Selector:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import Received
 from conformance.judge import reasons
-from conformance.judge.applicability import Where
+from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where
 from conformance.judge.evidence import Evidence, Examine, InternalError, collect, examine
 from conformance.judge.findings import (
     EXAMINED,
@@ -54,6 +54,7 @@ class Group:
 
     ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
     whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
+    ``beside``: further scenarios of which a check of several gets the responses that the run has.
     """
 
     label: str
@@ -61,6 +62,7 @@ class Group:
     about: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
 
 Selector = Callable[[Context], list[Group]]
@@ -85,6 +87,11 @@ class Check:
     where: Where | None = None
     not_for_captured: str = ""
 
+    @property
+    def controlled(self) -> bool:
+        """Whether it is about what a request causes, so that a response counts only beside a served control."""
+        return self.not_for_captured in (UNKNOWN_SENDER, COMPARES)
+
 
 @dataclass(frozen=True, repr=False)
 class Case:
@@ -99,6 +106,7 @@ class Case:
     context: Context
     whole: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def breaks(self) -> tuple[str, ...]:
@@ -178,8 +186,9 @@ def cases(check: Check, context: Context) -> list[Case]:
 def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where
-    )
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where,
+        group.beside,
+    )  # fmt: skip
 
 
 #: Tag of requests that something before the endpoint may refuse, in a form of its own.

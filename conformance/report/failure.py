@@ -81,7 +81,9 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
-    place = f"in {one.scenario}"
+    known = responses(one) if responses and one.scenario else None
+    sent = known.exchange.scenario if known else one.scenario
+    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:

@@ -10,7 +10,7 @@ from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.columns import fit, labelled, wrapped
 from conformance.report.failure import printable, show
-from conformance.results import score
+from conformance.results import plain_words, score
 from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, RunEnd
 
@@ -74,11 +74,19 @@ def brief(cause: Cause) -> Iterator[str]:
 
 
 def reasons(lines: Lines) -> Iterator[str]:
-    """Why cases are inconclusive, the commonest reason first."""
-    for why, names in score.reasons(lines):
+    """How many cases are inconclusive because of which cause, then why the others are, the commonest reason first."""
+    if lines_before := plain_words.not_evaluated(lines):
+        yield f"  {lines_before}"
+    for why, names in score.reasons([line for line in lines if not line.cause]):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
             yield ("  " if number == 0 else "    ") + line
+
+
+def hanging(line: str) -> Iterator[str]:
+    """A numbered line in lines of 80 columns, gone on below its text."""
+    for place, piece in enumerate(wrapped(printable(line), 75)):
+        yield ("  " if place == 0 else "     ") + piece
 
 
 def affected_clients(found: Sequence[Cause]) -> str:

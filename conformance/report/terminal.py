@@ -13,8 +13,9 @@ from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
 from conformance.report.columns import labelled
-from conformance.results import score
+from conformance.results import plain_words, score
 from conformance.results.causes import Cause, causes
+from conformance.results.proposals import proposals
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as left_out
@@ -95,28 +96,13 @@ def duration(requests: int, rpm: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-#: Statuses by which a server refuses a credential; 400 for one that it does not find in the header it reads.
-_DENIALS = (400, 401, 403)
-
-
 def hints(lines: summary.Lines) -> Iterator[str]:
     """What a reader may want to set before looking further."""
-    failed = {line.requirement for line in lines if line.verdict == FAIL}
-    passed = {line.requirement for line in lines if line.verdict == PASS}
-    # Any other status says nothing of the header: an endpoint that is gone answers with 404.
-    denied = {line.requirement for line in lines for one in line.findings if one.got in _DENIALS} & failed
-    for refused, works, lacks in (
-        ("auth.api-key-header-accepted", "auth.bearer-accepted", "api-key"),
-        ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
-    ):
-        if refused in denied and works in passed - failed:
-            yield f'only one of the two headers works; lacks = ["{lacks}"] in a target file judges by the other'
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
     if both <= {line.requirement for line in lines for one in line.findings if one.got == 401}:
         yield "the key is refused everywhere: is it the right one?"
-    let_in = {line.requirement for line in lines for one in line.findings if one.got == 200}
-    if {"auth.missing-key-refused", "auth.wrong-bearer-refused"} <= failed & let_in:
-        yield 'no key is checked at all; lacks = ["auth"] in a target file leaves the rules about refusal out'
+    for one in proposals(lines):
+        yield f"{one.line} in the profile of a target file leaves the rules about it out: {one.reason}"
 
 
 def show(
@@ -169,6 +155,11 @@ def show(
     reporter.line("")
     for line in summary.following(found, again, written):
         reporter.line(line)
+    if listed := list(plain_words.listed(lines)):
+        reporter.line("")
+        for one in listed:
+            for piece in summary.hanging(one):
+                reporter.line(piece)
 
 
 def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str]) -> None:

@@ -20,6 +20,7 @@ from conformance.results.affected_clients import settled
 from conformance.results.blocked import concerns, explained
 from conformance.results.causes import plainness
 from conformance.results.records import CaseRecord
+from conformance.results.systemic import systemic
 
 #: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
 _AREAS = (
@@ -32,10 +33,14 @@ _AREAS = (
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
 _SERVED = re.compile(r"(?:answered|served) with HTTP 200")
-_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP (5\d\d)")
+_BAD = "a bad request is "
+_BROKE = re.compile(rf"(?:{_BAD})?answered with HTTP (5\d\d)")
 
 #: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
 _SOME = 6
+
+#: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
+_MESSAGES = 5
 
 _REFUSED = re.compile(r"answered with HTTP (?!401|403)")
 
@@ -49,8 +54,10 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     for one in broken:
         by_rule.setdefault(one.requirement, []).append(one)
     reach = _Reach(by_rule)
-    above = {one.id: cause for one in broken if (cause := _explaining(one, reach) or _stopping(one, broken))}
-    _same_words([one for one in broken if one.id not in above], above)
+    shared = systemic(broken)
+    left = [one for one in broken if one.id not in shared and one.id not in shared.values()]
+    above = {one.id: cause for one in left if (cause := _explaining(one, reach) or _stopping(one, broken))} | shared
+    _same_words([one for one in left if one.id not in above], above)
     above |= explained((one for one in told if one.verdict == INCONCLUSIVE), broken)
     tops = {one.id: _top(one.id, above) for one in told}
     plainest = _plainest(broken, tops)
@@ -146,8 +153,10 @@ def _same_words(roots: list[CaseRecord], above: dict[str, str]) -> None:
     first: dict[str, str] = {}
     asked = [one for one in roots if one.area != "auth"]  # A lock that breaks is a defect of its own.
     breaking = {one.requirement for one in asked for each in one.findings if _BROKE.match(each.message)}
+    broke = [each.message for one in asked for each in one.findings if _BROKE.match(each.message)]
+    few = len({_bare(_BROKE.sub("", message)) for message in broke}) <= _MESSAGES
     for one in roots:
-        words = [_gist(finding.message, one.area, len(breaking) > _SOME) for finding in one.findings]
+        words = [_gist(finding.message, one.area, len(breaking) > _SOME, few) for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.
         if words and all(word in first for word in words):
@@ -156,11 +165,13 @@ def _same_words(roots: list[CaseRecord], above: dict[str, str]) -> None:
             first.setdefault(word, one.id)
 
 
-def _gist(message: str, area: str, often: bool) -> str:
-    """What a message says wherever it was found; of a server that breaks ``often``, only that it does."""
+def _gist(message: str, area: str, often: bool, few: bool) -> str:
+    """What a message says wherever it was found; of a server that breaks ``often``, only that it does, and with which
+    words where they are ``few``."""
     if (broke := _BROKE.match(message)) and (often or area == "auth"):
-        return "the lock broke" if area == "auth" else f"broke with {broke[1]}"
-    return _bare(message)
+        words = _bare(message[broke.end() :]) if few else ""
+        return "the lock broke" if area == "auth" else f"broke with {broke[1]}{words}"
+    return _bare(message.removeprefix(_BAD))
 
 
 def _bare(message: str) -> str:

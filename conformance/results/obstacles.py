@@ -20,6 +20,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.verdict import INCONCLUSIVE, Record, Result
 from conformance.results.records import Obstacle
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.scenario import Scenario, schema_violation
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")
@@ -55,6 +56,14 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
     if scenario.after and (exchange.ended == "not-sent" or _sent_back_malformed(scenario, received, context)):
         by, where = _obstacle(context.scenarios[scenario.after], context, record)
         return EARLIER if by == BODY else by, where
+    control = control_of(scenario, context.scenarios, context.contract)
+    if (
+        not exchange.ok
+        and control
+        and not (known := record.received(control).exchange).ok
+        and known.ended != "not-sent"
+    ):
+        return _obstacle(context.scenarios[control], context, record)
     if exchange.status is None:
         return exchange.ended, scenario.name
     if exchange.status != 200:

@@ -76,7 +76,7 @@ def allowed(lines: Sequence[CaseRecord]) -> Iterator[str]:
             for said in line.observed:
                 seen[said, ", ".join(CLIENTS.get(name, name) for name in line.breaks)].append(line.id)
     for (said, clients), cases in seen.items():
-        yield f"{said} ({_many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
+        yield f"{said} ({many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
 
 
 def inconclusive(line: CaseRecord) -> bool:
@@ -118,24 +118,22 @@ def verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> Verdict:
     if end is None or end.interrupted:
         return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
     if counts[ERROR]:
-        return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
+        return Verdict(ERROR, "no verdict", f"{many(counts[ERROR], 'check')} of the suite itself broke.")
     if end.stopped and not rules[FAIL]:
-        says = f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
+        says = f"{many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
         return Verdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
-        broken = {line.requirement for line in lines if line.verdict == FAIL}
-        by = f", for {_many(rules[FAIL], 'cause')}" if rules[FAIL] != len(broken) else ""
-        return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
+        return Verdict(FAIL, "fails", f"{faults(lines)}, in {many(counts[FAIL], 'case')}.")
     if counts["stale"]:
-        return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
+        return Verdict(FAIL, "fails", f"{many(counts['stale'], 'expected failure')} no longer as expected.")
     if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
         return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
     if counts[INCONCLUSIVE]:
-        return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
+        return Verdict(INCONCLUSIVE, "inconclusive", f"{many(counts[INCONCLUSIVE], 'case')} could not be judged.")
     if counts[EXPECTED]:
         unjudged = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
         failed = counts[EXPECTED] - unjudged
-        listed = [_many(failed, "failure")] * bool(failed) + [_many(unjudged, "inconclusive case")] * bool(unjudged)
+        listed = [many(failed, "failure")] * bool(failed) + [many(unjudged, "inconclusive case")] * bool(unjudged)
         word = "expected failures" if failed else "expected"
         return Verdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
@@ -145,21 +143,30 @@ def verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> Verdict:
         return Verdict(INCONCLUSIVE, "evaluated in part", says)
     if rules[WARNING]:
         return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
-    return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
+    return Verdict(PASS, "conforms", f"{many(counts[PASS], 'case')} judged, nothing found.")
+
+
+def faults(lines: Sequence[CaseRecord]) -> str:
+    """How many faults there are, as causes are counted, and how many MUST rules fail because of them."""
+    number = sum(one.verdict == FAIL for one in causes(lines))
+    rules = len({line.requirement for line in lines if line.verdict == FAIL})
+    fail = f"{many(rules, 'MUST rule')} {'fails' if rules == 1 else 'fail'}"
+    return f"{many(number, 'fault')}; {fail} because of {'it' if number == 1 else 'them'}"
 
 
 def _partial(partial: Partial) -> str:
     """Of captured traffic, how much was not evaluated, or not by all rules."""
     numbers = ((partial.in_part, "evaluated in part"), (partial.not_for_captured, "not evaluated"))
-    of = f"of {_many(partial.exchanges, 'exchange')}"
+    of = f"of {many(partial.exchanges, 'exchange')}"
     said = [f"{number} {of} {how}" for number, how in numbers if number]
-    sockets = [f"{_many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
+    sockets = [f"{many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
     return ", ".join(said + sockets)
 
 
 def _rules(number: int, level: str) -> str:
-    return f"{_many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
+    return f"{many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
 
 
-def _many(number: int, what: str) -> str:
+def many(number: int, what: str) -> str:
+    """The number with the word for it, in the plural unless it is one."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

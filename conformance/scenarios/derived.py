@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.contract.schemas import Schema, Schemas
-from conformance.scenarios.ordinary import NO_THINKING
+from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Body, Scenario
-from conformance.scenarios.templates import Cap, Effort
+from conformance.scenarios.templates import Effort
 from conformance.scenarios.tools import WEATHER
 
-#: A request that is cheap even where a lenient server answers it.
-CHEAP: Body = {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": "Say hello."}
+#: A request that is cheap even where a lenient server answers it: the members of the base request and no other, so that
+#: a probe built on it differs from a served request in one thing.
+CHEAP: Body = {**SHORT, "input": "Say hello."}
 
 #: What stands around a nested member, so that only the member under test is unusual.
 _AROUND: dict[str, Any] = {
@@ -164,6 +165,7 @@ def _plain_violations(schemas: Schemas) -> list[Scenario]:
             expect="refusal" if keyword == "required" and len(parameter.path) == 1 else "either",
             about={"parameter": parameter.name, "keyword": keyword, "value": _show(value)},
             tags=frozenset({"violation", keyword}),
+            claims=frozenset({"reasoning"} if parameter.path[0] == "reasoning" else ()),
             wrong=True,
             # Without a cap all that follows is dear.
             within=NULLS if keyword == "null" and parameter.name != "max_output_tokens" else None,

@@ -41,7 +41,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             {**QUESTION, "reasoning": {"effort": value}},
             tags=frozenset({"core", "effort", "thinking" if thinking else "not-thinking"}),
             about={"effort": value, "parameter": "reasoning.effort"},
-            claims=frozenset({"reasoning"}) if thinking else frozenset(),
+            claims=frozenset({"reasoning"}),
         )
         if value == schemas.contract.effort.usual:
             scenario = replace(scenario, tags=scenario.tags | {"smoke"})

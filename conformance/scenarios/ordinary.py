@@ -163,31 +163,37 @@ def _forms() -> list[Scenario]:
         "status": "completed",
         "content": [{"type": "output_text", "text": "Hello!", "annotations": []}],
     }
-    forms = {
-        "input-messages": [{"type": "message", "status": "completed", "role": "user", "content": [part]}],
-        "input-role-developer": [
-            user,
-            {"role": "developer", "content": [{**part, "text": "Be brief."}]},
-            {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]},
-        ],
-        "input-output-message": [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}],
-    }
-    bodies: dict[str, Body] = {
-        form: {**SHORT, "max_output_tokens": Cap.LINE, "input": content} for form, content in forms.items()
-    }
-    # Sent once, with others of that form.
-    bodies |= {"input-parts": bodies["input-role-developer"], "untyped-message": HISTORY, "input-role-system": HISTORY}
-    return [
-        Scenario(
-            f"input.{form.removeprefix('input-')}",
-            f"input in the form {form}",
-            body,
-            tags=frozenset({"form"}),
-            about={"form": "input-roles" if "role" in form else form},
-            claims=frozenset({"input-array"}),
-        )
-        for form, body in bodies.items()
+    system = {"role": "system", "content": "Be brief."}
+    developer = {"role": "developer", "content": [{**part, "text": "Be brief."}]}
+    parts = {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]}
+    typed = {"type": "message", "status": "completed", "role": "user", "content": [part]}
+    output = [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}]
+    # A form by its name, what is sent, and the request that holds it with others: it is sent alone only where that one
+    # is not served, so that a refusal is one of this form.
+    forms: list[tuple[str, str, object, str | None]] = [
+        ("messages", "input-messages", [typed], None),
+        ("role-developer", "input-roles", [user, developer, parts], None),
+        ("output-message", "input-output-message", output, None),
+        ("parts", "input-parts", [{"role": "user", "content": parts["content"]}], "input.role-developer"),
+        ("developer", "input-roles", [developer, user], "input.role-developer"),
+        ("untyped-message", "untyped-message", [user], "turns.history"),
+        ("role-system", "input-roles", [system, user], "turns.history"),
+        ("role-assistant", "input-roles", [user, {"role": "assistant", "content": "Hello!"}, user], "turns.history"),
+        ("string", "input-string", "Say hello.", "text"),
     ]
+    found = [
+        Scenario(
+            f"input.{name}",
+            f"input in the form input-{name}" if form == "input-roles" else f"input in the form {form}",
+            {**SHORT, "max_output_tokens": Cap.LINE, "input": content},
+            tags=frozenset({"form"}),
+            about={"form": form},
+            claims=frozenset() if name == "string" else frozenset({"input-array"}),
+            within=whole,
+        )
+        for name, form, content, whole in forms
+    ]
+    return [*found, replace(found[-1].streamed(), within="text.stream")]
 
 
 #: What the concurrent requests say they accept, an empty header being none: all of it is fine for a plain client.

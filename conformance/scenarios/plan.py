@@ -1,16 +1,19 @@
-"""A run: the plan of a target's scenarios, and the record of what came back."""
+"""A run: the plan of a target's scenarios, each in the form that the target serves."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
+from conformance.scenarios import base
+from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
 from conformance.scenarios.context import Context
-from conformance.scenarios.scenario import Scenario, encode, schema_violation
+from conformance.scenarios.controls import control_of, effort_of
+from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -20,33 +23,37 @@ _GZIP = ("Content-Encoding", "gzip")
 
 
 def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
-    """The scenarios that these names need, with those they build on, in the order they are sent."""
+    """The scenarios that these names need, with those they build on and their controls, in the order they are sent."""
     wanted: set[str] = set()
     todo = list(needed)
     while todo:
         scenario = context.scenarios[todo.pop()]
         if scenario.name not in wanted and not scenario.claims & context.target.lacks:
             wanted.add(scenario.name)
-            todo += [name for name in (scenario.after, scenario.within) if name]
+            control = control_of(scenario, context.scenarios, context.contract)
+            effort = effort_of(scenario, context.contract)
+            others = (scenario.after, scenario.within, control, effort if effort in context.scenarios else "")
+            todo += [name for name in others if name]
     return [one for one in context.scenarios.values() if one.name in wanted]
 
 
 def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
     """The most output tokens that these may cost if all are answered, tries included; ``uncapped`` is the most that the
     contract allows a request, which is also what one without a limit of its own may cost."""
-    return sum(_most(one, uncapped) * one.tries for one in scenarios)
+    return sum(_most(one, one.body, uncapped) * one.tries for one in scenarios)
 
 
-def _most(scenario: Scenario, uncapped: int) -> int:
+def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
     """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
     be refused costs none."""
-    cap = scenario.body.get("max_output_tokens")
+    cap = body.get("max_output_tokens")
     return min(cap, uncapped) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
-def uncapped(scenario: Scenario) -> bool:
-    """Whether it may be served though it sets no limit that a server can use."""
-    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario, 1) < 1
+def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
+    """Whether it may be served though it sets no limit that a server can use; ``body`` is what is sent in fact."""
+    most = _most(scenario, scenario.body if body is None else body, 1)
+    return scenario.method == "POST" and scenario.expect != "refusal" and most < 1
 
 
 class Plan:
@@ -54,7 +61,9 @@ class Plan:
 
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
+        self._scenarios = context.scenarios
         self.contract = context.contract
+        self._first = base.profile_form(context.target.lacks, self.contract)
         #: The most output tokens that the contract allows a request.
         self.uncapped = context.schemas.most_output_tokens
         self.scenarios = plan(context, needed)
@@ -76,41 +85,77 @@ class Plan:
                 found.append(one)
         return found
 
-    def _planned(self, scenario: Scenario, sample: int) -> PlannedRequest:
+    def _planned(self, scenario: Scenario, sample: int, form: Form | None = None) -> PlannedRequest:
+        """The request of a sample; ``form`` is that in which a base request is sent, others look it up."""
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
-        after: tuple[str, ...] = ()
+        first = self.key_of.get(scenario.after or scenario.within or "")
+        after = [key for key in (first, *self._settling(scenario)) if key]
         if scenario.last:
-            after = tuple(self.key_of[one.name] for one in self._senders() if not one.last)
-        elif (first := scenario.after or scenario.within) in self.key_of:
-            after = (self.key_of[first or ""],)
+            after = [self.key_of[one.name] for one in self._senders() if not one.last] + after
 
         def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
-            body = self._body(scenario, before)
-            plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
-            if scenario.meant_well and not scenario.follow and schema_violation(self.contract, plain or b"null"):
+            sent_as = form or self._form(scenario, after, before)
+            refused = any(map(base.refuses, before[-1:])) if self._effort(scenario) in self.key_of else False
+            body = self._body(scenario, before, sent_as, refused)
+            encoded = self._encoded(scenario, body)
+            fixed = scenario.meant_well and not scenario.follow
+            if fixed and schema_violation(self.contract, encode(body or {}, self._target.model)):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and is_covered_by(scenario, before[0], self.contract)):
+            covered = bool(scenario.within and before) and is_covered_by(scenario, before[0], self.contract)
+            if encoded is None or covered:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
-            auth = self._auth(scenario)
+            sent = body or {}
             return OutgoingRequest(
-                key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
-                self.uncapped if uncapped(scenario) else _most(scenario, self.uncapped), scenario.suffix,
+                key, scenario.name, sample, scenario.method, encoded,
+                base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
+                self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
+            if scenario.name in BASES:
+                return self._other_form(scenario, samples)
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
 
-        return PlannedRequest(key, after, build, more)
+        return PlannedRequest(key, tuple(after), build, more)
 
-    def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
-        if (raw := scenario.raw_for(self._target.model)) is not None:
-            return raw
-        if scenario.method not in ("POST", "PUT"):
-            return b""
+    def _other_form(self, scenario: Scenario, samples: Sequence[Exchange]) -> PlannedRequest | None:
+        """The base request in another form, if it was refused in those before. Streaming it begins with the form that
+        is served plain, so that one part more is left out at most."""
+        forms = [base.form_sent(one, self._first, self.contract) for one in samples]
+        most = 1 if scenario.streaming else len(base.PARTS)
+        following = base.next_form(samples, forms, self.contract, most)
+        return self._planned(scenario, len(samples), following) if following else None
+
+    def _settling(self, scenario: Scenario) -> Iterator[str | None]:
+        """The keys of the requests whose responses decide in which form a scenario is sent: the base requests, and the
+        effort that it wants, last."""
+        yield from self._base_keys(scenario)
+        if scenario.name not in BASES:
+            yield self.key_of.get(self._effort(scenario))
+
+    def _base_keys(self, scenario: Scenario) -> list[str]:
+        """The keys of the base requests before a scenario: none before the plain one, that before the streaming one."""
+        earlier = [] if scenario.name == BASE else [BASE] if scenario.name == STREAM_BASE else BASES
+        return [self.key_of[name] for name in earlier if name in self.key_of]
+
+    def _effort(self, scenario: Scenario) -> str:
+        """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
+        return effort_of(scenario, self.contract) if "reasoning" in scenario.claims else ""
+
+    def _form(self, scenario: Scenario, after: Sequence[str], before: Sequence[Exchange]) -> Form:
+        """In which form a scenario is sent, by the responses to the base requests among these: without what either of
+        them had to leave out, as plain and streamed responses are compared."""
+        keys = self._base_keys(scenario) if len(before) == len(after) else []
+        forms = [base.form_of(before[after.index(key)], self._first, self.contract) for key in keys]
+        without = frozenset[str]().union(*(form.without for form in forms))
+        return Form(forms[-1 if scenario.streaming else 0].auth, without) if forms else self._first
+
+    def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:
+        """The body as it is sent; empty where the scenario has none of its own, None if it cannot be built."""
         body = scenario.body
         if scenario.follow and before:
             try:
@@ -120,15 +165,18 @@ class Plan:
             if followed is None:
                 return None
             body = followed
+        lacks = "reasoning" in self._target.lacks
+        return base.adapted(scenario, body, form, self.contract, lacks, effort_refused)
+
+    def _encoded(self, scenario: Scenario, body: Body | None) -> bytes | None:
+        if (raw := scenario.raw_for(self._target.model)) is not None:
+            return raw
+        if scenario.method not in ("POST", "PUT"):
+            return b""
+        if body is None:
+            return None
         encoded = encode(body, self._target.model, scenario.escaped)
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
-
-    def _auth(self, scenario: Scenario) -> str:
-        """The usual way is the first that the profile does not lack."""
-        usual = self.contract.way.name
-        if scenario.auth != usual or usual not in self._target.lacks:
-            return scenario.auth
-        return next((one.name for one in self.contract.authentication if one.name != usual), usual)
 
 
 def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
@@ -140,7 +188,8 @@ def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFA
         response = Received(whole, scenario.name, contract=contract).response
     except CannotEvaluate:
         return False
-    return response.get("status") in FINAL and isinstance(response.get("output"), list)
+    served = response.get("status") in FINAL and isinstance(response.get("output"), list)
+    return served and base.speaks_for(scenario, whole, contract)
 
 
 def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:

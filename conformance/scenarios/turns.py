@@ -47,8 +47,9 @@ def scenarios(contract: Contract) -> list[Scenario]:
 def _continue(body: Body, received: Received) -> Body | None:
     if not received.output:
         return None
-    question = {"role": "user", "content": received.sent.get("input")}
+    asked = received.sent.get("input")
+    question = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
     return {
         **body,
-        "input": [question, *received.output, {"role": "user", "content": "Say the same in other words."}],
+        "input": [*question, *received.output, {"role": "user", "content": "Say the same in other words."}],
     }

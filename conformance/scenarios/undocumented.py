@@ -150,6 +150,7 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         expect="either",
         about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
+        claims=frozenset({"reasoning"} if name.startswith("reasoning.") else ()),
         wrong=name != "input_image.detail",  # Items are open to more members than are documented.
     )
 

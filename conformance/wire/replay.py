@@ -17,15 +17,13 @@ from typing import Any
 from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
-from conformance.exchange.not_sent import withheld
+from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 
 _MODEL = re.compile(rb'"model": ?"[^"]*"')
-
-_MISSING = "the recording does not hold this request"
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,11 @@ class Recording:
     exchanges: Mapping[tuple[str, int], Exchange]
 
     def find(self, outgoing: OutgoingRequest) -> Exchange | None:
-        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
+        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same, with
+        another limit of output tokens at most."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
-        if found is None and named and _without_model(named.request.body) == _without_model(outgoing.body):
+        if found is None and named and _essence(named.request.body) == _essence(outgoing.body):
             return named
         return found
 
@@ -99,7 +98,7 @@ class Replay:
         found = self._recording.find(outgoing)
         if found is None:
             request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
-            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, _MISSING)
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, NOT_RECORDED)
         return replace(found, key=outgoing.key, scenario=outgoing.scenario)
 
     def stop(self) -> None:
@@ -160,15 +159,21 @@ _READERS: dict[int, Callable[[RunDirectory, Mapping[str, Any], Mapping[tuple[str
 }
 
 
-def _without_model(body: bytes) -> bytes:
-    """A request's bytes without the name of its model: older versions wrote one of their own into malformed bodies."""
-    return _MODEL.sub(b"", body, count=1)
-
-
 def _place(key: str) -> tuple[str, int]:
     """Digest and sample of a key such as ``tools.call-ccbefc5c3fdc-2``."""
     found = _KEY.search(key)
     return (found[1], int(found[2] or 1)) if found else (key, 1)
+
+
+def _essence(body: bytes) -> object:
+    """What a request is known by: its JSON without its limit of output tokens, in which versions of the suite differ.
+    Of a body that is no JSON object the bytes without the name of the model: older versions wrote one of their own into
+    malformed bodies."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return _MODEL.sub(b"", body, count=1)
+    return {**document, "max_output_tokens": None} if isinstance(document, dict) else body
 
 
 def _by_hand(target: Target, name: str) -> bool:

@@ -12,6 +12,9 @@ from conformance.wire.deadlines import first_bytes
 #: The longest Retry-After that is honoured, in seconds.
 LONGEST_WAIT = 60.0
 
+#: ``detail`` of an attempt whose request was then sent alone, as another one may have caused what it met.
+BESIDE_OTHERS = "while other requests were under way"
+
 #: Bytes that are kept of a body after which the request was retried.
 _KEPT = 64_000
 

@@ -319,7 +319,7 @@ def test_the_command_from_start_to_end(
             watcher.kill()
     assert watcher.returncode == 1
     assert "lifecycle.in-progress-second@exchange 1" in said
-    assert "1 MUST rule is broken" in said
+    assert "1 fault; 1 MUST rule fails because of it" in said
     assert main(["judge", str(tmp_path / "run")]) == 1
     assert main(["report-bug", str(tmp_path / "run"), "lifecycle.in-progress-second"]) == 0
     assert "--only 'lifecycle.in-progress-second@exchange 1'" in capsys.readouterr().out

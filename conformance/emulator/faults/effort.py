@@ -28,7 +28,7 @@ def asked(*values: str | None) -> Callable[[Context], bool]:
 
 
 def value_faults(value: str) -> list[Behaviour]:
-    """Refused, refused in streams only, and (but for none) not acted upon."""
+    """Refused, refused in streams only, and (except none) not acted upon."""
     faults = [
         fault(f"effort.{value}-refused", f"Refuses effort {value}.", f"effort.{value}-accepted",
               validate=refuse(lambda body: effort(body) == value, "reasoning.effort")),
@@ -39,7 +39,7 @@ def value_faults(value: str) -> list[Behaviour]:
     if value != "none":
         faults.append(
             fault(f"effort.{value}-does-not-think", f"Does not think at effort {value}.",
-                  f"effort.{value}-thinks", parsed=thinks(False, asked(value)))
+                  ALIKE, parsed=thinks(False, asked(value)))
         )  # fmt: skip
     return faults
 
@@ -116,6 +116,11 @@ def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:
 
 FAULTS = [
     *(fault for value in EFFORTS["2026-10"] for fault in value_faults(value)),
+    fault("effort.never-thinks", "Never thinks.",
+          *(f"effort.{value}-thinks" for value in EFFORTS["2026-10"] if value != "none"),
+          parsed=thinks(False, lambda _: True)),
+    fault("effort.never-thinks-streaming", "Never thinks when a stream is asked for.", "effort.plain-equals-stream",
+          parsed=thinks(False, lambda ctx: ctx.stream)),
     fault("effort.none-thinks", "Thinks at effort none.", "effort.none-does-not-think",
           parsed=thinks(True, asked("none"))),
     fault("effort.none-thinks-streaming", "Thinks at effort none when a stream is asked for.",
