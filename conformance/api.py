@@ -22,10 +22,10 @@ from conformance.report.summary import quoted
 from conformance.results import baseline_file
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
-from conformance.traffic.captured import Captured, is_ours, lost_in
+from conformance.traffic.captured import Captured, is_ours, unavailable_in
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.observer import seen
-from conformance.traffic.proxy import Passed
+from conformance.traffic.proxy import ForwardedExchange
 from conformance.traffic.sources import read_source, results_of, selected, target_of
 
 #: File that results are named after which are not written yet.
@@ -84,14 +84,14 @@ def _captured(exchanges: Iterable[CapturedExchange]) -> tuple[tuple[Captured, ..
         if not is_ours(one.method, one.url):
             raise Misconfigured(f"exchange {number} is not of POST .../responses: {one.url}")
         exchange = seen(one, number, known)
-        found.append(Captured(exchange.scenario, exchange, lost_in(exchange)))
+        found.append(Captured(exchange.scenario, exchange, unavailable_in(exchange)))
     return tuple(found), known
 
 
-def _passed(one: CapturedExchange) -> Passed:
+def _passed(one: CapturedExchange) -> ForwardedExchange:
     body = one.request if isinstance(one.request, bytes) else json.dumps(one.request).encode()
     chunks = [one.body] if isinstance(one.body, bytes) else one.body
-    return Passed(
+    return ForwardedExchange(
         "POST", one.url, _pairs(one.request_headers), body, one.status, _pairs(one.headers),
         tuple(Chunk(0.0, data) for data in chunks), "clean", "", time.time(), 0.0,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.config.settings import BUILT_IN, SETTINGS
 from conformance.config.target import (
-    LACKABLE,
+    PROFILE_FEATURES,
     Misconfigured,
     Target,
     is_loopback,
@@ -211,7 +211,7 @@ def test_unknown_revision_far_from_all_lists_them() -> None:
         ("zzz = 1", "'zzz' is not known; known: name, profile, endpoint"),
         ("[profile]\nlack = []", "'lack' is not known; did you mean 'lacks'?"),
         ('[profile]\nlacks = ["custom-tool"]', "'custom-tool' is not known; did you mean 'custom-tools'?"),
-        ('[profile]\nlacks = ["zzz"]', f"'zzz' is not known; known: {', '.join(LACKABLE)}"),
+        ('[profile]\nlacks = ["zzz"]', f"'zzz' is not known; known: {', '.join(PROFILE_FEATURES)}"),
         ('[profile]\nlacks = ["tools", "stream"]', "'stream' is not known; did you mean 'streaming'?"),
         ('[profile]\nunknown_parameters = "rejects"', "'rejects' is not known; did you mean 'reject'?"),
         ("[profile]\nunknown_parameters = 7", "7 is not known; known: either, reject, filter"),

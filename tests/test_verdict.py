@@ -119,13 +119,13 @@ def case(
     level: str = "MUST",
     together: bool = False,
     takes_case: bool = False,
-    whole: bool = False,
+    requires_all: bool = False,
     where: Context | None = None,
     **row: Any,
 ) -> Case:
     rule = Requirement("area.rule", level, "What must hold.", "rfc 1, section 2", **row)
     bare = Check(rule.id, lambda context: [], evaluated, together, takes_case)
-    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), whole)
+    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), requires_all)
 
 
 def result(evaluated: Judge, *names: str, **options: Any) -> Result:
@@ -309,7 +309,7 @@ def test_group_that_is_lacked_whole_names_everything() -> None:
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
     where = context("tools", {"two": "tools"})
-    got = result(broken, "one", "two", together=together, whole=True, where=where)
+    got = result(broken, "one", "two", together=together, requires_all=True, where=where)
     assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
 

@@ -19,7 +19,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
+from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
 from conformance.exchange.redaction import redact_response
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
@@ -51,7 +51,7 @@ class InProcess:
         attempts: list[Attempt] = []
         while True:
             exchange = self._once(outgoing, tuple(attempts))
-            if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
+            if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
 
@@ -266,7 +266,7 @@ def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any)
     found = []
     for case in cases(revision):
         seen = tuple(name for name in case.scenarios if name in changed)
-        part = case if case.whole or case.check.together or seen == case.scenarios else replace(case, scenarios=seen)
+        part = case if case.requires_all or case.check.together or seen == case.scenarios else replace(case, scenarios=seen)
         if seen and (result := evaluate(part, recorded, examine)).verdict in (FAIL, WARNING):
             found.append(result if part is case else evaluate(case, recorded, examine))
     return found, recorded

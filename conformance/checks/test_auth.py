@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
-from conformance.judge.common import always_busy, envelope, must_be_served, retried, said, scenario_of, settled
+from conformance.judge.common import (
+    always_busy,
+    definite_status,
+    envelope,
+    error_detail,
+    must_be_served,
+    retried,
+    scenario_of,
+)
 from conformance.judge.selectors import Wanted, beside, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
@@ -23,10 +31,10 @@ def test_documented_way_is_accepted(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_credential_is_refused(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"answered with HTTP {status}{said(received)}", want=401, got=status)
+        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want=401, got=status)
 
 
 @check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
@@ -34,14 +42,14 @@ def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Fi
     wrong = [one for one in responses if one.scenario in case.scenarios]
     yield Examined(sum(one.exchange.status is not None for one in wrong))
     if status := always_busy(wrong, responses[len(wrong) :]):
-        message = f"every wrong key is answered with HTTP {status}, and the right key never is{said(wrong[0])}"
+        message = f"every wrong key is answered with HTTP {status}, and the right key never is{error_detail(wrong[0])}"
         first, *others = (one.scenario for one in wrong)
         yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
 
 
 def _denied(received: Received) -> int:
     """The status of a refused key; ``DoesNotApply`` where it was not refused."""
-    if (status := settled(received)) not in (401, 403):
+    if (status := definite_status(received)) not in (401, 403):
         raise DoesNotApply(f"HTTP {status} is no refusal of a key")
     return status
 
@@ -56,7 +64,7 @@ def test_refusal_is_401(received: Received) -> Findings:
 
 @check("auth.refused-before-body-is-judged", over=each("auth-first"), not_for_captured=UNKNOWN_SENDER)
 def test_key_is_judged_before_the_body(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
         yield Finding(f"a wrong key with a malformed body is answered with HTTP {status}", want=401, got=status)
@@ -80,7 +88,7 @@ def test_refusal_does_not_echo_the_credential(received: Received) -> Findings:
 @check(
     "auth.key-never-echoed",
     over=everything("answers", where=lambda one: "auth-refused" not in one.tags),
-    where=Where("others", elsewhere=False),
+    where=Where("others", other_scenarios=False),
 )
 def test_answer_does_not_echo_the_key(received: Received) -> Findings:
     yield EXAMINED
@@ -100,14 +108,14 @@ def test_nothing_but_the_key_brings_a_401(responses: list[Received], case: Case)
     for received in responses:
         yield Examined(received.exchange.status is not None)
         if received.exchange.status == 401 and scenario_of(received, case).expect != "answer":
-            message = f"HTTP 401, though the key is right and served elsewhere{said(received)}"
+            message = f"HTTP 401, though the key is right and served elsewhere{error_detail(received)}"
             yield Finding(message, want="another 4xx status", got=401, scenario=received.scenario)
 
 
 @check("auth.refusal-names-scheme", over=each("auth-refused", stream=False))
 def test_refusal_names_the_scheme(received: Received) -> Findings:
-    said = received.exchange.header("www-authenticate")
-    yield Finding(f"WWW-Authenticate: {said}" if said else "no WWW-Authenticate")
+    error_detail = received.exchange.header("www-authenticate")
+    yield Finding(f"WWW-Authenticate: {error_detail}" if error_detail else "no WWW-Authenticate")
 
 
 @check("{of}", over=each("auth-both"), not_for_captured=UNKNOWN_SENDER)

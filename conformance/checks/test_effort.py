@@ -8,7 +8,7 @@ from dataclasses import replace
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
-from conformance.judge.common import between, must_be_served, refused, said
+from conformance.judge.common import between, must_be_served, refused, error_detail
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
@@ -40,7 +40,7 @@ def _off_in(received: Received) -> str:
 @check(
     "effort.none-does-not-think",
     over=_off,
-    where=Where("finished", leans_on=("*",), without_thinking=True),
+    where=Where("finished", depends_on=("*",), without_thinking=True),
 )
 def test_none_does_not_think(received: Received) -> Findings:
     off = _off_in(received)
@@ -71,15 +71,15 @@ def _among_all(tag: str) -> Selector:
 
 @check("effort.{effort}-thinks", over=_among_all("thinking"), together=True, not_for_captured=UNKNOWN_SENDER)
 def test_effort_thinks(responses: list[Received]) -> Findings:
-    yield from _thinks(responses)
+    yield from _must_reason(responses)
 
 
 @check("effort.{effort}-thinks", over=_among_all("thinking-call"), together=True, not_for_captured=UNKNOWN_SENDER)
 def test_effort_thinks_with_tools_too(responses: list[Received]) -> Findings:
-    yield from _thinks(responses)
+    yield from _must_reason(responses)
 
 
-def _thinks(responses: list[Received]) -> Findings:
+def _must_reason(responses: list[Received]) -> Findings:
     received, *others = responses
     if received.response:
         yield EXAMINED
@@ -134,7 +134,7 @@ def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
             yield Finding(message, f"{received.pointer}/output/{first}", received.event, "reasoning first", kinds)
 
 
-@check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", leans_on=("reasoning", "include")))
+@check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", depends_on=("reasoning", "include")))
 def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
     for place, item in received.items("reasoning"):
         yield EXAMINED
@@ -205,7 +205,7 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        message = f"answered with HTTP {received.arrived}{said(received)}"
+        message = f"answered with HTTP {received.arrived}{error_detail(received)}"
         yield Finding(message, want="a 4xx status", got=received.arrived)
 
 

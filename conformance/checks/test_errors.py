@@ -11,17 +11,17 @@ from conformance.judge.common import (
     BUSY,
     all_busy,
     between,
-    breaks_every_time,
-    busy_elsewhere,
+    definite_status,
     ends_in_failure,
     envelope,
     excerpt,
+    fails_every_attempt,
     is_error_body,
-    must_be_an_answer,
+    must_be_a_response,
     must_be_served,
     retried,
-    said,
-    settled,
+    error_detail,
+    status_occurs_elsewhere,
 )
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
@@ -45,7 +45,7 @@ def _with(*tags: str) -> Selector:
 
 
 #: Each request that is wrong on purpose, and the credentials that are: their envelope has a rule of its own.
-_strange = _with("bad", "violation", "outside")
+_invalid_requests = _with("bad", "violation", "outside")
 _refusals = _with("bad", "violation", "outside", "method", "auth-refused")
 
 
@@ -64,7 +64,7 @@ _INTERNALS = (
 )  # fmt: skip
 
 
-@check("error.envelope", over=_strange, where=Where("refusals", reads=REQUEST))
+@check("error.envelope", over=_invalid_requests, where=Where("refusals", reads=REQUEST))
 def test_error_is_enveloped(received: Received, case: Case) -> Findings:
     _when_refused(received)
     yield EXAMINED
@@ -108,19 +108,19 @@ def _internals(received: Received, who: str) -> Findings:
             yield Finding(f"{who} shows {what}", want="words for a client", got=match[0].strip()[:120])
 
 
-@check("error.real-status", over=_strange, not_for_captured=UNKNOWN_SENDER)
+@check("error.real-status", over=_invalid_requests, not_for_captured=UNKNOWN_SENDER)
 def test_error_has_an_error_status(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(f"a bad request is answered with HTTP {status}{said(received)}", want="a 4xx status", got=status)
+        yield Finding(f"a bad request is answered with HTTP {status}{error_detail(received)}", want="a 4xx status", got=status)
     else:
         yield from _under_success(received)
 
 
 @check("error.real-status", over=_with("auth-refused", "method", "captured"), not_for_captured=UNKNOWN_SENDER)
 def test_refusal_has_an_error_status(received: Received) -> Findings:
-    _ = settled(received)
+    _ = definite_status(received)
     yield EXAMINED
     yield from _under_success(received)
 
@@ -130,7 +130,7 @@ def _under_success(received: Received) -> Findings:
     status = received.exchange.status
     if received.exchange.ok and is_error_body(received):
         pointer = received.contract.error.pointer
-        yield Finding(f"an error body under HTTP {status}{said(received)}", pointer, None, "a 4xx status", status)
+        yield Finding(f"an error body under HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status)
     elif (failure := ends_in_failure(received)) and not received.of("response.created"):
         yield Finding(f"an error under HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
@@ -146,7 +146,7 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
         status = received.exchange.status
         is_busy = status in BUSY
         yield Examined(status is not None and not is_busy)
-        if is_busy and breaks_every_time(received.exchange) and not busy_elsewhere(received, responses):
+        if is_busy and fails_every_attempt(received.exchange) and not status_occurs_elsewhere(received, responses):
             tries = len(received.exchange.attempts) + 1
             message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
             yield Finding(message, want="a 4xx status", got=status, scenario=received.scenario)
@@ -156,7 +156,7 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
 @check(
     "error.success-is-no-error",
     over=everything("answers", where=lambda one: one.expect == "answer"),
-    where=Where("answers", elsewhere=False),
+    where=Where("answers", other_scenarios=False),
 )
 def test_answer_is_no_error(received: Received) -> Findings:
     form = received.contract.error
@@ -168,7 +168,9 @@ def test_answer_is_no_error(received: Received) -> Findings:
 
 
 def _before_and_after(context: Context) -> list[Group]:
-    return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(context)]
+    return [
+        replace(group, scenarios=("text", *group.scenarios), requires_all=True) for group in each("survives")(context)
+    ]
 
 
 @check("error.endpoint-survives", over=_before_and_after, together=True, not_for_captured=UNKNOWN_SENDER)
@@ -179,28 +181,28 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
     if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
         raise CannotEvaluate(f"no connection was accepted any more: {after.exchange.detail}")
     yield EXAMINED
-    for one in _served_still(after):
+    for one in _still_served(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
 
 
-def _served_still(received: Received) -> Findings:
+def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
         yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
         return
     yield from must_be_served(received)
     if received.exchange.ok:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
-def _twins(context: Context) -> list[Group]:
+def _plain_and_streamed(context: Context) -> list[Group]:
     found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(context)]
     return list({group.label: group for group in found}.values())
 
 
-@check("error.streaming-same-status", over=_twins, together=True, not_for_captured=COMPARES)
+@check("error.streaming-same-status", over=_plain_and_streamed, together=True, not_for_captured=COMPARES)
 def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
-    plain, stream = (settled(received) for received in given)
+    plain, stream = (definite_status(received) for received in given)
     yield EXAMINED
     if plain // 100 != stream // 100:
         message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
@@ -210,7 +212,7 @@ def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
 def _when_refused(received: Received) -> None:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    if not 400 <= settled(received) < 500:
+    if not 400 <= definite_status(received) < 500:
         raise CannotEvaluate(f"HTTP {received.arrived}")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.decode.events import Event, whole
+from conformance.decode.events import Event, integral
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import needs, not_seen, received_whole, refuses
+from conformance.judge.common import need_complete, needs, not_seen, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -42,7 +42,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
     for received in responses:
         yield Examined(len(_events(received, kind)))
         for found in _problems(_events(received, kind), case):
-            if not _told_elsewhere(found.pointer, kind in ends):
+            if not _checked_by_another_rule(found.pointer, kind in ends):
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         raise not_seen(kind, responses)
@@ -75,7 +75,7 @@ def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
                 fine.add(message_pattern)
 
 
-def _told_elsewhere(pointer: str, ends: bool) -> bool:
+def _checked_by_another_rule(pointer: str, ends: bool) -> bool:
     """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
     if pointer in ("/type", "/sequence_number"):
         return True
@@ -100,13 +100,13 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
         yield Examined(len(seen))
         return
     needs(received, case)
-    _owes(received, kind)
-    received_whole(received)
+    _need_event(received, kind)
+    need_complete(received)
     got = ", ".join(dict.fromkeys(event.type for event in received.events))
     yield Finding(f"{kind} is not in the stream", want=kind, got=got)
 
 
-def _owes(received: Received, kind: str) -> None:
+def _need_event(received: Received, kind: str) -> None:
     """:class:`CannotEvaluate` if the model did something for which a stream needs no event of that type."""
     if not received.events:
         raise CannotEvaluate("the stream has no event")
@@ -121,7 +121,7 @@ def _owes(received: Received, kind: str) -> None:
 @check(
     "event.documented-types-only",
     over=together("streams", "core", stream=True),
-    where=Where("streams", leans_on=("tools", "include"), elsewhere=False),
+    where=Where("streams", depends_on=("tools", "include"), other_scenarios=False),
 )
 def test_event_types_are_documented(received: Received, case: Case) -> Findings:
     for event in received.events:
@@ -151,7 +151,7 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
 def test_every_event_is_numbered(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
-        if whole(event.number) is None:
+        if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "an event has no sequence_number that is an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
@@ -161,7 +161,7 @@ def test_every_event_is_numbered(received: Received) -> Findings:
 def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     last, since = None, 1
     for event in received.events:
-        number = whole(event.number)
+        number = integral(event.number)
         if number is None:
             since += 1
             continue

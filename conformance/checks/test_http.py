@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
     BUSY,
     all_busy,
-    breaks_every_time,
-    busy_elsewhere,
+    authenticated_status,
+    definite_status,
     envelope,
+    error_detail,
     excerpt,
-    judged_past_the_key,
-    must_be_an_answer,
+    fails_every_attempt,
+    must_be_a_response,
     must_be_served,
     must_be_served_or_refused,
-    no_answer,
-    received_whole,
-    said,
+    need_complete,
+    no_response,
     scenario_of,
-    settled,
+    status_occurs_elsewhere,
 )
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
@@ -73,8 +73,8 @@ def test_documented_request_is_not_broken_every_time(responses: list[Received], 
         exchange = received.exchange
         yield Examined(exchange.status is not None)
         which = f"{scenario_of(received, case).description} is not served, while other requests are"
-        if breaks_every_time(exchange) and not busy_elsewhere(received, responses):
-            message = f"{which}: HTTP {exchange.status} in each attempt{said(received)}"
+        if fails_every_attempt(exchange) and not status_occurs_elsewhere(received, responses):
+            message = f"{which}: HTTP {exchange.status} in each attempt{error_detail(received)}"
             yield Finding(message, want=200, got=exchange.status, scenario=received.scenario)
         elif exchange.status is None and exchange.ended in ("reset", "invalid"):
             message = f"{which}: no HTTP response in {len(exchange.attempts) + 1} attempts ({exchange.detail})"
@@ -83,7 +83,7 @@ def test_documented_request_is_not_broken_every_time(responses: list[Received], 
 
 @check("http.client-request-answered", over=each("captured"), without_response=True, not_for_captured=UNKNOWN_SENDER)
 def test_what_a_client_sends_is_answered_or_refused(received: Received, case: Case) -> Findings:
-    yield from no_answer(received)
+    yield from no_response(received)
     yield from must_be_served_or_refused(received)
     if received.exchange.refused:
         yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
@@ -99,7 +99,7 @@ def test_what_a_client_sends_does_not_make_the_server_busy(responses: list[Recei
     for received in responses:
         exchange = received.exchange
         yield Examined(exchange.status is not None and exchange.status not in BUSY)
-        if exchange.status in BUSY and breaks_every_time(exchange) and not _busy_elsewhere(received, responses):
+        if exchange.status in BUSY and fails_every_attempt(exchange) and not _busy_elsewhere(received, responses):
             tries = len(exchange.attempts) + 1
             message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
             yield Finding(message, want="an answer or a 4xx", got=exchange.status, scenario=received.scenario)
@@ -109,7 +109,7 @@ def test_what_a_client_sends_does_not_make_the_server_busy(responses: list[Recei
 def _busy_elsewhere(received: Received, responses: list[Received]) -> bool:
     """Whether what other clients send meets the same."""
     client = received.scenario.split(".")[1]
-    return busy_elsewhere(received, [one for one in responses if one.scenario.split(".")[1] != client])
+    return status_occurs_elsewhere(received, [one for one in responses if one.scenario.split(".")[1] != client])
 
 
 @check("http.no-sporadic-error", over=everything("all"), not_for_captured=UNKNOWN_SENDER)
@@ -130,7 +130,7 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
 def test_every_request_gets_a_response(responses: list[Received]) -> Findings:
     for received in responses:
         yield Examined(received.exchange.status is not None)
-        for one in no_answer(received):
+        for one in no_response(received):
             yield replace(one, scenario=received.scenario) if isinstance(one, Finding) else one
 
 
@@ -170,7 +170,7 @@ def test_stream_is_text_event_stream(received: Received) -> Findings:
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
 def test_plain_body_arrives_whole(received: Received) -> Findings:
-    received_whole(received)
+    need_complete(received)
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.ended in ("cut", "reset", "invalid"):
@@ -183,7 +183,7 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
 def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
     if not received.exchange.refused:
         raise DoesNotApply("the request was not refused")
-    received_whole(received)
+    need_complete(received)
     yield EXAMINED
     if received.exchange.ended == "cut":  # A reset may take away what was sent whole.
         size = len(received.exchange.body)
@@ -204,7 +204,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
         yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(received))
     try:
         Reader().load(received.exchange.body.decode("utf-8"))
-    except TooMuch as error:
+    except LimitExceeded as error:
         raise CannotEvaluate(f"the body holds {error}") from None
     except ValueError as error:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(received))
@@ -212,7 +212,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)
 def test_no_object_names_a_member_twice(received: Received) -> Findings:
-    for index, names in _named_twice(received):
+    for index, names in _duplicate_members(received):
         yield EXAMINED
         for name in names:
             yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
@@ -220,7 +220,7 @@ def test_no_object_names_a_member_twice(received: Received) -> Findings:
 
 @check("http.other-method-refused", over=each("method"), not_for_captured=UNKNOWN_SENDER)
 def test_other_method_is_refused(received: Received, case: Case) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     method = received.exchange.request.method
     if status == 501 and method != "GET":  # What a server does not know at all (RFC 9110 9.1).
@@ -231,7 +231,7 @@ def test_other_method_is_refused(received: Received, case: Case) -> Findings:
         yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
 
 
-@check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", elsewhere=False))
+@check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", other_scenarios=False))
 def test_no_redirect(received: Received) -> Findings:
     yield EXAMINED
     if 300 <= received.arrived < 400:
@@ -244,7 +244,7 @@ def test_accept_headers(received: Received) -> Findings:
     yield Finding(f"{received.scenario}: HTTP {received.arrived}")
 
 
-def _named_twice(received: Received) -> list[tuple[int | None, tuple[str, ...]]]:
+def _duplicate_members(received: Received) -> list[tuple[int | None, tuple[str, ...]]]:
     """The member names that one object holds twice, with the index of the event; ``CannotEvaluate`` without JSON."""
     if received.looks_like_stream:
         return [(event.index, event.twice) for event in received.events]
@@ -265,7 +265,7 @@ _MAY_REFUSE = {"http.chunked": (411,), "http.expect-continue": (417,)}
 
 @check("http.unusual-request-answered", over=each("tolerated"), not_for_captured=UNKNOWN_SENDER)
 def test_unusual_request_is_served_or_refused(received: Received, case: Case) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     scenario = case.context.scenarios[received.scenario]
     method = received.exchange.request.method
@@ -273,22 +273,22 @@ def test_unusual_request_is_served_or_refused(received: Received, case: Case) ->
         return  # The status for a method or protocol that a server does not have (RFC 9110 9.1).
     if status >= 500:
         want = "a status below 500" if method != "POST" else "200 or a 4xx status"
-        yield Finding(f"{scenario.description}: HTTP {status}{said(received)}", want=want, got=status)
+        yield Finding(f"{scenario.description}: HTTP {status}{error_detail(received)}", want=want, got=status)
     elif method == "POST" and 200 <= status < 300 and _at_the_endpoint(scenario):
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check("http.request-form-served", over=each("request-form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_a_request_is_served(received: Received, case: Case) -> Findings:
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     if status in _MAY_REFUSE.get(received.scenario, ()):
         raise DoesNotApply(f"HTTP {status}: a server may refuse this form")
     yield EXAMINED
     if status != 200:
         description = case.context.scenarios[received.scenario].description
-        yield Finding(f"{description}: HTTP {status}{said(received)}", want=200, got=status)
+        yield Finding(f"{description}: HTTP {status}{error_detail(received)}", want=200, got=status)
     else:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check(
@@ -298,8 +298,8 @@ def test_form_of_a_request_is_served(received: Received, case: Case) -> Findings
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_forms_are_served_together(responses: list[Received], case: Case) -> Findings:
-    whole, *alone = responses
-    status = judged_past_the_key(whole)
+    combined, *alone = responses
+    status = authenticated_status(combined)
     if status == 200:
         yield EXAMINED
         return
@@ -307,5 +307,7 @@ def test_forms_are_served_together(responses: list[Received], case: Case) -> Fin
     if refused:
         raise DoesNotApply(f"HTTP {status}, and {', '.join(refused)} is not served alone either")
     yield EXAMINED
-    description = case.context.scenarios[whole.scenario].description
-    yield Finding(f"{description}: HTTP {status}{said(whole)}, while each alone is served", want=200, got=status)
+    description = case.context.scenarios[combined.scenario].description
+    yield Finding(
+        f"{description}: HTTP {status}{error_detail(combined)}, while each alone is served", want=200, got=status
+    )

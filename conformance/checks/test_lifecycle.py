@@ -19,7 +19,7 @@ from conformance.judge.verdict import (
     finding_from_violation,
 )
 
-_SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+_STATUS_OF = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
 
 def _automaton(rule: str) -> Any:
@@ -78,12 +78,12 @@ def test_one_terminal_event_and_that_last(received: Received) -> Findings:
 def test_terminal_event_says_what_the_status_says(received: Received) -> Findings:
     event = received.terminal
     status = event.response.get("status")
-    if event.type in _SAYS and isinstance(status, str):
+    if event.type in _STATUS_OF and isinstance(status, str):
         yield EXAMINED
-    if event.type in _SAYS and isinstance(status, str) and status != _SAYS[event.type]:
+    if event.type in _STATUS_OF and isinstance(status, str) and status != _STATUS_OF[event.type]:
         where = ("/type", f"response.{status}", event.type)
-        if status not in _SAYS.values():
-            where = ("/response/status", _SAYS[event.type], status)
+        if status not in _STATUS_OF.values():
+            where = ("/response/status", _STATUS_OF[event.type], status)
         yield finding_at(event, f"ends a response whose status is {status!r}", *where)
 
 

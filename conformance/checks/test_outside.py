@@ -7,7 +7,7 @@ from typing import Any
 from conformance.decode.events import mapping
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
-from conformance.judge.common import holder, must_be_served_or_refused, scenario_of
+from conformance.judge.common import must_be_served_or_refused, pointer_to, scenario_of
 from conformance.judge.selectors import each
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -34,10 +34,12 @@ def test_unknown_value_is_nowhere_in_the_answer(received: Received, case: Case) 
 
 def _place(received: Received, value: str) -> tuple[int | None, str]:
     """The first event that holds a value and where in it, or where in the body; empty if it stands elsewhere."""
-    return next(((event, pointer) for event, one in _held(received) if (pointer := holder(one, value))), (None, ""))
+    return next(
+        ((event, pointer) for event, one in _json_values(received) if (pointer := pointer_to(one, value))), (None, "")
+    )
 
 
-def _held(received: Received) -> list[tuple[int | None, Any]]:
+def _json_values(received: Received) -> list[tuple[int | None, Any]]:
     """Each event with its place, or the body; nothing if that is no JSON."""
     if received.looks_like_stream:
         return [(event.index, event.data) for event in received.events]
@@ -71,7 +73,7 @@ def test_background_is_not_honoured(received: Received) -> Findings:
 @check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS, not_for_captured=UNKNOWN_SENDER)
 def test_previous_response_is_not_taken_into_context(received: Received, case: Case) -> Findings:
     _when_filtered(received)
-    for event, one in _held(received):
+    for event, one in _json_values(received):
         yield EXAMINED
         response = mapping(mapping(one).get("response") if received.looks_like_stream else one)
         if (echoed := response.get("previous_response_id")) is not None:

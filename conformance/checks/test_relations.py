@@ -39,7 +39,7 @@ def _pairs(*named: tuple[str, str]) -> Selector:
     """A case for each pair of scenarios, called by the second."""
 
     def select(context: Context) -> list[Group]:
-        return [Group(pair[1], pair, whole=True) for pair in named if set(pair) <= set(context.scenarios)]
+        return [Group(pair[1], pair, requires_all=True) for pair in named if set(pair) <= set(context.scenarios)]
 
     return select
 
@@ -94,12 +94,12 @@ def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> F
 )
 def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
     (measure, known), (long, count) = _counted(responses)
-    size, whole = _characters(measure.sent), _characters(long.sent)
-    least = int(known * whole / size * _LEAST)
+    size, long_size = _characters(measure.sent), _characters(long.sent)
+    least = int(known * long_size / size * _LEAST)
     yield EXAMINED
     if count < least:
         message = (
-            f"input_tokens is {count} for {whole} characters, expected at least {least}: "
+            f"input_tokens is {count} for {long_size} characters, expected at least {least}: "
             f"{measure.scenario} has {known} for {size} characters of such text"
         )
         yield between(measure, long, message, long.pointer + _POINTER, f"at least {least}", count)

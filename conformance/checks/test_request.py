@@ -7,19 +7,19 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
     always_busy,
-    breaks_every_time,
+    authenticated_status,
+    definite_status,
+    does_not_apply_if_too_long,
     ends_in_failure,
-    judged_past_the_key,
-    must_be_an_answer,
+    error_detail,
+    fails_every_attempt,
+    must_be_a_response,
     must_be_refused,
     must_be_served,
     must_be_served_or_refused,
     refused,
-    refused_for_its_size,
-    said,
+    refused_as_too_long,
     scenario_of,
-    settled,
-    unless_for_its_size,
 )
 from conformance.judge.control import NoControl
 from conformance.judge.selectors import beside, each, together
@@ -40,7 +40,7 @@ _OTHER_VALUE = each(
 def test_documented_value_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
     if received.exchange.status == 200:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)
@@ -73,13 +73,13 @@ def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
     their own."""
     sent = [one for one in responses if one.scenario in case.scenarios and one.exchange.ended != "not-sent"]
     if not (status := always_busy(sent, [one for one in responses if one.scenario not in case.scenarios])):
-        statuses = [settled(one) if breaks_every_time(one.exchange) else one.status for one in sent]
+        statuses = [definite_status(one) if fails_every_attempt(one.exchange) else one.status for one in sent]
         if set(statuses) == {401}:
             raise CannotEvaluate("HTTP 401: the right key was refused")
         status = statuses[0] if statuses else None
     yield Examined(len(sent))
     if status and not any(received.exchange.ok for received in sent):
-        message = f"no request with {what} is served: HTTP {status}{said(sent[0])}"
+        message = f"no request with {what} is served: HTTP {status}{error_detail(sent[0])}"
         yield Finding(message, want=200, got=status, scenario=sent[0].scenario)
 
 
@@ -90,12 +90,12 @@ def test_tools_are_accepted(received: Received) -> Findings:
 
 @check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
-    unless_for_its_size(received, case)
+    does_not_apply_if_too_long(received, case)
     if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
         raise NoControl("sent as a list of messages, as a string is refused", "input.string")
     yield from must_be_served(received)
     if received.exchange.status == 200:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check("request.reasoning-returned", over=each("reasoning-returned"), not_for_captured=UNKNOWN_SENDER)
@@ -197,17 +197,17 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     form = received.contract.error
     error = mapping(form.of(received.envelope))
     members = {name: error.get(name) for name in form.names}
-    told = " / ".join(str(value) for value in members.values() if value)
+    reported = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
-    if not any(name in told.lower() for name in names):
+    if not any(name in reported.lower() for name in names):
         told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error names {parameter}"
-        yield Finding(f"{told_by}: {told[:160]}", form.pointer, want=parameter, got=members)
+        yield Finding(f"{told_by}: {reported[:160]}", form.pointer, want=parameter, got=members)
 
 
 def _should_be_refused(received: Received) -> Findings:
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     if status >= 500 or ends_in_failure(received) is not None:
         raise DoesNotApply("neither served nor refused: that is told by another rule")
     yield EXAMINED
@@ -225,7 +225,7 @@ def test_long_input_does_no_harm(received: Received) -> Findings:
 @check("request.long-input-served", over=each("sizable"), not_for_captured=UNKNOWN_SENDER)
 def test_long_input_is_served(received: Received, case: Case) -> Findings:
     yield EXAMINED
-    if refused_for_its_size(received, case):
+    if refused_as_too_long(received, case):
         size, status = len(received.exchange.request.body), received.exchange.status
-        message = f"a request of {size} bytes is refused with HTTP {status}{said(received)}"
+        message = f"a request of {size} bytes is refused with HTTP {status}{error_detail(received)}"
         yield Finding(message, want=200, got=status)

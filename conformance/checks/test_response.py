@@ -14,11 +14,11 @@ from conformance.judge.applicability import (
     CLOCK,
     FINAL_RESPONSE,
     Where,
-    names_a_model,
-    no_replacement,
-    unmangled,
+    has_model,
+    has_no_encoding_errors,
+    has_no_replacement_character,
 )
-from conformance.judge.common import HALF_A_PAIR, encoded_twice, no_output, refuses
+from conformance.judge.common import LONE_SURROGATE, encoded_twice, no_output, refuses
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
@@ -42,7 +42,7 @@ def test_response_has_the_documented_shape(received: Received, case: Case) -> Fi
     value = _response_or_other_json(received)
     yield EXAMINED
     for problem in case.context.schemas.errors("response.json", value):
-        if not _told_elsewhere(received, problem.pointer, case):
+        if not _checked_by_another_rule(received, problem.pointer, case):
             yield finding_from_schema(problem, received.pointer, event)
 
 
@@ -51,7 +51,7 @@ def _response_or_other_json(received: Received) -> object:
     return received.json if received.exchange.ok and not received.looks_like_stream else received.response
 
 
-def _told_elsewhere(received: Received, pointer: str, case: Case) -> bool:
+def _checked_by_another_rule(received: Received, pointer: str, case: Case) -> bool:
     """The counters of usage, and the items of documented types, have rules of their own."""
     place = _OF_ITEM.match(pointer)
     output = mapping(_response_or_other_json(received)).get("output")
@@ -60,7 +60,7 @@ def _told_elsewhere(received: Received, pointer: str, case: Case) -> bool:
     return pointer.startswith("/usage/")
 
 
-@check("response.ends-final", over=RESPONSES, where=Where("answers", leans_on=("*",)))
+@check("response.ends-final", over=RESPONSES, where=Where("answers", depends_on=("*",)))
 def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
     if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
         event = received.terminal
@@ -128,7 +128,7 @@ def test_created_at_is_now(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/created_at", received.event, want, created)
 
 
-@check("response.model-echoed", over=RESPONSES, where=Where("finished", leans_on=("model",), when=names_a_model))
+@check("response.model-echoed", over=RESPONSES, where=Where("finished", depends_on=("model",), when=has_model))
 def test_model_is_the_one_asked_for(received: Received) -> Findings:
     asked, named = received.sent.get("model"), received.response.get("model")
     yield Examined(isinstance(named, str))
@@ -170,20 +170,22 @@ def test_items_of_a_completed_response_are_finished(received: Received, case: Ca
 
 @check("response.output-text-matches", over=RESPONSES, where=FINAL_RESPONSE)
 def test_output_text_is_the_text_of_the_parts(received: Received) -> Findings:
-    said = received.response.get("output_text")
-    yield Examined(isinstance(said, str))
-    if isinstance(said, str) and said != received.words:
+    actual = received.response.get("output_text")
+    yield Examined(isinstance(actual, str))
+    if isinstance(actual, str) and actual != received.words:
         message = "output_text is not the concatenation of the output_text parts"
-        yield Finding(message, received.pointer + "/output_text", received.event, received.words, said)
+        yield Finding(message, received.pointer + "/output_text", received.event, received.words, actual)
 
 
 @check("response.output-text-present", over=RESPONSES, where=FINAL_RESPONSE)
 def test_output_text_is_there(received: Received) -> Findings:
-    said = received.response.get("output_text", ABSENT)
+    actual = received.response.get("output_text", ABSENT)
     yield EXAMINED
-    if said in (None, ABSENT):
-        missing = "is missing" if said == ABSENT else "is null"
-        yield Finding(f"output_text {missing}", received.pointer + "/output_text", received.event, received.words, said)
+    if actual in (None, ABSENT):
+        missing = "is missing" if actual == ABSENT else "is null"
+        yield Finding(
+            f"output_text {missing}", received.pointer + "/output_text", received.event, received.words, actual
+        )
 
 
 @check("response.message-shape", over=RESPONSES, where=FINAL_RESPONSE)
@@ -204,10 +206,10 @@ def test_message_holds_output_text(received: Received) -> Findings:
                 yield Finding(message, pointer, received.event, "output_text", part["type"])
 
 
-@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=unmangled))
+@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=has_no_encoding_errors))
 def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
     yield Examined(bool(received.words))
-    if HALF_A_PAIR.search(received.words):
+    if LONE_SURROGATE.search(received.words):
         message = "the text holds half a surrogate pair"
         yield Finding(
             message, received.pointer + "/output", received.event, "whole characters", repr(received.words[:160])
@@ -217,7 +219,11 @@ def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/output", received.event, meant[:160], received.words[:160])
 
 
-@check("response.no-lost-character", over=RESPONSES, where=Where("finished", reads=BYTES, when=no_replacement))
+@check(
+    "response.no-lost-character",
+    over=RESPONSES,
+    where=Where("finished", reads=BYTES, when=has_no_replacement_character),
+)
 def test_no_character_was_lost(received: Received) -> Findings:
     if received.final_status != "completed":
         raise DoesNotApply("what was cut may end inside a character")
@@ -227,7 +233,7 @@ def test_no_character_was_lost(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/output", received.event, "no U+FFFD", received.words[:160])
 
 
-@check("response.documented-items-only", over=RESPONSES, where=Where("finished", leans_on=("tools",)))
+@check("response.documented-items-only", over=RESPONSES, where=Where("finished", depends_on=("tools",)))
 def test_items_are_of_documented_types(received: Received, case: Case) -> Findings:
     for place, item in enumerate(received.output):
         kind = item.get("type")
@@ -248,7 +254,7 @@ def test_output_text_has_annotations(received: Received) -> Findings:
                 yield Finding("an output_text part has no annotations", pointer, received.event, [])
 
 
-@check("response.not-empty", over=RESPONSES, where=Where("finished", leans_on=("*",)))
+@check("response.not-empty", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_completed_response_says_something(received: Received) -> Findings:
     if received.final_status != "completed":
         return
@@ -261,16 +267,16 @@ def test_completed_response_says_something(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/output", received.event, "text or a call", sorted(kinds))
 
 
-@check("response.echo-honest", over=RESPONSES, where=Where("finished", leans_on=("*",)))
+@check("response.echo-honest", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
     has_reasoning = not received.contract.turns_thinking_off(received.sent)
     for member in (one for one in _ECHOED if one in received.sent):
-        sent, said = received.sent[member], received.response.get(member)
-        compared = said is not None and not (has_reasoning and member in ("temperature", "top_p"))
+        sent, actual = received.sent[member], received.response.get(member)
+        compared = actual is not None and not (has_reasoning and member in ("temperature", "top_p"))
         yield Examined(compared)
-        if compared and not _same(member, sent, said):
+        if compared and not _same(member, sent, actual):
             message = f"{member} comes back as another value than was sent"
-            yield Finding(message, f"{received.pointer}/{member}", received.event, sent, said)
+            yield Finding(message, f"{received.pointer}/{member}", received.event, sent, actual)
     effort = mapping(received.response.get("reasoning")).get("effort")
     asked = mapping(received.sent.get("reasoning")).get("effort")
     yield Examined(asked is not None and effort is not None)
@@ -279,10 +285,10 @@ def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
         yield Finding(message, received.pointer + "/reasoning/effort", received.event, asked, effort)
 
 
-def _same(member: str, sent: object, said: object) -> bool:
+def _same(member: str, sent: object, actual: object) -> bool:
     if member == "tools":  # Servers add defaults to a tool; its name must stay.
-        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(said)]
-    return sent == said
+        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(actual)]
+    return sent == actual
 
 
 def _response_or_none(received: Received) -> dict[str, object]:

@@ -8,7 +8,7 @@ from conformance.decode.events import DONE_MARKER
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import excerpt, received_whole
+from conformance.judge.common import excerpt, need_complete
 from conformance.judge.selectors import RESPONSES, STREAMS, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
@@ -38,7 +38,7 @@ _ANY_FIELD = re.compile(rb"[\w.-]*(?::|\Z)")
 _BOM = b"\xef\xbb\xbf"
 
 
-@check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", leans_on=("stream",)))
+@check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", depends_on=("stream",)))
 def test_stream_only_where_asked_for(received: Received) -> Findings:
     if received.status != 200:
         raise CannotEvaluate(f"HTTP {received.status}")
@@ -88,7 +88,7 @@ def _before_the_first_field(body: bytes) -> bytes:
 @check("sse.data-is-json-object", over=STREAMS, where=STREAM)
 def test_data_is_a_json_object(received: Received) -> Findings:
     yield Examined(len(received.frames))
-    for frame in received.strange:
+    for frame in received.invalid_frames:
         message = f"the data of frame {frame.index} is not a JSON object"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
@@ -148,14 +148,14 @@ def test_done_marker_is_last(received: Received) -> Findings:
 def test_nothing_follows_the_terminal_event(received: Received) -> Findings:
     yield Examined(any(event.terminal for event in received.events))
     yield from (finding_from_violation(one) for one in received.violations if one.rule == "sse.ends-after-terminal")
-    received_whole(received)
+    need_complete(received)
 
 
 @check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
 def test_stream_ends_by_the_protocol(received: Received) -> Findings:
     if not received.exchange.ok:
         raise CannotEvaluate(f"HTTP {received.status}")
-    received_whole(received)
+    need_complete(received)
     yield Examined(bool(received.exchange.body))
     ended = received.exchange.ended
     if ended in ("cut", "reset", "invalid"):

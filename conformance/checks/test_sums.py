@@ -11,15 +11,15 @@ from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
-from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, unmangled
-from conformance.judge.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
+from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, has_no_encoding_errors
+from conformance.judge.common import LONE_SURROGATE, between, encoded_twice, needs, scenario_of
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 
 #: Of these, which the page's table does not list, null is as good as absent.
 _NULLABLE = ("metadata", "output_text")
 
-_LOST = "\ufffd"
+_REPLACEMENT_CHARACTER = "\ufffd"
 
 
 Object = dict[str, Any]
@@ -63,12 +63,12 @@ def _deltas(received: Received, rule: str) -> Findings:
             continue
         done = one.events["done"].row if "done" in one.events else None
         yield from _differs(one, "done", f"/{done.member}" if done else "", "done")
-        whole = one.done or one.item
-        yield Examined(bool(whole))
-        if one.deltas is None and whole:
+        complete = one.done or one.item
+        yield Examined(bool(complete))
+        if one.deltas is None and complete:
             stage = "done" if one.done else "item"
             message = f"no delta carried the {one.kind.shown} of output_index {one.output_index}"
-            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
+            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", complete[:160])
 
 
 @check("sum.text-deltas", over=STREAMS, where=STREAM)
@@ -166,8 +166,8 @@ def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event:
     """A text with that of its item in the final output, where the item stands at another place than it was streamed
     at; without a final text if it was not streamed."""
     place = moved.get(one.output_index)
-    said = item_texts(output[place], event.table) if place is not None else ()
-    final = next((value for _, content, value in said if content == one.content_index), None)
+    string = item_texts(output[place], event.table) if place is not None else ()
+    final = next((value for _, content, value in string if content == one.content_index), None)
     return replace(one, final=final if isinstance(final, str) else None, events={**one.events, "final": event})
 
 
@@ -194,19 +194,19 @@ def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event:
             yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
 
 
-@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=unmangled))
+@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=has_no_encoding_errors))
 def test_no_character_was_mangled(received: Received) -> Findings:
-    for event, member, said in _said(received):
-        yield Examined(bool(said))
-        if HALF_A_PAIR.search(said):
+    for event, member, string in _strings(received):
+        yield Examined(bool(string))
+        if LONE_SURROGATE.search(string):
             message = f"{member} holds half a surrogate pair"
-            yield finding_at(event, message, f"/{member}", "whole characters", repr(said[:80]))
-        elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
+            yield finding_at(event, message, f"/{member}", "whole characters", repr(string[:80]))
+        elif event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
             message = f"{member} was encoded twice: UTF-8 taken for Latin-1"
-            yield finding_at(event, message, f"/{member}", meant[:80], said[:80])
+            yield finding_at(event, message, f"/{member}", meant[:80], string[:80])
 
 
-def _said(received: Received) -> Iterator[tuple[Event, str, str]]:
+def _strings(received: Received) -> Iterator[tuple[Event, str, str]]:
     """What events hold of what the model says: event, member, text."""
     for event in received.events:
         for member in ("delta", "text", "arguments", "input"):
@@ -218,7 +218,7 @@ def _said(received: Received) -> Iterator[tuple[Event, str, str]]:
 )
 def test_no_character_was_split(responses: list[Received]) -> Findings:
     """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
-    if any(_holds_lost(one.exchange.body) for one in responses if not one.looks_like_stream):
+    if any(_contains_replacement(one.exchange.body) for one in responses if not one.looks_like_stream):
         raise DoesNotApply("plain answers hold U+FFFD too")
     if not any(one.streaming for one in responses):
         raise DoesNotApply("no stream was asked for")
@@ -227,21 +227,21 @@ def test_no_character_was_split(responses: list[Received]) -> Findings:
         raise CannotEvaluate("no stream came")
     for received in streams:
         if not received.of("response.incomplete"):
-            yield Examined(sum(bool(said) for _, _, said in _said(received)))
+            yield Examined(sum(bool(string) for _, _, string in _strings(received)))
             yield from _split(received)
 
 
-def _holds_lost(body: bytes) -> bool:
-    return _LOST.encode() in body or b"\\ufffd" in body.lower()
+def _contains_replacement(body: bytes) -> bool:
+    return _REPLACEMENT_CHARACTER.encode() in body or b"\\ufffd" in body.lower()
 
 
 def _split(received: Received) -> Findings:
-    if _holds_lost(received.exchange.request.body):
+    if _contains_replacement(received.exchange.request.body):
         return
-    for event, member, said in _said(received):
-        if _LOST in said:
+    for event, member, string in _strings(received):
+        if _REPLACEMENT_CHARACTER in string:
             found = finding_at(
-                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80]
+                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", string[:80]
             )
             yield replace(found, scenario=received.scenario)
 
@@ -289,7 +289,7 @@ def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[R
 @check("sum.plain-same-shape", over=pairs("core"), together=True, not_for_captured=COMPARES)
 def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
-    for what, pointer, one, other, members in _holders(plain, stream):
+    for what, pointer, one, other, members in _compared_objects(plain, stream):
         for member in members:
             yield EXAMINED
             absent = (None, ABSENT) if member in _NULLABLE else (ABSENT,)
@@ -300,7 +300,7 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 
-def _holders(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
+def _compared_objects(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
     """What to compare, as: words, pointer, the plain and the streamed object, the members that count."""
     yield "the Response", "", plain.response, stream.response, _RESPONSE
     kinds, others = _by_kind(plain), _by_kind(stream)

@@ -55,7 +55,7 @@ def _calls(received: Received, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [(f"{received.pointer}/output/{place}", item) for place, item in received.items("function_call")]
 
 
-@check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+@check("tools.call-shape", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
 def test_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
     declared = _declared(received, case)
     if not declared:
@@ -86,7 +86,7 @@ def test_arguments_are_a_json_object(received: Received, case: Case) -> Findings
             yield Finding(message, pointer + "/arguments", received.event, "a JSON object", call.get("arguments"))
 
 
-@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
 def test_arguments_fit_the_tool(received: Received, case: Case) -> Findings:
     schemas = _declared(received, case)
     for pointer, call in _finished(received, case):
@@ -145,7 +145,7 @@ def test_call_ids_differ_between_responses(responses: list[Received]) -> Finding
 def test_tools_are_called_plain_and_streaming(responses: list[Received]) -> Findings:
     """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
     ways = _by_way(responses)
-    called = {way: [_calls_somewhere(one) for each in given for one in _tries(each)] for way, given in ways.items()}
+    called = {way: [_contains_call(one) for each in given for one in _tries(each)] for way, given in ways.items()}
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
@@ -179,7 +179,7 @@ def _completed(received: Received) -> bool:
         return False
 
 
-def _calls_somewhere(received: Received) -> bool:
+def _contains_call(received: Received) -> bool:
     items = [event.item for event in received.events] if received.looks_like_stream else []
     return any(one.get("type") == "function_call" for one in (*received.output, *items) if one)
 
@@ -219,7 +219,7 @@ def test_output_in_parts_is_accepted(received: Received) -> Findings:
 @check(
     "tools.none-declared-none-called",
     over=responses(where=lambda one: "tools" not in one.body),
-    where=Where("finished", leans_on=("*",), when=no_tools),
+    where=Where("finished", depends_on=("*",), when=no_tools),
 )
 def test_without_tools_nothing_is_called(received: Received, case: Case) -> Findings:
     if _declared(received, case):

@@ -17,7 +17,7 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
     response = received.response
     yield EXAMINED
     if response.get("status") != "incomplete":
-        yield from _not_called_incomplete(received)
+        yield from _not_reported_incomplete(received)
         return
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason != "max_output_tokens":
@@ -42,20 +42,20 @@ def test_what_is_incomplete_says_why(received: Received) -> Findings:
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
 
 
-def _not_called_incomplete(received: Received) -> Findings:
+def _not_reported_incomplete(received: Received) -> Findings:
     """A finding if the answer used its cap up; one that is shorter or longer shows nothing here."""
     cap, used = int(received.sent["max_output_tokens"]), received.tokens("output_tokens") or 0
     if used != cap:
         says = "was too short to be cut" if used < cap else "ignored its cap"
         raise CannotEvaluate(f"the answer {says}: {used} output tokens under a cap of {cap}")
-    if "tools" in received.sent and not any(_broken_off(call) for _, call in received.items("function_call")):
+    if "tools" in received.sent and not any(_is_incomplete(call) for _, call in received.items("function_call")):
         raise CannotEvaluate("the answer used up its cap, and yet holds no call that is cut")
     message = f"the answer used up its cap of {cap} tokens and is not called incomplete"
     got = received.response.get("status")
     yield Finding(message, received.pointer + "/status", received.event, "incomplete", got)
 
 
-def _broken_off(call: dict[str, Any]) -> bool:
+def _is_incomplete(call: dict[str, Any]) -> bool:
     try:
         parsed(call.get("arguments"))
     except ValueError:

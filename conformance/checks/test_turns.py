@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
-from conformance.judge.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
+from conformance.judge.common import does_not_apply_if_too_long, must_be_served, must_be_served_or_refused, scenario_of
 from conformance.judge.selectors import each
 from conformance.judge.selectors import together as all_of
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
@@ -27,7 +27,7 @@ def test_json_object_is_one(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_history_is_accepted(received: Received, case: Case) -> Findings:
-    unless_for_its_size(received, case)
+    does_not_apply_if_too_long(received, case)
     yield from must_be_served(received)
 
 

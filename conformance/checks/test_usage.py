@@ -63,14 +63,14 @@ def test_cached_is_part_of_input(received: Received) -> Findings:
     yield from _within(received, ("input_tokens_details", "cached_tokens"), "input_tokens")
 
 
-def _within(received: Received, part: tuple[str, str], whole: str) -> Findings:
-    some, every = received.tokens(*part), received.tokens(whole)
+def _within(received: Received, part: tuple[str, str], total_name: str) -> Findings:
+    some, every = received.tokens(*part), received.tokens(total_name)
     if some is not None and every is not None:
         yield EXAMINED
     if some is not None and every is not None and some > every:
         pointer = f"{received.pointer}/usage/{'/'.join(part)}"
         yield Finding(
-            f"{part[1]} is {some}, more than {whole}, {every}",
+            f"{part[1]} is {some}, more than {total_name}, {every}",
             pointer,
             received.event,
             f"at most {every}",
@@ -81,10 +81,10 @@ def _within(received: Received, part: tuple[str, str], whole: str) -> Findings:
 @check("usage.nonzero", over=RESPONSES, where=FINAL_RESPONSE)
 def test_something_is_counted(received: Received) -> Findings:
     cut = received.response.get("status") != "completed"
-    said = not cut and bool(received.words or received.items("function_call"))
-    for name, owed in (("input_tokens", True), ("output_tokens", said)):
-        yield Examined(owed and received.tokens(name) is not None)
-        if owed and received.tokens(name) == 0:
+    has_output = not cut and bool(received.words or received.items("function_call"))
+    for name, required in (("input_tokens", True), ("output_tokens", has_output)):
+        yield Examined(required and received.tokens(name) is not None)
+        if required and received.tokens(name) == 0:
             yield Finding(f"{name} is 0", f"{received.pointer}/usage/{name}", received.event, "more than 0", 0)
 
 

@@ -41,7 +41,7 @@ def lackable(contract: Contract) -> dict[str, str]:
     return {**{one.name: f"the {one.shown} header" for one in contract.authentication}, **_LACKABLE}
 
 
-LACKABLE = lackable(DEFAULT)
+PROFILE_FEATURES = lackable(DEFAULT)
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
@@ -150,7 +150,7 @@ def resolve(
         model=values["model"],
         api_key_env=values["api-key-env"],
         contract=contract,
-        concurrency=_whole(values, "concurrency"),
+        concurrency=_integer(values, "concurrency"),
         rpm=None if local and values["rpm"] is None else _positive(values, "rpm", contract.requests_per_minute),
         max_requests=_if_given(values, "max-requests"),
         max_output_tokens=_if_given(values, "max-output-tokens"),
@@ -158,7 +158,7 @@ def resolve(
         first_byte_timeout=_positive(values, "first-byte-timeout", 120 if local else 600),
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
         total_timeout=_positive(values, "total-timeout", 180 if local else 900),
-        max_body=_whole(values, "max-body"),
+        max_body=_integer(values, "max-body"),
         wait=_positive(values, "wait") if values["wait"] else 0.0,
         lacks=frozenset(_known(profile.get("lacks", []), lackable(contract), "profile.lacks")),
         unknown_parameters=_known(
@@ -240,7 +240,7 @@ def _positive(values: Mapping[str, Any], name: str, default: float = 0) -> float
     return value
 
 
-def _whole(values: Mapping[str, Any], name: str) -> int:
+def _integer(values: Mapping[str, Any], name: str) -> int:
     value = _positive(values, name)
     if value != int(value):
         raise Misconfigured(f"{name} is {value:g}; it must be a whole number")
@@ -248,7 +248,7 @@ def _whole(values: Mapping[str, Any], name: str) -> int:
 
 
 def _if_given(values: Mapping[str, Any], name: str) -> int | None:
-    return None if values[name] is None else _whole(values, name)
+    return None if values[name] is None else _integer(values, name)
 
 
 def _shown(url: str) -> str:

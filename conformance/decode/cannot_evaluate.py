@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.decode.json_text import TooMuch, load
+from conformance.decode.json_text import LimitExceeded, load
 
 
 class CannotEvaluate(Exception):
@@ -17,22 +17,22 @@ class DoesNotApply(Exception):
 
 
 @dataclass(frozen=True)
-class Broken:
+class InvalidJson:
     """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
 
     why: str
 
 
-def loaded(text: str | bytes) -> Any:
+def load_or_invalid(text: str | bytes) -> Any:
     try:
         return load(text)
-    except TooMuch as error:
-        return Broken(f"the body holds {error}")
+    except LimitExceeded as error:
+        return InvalidJson(f"the body holds {error}")
     except ValueError as error:
-        return Broken(f"the body is not JSON: {error}")
+        return InvalidJson(f"the body is not JSON: {error}")
 
 
-def unless_broken(value: Any) -> Any:
-    if isinstance(value, Broken):
+def need_valid(value: Any) -> Any:
+    if isinstance(value, InvalidJson):
         raise CannotEvaluate(value.why)
     return value

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.contract.events import FAILING_ENDS, EventTable, EventType, TextKind
 from conformance.contract.revisions import DEFAULT
-from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.sse import Frame
 
 #: The marker some servers send last; not an event of the Responses API.
@@ -156,7 +156,7 @@ def integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def whole(value: Any) -> int | None:
+def integral(value: Any) -> int | None:
     """The value if it is a whole number, written ``1`` or ``1.0`` (JSON knows one kind of number)."""
     return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
 
@@ -180,9 +180,9 @@ def decode(
     frames: Iterable[Frame], table: EventTable = DEFAULT.decoding
 ) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
     """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
-    :class:`conformance.decode.json_text.TooMuch` where they hold more values together than are read."""
+    :class:`conformance.decode.json_text.LimitExceeded` where they hold more values together than are read."""
     events: list[Event] = []
-    strange: list[Frame] = []
+    invalid_frames: list[Frame] = []
     reader = Reader()
     for frame in frames:
         text = frame.data
@@ -190,7 +190,7 @@ def decode(
             continue
         try:
             data = reader.load(text)
-        except TooMuch as error:
+        except LimitExceeded as error:
             if not error.alone:
                 raise
             data = None
@@ -199,5 +199,5 @@ def decode(
         if isinstance(data, dict):
             events.append(Event(len(events), frame, data, reader.twice, table))
         else:
-            strange.append(frame)
-    return tuple(events), tuple(strange)
+            invalid_frames.append(frame)
+    return tuple(events), tuple(invalid_frames)

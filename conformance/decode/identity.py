@@ -14,14 +14,14 @@ def identities(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
     """What is bound at first sight and later changes: the ids, model and time of the response, the items' ids, the
     calls' ids and names, and which ``output_index`` belongs to which item; and for each rule how many values were
     compared with an earlier one."""
-    keeper = _Keeper()
+    tracker = _IdentityTracker()
     for event, place in places(events):
-        keeper.response(event)
-        keeper.item(event, place)
-    return keeper.found, keeper.examined
+        tracker.response(event)
+        tracker.item(event, place)
+    return tracker.found, tracker.examined
 
 
-class _Keeper:
+class _IdentityTracker:
     """Remembers the first value of each thing that must not change, and reports each change once."""
 
     _RESPONSE: ClassVar = {"id": "identity.response-id", "model": "identity.model", "created_at": "identity.created-at"}
@@ -57,7 +57,7 @@ class _Keeper:
         if index is None:
             return
         named = event.data.get("item_id")
-        if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id")):
+        if self._report_moved_id(event, named if isinstance(named, str) else event.item.get("id")):
             return
         if event.item:
             self._bound.setdefault(("item", index, "type"), event.item.get("type"))
@@ -71,7 +71,7 @@ class _Keeper:
         for member in ("name", "call_id"):
             self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")
 
-    def _elsewhere(self, event: Event, item_id: Any) -> bool:
+    def _report_moved_id(self, event: Event, item_id: Any) -> bool:
         """Whether an id that was first seen under one index turns up under another; reports it."""
         index = event.output_index
         if not isinstance(item_id, str) or not item_id or index is None:

@@ -30,7 +30,7 @@ EACH, EACH_VALUES = 8, 60
 _SAME = frozenset({"type", "item_id", "id"})
 
 
-class TooMuch(ValueError):
+class LimitExceeded(ValueError):
     """The text may be JSON, and holds more than is read; the message says of what. ``alone``: it does by itself, not
     only together with the texts before it."""
 
@@ -103,9 +103,9 @@ def _read(
     """``holds`` is the :func:`size` of the text; ``spare`` is 0, or below by what earlier texts took too much."""
     opened, values = holds
     if opened > MOST + spare[0]:
-        raise TooMuch(MOST, "brackets", opened > MOST)
+        raise LimitExceeded(MOST, "brackets", opened > MOST)
     if values > MOST_VALUES + spare[1]:
-        raise TooMuch(MOST_VALUES, "values", values > MOST_VALUES)
+        raise LimitExceeded(MOST_VALUES, "values", values > MOST_VALUES)
     try:
         try:
             value = decoder.decode(text)

@@ -27,12 +27,12 @@ from conformance.decode.violation import Violation
 
 @dataclass
 class Part:
-    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``owed``: it had deltas and was
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``done_missing``: it had deltas and was
     closed before the done of its text."""
 
     state: str = "absent"
     announced: bool = False
-    owed: bool = False
+    done_missing: bool = False
     deltas: int = 0
     kind: str = ""
     last: Event | None = None
@@ -87,7 +87,7 @@ ARGUMENTS = {
 #: What each event does to a part, or to the text that stands in an item without parts.
 _STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close", "mark": "mark"}
 
-_BROKEN = {
+_MESSAGES = {
     "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
     "lifecycle.part-opened-once": "opens a part that was opened before",
     "lifecycle.part-closed-once": "closes a part that was closed before",
@@ -218,11 +218,11 @@ class _Walker:
         part.deltas += step == "use"
         part.last = event if step == "use" else part.last
         if (before, step) == ("open", "close"):
-            part.owed = part.deltas > 0  # A part that had no delta owes no text done.
-        elif step == "text" and part.owed:
-            rule, part.owed = "lifecycle.text-done-before-part-done", False
+            part.done_missing = part.deltas > 0  # A part that had no delta owes no text done.
+        elif step == "text" and part.done_missing:
+            rule, part.done_missing = "lifecycle.text-done-before-part-done", False
         if rule:
-            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _BROKEN[rule], event)
+            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _MESSAGES[rule], event)
 
     def _close(self, event: Event, item: Item) -> None:
         if item.state == "closed":
@@ -236,13 +236,13 @@ class _Walker:
                     "lifecycle.part-done-before-item-done",
                     f"closes the item while its part {index} has had no content_part.done", event,
                 )  # fmt: skip
-            if part.owed or (part.state == "open" and part.deltas):
-                self._owed(event, part)
+            if part.done_missing or (part.state == "open" and part.deltas):
+                self._report_missing_done(event, part)
         self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
-            self._owed(event, item.arguments)
+            self._report_missing_done(event, item.arguments)
 
-    def _owed(self, event: Event, part: Part) -> None:
+    def _report_missing_done(self, event: Event, part: Part) -> None:
         sent = part.last.type if part.last else "delta"
         self._report(
             "lifecycle.done-present",

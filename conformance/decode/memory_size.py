@@ -16,9 +16,9 @@ _DECODED = (
 _FRAME, _VALUE = 450, 50
 
 
-def weight(received: Received, decoded: bool) -> int:
+def estimated_bytes(received: Received, decoded: bool) -> int:
     """About how many bytes of memory it takes, as recorded or decoded."""
-    recorded = sum(one.weight for one in received.samples)
+    recorded = sum(one.estimated_bytes for one in received.samples)
     if not decoded:
         return recorded
     body = received.exchange.body
@@ -29,8 +29,8 @@ def weight(received: Received, decoded: bool) -> int:
     return recorded + 2 * len(body) + _FRAME * frames + _VALUE * values
 
 
-def forget(received: Received) -> None:
+def discard_decoded(received: Received) -> None:
     """Drop what was decoded; it is decoded again when it is asked for."""
     for name in _DECODED:
         received.__dict__.pop(name, None)
-    received.exchange.forget()
+    received.exchange.discard_decoded()

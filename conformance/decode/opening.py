@@ -29,16 +29,16 @@ def opening(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
         seen = [event for event in events if event.type == name]
         # OpenAI's response.queued may stand between the two; a failure may end a stream before it began.
         ahead = [one for one in types[: place + 2] if one not in ("response.queued",)]
-        if types and (len(ahead) <= place or ahead[place] != name) and not _broke_off(types, place):
+        if types and (len(ahead) <= place or ahead[place] != name) and not _failed_early(types, place):
             begun = [event for event in events if event.type != "response.queued"] or list(events)
-            stray = begun[min(place, len(begun) - 1)]
-            message = f"event {stray.index} is {stray.type or 'without a type'}, not {name}"
-            found.append(Violation(rule, message, stray, "/type", name, stray.type))
+            actual = begun[min(place, len(begun) - 1)]
+            message = f"event {actual.index} is {actual.type or 'without a type'}, not {name}"
+            found.append(Violation(rule, message, actual, "/type", name, actual.type))
         found += [_again(seen[0], again) for again in seen[1:]]
     if types:
         examined = Counter(dict.fromkeys(_OF_EVERY_STREAM, 1))
-        examined["lifecycle.in-progress-second"] = int(not _broke_off(types, 1))
-        examined["lifecycle.created-first"] = int(not _broke_off(types, 0))
+        examined["lifecycle.in-progress-second"] = int(not _failed_early(types, 1))
+        examined["lifecycle.created-first"] = int(not _failed_early(types, 0))
         examined["lifecycle.each-once"] = sum(name in begins for name in types)
     else:
         examined = Counter()
@@ -54,7 +54,7 @@ def _again(first: Event, again: Event) -> Violation:
     return Violation("lifecycle.each-once", message, again, "/response/id", first.response.get("id"), ident)
 
 
-def _broke_off(types: Sequence[str], place: int) -> bool:
+def _failed_early(types: Sequence[str], place: int) -> bool:
     return len(types) <= place + 1 and types[-1:] != [] and types[-1] in ("error", "response.failed")
 
 

@@ -18,9 +18,9 @@ from conformance.decode import events as decoding
 from conformance.decode import sse
 from conformance.decode.automata import followed
 from conformance.decode.body_kind import is_stream
-from conformance.decode.cannot_evaluate import Broken, CannotEvaluate, DoesNotApply, loaded, unless_broken
+from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply, InvalidJson, load_or_invalid, need_valid
 from conformance.decode.events import Event, integer, item_types, mapping, objects, places, text
-from conformance.decode.json_text import TooMuch, load
+from conformance.decode.json_text import LimitExceeded, load
 from conformance.decode.sums import Text, texts
 from conformance.decode.violation import Violation
 from conformance.exchange.client_outcomes import Outcome
@@ -111,9 +111,9 @@ class Received:
     def json(self) -> Any:
         """The body as JSON; :class:`CannotEvaluate` if it is none."""
         self.need_decoded()
-        if self.exchange.ended_by_us and isinstance(self._json, Broken):
+        if self.exchange.ended_by_us and isinstance(self._json, InvalidJson):
             raise CannotEvaluate(f"the body was not received whole: {self.exchange.detail}")
-        return unless_broken(self._json)
+        return need_valid(self._json)
 
     def need_decoded(self) -> None:
         """:class:`CannotEvaluate` if the body is in a content coding that is not decoded here."""
@@ -123,20 +123,20 @@ class Received:
     @property
     def envelope(self) -> Any:
         """The JSON of an error body, after ``data:`` or without it; :class:`CannotEvaluate` if there is none."""
-        return unless_broken(self._envelope)
+        return need_valid(self._envelope)
 
     @cached_property
     def _json(self) -> Any:
         self.decoded(self)
-        return loaded(self.exchange.body)
+        return load_or_invalid(self.exchange.body)
 
     @cached_property
     def _envelope(self) -> Any:
-        if not self.sent.get("stream") and not isinstance(self._json, Broken):
+        if not self.sent.get("stream") and not isinstance(self._json, InvalidJson):
             return self._json
         self.decoded(self)
         body = self.exchange.body.decode("utf-8", "replace")
-        return loaded(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
+        return load_or_invalid(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
@@ -168,23 +168,23 @@ class Received:
         return self._frames.undispatched
 
     @cached_property
-    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
+    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | InvalidJson:
         self.decoded(self)
         try:
             return decoding.decode(self.frames, self.contract.decoding)
-        except TooMuch as error:
-            return Broken(f"the stream holds {error}")
+        except LimitExceeded as error:
+            return InvalidJson(f"the stream holds {error}")
 
     @property
     def events(self) -> tuple[Event, ...]:
         """The events in order; the ``[DONE]`` marker is none."""
-        found: tuple[Event, ...] = unless_broken(self._decoded)[0]
+        found: tuple[Event, ...] = need_valid(self._decoded)[0]
         return found
 
     @property
-    def strange(self) -> tuple[sse.Frame, ...]:
+    def invalid_frames(self) -> tuple[sse.Frame, ...]:
         """Frames whose data is not a JSON object."""
-        found: tuple[sse.Frame, ...] = unless_broken(self._decoded)[1]
+        found: tuple[sse.Frame, ...] = need_valid(self._decoded)[1]
         return found
 
     def of(self, *types: str) -> list[Event]:

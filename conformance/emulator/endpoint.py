@@ -24,7 +24,7 @@ class Endpoint:
     `key` is the one credential let in; `model` an id known besides those of the `revision`; `service` is
     another service than that of the revision;
     `first_byte_ms` and `event_ms` the waits before the first byte and between the events of a stream;
-    `twist` what it does differently from the contract; `seed` what identifiers are derived from (two
+    `behaviour` what it does differently from the contract; `seed` what identifiers are derived from (two
     endpoints with the same seed hand out the same ones); `clock` tells the time in unix seconds.
     Raises ValueError for an unknown revision.
     """

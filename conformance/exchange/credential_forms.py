@@ -135,7 +135,7 @@ class Form:
         first = -(-(start + self.cut) * few // many) - self.shift
         last = (end + self.cut) * few // many - self.shift
         bits = self._sums[max(last, 0)] - self._sums[max(first, 0)] if last > first else 0.0
-        return entropy.is_no_chance(bits, size, entropy.CHANCE_OF_RANDOM if self.random else entropy.CHANCE)
+        return entropy.is_significant(bits, size, entropy.CHANCE_OF_RANDOM if self.random else entropy.CHANCE)
 
     @cached_property
     def _sums(self) -> list[float]:
@@ -211,7 +211,7 @@ def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tupl
         bits = [0.0] * first + [entropy.FULL] * (len(text) - first)
         return bits, [(start, start + size) for start in range(first, len(text) - size + 1)] or [whole]
     bits = entropy.costs(text)
-    return bits, entropy.windows(bits, entropy.replaced(sum(bits), large)) or [whole]
+    return bits, entropy.shortest_parts(bits, entropy.replaced(sum(bits), large)) or [whole]
 
 
 def _forms(

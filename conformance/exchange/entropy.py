@@ -115,7 +115,7 @@ def replaced(total: float, large: bool) -> float:
     return min(REPLACED_IN_LARGE, max(REPLACED, SHARE * total)) if large else REPLACED
 
 
-def windows(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
+def shortest_parts(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
     """The shortest parts (start, end) that have so many bits; every part that has them holds one of these."""
     sums = [0.0, *accumulate(bits)]
     found: list[tuple[int, int]] = []
@@ -135,6 +135,6 @@ def is_whole(secret: str) -> bool:
     return not secret.isalpha() and sum(costs(secret, word=2.0)) >= WHOLE
 
 
-def is_no_chance(bits: float, size: int, chance: float = CHANCE) -> bool:
+def is_significant(bits: float, size: int, chance: float = CHANCE) -> bool:
     """Whether a part of so many bits stands in a text of so many bytes by chance in fewer cases than that."""
     return size <= chance * math.exp2(bits)

@@ -164,12 +164,12 @@ class Exchange:
         )  # fmt: skip
 
     @property
-    def weight(self) -> int:
+    def estimated_bytes(self) -> int:
         """About how many bytes of memory it takes."""
         bodies = (self.chunks, *(one.chunks for one in self.attempts))
         return sum(len(chunk.data) + _CHUNK for chunks in bodies for chunk in chunks) + len(self.request.body)
 
-    def forget(self) -> None:
+    def discard_decoded(self) -> None:
         """Drop what was derived from the chunks; it is derived again when it is needed."""
         for name in ("decoded", "body"):
             self.__dict__.pop(name, None)

@@ -31,7 +31,7 @@ ask for a stream, or for none. ``refusals``: 4xx except 401, 403 and 429. ``deni
 ``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
 """
 
-Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
+Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 """What a record may not hold.
 
 ``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
@@ -54,30 +54,33 @@ _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 @dataclass(frozen=True)
 class Where:
     """A rule applies to ``kind`` of responses, where nothing of ``reads`` was lost, where each request member in
-    ``leans_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
+    ``depends_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
     the rule does not need to know the request); ``without_thinking``: and where it turns thinking off, as the contract
-    says how. ``elsewhere``: in a run the rule is evaluated so on every exchange
+    says how. ``other_scenarios``: in a run the rule is evaluated so on every exchange
     that no case of its own is about; without it only captured traffic is."""
 
     kind: Kind
-    reads: frozenset[Lost] = frozenset()
-    leans_on: tuple[str, ...] = ()
+    reads: frozenset[Unavailable] = frozenset()
+    depends_on: tuple[str, ...] = ()
     when: Callable[[Sent], bool] | None = None
-    elsewhere: bool = True
+    other_scenarios: bool = True
     without_thinking: bool = False
 
-    def applies(self, received: Received, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
-        """Whether the rule is to be evaluated on a response; ``strange`` are the request members that the contract does
+    def applies(self, received: Received, unavailable: frozenset[Unavailable], undocumented: frozenset[str]) -> bool:
+        """Whether the rule is to be evaluated on a response; ``undocumented`` are the request members that the contract does
         not document, or not with this value (``*``: the body is no JSON object)."""
-        if lost & self.reads or not _is_kind(self.kind, received, None if lost & REQUEST else received.request_json):
+        if unavailable & self.reads or not _is_kind(
+            self.kind, received, None if unavailable & REQUEST else received.request_json
+        ):
             return False
-        if self.leans_on and (
-            "*" in strange or (strange if "*" in self.leans_on else strange & frozenset(self.leans_on))
+        if self.depends_on and (
+            "*" in undocumented
+            or (undocumented if "*" in self.depends_on else undocumented & frozenset(self.depends_on))
         ):
             return False
         if not (self.when or self.without_thinking):
             return True
-        if received.request_json is None or lost & REQUEST:
+        if received.request_json is None or unavailable & REQUEST:
             return False
         if self.without_thinking and not received.contract.turns_thinking_off(received.request_json):
             return False
@@ -164,17 +167,17 @@ def _is_schema(written: str) -> bool:
     return True
 
 
-def unmangled(sent: Sent) -> bool:
+def has_no_encoding_errors(sent: Sent) -> bool:
     """Whether the request holds no text that was mangled before: a response may be about it."""
     return not _MANGLED.search(_texts(sent))
 
 
-def no_replacement(sent: Sent) -> bool:
+def has_no_replacement_character(sent: Sent) -> bool:
     """Whether the request holds no U+FFFD."""
     return "\ufffd" not in _texts(sent)
 
 
-def names_a_model(sent: Sent) -> bool:
+def has_model(sent: Sent) -> bool:
     """Whether the request names a model."""
     return isinstance(sent.get("model"), str)
 
@@ -186,12 +189,12 @@ def _texts(value: Any) -> str:
     return "".join(map(_texts, inner))
 
 
-BYTES: frozenset[Lost] = frozenset({"bytes"})
-FRAMING: frozenset[Lost] = frozenset({"framing"})
-LINES: frozenset[Lost] = frozenset({"lines"})
-HEADERS: frozenset[Lost] = frozenset({"headers"})
-REQUEST: frozenset[Lost] = frozenset({"request"})
-CLOCK: frozenset[Lost] = frozenset({"clock"})
+BYTES: frozenset[Unavailable] = frozenset({"bytes"})
+FRAMING: frozenset[Unavailable] = frozenset({"framing"})
+LINES: frozenset[Unavailable] = frozenset({"lines"})
+HEADERS: frozenset[Unavailable] = frozenset({"headers"})
+REQUEST: frozenset[Unavailable] = frozenset({"request"})
+CLOCK: frozenset[Unavailable] = frozenset({"clock"})
 
 #: The usual predicates.
 ANY_2XX = Where("answers")
@@ -211,4 +214,4 @@ RETRIED_APART = "captured traffic holds each response as an exchange of its own"
 NEEDS_CLIENTS = "it needs the clients themselves"
 
 #: Responses to requests that say how many output tokens they may have.
-WITH_CAP = Where("finished", leans_on=("max_output_tokens",))
+WITH_CAP = Where("finished", depends_on=("max_output_tokens",))

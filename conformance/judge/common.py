@@ -11,13 +11,13 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import PASSING
+from conformance.exchange.planned import TEMPORARY_STATUSES
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
 
 #: What no text holds: half a character of UTF-16.
-HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: Statuses of a trouble that has nothing to do with the request.
 BUSY = (429, 503, 529)
@@ -30,10 +30,10 @@ def scenario_of(received: Received, case: Case) -> Scenario:
 
 def refused(received: Received) -> bool:
     """Whether a request with the right key got a 4xx."""
-    return 400 <= judged_past_the_key(received) < 500
+    return 400 <= authenticated_status(received) < 500
 
 
-def settled(received: Received) -> int:
+def definite_status(received: Received) -> int:
     """The status, a 500 included: for requests that must not cause one. Busy statuses judge nothing."""
     status = received.arrived
     if status in BUSY:
@@ -41,14 +41,14 @@ def settled(received: Received) -> int:
     return status
 
 
-def breaks_every_time(exchange: Exchange) -> bool:
+def fails_every_attempt(exchange: Exchange) -> bool:
     """Whether each try ended in the same 5xx; one that is not retried (501) counts after one try."""
     status = exchange.status or 0
-    tried = status not in PASSING or bool(exchange.attempts)
+    tried = status not in TEMPORARY_STATUSES or bool(exchange.attempts)
     return status >= 500 and tried and all(one.status == status for one in exchange.attempts)
 
 
-def busy_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
+def status_occurs_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
     """Whether the same status came to other requests too: then it may be the server's trouble and not the request's.
     A 500 is never a passing trouble."""
     status, name = received.exchange.status, received.scenario.removesuffix(".stream")
@@ -64,7 +64,7 @@ def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int 
     elsewhere |= {attempt.status for one in served for attempt in one.exchange.attempts}
     if len(statuses) != 1 or not statuses <= set(BUSY) or statuses & elsewhere:
         return None
-    if not all(breaks_every_time(one.exchange) or one.exchange.status == 429 for one in refused):
+    if not all(fails_every_attempt(one.exchange) or one.exchange.status == 429 for one in refused):
         return None
     return statuses.pop() if any(one.exchange.ok for one in served) else None
 
@@ -76,9 +76,9 @@ def all_busy(responses: Sequence[Received]) -> None:
         raise CannotEvaluate(f"every response is HTTP {' or '.join(map(str, sorted(statuses)))}")
 
 
-def judged_past_the_key(received: Received) -> int:
+def authenticated_status(received: Received) -> int:
     """The settled status of a request with the right key: a 401 says nothing about what else was sent."""
-    status = settled(received)
+    status = definite_status(received)
     if status == 401:
         raise CannotEvaluate("HTTP 401: the right key was refused")
     return status
@@ -87,13 +87,13 @@ def judged_past_the_key(received: Received) -> int:
 def must_be_served(received: Received) -> Findings:
     """A documented request is served (a 2xx other than 200 has its own rule). A 5xx is a finding only if each attempt
     gets it, and it is not that of a busy server."""
-    status = settled(received) if breaks_every_time(received.exchange) else received.status
+    status = definite_status(received) if fails_every_attempt(received.exchange) else received.status
     yield EXAMINED
     if not received.exchange.ok:
-        yield Finding(f"answered with HTTP {status}{said(received)}", want=200, got=status)
+        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want=200, got=status)
 
 
-def no_answer(received: Received) -> Findings:
+def no_response(received: Received) -> Findings:
     """A finding if the connection was closed or reset, or carried no HTTP, each time the request was sent."""
     exchange = received.exchange
     if exchange.status is None and exchange.ended in ("reset", "invalid"):
@@ -107,14 +107,14 @@ def retried(received: Received) -> list[Received]:
     """The responses after which the request was retried, and a last one with such a status; :class:`DoesNotApply`
     where there is none, or a recording did not keep it."""
     found = list(received.exchange.retried)
-    if received.exchange.status in PASSING:
+    if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
     if not found:
         raise DoesNotApply("no request was retried after a response")
     return [Received(one, received.scenario, contract=received.contract) for one in found]
 
 
-def received_whole(received: Received) -> None:
+def need_complete(received: Received) -> None:
     """:class:`CannotEvaluate` where a limit of ours ended the response: what is missing then says nothing."""
     if received.exchange.ended_by_us:
         raise CannotEvaluate(f"the response was not received whole: {received.exchange.detail}")
@@ -122,27 +122,27 @@ def received_whole(received: Received) -> None:
 
 def must_be_refused(received: Received) -> Findings:
     """A request that cannot be served gets a 4xx."""
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     yield EXAMINED
     if not 400 <= status < 500:
         failure = ends_in_failure(received)
-        words = said(received) if failure is None else f", and {failure}"
+        words = error_detail(received) if failure is None else f", and {failure}"
         yield Finding(f"answered with HTTP {status}{words}", want="a 4xx status", got=status)
 
 
 def must_be_served_or_refused(received: Received) -> Findings:
     """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     yield EXAMINED
     if 400 <= status < 500:
         return
     if status != 200:
-        yield Finding(f"answered with HTTP {status}{said(received)}", want="200 or a 4xx status", got=status)
+        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want="200 or a 4xx status", got=status)
     else:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
-def must_be_an_answer(received: Received) -> Findings:
+def must_be_a_response(received: Received) -> Findings:
     """The body under a 200 is a finished Response, plain or streaming; its shape has a rule of its own."""
     yield EXAMINED
     if (failure := ends_in_failure(received)) is not None:
@@ -151,7 +151,7 @@ def must_be_an_answer(received: Received) -> Findings:
     try:
         response = received.response
     except CannotEvaluate as error:
-        received_whole(received)
+        need_complete(received)
         yield Finding(f"HTTP 200, but {error}", want="a Response", got=excerpt(received))
         return
     if not isinstance(response.get("output"), list) and not received.output:
@@ -200,7 +200,7 @@ def envelope(received: Received) -> object:
     try:
         return received.envelope
     except CannotEvaluate:
-        received_whole(received)
+        need_complete(received)
         return received.exchange.body.decode("utf-8", "replace")
 
 
@@ -247,14 +247,14 @@ def encoded_twice(text: str) -> str | None:
     return None
 
 
-def holder(value: Any, sought: str, place: str = "") -> str:
+def pointer_to(value: Any, sought: str, place: str = "") -> str:
     """The JSON pointer of the first text (or name of a member) that holds a text; empty if none does."""
     if isinstance(value, str):
         return place if sought in value else ""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in pairs:
         here = place + pointer(name)
-        if found := here if sought in str(name) else holder(inner, sought, here):
+        if found := here if sought in str(name) else pointer_to(inner, sought, here):
             return found
     return ""
 
@@ -266,7 +266,7 @@ def parsed(text: Any) -> Any:
     return load(text)
 
 
-def said(received: Received) -> str:
+def error_detail(received: Received) -> str:
     """What the server said about it, as the end of a sentence."""
     form = received.contract.error
     try:
@@ -283,14 +283,14 @@ def said(received: Received) -> str:
 _TOO_LONG = re.compile(r"context|too (?:long|large|many)|exceed|length|limit|maximum", re.IGNORECASE)
 
 
-def refused_for_its_size(received: Received, case: Case) -> bool:
+def refused_as_too_long(received: Received, case: Case) -> bool:
     """Whether a long request was refused because it is long, as far as status and message tell."""
     if "sizable" not in scenario_of(received, case).tags or not refused(received):
         return False
-    return received.exchange.status == 413 or _TOO_LONG.search(said(received)) is not None
+    return received.exchange.status == 413 or _TOO_LONG.search(error_detail(received)) is not None
 
 
-def unless_for_its_size(received: Received, case: Case) -> None:
+def does_not_apply_if_too_long(received: Received, case: Case) -> None:
     """:class:`DoesNotApply` where a long request was refused for its size: that says nothing of its form."""
-    if refused_for_its_size(received, case):
+    if refused_as_too_long(received, case):
         raise DoesNotApply(f"refused with HTTP {received.exchange.status} for its size: a rule of its own reports that")

@@ -137,14 +137,14 @@ def _usable(received: Received, case: Case) -> None:
     scenario, target = case.context.scenarios[received.scenario], case.context.target
     if received.exchange.ended == "not-sent":
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
-        ours = scenario.meant_well and not scenario.follow and not received.exchange.withheld
+        ours = scenario.must_fit_schema and not scenario.follow and not received.exchange.withheld
         if ours and (why := schema_violation(case.context.contract, encode(scenario.body, target.model))):
             raise InternalError(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
         raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:
         received.need_response()
     refused = received.exchange.refused
-    followed = refused and scenario.follow and scenario.meant_well
+    followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
         raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.decode.memory_size import forget, weight
+from conformance.decode.memory_size import discard_decoded, estimated_bytes
 from conformance.decode.response import OutcomeLookup, Received
 from conformance.exchange.exchange import Exchange
 from conformance.scenarios import base
@@ -12,7 +12,7 @@ from conformance.scenarios.plan import Plan
 
 #: Bytes of memory that decoded answers may take. Peak memory stays under 400 MB with it: 100 MB are Python, pytest and
 #: the cases, and as much may pass through while a large body is read.
-MOST_DECODED = 150_000_000
+MAX_DECODED_BYTES = 150_000_000
 
 
 #: Answers used last that are kept as long as possible, and bytes from which on an answer is.
@@ -36,7 +36,7 @@ class Recorded:
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
         self._get_or_send = get_or_send
         self._answers: dict[str, Received] = {}
-        self._weights: dict[str, int] = {}
+        self._estimated_bytes: dict[str, int] = {}
         self._judged: dict[str, str] = {}
 
     def key(self, scenario: str) -> str:
@@ -56,7 +56,7 @@ class Recorded:
         received = Received(samples[-1], scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
-        self._keep(received, weight(received, decoded=False))
+        self._keep(received, estimated_bytes(received, decoded=False))
         return received
 
     def _samples_of(self, scenario: str) -> tuple[Exchange, ...]:
@@ -72,21 +72,21 @@ class Recorded:
         return next(known, None) or self._get_or_send(key)
 
     def _make_room(self, received: Received) -> None:
-        self._keep(received, weight(received, decoded=True))
+        self._keep(received, estimated_bytes(received, decoded=True))
 
     def _keep(self, received: Received, bytes_taken: int) -> None:
         other = self._answers.pop(received.scenario, None)
         if other is not None and other is not received:  # A check still holds one that was dropped meanwhile.
-            forget(other)
+            discard_decoded(other)
         self._answers[received.scenario] = received
-        self._weights[received.scenario] = bytes_taken
-        total = sum(self._weights.values())
-        if total <= MOST_DECODED:
+        self._estimated_bytes[received.scenario] = bytes_taken
+        total = sum(self._estimated_bytes.values())
+        if total <= MAX_DECODED_BYTES:
             return
         names = list(self._answers)[:-1]
         names = [*reversed(names[:-_COMPARED]), *names[-_COMPARED:]]
-        for name in sorted(names, key=lambda one: self._weights[one] > _LARGE):
-            total -= self._weights.pop(name)
-            forget(self._answers.pop(name))
-            if total <= MOST_DECODED:
+        for name in sorted(names, key=lambda one: self._estimated_bytes[one] > _LARGE):
+            total -= self._estimated_bytes.pop(name)
+            discard_decoded(self._answers.pop(name))
+            if total <= MAX_DECODED_BYTES:
                 return

@@ -66,7 +66,9 @@ def pairs(tag: str) -> Selector:
     def select(context: Context) -> list[Group]:
         twins = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]
         return [
-            Group(one.name, (one.name, twin), one.about, whole=True) for one, twin in twins if twin in context.scenarios
+            Group(one.name, (one.name, twin), one.about, requires_all=True)
+            for one, twin in twins
+            if twin in context.scenarios
         ]
 
     return select

@@ -52,7 +52,7 @@ _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 class Group:
     """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
+    ``requires_all``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
     whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
     ``beside``: further scenarios of which a check of several gets the responses that the run has.
     """
@@ -60,7 +60,7 @@ class Group:
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
-    whole: bool = False
+    requires_all: bool = False
     where: Where | None = None
     beside: tuple[str, ...] = ()
 
@@ -104,7 +104,7 @@ class Case:
     about: Mapping[str, str]
     check: Check
     context: Context
-    whole: bool = False
+    requires_all: bool = False
     where: Where | None = None
     beside: tuple[str, ...] = ()
 
@@ -180,13 +180,13 @@ def check(
 def cases(check: Check, context: Context) -> list[Case]:
     """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
     groups = check.over(context)
-    return [_case(check, group, context) for group in (*groups, *_elsewhere(check, groups, context))]
+    return [_case(check, group, context) for group in (*groups, *_other_scenarios(check, groups, context))]
 
 
 def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where,
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.requires_all, group.where,
         group.beside,
     )  # fmt: skip
 
@@ -195,15 +195,15 @@ def _case(check: Check, group: Group, context: Context) -> Case:
 _UNUSUAL = "unusual-form"
 
 #: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
-_ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
+_OTHER_SCENARIOS = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
 
 
-def _elsewhere(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
+def _other_scenarios(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
     """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
     serves though it might have refused it, and refusals of whatever request."""
-    if check.where is None or not check.where.elsewhere or check.together:
+    if check.where is None or not check.where.other_scenarios or check.together:
         return []
-    label = _ELSEWHERE.get(check.where.kind, "answers")
+    label = _OTHER_SCENARIOS.get(check.where.kind, "answers")
     taken = {name for group in groups for name in group.scenarios}
     names = tuple(
         one.name
@@ -223,7 +223,7 @@ def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
         return Result(case, NOT_APPLICABLE, reason=reason)
     withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
     if withheld and (case.check.together or len(withheld) == len(names)):
-        return _unasked(case, withheld)
+        return _not_sent(case, withheld)
     return _decide(case, collect(case, names, record, examine), withheld)
 
 
@@ -234,7 +234,7 @@ def _applicable(case: Case) -> tuple[list[str], Reason]:
     context = case.context
     lacking = {name: context.scenarios[name].claims & context.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
-    if not names or (case.whole and len(names) < len(case.scenarios)):
+    if not names or (case.requires_all and len(names) < len(case.scenarios)):
         features = tuple(sorted(set[str]().union(*lacking.values())))
         return [], Reason(reasons.UNSUPPORTED, _UNSUPPORTED + ", ".join(features), features)
     return names, NO_REASON
@@ -242,7 +242,7 @@ def _applicable(case: Case) -> tuple[list[str], Reason]:
 
 def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
     """The verdict that the evidence gives; ``withheld`` is why some of the case's requests were not sent."""
-    found, examined, blocked, idle = evidence.found, evidence.examined, evidence.blocked, evidence.idle
+    found, examined, blocked, inapplicable = evidence.found, evidence.examined, evidence.blocked, evidence.idle
     if case.requirement.level == "MAY" and not found and blocked:
         return Result(case, NOT_APPLICABLE, reason=Reason(reasons.NO_EVIDENCE, f"nothing to record: {blocked[0]}"))
     if case.requirement.level == "MAY" and (found or examined):
@@ -250,18 +250,20 @@ def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
     if found:
         return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)), examined=examined)
     if withheld:  # What was asked is in order; nobody knows of the rest.
-        return _unasked(case, withheld)
+        return _not_sent(case, withheld)
     if case.where:
-        idle, blocked = [*idle, *blocked], []
+        inapplicable, blocked = [*inapplicable, *blocked], []
     if blocked and (case.check.together or not examined):
         reason = Reason(reasons.NO_EVIDENCE, "; ".join(dict.fromkeys(blocked)))
         return Result(case, INCONCLUSIVE, reason=reason, blocked=tuple(evidence.blocked_at))
     if not examined:
-        return Result(case, NOT_APPLICABLE, reason=Reason(reasons.DOES_NOT_APPLY, idle[0]) if idle else _NOTHING)
+        return Result(
+            case, NOT_APPLICABLE, reason=Reason(reasons.DOES_NOT_APPLY, inapplicable[0]) if inapplicable else _NOTHING
+        )
     return Result(case, PASS, examined=examined)
 
 
-def _unasked(case: Case, why: Sequence[str]) -> Result:
+def _not_sent(case: Case, why: Sequence[str]) -> Result:
     """The result where a limit of ours, or a recording's gap, kept requests of the case from being asked."""
     verdict = NOT_APPLICABLE if case.requirement.level == "MAY" else INCONCLUSIVE
     return Result(case, verdict, reason=Reason(reasons.WITHHELD, "; ".join(dict.fromkeys(why))))

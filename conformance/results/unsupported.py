@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.config.target import LACKABLE
+from conformance.config.target import PROFILE_FEATURES
 from conformance.judge.reasons import UNSUPPORTED
 from conformance.judge.verdict import NOT_APPLICABLE
 from conformance.results.records import CaseRecord
@@ -24,7 +24,7 @@ class Lack:
     @property
     def says(self) -> str:
         """In one sentence."""
-        told = LACKABLE.get(self.name, "")
+        told = PROFILE_FEATURES.get(self.name, "")
         rules = " and ".join(
             f"{_many(number, 'rule')} {how}" for number, how in ((self.whole, "as a whole"), (self.part, "in part"))
             if number

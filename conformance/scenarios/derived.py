@@ -22,14 +22,14 @@ from conformance.scenarios.tools import WEATHER
 CHEAP: Body = {**SHORT, "input": "Say hello."}
 
 #: What stands around a nested member, so that only the member under test is unusual.
-_AROUND: dict[str, Any] = {
+_SIBLINGS: dict[str, Any] = {
     "tools": [WEATHER],
     "text": {"format": {"type": "text"}},
     "reasoning": {"effort": Effort.OFF},
 }
 
 #: A value of none of the types a parameter may have.
-_STRANGER = {
+_WRONG_TYPE = {
     "string": 5,
     "integer": "many",
     "number": "warm",
@@ -51,7 +51,7 @@ _COERCED: dict[str, Any] = {"temperature": "1", "stream": 1, "reasoning": "high"
 _HUGE = 2**63
 
 #: Parameters whose accepted values other scenarios send: the cases derived here would repeat them.
-_ELSEWHERE = ("reasoning", "tools", "input")
+_SENT_BY_OTHERS = ("reasoning", "tools", "input")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def accepted(schemas: Schemas) -> list[Scenario]:
     """Each boundary, enum value, constant and ordinary value of each parameter."""
     found: list[Scenario] = []
     for parameter in parameters(schemas):
-        if parameter.path[0] in _ELSEWHERE:
+        if parameter.path[0] in _SENT_BY_OTHERS:
             continue
         for value in _ordinary(parameter):
             body = _with(parameter, value)
@@ -181,8 +181,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
         return  # Another kind of tool is judged as an undocumented one.
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
         return  # What a tool may say besides is passed on to the model.
-    stranger = next(value for kind, value in _STRANGER.items() if kind in types)
-    yield "type", stranger, _with(parameter, stranger)
+    wrong = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
+    yield "type", wrong, _with(parameter, wrong)
     if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
         if types == ["integer"]:  # What lax readers take for one.
             yield "type", "16", _with(parameter, "16")
@@ -228,8 +228,8 @@ def _without(parameter: Parameter) -> Body:
 def _frame(parameter: Parameter) -> dict[str, Any]:
     body: dict[str, Any] = copy.deepcopy(dict(CHEAP))
     top = str(parameter.path[0])
-    if len(parameter.path) > 1 and top in _AROUND:
-        body[top] = copy.deepcopy(_AROUND[top])
+    if len(parameter.path) > 1 and top in _SIBLINGS:
+        body[top] = copy.deepcopy(_SIBLINGS[top])
     if top == "text":
         body["input"] = "Say hello as a JSON object."  # OpenAI wants the word where it is to write JSON.
     return body

@@ -21,7 +21,7 @@ def has_reasoning(received: Received) -> bool:
     return received.has_reasoning
 
 
-THINKS = Need("the model thinks", has_reasoning)
+REASONS = Need("the model thinks", has_reasoning)
 
 
 def effort_values(schemas: Schemas) -> list[str]:
@@ -45,7 +45,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         )
         if value == schemas.contract.effort.usual:
             scenario = replace(scenario, tags=scenario.tags | {"smoke"})
-        found += both(replace(scenario, need=THINKS, tries=2) if thinking else scenario)
+        found += both(replace(scenario, need=REASONS, tries=2) if thinking else scenario)
     default = Scenario(
         "effort.default",
         "the question without reasoning",

@@ -35,7 +35,7 @@ def scenarios() -> list[Scenario]:
     return [*_documented(), *_reasoning(), *_unusual()]
 
 
-def _said(role: str, text: str) -> dict[str, Any]:
+def _turn(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": text}
 
 
@@ -61,7 +61,7 @@ def _output(call_id: str, output: Any) -> dict[str, Any]:
 
 def _documented() -> list[Scenario]:
     long, short = (_kinds(prose(size)) for size in (_PIECE, 100))
-    whole = Scenario(
+    combined = Scenario(
         "turns.history-forms",
         "a conversation of every documented kind of item, 45,000 characters in all",
         _conversation(*(items for _, items in long.values()), instructions=prose(_PIECE)),
@@ -69,7 +69,7 @@ def _documented() -> list[Scenario]:
         claims=_ARRAY | {"tools"},
     )
     # Alone they are short: a model with a small context, which refuses the whole, can take each.
-    return [whole, *_alone(whole, short)]
+    return [combined, *_alone(combined, short)]
 
 
 def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
@@ -78,28 +78,28 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
         "developers": (
             "a system and two developer messages, one in parts",
             [
-                _said("system", piece),
-                _said("developer", piece),
+                _turn("system", piece),
+                _turn("developer", piece),
                 {"role": "developer", "content": _parts("Be", "brief.")},
             ],
         ),
         "many-turns": (
             "ten turns and a list of small items",
             [
-                _said("user", "Read this."),
-                _said("assistant", piece),
-                *(_said(role, f"{word} {turn}") for turn in range(10) for role, word in _SMALL),
+                _turn("user", "Read this."),
+                _turn("assistant", piece),
+                *(_turn(role, f"{word} {turn}") for turn in range(10) for role, word in _SMALL),
                 {"role": "user", "content": _parts("And this:", piece)},
             ],
         ),
         "incomplete-message": (
             "an earlier answer that was cut",
-            [_said("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
+            [_turn("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
         ),
         "text-before-call": (
             "a text and two calls in one answer, JSON and CJK in their results, and a user message right behind",
             [
-                _said("user", "What is the weather in Bern, today and tomorrow?"),
+                _turn("user", "What is the weather in Bern, today and tomorrow?"),
                 _message("msg_2f", "I will look."),
                 _call("call_1f", id="fc_1f", status="completed"),
                 _call("call_2f"),
@@ -112,7 +112,7 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
 
 def _reasoning() -> list[Scenario]:
     """Reasoning items as the page has them: none has a summary."""
-    user, received = _said("user", "Pick a number."), _message("msg_3f", "Seven.")
+    user, received = _turn("user", "Pick a number."), _message("msg_3f", "Seven.")
     thought = {"type": "reasoning", "id": "rs_1f"}
     text = [{"type": "reasoning_text", "text": "Any number will do."}]
     kinds: dict[str, tuple[str, Items]] = {
@@ -132,14 +132,14 @@ def _reasoning() -> list[Scenario]:
             ],
         ),
     }
-    whole = Scenario(
+    combined = Scenario(
         "turns.reasoning-forms",
         "returned reasoning items in each documented form",
         _conversation(*(items for _, items in kinds.values())),
         tags=CORE | {"reasoning-returned"},
         claims=_ARRAY | {"tools", "reasoning"},
     )
-    return [whole, *_alone(whole, kinds)]
+    return [combined, *_alone(combined, kinds)]
 
 
 def _unusual() -> list[Scenario]:
@@ -148,7 +148,7 @@ def _unusual() -> list[Scenario]:
     kinds: dict[str, tuple[str, Items]] = {
         "cut-call": (
             "a call whose arguments were cut",
-            [_said("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
+            [_turn("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
         ),
         "reasoning-without-id": (
             "a reasoning item without an id",
@@ -156,13 +156,13 @@ def _unusual() -> list[Scenario]:
         ),
         "reasoning-alone": (
             "a reasoning item that nothing follows but a user message",
-            [_said("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
+            [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
         ),
         "empty-texts": (
             "empty texts, and messages without parts",
             [
-                _said("user", ""),
-                _said("assistant", ""),
+                _turn("user", ""),
+                _turn("assistant", ""),
                 {"role": "user", "content": []},
                 {"role": "user", "content": _parts("", "")},
             ],
@@ -171,13 +171,13 @@ def _unusual() -> list[Scenario]:
             "ids that other services gave",
             [
                 _message("chatcmpl-9/x", "Yes."),
-                _said("user", "Look."),
+                _turn("user", "Look."),
                 _call("toolu_01:ab/c", id="0"),
                 _output("toolu_01:ab/c", "18"),
             ],
         ),
     }
-    whole = Scenario(
+    combined = Scenario(
         "turns.unusual",
         "a conversation of unusual items",
         _conversation(*(items for _, items in kinds.values())),
@@ -186,7 +186,7 @@ def _unusual() -> list[Scenario]:
         claims=_ARRAY | {"tools", "reasoning"},
         wrong=True,
     )
-    return [whole, *(replace(one, wrong=one.name.endswith("without-id")) for one in _alone(whole, kinds))]
+    return [combined, *(replace(one, wrong=one.name.endswith("without-id")) for one in _alone(combined, kinds))]
 
 
 def _conversation(*kinds: Items, **more: str) -> Body:
@@ -195,20 +195,20 @@ def _conversation(*kinds: Items, **more: str) -> Body:
         **SHORT,
         "max_output_tokens": Cap.LINE,
         **more,
-        "input": [*items, _said("user", QUESTION)],
+        "input": [*items, _turn("user", QUESTION)],
         "tools": [WEATHER],
     }
 
 
-def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:
+def _alone(combined: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:
     return [
         replace(
-            whole,
+            combined,
             name=f"turns.{name}",
             description=description,
             body=_conversation(items),
-            tags=whole.tags - CORE - {"sizable"},
-            within=whole.name,
+            tags=combined.tags - CORE - {"sizable"},
+            within=combined.name,
         )
         for name, (description, items) in kinds.items()
     ]

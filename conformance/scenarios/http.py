@@ -70,13 +70,13 @@ def _combined(query: str) -> list[Scenario]:
         "expect-continue": ("Expect: 100-continue", _EXPECT, ""),
         "query": ("a query behind the path", (), query),
     }
-    whole = Scenario(
+    combined = Scenario(
         COMBINED, "a charset in the Content-Type, a body in chunks, Expect: 100-continue and a query at once",
         _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=query, expect="either",
         tags=_UNUSUAL | {"combined"},
     )  # fmt: skip
     return [
-        whole,
+        combined,
         *(
             Scenario(
                 f"http.{name}", description, _body("clouds"), headers=headers, suffix=suffix, expect="either",

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from conformance.contract.revisions import Contract
 from conformance.scenarios.derived import CHEAP
-from conformance.scenarios.ordinary import CORE, NO_THINKING, SHORT
+from conformance.scenarios.ordinary import CORE, NO_REASONING, SHORT
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap
 
@@ -45,7 +45,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
     count = Scenario(
         "count.uncapped",
         "a text of some hundred tokens without max_output_tokens",
-        {**NO_THINKING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
+        {**NO_REASONING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
         tags=CORE,
     )
     return [*_long(), count, *_empty(), *_models(contract)]

@@ -10,9 +10,9 @@ from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import BASE, Cap, Effort
 
-NO_THINKING: Body = {BASE: True}
+NO_REASONING: Body = {BASE: True}
 
-SHORT: Body = {**NO_THINKING, "max_output_tokens": Cap.TEXT}
+SHORT: Body = {**NO_REASONING, "max_output_tokens": Cap.TEXT}
 TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
 #: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
@@ -63,7 +63,7 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     count = Scenario(
         "count",
         "a text of some thousand characters",
-        {**NO_THINKING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
+        {**NO_REASONING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
     return [
@@ -89,7 +89,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     cut = Scenario(
         "cut",
         f"a long text under a cap of {caps.cut} tokens",
-        {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": long},
+        {**NO_REASONING, "max_output_tokens": Cap.CUT, "input": long},
         need=CUT,
         tries=2,
         tags=CORE | SMOKE | {"cut"},

@@ -98,7 +98,7 @@ class Plan:
             refused = any(map(base.refuses, before[-1:])) if self._effort(scenario) in self.key_of else False
             body = self._body(scenario, before, sent_as, refused)
             encoded = self._encoded(scenario, body)
-            fixed = scenario.meant_well and not scenario.follow
+            fixed = scenario.must_fit_schema and not scenario.follow
             if fixed and schema_violation(self.contract, encode(body or {}, self._target.model)):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
             covered = bool(scenario.within and before) and is_covered_by(scenario, before[0], self.contract)
@@ -179,17 +179,17 @@ class Plan:
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
 
-def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:
+def is_covered_by(scenario: Scenario, containing: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
     A finished answer shows that every part of it was taken; a refusal does not say of which part.
     """
     try:
-        response = Received(whole, scenario.name, contract=contract).response
+        response = Received(containing, scenario.name, contract=contract).response
     except CannotEvaluate:
         return False
     served = response.get("status") in FINAL and isinstance(response.get("output"), list)
-    return served and base.speaks_for(scenario, whole, contract)
+    return served and base.speaks_for(scenario, containing, contract)
 
 
 def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:

@@ -69,7 +69,7 @@ class Scenario:
     suffix: str = ""
 
     @property
-    def meant_well(self) -> bool:
+    def must_fit_schema(self) -> bool:
         """Whether it sends a body that fits the request schema, if the suite is right."""
         return self.method == "POST" and self.raw is None and not self.wrong
 

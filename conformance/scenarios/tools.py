@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
-from conformance.scenarios.ordinary import CORE, CUT, NO_THINKING, both
+from conformance.scenarios.ordinary import CORE, CUT, NO_REASONING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import Cap, Effort
 
@@ -53,7 +53,7 @@ NAMESPACE: dict[str, Any] = {
 }
 
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
-THINKS_AND_CALLS = Need(
+REASONS_AND_CALLS = Need(
     "the model thinks and then calls a tool",
     lambda received: bool(received.items("function_call")) and received.has_reasoning,
 )
@@ -93,7 +93,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             "reasoning": {"effort": Effort.USUAL},
             "max_output_tokens": Cap.THINKING,
         },
-        need=THINKS_AND_CALLS,
+        need=REASONS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
         about={"effort": schemas.contract.effort.usual},
         claims=_TOOLS | {"reasoning"},
@@ -131,7 +131,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
     found.append(_follow(two, "tools.outputs", "the outputs of two calls, the last first", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
-    unused = {**NO_THINKING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
+    unused = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
         Scenario(
             "tools.unused",
@@ -141,7 +141,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             claims=_TOOLS,
         )
     )
-    return found + (_october() if "custom_tool_call" in schemas.item_types else [])
+    return found + (_revision_2026_10() if "custom_tool_call" in schemas.item_types else [])
 
 
 def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
@@ -157,7 +157,7 @@ def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
 def with_tools(question: str, *tools: dict[str, Any]) -> Body:
     """A request with a question and the tools that may answer it."""
     return {
-        **NO_THINKING,
+        **NO_REASONING,
         "max_output_tokens": Cap.CALL,
         "input": [{"role": "user", "content": question}],
         "tools": list(tools),
@@ -165,7 +165,7 @@ def with_tools(question: str, *tools: dict[str, Any]) -> Body:
     }
 
 
-def _october() -> list[Scenario]:
+def _revision_2026_10() -> list[Scenario]:
     claims = frozenset({"tools", "custom-tools"})
     custom = Scenario(
         "tools.custom",

@@ -88,7 +88,7 @@ _STREAMED = ("text.format.json_schema", "none", "object")
 
 #: All that can stand in one request; each is sent alone only where that is not served.
 _TOGETHER = "undocumented.all-together"
-_APART = ("text.format.json_schema", "input_image.detail", "input_file")
+_NOT_COMBINED = ("text.format.json_schema", "input_image.detail", "input_file")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
@@ -106,7 +106,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
-        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _APART else _within(one)
+        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
@@ -131,7 +131,7 @@ def _forced() -> list[Scenario]:
 
 def _all_of_them(foreign: Body) -> Body:
     nested: dict[str, Any] = {}
-    for body in (body for name, body in NESTED.items() if name not in _APART):
+    for body in (body for name, body in NESTED.items() if name not in _NOT_COMBINED):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
     return {**foreign, **nested, "tools": [WEATHER]}

@@ -16,12 +16,12 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.applicability import Lost, undocumented_members
+from conformance.judge.applicability import Unavailable, undocumented_members
 from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
 
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
-WORDLIKE = "the client's key is a word of the answer"
+KEY_IS_A_WORD = "the client's key is a word of the answer"
 
 #: How the detail begins where the capture ends before the answer does.
 UNFINISHED = "the capture ends before the answer does"
@@ -33,12 +33,12 @@ _BEGUN = ("queued", "in_progress")
 
 @dataclass(frozen=True)
 class Captured:
-    """``label`` names the exchange among the others (``entry 12``); ``lost`` is what the capture does not hold,
+    """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not hold,
     ``missing`` says in words why it holds too little to judge anything."""
 
     label: str
     exchange: Exchange
-    lost: frozenset[Lost] = frozenset()
+    unavailable: frozenset[Unavailable] = frozenset()
     missing: str = ""
     contract: Contract = DEFAULT
 
@@ -54,9 +54,9 @@ class Captured:
     @cached_property
     def sent(self) -> dict[str, Any] | None:
         """The request's body; None where it was not captured or is no JSON object."""
-        return self.received.request_json if "request" not in self.lost else None
+        return self.received.request_json if "request" not in self.unavailable else None
 
-    def strange(self, schemas: Schemas) -> frozenset[str]:
+    def undocumented(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
         return undocumented_members(self.sent, schemas)
 
@@ -70,7 +70,7 @@ class Captured:
             return f"HTTP {exchange.status}: a trouble that may pass says nothing of the contract"
         if exchange.status < 200:
             return f"HTTP {exchange.status} is no answer"
-        if exchange.ended == "oversize" or exchange.detail.startswith(WORDLIKE):
+        if exchange.ended == "oversize" or exchange.detail.startswith(KEY_IS_A_WORD):
             return exchange.detail
         if exchange.undecoded:
             return f"Content-Encoding {exchange.undecoded} is not decoded here"
@@ -130,7 +130,7 @@ def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
     return f"/{path}".rstrip("/").endswith(contract.path)
 
 
-def lost_in(exchange: Exchange) -> frozenset[Lost]:
+def unavailable_in(exchange: Exchange) -> frozenset[Unavailable]:
     """What a recorded exchange does not hold: a request body in a coding that nobody here can undo."""
     return frozenset({"request"} if content_coding(exchange.request.headers) else ())
 
@@ -152,7 +152,7 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     for one in ours:
         label = printable(f"{one.scenario} ({one.sample + 1})" if one.sample else one.scenario)
         label = printable(one.key) if label in named else label
-        named[label] = Captured(label, one, lost_in(one))
+        named[label] = Captured(label, one, unavailable_in(one))
     return list(named.values()), len(found) - len(ours), head
 
 

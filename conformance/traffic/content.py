@@ -19,9 +19,9 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import EVENT_STREAM
 from conformance.exchange.codings import is_text
 from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 
-NOT_HELD = "the capture does not hold the body"
+BODY_NOT_CAPTURED = "the capture does not hold the body"
 
 #: A byte order mark is not counted by all who write a size.
 _SLACK = 3
@@ -40,12 +40,12 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 @dataclass(frozen=True)
 class Body:
     """``data``: the bytes, as far as they were kept. ``missing``: why they cannot be evaluated at all, empty if they
-    can. ``short``: how many bytes are not there. ``lost``: what the record does not hold."""
+    can. ``short``: how many bytes are not there. ``unavailable``: what the record does not hold."""
 
     data: bytes = b""
     missing: str = ""
     short: str = ""
-    lost: frozenset[Lost] = frozenset()
+    unavailable: frozenset[Unavailable] = frozenset()
 
 
 def body_of(entry: dict[str, Any], headers: Headers, folder: Path) -> Body:
@@ -56,9 +56,9 @@ def body_of(entry: dict[str, Any], headers: Headers, folder: Path) -> Body:
     # Chrome writes the events at the entry; other writers have put them at the response or the content.
     frames = b"".join(_frames([*_messages(entry), *_messages(response), *_messages(content)]))
     if frames and (body is None or not body.data):
-        return Body(frames, lost=frozenset({"bytes", "lines"}))
+        return Body(frames, unavailable=frozenset({"bytes", "lines"}))
     if body is None:
-        return Body(missing=NOT_HELD)
+        return Body(missing=BODY_NOT_CAPTURED)
     return body if body.missing else _decodable(body, headers, content)
 
 
@@ -81,22 +81,25 @@ def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | Non
     kind = (_header(headers, "content-type") or text(content.get("mimeType"))).partition(";")[0].strip().lower()
     if (kind == EVENT_STREAM or kind.endswith("json")) and (guessed := _plainly_base64(said)) is not None:
         return Body(guessed)
-    return Body(said.encode("utf-8", "replace"), lost=frozenset({"bytes"}))
+    return Body(said.encode("utf-8", "replace"), unavailable=frozenset({"bytes"}))
 
 
 def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
     """The body, if it is text or in a coding that can be decoded, and as long as it says."""
-    data, lost = body.data, body.lost
+    data, unavailable = body.data, body.unavailable
     packed = bool(codings_in(content_coding(headers))) and not is_text(data)
-    if packed and "bytes" in lost:
+    if packed and "bytes" in unavailable:
         try:
-            data, lost = data.decode("utf-8").encode("latin-1"), frozenset()  # A byte a character, as some write it.
+            data, unavailable = (
+                data.decode("utf-8").encode("latin-1"),
+                frozenset(),
+            )  # A byte a character, as some write it.
         except UnicodeEncodeError:
             return Body(missing="the capture holds a compressed body as text, from which it cannot be decoded")
     size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
     least = min(size, size + saved)
     short = f"the capture holds {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
-    return Body(data, short=short, lost=lost)
+    return Body(data, short=short, unavailable=unavailable)
 
 
 def shown(headers: Headers, body: Body) -> Headers:

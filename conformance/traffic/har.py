@@ -27,7 +27,7 @@ from conformance.exchange.scrubbing import (
     scrubbed_url,
     secrets_of,
 )
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
 from conformance.traffic.duplicates import Copy, repeats
@@ -127,17 +127,17 @@ def _captured(
     headers, status = _headers(response), _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
     body = body_of(entry, headers, folder)
-    lost: set[Lost] = {"framing", *body.lost}
-    lost |= {"request"} if sent is None else set()
-    lost |= {"clock"} if sent_at is None else set()
-    fitting = _fitting(response, shown(headers, body), body, lost)
+    unavailable: set[Unavailable] = {"framing", *body.unavailable}
+    unavailable |= {"request"} if sent is None else set()
+    unavailable |= {"clock"} if sent_at is None else set()
+    fitting = _fitting(response, shown(headers, body), body, unavailable)
     exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets, named)
     # A redirect is evaluated without its body, and of these statuses there is none.
     needless = status is not None and (300 <= status < 400 or has_no_body(status, headers))
     missing = "" if needless else body.missing
     if status is not None and not missing and not needless:
         exchange, missing = _ended(exchange, body, response, headers)
-    return Captured(_label(place), exchange, frozenset(lost), missing)
+    return Captured(_label(place), exchange, frozenset(unavailable), missing)
 
 
 def _ended(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> tuple[Exchange, str]:
@@ -155,7 +155,7 @@ def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers
         return True
     sizes = [value.strip() for name, value in headers if name.lower() == "content-length"]
     plain = not codings_in(content_coding(headers)) or bool(content_coding(exchange.headers))
-    return plain and "lines" not in body.lost and sizes == [str(len(body.data))]
+    return plain and "lines" not in body.unavailable and sizes == [str(len(body.data))]
 
 
 def _exchange(
@@ -214,11 +214,11 @@ def _milliseconds(value: Any) -> float:
     return taken if math.isfinite(taken) and taken > 0 else 0.0
 
 
-def _fitting(response: dict[str, Any], headers: Headers, body: Body, lost: set[Lost]) -> Headers:
+def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable: set[Unavailable]) -> Headers:
     """The headers, with what the file says beside them where they were not kept."""
     kept = list(headers)
     if not any(name.lower() == "content-type" for name, _ in kept):
-        lost.add("headers")
+        unavailable.add("headers")
         kind = text(mapping(response.get("content")).get("mimeType"))
         kept += [("content-type", kind)] if "/" in kind else []
         coding = "" if content_coding(headers) else coding_of(body.data)
@@ -229,5 +229,5 @@ def _fitting(response: dict[str, Any], headers: Headers, body: Body, lost: set[L
 def _copy(place: int, entry: dict[str, Any], one: Captured) -> Copy:
     exchange = one.exchange
     asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
-    begun = None if "clock" in one.lost else exchange.sent_at
+    begun = None if "clock" in one.unavailable else exchange.sent_at
     return Copy(place, asked, begun, exchange.elapsed / 1000, exchange.body, bool(one.missing))

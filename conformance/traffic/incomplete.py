@@ -16,7 +16,7 @@ from conformance.decode.json_prefix import scan
 from conformance.decode.json_text import DEEPEST, load
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.traffic.captured import UNFINISHED, WORDLIKE
+from conformance.traffic.captured import KEY_IS_A_WORD, UNFINISHED
 
 #: What a streaming server may put before the JSON of a refusal.
 _DATA_PREFIX = re.compile(rb"(?:\xef\xbb\xbf)?(?:event:[^\r\n]*\s+)?data:\s*")
@@ -32,7 +32,7 @@ _OF_REFUSALS = ("error.envelope", "auth.refusal-is-enveloped")
 def marked(exchange: Exchange, why: str) -> Exchange:
     """The exchange as one that was ended from this side: ``clean`` where nothing that follows could change what is
     evaluated (many clients hang up at the terminal event), ``time-out`` where something could."""
-    detail = exchange.detail if exchange.detail == WORDLIKE else f"{UNFINISHED} ({why})"
+    detail = exchange.detail if exchange.detail == KEY_IS_A_WORD else f"{UNFINISHED} ({why})"
     return replace(exchange, ended="time-out" if may_go_on(exchange) else "clean", detail=detail)
 
 

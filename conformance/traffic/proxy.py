@@ -18,23 +18,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from conformance.exchange.exchange import Chunk, Ended, Headers
-from conformance.traffic.upstream import Coming, Upstream, failed, passed_on
-from conformance.wire.deadlines import Taken, Watch
+from conformance.traffic.upstream import Upstream, UpstreamResponse, failed, passed_on
+from conformance.wire.deadlines import PartialResponse, Watch
 
 #: Bytes of one answer that are kept to be judged; all of it is passed on.
-MOST_KEPT = 16_000_000
+MAX_STORED_BYTES = 16_000_000
 
 #: Seconds between looks whether the client is still there.
 _LOOK = 0.1
 
 #: What is said of a client that did not stay until the end.
-GONE = "the client went away"
+CLIENT_DISCONNECTED = "the client went away"
 
 _WHO = "conformance watch"
 
 
 @dataclass(frozen=True)
-class Passed:
+class ForwardedExchange:
     """One exchange as it was passed on, credentials and all: nobody may keep it as it is.
 
     ``url`` is where it went, ``status`` None where no answer came; ``sent_at`` unix seconds, ``elapsed`` milliseconds.
@@ -56,7 +56,7 @@ class Passed:
 class Proxy:
     """A running proxy; a context manager that closes itself. ``url`` is the base to give a client."""
 
-    def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[Passed], None]) -> None:
+    def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[ForwardedExchange], None]) -> None:
         self._tcp = _Listener(upstream, (host, port), seen)
         self._path = upstream.path
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
@@ -91,7 +91,7 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, upstream: Upstream, address: tuple[str, int], seen: Callable[[Passed], None]) -> None:
+    def __init__(self, upstream: Upstream, address: tuple[str, int], seen: Callable[[ForwardedExchange], None]) -> None:
         self.upstream = upstream
         self.seen = seen
         self.closing = threading.Event()
@@ -141,49 +141,49 @@ class _Handler(BaseHTTPRequestHandler):
         return path.startswith("/") and (path == base or path.startswith(base + "/"))
 
     def _exchange(self, target: str, body: bytes) -> None:
-        sent, taken = tuple(self.headers.items()), _Kept()
+        sent, partial = tuple(self.headers.items()), _StoredBody()
         sent_at, started = time.time(), time.monotonic()
         with Watch() as watch, self._staying(watch):
-            ended, detail = self._relay(target, sent, body, taken, watch, started)
+            ended, detail = self._relay(target, sent, body, partial, watch, started)
         if watch.reason and ended != "clean":
             ended, detail = "time-out", watch.reason
-        if taken.over and ended == "clean":
-            ended, detail = "oversize", f"more than {MOST_KEPT} bytes of body"
+        if partial.over and ended == "clean":
+            ended, detail = "oversize", f"more than {MAX_STORED_BYTES} bytes of body"
         self.server.seen(
-            Passed(
-                self.command, self.server.upstream.url(target), sent, body, taken.status, taken.headers, taken.chunks,
+            ForwardedExchange(
+                self.command, self.server.upstream.url(target), sent, body, partial.status, partial.headers, partial.chunks,
                 ended, detail, sent_at, (time.monotonic() - started) * 1000,
             )
         )  # fmt: skip
 
     def _relay(
-        self, target: str, sent: Headers, body: bytes, taken: _Kept, watch: Watch, started: float
+        self, target: str, sent: Headers, body: bytes, partial: _StoredBody, watch: Watch, started: float
     ) -> tuple[Ended, str]:
         try:
-            with self.server.upstream.planned(self.command, target, sent, body, watch) as coming:
-                taken.status, taken.headers = coming.status, coming.headers
-                write = self._head(coming)
-                for data in coming.chunks:
-                    taken.keep((time.monotonic() - started) * 1000, data)
+            with self.server.upstream.planned(self.command, target, sent, body, watch) as response:
+                partial.status, partial.headers = response.status, response.headers
+                write = self._head(response)
+                for data in response.chunks:
+                    partial.keep((time.monotonic() - started) * 1000, data)
                     write(data)
                 if watch.reason:  # A body without an announced end seems to end where we hung up.
                     return "time-out", watch.reason
                 write(b"")
                 return "clean", ""
-        except _ClientGone:
+        except _ClientDisconnected:
             self.close_connection = True
-            return "time-out", GONE
+            return "time-out", CLIENT_DISCONNECTED
         except Exception as error:  # Whatever the upstream does, the watcher goes on.
-            ended, detail = failed(error, taken.status is not None, started)
-            if taken.status is None and not watch.reason:
+            ended, detail = failed(error, partial.status is not None, started)
+            if partial.status is None and not watch.reason:
                 self._refuse(502, f"the upstream gave no answer: {ended} ({detail})")
             self.close_connection = True  # Only so does the client see that its answer is not whole.
             return ended, detail
 
-    def _head(self, coming: Coming) -> Callable[[bytes], None]:
+    def _head(self, response: UpstreamResponse) -> Callable[[bytes], None]:
         """Send the head of the answer; what then takes its body, and an empty piece at the end."""
-        headers = passed_on(coming.headers)
-        empty = self.command == "HEAD" or coming.status in (204, 304)
+        headers = passed_on(response.headers)
+        empty = self.command == "HEAD" or response.status in (204, 304)
         sized = any(name.lower() == b"content-length" for name, _ in headers)
         chunked = not (empty or sized or self.request_version == "HTTP/1.0")
         if chunked:
@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         if self.close_connection:
             headers.append((b"Connection", b"close"))
-        first = f"{self.protocol_version} {coming.status} {coming.reason}".encode("latin-1", "replace")
+        first = f"{self.protocol_version} {response.status} {response.reason}".encode("latin-1", "replace")
         self._write(b"\r\n".join([first, *(name + b": " + value for name, value in headers), b"", b""]))
 
         def write(data: bytes) -> None:
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(data)
         except OSError:
-            raise _ClientGone from None
+            raise _ClientDisconnected from None
 
     @contextlib.contextmanager
     def _staying(self, watch: Watch) -> Iterator[None]:
@@ -218,8 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
             while not over.wait(_LOOK):
                 if self.server.closing.is_set():
                     watch.limit("closing", 0, "the watcher was stopped")
-                elif _has_gone(self.connection):
-                    watch.limit("client", 0, GONE)
+                elif _is_closed(self.connection):
+                    watch.limit("client", 0, CLIENT_DISCONNECTED)
                 else:
                     continue
                 return
@@ -268,11 +268,11 @@ class _Handler(BaseHTTPRequestHandler):
         """What is told is the onlooker's business."""
 
 
-class _ClientGone(Exception):
+class _ClientDisconnected(Exception):
     """There is nobody to write to."""
 
 
-class _Kept(Taken):
+class _StoredBody(PartialResponse):
     """As much of an answer as is kept; ``over``: there was more."""
 
     def __init__(self) -> None:
@@ -281,12 +281,12 @@ class _Kept(Taken):
 
     def keep(self, at: float, data: bytes) -> None:
         """Keep a read, if there is still room."""
-        self.over = self.over or self.size + len(data) > MOST_KEPT
+        self.over = self.over or self.size + len(data) > MAX_STORED_BYTES
         if not self.over:
             self.add(at, data)
 
 
-def _has_gone(connection: socket.socket) -> bool:
+def _is_closed(connection: socket.socket) -> bool:
     """Whether the other side has closed; what it may have sent ahead is left where it is."""
     try:
         asked = select.poll()  # Unlike select, it takes file descriptors of any number.

@@ -31,7 +31,7 @@ def passed_on(headers: Headers, *but: str) -> list[tuple[bytes, bytes]]:
 
 
 @dataclass(frozen=True)
-class Coming:
+class UpstreamResponse:
     """An answer whose head has come; ``chunks`` are the bytes of its body, still packed, as each read returns them."""
 
     status: int
@@ -58,7 +58,9 @@ class Upstream:
         return self._origin + target
 
     @contextlib.contextmanager
-    def planned(self, method: str, target: str, headers: Headers, body: bytes, watch: Watch) -> Iterator[Coming]:
+    def planned(
+        self, method: str, target: str, headers: Headers, body: bytes, watch: Watch
+    ) -> Iterator[UpstreamResponse]:
         """Send a request for this path and query, byte for byte; ``watch`` can hang up at any time."""
         announced = any(name.lower() == "content-length" for name, _ in headers)
         request = httpx.Request(
@@ -70,7 +72,7 @@ class Upstream:
             extensions={"trace": watch.trace, "target": target.encode("latin-1")},
         )
         with contextlib.closing(self._http.send(request, stream=True)) as response:
-            yield Coming(response.status_code, _reason(response), headers_of(response), response.iter_raw())
+            yield UpstreamResponse(response.status_code, _reason(response), headers_of(response), response.iter_raw())
 
     def close(self) -> None:
         """Give the connections back."""

@@ -19,11 +19,11 @@ from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, c
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
-from conformance.wire.deadlines import Taken
+from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
 from conformance.wire.limits import RateLimiter
 from conformance.wire.receive import Receiver
-from conformance.wire.retry import attempt_of, passing, wait_after
+from conformance.wire.retry import attempt_of, is_temporary, wait_after
 from conformance.wire.transport import open_client
 
 #: Seconds that httpx waits beyond our own limits; they pass first, and say more.
@@ -138,7 +138,7 @@ class Client:
             exchange = self._once(outgoing, tuple(attempts))
             self._gate.leave(outgoing.most, exchange)
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
-            if not passing(exchange) or (last and not busy):
+            if not is_temporary(exchange) or (last and not busy):
                 return exchange
             wait = wait_after(exchange, len(attempts))
             # A 429 is for all who ask, so all wait, even after the last try.
@@ -163,15 +163,15 @@ class Client:
             if not value:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
-        taken = Taken()
-        ended, detail = self._receiver.receive(request, taken, started)
+        partial = PartialResponse()
+        ended, detail = self._receiver.receive(request, partial, started)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
         # Several bodies that unfold at a time would take several times the memory.
-        with self._unfolding if content_coding(taken.headers) else contextlib.nullcontext():
-            if over := self._receiver.unfolds_to_too_much(taken):
+        with self._unfolding if content_coding(partial.headers) else contextlib.nullcontext():
+            if over := self._receiver.decoded_too_large(partial):
                 ended, detail = "oversize", over
-            kept_headers, chunks, leaks = redact_response(taken.headers, taken.chunks, secret, outgoing.body)
+            kept_headers, chunks, leaks = redact_response(partial.headers, partial.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -182,7 +182,7 @@ class Client:
                 (*headers, *_described(auth, outgoing.auth, self._target)),
                 outgoing.body,
             ),
-            status=taken.status,
+            status=partial.status,
             headers=kept_headers,
             chunks=chunks,
             ended=ended,

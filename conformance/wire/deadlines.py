@@ -33,15 +33,15 @@ _LONGEST = 3600.0
 class Watch:
     """Limits of one exchange, each with a name and the words to say when it has passed.
 
-    ``look_again`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
+    ``refresh_limits`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
     the limit, are empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
     ``trace`` extension, so that there is something to hang up before the answer has begun.
     """
 
-    def __init__(self, look_again: Callable[[Watch], None] | None = None) -> None:
+    def __init__(self, refresh_limits: Callable[[Watch], None] | None = None) -> None:
         self.reason = ""
         self.passed = ""
-        self._look_again = look_again
+        self._refresh_limits = refresh_limits
         self._limits: dict[str, tuple[float, str]] = {}
         self._since: dict[str, float] = {}
         self._changed = threading.Condition(threading.RLock())
@@ -66,7 +66,7 @@ class Watch:
                 self._connection = info["return_value"].get_extra_info("socket")
                 late = bool(self.reason)
             if late:
-                self._hang_up()
+                self._close_connection()
 
     def limit(self, name: str, seconds: float, reason: str) -> None:
         """Hang up in so many seconds from now; in place of the limit of that name if there was one."""
@@ -106,14 +106,14 @@ class Watch:
                 if self._wakes <= now:
                     self.passed, self.reason = name, reason
                     break
-                looked = self._look_again is None or self._wakes - now <= _LOOK
+                looked = self._refresh_limits is None or self._wakes - now <= _LOOK
                 self._changed.wait(min(self._wakes - now, _LONGEST if looked else _LOOK))
-                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._look_again:
-                    self._look_again(self)
+                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._refresh_limits:
+                    self._refresh_limits(self)
         if self.reason:
-            self._hang_up()
+            self._close_connection()
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -125,7 +125,7 @@ class Watch:
             connection.close()
 
 
-class Taken:
+class PartialResponse:
     """What has arrived so far; kept apart so that it survives an exception."""
 
     def __init__(self) -> None:

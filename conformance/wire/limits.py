@@ -162,7 +162,7 @@ class Limits(RateLimiter):
         if self._requests and state["sent"] >= self._requests:
             return f"--max-requests {self._requests} is used up", 0.0
         if self._tokens:
-            self._bury(state)
+            self._count_dead_reservations(state)
             free = self._tokens - state["used"]
             if free <= 0 or most > free:
                 why = f"--max-output-tokens {self._tokens} might be exceeded"
@@ -180,7 +180,7 @@ class Limits(RateLimiter):
             state["under_way"].append([self._me, most])
         return "", 0.0
 
-    def _bury(self, state: dict[str, Any]) -> None:
+    def _count_dead_reservations(self, state: dict[str, Any]) -> None:
         """What dead processes had under way is spent: nobody knows better."""
         for one in list(state["under_way"]):
             if one[0] != self._me and self._dead(one[0]):

@@ -13,7 +13,7 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 _LARGE_BLOCK, _HEAPS = 1_000_000, 2
 
 
-def give_large_blocks_back() -> None:
+def return_large_blocks() -> None:
     """Let the C library return large blocks at once, where it is glibc; elsewhere nothing is changed."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):

@@ -61,7 +61,7 @@ class Playback:
         if not found:
             return self._unknown(method, path, kind, body)
         with self._mutex:
-            likeness = {one: _likeness(found[one][0].request.headers, headers, sent) for one in found}
+            likeness = {one: _match_score(found[one][0].request.headers, headers, sent) for one in found}
             # Of those that are alike, the one that was asked for least: so each that was recorded has its turn.
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
@@ -172,7 +172,7 @@ def _kind(sent: _Sent) -> str:
     return "the right key" if usual else "a wrong credential"
 
 
-def _likeness(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
+def _match_score(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
     """How well a recorded request fits one that has come: by its way to authenticate, then by the telling headers."""
     mine = {name.lower(): value for name, value in headers if name.lower() in _TELLING}
     theirs = {name.lower(): value for name, value in recorded if name.lower() in _TELLING}

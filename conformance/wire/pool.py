@@ -128,9 +128,9 @@ class Pool:
                 samples.append(self._get(planned))
                 keys.append(planned.key)
                 planned = planned.more(samples)
-            small = sum(one.weight for one in samples) <= _SMALL
+            small = sum(one.estimated_bytes for one in samples) <= _SMALL
             for one in samples:
-                one.forget()
+                one.discard_decoded()
             self._settled[key] = tuple(samples) if small else tuple(keys)
             return tuple(samples)
         return tuple(self._again(one) if isinstance(one, str) else one for one in settled)

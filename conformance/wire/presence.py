@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import PASSING, OutgoingRequest
+from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
@@ -86,7 +86,7 @@ class Presence:
         with self._turns.take() as turn:
             exchange = self._sender.send(outgoing)
         if exchange.status is not None:
-            busy = exchange.status in PASSING and turn.shared
+            busy = exchange.status in TEMPORARY_STATUSES and turn.shared
             self._silent, self._answered_at = 0, time.monotonic()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
             return self._alone(outgoing, exchange) if busy else exchange
@@ -124,7 +124,7 @@ class Presence:
             if again.ended == "time-out" and again.status is None:
                 with self._mutex:  # It blocks the server: those that wait for their turn are to find it back.
                     self._control(again)
-        self._turns.sent_alone(helped=again.status is not None and again.status not in PASSING)
+        self._turns.sent_alone(helped=again.status is not None and again.status not in TEMPORARY_STATUSES)
         if again.withheld:
             return before
         if again.status is not None:

@@ -12,7 +12,7 @@ import httpx
 from conformance.config.target import Target
 from conformance.contract.revisions import Contract
 from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
-from conformance.wire.deadlines import Taken, Watch, first_bytes
+from conformance.wire.deadlines import PartialResponse, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, RateLimiter
 from conformance.wire.transport import ended_by, headers_of
 
@@ -33,7 +33,7 @@ _OPENING_EVENTS = 3
 
 
 #: What is said when a limit has passed; the seconds stand in the braces.
-_SAID = {
+_DETAILS = {
     "total": "the whole answer took over {}",
     "first byte": "no answer, or none with a whole head, in {}",
     "idle": NO_BYTE + "{}",
@@ -46,7 +46,7 @@ class _Timing:
 
     def __init__(self, limits: Mapping[str, float], limiter: RateLimiter) -> None:
         self.limits = limits
-        self.said = dict(_SAID)
+        self.details = dict(_DETAILS)
         self.longest: dict[str, float] = {}
         self._gate = limiter
         self._waits = limiter.waits()
@@ -54,9 +54,9 @@ class _Timing:
     def limit(self, kind: str) -> tuple[float, str]:
         """The seconds to wait, and what is said when they have passed."""
         seconds, why = self._waits.of(kind, self.limits[kind])
-        return seconds, self.said[kind].format(f"{seconds:g} s") + why
+        return seconds, self.details[kind].format(f"{seconds:g} s") + why
 
-    def look_again(self, watch: Watch) -> None:
+    def refresh_limits(self, watch: Watch) -> None:
         """Shorten what is waited for now, if other exchanges have shown meanwhile that it is in vain."""
         self._waits = self._gate.waits()
         for kind in watch.limited:
@@ -76,18 +76,18 @@ class Receiver:
         self._http = http
         self._gate = limiter
 
-    def receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
+    def receive(self, request: httpx.Request, partial: PartialResponse, started: float) -> tuple[Ended, str]:
         target = self._target
         limits = {
             "total": target.total_timeout, "first byte": target.first_byte_timeout, "idle": target.read_timeout,
             "linger": LINGER,
         }  # fmt: skip
         timing = _Timing(limits, self._gate)
-        with Watch(timing.look_again) as watch:
+        with Watch(timing.refresh_limits) as watch:
             request.extensions["trace"] = watch.trace
             watch.limit("total", *timing.limit("total"))
             watch.limit("first byte", *timing.limit("first byte"))
-            ended, detail = self._exchange(request, taken, started, watch, timing)
+            ended, detail = self._exchange(request, partial, started, watch, timing)
             # What the transport says of a connection that we took away is our doing.
             ended, detail = ("time-out", watch.reason) if watch.reason else (ended, detail)
         if watch.passed:
@@ -98,22 +98,22 @@ class Receiver:
         return ended, detail
 
     def _exchange(
-        self, request: httpx.Request, taken: Taken, started: float, watch: Watch, timing: _Timing
+        self, request: httpx.Request, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
     ) -> tuple[Ended, str]:
         try:
             with contextlib.closing(self._http.send(request, stream=True)) as response:
-                return self._read(response, taken, started, watch, timing)
+                return self._read(response, partial, started, watch, timing)
         except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
-            return ended_by(error, taken.status is not None, time.monotonic() - started)
+            return ended_by(error, partial.status is not None, time.monotonic() - started)
 
     def _read(
-        self, response: httpx.Response, taken: Taken, started: float, watch: Watch, timing: _Timing
+        self, response: httpx.Response, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
     ) -> tuple[Ended, str]:
-        taken.status = response.status_code
-        taken.headers = headers_of(response)
-        streams = response.is_success and _streams(taken.headers)
+        partial.status = response.status_code
+        partial.headers = headers_of(response)
+        streams = response.is_success and _streams(partial.headers)
         what = "event of the model's output" if streams else "byte of a body"
-        timing.said["first byte"] = f"a head, but no {what} in {{}}"
+        timing.details["first byte"] = f"a head, but no {what} in {{}}"
         watch.shorten("first byte", *timing.limit("first byte"))
         tail, begun, over, reserved, opening = b"", False, False, LARGE, 0
         last = time.monotonic()
@@ -121,15 +121,15 @@ class Receiver:
             if watch.reason:
                 break
             now = time.monotonic()
-            taken.add((now - started) * 1000, data)
+            partial.add((now - started) * 1000, data)
             if begun:
                 timing.waited("idle", now - last)
             last = now
-            if taken.size > self._target.max_body:
+            if partial.size > self._target.max_body:
                 return "oversize", f"more than {self._target.max_body} bytes of body"
-            while taken.size > reserved:
+            while partial.size > reserved:
                 if not self._gate.reserve(STEP):
-                    taken.cut(LARGE)
+                    partial.cut(LARGE)
                     return "oversize", self._over_budget()
                 reserved += STEP
             tail = (tail + data)[-_TAIL - len(data) :]
@@ -146,23 +146,23 @@ class Receiver:
                 watch.limit("linger", *timing.limit("linger"))
         return "clean", ""
 
-    def unfolds_to_too_much(self, taken: Taken) -> str:
+    def decoded_too_large(self, partial: PartialResponse) -> str:
         """Why a compressed body is not taken as it is (empty if it is): beyond the budget its beginning is kept, not
         compressed, as it would unfold to all of it whenever it is read."""
-        coding = content_coding(taken.headers)
+        coding = content_coding(partial.headers)
         if not coding:
             return ""
-        chunks = taken.chunks
+        chunks = partial.chunks
         plain, whole = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
         size = sum(len(chunk.data) for chunk in plain)
         over = size > LARGE and not self._gate.reserve(1)  # To unfold all of it would be in vain.
         if not over:
             plain, whole = unfold(chunks, coding)
             size = sum(len(chunk.data) for chunk in plain)
-            over = size > max(taken.size, LARGE) and not self._gate.reserve(size - max(taken.size, LARGE))
+            over = size > max(partial.size, LARGE) and not self._gate.reserve(size - max(partial.size, LARGE))
         if over:
-            taken.headers = tuple(pair for pair in taken.headers if pair[0].lower() != "content-encoding")
-            taken.replace(first_bytes(plain, LARGE))
+            partial.headers = tuple(pair for pair in partial.headers if pair[0].lower() != "content-encoding")
+            partial.replace(first_bytes(plain, LARGE))
             return self._over_budget()
         return "" if whole else "the compressed body unfolds to more than is taken"
 

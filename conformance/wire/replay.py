@@ -31,7 +31,7 @@ class Recording:
     """A run folder as it was read.
 
     ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` decide with it
-    what is judged. ``whole``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
+    what is judged. ``complete``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
     (None: that was not kept). ``exchanges`` are by digest and sample.
     """
 
@@ -40,7 +40,7 @@ class Recording:
     nonce: str
     lacks: frozenset[str]
     unknown_parameters: str
-    whole: bool
+    complete: bool
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
 
@@ -59,7 +59,7 @@ class Recording:
 
     def selects(self, case: str, keys: Mapping[str, str]) -> bool:
         """Whether a case, which needs these scenarios (each with its key), is among those that were to be judged."""
-        if self.whole:
+        if self.complete:
             return True
         if self.cases is not None:
             return case in self.cases
@@ -140,14 +140,14 @@ def _second(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
     """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
-    profile, (whole, cases) = document["profile"], folder.selected()
+    profile, (complete, cases) = document["profile"], folder.selected()
     return Recording(
         folder.path,
         document["head"],
         document["nonce"],
         frozenset(profile["lacks"]),
         profile["unknown_parameters"],
-        whole,
+        complete,
         cases,
         exchanges,
     )

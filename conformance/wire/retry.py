@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from conformance.exchange.exchange import Attempt, Exchange
-from conformance.exchange.planned import BACK_OFF, PASSING
+from conformance.exchange.planned import BACK_OFF, TEMPORARY_STATUSES
 from conformance.wire.deadlines import first_bytes
 
 #: The longest Retry-After that is honoured, in seconds.
@@ -19,12 +19,12 @@ BESIDE_OTHERS = "while other requests were under way"
 _KEPT = 64_000
 
 
-def passing(exchange: Exchange) -> bool:
+def is_temporary(exchange: Exchange) -> bool:
     """Whether the same request may fare better a little later."""
     if exchange.status is None:
         return exchange.ended in ("unreachable", "reset")
     # An error whose body a closing connection took away is asked for again: it was not the server's last word.
-    return exchange.status in PASSING or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
+    return exchange.status in TEMPORARY_STATUSES or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
 
 
 def attempt_of(exchange: Exchange, waited: float) -> Attempt:

@@ -64,7 +64,7 @@ def coded(coding: str) -> Change:
 def test_base64_in_its_forms_marked_or_not(text: str, encoding: str | None, tmp_path: Path) -> None:
     one = one_of(tmp_path, entry(PLAIN, "firefox", text=text, encoding=encoding))
     assert (one.exchange.body, one.missing) == (PLAIN.body, "")
-    assert "bytes" not in one.lost
+    assert "bytes" not in one.unavailable
     assert broken(evaluated([one])) == set()
 
 
@@ -216,7 +216,7 @@ def test_headers_that_are_not_there(held: Any, tmp_path: Path) -> None:
         made["response"]["headers"] = made["request"]["headers"] = held
 
     one = one_of(tmp_path, changed(STREAM, change))
-    assert one.lost >= {"headers"}
+    assert one.unavailable >= {"headers"}
     assert broken(evaluated([one])) == set()
 
 
@@ -250,7 +250,7 @@ SENT = PLAIN.request.body.decode()
 )
 def test_the_request_in_its_forms(posted: Any, is_there: bool, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["request"].update(postData=posted)))
-    assert ("request" not in one.lost) == is_there
+    assert ("request" not in one.unavailable) == is_there
     assert (one.sent == json.loads(SENT)) == is_there
     assert broken(evaluated([one])) == set()
 
@@ -261,7 +261,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
         made["request"]["postData"]["text"] = "(\ufffd/\ufffd"
 
     one = one_of(tmp_path, changed(PLAIN, change))
-    assert "request" in one.lost
+    assert "request" in one.unavailable
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
 @pytest.mark.parametrize("took", [12.5, "12.5", None, "fast", -1, [], "nan", "1e999"])
 def test_times_in_their_forms(started: Any, at: float | None, took: Any, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made.update(startedDateTime=started, time=took)))
-    assert ("clock" in one.lost) == (at is None)
+    assert ("clock" in one.unavailable) == (at is None)
     assert one.exchange.sent_at == (at or 0.0)
     assert one.exchange.elapsed == (12.5 if took in (12.5, "12.5") else 0.0)
 

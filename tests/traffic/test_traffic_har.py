@@ -131,7 +131,9 @@ def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["judge", str(har(tmp_path / "a.har", made)), "--results", str(tmp_path / "r.jsonl")]) == 1
     said = capsys.readouterr().out
     (one,) = read_har(tmp_path / "a.har").captured
-    held = repr((one.label, one.missing, one.lost, one.exchange.headers, one.exchange.detail, one.exchange.request))
+    held = repr(
+        (one.label, one.missing, one.unavailable, one.exchange.headers, one.exchange.detail, one.exchange.request)
+    )
     for shown in (said, (tmp_path / "r.jsonl").read_text(encoding="utf-8"), held):
         assert not any(secret in shown for secret in (KEY, "c00kie-1234567", "query-secret-77aa12"))
     assert filler(KEY.encode()).decode() in said
