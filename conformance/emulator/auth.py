@@ -1,4 +1,4 @@
-"""Who may come in: the two documented ways of presenting a key, and the one refusal."""
+"""Authentication: the two documented ways to send a key, and the refusal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ REFUSED = Refusal(
 
 
 def authenticate(headers: Sequence[Header], key: str) -> Refusal | None:
-    """None when the request carries the key, else the refusal.
+    """None if the request has the valid key, else the refusal.
 
-    A key may stand in `api-key` or in `Authorization: Bearer`. Whatever is present must be right: one good
-    credential beside a bad one is refused, since nobody can say which of them the caller meant.
+    A key may be in `api-key` or in `Authorization: Bearer`. Each one present must be valid: a valid credential together
+    with an invalid one is refused.
     """
     given: list[str | None] = list(sent(headers, "api-key"))
     given += [_bearer(value) for value in sent(headers, "authorization")]
