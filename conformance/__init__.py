@@ -2,7 +2,7 @@
 
 The flow, left to right; imports go the other way and nowhere else::
 
-    target, scenarios -> wire (exchanges) -> stream, answer -> checks -> verdict -> results -> reports
+    target, scenarios -> wire (exchanges) -> decode (events, Response) -> checks -> verdict -> results -> reports
 """
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
+from conformance.config.target import PROFILE_FEATURES, SETTINGS, UNKNOWN_PARAMETERS, resolve
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -66,7 +66,7 @@ def test_the_options_of_serve_exist() -> None:
 
 def test_the_profile_of_the_readme_is_whole() -> None:
     line = next(line for line in README.splitlines() if line.startswith("lacks = "))
-    assert all(name in line for name in LACKABLE)
+    assert all(name in line for name in PROFILE_FEATURES)
     assert all(name in README for name in UNKNOWN_PARAMETERS)
 
 

@@ -32,7 +32,12 @@ def some() -> list[dict[str, Any]]:
         line(
             "auth.scheme-case-insensitive@auth.lower", "inconclusive", level="SHOULD", reason="HTTP 503 after 3 tries"
         ),
-        line("auth.both-right@auth.both", "not-applicable", level="MAY", reason="the target's profile lacks bearer"),
+        line(
+            "auth.both-right@auth.both",
+            "not-applicable",
+            level="MAY",
+            reason="excluded by the target's profile: bearer",
+        ),
     ]
 
 

@@ -86,7 +86,9 @@ def test_a_request_of_ours_that_is_wrong_is_not_sent_and_blamed_on_the_suite() -
     recorded = record_of(spoiled)
     assert recorded.received("text").exchange.ended == "not-sent"
     case = next(one for one in cases() if one.id == "http.success-is-200@text")
-    with pytest.raises(InternalError, match="text would send a request whose /temperature is 'warm', not a number"):
+    with pytest.raises(
+        InternalError, match=r"text sends a request that violates request\.json: /temperature is 'warm'"
+    ):
         evaluate(replace(case, context=spoiled), recorded)
 
 
@@ -94,7 +96,9 @@ def test_a_follow_up_that_is_refused_for_what_the_server_said_is_inconclusive() 
     results = {one.case.id: one for one in verdicts(FAULTS["tools.call-id-missing"])}
     told = results["tools.output-accepted@tools.output"]
     assert told.verdict == "inconclusive"
-    assert "tools.call answered is malformed when sent back: /input/1/call_id is missing" in told.reason
+    assert (
+        "the response of tools.call is malformed as input of this request: /input/1/call_id is missing" in told.reason
+    )
 
 
 def test_a_parameter_in_the_schema_brings_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:

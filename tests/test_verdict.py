@@ -115,13 +115,13 @@ def case(
     level: str = "MUST",
     together: bool = False,
     takes_case: bool = False,
-    whole: bool = False,
+    requires_all: bool = False,
     where: Context | None = None,
     **row: Any,
 ) -> Case:
     rule = Requirement("area.rule", level, "What must hold.", "rfc 1, section 2", **row)
     bare = Check(rule.id, lambda context: [], evaluated, together, takes_case)
-    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), whole)
+    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), requires_all)
 
 
 def result(evaluated: Judge, *names: str, **options: Any) -> Result:
@@ -192,7 +192,7 @@ def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
 def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
     silent = Responder(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
     got = evaluate(case(clean, together=together), silent)
-    assert (got.verdict, got.reason) == ("inconclusive", f"no answer: {ended} (refused)")
+    assert (got.verdict, got.reason) == ("inconclusive", f"no response: {ended} (refused)")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD"])
@@ -284,7 +284,7 @@ def test_together_is_one_judgement(evaluated: Judge, verdict: str) -> None:
 
 def test_what_the_profile_lacks_is_not_applicable() -> None:
     got = result(broken, where=context("auth tools", {"one": "tools bearer"}))
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
+    assert (got.verdict, got.reason) == ("not-applicable", "excluded by the target's profile: tools")
 
 
 def test_what_the_profile_has_is_judged() -> None:
@@ -299,14 +299,14 @@ def test_group_leaves_out_what_the_profile_lacks() -> None:
 
 def test_group_that_is_lacked_whole_names_everything() -> None:
     got = result(broken, "one", "two", where=context("tools auth", {"one": "tools", "two": "auth"}))
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks auth, tools")
+    assert (got.verdict, got.reason) == ("not-applicable", "excluded by the target's profile: auth, tools")
 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
     where = context("tools", {"two": "tools"})
-    got = result(broken, "one", "two", together=together, whole=True, where=where)
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
+    got = result(broken, "one", "two", together=together, requires_all=True, where=where)
+    assert (got.verdict, got.reason) == ("not-applicable", "excluded by the target's profile: tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
 
 

@@ -1,15 +1,15 @@
-"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and what violates them.
+"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and their violations.
 
-How a stream is made. It begins with response.created and response.in_progress and ends with one terminal event
-(``opening``). In between stand output items, each opened by output_item.added and closed by output_item.done; several
-may be open at a time. An item of text holds content parts, each opened by content_part.added and closed by
-content_part.done; a part's text comes in deltas, and its done repeats the whole text before the part is closed. Around
-reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
+A stream begins with response.created and response.in_progress and ends with one terminal event (``opening``). Between
+them are output items, each opened by output_item.added and closed by output_item.done; several may be open at a time.
+An item of text contains content parts, each opened by content_part.added and closed by content_part.done. The text of
+a part is sent in deltas, and its done event repeats the complete text before the part is closed. For reasoning text
+the part events are optional. A call has no parts: its arguments are sent in deltas and end with their done event.
 
-So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
-(:data:`ARGUMENTS`). Which event takes which step is derived from :data:`conformance.contract.events.EVENTS`;
-docs/lifecycle.md draws the tables. A machine reports an event that it does not expect once, takes the state that the
-server evidently is in, and goes on: one defect must not make everything after it look wrong.
+So each item is a state machine (open, closed) with one state machine for each part (:data:`PART`) or one for its
+arguments (:data:`ARGUMENTS`). The step of each event is derived from :data:`conformance.contract.events.EVENTS`;
+docs/lifecycle.md draws the tables. A machine reports an unexpected event once and continues in the state that this
+event implies, so that one defect causes one finding.
 
 Sources: the one-line event descriptions of doc 2026-06-24 ("Response chunk"), and openai, ResponseStreamEvent.
 """
@@ -28,12 +28,12 @@ from conformance.decode.violation import Violation
 
 @dataclass
 class Part:
-    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``owed``: it had deltas and was
-    closed before the done of its text."""
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``announced``: content_part.added
+    was received; ``done_missing``: it had deltas and was closed before the done event of its text."""
 
     state: str = "absent"
     announced: bool = False
-    owed: bool = False
+    done_missing: bool = False
     deltas: int = 0
     kind: str = ""
     last: Event | None = None
@@ -41,8 +41,8 @@ class Part:
 
 @dataclass
 class Item:
-    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: its added event was seen; ``arguments`` is a
-    call's own little automaton."""
+    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: output_item.added was received;
+    ``arguments``: the state of a call's arguments."""
 
     state: str
     name: Any
@@ -51,8 +51,8 @@ class Item:
     arguments: Part = field(default_factory=Part)
 
 
-#: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done.
-#: A step that is not listed leaves the state alone and breaks nothing that is not reported elsewhere.
+#: (state, step of the event) -> (next state, violated rule or None). ``use`` is a delta, ``text`` the done of a text.
+#: A step that is not listed does not change the state and violates no rule of the lifecycle.
 PART = {
     ("absent", "add"): ("open", None),
     ("absent", "use"): ("open", "lifecycle.part-opened-before-use"),
@@ -72,7 +72,7 @@ PART = {
     ("closed", "close"): ("closed", "lifecycle.part-closed-once"),
 }
 
-#: A call's arguments have no part around them: a delta opens them, their done closes them.
+#: A call's arguments have no part: a delta opens them, their done event closes them.
 ARGUMENTS = {
     ("absent", "use"): ("open", None),
     ("absent", "text"): ("text-done", None),
@@ -82,7 +82,7 @@ ARGUMENTS = {
     ("text-done", "text"): ("text-done", "lifecycle.done-once"),
 }
 
-#: What each event does to a part, or to the text that stands in an item without parts.
+#: The step of each event for a part, or for the text of an item without parts.
 _STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close"}
 PART_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text not in IN_ITEM}
 ARGUMENT_STEPS = {one.type: _STEPS[one.step] for one in EVENTS if one.step in _STEPS and one.text in IN_ITEM}
@@ -93,17 +93,17 @@ _WITHOUT_PART = {one.type for one in EVENTS if one.text in PART_IS_OPTIONAL}
 #: The type of the part that an event of a text is about.
 _PART_OF = {one.type: part for one in EVENTS for part, (text, _) in PARTS.items() if one.text == text}
 
-_BROKEN = {
-    "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
-    "lifecycle.part-opened-once": "opens a part that was opened before",
-    "lifecycle.part-closed-once": "closes a part that was closed before",
-    "lifecycle.text-done-before-part-done": "comes in the wrong order: a text's done goes before the end of its part",
-    "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
-    "lifecycle.done-once": "is the second done of the same text",
+_MESSAGES = {
+    "lifecycle.part-opened-before-use": "precedes the content_part.added of its part",
+    "lifecycle.part-opened-once": "opens a part that is already open or closed",
+    "lifecycle.part-closed-once": "closes a part that is already closed",
+    "lifecycle.text-done-before-part-done": "follows the content_part.done of its part, expected before it",
+    "lifecycle.deltas-before-done": "follows the done event of its text",
+    "lifecycle.done-once": "is the second done event of the same text",
 }
 
 
-#: The rules that each step of a part, or of a call's arguments, is evidence for.
+#: The rules that are evaluated at each step of a part or of a call's arguments.
 _EXAMINED = {
     "add": ("lifecycle.part-opened-once",),
     "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
@@ -113,8 +113,8 @@ _EXAMINED = {
 
 
 def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Counter[str]]:
-    """What violates the lifecycle of items and parts, the items by their place as they ended up, and for each rule how
-    many events it was evaluated on."""
+    """The violations of the lifecycle of items and parts, the final state of each item by output_index, and for each
+    rule the number of events it was evaluated on."""
     walker = _Walker()
     for event, index in places(events):
         walker.step(event, index)
@@ -135,7 +135,7 @@ class _Walker:
         found = Counter(self._counted)
         for (of_part, step), count in self._steps.items():
             for rule in _EXAMINED[step]:
-                # A call's arguments have no part that could be opened or closed.
+                # The rules about parts do not apply to a call's arguments.
                 found[rule] += count if of_part or "part-" not in rule else 0
         return found
 
@@ -163,7 +163,7 @@ class _Walker:
         if before and before.name == event.item.get("id"):
             if before.announced:
                 self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
-            before.announced = True  # One that comes late was told when the item was first used.
+            before.announced = True  # A late one was reported when the item was first used.
             return
         if index != len(self.items):
             self._report(
@@ -211,7 +211,7 @@ class _Walker:
         part.announced = part.announced or step == "add"
         part.kind = part.kind or _kind(event)
         if step == "close" and part.kind not in PARTS:
-            part.state = "text-done"  # Parts of another kind have no text done of their own.
+            part.state = "text-done"  # Parts of other types have no done event for their text.
         self._move(PART, part, step, event)
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
@@ -222,11 +222,11 @@ class _Walker:
         part.deltas += step == "use"
         part.last = event if step == "use" else part.last
         if (before, step) == ("open", "close"):
-            part.owed = part.deltas > 0  # A part that had no delta owes no text done.
-        elif step == "text" and part.owed:
-            rule, part.owed = "lifecycle.text-done-before-part-done", False
+            part.done_missing = part.deltas > 0  # A part without deltas needs no done event of its text.
+        elif step == "text" and part.done_missing:
+            rule, part.done_missing = "lifecycle.text-done-before-part-done", False
         if rule:
-            self._report(rule, _BROKEN[rule], event)
+            self._report(rule, _MESSAGES[rule], event)
 
     def _close(self, event: Event, item: Item) -> None:
         if item.state == "closed":
@@ -238,19 +238,19 @@ class _Walker:
             if part.announced and part.state in ("open", "text-done"):
                 self._report(
                     "lifecycle.part-done-before-item-done",
-                    f"closes the item while its part {index} has had no content_part.done", event,
+                    f"closes the item before the content_part.done of its part {index}", event,
                 )  # fmt: skip
-            if part.owed or (part.state == "open" and part.deltas):
-                self._owed(event, part)
+            if part.done_missing or (part.state == "open" and part.deltas):
+                self._report_missing_done(event, part)
         self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
-            self._owed(event, item.arguments)
+            self._report_missing_done(event, item.arguments)
 
-    def _owed(self, event: Event, part: Part) -> None:
+    def _report_missing_done(self, event: Event, part: Part) -> None:
         sent = part.last.type if part.last else "delta"
         self._report(
             "lifecycle.done-present",
-            f"closes an item whose text had deltas but no {sent.replace('.delta', '.done')}", event,
+            f"closes an item whose text had deltas, but no {sent.replace('.delta', '.done')}", event,
         )  # fmt: skip
 
     def _end(self, event: Event) -> None:

@@ -1,7 +1,7 @@
 """The texts of a stream at each of their stages: deltas, their done, the part, the item, the final output.
 
-Each stage repeats the one before it. :func:`texts` lays them side by side for the checks; a stage that the
-stream does not have is None. Source: openai, ResponseStreamEvent; doc 2026-10, section 6.
+Each stage repeats the text of the one before it. :func:`texts` collects them for the checks; a stage that the stream
+does not contain is None. Source: openai, ResponseStreamEvent; doc 2026-10, section 6.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from conformance.contract.events import EVENTS, IN_ITEM, ITEMS, PARTS
 from conformance.decode.events import Event, objects, places, text
 
-#: Event type -> (what is written, the stage, the member that holds it).
+#: Event type -> (kind of text, stage, member that contains it).
 _STAGES = {one.type: (one.text, "deltas" if one.step == "delta" else "done", one.member) for one in EVENTS if one.text}
 
 #: The events of the later stages.
@@ -38,13 +38,13 @@ class Text:
 
     @property
     def deltas(self) -> str | None:
-        """What the deltas add up to, None without any."""
+        """The concatenated deltas; None if there are none."""
         if len(self.pieces) > 1:
             self.pieces[:] = ["".join(self.pieces)]
         return self.pieces[0] if self.pieces else None
 
     def put(self, stage: str, value: Any, event: Event) -> None:
-        """Note a stage's text; deltas add up, a repeated stage keeps its last word."""
+        """Store the text of a stage; deltas are concatenated, a repeated stage is overwritten."""
         if not isinstance(value, str):
             return
         if stage == "deltas":
@@ -54,7 +54,7 @@ class Text:
         self.events[stage] = event
 
     def before(self, stage: str) -> tuple[str, str] | None:
-        """The nearest earlier stage that the stream has, and its text."""
+        """Name and text of the previous stage that the stream contains; None if there is none."""
         order = ("deltas", "done", "part", "item", "final")
         for name in reversed(order[: order.index(stage)]):
             value = getattr(self, name)
@@ -64,7 +64,7 @@ class Text:
 
 
 def texts(events: Sequence[Event]) -> list[Text]:
-    """Every text of the stream, in order of first sight."""
+    """Every text of the stream, in order of first occurrence."""
     found: dict[tuple[int, int | None], Text] = {}
     for event, place in places(events):
         for what, index, content, stage, value in _writings(event, place):
@@ -94,7 +94,7 @@ def _writings(event: Event, index: int | None) -> Iterator[tuple[str, int, int |
 
 
 def item_texts(item: dict[str, Any]) -> Iterator[tuple[str, int | None, Any]]:
-    """The texts of a whole item: (what, content_index or None, text)."""
+    """The texts of an item: (kind of text, content_index or None, text)."""
     for member in ITEMS.get(text(item.get("type")), ()):
         if member in IN_ITEM:
             yield member, None, item.get(member)

@@ -207,7 +207,7 @@ def _is_plain_good(one: Scenario) -> bool:
     """Whether a request stands alone, carries the right key, and must be served."""
     right = ":" not in one.auth and one.auth in ("api-key", "bearer")
     alone = not (one.after or one.within or one.last)
-    return one.expect == "answer" and one.meant_well and alone and right
+    return one.expect == "answer" and one.must_fit_schema and alone and right
 
 
 def _features(one: Scenario) -> set[tuple[str, str]]:

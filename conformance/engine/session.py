@@ -27,7 +27,7 @@ from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
 from conformance.wire.limits import Limits
-from conformance.wire.memory import give_large_blocks_back
+from conformance.wire.memory import return_large_blocks
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
@@ -95,7 +95,7 @@ class Session:
         self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
         sys.setswitchinterval(_SWITCH)
-        give_large_blocks_back()
+        return_large_blocks()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)

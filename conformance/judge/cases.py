@@ -10,7 +10,7 @@ from conformance.scenarios.context import Context
 
 
 def context_of(target: Target, clients: tuple[str, ...] = ()) -> Context:
-    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
+    """The scenarios and schemas of a target's revision, with the clients that are to be evaluated."""
     schemas = Schemas(target.revision)
     return Context(scenarios(schemas, target.nonce), schemas, target, clients)
 

@@ -29,13 +29,13 @@ _AREAS = (
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
-_SERVED = re.compile(r"(?:answered|served) with HTTP 200")
-_BROKE = re.compile(r"(?:a bad request is )?answered with HTTP (5\d\d)")
+_SERVED = re.compile(r"received HTTP 200")
+_BROKE = re.compile(r"(?:invalid request: )?received HTTP (5\d\d)")
 
 #: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
 _SOME = 6
 
-_REFUSED = re.compile(r"answered with HTTP (?!401|403)")
+_REFUSED = re.compile(r"received HTTP (?!401|403)")
 
 Line = Mapping[str, Any]
 

@@ -65,7 +65,7 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
 
 def _sent_back_malformed(scenario: Scenario, received: Received, context: Context) -> bool:
     """Whether the request was refused because it holds what an earlier response had wrong."""
-    if not (received.exchange.refused and scenario.follow and scenario.meant_well):
+    if not (received.exchange.refused and scenario.follow and scenario.must_fit_schema):
         return False
     return bool(schema_violation(context.target.revision, received.exchange.request.body))
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.config.target import LACKABLE
-from conformance.judge.verdict import LACKS, NOT_APPLICABLE
+from conformance.config.target import PROFILE_FEATURES
+from conformance.judge.verdict import EXCLUDED_BY_PROFILE, NOT_APPLICABLE
 
 Line = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ class Lack:
     @property
     def says(self) -> str:
         """In one sentence."""
-        told = LACKABLE.get(self.name, "")
+        told = PROFILE_FEATURES.get(self.name, "")
         rules = " and ".join(
             f"{_many(number, 'rule')} {how}" for number, how in ((self.whole, "as a whole"), (self.part, "in part"))
             if number
@@ -48,9 +48,13 @@ def _lack(name: str, found: Sequence[Line], evaluated: set[str]) -> Lack:
     return Lack(name, len(found), len(rules - evaluated), len(rules & evaluated))
 
 
+#: The prefix in results of earlier versions.
+_EXCLUDED_BEFORE = "the target's profile lacks "
+
+
 def _lacked(line: Line) -> Iterator[str]:
-    if line["verdict"] == NOT_APPLICABLE and line["reason"].startswith(LACKS):
-        yield from line["reason"].removeprefix(LACKS).split(", ")
+    if line["verdict"] == NOT_APPLICABLE and line["reason"].startswith((EXCLUDED_BY_PROFILE, _EXCLUDED_BEFORE)):
+        yield from line["reason"].removeprefix(EXCLUDED_BY_PROFILE).removeprefix(_EXCLUDED_BEFORE).split(", ")
 
 
 def _many(number: int, what: str) -> str:

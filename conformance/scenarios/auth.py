@@ -1,4 +1,4 @@
-"""Each way to authenticate, and each way not to."""
+"""Valid and invalid credentials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conformance.scenarios.scenario import Scenario
 
 _BODY = {**SHORT, "max_output_tokens": 32, "input": "Say hello."}
 
-#: Rule -> the credentials that fall under it.
+#: Rule -> the invalid credentials that it is about.
 _REFUSED = {
     "auth.missing-key-refused": ("none",),
     "auth.wrong-api-key-refused": ("api-key:wrong",),
@@ -24,7 +24,7 @@ _REFUSED = {
     ),
 }
 
-#: Credentials that are also tried with ``stream: true``.
+#: Credentials that are also sent with ``stream: true``.
 _STREAMED = ("none", "api-key:wrong", "bearer:wrong", "bearer:suffix")
 
 
@@ -62,7 +62,7 @@ def scenarios() -> list[Scenario]:
         ),
         *_refused(),
         replace(
-            key, name="auth.wrong-key-bad-body", description="a wrong key and a body that is no JSON", body={},
+            key, name="auth.wrong-key-bad-body", description="an invalid key and a body that is not JSON", body={},
             raw=b'{"model": "', auth="api-key:wrong", expect="refusal", about={"refused": "-"},
             tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
         ),
@@ -72,9 +72,10 @@ def scenarios() -> list[Scenario]:
                 about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
             )
             for name, rule, description, auth in (
-                ("right", "both-right", "both headers, both right", "api-key+bearer"),
-                ("api-key-wrong", "one-right-one-wrong", "both headers, the api-key wrong", "api-key:wrong+bearer"),
-                ("bearer-wrong", "one-right-one-wrong", "both headers, the bearer wrong", "api-key+bearer:wrong"),
+                ("right", "both-right", "both headers, both keys valid", "api-key+bearer"),
+                ("api-key-wrong", "one-right-one-wrong", "both headers, the api-key invalid", "api-key:wrong+bearer"),
+                ("bearer-wrong", "one-right-one-wrong", "both headers, the bearer token invalid",
+                "api-key+bearer:wrong"),
             )
         ),
     ]  # fmt: skip

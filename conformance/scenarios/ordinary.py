@@ -1,4 +1,4 @@
-"""Ordinary requests: a text, a text in many scripts, a long one, one that is cut, JSON, input in every form."""
+"""Documented requests: a text, one in many scripts, a long one, an incomplete one, JSON, input in every form."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from conformance.decode.json_text import Reader
 from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
 
-NO_THINKING: Body = {"reasoning": {"effort": "none"}}
+NO_REASONING: Body = {"reasoning": {"effort": "none"}}
 
-SHORT: Body = {**NO_THINKING, "max_output_tokens": 200}
+SHORT: Body = {**NO_REASONING, "max_output_tokens": 200}
 TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
-#: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
-#: what HTML, JSON and shells escape.
+#: Characters of two, three and four bytes, joined ones, separators that only some parsers treat as line ends, and
+#: characters that HTML, JSON and shells escape.
 MANY_SCRIPTS = (
     "Grüße, 你好世界, Привет, naïve café, 😀👍🏽🌍👩\u200d💻, a\u2028b, "
     '<b>&amp; "quoted" C:\\dir</b>\nSecond line,\tstill the same text.\n'
@@ -26,11 +26,11 @@ CORE = frozenset({"core"})
 
 
 def both(scenario: Scenario) -> list[Scenario]:
-    """A scenario and the same one streaming."""
+    """A scenario and its streaming counterpart."""
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the answer ends incomplete", lambda received: received.response.get("status") == "incomplete")
+CUT = Need("the status is incomplete", lambda received: received.response.get("status") == "incomplete")
 
 
 def _is_json(received: Received) -> bool:
@@ -44,10 +44,10 @@ IS_JSON = Need("the text is a JSON object", _is_json)
 
 
 def scenarios(nonce: str) -> list[Scenario]:
-    """The ordinary requests."""
+    """The documented requests."""
     text = Scenario(
         "text",
-        "a short text without thinking",
+        "a short text without reasoning",
         TEXT,
         tags=CORE | SMOKE | {"form", "text"},
         about={"form": "input-string", "parameter": "model"},
@@ -60,8 +60,8 @@ def scenarios(nonce: str) -> list[Scenario]:
     )
     count = Scenario(
         "count",
-        "a text of some thousand characters",
-        {**NO_THINKING, "max_output_tokens": 6000, "input": "Count from 1 to 900, separated by commas."},
+        "an output of several thousand characters",
+        {**NO_REASONING, "max_output_tokens": 6000, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
     return [
@@ -77,24 +77,24 @@ def scenarios(nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The good request that is sent when all others have been answered."""
+    """The valid request that is sent after all others."""
     body = {**SHORT, "input": "Reply with one short sentence about the mountains."}
-    return [Scenario("good.last", "a good request after all others", body, tags=frozenset({"survives"}), last=True)]
+    return [Scenario("good.last", "a valid request after all others", body, tags=frozenset({"survives"}), last=True)]
 
 
 def _truncated() -> list[Scenario]:
     long = "Count from 1 to 300, separated by commas, without leaving any number out."
     cut = Scenario(
         "cut",
-        "a long text under a cap of 16 tokens",
-        {**NO_THINKING, "max_output_tokens": 16, "input": long},
+        "a long text with max_output_tokens 16",
+        {**NO_REASONING, "max_output_tokens": 16, "input": long},
         need=CUT,
         tries=2,
         tags=CORE | SMOKE | {"cut"},
     )
     thinking = Scenario(
         "cut.thinking",
-        "thinking under a cap of 16 tokens",
+        "reasoning with max_output_tokens 16",
         {"reasoning": {"effort": "high"}, "max_output_tokens": 16, "input": long},
         need=CUT,
         tries=2,
@@ -104,7 +104,7 @@ def _truncated() -> list[Scenario]:
     return [*both(cut), *both(thinking)]
 
 
-#: A conversation in messages of role and content alone, a long one among them.
+#: A conversation of messages with only role and content, one of them long.
 HISTORY: Body = {
     **SHORT,
     "instructions": "Be brief.",
@@ -143,7 +143,7 @@ def _format() -> list[Scenario]:
     thinking = replace(
         plain,
         name="json.thinking",
-        description=f"{plain.description}, thinking",
+        description=f"{plain.description}, with reasoning",
         body={**body, "reasoning": {"effort": "low"}, "max_output_tokens": 2000, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
@@ -151,7 +151,7 @@ def _format() -> list[Scenario]:
 
 
 def _forms() -> list[Scenario]:
-    """Each documented form of input, in requests that an endpoint should find easy."""
+    """Each documented form of input, in simple requests."""
     user = {"role": "user", "content": "Say hello."}
     part = {"type": "input_text", "text": "Say hello."}
     assistant = {
@@ -173,7 +173,7 @@ def _forms() -> list[Scenario]:
     bodies: dict[str, Body] = {
         form: {**SHORT, "max_output_tokens": 64, "input": content} for form, content in forms.items()
     }
-    # Sent once, with others of that form.
+    # These share a request with others.
     bodies |= {"input-parts": bodies["input-role-developer"], "untyped-message": HISTORY, "input-role-system": HISTORY}
     return [
         Scenario(
@@ -188,7 +188,7 @@ def _forms() -> list[Scenario]:
     ]
 
 
-#: What the concurrent requests say they accept, an empty header being none: all of it is fine for a plain client.
+#: The Accept headers of the concurrent requests (empty: none), each of which an endpoint must accept.
 _ACCEPT = {1: "", 2: "text/event-stream", 3: "application/json", 4: "*/*"}
 
 
@@ -196,7 +196,7 @@ def _codeword(nonce: str, number: int) -> Scenario:
     word, accept = f"heron-{nonce}-{number}", _ACCEPT[number]
     scenario = Scenario(
         f"parallel.{number}",
-        f"one of four concurrent requests, each with a codeword of its own, {accept or 'no'} Accept header",
+        f"one of four concurrent requests, each with its own codeword; Accept header: {accept or 'none'}",
         {**SHORT, "max_output_tokens": 64, "input": f"The codeword is {word}. Repeat exactly: {word}"},
         headers=(("Accept", accept),),
         tags=frozenset({"parallel", "accept"}),

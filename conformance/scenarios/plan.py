@@ -1,4 +1,4 @@
-"""A run: the plan of a target's scenarios, and the record of what came back."""
+"""The plan of a run: which scenarios are sent, in which order and how often."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedReque
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario, encode, schema_violation
 
-#: Output tokens that a request without a limit of its own may cost: the default, and the most, of the contract.
+#: Output tokens that a request without max_output_tokens may use: the default and the maximum of the contract.
 UNCAPPED = 131_072
 
-#: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
+#: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
 
 #: The header of a scenario whose body is compressed.
@@ -22,7 +22,7 @@ _GZIP = ("Content-Encoding", "gzip")
 
 
 def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
-    """The scenarios that these names need, with those they build on, in the order they are sent."""
+    """The scenarios with these names and those they depend on, in the order they are sent."""
     wanted: set[str] = set()
     todo = list(needed)
     while todo:
@@ -34,24 +34,24 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
 
 
 def most_output_tokens(scenarios: Sequence[Scenario]) -> int:
-    """The most output tokens that these may cost if all are answered, tries included."""
+    """The most output tokens that these may use if all are served, repeated samples included."""
     return sum(_most(one) * one.tries for one in scenarios)
 
 
 def _most(scenario: Scenario) -> int:
-    """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
-    be refused costs none."""
+    """The most output tokens that one response may use: max_output_tokens, or the contract's maximum if that is lower;
+    0 for a request that must be refused."""
     cap = scenario.body.get("max_output_tokens")
     return min(cap, UNCAPPED) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
 
 def uncapped(scenario: Scenario) -> bool:
-    """Whether it may be served though it sets no limit that a server can use."""
+    """Whether it may be served and has no valid max_output_tokens."""
     return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario) < 1
 
 
 class Plan:
-    """The asks of a run, and which exchange belongs to which scenario."""
+    """The planned requests of a run, and the key of each scenario's exchange."""
 
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
@@ -62,7 +62,7 @@ class Plan:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
         self.requests = [self._planned(one, 0) for one in self._senders()]
-        #: How many requests are sent where every answer is what the contract says, repeated tries left out.
+        #: The number of requests if every response is conformant, without repeated samples.
         self.expected = sum(not one.within for one in self._senders())
 
     def _senders(self) -> list[Scenario]:
@@ -86,11 +86,11 @@ class Plan:
             body = self._body(scenario, before)
             plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
             if (
-                scenario.meant_well
+                scenario.must_fit_schema
                 and not scenario.follow
                 and schema_violation(self._target.revision, plain or b"null")
             ):
-                return None  # A bug of the suite: told where it is judged, and no server is asked.
+                return None  # A defect of the suite: not sent, and reported as an internal error on evaluation.
             if body is None or (scenario.within and before and is_covered_by(scenario, before[0])):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
@@ -126,26 +126,26 @@ class Plan:
         return gzip.compress(encoded, mtime=0) if _GZIP in scenario.headers else encoded
 
     def _auth(self, scenario: Scenario) -> str:
-        """The usual header is the first that the profile does not lack."""
+        """The default header is api-key, or bearer if the profile excludes that."""
         if scenario.auth != "api-key" or "api-key" not in self._target.lacks:
             return scenario.auth
         return "bearer"
 
 
-def is_covered_by(scenario: Scenario, whole: Exchange) -> bool:
-    """Whether the answer to the request that this one is within tells what this one would.
+def is_covered_by(scenario: Scenario, containing: Exchange) -> bool:
+    """Whether the response to the request that contains this one makes this one unnecessary.
 
-    A finished answer shows that every part of it was taken; a refusal does not say of which part.
+    A final Response shows that every part of the request was accepted; a refusal does not show which part was not.
     """
     try:
-        response = Received(whole, scenario.name).response
+        response = Received(containing, scenario.name).response
     except CannotEvaluate:
         return False
     return response.get("status") in FINAL and isinstance(response.get("output"), list)
 
 
 def met(scenario: Scenario, exchange: Exchange) -> bool:
-    """Whether an exchange gives what the scenario needs."""
+    """Whether an exchange meets the need of the scenario."""
     if scenario.need is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a scenario is: one named request, what it is for, and what it needs to be of use."""
+"""A scenario: one named request, its purpose, and what the response must contain to be evaluated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.decode.response import Received
 from conformance.exchange.exchange import Headers
 
 Expect = Literal["answer", "refusal", "either"]
-"""``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
+"""``answer``: the contract requires 2xx. ``refusal``: it requires 4xx. ``either``: it allows both."""
 
 Body = Mapping[str, Any]
 Follow = Callable[[Body, Received], Body | None]
@@ -22,7 +22,7 @@ Follow = Callable[[Body, Received], Body | None]
 
 @dataclass(frozen=True)
 class Need:
-    """What the model must have done for an answer to be of use, in words and as a test of the answer."""
+    """What the model must do for a response to be evaluated: a clause for messages, and a predicate of the response."""
 
     says: str
     met: Callable[[Received], bool]
@@ -32,16 +32,16 @@ class Need:
 class Scenario:
     """One request of the plan.
 
-    ``name`` is unique and made to be searched for. ``asks`` says in words what is sent. ``body`` is the JSON body;
-    ``raw`` takes its place where bytes that are no JSON object are sent on purpose. ``auth`` is a variant of
-    :func:`conformance.wire.client.credentials`. A scenario with ``after`` is built by ``follow`` from the answer to
-    that one (None: it gives nothing to build on). One ``within`` another is sent only where that other, which asks for
-    the same and more, was not served: a served one speaks for all in it. One with a ``need`` is repeated up to
-    ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by,
-    ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last``
-    is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is added to the endpoint's URL.
-    A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with ``Transfer-Encoding: chunked``
-    sent in chunks.
+    ``name`` is unique. ``description`` is for people. ``body`` is the JSON body; ``raw`` replaces it by bytes that are
+    no JSON object. ``auth`` is a variant of :func:`conformance.wire.client.credentials`. ``expect``: the status that
+    the contract requires. A scenario with ``after`` is built by ``follow`` from the response of that scenario (None:
+    the response does not contain what it needs). One ``within`` another is sent only if that other, which contains it,
+    is not served. One with a ``need`` is repeated up to ``tries`` times until the need is met. ``about`` fills the
+    placeholders of rule ids. Checks select by ``tags``; ``claims`` are the features that the server must support.
+    ``wrong`` marks a request that violates the request schema on purpose. ``last`` is sent after all others;
+    ``escaped`` with JSON escapes for all characters outside ASCII. ``suffix`` is appended to the endpoint's URL. A
+    body with ``Content-Encoding: gzip`` in its ``headers`` is compressed, one with ``Transfer-Encoding: chunked`` sent
+    chunked.
     """
 
     name: str
@@ -66,18 +66,18 @@ class Scenario:
     suffix: str = ""
 
     @property
-    def meant_well(self) -> bool:
-        """Whether it sends a body that fits the request schema, if the suite is right."""
+    def must_fit_schema(self) -> bool:
+        """Whether its body must fit the request schema; otherwise the suite has a defect."""
         return self.method == "POST" and self.raw is None and not self.wrong
 
     @property
     def streaming(self) -> bool:
-        """Whether it asks for a stream."""
+        """Whether the body has ``stream: true``."""
         return self.body.get("stream") is True
 
     def digest(self, model: str) -> str:
-        """Identifies the request: scenarios that send the same have the same, and share one exchange."""
-        built = self.name if self.after or self.within else None  # What it sends is known only when it is sent.
+        """Identifies the request: scenarios with equal requests have equal digests, and share one exchange."""
+        built = self.name if self.after or self.within else None  # Its body is known only when it is sent.
         parts = [
             self.method,
             encode(self.body, model, self.escaped),
@@ -86,7 +86,7 @@ class Scenario:
             self.headers,
             built,
             self.last,
-            # What was recorded before these existed keeps its digest.
+            # Added later: without it the digest is that of earlier recordings.
             *([self.suffix] if self.suffix else []),
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
@@ -106,14 +106,14 @@ class Scenario:
 
 @lru_cache(maxsize=1024)
 def schema_violation(revision: str, body: bytes) -> str:
-    """How a request that is meant to be right breaks the request schema of a revision; empty if it does not."""
+    """The first violation of a revision's request schema by this body; empty if it is valid."""
     problems = Schemas(revision).errors("request.json", json.loads(body))
     return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""
 
 
 def encode(body: Body, model: str, escaped: bool = False) -> bytes:
-    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out;
-    ``escaped``: in ASCII, all else as ``\\u`` escapes."""
+    """The bytes of the body: JSON in UTF-8, with ``model`` unless the body has one (None: omit it); ``escaped``: in
+    ASCII, with ``\\u`` escapes."""
     full = {"model": model, **body}
     if full["model"] is None:
         del full["model"]

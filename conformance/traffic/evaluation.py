@@ -19,7 +19,7 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import CannotEvaluate
 from conformance.engine.session import scrubbed_record, without
 from conformance.exchange.redaction import Secret
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, evaluate
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
@@ -94,10 +94,10 @@ def _schemas(revision: str) -> Schemas:
 
 
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
-    strange = {one.label: one.strange(context.schemas) for one in captured}
+    undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
     for check in passive_checks():
         alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
-        fitting = [one for one in captured if _fits(one, check, strange[one.label])]
+        fitting = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
             if together and fitting:
                 names = tuple(one.label for one in fitting)
@@ -132,12 +132,12 @@ def _types(one: Captured, rule: str, context: Context) -> list[str]:
     return [kind for kind in context.schemas.item_types if kind in seen]
 
 
-def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
-    lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
+def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
+    unavailable: frozenset[Unavailable] = one.unavailable | ({"framing"} if one.unfinished else set())
     if one.unfinished and needs_end(check.rule, one.received):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A Response in the background is created as queued.
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
-    return check.where.applies(one.received, lost, strange)
+    return check.where.applies(one.received, unavailable, undocumented)
