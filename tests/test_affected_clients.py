@@ -211,8 +211,8 @@ def test_the_worse_mode_of_a_client_counts() -> None:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        ("answered with HTTP 401: Invalid API Key", "answered with HTTP refusal"),
-        ("answered with HTTP 500: boom 17", "answered with HTTP failure"),
+        ("received HTTP 401: Invalid API Key", "received HTTP refusal"),
+        ("received HTTP 500: boom 17", "received HTTP failure"),
         ("the stream ends in error: out of memory", "the stream ends in error"),
         ("the body ends in a cut after 12 events (in process: cut)", "the body ends in a cut after # events"),
         (

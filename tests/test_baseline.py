@@ -189,7 +189,7 @@ def test_nothing_is_said_without_a_baseline() -> None:
         (entry(more=', untill = "x"'), "'untill' is not known"),
         (entry(more=', until = "2026-12-31"'), "is not a date"),
         (entry(more=", until = 2026-12-31T00:00:00Z"), "is not a date"),
-        (entry(more=", link = 3"), "link is not a text"),
+        (entry(more=", link = 3"), "link is not a string"),
     ],
 )
 def test_a_bad_file_is_one_line(text: str, says: str) -> None:

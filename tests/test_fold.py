@@ -120,7 +120,7 @@ def test_some_causes_count_anywhere_in_the_run() -> None:
 
 
 def test_a_server_that_needs_no_key_has_one_defect() -> None:
-    served, broke = "answered with HTTP 200", "answered with HTTP 500"
+    served, broke = "received HTTP 200", "received HTTP 500"
     told = causes(
         line("auth.missing-key-refused@a", served),
         line("auth.wrong-bearer-refused@b", served),
@@ -143,8 +143,8 @@ def test_a_lock_that_breaks_is_another_defect_than_requests_that_break_the_serve
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", "answered with HTTP 500") for name in names]
-    keys = [line(f"auth.{name}-refused@{name}", "answered with HTTP 500") for name in ("missing-key", "empty-key")]
+    lines = [line(f"request.{name}@{name}", "received HTTP 500") for name in names]
+    keys = [line(f"auth.{name}-refused@{name}", "received HTTP 500") for name in ("missing-key", "empty-key")]
     told = causes(*keys, *lines)
     assert told["auth.empty-key-refused@empty-key"] == "auth.missing-key-refused@missing-key"
     assert "auth.missing-key-refused@missing-key" not in told
@@ -205,22 +205,22 @@ def test_a_fail_is_never_put_under_a_warning() -> None:
 
 
 def test_the_same_words_are_one_fact() -> None:
-    refused = "answered with HTTP 401: Invalid key"
+    refused = "received HTTP 401: Invalid key"
     told = causes(
         line("request.input-string@text", refused),
         line("auth.api-key-header-accepted@auth.api-key", refused),
-        line("effort.low-accepted@effort.low", "answered with HTTP 400: low is not known"),
+        line("effort.low-accepted@effort.low", "received HTTP 400: low is not known"),
     )
     assert told == {"request.input-string@text": "auth.api-key-header-accepted@auth.api-key"}
 
 
 def test_two_wrong_requests_that_are_served_are_two_defects() -> None:
-    served = "answered with HTTP 200"
+    served = "received HTTP 200"
     assert causes(line("request.missing-model@a", served), line("request.missing-input@b", served)) == {}
 
 
 def test_the_rule_that_the_words_name_tells_the_fact() -> None:
-    refused = "answered with HTTP 400: temperature is not supported"
+    refused = "received HTTP 400: temperature is not supported"
     told = causes(
         line("request.input-string@text", refused), line("request.temperature-accepted@temperature=0", refused)
     )
@@ -252,7 +252,7 @@ def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", f"answered with HTTP 500: {name} failed") for name in names[:rules]]
+    lines = [line(f"request.{name}@{name}", f"received HTTP 500: {name} failed") for name in names[:rules]]
     assert len(causes(*lines)) == grouped
 
 

@@ -64,13 +64,17 @@ def test_every_way_to_break_the_wire_ends_in_an_exchange(name: str) -> None:
 @pytest.mark.parametrize(
     ("script", "limits", "says"),
     [
-        (silent(), {"first_byte_timeout": 0.1}, "no answer, or none with a whole head, in 0.1 s"),
+        (silent(), {"first_byte_timeout": 0.1}, "no response, or incomplete headers, within 0.1 s"),
         (forever(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01), {"first_byte_timeout": 0.1}, "none with a whole head, in 0.1"),
-        (forever(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01), {"total_timeout": 0.1}, "the whole answer took over 0.1 s"),
-        (silent(head(STREAM)), {"first_byte_timeout": 0.1}, "no event of the model's output in 0.1 s"),
-        (silent(head(JSON, "Content-Length: 9")), {"first_byte_timeout": 0.1}, "no byte of a body in 0.1 s"),
+        (
+            forever(b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01),
+            {"total_timeout": 0.1},
+            "the response took more than 0.1 s in all",
+        ),
+        (silent(head(STREAM)), {"first_byte_timeout": 0.1}, "no event of the model's output within 0.1 s"),
+        (silent(head(JSON, "Content-Length: 9")), {"first_byte_timeout": 0.1}, "no byte of the body within 0.1 s"),
         (silent(head(STREAM, CHUNKED) + chunk(DELTA)), {"read_timeout": 0.1}, "no byte for 0.1 s"),
-        (forever(head(STREAM), b":\n", 0.01), {"total_timeout": 0.1}, "the whole answer took over 0.1 s"),
+        (forever(head(STREAM), b":\n", 0.01), {"total_timeout": 0.1}, "the response took more than 0.1 s in all"),
     ],
 )
 def test_each_limit_is_named_when_it_passes(script: Script, limits: dict[str, float], says: str) -> None:

@@ -51,7 +51,7 @@ def test_a_run_against_large_bodies_stays_small_and_ends(name: str, tmp_path: Pa
 
 
 def test_answers_are_dropped_when_others_need_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_DECODED", 3_000_000)
+    monkeypatch.setattr(module, "MAX_DECODED_BYTES", 3_000_000)
     clean, read = record(None), []
     names = ["text", "unicode", "count"]
     made = {name: large(name, 1_000_000) for name in names}

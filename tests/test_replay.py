@@ -158,7 +158,7 @@ def test_what_was_recorded_cannot_be_set(
 def test_what_is_no_recording_ends_a_run_in_one_line(tmp_path: Path) -> None:
     done = run("--replay", str(tmp_path / "none"), key=None, checks=["response"])
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"conformance: {tmp_path / 'none'} is no recording: there is no run.json\n"
+    assert done.stderr == f"conformance: {tmp_path / 'none'} is not a recording: run.json is missing\n"
 
 
 def test_the_environment_and_equal_options_do_not_matter(copied: Path) -> None:
@@ -208,13 +208,13 @@ def _unknown_revision(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_no_folder, "is no recording: there is no run.json"),
-        (_no_head, "is no recording: there is no run.json"),
+        (_no_folder, "is not a recording: run.json is missing"),
+        (_no_head, "is not a recording: run.json is missing"),
         (_later_format, "run.json has format 99; this version reads [1, 2]"),
         (_later_exchange, "recording has format 99; this version reads"),
         (_half_an_exchange, "cannot be read: "),
         (_no_object, "cannot be read: "),
-        (_unknown_revision, "is of revision '2031-01-01', which is not known"),
+        (_unknown_revision, "has the unknown revision '2031-01-01'"),
     ],
 )
 def test_what_is_no_recording_is_one_line(spoil: object, says: str, copied: Path) -> None:

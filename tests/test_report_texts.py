@@ -34,7 +34,12 @@ def some() -> list[CaseRecord]:
         line(
             "auth.scheme-case-insensitive@auth.lower", "inconclusive", level="SHOULD", reason="HTTP 503 after 3 tries"
         ),
-        line("auth.both-right@auth.both", "not-applicable", level="MAY", reason="the target's profile lacks bearer"),
+        line(
+            "auth.both-right@auth.both",
+            "not-applicable",
+            level="MAY",
+            reason="excluded by the target's profile: bearer",
+        ),
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
     begin(held.path).close()
     begin(held.path).close()  # The one before received nothing.
     (held.path / "results.jsonl").write_text("")
-    with pytest.raises(Misconfigured, match="holds the run of"):
+    with pytest.raises(Misconfigured, match="contains the run of"):
         begin(held.path)
     (held.path / "run.json").write_text("[")
     with pytest.raises(Misconfigured, match="holds a run that cannot be read"):

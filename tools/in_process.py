@@ -1,4 +1,4 @@
-"""The built-in endpoint asked without a network: the same exchanges, thousands a second."""
+"""The built-in endpoint without a network: the same exchanges, thousands a second."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from conformance.wire.retry import attempt_of
 
 KEY = "in-process-key-77c1d09e"
 
-#: The endpoint's clock and ours: it stands, so that every run gives the same.
+#: The fixed clock of endpoint and client, so that every run has equal exchanges.
 NOW = 1_790_000_000.0
 
 _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
 
 class InProcess:
-    """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
+    """A sender without sockets: calls an endpoint object, and retries without waiting."""
 
     def __init__(self, endpoint: Endpoint, contract: Contract = DEFAULT) -> None:
         self._endpoint = endpoint
@@ -109,8 +109,8 @@ _redacted = lru_cache(maxsize=5000)(redact_response)
 
 
 def _detail(reply: Reply) -> str:
-    """What the transport would say."""
-    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no answer, or none with a whole head, in 120 s"
+    """The end and the detail that the transport would report."""
+    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no response, or incomplete headers, within 120 s"
     return stalled if reply.ending == "stall" else f"in process: {reply.ending}"
 
 
@@ -123,7 +123,7 @@ def _timed(reply: Reply) -> Iterator[Chunk]:
 
 @cache
 def target(revision: str = "2026-06-24") -> Target:
-    """The target that the in-process endpoint stands for."""
+    """The target of the in-process endpoint."""
     options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
     return resolve(options, {}, "5eed5eed", None)
 
@@ -155,7 +155,7 @@ def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
 
 
 def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
-    """What an endpoint with this twist answers to every planned request."""
+    """The exchanges of every planned request with an endpoint that has this fault or variant."""
     return record_of(context(revision), behaviour, **options)
 
 
@@ -198,7 +198,7 @@ class Modified:
         self._answers = {name: Received(exchange, name) for name, exchange in exchanges.items()}
 
     def received(self, scenario: str) -> Received:
-        """The answer of a scenario."""
+        """The response of a scenario."""
         return self._answers.get(scenario) or self._record.received(scenario)
 
 
@@ -207,7 +207,7 @@ _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 
 
 def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
-    """What a schema says of an instance never changes, and most of what one fault sends is what another sends."""
+    """Cache schema validation: most instances of one fault are equal to those of another."""
     key = (self.revision, path, json.dumps(instance))
     if key not in _described:
         if len(_described) > 50_000:
@@ -216,20 +216,21 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
     return _described[key]
 
 
-Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
+Schemas.errors = _told_before  # type: ignore[method-assign]  # For tests that evaluate thousands of responses.
 
 
 def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
-    """The results of all cases against an endpoint with this twist."""
+    """The results of all cases against an endpoint with this fault or variant."""
     return evaluated(behaviour, revision, **options)[0]
 
 
 def evaluated(
     behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any
 ) -> tuple[list[Result], Recorded]:
-    """The results of all cases, and what they were judged by.
+    """The results of all cases, and their recorded responses.
 
-    A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
+    A verdict is a pure function of the recording: a case whose exchanges equal the conformant ones has the conformant
+    verdict, and is not evaluated again.
     """
     if behaviour is None and not options:
         return _clean(revision)

@@ -1,4 +1,4 @@
-"""Authentication: each documented way is accepted, everything else is refused with a 401 that says nothing secret."""
+"""Authentication: each documented way is accepted; everything else is refused with 401, without credentials in it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_key_is_judged_before_the_body(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"a wrong key with a malformed body is answered with HTTP {status}", want=401, got=status)
+        yield Finding(f"invalid key with a malformed body: received HTTP {status}", want=401, got=status)
 
 
 @check("auth.refusal-is-enveloped", over=_REFUSED, where=Where("denials", reads=REQUEST))
@@ -82,7 +82,7 @@ def test_refusal_has_an_error_envelope(received: Received, case: Case) -> Findin
 def test_refusal_does_not_echo_the_credential(received: Received) -> Findings:
     yield EXAMINED
     for place in received.exchange.leaks:
-        yield Finding(f"the credential that was sent comes back in the {place}", want="nowhere", got=place)
+        yield Finding(f"the response contains the credential that was sent, in the {place}", want="nowhere", got=place)
 
 
 @check(
@@ -93,7 +93,7 @@ def test_refusal_does_not_echo_the_credential(received: Received) -> Findings:
 def test_answer_does_not_echo_the_key(received: Received) -> Findings:
     yield EXAMINED
     for place in received.exchange.leaks:
-        yield Finding(f"the key comes back in the {place}", want="nowhere", got=place)
+        yield Finding(f"the response contains the key, in the {place}", want="nowhere", got=place)
 
 
 @check(
@@ -104,7 +104,7 @@ def test_answer_does_not_echo_the_key(received: Received) -> Findings:
 )
 def test_nothing_but_the_key_brings_a_401(responses: list[Received], case: Case) -> Findings:
     if not any(one.exchange.ok for one in responses):
-        raise CannotEvaluate("no request with the key was served")
+        raise CannotEvaluate("no request with the valid key was served")
     for received in responses:
         yield Examined(received.exchange.status is not None)
         if received.exchange.status == 401 and scenario_of(received, case).expect != "answer":
@@ -131,7 +131,7 @@ def _echoed_before_a_retry(received: Received, what: str) -> Findings:
     for one in retried(received):
         yield EXAMINED
         for place in one.exchange.leaks:
-            message = f"HTTP {one.exchange.status}, which is retried: {what} comes back in the {place}"
+            message = f"HTTP {one.exchange.status}, which is retried: the response contains {what}, in the {place}"
             yield Finding(message, want="nowhere", got=place)
 
 

@@ -1,4 +1,4 @@
-"""Real clients, fed the recorded bytes, end with what the record says."""
+"""Real clients that receive the recorded bytes end with the text, calls and usage of the recorded Response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effort: none does not think, every other value does, all alike, and the reasoning is well formed."""
+"""reasoning.effort: none turns reasoning off, every other value causes it, and the reasoning is well formed."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
         first = kinds.index("reasoning")
         ahead = [kind for kind in kinds[:first] if kind in ("message", "function_call", "custom_tool_call")]
         if ahead and all(kind == "reasoning" for kind in kinds[first:]):
-            message = f"the reasoning item comes after the {ahead[0]} it led to"
+            message = f"the reasoning item follows the {ahead[0]} item"
             yield Finding(message, f"{received.pointer}/output/{first}", received.event, "reasoning first", kinds)
 
 
@@ -142,11 +142,11 @@ def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
         parts = objects(item.get("content"))
         for index, part in enumerate(parts):
             if isinstance(part.get("type"), str) and part["type"] != "reasoning_text":
-                message = f"a reasoning item's part has type {part['type']!r}"
+                message = f"a part of a reasoning item has type {part['type']!r}"
                 yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
         cut = received.response.get("status") != "completed"
         if not cut and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
-            message = "a reasoning item holds no reasoning text though reasoning tokens are counted"
+            message = "a reasoning item contains no reasoning text, but reasoning_tokens is greater than 0"
             yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
 
 
@@ -158,7 +158,7 @@ def test_reasoning_text_is_counted(received: Received) -> Findings:
     if received.reasoning_texts and counted == 0:
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
         yield Finding(
-            "reasoning is there, and 0 reasoning tokens are counted", pointer, received.event, "more than 0", 0
+            "reasoning_tokens is 0, but the output contains reasoning", pointer, received.event, "more than 0", 0
         )
 
 
@@ -167,12 +167,12 @@ def test_counted_reasoning_is_visible_where_it_usually_is(given: list[Received])
     counted = [received for received in given if _counted(received)]
     visible = [received for received in counted if received.reasoning_texts]
     if not counted:
-        raise CannotEvaluate("no answer counted reasoning tokens")
+        raise CannotEvaluate("no response has reasoning_tokens greater than 0")
     if len(visible) * 2 > len(counted):
         for received in counted:
             yield EXAMINED
             if not received.reasoning_texts:
-                message = "reasoning tokens are counted and no reasoning is shown, unlike in most answers"
+                message = "reasoning_tokens is greater than 0, but the output has no reasoning, unlike most responses"
                 yield Finding(
                     message, received.pointer + "/output", received.event, "reasoning", "none", received.scenario
                 )
@@ -192,7 +192,7 @@ def test_no_thinking_markup_in_the_answer(received: Received) -> Findings:
     for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):
         if mark in received.words:
             yield Finding(
-                f"the visible text holds {mark}", received.pointer + "/output", received.event, "no markup", mark
+                f"the output text contains {mark}", received.pointer + "/output", received.event, "no markup", mark
             )
 
 
@@ -211,16 +211,16 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
 
 @check("effort.default", over=each("effort-default"))
 def test_default_effort(received: Received) -> Findings:
-    yield Finding("thinks" if received.has_reasoning else "does not think")
+    yield Finding("reasoning" if received.has_reasoning else "no reasoning")
 
 
 @check("effort.plain-equals-stream", over=pairs("effort"), together=True, not_for_captured=COMPARES)
 def test_thinking_is_the_same_plain_and_streaming(given: list[Received]) -> Findings:
     plain, stream = given
     if not (plain.response and stream.response):
-        raise DoesNotApply("one of the two has no Response")
+        raise DoesNotApply("the plain or the streamed response has no Response object")
     yield EXAMINED
     if plain.has_reasoning != stream.has_reasoning:
-        says = {True: "thinks", False: "does not think"}
-        message = f"plain {says[plain.has_reasoning]}, streaming {says[stream.has_reasoning]}"
-        yield between(plain, stream, message, "", says[plain.has_reasoning], says[stream.has_reasoning])
+        names = {True: "reasoning", False: "no reasoning"}
+        message = f"plain response: {names[plain.has_reasoning]}, streamed response: {names[stream.has_reasoning]}"
+        yield between(plain, stream, message, "", names[plain.has_reasoning], names[stream.has_reasoning])

@@ -1,4 +1,4 @@
-"""Errors: an envelope with a real status, the same plain and streaming, and an endpoint that survives them."""
+"""Errors: an envelope with a 4xx status, the same plain and streaming; the endpoint serves requests after them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.exchange.planned import attempts
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import (
     BUSY,
@@ -72,7 +73,7 @@ def test_error_is_enveloped(received: Received, case: Case) -> Findings:
         received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
         yield Finding(
-            f"the error is not in UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
+            f"the error body is not UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
         )
         return
     for problem in case.context.schemas.errors("error.json", envelope(received)):
@@ -90,14 +91,14 @@ def test_error_is_application_json(received: Received) -> Findings:
         "application/problem+json",
     ):
         got = received.exchange.header("content-type")
-        yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
+        yield Finding(f"the Content-Type of the error response is {got!r}", want="application/json", got=got)
 
 
 @check("error.no-internals", over=_refusals, where=Where("refused"), not_for_captured=WORDING)
 def test_error_shows_no_internals(received: Received) -> Findings:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    yield from _internals(received, "the error")
+    yield from _internals(received, "the error body")
 
 
 def _internals(received: Received, who: str) -> Findings:
@@ -105,7 +106,7 @@ def _internals(received: Received, who: str) -> Findings:
     yield Examined(bool(body))
     for what, pattern in _INTERNALS:
         if match := pattern.search(body):
-            yield Finding(f"{who} shows {what}", want="words for a client", got=match[0].strip()[:120])
+            yield Finding(f"{who} contains {what}", want="a message for the client", got=match[0].strip()[:120])
 
 
 @check("error.real-status", over=_invalid_requests, not_for_captured=UNKNOWN_SENDER)
@@ -177,9 +178,9 @@ def _before_and_after(context: Context) -> list[Group]:
 def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findings:
     before, after = responses
     if not before.exchange.ok:
-        raise CannotEvaluate("a good request was not served before the bad ones either")
-    if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
-        raise CannotEvaluate(f"no connection was accepted any more: {after.exchange.detail}")
+        raise CannotEvaluate("the valid request before the invalid ones was not served either")
+    if unconnected(after.exchange):  # The cause need not be one of the invalid requests.
+        raise CannotEvaluate(f"the endpoint accepted no connection: {after.exchange.detail}")
     yield EXAMINED
     for one in _still_served(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
@@ -188,7 +189,8 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
 def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
-        yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
+        message = "the valid request after the invalid ones is not served; the one before them was"
+        yield Finding(message, want=200, got=got)
         return
     yield from must_be_served(received)
     if received.exchange.ok:
@@ -205,7 +207,7 @@ def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
     plain, stream = (definite_status(received) for received in given)
     yield EXAMINED
     if plain // 100 != stream // 100:
-        message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
+        message = f"HTTP {plain} for the plain request, HTTP {stream} with stream: true"
         yield between(given[0], given[1], message, "", plain, stream)
 
 
@@ -231,4 +233,4 @@ def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) ->
 @check("error.no-internals", over=everything("retried"), not_for_captured=RETRIED_APART)
 def test_error_that_is_retried_shows_no_internals(received: Received) -> Findings:
     for one in retried(received):
-        yield from _internals(one, f"HTTP {one.arrived}, which is retried,")
+        yield from _internals(one, f"the body of HTTP {one.arrived}, which is retried,")

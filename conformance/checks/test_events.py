@@ -1,4 +1,4 @@
-"""The events one by one: each against the schema of its type, each documented type seen, numbers in order."""
+"""Single events: each fits the schema of its type, each documented type occurs, sequence numbers are in order."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
 
 
 def _shape(event: Event) -> object:
-    """What decides whether an event fits its schema, None where that is not plain to see: of deltas, which differ in
-    their number and their piece of text only, one stands for all."""
+    """A key that is equal for events of which all or none fit the schema: everything except a valid sequence_number and
+    delta. None if the event must be validated by itself. Avoids validating each of thousands of deltas."""
     data = {**event.data}
     number, delta = data.pop("sequence_number", None), data.pop("delta", None)
     if type(number) is not int or number < 0 or type(delta) is not str or not delta:
@@ -103,19 +103,19 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
     _need_event(received, kind)
     need_complete(received)
     got = ", ".join(dict.fromkeys(event.type for event in received.events))
-    yield Finding(f"{kind} is not in the stream", want=kind, got=got)
+    yield Finding(f"the stream contains no {kind}", want=kind, got=got)
 
 
 def _need_event(received: Received, kind: str) -> None:
     """:class:`CannotEvaluate` if the model did something for which a stream needs no event of that type."""
     if not received.events:
-        raise CannotEvaluate("the stream has no event")
+        raise CannotEvaluate("the stream contains no event")
     if "output_text" in kind and not received.words and refuses(received):
-        raise CannotEvaluate("the model refused, and wrote no text")
+        raise CannotEvaluate("the model wrote a refusal and no text")
     if "reasoning" in kind and not received.items("reasoning"):
-        raise CannotEvaluate("the model thinks and shows nothing of it")
+        raise CannotEvaluate("the output contains no reasoning item")
     if kind == "response.completed" and received.terminal.type == "response.incomplete":
-        raise CannotEvaluate("the answer ended incomplete")
+        raise CannotEvaluate("the response ended with status incomplete")
 
 
 @check(
@@ -127,7 +127,7 @@ def test_event_types_are_documented(received: Received, case: Case) -> Findings:
     for event in received.events:
         yield EXAMINED
         if event.type and event.type not in case.context.schemas.event_types:
-            yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
+            yield Finding(f"undocumented event type {event.type}", "/type", event.index, got=event.type)
 
 
 @check("event.has-type", over=STREAMS, where=STREAM)
@@ -135,7 +135,7 @@ def test_event_has_a_type(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
-            message = "an event's data has no type"
+            message = "the data of an event has no type"
             yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
 
 
@@ -144,7 +144,7 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
     for event in received.of("response.function_call_arguments.done"):
         yield EXAMINED
         if "name" not in event.data:
-            yield finding_at(event, "the name of the function is missing", "/name", "the call's name")
+            yield finding_at(event, "the name of the function is missing", "/name", "the name of the function")
 
 
 @check("sequence.present", over=STREAMS, where=STREAM)
@@ -153,7 +153,7 @@ def test_every_event_is_numbered(received: Received) -> Findings:
         yield EXAMINED
         if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
-            message = "an event has no sequence_number that is an integer"
+            message = "the sequence_number of an event is missing or not an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
 
 
@@ -171,11 +171,11 @@ def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
             yield Finding(message, "/sequence_number", event.index, last + since, number)
         last, since = number, 1
     if last is None:
-        raise CannotEvaluate("no event has a sequence_number")
+        raise CannotEvaluate("no event has an integer sequence_number")
 
 
 @check("sequence.starts-at-zero", over=together("streams", "core", stream=True))
 def test_first_number(received: Received) -> Findings:
     if not received.events:
-        raise CannotEvaluate("the stream has no event")
-    yield Finding(f"starts at {received.events[0].number}")
+        raise CannotEvaluate("the stream contains no event")
+    yield Finding(f"the first sequence_number is {received.events[0].number}")

@@ -1,4 +1,4 @@
-"""HTTP around the answers: statuses, content types, whole and valid JSON bodies, no redirects."""
+"""HTTP: statuses, content types, complete bodies in valid JSON, no redirects."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
+from conformance.exchange.planned import attempts
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
     BUSY,
@@ -30,26 +31,27 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 from conformance.scenarios.scenario import Scenario
 from conformance.wire.retry import BESIDE_OTHERS
 
-#: Tags of scenarios whose acceptance has a rule of its own.
+#: Tags of scenarios whose acceptance another rule checks.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
     "reasoning-returned",
 })  # fmt: skip
 
-#: Responses that show the server's usual time to the first byte, and the factor from which on a wait is unusual.
+#: The least number of responses from which the usual time to the first byte is known, and the factor above it that is
+#: unusual.
 _SEVERAL, _MUCH = 10, 5
 
-#: Milliseconds by which a reader is so late that its time-outs may be its own.
+#: Milliseconds of delay of this process above which its time-outs are no evidence against the server.
 _LATE = 1000.0
 
 
 def _no_rule_of_its_own(scenario: Scenario) -> bool:
-    """What is documented, or sent by real clients, has a rule of its own that says it is answered."""
+    """Whether no other rule requires a response: it is neither a documented request nor one of a real client."""
     return scenario.expect != "answer" and "captured" not in scenario.tags
 
 
 def _at_the_endpoint(scenario: Scenario) -> bool:
-    """With a slash behind it the path is another one, from which frameworks redirect."""
+    """Whether the path is the endpoint's. With a trailing slash it is another one, for which frameworks redirect."""
     return not scenario.suffix.startswith("/")
 
 
@@ -59,7 +61,7 @@ _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 @check("http.success-is-200", over=RESPONSES, where=ANY_2XX)
 def test_success_is_200(received: Received, case: Case) -> Findings:
     if not received.exchange.ok and case.context.scenarios[received.scenario].tags & _OWN_RULE:
-        raise DoesNotApply(f"HTTP {received.status}: whether this is served has a rule of its own")
+        raise DoesNotApply(f"received HTTP {received.status}, which the rule about this request reports")
     yield from must_be_served(received)
     if received.exchange.ok and received.status != 200:
         yield Finding(f"answered with HTTP {received.status}", want=200, got=received.status)
@@ -107,7 +109,7 @@ def test_what_a_client_sends_does_not_make_the_server_busy(responses: list[Recei
 
 
 def _busy_elsewhere(received: Received, responses: list[Received]) -> bool:
-    """Whether what other clients send meets the same."""
+    """Whether requests of other clients received the same status."""
     client = received.scenario.split(".")[1]
     return status_occurs_elsewhere(received, [one for one in responses if one.scenario.split(".")[1] != client])
 
@@ -146,7 +148,7 @@ def test_no_response_stalls(responses: list[Received]) -> Findings:
         if exchange.detail.startswith((NO_BYTE, STILL_OPEN)) and exchange.chunks:
             yield Finding(f"a response stalls: {exchange.detail}", got="silence", scenario=received.scenario)
         elif exchange.status is None and len(firsts) >= _SEVERAL and exchange.elapsed > _MUCH * slowest:
-            message = f"no response, while others begin after {slowest / 1000:.1f} s at most: {exchange.detail}"
+            message = f"no response, while others begin after at most {slowest / 1000:.1f} s: {exchange.detail}"
             yield Finding(message, want="an HTTP response", got="silence", scenario=received.scenario)
 
 
@@ -175,8 +177,8 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
         yield EXAMINED
     if received.status == 200 and received.exchange.ended in ("cut", "reset", "invalid"):
         size = len(received.exchange.body)
-        message = f"the body ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
-        yield Finding(message, want="the announced end", got=received.exchange.ended)
+        message = f"the body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
+        yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
@@ -185,23 +187,23 @@ def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
         raise DoesNotApply("the request was not refused")
     need_complete(received)
     yield EXAMINED
-    if received.exchange.ended == "cut":  # A reset may take away what was sent whole.
+    if received.exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
         size = len(received.exchange.body)
         message = (
-            f"the body of a refusal ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
+            f"the error body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         )
-        yield Finding(message, want="the announced end", got=received.exchange.ended)
+        yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
 @check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)
 def test_plain_body_is_one_json_value(received: Received) -> Findings:
     if received.status != 200 or received.exchange.ended != "clean":
-        raise CannotEvaluate(f"HTTP {received.status}, {received.exchange.ended}")
+        raise CannotEvaluate(f"received HTTP {received.status}; the response ended {received.exchange.ended}")
     received.need_decoded()
     yield EXAMINED
     coding = content_coding(received.exchange.headers).lower()
     if coding in CODINGS and received.exchange.body == b"".join(chunk.data for chunk in received.exchange.chunks):
-        yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(received))
+        yield Finding(f"Content-Encoding is {coding}, but the body is not encoded", want=coding, got=excerpt(received))
     try:
         Reader().load(received.exchange.body.decode("utf-8"))
     except LimitExceeded as error:
@@ -215,7 +217,7 @@ def test_no_object_names_a_member_twice(received: Received) -> Findings:
     for index, names in _duplicate_members(received):
         yield EXAMINED
         for name in names:
-            yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
+            yield Finding(f"duplicate member {name!r} in one object", event=index, got=name)
 
 
 @check("http.other-method-refused", over=each("method"), not_for_captured=UNKNOWN_SENDER)
@@ -223,10 +225,10 @@ def test_other_method_is_refused(received: Received, case: Case) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     method = received.exchange.request.method
-    if status == 501 and method != "GET":  # What a server does not know at all (RFC 9110 9.1).
+    if status == 501 and method != "GET":  # The status for a method that the server does not implement (RFC 9110 9.1).
         return
     if status not in (404, 405):
-        yield Finding(f"{method} is answered with HTTP {status}", want="404 or 405", got=status)
+        yield Finding(f"{method}: received HTTP {status}", want="404 or 405", got=status)
     else:
         yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
 
@@ -236,7 +238,8 @@ def test_no_redirect(received: Received) -> Findings:
     yield EXAMINED
     if 300 <= received.arrived < 400:
         place = received.exchange.header("location")
-        yield Finding(f"HTTP {received.arrived} sends the request, key and all, to {place}", want="no 3xx", got=place)
+        message = f"HTTP {received.arrived} redirects the request, including the key, to {place}"
+        yield Finding(message, want="no 3xx", got=place)
 
 
 @check("http.head-and-accept-tolerated", over=together("accept", "accept"))
@@ -257,9 +260,9 @@ def _duplicate_members(received: Received) -> list[tuple[int | None, tuple[str, 
     return [(None, reader.twice)]
 
 
-# -- requests in forms that the page does not show ---------------------------------------------------------------------
+# -- request forms that HTTP allows and the documentation does not show ------------------------------------------------
 
-#: Statuses by which a server may refuse a form that the RFCs let it refuse, by the scenario.
+#: By scenario, the statuses with which the RFCs allow a server to refuse this form of request.
 _MAY_REFUSE = {"http.chunked": (411,), "http.expect-continue": (417,)}
 
 
@@ -270,7 +273,7 @@ def test_unusual_request_is_served_or_refused(received: Received, case: Case) ->
     scenario = case.context.scenarios[received.scenario]
     method = received.exchange.request.method
     if status == 501 and method != "POST":
-        return  # The status for a method or protocol that a server does not have (RFC 9110 9.1).
+        return  # The status for a method or protocol that the server does not implement (RFC 9110 9.1).
     if status >= 500:
         want = "a status below 500" if method != "POST" else "200 or a 4xx status"
         yield Finding(f"{scenario.description}: HTTP {status}{error_detail(received)}", want=want, got=status)
@@ -282,7 +285,7 @@ def test_unusual_request_is_served_or_refused(received: Received, case: Case) ->
 def test_form_of_a_request_is_served(received: Received, case: Case) -> Findings:
     status = authenticated_status(received)
     if status in _MAY_REFUSE.get(received.scenario, ()):
-        raise DoesNotApply(f"HTTP {status}: a server may refuse this form")
+        raise DoesNotApply(f"received HTTP {status}, with which a server may refuse this form of request")
     yield EXAMINED
     if status != 200:
         description = case.context.scenarios[received.scenario].description
@@ -305,7 +308,7 @@ def test_forms_are_served_together(responses: list[Received], case: Case) -> Fin
         return
     refused = [one.scenario for one in alone if not one.exchange.ok]
     if refused:
-        raise DoesNotApply(f"HTTP {status}, and {', '.join(refused)} is not served alone either")
+        raise DoesNotApply(f"received HTTP {status}; {', '.join(refused)} alone is not served either")
     yield EXAMINED
     description = case.context.scenarios[combined.scenario].description
     yield Finding(

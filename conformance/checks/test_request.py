@@ -1,4 +1,4 @@
-"""Requests: every documented one is accepted, a wrong one is refused or does no harm."""
+"""Requests: documented ones are accepted, invalid ones are refused or ignored without a server error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
 _VALUE = each("violation", where=lambda one: bool(one.tags & {"enum", "pattern"}))
 
-#: The effort has a rule of its own.
+#: Without reasoning.effort, which effort.unknown-value checks.
 _OTHER_VALUE = each(
     "violation",
     where=lambda one: bool(one.tags & {"enum", "pattern"}) and one.about["parameter"] != "reasoning.effort",
@@ -101,7 +101,7 @@ def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
 @check("request.reasoning-returned", over=each("reasoning-returned"), not_for_captured=UNKNOWN_SENDER)
 def test_returned_reasoning_is_accepted(received: Received) -> Findings:
     if not any(item.get("type") == "reasoning" for item in objects(received.sent.get("input"))):
-        raise CannotEvaluate("the answer before held no reasoning item to send back")
+        raise CannotEvaluate("the earlier response contains no reasoning item to return")
     yield from must_be_served(received)
 
 
@@ -209,10 +209,10 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
 def _should_be_refused(received: Received) -> Findings:
     status = authenticated_status(received)
     if status >= 500 or ends_in_failure(received) is not None:
-        raise DoesNotApply("neither served nor refused: that is told by another rule")
+        raise DoesNotApply("neither served nor refused, which another rule reports")
     yield EXAMINED
     if status == 200:
-        yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
+        yield Finding("received HTTP 200 for an invalid request", want=400, got=200)
     elif status != 400:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
 

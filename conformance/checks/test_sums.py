@@ -1,4 +1,4 @@
-"""The sums: deltas, dones, parts, items and the final output repeat each other; plain and streaming look alike."""
+"""Sums: deltas, done events, parts, items and final output have equal text; plain and streamed have equal shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.judge.common import LONE_SURROGATE, between, encoded_twice, nee
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 
-#: Of these, which the page's table does not list, null is as good as absent.
+#: For these members, which the documentation's table does not list, null is equivalent to absent.
 _NULLABLE = ("metadata", "output_text")
 
 _REPLACEMENT_CHARACTER = "\ufffd"
@@ -34,7 +34,7 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
 def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
-    """A finding if a stage's text is not that of the nearest stage before it."""
+    """A finding if the text of a stage differs from that of the previous stage that the stream contains."""
     here, before = getattr(one, stage), one.before(stage)
     if here is None or before is None:
         return
@@ -49,12 +49,12 @@ def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
 
 
 def _where(one: str, other: str) -> str:
-    """Where two texts part, in words."""
+    """The lengths of two texts and the offset of the first difference, for a message."""
     at = next(
         (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
         min(len(one), len(other)),
     )
-    return f"{len(one)} and {len(other)} characters, apart from character {at} on"
+    return f"expected {len(one)} characters, received {len(other)}; first difference at character {at}"
 
 
 def _deltas(received: Received, rule: str) -> Findings:
@@ -143,28 +143,28 @@ def _other_items(streamed: Sequence[Any], final: Sequence[Any]) -> str:
 
 
 def _streamed_items(received: Received) -> tuple[dict[int, Object], dict[int, Object]]:
-    """The items of a stream by their place, as they were last sent; and those that were closed."""
+    """The items of a stream by output_index, as last sent, and those that were closed by output_item.done."""
     done, opened = _by_index(received, ITEM_DONE), _by_index(received, ITEM_ADDED)
     return {index: done.get(index, item) for index, item in sorted(opened.items())}, done
 
 
 def _final_texts(received: Received, moved: Mapping[int, int]) -> Findings:
-    """What the final output has of each text; ``moved`` are the places of items that stand elsewhere than streamed."""
+    """The findings about each text in the final output. ``moved``: the final position of each streamed output_index, if
+    they differ; else empty."""
     event, output = received.terminal, objects(received.response.get("output"))
     for one in received.texts:
         yield from _final_text(_moved(one, moved, output, event) if moved else one, event, moved)
 
 
 def _may_be_left_out(item: Object, case: Case) -> bool:
-    """Whether an item is of an undocumented type: whether such items are streamed, or stay in the final output, is not
-    said."""
+    """Whether an item has an undocumented type. The contract does not define whether such items are streamed or are in
+    the final output."""
     kind = item.get("type")
     return isinstance(kind, str) and kind not in case.context.schemas.item_types
 
 
 def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event: Event) -> Text:
-    """A text with that of its item in the final output, where the item stands at another place than it was streamed
-    at; without a final text if it was not streamed."""
+    """A text whose ``final`` is taken from the item's position in the final output; None if the item is not in it."""
     place = moved.get(one.output_index)
     string = item_texts(output[place], event.table) if place is not None else ()
     final = next((value for _, content, value in string if content == one.content_index), None)
@@ -190,7 +190,7 @@ def _by_index(received: Received, kind: str) -> dict[int, dict[str, Any]]:
 def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Findings:
     for member in ("id", "role", "call_id", "name") if done else ():
         if member in item and item[member] != final.get(member):
-            message = f"the final item's {member} is not that of its output_item.done"
+            message = f"{member} of the final item differs from its output_item.done"
             yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
 
 
@@ -221,10 +221,10 @@ def test_no_character_was_split(responses: list[Received]) -> Findings:
     if any(_contains_replacement(one.exchange.body) for one in responses if not one.looks_like_stream):
         raise DoesNotApply("plain answers hold U+FFFD too")
     if not any(one.streaming for one in responses):
-        raise DoesNotApply("no stream was asked for")
+        raise DoesNotApply("no stream was requested")
     streams = [one for one in responses if one.exchange.ok and one.looks_like_stream]
     if not streams:
-        raise CannotEvaluate("no stream came")
+        raise CannotEvaluate("no stream was received")
     for received in streams:
         if not received.of("response.incomplete"):
             yield Examined(sum(bool(string) for _, _, string in _strings(received)))
@@ -250,39 +250,40 @@ def _split(received: Received) -> Findings:
 def test_added_items_and_parts_are_empty(received: Received, case: Case) -> Findings:
     for event in received.of("response.output_item.added"):
         if event.item.get("type") not in case.context.schemas.item_types:
-            continue  # The contract says nothing of items of other types.
+            continue  # The contract does not define items of other types.
         yield EXAMINED
         for member in ("arguments", "input"):
             if event.item.get(member):
-                yield finding_at(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
+                yield finding_at(event, f"{member} is not empty", f"/item/{member}", "", event.item[member])
         for index, content in enumerate(objects(event.item.get("content"))):
             if content.get("text"):
-                yield finding_at(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
+                yield finding_at(event, "text is not empty", f"/item/content/{index}/text", "", content["text"])
     for event in received.of("response.content_part.added"):
         yield EXAMINED
         if event.part.get("text"):
-            yield finding_at(event, "the part has text already", "/part/text", "", event.part["text"])
+            yield finding_at(event, "the part is not empty", "/part/text", "", event.part["text"])
 
 
 def _comparable(given: list[Received], case: Case) -> tuple[Received, Received]:
-    """The two answers, if both did what the scenario needs and ended alike."""
+    """The plain and the streamed response; :class:`CannotEvaluate` if one does not meet the scenario's need or their
+    final statuses differ."""
     plain, stream = given
     for received in given:
         needs(received, case)
     if plain.final_status != stream.final_status:
-        raise CannotEvaluate(f"plain ended {plain.final_status}, streaming {stream.final_status}")
+        raise CannotEvaluate(f"the plain response ended {plain.final_status}, the streamed one {stream.final_status}")
     return plain, stream
 
 
 @check("sum.plain-same-kinds", over=pairs("core"), together=True, not_for_captured=COMPARES)
 def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
-    # The model may call or not, and what was cut may be cut before its message began.
+    # The model may call a tool or not, and an incomplete response may end before its message begins.
     free = ("tools" in plain.sent and not scenario_of(plain, case).need) or plain.final_status != "completed"
     kinds = [sorted(_by_kind(received)) for received in given]
     yield EXAMINED
     if kinds[0] != kinds[1] and not free:
-        message = "the plain and the streamed Response hold items of other kinds"
+        message = "the plain and the streamed Response contain different types of items"
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
@@ -296,7 +297,7 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):
                 way = "plain" if got in absent else "streamed"
-                message = f"{member} of {what} stands in the {way} answer only"
+                message = f"{member} of {what} is in the {way} response only"
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 

@@ -1,4 +1,4 @@
-"""The cap: what it cuts is incomplete and says so; what it does not cut is not."""
+"""max_output_tokens: a response that reaches it is incomplete with that reason; other responses are completed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason != "max_output_tokens":
         pointer = received.pointer + "/incomplete_details/reason"
-        message = "an answer that its cap cut is called incomplete for no such reason"
+        message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
     if response.get("error") is not None:
-        message = "error is set though the answer was only cut"
+        message = "error is not null although the response is only incomplete"
         yield Finding(message, received.pointer + "/error", received.event, None, response["error"])
 
 
@@ -33,12 +33,12 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
 def test_what_is_incomplete_says_why(received: Received) -> Findings:
     ends_completed = received.looks_like_stream and received.terminal.type == COMPLETED
     if received.response.get("status") != "incomplete" or ends_completed:
-        raise DoesNotApply("the response is not incomplete, or its event says otherwise")
+        raise DoesNotApply("the response is not incomplete, or ends with response.completed")
     yield EXAMINED
     reason = mapping(received.response.get("incomplete_details")).get("reason")
     if reason not in ("max_output_tokens", "content_filter"):
         pointer = received.pointer + "/incomplete_details/reason"
-        message = "an answer that its cap cut is called incomplete for no such reason"
+        message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
 
 
@@ -69,7 +69,7 @@ def test_output_stays_within_the_cap(received: Received) -> Findings:
     if cap is not None and used is not None:
         yield EXAMINED
     if cap is not None and used is not None and used > cap:
-        message = f"{used} output tokens under a cap of {cap}"
+        message = f"output_tokens is {used}, more than max_output_tokens ({cap})"
         yield Finding(message, received.pointer + "/usage/output_tokens", received.event, f"at most {cap}", used)
 
 
@@ -89,7 +89,7 @@ def test_what_is_not_cut_is_completed(received: Received) -> Findings:
     if received.response.get("status") != "incomplete" or reason.get("reason") == "content_filter":
         return
     used = received.tokens("output_tokens")
-    # A server may stop a few tokens before its cap.
+    # A server may stop a few tokens before the limit.
     if used is not None and (cap is None or cap - used > max(4, cap / 2)):
-        message = f"the answer is called incomplete after {used} output tokens under a cap of {cap}"
+        message = f"the response is incomplete after {used} output tokens, fewer than max_output_tokens ({cap})"
         yield Finding(message, received.pointer + "/status", received.event, "completed", "incomplete")

@@ -1,4 +1,4 @@
-"""Why a check comes to no verdict, and JSON that is none: what stands in the way of judging."""
+"""The exceptions of checks without a verdict, and the placeholder for invalid JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from conformance.decode.json_text import LimitExceeded, load
 
 
 class CannotEvaluate(Exception):
-    """The record does not hold what the check needs; the message says what is missing."""
+    """The recording does not contain what the check needs; the message names it."""
 
 
 class DoesNotApply(Exception):
-    """The rule is about something that did not happen and need not happen; the message says what."""
+    """What the rule is about did not occur and need not occur; the message names it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is bound at first sight: ids, names, the model and the time of a response, and which index is whose."""
+"""Values that must not change within a stream: ids, names, model, created_at, and the index of each item."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _IdentityTracker:
             return  # Streamed items in another order: that is told where the output is compared as a whole.
         for place, item in enumerate(output):
             if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
-                continue  # Another item stands there: that is told where the output is compared as a whole.
+                continue  # It is another item, which sum.final-output reports.
             for member, rule in self._ITEM.items():
                 pointer = f"/response/output/{place}/{member}"
                 self._same(rule, ("item", place, member), item.get(member), event, pointer)
@@ -63,9 +63,9 @@ class _IdentityTracker:
             self._bound.setdefault(("item", index, "type"), event.item.get("type"))
         for member, rule in self._ITEM.items():
             self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
-        # One that is empty names nothing: that is told by the event's schema.
+        # The event's schema reports an empty id.
         self._same("identity.item-id", ("item", index, "id"), named or None, event, "/item_id")
-        # Summaries, which the page does not have, are numbered by themselves.
+        # Summary parts, which the documentation does not list, are numbered separately.
         part = event.part_type or None if "summary" not in event.type else None
         self._same("identity.part-type", ("part", index, event.content_index), part, event, "/part/type")
         for member in ("name", "call_id"):
@@ -96,6 +96,6 @@ class _IdentityTracker:
         self.examined[rule] += what in self._bound
         first = self._bound.setdefault(what, value)
         if first != value:
-            message = f"{pointer.rpartition('/')[2]} was {first!r} at first sight and is {value!r} here"
+            message = f"{pointer.rpartition('/')[2]} is {value!r}, expected {first!r} as in its first occurrence"
             place = what[1] if what[0] != "response" else None
             self.found.append(Violation(rule, message, event, pointer, first, value, place))

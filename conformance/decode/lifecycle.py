@@ -1,10 +1,10 @@
-"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and what violates them.
+"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and their violations.
 
-How a stream is made. It begins with response.created and response.in_progress and ends with one terminal event
-(``opening``). In between stand output items, each opened by output_item.added and closed by output_item.done; several
-may be open at a time. An item of text holds content parts, each opened by content_part.added and closed by
-content_part.done; a part's text comes in deltas, and its done repeats the whole text before the part is closed. Around
-reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
+A stream begins with response.created and response.in_progress and ends with one terminal event (``opening``). Between
+them are output items, each opened by output_item.added and closed by output_item.done; several may be open at a time.
+An item of text contains content parts, each opened by content_part.added and closed by content_part.done. The text of
+a part is sent in deltas, and its done event repeats the complete text before the part is closed. For reasoning text
+the part events are optional. A call has no parts: its arguments are sent in deltas and end with their done event.
 
 So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
 (:data:`ARGUMENTS`). Which event takes which step says the contract's table (:mod:`conformance.contract.events`);
@@ -40,8 +40,8 @@ class Part:
 
 @dataclass
 class Item:
-    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: its added event was seen; ``arguments`` is a
-    call's own little automaton."""
+    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: output_item.added was received;
+    ``arguments``: the state of a call's arguments."""
 
     state: str
     name: Any
@@ -74,7 +74,7 @@ PART = {
     ("closed", "mark"): ("closed", "lifecycle.deltas-before-done"),
 }
 
-#: A call's arguments have no part around them: a delta opens them, their done closes them.
+#: A call's arguments have no part: a delta opens them, their done event closes them.
 ARGUMENTS = {
     ("absent", "use"): ("open", None),
     ("absent", "text"): ("text-done", None),
@@ -98,7 +98,7 @@ _MESSAGES = {
 
 _AFTER_PART = "comes after the content_part.done of its part"
 
-#: The rules that each step of a part, or of a call's arguments, is evidence for.
+#: The rules that are evaluated at each step of a part or of a call's arguments.
 _EXAMINED = {
     "add": ("lifecycle.part-opened-once",),
     "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
@@ -109,8 +109,8 @@ _EXAMINED = {
 
 
 def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Counter[str]]:
-    """What violates the lifecycle of items and parts, the items by their place as they ended up, and for each rule how
-    many events it was evaluated on."""
+    """The violations of the lifecycle of items and parts, the final state of each item by output_index, and for each
+    rule the number of events it was evaluated on."""
     walker = _Walker()
     for event, index in places(events):
         walker.step(event, index)
@@ -131,7 +131,7 @@ class _Walker:
         found = Counter(self._counted)
         for (of_part, step), count in self._steps.items():
             for rule in _EXAMINED[step]:
-                # A call's arguments have no part that could be opened or closed.
+                # The rules about parts do not apply to a call's arguments.
                 found[rule] += count if of_part or "part-" not in rule else 0
         return found
 
@@ -159,7 +159,7 @@ class _Walker:
         if before and before.name == event.item.get("id"):
             if before.announced:
                 self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
-            before.announced = True  # One that comes late was told when the item was first used.
+            before.announced = True  # A late one was reported when the item was first used.
             return
         if index != len(self.items):
             self._report(
@@ -234,7 +234,7 @@ class _Walker:
             if part.announced and part.state in ("open", "text-done"):
                 self._report(
                     "lifecycle.part-done-before-item-done",
-                    f"closes the item while its part {index} has had no content_part.done", event,
+                    f"closes the item before the content_part.done of its part {index}", event,
                 )  # fmt: skip
             if part.done_missing or (part.state == "open" and part.deltas):
                 self._report_missing_done(event, part)
@@ -246,7 +246,7 @@ class _Walker:
         sent = part.last.type if part.last else "delta"
         self._report(
             "lifecycle.done-present",
-            f"closes an item whose text had deltas but no {sent.replace('.delta', '.done')}", event,
+            f"closes an item whose text had deltas, but no {sent.replace('.delta', '.done')}", event,
         )  # fmt: skip
 
     def _end(self, event: Event) -> None:

@@ -19,7 +19,7 @@ from .validate import parse, validate
 
 
 class Endpoint:
-    """A pretend `POST /v1/responses`, safe to call from many threads.
+    """An implementation of `POST /v1/responses`; thread-safe.
 
     `key` is the one credential let in; `model` an id known besides those of the `revision`; `service` is
     another service than that of the revision;
@@ -64,7 +64,7 @@ class Endpoint:
         refusal = self._judge(ctx)
         reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
         reply = through(self._twist.reply, ctx, reply).complete()
-        # The answer to HEAD has the headers of a GET's and ends there.
+        # The response to HEAD has the headers of GET and no body.
         return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
 
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
@@ -100,7 +100,7 @@ class Endpoint:
     def _refuse(self, ctx: Context, refusal: Refusal) -> Reply:
         text = to_json(self._service.envelope(refusal.members))
         headers = [*self._headers(ctx), ("Content-Type", "application/json"), *refusal.headers]
-        # Seen on the service: the status stays what it is, the body looks like the start of an event.
+        # Observed on the service: the status is unchanged, the body begins like an event.
         chunk = (f"data:{text}" if ctx.stream else text).encode()
         return Reply(refusal.status, phrase(refusal.status), headers, [(self._first_byte_ms, chunk)])
 

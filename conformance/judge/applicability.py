@@ -1,8 +1,8 @@
 """Where a rule applies: predicates on what was recorded of one exchange.
 
-A predicate holds in a run, in a HAR file, in ``watch`` and for real clients alike, whichever scenario or client made
-the request. It asks for a kind of response, for parts of the exchange that a capture must not have lost, and for
-members of the request that must be absent or as documented: nobody can say what an undocumented parameter does.
+The same predicate is used in a run, for a HAR file, in ``watch`` and for real clients, whichever scenario or client
+made the request. It requires a kind of response, parts of the exchange that the capture must contain, and members of
+the request that must be absent or documented: the effect of an undocumented parameter is unknown.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from conformance.decode.json_text import load
 from conformance.decode.response import CannotEvaluate, Received
 
 Kind = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "refused", "others", "all-answers"]
-"""The responses that a rule is about.
+"""The responses to which a rule applies.
 
-``answers``: every 2xx. ``finished``: those that end in a final Response. ``streams``, ``plain``: 2xx to requests that
-ask for a stream, or for none. ``refusals``: 4xx except 401, 403 and 429. ``denials``: 401, 403. ``refused``: both.
-``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
+``answers``: every 2xx. ``finished``: every 2xx that ends with a final Response. ``streams``, ``plain``: 2xx to
+requests with, or without, ``stream: true``. ``refusals``: 4xx except 401, 403 and 429. ``denials``: 401, 403.
+``refused``: both. ``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
 """
 
 Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
 """What a record may not hold.
 
-``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
-``lines``: what stood around the data of the events. ``headers``: those of the response. ``request``: its body.
-``clock``: when it was sent.
+``framing``: chunks, end and content coding of the body. ``bytes``: the body before it was decoded to text.
+``lines``: the lines of the event stream other than ``data``. ``headers``: the response headers. ``request``: the
+request body. ``clock``: the time at which the request was sent.
 """
 
 Sent = Mapping[str, Any]
 
-#: Statuses of responses that have no body (RFC 9110 15.3.5, 15.3.6): nothing can be read from one.
+#: Statuses of responses without a body (RFC 9110 15.3.5, 15.3.6).
 _WITHOUT_BODY = (204, 205)
 
-#: What follows the first byte of a character beyond ASCII, as Latin-1 and Windows-1252 read it.
+#: The continuation bytes of UTF-8, decoded as Latin-1 and as Windows-1252.
 _CONTINUED = "".join(bytes([byte]).decode(code, "ignore") for code in ("latin-1", "cp1252") for byte in range(128, 192))
 
-#: UTF-8 taken for one of the two; or what stands for a character that was lost.
+#: UTF-8 that was decoded as one of the two, or the replacement character.
 _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 
 
@@ -88,7 +88,7 @@ class Where:
 
 
 def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
-    """The members of a request that the contract does not document, or not with this value; ``*`` for all."""
+    """The members of a request whose name or value the contract does not document; ``*`` if there is no object."""
     if sent is None:
         return frozenset({"*"})
     problems = schemas.errors("request.json", sent)
@@ -114,16 +114,15 @@ def _is_kind(kind: Kind, received: Received, sent: Sent | None) -> bool:
             "others": not is_denied,
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
-        asked = sent.get("stream", False) if sent is not None else received.looks_like_stream
-        # Null is no value that the contract documents: only a plain response to it is what was asked for.
-        plain = asked is False or (asked is None and not received.looks_like_stream)
-        return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else plain)
+        requested = sent.get("stream", False) if sent is not None else received.looks_like_stream
+        # The contract does not document stream: null; the rules for plain responses apply if the response is plain.
+        plain = requested is False or (requested is None and not received.looks_like_stream)
+        return ok and status not in _WITHOUT_BODY and (requested is True if kind == "streams" else plain)
     return ok and (kind == "answers" or not _ends_otherwise(received))
 
 
 def _ends_otherwise(received: Received) -> bool:
-    """Whether the response ends in a failure, or is one of a background request that has not ended: then it holds no
-    final Response."""
+    """Whether the response contains no final Response: it failed, or its background request is still running."""
     try:
         if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
             return True
@@ -136,16 +135,16 @@ def _ends_otherwise(received: Received) -> bool:
         return False
 
 
-# -- what a rule asks of the request -----------------------------------------------------------------------------------
+# -- predicates over the request body ----------------------------------------------------------------------------------
 
 
 def no_tools(sent: Sent) -> bool:
-    """Whether no tool is declared at the top level."""
+    """Whether the request has no ``tools`` member."""
     return "tools" not in sent
 
 
 def functions_only(sent: Sent) -> bool:
-    """Whether every tool is a function whose parameters are a schema that stands for itself."""
+    """Whether every tool is a function whose parameters are a valid JSON Schema without references."""
     added = [one for item in objects(sent.get("input")) if "type" in item for one in objects(item.get("tools"))]
     tools = [*objects(sent.get("tools")), *added]
     return all(tool.get("type") == "function" and _stands_alone(tool.get("parameters")) for tool in tools)
@@ -196,22 +195,22 @@ HEADERS: frozenset[Unavailable] = frozenset({"headers"})
 REQUEST: frozenset[Unavailable] = frozenset({"request"})
 CLOCK: frozenset[Unavailable] = frozenset({"clock"})
 
-#: The usual predicates.
+#: The predicates that most rules use.
 ANY_2XX = Where("answers")
 FINAL_RESPONSE = Where("finished")
 STREAM = Where("streams")
 PLAIN_RESPONSE = Where("plain")
 
-#: The members of a request that may bring tools along: those that are declared, and those of an earlier request.
+#: The members of a request that can declare tools, directly or through an earlier request.
 TOOL_SOURCES = ("tools", "previous_response_id", "conversation", "prompt")
 
 #: Why a rule is not evaluated on captured traffic.
-UNKNOWN_SENDER = "who sent the request, and whether it had to be served, is not known"
-COMPARES = "it compares requests that differ in one thing only"
-NEEDS_A_CAUSE = "it needs a request that must bring it about"
-WORDING = "the words of request or answer may be about just that"
-RETRIED_APART = "captured traffic holds each response as an exchange of its own"
-NEEDS_CLIENTS = "it needs the clients themselves"
+UNKNOWN_SENDER = "the capture does not show whether the endpoint had to accept the request"
+COMPARES = "the rule compares requests that differ in one member only"
+NEEDS_A_CAUSE = "the rule needs a request that requires this behavior"
+WORDING = "the conversation itself may contain the text that the rule looks for"
+RETRIED_APART = "captured traffic contains each attempt as a separate exchange"
+NEEDS_CLIENTS = "the rule needs the installed clients"
 
 #: Responses to requests that say how many output tokens they may have.
 WITH_CAP = Where("finished", depends_on=("max_output_tokens",))

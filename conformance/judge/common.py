@@ -1,4 +1,4 @@
-"""What several areas ask of an answer."""
+"""Functions that the checks of several areas share."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from conformance.scenarios.scenario import Scenario
 #: What no text holds: half a character of UTF-16.
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-#: Statuses of a trouble that has nothing to do with the request.
+#: Statuses that report a temporary problem of the server, whatever the request.
 BUSY = (429, 503, 529)
 
 
 def scenario_of(received: Received, case: Case) -> Scenario:
-    """The scenario of an answer."""
+    """The scenario of a response."""
     return case.context.scenarios[received.scenario]
 
 
@@ -37,7 +37,7 @@ def definite_status(received: Received) -> int:
     """The status, a 500 included: for requests that must not cause one. Busy statuses judge nothing."""
     status = received.arrived
     if status in BUSY:
-        raise CannotEvaluate(f"HTTP {status} after {len(received.exchange.attempts) + 1} tries")
+        raise CannotEvaluate(f"received HTTP {status} after {attempts(received.exchange)}")
     return status
 
 
@@ -70,17 +70,17 @@ def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int 
 
 
 def all_busy(responses: Sequence[Received]) -> None:
-    """:class:`CannotEvaluate` if every response has a busy status: then nobody knows what the requests cause."""
+    """Raise :class:`CannotEvaluate` if every response has a status of :data:`BUSY`."""
     statuses = {one.exchange.status for one in responses if one.exchange.status is not None}
     if statuses and statuses <= set(BUSY):
-        raise CannotEvaluate(f"every response is HTTP {' or '.join(map(str, sorted(statuses)))}")
+        raise CannotEvaluate(f"every response has status {' or '.join(map(str, sorted(statuses)))}")
 
 
 def authenticated_status(received: Received) -> int:
     """The settled status of a request with the right key: a 401 says nothing about what else was sent."""
     status = definite_status(received)
     if status == 401:
-        raise CannotEvaluate("HTTP 401: the right key was refused")
+        raise CannotEvaluate("received HTTP 401 for the valid key")
     return status
 
 
@@ -97,15 +97,14 @@ def no_response(received: Received) -> Findings:
     """A finding if the connection was closed or reset, or carried no HTTP, each time the request was sent."""
     exchange = received.exchange
     if exchange.status is None and exchange.ended in ("reset", "invalid"):
-        tries = len(exchange.attempts) + 1
-        how = "is closed without a response" if exchange.ended == "reset" else "carries no HTTP response"
-        message = f"the connection {how} in {tries} {'try' if tries == 1 else 'tries'} ({exchange.detail})"
+        how = "closed the connection without a response" if exchange.ended == "reset" else "sent no HTTP response"
+        message = f"the server {how} in {attempts(exchange)} ({exchange.detail})"
         yield Finding(message, want="an HTTP response", got=exchange.ended)
 
 
 def retried(received: Received) -> list[Received]:
-    """The responses after which the request was retried, and a last one with such a status; :class:`DoesNotApply`
-    where there is none, or a recording did not keep it."""
+    """The responses after which the request was retried, and the last response if it has such a status;
+    :class:`DoesNotApply` if there is none or the recording does not contain it."""
     found = list(received.exchange.retried)
     if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
@@ -117,7 +116,7 @@ def retried(received: Received) -> list[Received]:
 def need_complete(received: Received) -> None:
     """:class:`CannotEvaluate` where a limit of ours ended the response: what is missing then says nothing."""
     if received.exchange.ended_by_us:
-        raise CannotEvaluate(f"the response was not received whole: {received.exchange.detail}")
+        raise CannotEvaluate(f"the response was not received completely: {received.exchange.detail}")
 
 
 def must_be_refused(received: Received) -> Findings:
@@ -160,23 +159,23 @@ def must_be_a_response(received: Received) -> Findings:
         yield no_output(received)
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
-        message = f"the answer ends with status {status!r}"
+        message = f"the final status of the response is {status!r}"
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
 def no_output(received: Received) -> Finding:
-    """The finding of a completed response that holds nothing."""
+    """The finding for a completed Response without output items."""
     return Finding("a completed response has no output item", received.pointer + "/output", received.event)
 
 
 def refuses(received: Received) -> bool:
-    """Whether a message of the response holds a refusal, which OpenAI has as a part of its own."""
+    """Whether a message of the response contains a part of type ``refusal``."""
     parts = [part for _, item in received.items("message") for part in objects(item.get("content"))]
     return any(part.get("type") == "refusal" and part.get("refusal") for part in parts)
 
 
 def ends_in_failure(received: Received) -> str | None:
-    """How a stream ends that ends in a failure, with the server's words; None for any other answer."""
+    """The failure event that ends the stream, with its error message; None for any other response."""
     last = next((event for event in received.events if event.terminal), None) if _is_stream(received) else None
     if last is None or last.type not in ("error", "response.failed"):
         return None
@@ -189,14 +188,14 @@ def _is_stream(received: Received) -> bool:
 
 
 def excerpt(received: Received, size: int = 96) -> str:
-    """The beginning of the body, for a message."""
+    """The first ``size`` characters of the body, for a message."""
     body = received.exchange.body
     text = body[: size * 4].decode("utf-8", "replace").strip()
     return text[:size] + ("..." if len(text) > size else "")
 
 
 def envelope(received: Received) -> object:
-    """The error body as JSON, or its text where it is none."""
+    """The error body as JSON; as a string if it is not JSON."""
     try:
         return received.envelope
     except CannotEvaluate:
@@ -205,7 +204,7 @@ def envelope(received: Received) -> object:
 
 
 def is_error_body(received: Received) -> bool:
-    """Whether the body is an error envelope and no Response."""
+    """Whether the body is an error envelope and not a Response."""
     try:
         body = mapping(received.envelope)
     except CannotEvaluate:
@@ -214,30 +213,31 @@ def is_error_body(received: Received) -> bool:
 
 
 def needs(received: Received, case: Case) -> None:
-    """The model must have done what the scenario needs; else nothing can be judged."""
+    """Raise :class:`CannotEvaluate` if the model did not do what the scenario needs."""
     need = scenario_of(received, case).need
     if need and not need.met(received):
-        tries = len(received.samples)
+        count = len(received.samples)
         raise CannotEvaluate(
-            f"this needs that {need.says}, and in {tries} {'try' if tries == 1 else 'tries'} it did not"
+            f"needs a response in which {need.says}; not received for {count} request{'s' * (count > 1)}"
         )
 
 
 def not_seen(what: str, responses: Sequence[Received]) -> CannotEvaluate | DoesNotApply:
-    """Why a thing that no answer held cannot be judged; where a server refused all that would hold it, it need not."""
+    """The exception to raise if no response contains ``what``: :class:`DoesNotApply` if the server refused every
+    request that can cause it."""
     if all(received.exchange.refused for received in responses):
-        return DoesNotApply(f"every request that could bring {what} was refused")
-    return CannotEvaluate(f"no answer held {what}")
+        return DoesNotApply(f"every request that can cause {what} was refused")
+    return CannotEvaluate(f"no response contains {what}")
 
 
 def between(plain: Received, stream: Received, message: str, pointer: str, want: Any, got: Any) -> Finding:
-    """A finding that two answers to the same request differ: told of the streamed one, and about both."""
+    """A finding that a plain and a streamed response differ; its place is in the streamed one."""
     event = stream.event if pointer else None
     return Finding(message, pointer, event, want, got, stream.scenario, also=(plain.scenario,))
 
 
 def encoded_twice(text: str) -> str | None:
-    """What a text was before its UTF-8 was taken for Latin-1 or Windows-1252; None for any other text."""
+    """The text before its UTF-8 was decoded as Latin-1 or Windows-1252; None if it was not."""
     for wrong in ("latin-1", "cp1252"):
         try:
             meant = text.encode(wrong).decode("utf-8")
@@ -260,9 +260,9 @@ def pointer_to(value: Any, sought: str, place: str = "") -> str:
 
 
 def parsed(text: Any) -> Any:
-    """The JSON value of a text; ``ValueError`` if it is none."""
+    """The value of a JSON text; ``ValueError`` if it is not JSON."""
     if not isinstance(text, str):
-        raise ValueError("not a text")
+        raise ValueError("not a string")
     return load(text)
 
 
@@ -279,7 +279,7 @@ def error_detail(received: Received) -> str:
     return f": {shortened(' / '.join(words), 200)}" if any(words) else ""
 
 
-#: Words by which servers say that a request is longer than the model can take.
+#: Words in error messages that report a request longer than the model's context.
 _TOO_LONG = re.compile(r"context|too (?:long|large|many)|exceed|length|limit|maximum", re.IGNORECASE)
 
 

@@ -15,16 +15,16 @@ from conformance.scenarios.plan import Plan
 MAX_DECODED_BYTES = 150_000_000
 
 
-#: Answers used last that are kept as long as possible, and bytes from which on an answer is.
+#: The number of most recently used responses that are evicted last, and the size in bytes from which a response is.
 _COMPARED, _LARGE = 8, 10_000_000
 
 
 class Recorded:
-    """The answers of a run by scenario. Each is read when it is first needed, and dropped when others need the memory.
+    """The responses of a run by scenario, each decoded at first use and evicted when others need the memory.
 
-    Check after check goes through the same scenarios in the same order. To drop what was used least recently would
-    then drop each answer just before it is needed, so those used a moment ago go first; the last few are kept, as a
-    check may compare them, and so are large ones, which take seconds to decode.
+    Every check reads the scenarios in the same order. Least-recently-used eviction would evict each response just
+    before its next use, so recently used ones are evicted first, except the last few, which a check may compare, and
+    large ones, which take seconds to decode.
     """
 
     def __init__(
@@ -40,15 +40,15 @@ class Recorded:
         self._judged: dict[str, str] = {}
 
     def key(self, scenario: str) -> str:
-        """The key of a scenario's exchange: that of the sample that was judged, empty if it was not planned."""
+        """The key of a scenario's evaluated exchange; empty if the scenario was not planned."""
         return self._judged.get(scenario) or self._key_of.get(scenario, "")
 
     def received(self, scenario: str) -> Received:
-        """The answer of a planned scenario: the last sample, which met the need if any did; or the answer that speaks
-        for it."""
+        """The response of a planned scenario: the last sample, which meets the need if any does; if it was not sent,
+        the response of the scenario that contains it."""
         received = self._answers.pop(scenario, None)
         if received is not None:
-            self._answers[scenario] = received  # Now the one used last.
+            self._answers[scenario] = received  # Moves it to the end: used last.
             return received
         samples = self._samples_of(scenario)
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
@@ -67,7 +67,7 @@ class Recorded:
         return tuple(base.evaluated(samples)) if is_base else samples
 
     def _samples(self, key: str) -> tuple[Exchange, ...]:
-        """The samples of a key; those of another scenario that shares them where that is at hand."""
+        """The samples of a key, taken from another scenario with the same key if that is in memory."""
         known = (one.samples for one in self._answers.values() if one.samples[0].key == key)
         return next(known, None) or self._get_or_send(key)
 

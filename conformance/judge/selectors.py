@@ -1,4 +1,4 @@
-"""Selectors: which scenarios a check judges, and how they are grouped into cases."""
+"""Selectors: the scenarios that a check evaluates, and how they are grouped into cases."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conformance.judge.verdict import Group, Selector
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
-#: Tags of ordinary requests that are judged together, as one case.
+#: Tags of documented requests that are evaluated together, as one case.
 _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", "survives"})
 
 Wanted = Callable[[Scenario], bool]
@@ -50,7 +50,7 @@ def everything(label: str, where: Wanted | None = None) -> Selector:
 
 
 def responses(stream: bool | None = None, where: Wanted | None = None) -> Selector:
-    """A case for each core scenario, and one for all other requests that expect an answer."""
+    """A case for each core scenario, and one for all other requests that must be served."""
     label = {None: "others", True: "others.stream", False: "others.plain"}[stream]
 
     def other(one: Scenario) -> bool:
@@ -61,7 +61,7 @@ def responses(stream: bool | None = None, where: Wanted | None = None) -> Select
 
 
 def pairs(tag: str) -> Selector:
-    """A case for each plain scenario with the tag that has a streaming twin."""
+    """A case for each plain scenario with the tag that has a streaming counterpart."""
 
     def select(context: Context) -> list[Group]:
         twins = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]

@@ -1,4 +1,4 @@
-"""From findings and levels to verdicts: the checks' registry, cases, and the pure function that judges one."""
+"""The registry of checks, their cases, and the pure function from findings and levels to verdicts."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ _UNSUPPORTED = "the target's profile lacks "
 #: The reason of a case for which the responses hold nothing.
 _NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses hold nothing that this rule is about")
 
-#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (conformance.results.baseline).
+#: Verdicts that a baseline assigns: the case fails as listed, or is listed and passes (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
 
-#: What a broken rule of each level gives.
+#: The verdict of a violated rule, by level.
 _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
+    """The scenarios of one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
     ``requires_all``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
     whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
@@ -70,12 +70,11 @@ Selector = Callable[[Context], list[Group]]
 
 @dataclass(frozen=True)
 class Check:
-    """A check: the rule's id (with placeholders), its selector, and the bare generator.
+    """A check: the rule's id (with placeholders), its selector, and its generator function.
 
-    ``together``: the generator takes the list of a group's answers instead of one at a time. ``without_response``: it
-    also evaluates an exchange in which no response arrived; for every other check such an exchange is no evidence.
-    ``where`` is the predicate by which the rule applies to any exchange, whoever asked for it; ``aside`` says why it is
-    not evaluated on captured traffic.
+    ``together``: the generator receives all responses of a group instead of one. ``takes_case``: it also receives the
+    case. ``without_response``: it also evaluates exchanges without a response, which are no evidence for other checks.
+    ``where``: the predicate for exchanges of any origin. ``not_for_captured``: why captured traffic is not evaluated.
     """
 
     rule: str
@@ -95,7 +94,7 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """One thing that gets one verdict: a requirement at a scenario or group."""
+    """A requirement and the scenarios on which it is evaluated; it has one verdict."""
 
     requirement: Requirement
     rule: str
@@ -110,10 +109,10 @@ class Case:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The clients that the rule can affect: the one that the case is about, or all that the rule names.
+        """The clients that the rule can affect: the client of the case, or all in the rule's ``breaks``.
 
-        Codex only streams, so that a plain response does not affect it. Which clients a finding does affect:
-        :mod:`conformance.results.affected_clients`.
+        Codex only streams, so a plain response does not affect it. :mod:`conformance.results.affected_clients`
+        decides which clients a finding affects.
         """
         streams = any(self.context.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
@@ -125,15 +124,15 @@ class Case:
         return f"{self.rule}@{self.label}"
 
     def __repr__(self) -> str:
-        """The id: the whole world it stands in would be megabytes, and reporters print parameters."""
+        """The id: reporters print test parameters, and the representation of the context takes megabytes."""
         return self.id
 
 
 @dataclass(frozen=True)
 class Result:
-    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
-    ``examined`` how many things (events, items, members, responses) were evaluated, ``blocked`` the scenarios whose
-    responses an inconclusive case could not be judged by."""
+    """A case's verdict, with its findings or the reason. ``observed``: the messages of a MAY rule. ``examined``: the
+    number of events, items, members or responses evaluated. ``blocked``: the scenarios whose responses made the case
+    inconclusive."""
 
     case: Case
     verdict: str
@@ -145,10 +144,10 @@ class Result:
 
 
 class Record(Protocol):
-    """Where the answers come from."""
+    """Source of the recorded responses."""
 
     def received(self, scenario: str) -> Received:
-        """The recorded answer of a scenario."""
+        """The recorded response of a scenario."""
 
 
 CHECKS: list[Check] = []
@@ -166,7 +165,7 @@ def check(
         CHECKS.append(registered)
 
         def test(case: Case) -> None:
-            raise NotImplementedError("the plugin judges in place of calling this")
+            raise NotImplementedError("the plugin evaluates the case instead of calling this function")
 
         test.__doc__ = evaluate.__doc__
         test.__name__ = evaluate.__name__
@@ -178,7 +177,7 @@ def check(
 
 
 def cases(check: Check, context: Context) -> list[Case]:
-    """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
+    """The cases of a check: those of its selector, and one over all other exchanges to which it applies."""
     groups = check.over(context)
     return [_case(check, group, context) for group in (*groups, *_other_scenarios(check, groups, context))]
 
@@ -191,7 +190,7 @@ def _case(check: Check, group: Group, context: Context) -> Case:
     )  # fmt: skip
 
 
-#: Tag of requests that something before the endpoint may refuse, in a form of its own.
+#: Tag of requests that a gateway may refuse, with a body in its own format.
 _UNUSUAL = "unusual-form"
 
 #: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
@@ -210,7 +209,7 @@ def _other_scenarios(check: Check, groups: Sequence[Group], context: Context) ->
         for one in context.scenarios.values()
         if one.name not in taken
         and one.method == "POST"
-        and not one.suffix.startswith("/")  # What lies below the endpoint is no response of it.
+        and not one.suffix.startswith("/")  # A path below the endpoint is another resource.
         and (_UNUSUAL not in one.tags if label == "answers" else one.expect != "refusal")
     )
     return [Group(label, names, where=check.where)] if names else []

@@ -33,7 +33,7 @@ TRIED = frozenset(one.breaks for one in TABLE)
 #: What is taken out of a message before its numbers, ids and quoted values: the server's or Python's own words, and
 #: the place. The name of an undocumented type and the class of a status stay.
 _CUTS = (
-    (re.compile(r"(answered with HTTP \d{3}).*", re.DOTALL), r"\1"),
+    (re.compile(r"(received HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
     (re.compile(r"(are not JSON):.*", re.DOTALL), r"\1"),
     (re.compile(r" ?\((?:[^()]|\([^()]*\))*\)"), ""),

@@ -1,4 +1,4 @@
-"""The named requests of a run, by topic. :func:`scenarios` gives those of a revision in the order they are sent."""
+"""The named requests of a run, by topic. :func:`scenarios` returns those of a revision in the order they are sent."""
 
 from __future__ import annotations
 

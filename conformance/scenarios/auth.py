@@ -1,4 +1,4 @@
-"""Each way to authenticate, and each way not to."""
+"""Valid and invalid credentials."""
 
 from __future__ import annotations
 

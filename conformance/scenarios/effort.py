@@ -1,4 +1,4 @@
-"""Each documented effort value, plain and streaming, with a question worth thinking about."""
+"""Each documented effort value, plain and streaming, with a question that needs reasoning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUESTION: Body = {
 
 
 def has_reasoning(received: Received) -> bool:
-    """Whether the answer shows any sign of reasoning."""
+    """Whether the response contains reasoning."""
     return received.has_reasoning
 
 
@@ -31,13 +31,13 @@ def effort_values(schemas: Schemas) -> list[str]:
 
 
 def scenarios(schemas: Schemas) -> list[Scenario]:
-    """One scenario an effort value, and one without ``reasoning``."""
+    """A scenario for each effort value, and one without ``reasoning``."""
     found: list[Scenario] = []
     for value in effort_values(schemas):
         thinking = value != schemas.contract.effort.off
         scenario = Scenario(
             f"effort.{value}",
-            f"a question worth thinking about at effort {value}",
+            f"a question that needs reasoning, at effort {value}",
             {**QUESTION, "reasoning": {"effort": value}},
             tags=frozenset({"core", "effort", "thinking" if thinking else "not-thinking"}),
             about={"effort": value, "parameter": "reasoning.effort"},

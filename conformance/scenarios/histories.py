@@ -1,6 +1,6 @@
-"""Conversations that clients write themselves, of many kinds of items at once.
+"""Conversations written by the client, with many types of items at once.
 
-Each kind is sent alone only where the conversation that holds all of them is not served.
+Each type is sent alone only if the conversation that contains all of them is not served.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from conformance.scenarios.tools import WEATHER
 
 Items = list[dict[str, Any]]
 
-#: Characters of each long piece: what drops one of the eight loses more tokens than the items around them add.
+#: Characters of each long piece: if a server drops one of the eight, more tokens are missing than the other items add.
 _PIECE = 5_000
 
 _ARRAY = frozenset({"input-array"})
 
-#: A result as tools give it: JSON in a string, beyond ASCII, with quotes and line ends inside.
+#: A tool output as real tools return it: JSON in a string, with characters outside ASCII, quotes and line ends.
 _RESULT = '{"天气": "晴", "note": "said \\"mild\\"\\nthen left", "readings": [18, 18.5, null, true]}'
 
 _ARGUMENTS = '{"city": "Bern", "days": 1, "unit": "celsius"}'
 
-#: Two turns that say next to nothing.
+#: Two short turns.
 _SMALL = (("user", "Note"), ("assistant", "Noted"))
 
 
 def scenarios() -> list[Scenario]:
-    """The conversation of all documented kinds, the one of returned reasoning, and the one that may be refused."""
+    """The conversation of all documented items, the one of returned reasoning, and the one that may be refused."""
     return [*_documented(), *_reasoning(), *_unusual()]
 
 
@@ -44,7 +44,7 @@ def _parts(*texts: str, kind: str = "input_text") -> Items:
 
 
 def _message(ident: str, text: str, status: str = "completed") -> dict[str, Any]:
-    """An earlier answer as an endpoint gives it."""
+    """An assistant message as an endpoint returns it."""
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "id": ident, "role": "assistant", "status": status, "content": content}
 
@@ -63,7 +63,7 @@ def _documented() -> list[Scenario]:
     long, short = (_kinds(prose(size)) for size in (_PIECE, 100))
     combined = Scenario(
         "turns.history-forms",
-        "a conversation of every documented kind of item, 45,000 characters in all",
+        "a conversation of every documented type of item, 45,000 characters in all",
         _conversation(*(items for _, items in long.values()), instructions=prose(_PIECE)),
         tags=CORE | {"turns", "sizable"},
         claims=_ARRAY | {"tools"},
@@ -73,7 +73,7 @@ def _documented() -> list[Scenario]:
 
 
 def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
-    """Items of each documented kind, by what is special in them; the long texts among them are ``piece``."""
+    """Items of each documented form, by name, with a description; the long texts in them are ``piece``."""
     return {
         "developers": (
             "a system and two developer messages, one in parts",
@@ -97,7 +97,7 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
             [_turn("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
         ),
         "text-before-call": (
-            "a text and two calls in one answer, JSON and CJK in their results, and a user message right behind",
+            "a text and two calls in one response, JSON and CJK in their outputs, followed by a user message",
             [
                 _turn("user", "What is the weather in Bern, today and tomorrow?"),
                 _message("msg_2f", "I will look."),
@@ -122,7 +122,7 @@ def _reasoning() -> list[Scenario]:
         ),
         "reasoning-without-content": ("a returned reasoning item without content", [user, thought, received]),
         "reasoning-null-content": (
-            "a returned reasoning item whose content and status are null, and the call it led to",
+            "a returned reasoning item whose content and status are null, followed by a call",
             [
                 user,
                 {**thought, "content": None, "status": None},
@@ -143,7 +143,8 @@ def _reasoning() -> list[Scenario]:
 
 
 def _unusual() -> list[Scenario]:
-    """What the page neither documents nor rules out: served or refused, and never an error of the server."""
+    """Items that the documentation neither lists nor excludes: they may be served or refused, without a server
+    error."""
     thought = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
         "cut-call": (
@@ -159,7 +160,7 @@ def _unusual() -> list[Scenario]:
             [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
         ),
         "empty-texts": (
-            "empty texts, and messages without parts",
+            "empty strings, and messages without parts",
             [
                 _turn("user", ""),
                 _turn("assistant", ""),
@@ -168,7 +169,7 @@ def _unusual() -> list[Scenario]:
             ],
         ),
         "foreign-ids": (
-            "ids that other services gave",
+            "ids in the formats of other services",
             [
                 _message("chatcmpl-9/x", "Yes."),
                 _turn("user", "Look."),

@@ -1,6 +1,6 @@
-"""Long texts in each form of input, empty containers, model ids that nearly exist, and an answer without a cap.
+"""Long texts in each form of input, empty containers, similar model ids, and a request without max_output_tokens.
 
-All that is long is made of the same sentences, so that the tokens of two requests can be compared.
+All long texts consist of the same sentences, so that the tokens of two requests can be compared.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SENTENCES = (
 
 QUESTION = "Reply with the one word: done."
 
-#: The scenario that the tokens of other long requests are compared with.
+#: The scenario with whose tokens those of other long requests are compared.
 MEASURE = "input.long-string.stream"
 
 
 def prose(size: int) -> str:
-    """A text of at least ``size`` characters, numbered so that no passage occurs twice."""
+    """A text of at least ``size`` characters, its lines numbered so that no passage occurs twice."""
     lines: list[str] = []
     length = 0
     for number, sentence in enumerate(itertools.cycle(_SENTENCES), 1):
@@ -91,7 +91,7 @@ def _long() -> list[Scenario]:
 
 
 def _empty() -> list[Scenario]:
-    """Containers that may be empty, together; each is sent alone only where that is not served."""
+    """Empty containers that are allowed, together; each is sent alone only if that is not served."""
     together = Scenario(
         "empty-containers",
         "tools as [] and text as {}",
@@ -126,7 +126,7 @@ def _models(contract: Contract) -> list[Scenario]:
         tags=frozenset({"bad"}),
         wrong=True,
     )
-    description = "a model id of which only the beginning exists"
+    description = "a prefix of a model id"
     prefix = replace(
         empty,
         name="bad.model-prefix",

@@ -1,4 +1,4 @@
-"""Ordinary requests: a text, a text in many scripts, a long one, one that is cut, JSON, input in every form."""
+"""Documented requests: a text, one in many scripts, a long one, an incomplete one, JSON, input in every form."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NO_REASONING: Body = {BASE: True}
 SHORT: Body = {**NO_REASONING, "max_output_tokens": Cap.TEXT}
 TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
-#: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
-#: what HTML, JSON and shells escape.
+#: Characters of two, three and four bytes, joined ones, separators that only some parsers treat as line ends, and
+#: characters that HTML, JSON and shells escape.
 MANY_SCRIPTS = (
     "Grüße, 你好世界, Привет, naïve café, 😀👍🏽🌍👩\u200d💻, a\u2028b, "
     '<b>&amp; "quoted" C:\\dir</b>\nSecond line,\tstill the same text.\n'
@@ -28,11 +28,11 @@ CORE = frozenset({"core"})
 
 
 def both(scenario: Scenario) -> list[Scenario]:
-    """A scenario and the same one streaming."""
+    """A scenario and its streaming counterpart."""
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the answer ends incomplete", lambda received: received.response.get("status") == "incomplete")
+CUT = Need("the status is incomplete", lambda received: received.response.get("status") == "incomplete")
 
 
 def _is_json(received: Received) -> bool:
@@ -49,7 +49,7 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     """The ordinary requests."""
     text = Scenario(
         "text",
-        "a short text without thinking",
+        "a short text without reasoning",
         TEXT,
         tags=CORE | SMOKE | {"form", "text"},
         about={"form": "input-string", "parameter": "model"},
@@ -79,9 +79,9 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The good request that is sent when all others have been answered."""
+    """The valid request that is sent after all others."""
     body = {**SHORT, "input": "Reply with one short sentence about the mountains."}
-    return [Scenario("good.last", "a good request after all others", body, tags=frozenset({"survives"}), last=True)]
+    return [Scenario("good.last", "a valid request after all others", body, tags=frozenset({"survives"}), last=True)]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:
@@ -106,7 +106,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     return [*both(cut), *both(thinking)]
 
 
-#: A conversation in messages of role and content alone, a long one among them.
+#: A conversation of messages with only role and content, one of them long.
 HISTORY: Body = {
     **SHORT,
     "instructions": "Be brief.",
@@ -153,7 +153,7 @@ def _format() -> list[Scenario]:
 
 
 def _forms() -> list[Scenario]:
-    """Each documented form of input, in requests that an endpoint should find easy."""
+    """Each documented form of input, in simple requests."""
     user = {"role": "user", "content": "Say hello."}
     part = {"type": "input_text", "text": "Say hello."}
     assistant = {
@@ -196,7 +196,7 @@ def _forms() -> list[Scenario]:
     return [*found, replace(found[-1].streamed(), within="text.stream")]
 
 
-#: What the concurrent requests say they accept, an empty header being none: all of it is fine for a plain client.
+#: The Accept headers of the concurrent requests (empty: none), each of which an endpoint must accept.
 _ACCEPT = {1: "", 2: "text/event-stream", 3: "application/json", 4: "*/*"}
 
 

@@ -15,7 +15,7 @@ from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
 
-#: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
+#: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
 
 #: The header of a scenario whose body is compressed.
@@ -57,7 +57,7 @@ def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
 
 
 class Plan:
-    """The asks of a run, and which exchange belongs to which scenario."""
+    """The planned requests of a run, and the key of each scenario's exchange."""
 
     def __init__(self, context: Context, needed: Iterable[str]) -> None:
         self._target = context.target
@@ -73,7 +73,7 @@ class Plan:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
         self.requests = [self._planned(one, 0) for one in self._senders()]
-        #: How many requests are sent where every answer is what the contract says, repeated tries left out.
+        #: The number of requests if every response is conformant, without repeated samples.
         self.expected = sum(not one.within for one in self._senders())
 
     def _senders(self) -> list[Scenario]:
@@ -182,7 +182,7 @@ class Plan:
 def is_covered_by(scenario: Scenario, containing: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the answer to the request that this one is within tells what this one would.
 
-    A finished answer shows that every part of it was taken; a refusal does not say of which part.
+    A final Response shows that every part of the request was accepted; a refusal does not show which part was not.
     """
     try:
         response = Received(containing, scenario.name, contract=contract).response

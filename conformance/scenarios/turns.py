@@ -1,4 +1,4 @@
-"""Conversations: history written by the client, and an answer's output returned unchanged."""
+"""Conversations: history written by the client, and the output of a response returned unchanged."""
 
 from __future__ import annotations
 

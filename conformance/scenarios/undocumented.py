@@ -1,4 +1,4 @@
-"""Parameters of OpenAI's API that the page does not document, alone and nested, and names that nobody knows."""
+"""Parameters of OpenAI's API that the contract does not document, top-level and nested, and unknown names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
 
-#: Named on the page as unsupported: ignored, or an error.
+#: Documented as unsupported: ignored, or an error.
 UNSUPPORTED: dict[str, Any] = {
     "background": True,
     "previous_response_id": "resp_00000000000000000000000000000000",
     "context_management": [{"type": "compaction", "compact_threshold": 1000}],
 }
 
-#: The rest of what openai, CreateResponse has and the page has not.
+#: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
     "conversation": "conv_00000000000000000000000000000000",
     "include": ["reasoning.encrypted_content"],
@@ -80,19 +80,19 @@ TOOL_CHOICES: dict[str, Any] = {
     "any-word": "whenever-it-helps",
 }
 
-#: Rules with a name of their own.
+#: Rules whose id is not derived from the parameter.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
-#: Also sent streaming, alone.
+#: Also sent streaming and alone.
 _STREAMED = ("text.format.json_schema", "none", "object")
 
-#: All that can stand in one request; each is sent alone only where that is not served.
+#: The request with all parameters that can be combined; each is sent alone only if that is not served.
 _TOGETHER = "undocumented.all-together"
 _NOT_COMBINED = ("text.format.json_schema", "input_image.detail", "input_file")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
-    """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
+    """Each undocumented parameter; unsupported ones, and those that clients use with streaming, also streaming."""
     found: list[Scenario] = []
     documented = schemas.document("request.json")["properties"]
     foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
@@ -138,7 +138,7 @@ def _all_of_them(foreign: Body) -> Body:
 
 
 def _within(one: Scenario) -> list[Scenario]:
-    """Plain and streaming, each within the request of its kind that holds them all."""
+    """Plain and streaming, each within the plain or streaming request that contains all of them."""
     return [replace(one, within=_TOGETHER), replace(one.streamed(), within=f"{_TOGETHER}.stream")]
 
 
@@ -156,7 +156,7 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
 
 
 def _unknown(nonce: str) -> list[Scenario]:
-    """Names and values that nobody can know: the value must not turn up anywhere."""
+    """Random names and values, which must not occur in the response."""
     name, value = f"x_{nonce}", f"zebra-{nonce}"
     body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": Effort.OFF, name: value}}
     one = _one("unknown", body, "unknown", "undocumented.unknown-name", value=value)
@@ -164,7 +164,7 @@ def _unknown(nonce: str) -> list[Scenario]:
 
 
 def _earlier(nonce: str) -> Scenario:
-    """An earlier response's id, and a question that only its conversation answers."""
+    """The id of an earlier response, and a question that needs its conversation."""
 
     def follow(body: Body, received: Received) -> Body | None:
         earlier = received.response.get("id")

@@ -1,4 +1,4 @@
-"""One exchange that somebody else made, with what its record does not hold."""
+"""One captured exchange, with the parts that its record does not contain."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from conformance.report.failure import printable
 #: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
 KEY_IS_A_WORD = "the client's key is a word of the answer"
 
-#: How the detail begins where the capture ends before the answer does.
-UNFINISHED = "the capture ends before the answer does"
+#: Prefix of the detail if the capture ends before the response does.
+UNFINISHED = "the capture ends before the response does"
+
+#: The prefix in recordings of earlier versions of ``watch``.
+_UNFINISHED_BEFORE = "the capture ends before the answer does"
 
 
-#: Statuses of a Response that goes on.
+#: Statuses of a Response that is not final.
 _BEGUN = ("queued", "in_progress")
 
 
@@ -62,12 +65,12 @@ class Captured:
 
     @property
     def unjudged(self) -> str:
-        """Why nothing at all can be said of it; empty if something can."""
+        """Why the exchange cannot be evaluated; empty if it can."""
         exchange = self.exchange
         if exchange.status is None:
-            return f"no answer: {exchange.ended}{f' ({exchange.detail})' if exchange.detail else ''}"
+            return f"no response: {exchange.ended}{f' ({exchange.detail})' if exchange.detail else ''}"
         if exchange.status == 429 or exchange.status >= 500:
-            return f"HTTP {exchange.status}: a trouble that may pass says nothing of the contract"
+            return f"HTTP {exchange.status} may be temporary and is no evidence about the contract"
         if exchange.status < 200:
             return f"HTTP {exchange.status} is no answer"
         if exchange.ended == "oversize" or exchange.detail.startswith(KEY_IS_A_WORD):
@@ -78,19 +81,18 @@ class Captured:
 
     @property
     def unfinished(self) -> str:
-        """How the capture ends before the answer does, by whoever's doing; empty if it does not."""
-        return self.exchange.detail if self.exchange.detail.startswith(UNFINISHED) else ""
+        """The detail if the capture ends before the response does; empty if it is complete."""
+        return self.exchange.detail if self.exchange.detail.startswith((UNFINISHED, _UNFINISHED_BEFORE)) else ""
 
     @property
     def in_part(self) -> str:
         """Why only a part of the rules for such an exchange can be evaluated; empty if all can."""
-        # One that is ``clean`` lacks nothing but its framing: its terminal event was received.
+        # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
         return self.unfinished if self.unfinished and self.exchange.ended != "clean" else self.not_final
 
     @property
     def in_background(self) -> bool:
-        """Whether the request asks, or may ask, for a response that goes on after it was answered: ``background`` is
-        not documented."""
+        """Whether the request has, or may have, ``background: true``, so that its Response need not be final."""
         return self.sent is None or self.sent.get("background") not in (None, False)
 
     @cached_property
@@ -136,14 +138,14 @@ def unavailable_in(exchange: Exchange) -> frozenset[Unavailable]:
 
 
 def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
-    """The exchanges in a run folder, how many others it holds, and the first line of the run's results;
-    :class:`Misconfigured` says in one line why it is no run folder."""
+    """The exchanges in a run folder, the number of others in it, and the first line of the run's results;
+    :class:`Misconfigured` if it is not a run folder."""
     folder = RunDirectory(path)
     try:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        hint = next((f"; it holds {one.name}: name that" for one in sorted(path.glob("*.har"))), "")
+        hint = next((f"; it contains {one.name}: use that" for one in sorted(path.glob("*.har"))), "")
         raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None

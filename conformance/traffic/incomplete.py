@@ -1,9 +1,9 @@
-"""Exchanges whose record stops before the response does, and what may be said of them.
+"""Exchanges whose capture ends before the response does, and which rules can be evaluated on them.
 
-Nobody knows who ended them: the client, a proxy, the network, or the program that wrote the capture. A violation in
-what was received counts only if no continuation can mend it. That holds of all that is read event by event, as events
-that follow change nothing about those before them. :func:`needs_end` names the rest: rules that read how far the
-response came, or what did not come.
+The cause is unknown: the client, a proxy, the network, or the program that wrote the capture. A violation counts only
+if no continuation of the response can remove it. That is so for all rules that are evaluated event by event, as later
+events do not change earlier ones. :func:`needs_end` lists the others: rules about the end of the response, or about
+what is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DATA_PREFIX = re.compile(rb"(?:\xef\xbb\xbf)?(?:event:[^\r\n]*\s+)?data:\s*")
 _FIELDS = (b"data", b"event", b"id", b"retry", b"\xef\xbb\xbf")
 
 _OPENING = {"lifecycle.created-first": 1, "lifecycle.in-progress-second": 2}
-"""How many events decide the rule; ``response.queued`` may stand between them and does not count."""
+"""The number of events that decide the rule, not counting ``response.queued``."""
 
 _OF_REFUSALS = ("error.envelope", "auth.refusal-is-enveloped")
 
@@ -37,8 +37,7 @@ def marked(exchange: Exchange, why: str) -> Exchange:
 
 
 def may_go_on(exchange: Exchange) -> bool:
-    """Whether more bytes could make something else of the body: a stream without its terminal event, or the beginning
-    of a JSON text."""
+    """Whether more bytes could change the body: a stream without its terminal event, or a prefix of a JSON text."""
     received = Received(exchange, exchange.scenario)
     if exchange.ok and received.looks_like_stream:
         return not _is_over(received)
@@ -67,7 +66,7 @@ def _is_json_so_far(exchange: Exchange) -> bool:
 
 
 def needs_end(rule: str, received: Received) -> bool:
-    """Whether what violates a rule in this unfinished response could be mended by what is missing."""
+    """Whether the missing bytes of this incomplete response could remove a violation of the rule."""
     exchange = received.exchange
     if rule == "sse.plain-stays-plain":
         head = exchange.body[:64].lstrip()

@@ -1,7 +1,7 @@
-"""A server on loopback that passes everything on to another and back, byte for byte and as it comes, and shows each
-exchange that has ended to an onlooker.
+"""A proxy on loopback that forwards requests and responses unchanged and unbuffered, and passes each completed exchange
+to an observer.
 
-HTTP/1.1, kept alive, a thread for each connection. A client that goes away ends the request upstream.
+HTTP/1.1 with persistent connections, one thread for each. A client that disconnects ends the request upstream.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _WHO = "conformance watch"
 class ForwardedExchange:
     """One exchange as it was passed on, credentials and all: nobody may keep it as it is.
 
-    ``url`` is where it went, ``status`` None where no answer came; ``sent_at`` unix seconds, ``elapsed`` milliseconds.
+    ``url`` is that of the upstream, ``status`` None without a response; ``sent_at`` unix seconds, ``elapsed``
+    milliseconds.
     """
 
     method: str
@@ -54,7 +55,7 @@ class ForwardedExchange:
 
 
 class Proxy:
-    """A running proxy; a context manager that closes itself. ``url`` is the base to give a client."""
+    """A running proxy; a context manager. ``url`` is the base URL for clients."""
 
     def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[ForwardedExchange], None]) -> None:
         self._tcp = _Listener(upstream, (host, port), seen)
@@ -64,13 +65,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The base that stands for the upstream's."""
+        """The base URL that replaces the upstream's."""
         host, port = self._tcp.server_address[:2]
         name = host.decode() if isinstance(host, bytes | bytearray) else str(host)
         return f"http://{f'[{name}]' if ':' in name else name}:{port}{self._path}"
 
     def close(self) -> None:
-        """Stop listening, hang up on what is under way, and wait until that has been shown to the onlooker."""
+        """Stop listening, close the connections, and wait until the observer has received every exchange."""
         self._tcp.closing.set()
         self._tcp.shutdown()
         self._tcp.server_close()
@@ -101,7 +102,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no event worth a traceback."""
+        """Print no traceback if a client disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,14 +117,14 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _pass(self) -> None:
-        # The handler's own path has lost a slash where there were two.
+        # The handler's path attribute collapses leading double slashes.
         target = self.requestline.split(" ")[1]
         upgrade = self.headers.get("Upgrade", "")
         body = self._read_body()
         if body is None:
-            self._refuse(400, "the body of the request cannot be read: its framing makes no sense")
+            self._refuse(400, "the body of the request cannot be read: its framing is invalid")
         elif "websocket" in upgrade.lower():
-            says = "WebSockets are not passed on; use HTTP: this answer is the watcher's, not the upstream's"
+            says = "WebSockets are not forwarded; use HTTP: this response is from the proxy, not from the upstream"
             self._refuse(426, says, ("Upgrade: HTTP/1.1",))
         elif not self._is_below(target):
             says = f"{target.partition('?')[0][:200]} is not below {self.server.upstream.path or '/'}: use that base"
@@ -166,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
                 for data in response.chunks:
                     partial.keep((time.monotonic() - started) * 1000, data)
                     write(data)
-                if watch.reason:  # A body without an announced end seems to end where we hung up.
+                if watch.reason:  # A body without an announced length seems complete when the connection is closed.
                     return "time-out", watch.reason
                 write(b"")
                 return "clean", ""
@@ -211,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @contextlib.contextmanager
     def _staying(self, watch: Watch) -> Iterator[None]:
-        """Hang up upstream when the client goes away or the watcher ends."""
+        """Close the upstream connection when the client disconnects or the proxy stops."""
         over = threading.Event()
 
         def look() -> None:
@@ -231,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         looking.join()
 
     def _refuse(self, status: int, says: str, more: tuple[str, ...] = ()) -> None:
-        """Answer in the watcher's own name, in the form of the service's errors."""
+        """Send an error of the proxy itself, in the error format of the service."""
         error = {"message": f"{_WHO}: {says}", "type": "watcher_error", "param": "", "code": str(status)}
         data = json.dumps({"error": error}).encode()
         self.close_connection = True
@@ -241,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write("\r\n".join(lines).encode("latin-1", "replace") + data)
 
     def _read_body(self) -> bytes | None:
-        """The request's body, or None when its framing makes no sense or it breaks off."""
+        """The request body; None if its framing is invalid or it is incomplete."""
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return self._read_chunks()
@@ -261,11 +262,11 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """For what is not HTTP at all: the standard library would answer with a page of HTML."""
+        """Respond to bytes that are not HTTP with JSON, instead of the HTML of the standard library."""
         self._refuse(code, message or "the request cannot be read")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """What is told is the onlooker's business."""
+        """No log: the observer reports exchanges."""
 
 
 class _ClientDisconnected(Exception):
@@ -289,7 +290,7 @@ class _StoredBody(PartialResponse):
 def _is_closed(connection: socket.socket) -> bool:
     """Whether the other side has closed; what it may have sent ahead is left where it is."""
     try:
-        asked = select.poll()  # Unlike select, it takes file descriptors of any number.
+        asked = select.poll()  # Unlike select, poll accepts file descriptors of any number.
         asked.register(connection, select.POLLIN)
         return bool(asked.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Sends one request and records what comes back.
+"""Sends one request and records the exchange.
 
-Nothing is judged and nothing is raised here: whatever the peer does ends in an :class:`Exchange`.
+Nothing is evaluated here, and no behavior of the peer raises: every request results in an :class:`Exchange`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from conformance.wire.receive import Receiver
 from conformance.wire.retry import attempt_of, is_temporary, wait_after
 from conformance.wire.transport import open_client
 
-#: Seconds that httpx waits beyond our own limits; they pass first, and say more.
+#: Seconds added to the time-outs of httpx, so that the limits of this package, with better reasons, pass first.
 _BEHIND = 5.0
 
 #: A scheme that no contract here has.
@@ -100,9 +100,9 @@ def _written(way: Way) -> dict[str, tuple[str, str]]:
 
 
 class Client:
-    """Sends requests to one target, each over a connection of its own; safe to use from several threads.
+    """Sends requests to one target, each over a new connection; thread-safe.
 
-    A kept connection would carry what one answer sent too much into the next one.
+    On a reused connection, excess bytes of one response would be read as part of the next one.
     """
 
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
@@ -120,13 +120,13 @@ class Client:
         self._http.close()
 
     def stop(self) -> None:
-        """Begin nothing more: who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+        """Send no further request: threads that wait to send receive :class:`conformance.wire.limits.Stopped`."""
         self._gate.stop()
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """Send when it is its turn, and again after a passing trouble (at most ``outgoing.tries`` times in all).
+        """Send when the rate limit allows, and retry after a temporary error (at most ``outgoing.tries`` attempts).
 
-        What a limit holds back is an exchange that was not sent, or the last try that was.
+        If a limit prevents an attempt, the result is the attempt before it, or an exchange that was not sent.
         """
         attempts: list[Attempt] = []
         exchange: Exchange | None = None
@@ -141,7 +141,7 @@ class Client:
             if not is_temporary(exchange) or (last and not busy):
                 return exchange
             wait = wait_after(exchange, len(attempts))
-            # A 429 is for all who ask, so all wait, even after the last try.
+            # A 429 concerns every worker, so all pause, even after the last attempt.
             if not self._gate.pause(wait, everybody=busy) or last:
                 return exchange
             attempts.append(attempt_of(exchange, wait))
@@ -158,7 +158,7 @@ class Client:
         url = self._target.url + outgoing.suffix
         content = _content(outgoing)
         request = self._http.build_request(outgoing.method, url, headers=[*headers, *auth], content=content)
-        # httpx adds what it finds missing; a header that a scenario leaves out on purpose is taken out again.
+        # httpx adds default headers; one that the scenario omits on purpose is removed again.
         for name, value in outgoing.headers:
             if not value:
                 request.headers.pop(name, None)
@@ -196,7 +196,7 @@ class Client:
 
 
 def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
-    """The body: whole, or in three chunks where the headers announce chunks; None for a method without one."""
+    """The body: bytes, or three chunks if the headers announce chunked encoding; None for a method without a body."""
     if outgoing.method not in ("POST", "PUT"):
         return None
     if _CHUNKED not in outgoing.headers:

@@ -1,4 +1,4 @@
-"""How this process takes memory for large bodies, and gives it back."""
+"""Memory allocation for large bodies."""
 
 from __future__ import annotations
 

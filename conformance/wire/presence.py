@@ -1,4 +1,4 @@
-"""Whether the endpoint is still there while a run goes on; once it is gone, nothing more is sent.
+"""Detects during a run that the endpoint is down; then no further request is sent.
 
 A request that ends without a response is not yet a sign: a server may close the connection of one bad request, or hang
 in it. Where no connection was accepted, connections are tried for some seconds; if all are refused, the endpoint is
@@ -39,8 +39,8 @@ _PATIENCE, _LOOK = 5.0, 0.5
 #: Connections that are reset without a response, one after another, after which a control request is sent.
 _SILENT = 3
 
-#: How often the control request is sent, how many times as long as before its response may take, and seconds that it
-#: may take at least.
+#: How often the control request is sent, the factor of its earlier duration that it may take, and the least seconds
+#: that it may take.
 _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
 
 #: Seconds for which a server may be blocked by one request before it counts as gone.
@@ -49,16 +49,16 @@ _BLOCKED = 30.0
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
 
-_GONE = "the endpoint stopped answering"
+_GONE = "the endpoint stopped responding"
 
 #: The share of a request's wait in which no other received a response either, from which on one may be the cause.
 _SILENCE = 0.5
 
 
 class Presence:
-    """A sender to a target that sends nothing more, in all processes of the run, once the endpoint is gone.
+    """A sender that, in all processes of the run, sends no further request once the endpoint is down.
 
-    ``control`` makes a sender with which a response may take so many seconds.
+    ``control`` makes a sender with this limit in seconds for a response.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Presence:
         self._silent = 0
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """The exchange; a withheld one where the endpoint is gone."""
+        """The exchange; a withheld one if the endpoint is down."""
         with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
             why = self._gone()
         if why:
@@ -133,19 +133,19 @@ class Presence:
         return replace(again, attempts=(*before.attempts, beside, *again.attempts))
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Send no further request."""
         self._stopping.set()
         self._sender.stop()
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release connections and other resources."""
         self._sender.close()
 
     def _gone(self) -> str:
         return self._mark.read_text(encoding="utf-8") if self._mark.exists() else ""
 
     def _is_back(self, exchange: Exchange) -> bool:
-        """Whether connections are accepted again within some seconds; else the endpoint is marked as gone."""
+        """Whether connections are accepted again within some seconds; else the endpoint is marked as down."""
         until = time.monotonic() + _PATIENCE
         while not self._gone():
             try:
@@ -161,7 +161,7 @@ class Presence:
     def _control(self, exchange: Exchange) -> None:
         """Send the control request; without a response to it the endpoint is marked as gone."""
         if self._served is None:
-            return  # A server that never answered has not stopped: what it does is evaluated.
+            return  # A server that never responded has not stopped: its behavior is evaluated.
         outgoing, seconds = self._served
         sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
         until = time.monotonic() + _BLOCKED
@@ -186,8 +186,8 @@ class Presence:
 
 @dataclass(frozen=True)
 class Disappearance:
-    """When an endpoint stopped answering (unix seconds), the scenario that was sent first without a response, how many
-    requests were answered before, and the scenario of the last of these (empty without any)."""
+    """An endpoint that stopped responding: when (unix seconds), the first scenario without a response, the number of
+    responses before, and the scenario of the last of these (empty without any)."""
 
     since: float
     scenario: str
@@ -197,13 +197,13 @@ class Disappearance:
     @property
     def says(self) -> str:
         """All of it in one line."""
-        many = f"{self.answered} answered request{'' if self.answered == 1 else 's'}"
+        many = f"{self.answered} response{'' if self.answered == 1 else 's'}"
         last = f" (the last was {self.last})" if self.last else ""
         return f"{_GONE} at {_clock(self.since)}, after {many}{last}; {self.scenario} was the first without a response"
 
 
 def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
-    """When the endpoint of these exchanges stopped answering for good; None if it did not."""
+    """When the endpoint of these exchanges stopped responding; None if it did not."""
     every = sorted(exchanges, key=lambda one: one.sent_at)
     told = any(one.withheld and one.detail.startswith(WITHHELD + _GONE) for one in every)
     sent = [one for one in every if one.ended != "not-sent"]
@@ -217,7 +217,7 @@ def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
 
 
 def unconnected(exchange: Exchange) -> bool:
-    """Whether no connection was to be had: nobody read the request."""
+    """Whether no connection was established, so that the request was not sent."""
     return exchange.ended == "unreachable" or (
         exchange.ended == "time-out" and exchange.detail.startswith("ConnectTimeout")
     )

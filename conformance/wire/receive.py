@@ -19,10 +19,10 @@ from conformance.wire.transport import ended_by, headers_of
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0
 
-#: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
+#: Bytes of earlier reads that are searched again: a terminal event may be split over two reads.
 _TAIL = 64
 
-#: Bytes of a compressed body that are unfolded first: they show what unfolds to hundreds of times its size.
+#: Bytes of a compressed body that are decoded first, to detect one that grows to hundreds of times its size.
 _PROBE = 2_000
 
 #: What a stream holds once the model has begun: any event but the first two, or several events of another kind. A
@@ -42,7 +42,7 @@ _DETAILS = {
 
 
 class _Timing:
-    """The limits of one exchange, by what the run has seen, and the longest waits in it, in seconds."""
+    """The limits of one exchange, shortened by the run's statistics, and its longest waits, in seconds."""
 
     def __init__(self, limits: Mapping[str, float], limiter: RateLimiter) -> None:
         self.limits = limits
@@ -52,7 +52,7 @@ class _Timing:
         self._waits = limiter.waits()
 
     def limit(self, kind: str) -> tuple[float, str]:
-        """The seconds to wait, and what is said when they have passed."""
+        """The seconds to wait, and the detail when they have passed."""
         seconds, why = self._waits.of(kind, self.limits[kind])
         return seconds, self.details[kind].format(f"{seconds:g} s") + why
 
@@ -63,12 +63,12 @@ class _Timing:
             watch.shorten(kind, *self.limit(kind))
 
     def waited(self, kind: str, seconds: float) -> None:
-        """Note a wait that came to its end."""
+        """Record the duration of a wait that ended with bytes."""
         self.longest[kind] = max(seconds, self.longest.get(kind, 0.0))
 
 
 class Receiver:
-    """Receives the responses of one target; ``gate`` knows what the run has used up."""
+    """Receives the responses of one target; ``limiter`` has the limits of the run."""
 
     def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter) -> None:
         self._target = target
@@ -155,7 +155,7 @@ class Receiver:
         chunks = partial.chunks
         plain, whole = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
         size = sum(len(chunk.data) for chunk in plain)
-        over = size > LARGE and not self._gate.reserve(1)  # To unfold all of it would be in vain.
+        over = size > LARGE and not self._gate.reserve(1)  # Then it need not be decoded completely.
         if not over:
             plain, whole = unfold(chunks, coding)
             size = sum(len(chunk.data) for chunk in plain)
@@ -164,11 +164,11 @@ class Receiver:
             partial.headers = tuple(pair for pair in partial.headers if pair[0].lower() != "content-encoding")
             partial.replace(first_bytes(plain, LARGE))
             return self._over_budget()
-        return "" if whole else "the compressed body unfolds to more than is taken"
+        return "" if whole else "the decoded body is larger than the limit"
 
     def _over_budget(self) -> str:
         budget = self._gate.budget
-        return f"more than {LARGE:,} bytes: this run's budget of {budget:,} bytes for large bodies is used up"
+        return f"the body has more than {LARGE:,} bytes, and the run's budget for large bodies ({budget:,}) is used up"
 
 
 def _streams(headers: Headers) -> bool:

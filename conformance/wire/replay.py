@@ -1,7 +1,7 @@
-"""A recorded run, read to be judged again: it answers in the place of the client, without network or key.
+"""A recorded run, evaluated again: it provides the exchanges instead of the client, without network or key.
 
-Formats of ``run.json`` that ever landed stay readable, each by its own reader; the files of the exchanges carry a
-format of their own. An exchange is found by its request, so that a scenario may get another name.
+Every released format of ``run.json`` stays readable, each by its own reader; the files of the exchanges have a separate
+format. An exchange is found by its request, so that scenarios can be renamed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MODEL = re.compile(rb'"model": ?"[^"]*"')
 
 @dataclass(frozen=True)
 class Recording:
-    """A run folder as it was read.
+    """The content of a run folder.
 
     ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` decide with it
     what is judged. ``complete``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
@@ -66,7 +66,7 @@ class Recording:
         return all(_place(key) in self.exchanges or (name, 0) in self._by_name for name, key in keys.items())
 
     def target(self, given: Target) -> Target:
-        """The target as it was recorded; :class:`Misconfigured` where an option or a target file asks for another."""
+        """The recorded target; :class:`Misconfigured` if an option or a target file sets another value."""
         recorded = {
             "endpoint": self.head["target"]["endpoint"],
             "model": self.head["target"]["model"],
@@ -88,13 +88,13 @@ class Recording:
 
 
 class Replay:
-    """Sends nothing: a request's exchange is the recorded one."""
+    """A sender that returns recorded exchanges."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """The recorded exchange; one that says that there is none."""
+        """The recorded exchange; a withheld one if the recording does not contain the request."""
         found = self._recording.find(outgoing)
         if found is None:
             request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
@@ -102,14 +102,14 @@ class Replay:
         return replace(found, key=outgoing.key, scenario=outgoing.scenario)
 
     def stop(self) -> None:
-        """Nothing waits here."""
+        """No effect: there are no threads that wait."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """No effect: there are no resources."""
 
 
 def open_recording(path: Path) -> Recording:
-    """Read a run folder; :class:`Misconfigured` says in one line why it is no recording."""
+    """Read a run folder; :class:`Misconfigured` if it is not a recording or cannot be read."""
     folder = RunDirectory(path)
     try:
         document = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -119,18 +119,18 @@ def open_recording(path: Path) -> Recording:
         exchanges = {_place(key): exchange for key in folder.recorded() if (exchange := folder.read(key))}
         recording = reader(folder, document, exchanges)
     except FileNotFoundError as error:
-        raise Misconfigured(f"{path} is no recording: there is no {Path(error.filename).name}") from None
+        raise Misconfigured(f"{path} is not a recording: {Path(error.filename).name} is missing") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"recording {path} cannot be read: {error}") from None
     if recording.head["revision"] not in REVISIONS:
-        raise Misconfigured(f"recording {path} is of revision {recording.head['revision']!r}, which is not known")
+        raise Misconfigured(f"recording {path} has the unknown revision {recording.head['revision']!r}")
     return recording
 
 
 def _first(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
-    """Format 1: nothing is said of the profile, nor of the cases: those whose requests are there."""
+    """Format 1: without profile and cases; the cases are those whose requests are recorded."""
     return Recording(
         folder.path, document["head"], document["nonce"], frozenset(), "either", False, None, exchanges
     )  # fmt: skip
@@ -177,7 +177,7 @@ def _essence(body: bytes) -> object:
 
 
 def _by_hand(target: Target, name: str) -> bool:
-    """Whether an option or a target file gave this; what stands in the environment is for runs of all kinds."""
+    """Whether an option or a target file sets this; the environment applies to all runs and is no contradiction."""
     if name not in target.sources:
         return getattr(target, name) not in (frozenset(), UNKNOWN_PARAMETERS[0])
     return target.sources[name] not in ("default", f"CONFORMANCE_{name.upper()}")

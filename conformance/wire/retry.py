@@ -1,4 +1,4 @@
-"""What is asked again: which troubles pass, and how long to wait before the next try."""
+"""Retries: which responses are temporary, and how long to wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_temporary(exchange: Exchange) -> bool:
 
 
 def attempt_of(exchange: Exchange, waited: float) -> Attempt:
-    """What is kept of a response after which the request was retried: all of it but what is beyond 64 kB."""
+    """The record of a response after which the request was retried, its body limited to 64 kB."""
     chunks = tuple(first_bytes(exchange.chunks, _KEPT))
     return Attempt(
         exchange.status, exchange.ended, waited, exchange.headers, chunks, exchange.detail, exchange.leaks
@@ -36,21 +36,21 @@ def attempt_of(exchange: Exchange, waited: float) -> Attempt:
 
 
 def wait_after(exchange: Exchange, done: int) -> float:
-    """Seconds to wait after this answer, ``done`` tries having been repeated before: as Retry-After says, or ours."""
-    asked = (exchange.header("retry-after") or "").strip()
-    if asked.isascii() and asked.isdecimal():
-        return min(float(asked), LONGEST_WAIT)
-    until = _moment(asked)
+    """Seconds to wait after this response and ``done`` retries: by Retry-After, else by the back-off."""
+    value = (exchange.header("retry-after") or "").strip()
+    if value.isascii() and value.isdecimal():
+        return min(float(value), LONGEST_WAIT)
+    until = _moment(value)
     if until is None:
         return BACK_OFF[min(done, len(BACK_OFF) - 1)]
-    # RFC 9110 10.2.3 allows a date; the server's own clock, if it shows it, is the one that counts.
+    # RFC 9110 10.2.3 allows a date, which is relative to the server's clock (the Date header), if known.
     now = _moment(exchange.header("date") or "")
-    came = exchange.sent_at + exchange.elapsed / 1000 if now is None else now
-    return min(max(until - came, 0.0), LONGEST_WAIT)
+    received = exchange.sent_at + exchange.elapsed / 1000 if now is None else now
+    return min(max(until - received, 0.0), LONGEST_WAIT)
 
 
 def _moment(text: str) -> float | None:
-    """Unix seconds of an HTTP date, None if it is none."""
+    """Unix seconds of an HTTP date; None if it is not one."""
     try:
         moment: datetime = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

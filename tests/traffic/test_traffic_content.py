@@ -176,16 +176,16 @@ def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (0, "no answer: reset (the client gave up or was refused)"),
-        (-1, "no answer: reset (the client gave up or was refused)"),
-        (None, "no answer: reset (the capture holds no status)"),
-        ("", "no answer: reset (the capture holds no status)"),
-        ("failed", "no answer"),
-        ([], "no answer"),
-        (True, "no answer"),
-        (103, "HTTP 103 is no answer"),
-        ("429", "HTTP 429: a trouble that may pass"),
-        ("503", "HTTP 503: a trouble that may pass"),
+        (0, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (-1, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (None, "no response: reset (the capture contains no status)"),
+        ("", "no response: reset (the capture contains no status)"),
+        ("failed", "no response"),
+        ([], "no response"),
+        (True, "no response"),
+        (103, "HTTP 103 is not a final response"),
+        ("429", "HTTP 429 may be temporary"),
+        ("503", "HTTP 503 may be temporary"),
     ],
 )
 def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_path: Path) -> None:

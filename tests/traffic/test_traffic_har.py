@@ -82,12 +82,12 @@ def without(*path: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (without("response", "content", "text"), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text=""), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text="{" * 100), "holds 100 of"),
+        (without("response", "content", "text"), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text=""), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text="{" * 100), "contains 100 of"),
         (lambda made: made["response"]["content"].update(encoding="base64", text="a"), "base64"),
-        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no answer: reset (net::ERR_X)"),
-        (lambda made: made["response"].pop("status"), "no answer"),
+        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no response: reset (net::ERR_X)"),
+        (lambda made: made["response"].pop("status"), "no response"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(change: Callable[[dict[str, Any]], None], says: str, tmp_path: Path) -> None:

@@ -196,15 +196,15 @@ def test_an_upstream_that_is_not_there_is_a_502_in_the_watchers_name(client: htt
         received = client.post(f"{one.proxy.url}/responses", json=BODY)
         assert received.status_code == 502
         error = received.json()["error"]
-        assert error["message"].startswith("conformance watch: the upstream gave no answer")
+        assert error["message"].startswith("conformance watch: no response from the upstream")
         assert set(error) == {"message", "type", "param", "code"}
-        assert "not judged: no answer: unreachable" in one.end()
+        assert "not judged: no response: unreachable" in one.end()
 
 
 @pytest.mark.parametrize(
     ("path", "headers", "status", "says"),
     [
-        ("/responses", {"Connection": "Upgrade", "Upgrade": "websocket"}, 426, "WebSockets are not passed on"),
+        ("/responses", {"Connection": "Upgrade", "Upgrade": "websocket"}, 426, "WebSockets are not forwarded"),
         ("x/responses", {}, 404, "not below /v1"),
     ],
 )
