@@ -267,7 +267,11 @@ def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any)
     found = []
     for case in cases(revision):
         seen = tuple(name for name in case.scenarios if name in changed)
-        part = case if case.requires_all or case.check.together or seen == case.scenarios else replace(case, scenarios=seen)
+        part = (
+            case
+            if case.requires_all or case.check.together or seen == case.scenarios
+            else replace(case, scenarios=seen)
+        )
         if seen and (result := evaluate(part, recorded, examine)).verdict in (FAIL, WARNING):
             found.append(result if part is case else evaluate(case, recorded, examine))
     return found, recorded

@@ -32,7 +32,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
             yield f"\n## {area}\n"
             yield "| rule | level | requirement | source | affected clients |"
             yield "| --- | --- | --- | --- | --- |"
-        says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
+        says = f"{row.says} *Not evaluated: {row.excluded}.*" if row.excluded else row.says
         says += f" *Since version {row.since}.*" if row.since != FIRST_RELEASE else ""
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"

@@ -48,9 +48,9 @@ def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Fi
 
 
 def _denied(received: Received) -> int:
-    """The status of a refused key; ``DoesNotApply`` where it was not refused."""
+    """The status, 401 or 403; :class:`DoesNotApply` for any other."""
     if (status := definite_status(received)) not in (401, 403):
-        raise DoesNotApply(f"HTTP {status} is no refusal of a key")
+        raise DoesNotApply(f"HTTP {status} does not refuse the key")
     return status
 
 

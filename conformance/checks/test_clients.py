@@ -16,7 +16,7 @@ from conformance.scenarios.tools import turns
 
 
 def _single_turn_cases(context: Context) -> list[Group]:
-    """Each client of the lane at each ordinary request of the kind that it takes."""
+    """A case for each client with one turn and each documented request of the kind, plain or streamed, it sends."""
     return [
         replace(group, about={**group.about, "fed": name})
         for name in context.clients
@@ -26,7 +26,7 @@ def _single_turn_cases(context: Context) -> list[Group]:
 
 
 def _two_turn_cases(context: Context) -> list[Group]:
-    """Each client of two turns at each call that is followed by the turn after it."""
+    """A case for each client with two turns and each pair of a call and its follow-up request."""
     return [
         Group(calls, (calls, then), {"fed": name}, requires_all=True)
         for name in context.clients

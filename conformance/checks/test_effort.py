@@ -8,7 +8,7 @@ from dataclasses import replace
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
-from conformance.judge.common import between, must_be_served, refused, error_detail
+from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context

@@ -15,13 +15,13 @@ from conformance.judge.common import (
     definite_status,
     ends_in_failure,
     envelope,
+    error_detail,
     excerpt,
     fails_every_attempt,
     is_error_body,
     must_be_a_response,
     must_be_served,
     retried,
-    error_detail,
     status_occurs_elsewhere,
 )
 from conformance.judge.selectors import each, everything, pairs, together
@@ -45,7 +45,7 @@ def _with(*tags: str) -> Selector:
     return lambda context: [Group(one.name, (one.name,)) for one in context.scenarios.values() if one.tags & set(tags)]
 
 
-#: Each request that is wrong on purpose, and the credentials that are: their envelope has a rule of its own.
+#: Invalid requests, without and with those whose credential is invalid: their envelope is checked by another rule.
 _invalid_requests = _with("bad", "violation", "outside")
 _refusals = _with("bad", "violation", "outside", "method", "auth-refused")
 
@@ -114,7 +114,9 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(f"a bad request is answered with HTTP {status}{error_detail(received)}", want="a 4xx status", got=status)
+        yield Finding(
+            f"a bad request is answered with HTTP {status}{error_detail(received)}", want="a 4xx status", got=status
+        )
     else:
         yield from _under_success(received)
 
@@ -131,7 +133,9 @@ def _under_success(received: Received) -> Findings:
     status = received.exchange.status
     if received.exchange.ok and is_error_body(received):
         pointer = received.contract.error.pointer
-        yield Finding(f"an error body under HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status)
+        yield Finding(
+            f"an error body under HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status
+        )
     elif (failure := ends_in_failure(received)) and not received.of("response.created"):
         yield Finding(f"an error under HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
@@ -148,8 +152,8 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
         is_busy = status in BUSY
         yield Examined(status is not None and not is_busy)
         if is_busy and fails_every_attempt(received.exchange) and not status_occurs_elsewhere(received, responses):
-            tries = len(received.exchange.attempts) + 1
-            message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
+            count = attempts(received.exchange)
+            message = f"invalid request: received HTTP {status} in each of {count}, and for no other request"
             yield Finding(message, want="a 4xx status", got=status, scenario=received.scenario)
     all_busy(responses)
 
@@ -215,7 +219,7 @@ def _when_refused(received: Received) -> None:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
     if not 400 <= definite_status(received) < 500:
-        raise CannotEvaluate(f"HTTP {received.arrived}")
+        raise CannotEvaluate(f"received HTTP {received.arrived}")
 
 
 @check("error.envelope", over=everything("retried"), not_for_captured=RETRIED_APART)

@@ -22,7 +22,7 @@ from conformance.judge.verdict import (
 )
 from conformance.scenarios.context import Context
 
-#: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
+#: The most invalid events of one type in one stream that are reported; each takes 1,000 times as long as a valid one.
 _ENOUGH = 500
 
 
@@ -76,7 +76,7 @@ def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
 
 
 def _checked_by_another_rule(pointer: str, ends: bool) -> bool:
-    """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
+    """Whether another rule checks the member: items, types, sequence numbers and the Response in a terminal event."""
     if pointer in ("/type", "/sequence_number"):
         return True
     return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
@@ -107,7 +107,7 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
 
 
 def _need_event(received: Received, kind: str) -> None:
-    """:class:`CannotEvaluate` if the model did something for which a stream needs no event of that type."""
+    """Raise :class:`CannotEvaluate` if what the model did requires no event of that type."""
     if not received.events:
         raise CannotEvaluate("the stream contains no event")
     if "output_text" in kind and not received.words and refuses(received):

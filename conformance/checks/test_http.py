@@ -102,9 +102,10 @@ def test_what_a_client_sends_does_not_make_the_server_busy(responses: list[Recei
         exchange = received.exchange
         yield Examined(exchange.status is not None and exchange.status not in BUSY)
         if exchange.status in BUSY and fails_every_attempt(exchange) and not _busy_elsewhere(received, responses):
-            tries = len(exchange.attempts) + 1
-            message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
-            yield Finding(message, want="an answer or a 4xx", got=exchange.status, scenario=received.scenario)
+            message = (
+                f"HTTP {exchange.status} in each of {attempts(exchange)}, while requests of other clients are served"
+            )
+            yield Finding(message, want="200 or a 4xx status", got=exchange.status, scenario=received.scenario)
     all_busy(responses)
 
 
@@ -207,7 +208,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
     try:
         Reader().load(received.exchange.body.decode("utf-8"))
     except LimitExceeded as error:
-        raise CannotEvaluate(f"the body holds {error}") from None
+        raise CannotEvaluate(f"the body contains {error}") from None
     except ValueError as error:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(received))
 
@@ -248,7 +249,7 @@ def test_accept_headers(received: Received) -> Findings:
 
 
 def _duplicate_members(received: Received) -> list[tuple[int | None, tuple[str, ...]]]:
-    """The member names that one object holds twice, with the index of the event; ``CannotEvaluate`` without JSON."""
+    """Duplicate member names of each event, with its index, or of the body; :class:`CannotEvaluate` without JSON."""
     if received.looks_like_stream:
         return [(event.index, event.twice) for event in received.events]
     received.need_decoded()

@@ -84,7 +84,7 @@ def test_terminal_event_says_what_the_status_says(received: Received) -> Finding
         where = ("/type", f"response.{status}", event.type)
         if status not in _STATUS_OF.values():
             where = ("/response/status", _STATUS_OF[event.type], status)
-        yield finding_at(event, f"ends a response whose status is {status!r}", *where)
+        yield finding_at(event, f"carries status {status!r}", *where)
 
 
 @check("lifecycle.snapshots", over=STREAMS, where=STREAM)
@@ -130,7 +130,7 @@ def test_done_items_are_final(received: Received, case: Case) -> Findings:
 
 
 def _item_of(event: Event) -> str:
-    """The type of the item that an event must be about, by its own type or by its part's; empty where it may be any."""
+    """The item type that an event requires, by its type or that of its part; empty if any is allowed."""
     text = event.text_kind or event.table.by_part.get(event.part_type)
     return text.item if text else ""
 

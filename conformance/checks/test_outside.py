@@ -33,14 +33,14 @@ def test_unknown_value_is_nowhere_in_the_answer(received: Received, case: Case) 
 
 
 def _place(received: Received, value: str) -> tuple[int | None, str]:
-    """The first event that holds a value and where in it, or where in the body; empty if it stands elsewhere."""
+    """The index of the first event that contains the value (None: plain body) and the pointer; empty if not found."""
     return next(
         ((event, pointer) for event, one in _json_values(received) if (pointer := pointer_to(one, value))), (None, "")
     )
 
 
 def _json_values(received: Received) -> list[tuple[int | None, Any]]:
-    """Each event with its place, or the body; nothing if that is no JSON."""
+    """The data of each event with its index, or the JSON body; empty if it is not JSON."""
     if received.looks_like_stream:
         return [(event.index, event.data) for event in received.events]
     try:

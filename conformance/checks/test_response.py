@@ -52,7 +52,7 @@ def _response_or_other_json(received: Received) -> object:
 
 
 def _checked_by_another_rule(received: Received, pointer: str, case: Case) -> bool:
-    """The counters of usage, and the items of documented types, have rules of their own."""
+    """Whether another rule checks the member: those of usage and of items of documented types."""
     place = _OF_ITEM.match(pointer)
     output = mapping(_response_or_other_json(received)).get("output")
     if place and isinstance(output, list) and int(place[1]) < len(output):
@@ -174,7 +174,7 @@ def test_output_text_is_the_text_of_the_parts(received: Received) -> Findings:
     actual = received.response.get("output_text")
     yield Examined(isinstance(actual, str))
     if isinstance(actual, str) and actual != received.words:
-        message = "output_text is not the concatenation of the output_text parts"
+        message = "output_text is not the concatenation of all output_text parts"
         yield Finding(message, received.pointer + "/output_text", received.event, received.words, actual)
 
 
@@ -211,7 +211,7 @@ def test_message_holds_output_text(received: Received) -> Findings:
 def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
     yield Examined(bool(received.words))
     if LONE_SURROGATE.search(received.words):
-        message = "the text holds half a surrogate pair"
+        message = "the text contains a lone surrogate"
         yield Finding(
             message, received.pointer + "/output", received.event, "valid Unicode", repr(received.words[:160])
         )
@@ -276,7 +276,7 @@ def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
         compared = actual is not None and not (has_reasoning and member in ("temperature", "top_p"))
         yield Examined(compared)
         if compared and not _same(member, sent, actual):
-            message = f"{member} comes back as another value than was sent"
+            message = f"{member} in the response differs from the value sent"
             yield Finding(message, f"{received.pointer}/{member}", received.event, sent, actual)
     effort = mapping(received.response.get("reasoning")).get("effort")
     asked = mapping(received.sent.get("reasoning")).get("effort")
@@ -287,7 +287,7 @@ def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
 
 
 def _same(member: str, sent: object, actual: object) -> bool:
-    if member == "tools":  # Servers add defaults to a tool; its name must stay.
+    if member == "tools":  # Servers add defaults to a tool, so only its name is compared.
         return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(actual)]
     return sent == actual
 

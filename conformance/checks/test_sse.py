@@ -155,7 +155,7 @@ def test_nothing_follows_the_terminal_event(received: Received) -> Findings:
 @check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
 def test_stream_ends_by_the_protocol(received: Received) -> Findings:
     if not received.exchange.ok:
-        raise CannotEvaluate(f"HTTP {received.status}")
+        raise CannotEvaluate(f"received HTTP {received.status}")
     need_complete(received)
     yield Examined(bool(received.exchange.body))
     ended = received.exchange.ended

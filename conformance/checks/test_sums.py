@@ -42,9 +42,7 @@ def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
     if here == before[1]:
         return
     event, shown = one.events[stage], one.kind.shown
-    message = (
-        f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
-    )
+    message = f"the {shown} of output_index {one.output_index} differs from its {before[0]} ({_where(before[1], here)})"
     yield Finding(f"{what}: {message}", pointer, event.index, before[1], here)
 
 
@@ -202,12 +200,12 @@ def test_no_character_was_mangled(received: Received) -> Findings:
             message = f"{member} holds half a surrogate pair"
             yield finding_at(event, message, f"/{member}", "whole characters", repr(string[:80]))
         elif event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
-            message = f"{member} was encoded twice: UTF-8 taken for Latin-1"
+            message = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
             yield finding_at(event, message, f"/{member}", meant[:80], string[:80])
 
 
 def _strings(received: Received) -> Iterator[tuple[Event, str, str]]:
-    """What events hold of what the model says: event, member, text."""
+    """The strings of model output in events, as (event, member, string)."""
     for event in received.events:
         for member in ("delta", "text", "arguments", "input"):
             yield event, member, text(event.data.get(member))
@@ -217,9 +215,9 @@ def _strings(received: Received) -> Iterator[tuple[Event, str, str]]:
     "sum.no-replacement-characters", over=everything("answers", where=lambda one: one.expect == "answer"), together=True
 )
 def test_no_character_was_split(responses: list[Received]) -> Findings:
-    """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
+    """Plain responses show whether the model itself writes U+FFFD; an incomplete stream may end inside a character."""
     if any(_contains_replacement(one.exchange.body) for one in responses if not one.looks_like_stream):
-        raise DoesNotApply("plain answers hold U+FFFD too")
+        raise DoesNotApply("plain responses contain U+FFFD too")
     if not any(one.streaming for one in responses):
         raise DoesNotApply("no stream was requested")
     streams = [one for one in responses if one.exchange.ok and one.looks_like_stream]
@@ -302,7 +300,7 @@ def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received
 
 
 def _compared_objects(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
-    """What to compare, as: words, pointer, the plain and the streamed object, the members that count."""
+    """The objects to compare, as (name, pointer, plain object, streamed object, members)."""
     yield "the Response", "", plain.response, stream.response, _RESPONSE
     kinds, others = _by_kind(plain), _by_kind(stream)
     for kind in kinds.keys() & others.keys():

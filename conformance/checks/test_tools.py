@@ -169,9 +169,9 @@ def _by_way(responses: list[Received]) -> dict[str, list[Received]]:
 
 
 def _tries(received: Received) -> list[Received]:
-    """Each answer that the scenario got and that ended as it should."""
+    """The completed responses of a scenario, earlier samples included."""
     earlier = [Received(each, received.scenario, contract=received.contract) for each in received.samples[:-1]]
-    return [one for one in (*earlier, received) if _completed(one)]
+    return [one for one in (*earlier, received) if _is_completed(one)]
 
 
 def _is_completed(received: Received) -> bool:

@@ -43,14 +43,14 @@ def test_what_is_incomplete_says_why(received: Received) -> Findings:
 
 
 def _not_reported_incomplete(received: Received) -> Findings:
-    """A finding if the answer used its cap up; one that is shorter or longer shows nothing here."""
+    """A finding if the response has exactly max_output_tokens tokens; :class:`CannotEvaluate` otherwise."""
     cap, used = int(received.sent["max_output_tokens"]), received.tokens("output_tokens") or 0
     if used != cap:
-        says = "was too short to be cut" if used < cap else "ignored its cap"
-        raise CannotEvaluate(f"the answer {says}: {used} output tokens under a cap of {cap}")
+        relation = "fewer" if used < cap else "more"
+        raise CannotEvaluate(f"the response has {used} output tokens, {relation} than max_output_tokens ({cap})")
     if "tools" in received.sent and not any(_is_incomplete(call) for _, call in received.items("function_call")):
-        raise CannotEvaluate("the answer used up its cap, and yet holds no call that is cut")
-    message = f"the answer used up its cap of {cap} tokens and is not called incomplete"
+        raise CannotEvaluate("the response reached max_output_tokens, but contains no incomplete call")
+    message = f"the response reached max_output_tokens ({cap}), but its status is not incomplete"
     got = received.response.get("status")
     yield Finding(message, received.pointer + "/status", received.event, "incomplete", got)
 

@@ -24,7 +24,7 @@ from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 #: Prefix of the source of a setting that is read from a recorded run.
 RECORDING = "recording "
 
-#: What a profile may say a server does not offer; scenarios that need it become not-applicable.
+#: Features that a profile may list as unsupported; scenarios that need them are not applicable.
 _LACKABLE = {
     "auth": "any authentication",
     "streaming": "stream: true",
@@ -52,7 +52,7 @@ class Misconfigured(Exception):
     """An invalid setting; the message is one line for the user, and the exit code is 2."""
 
 
-#: Begins the environment variable of a setting.
+#: Prefix of the environment variable of a setting.
 _PREFIX = "CONFORMANCE_"
 
 #: The variables that Kubernetes sets in every container for a Service whose name begins with "conformance".
@@ -266,7 +266,7 @@ def _check_endpoint(url: str, contract: Contract) -> bool:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080{contract.base_path}")
     if parts.username is not None or parts.password is not None:
-        raise Misconfigured("endpoint holds credentials; give the key in the environment variable only")
+        raise Misconfigured("endpoint contains credentials; set the key in the environment variable only")
     base, one = (f"the {what} that ends in {contract.base_path}" for what in ("base", "one"))
     if parts.query or parts.fragment:
         raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give {base}")

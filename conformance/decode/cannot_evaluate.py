@@ -18,7 +18,7 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True)
 class InvalidJson:
-    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
+    """Placeholder for the value of invalid JSON, so that not every check parses it again."""
 
     why: str
 

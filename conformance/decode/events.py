@@ -157,7 +157,7 @@ def integer(value: Any) -> int | None:
 
 
 def integral(value: Any) -> int | None:
-    """The value if it is a whole number, written ``1`` or ``1.0`` (JSON knows one kind of number)."""
+    """The value if it is an integer, written ``1`` or ``1.0`` (JSON has one type of number); else None."""
     return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
 
 

@@ -11,9 +11,8 @@ from conformance.decode.violation import Violation
 
 
 def identities(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
-    """What is bound at first sight and later changes: the ids, model and time of the response, the items' ids, the
-    calls' ids and names, and which ``output_index`` belongs to which item; and for each rule how many values were
-    compared with an earlier one."""
+    """The violations where a value differs from its first occurrence (id, model and created_at of the response, ids of
+    items, ids and names of calls, ``output_index`` of items), and for each rule how many values were compared."""
     tracker = _IdentityTracker()
     for event, place in places(events):
         tracker.response(event)
@@ -42,7 +41,7 @@ class _IdentityTracker:
     def _final_output(self, event: Event, output: list[dict[str, Any]]) -> None:
         streamed = sum(what[0] == "item" and what[2] == "type" for what in self._bound)
         if streamed and len(output) != streamed:
-            return  # Where more or fewer items stand than were streamed, none can be told by its place.
+            return  # With another number of items than were streamed, positions do not identify items.
         if any(self._index_of.get(str(item.get("id")), place) != place for place, item in enumerate(output)):
             return  # Streamed items in another order: that is told where the output is compared as a whole.
         for place, item in enumerate(output):
@@ -72,7 +71,7 @@ class _IdentityTracker:
             self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")
 
     def _report_moved_id(self, event: Event, item_id: Any) -> bool:
-        """Whether an id that was first seen under one index turns up under another; reports it."""
+        """Report an id that occurs under another index than at first; whether it does."""
         index = event.output_index
         if not isinstance(item_id, str) or not item_id or index is None:
             return False
@@ -83,7 +82,7 @@ class _IdentityTracker:
         if first == index:
             return False
         if event.step == "open-item":
-            rule, message = "identity.item-ids-distinct", f"{item_id} already names output_index {first}"
+            rule, message = "identity.item-ids-distinct", f"{item_id} is already the id of output_index {first}"
         else:
             rule = "identity.index-belongs-to-item"
             message = f"{item_id} belongs to output_index {first}, not {index}"

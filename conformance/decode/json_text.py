@@ -29,8 +29,8 @@ _SAME = frozenset({"type", "item_id", "id"})
 
 
 class LimitExceeded(ValueError):
-    """The text may be JSON, and holds more than is read; the message says of what. ``alone``: it does by itself, not
-    only together with the texts before it."""
+    """The text may be JSON, but exceeds a limit, which the message names. ``alone``: it does by itself, not only
+    together with the texts before it."""
 
     def __init__(self, most: int, what: str, alone: bool) -> None:
         super().__init__(f"more than {most:,} {what}, which is the limit of the suite")

@@ -27,8 +27,10 @@ from conformance.decode.violation import Violation
 
 @dataclass
 class Part:
-    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``done_missing``: it had deltas and was
-    closed before the done of its text."""
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``.
+
+    ``done_missing``: it had deltas and was closed before the done of its text.
+    """
 
     state: str = "absent"
     announced: bool = False
@@ -84,16 +86,16 @@ ARGUMENTS = {
     ("text-done", "text"): ("text-done", "lifecycle.done-once"),
 }
 
-#: What each event does to a part, or to the text that stands in an item without parts.
+#: The step of each event for a part, or for the text of an item without parts.
 _STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close", "mark": "mark"}
 
 _MESSAGES = {
-    "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
-    "lifecycle.part-opened-once": "opens a part that was opened before",
-    "lifecycle.part-closed-once": "closes a part that was closed before",
-    "lifecycle.text-done-before-part-done": "comes in the wrong order: a text's done goes before the end of its part",
-    "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
-    "lifecycle.done-once": "is the second done of the same text",
+    "lifecycle.part-opened-before-use": "precedes the content_part.added of its part",
+    "lifecycle.part-opened-once": "opens a part that is already open or closed",
+    "lifecycle.part-closed-once": "closes a part that is already closed",
+    "lifecycle.text-done-before-part-done": "follows the content_part.done of its part, expected before it",
+    "lifecycle.deltas-before-done": "follows the done event of its text",
+    "lifecycle.done-once": "is the second done event of the same text",
 }
 
 _AFTER_PART = "comes after the content_part.done of its part"
@@ -207,7 +209,7 @@ class _Walker:
         part.announced = part.announced or step == "add"
         part.kind = part.kind or event.part_type or (text.part if text else "")
         if step == "close" and part.kind not in event.table.by_part:
-            part.state = "text-done"  # Parts of another kind have no text done of their own.
+            part.state = "text-done"  # Parts of other types have no done event for their text.
         self._move(PART, part, step, event)
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:

@@ -17,7 +17,7 @@ _FRAME, _VALUE = 450, 50
 
 
 def estimated_bytes(received: Received, decoded: bool) -> int:
-    """About how many bytes of memory it takes, as recorded or decoded."""
+    """The estimated number of bytes of memory, as recorded or decoded."""
     recorded = sum(one.estimated_bytes for one in received.samples)
     if not decoded:
         return recorded
@@ -30,7 +30,7 @@ def estimated_bytes(received: Received, decoded: bool) -> int:
 
 
 def discard_decoded(received: Received) -> None:
-    """Drop what was decoded; it is decoded again when it is asked for."""
+    """Discard the decoded data; it is decoded again when needed."""
     for name in _DECODED:
         received.__dict__.pop(name, None)
     received.exchange.discard_decoded()

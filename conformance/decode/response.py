@@ -113,7 +113,7 @@ class Received:
         """The body as JSON; :class:`CannotEvaluate` if it is not JSON."""
         self.need_decoded()
         if self.exchange.ended_by_us and isinstance(self._json, InvalidJson):
-            raise CannotEvaluate(f"the body was not received whole: {self.exchange.detail}")
+            raise CannotEvaluate(f"the body was not received completely: {self.exchange.detail}")
         return need_valid(self._json)
 
     def need_decoded(self) -> None:
@@ -123,7 +123,7 @@ class Received:
 
     @property
     def envelope(self) -> Any:
-        """The JSON of an error body, after ``data:`` or without it; :class:`CannotEvaluate` if there is none."""
+        """The JSON of an error body, with or without ``data:``; :class:`CannotEvaluate` if it is not JSON."""
         return need_valid(self._envelope)
 
     @cached_property
@@ -178,7 +178,7 @@ class Received:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The events in order; the ``[DONE]`` marker is none."""
+        """The events in order, without the ``[DONE]`` marker."""
         found: tuple[Event, ...] = need_valid(self._decoded)[0]
         return found
 
@@ -298,12 +298,12 @@ class Received:
 
     @property
     def words(self) -> str:
-        """The visible text: all output_text parts, joined."""
+        """All output_text parts, concatenated."""
         return self._joined("message", "output_text")
 
     @property
     def reasoning_texts(self) -> str:
-        """The visible reasoning: all reasoning_text parts, joined."""
+        """All reasoning_text parts, concatenated."""
         return self._joined("reasoning", "reasoning_text")
 
     def _joined(self, kind: str, part_type: str) -> str:

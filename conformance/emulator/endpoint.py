@@ -85,7 +85,7 @@ class Endpoint:
     def _judge(self, ctx: Context) -> Refusal | None:
         ctx.body, unreadable = parse(ctx.raw)
         ctx.stream = ctx.body.get("stream") is True
-        # The key comes before everything: a stranger learns nothing about paths, methods or bodies.
+        # The key is checked first: without it nothing about paths, methods or bodies is disclosed.
         if refusal := through(self._twist.auth, ctx, authenticate(ctx.headers, self._key, self._service.ways)):
             return refusal
         if ctx.path.partition("?")[0] != self._service.path:

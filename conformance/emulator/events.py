@@ -28,7 +28,7 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 TYPES = (*LIFE, *MEMBERS)
 
 
-# Uneven on purpose: a reader that counts on a fixed size is wrong.
+# Different sizes on purpose: a client must not rely on a fixed size.
 SIZES = (5, 3, 7, 4, 8, 6)
 
 

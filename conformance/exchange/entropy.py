@@ -116,7 +116,7 @@ def replaced(total: float, large: bool) -> float:
 
 
 def shortest_parts(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
-    """The shortest parts (start, end) that have so many bits; every part that has them holds one of these."""
+    """The shortest parts (start, end) with this many bits; every other part with that many contains one of them."""
     sums = [0.0, *accumulate(bits)]
     found: list[tuple[int, int]] = []
     end = 0
@@ -136,5 +136,6 @@ def is_whole(secret: str) -> bool:
 
 
 def is_significant(bits: float, size: int, chance: float = CHANCE) -> bool:
-    """Whether a part of so many bits stands in a text of so many bytes by chance in fewer cases than that."""
+    """Whether the probability that a part of ``bits`` bits occurs by chance in a text of ``size`` bytes is below the
+    threshold."""
     return size <= chance * math.exp2(bits)

@@ -165,12 +165,12 @@ class Exchange:
 
     @property
     def estimated_bytes(self) -> int:
-        """About how many bytes of memory it takes."""
+        """The estimated bytes of memory."""
         bodies = (self.chunks, *(one.chunks for one in self.attempts))
         return sum(len(chunk.data) + _CHUNK for chunks in bodies for chunk in chunks) + len(self.request.body)
 
     def discard_decoded(self) -> None:
-        """Drop what was derived from the chunks; it is derived again when it is needed."""
+        """Discard what was derived from the chunks; it is derived again when needed."""
         for name in ("decoded", "body"):
             self.__dict__.pop(name, None)
 

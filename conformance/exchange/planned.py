@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.exchange.exchange import Exchange, Headers
 
-#: Statuses of a passing trouble: asked again after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
+#: Temporary statuses, which are retried after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 TEMPORARY_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
 
 #: Seconds before the second, third and fourth attempt, without Retry-After.

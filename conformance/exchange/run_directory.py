@@ -25,7 +25,7 @@ RESULTS, REPORT = "results.jsonl", "report.html"
 #: File in ``locks/`` of a run that sends nothing more.
 _HALTED = "halted"
 
-#: Member of ``run.json`` of a run that evaluated nothing, as the target is set up wrong: the message.
+#: Member of ``run.json`` of a run that evaluated nothing because the target is misconfigured: the message.
 _SETUP_ERROR = "setup_error"
 
 

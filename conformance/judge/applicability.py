@@ -32,7 +32,7 @@ requests with, or without, ``stream: true``. ``refusals``: 4xx except 401, 403 a
 """
 
 Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
-"""What a record may not hold.
+"""Parts of an exchange that a capture may not contain.
 
 ``framing``: chunks, end and content coding of the body. ``bytes``: the body before it was decoded to text.
 ``lines``: the lines of the event stream other than ``data``. ``headers``: the response headers. ``request``: the
@@ -53,11 +53,14 @@ _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 
 @dataclass(frozen=True)
 class Where:
-    """A rule applies to ``kind`` of responses, where nothing of ``reads`` was lost, where each request member in
-    ``depends_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
-    the rule does not need to know the request); ``without_thinking``: and where it turns thinking off, as the contract
-    says how. ``other_scenarios``: in a run the rule is evaluated so on every exchange
-    that no case of its own is about; without it only captured traffic is."""
+    """The exchanges to which a rule applies.
+
+    ``kind``: the kind of response. ``reads``: what the record of the exchange must contain. ``depends_on``: request
+    members that must be absent or as documented (``*``: all of them). ``when``: a condition on the request body; None if
+    the rule does not read the request. ``without_thinking``: the request turns thinking off as the contract defines it.
+    ``other_scenarios``: in a run the rule is also evaluated on exchanges that none of its own cases contains; otherwise
+    the predicate is used for captured traffic only.
+    """
 
     kind: Kind
     reads: frozenset[Unavailable] = frozenset()
@@ -67,8 +70,11 @@ class Where:
     without_thinking: bool = False
 
     def applies(self, received: Received, unavailable: frozenset[Unavailable], undocumented: frozenset[str]) -> bool:
-        """Whether the rule is to be evaluated on a response; ``undocumented`` are the request members that the contract does
-        not document, or not with this value (``*``: the body is no JSON object)."""
+        """Whether the rule is evaluated on a response.
+
+        ``undocumented`` are the request members that the contract does not document, or not with this value (``*``: the
+        body is no JSON object).
+        """
         if unavailable & self.reads or not _is_kind(
             self.kind, received, None if unavailable & REQUEST else received.request_json
         ):
@@ -97,7 +103,7 @@ def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def undocumented_in(contract: Contract, body: bytes) -> frozenset[str]:
-    """The same for a request's bytes."""
+    """The same as :func:`undocumented_members`, for the bytes of a request body."""
     try:
         sent = load(body or b"null")
     except ValueError:
@@ -129,7 +135,7 @@ def _ends_otherwise(received: Received) -> bool:
         status = received.response.get("status")
         form = received.contract.error
         if isinstance(form.of(received.response), dict) and form.is_error(received.response):
-            return True  # An error body under 200 is no Response: rules about errors report it.
+            return True  # An error body with status 200 is not a Response; rules about errors report it.
         return status == "failed" or (bool(received.sent.get("background")) and status in ("queued", "in_progress"))
     except CannotEvaluate:
         return False
@@ -167,17 +173,17 @@ def _is_schema(written: str) -> bool:
 
 
 def has_no_encoding_errors(sent: Sent) -> bool:
-    """Whether the request holds no text that was mangled before: a response may be about it."""
+    """Whether the request contains no text with encoding errors, which the model could repeat."""
     return not _MANGLED.search(_texts(sent))
 
 
 def has_no_replacement_character(sent: Sent) -> bool:
-    """Whether the request holds no U+FFFD."""
+    """Whether the request contains no U+FFFD."""
     return "\ufffd" not in _texts(sent)
 
 
 def has_model(sent: Sent) -> bool:
-    """Whether the request names a model."""
+    """Whether the ``model`` of the request is a string."""
     return isinstance(sent.get("model"), str)
 
 
@@ -212,5 +218,5 @@ WORDING = "the conversation itself may contain the text that the rule looks for"
 RETRIED_APART = "captured traffic contains each attempt as a separate exchange"
 NEEDS_CLIENTS = "the rule needs the installed clients"
 
-#: Responses to requests that say how many output tokens they may have.
+#: Final responses to requests whose ``max_output_tokens`` is absent or documented.
 WITH_CAP = Where("finished", depends_on=("max_output_tokens",))

@@ -23,7 +23,7 @@ def load_checks() -> None:
 
 
 def context_of(target: Target, clients: tuple[str, ...] = ()) -> Context:
-    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
+    """The scenarios and schemas of a target's revision, with the clients that are to be evaluated."""
     schemas = Schemas(target.contract)
     return Context(scenarios(schemas, target.nonce), schemas, target, clients)
 

@@ -11,12 +11,12 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import Exchange
-from conformance.exchange.planned import TEMPORARY_STATUSES
+from conformance.exchange.planned import TEMPORARY_STATUSES, attempts
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
 
-#: What no text holds: half a character of UTF-16.
+#: A surrogate without its pair, which is not a Unicode scalar value.
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: Statuses that report a temporary problem of the server, whatever the request.
@@ -29,12 +29,12 @@ def scenario_of(received: Received, case: Case) -> Scenario:
 
 
 def refused(received: Received) -> bool:
-    """Whether a request with the right key got a 4xx."""
+    """Whether a request with a valid key received a 4xx."""
     return 400 <= authenticated_status(received) < 500
 
 
 def definite_status(received: Received) -> int:
-    """The status, a 500 included: for requests that must not cause one. Busy statuses judge nothing."""
+    """The status code, including 500; :class:`CannotEvaluate` for 429, 503 and 529."""
     status = received.arrived
     if status in BUSY:
         raise CannotEvaluate(f"received HTTP {status} after {attempts(received.exchange)}")
@@ -49,8 +49,8 @@ def fails_every_attempt(exchange: Exchange) -> bool:
 
 
 def status_occurs_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
-    """Whether the same status came to other requests too: then it may be the server's trouble and not the request's.
-    A 500 is never a passing trouble."""
+    """Whether other requests received the same status, so that this request need not be the cause. Never for 500, which
+    is not a temporary status."""
     status, name = received.exchange.status, received.scenario.removesuffix(".stream")
     others = [one.exchange for one in responses if one.scenario.removesuffix(".stream") != name]
     return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
@@ -77,7 +77,7 @@ def all_busy(responses: Sequence[Received]) -> None:
 
 
 def authenticated_status(received: Received) -> int:
-    """The settled status of a request with the right key: a 401 says nothing about what else was sent."""
+    """The status code of a request with a valid key; :class:`CannotEvaluate` also for 401."""
     status = definite_status(received)
     if status == 401:
         raise CannotEvaluate("received HTTP 401 for the valid key")
@@ -94,7 +94,7 @@ def must_be_served(received: Received) -> Findings:
 
 
 def no_response(received: Received) -> Findings:
-    """A finding if the connection was closed or reset, or carried no HTTP, each time the request was sent."""
+    """A finding if every attempt ended with a closed or reset connection or with bytes that are not HTTP."""
     exchange = received.exchange
     if exchange.status is None and exchange.ended in ("reset", "invalid"):
         how = "closed the connection without a response" if exchange.ended == "reset" else "sent no HTTP response"
@@ -109,18 +109,18 @@ def retried(received: Received) -> list[Received]:
     if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
     if not found:
-        raise DoesNotApply("no request was retried after a response")
+        raise DoesNotApply("no request was retried")
     return [Received(one, received.scenario, contract=received.contract) for one in found]
 
 
 def need_complete(received: Received) -> None:
-    """:class:`CannotEvaluate` where a limit of ours ended the response: what is missing then says nothing."""
+    """Raise :class:`CannotEvaluate` if a limit of the suite ended the response before its end."""
     if received.exchange.ended_by_us:
         raise CannotEvaluate(f"the response was not received completely: {received.exchange.detail}")
 
 
 def must_be_refused(received: Received) -> Findings:
-    """A request that cannot be served gets a 4xx."""
+    """A finding if the status is not 4xx."""
     status = authenticated_status(received)
     yield EXAMINED
     if not 400 <= status < 500:
@@ -130,7 +130,7 @@ def must_be_refused(received: Received) -> Findings:
 
 
 def must_be_served_or_refused(received: Received) -> Findings:
-    """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
+    """A finding if an undocumented request received neither a 4xx nor a valid Response with status 200."""
     status = authenticated_status(received)
     yield EXAMINED
     if 400 <= status < 500:
@@ -142,7 +142,7 @@ def must_be_served_or_refused(received: Received) -> Findings:
 
 
 def must_be_a_response(received: Received) -> Findings:
-    """The body under a 200 is a finished Response, plain or streaming; its shape has a rule of its own."""
+    """A finding if the body of a 200 is not a final Response, plain or streamed; other rules check its schema."""
     yield EXAMINED
     if (failure := ends_in_failure(received)) is not None:
         yield Finding(f"HTTP 200, and {failure}", "/type", received.event, "a Response or a 4xx status", "a failure")
@@ -248,7 +248,7 @@ def encoded_twice(text: str) -> str | None:
 
 
 def pointer_to(value: Any, sought: str, place: str = "") -> str:
-    """The JSON pointer of the first text (or name of a member) that holds a text; empty if none does."""
+    """The JSON pointer of the first string or member name that contains ``sought``; empty if none does."""
     if isinstance(value, str):
         return place if sought in value else ""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -267,7 +267,7 @@ def parsed(text: Any) -> Any:
 
 
 def error_detail(received: Received) -> str:
-    """What the server said about it, as the end of a sentence."""
+    """The message and param of the error body, or the start of the body, as ``": ..."``; empty without either."""
     form = received.contract.error
     try:
         error = mapping(form.of(received.envelope))
@@ -284,13 +284,14 @@ _TOO_LONG = re.compile(r"context|too (?:long|large|many)|exceed|length|limit|max
 
 
 def refused_as_too_long(received: Received, case: Case) -> bool:
-    """Whether a long request was refused because it is long, as far as status and message tell."""
+    """Whether status or error message show that a long request was refused for its length."""
     if "sizable" not in scenario_of(received, case).tags or not refused(received):
         return False
     return received.exchange.status == 413 or _TOO_LONG.search(error_detail(received)) is not None
 
 
 def does_not_apply_if_too_long(received: Received, case: Case) -> None:
-    """:class:`DoesNotApply` where a long request was refused for its size: that says nothing of its form."""
+    """Raise :class:`DoesNotApply` if a long request was refused for its length, which another rule reports."""
     if refused_as_too_long(received, case):
-        raise DoesNotApply(f"refused with HTTP {received.exchange.status} for its size: a rule of its own reports that")
+        status = received.exchange.status
+        raise DoesNotApply(f"refused with HTTP {status} for its length, which request.long-input-served reports")

@@ -10,8 +10,8 @@ from conformance.exchange.exchange import Exchange
 from conformance.scenarios import base
 from conformance.scenarios.plan import Plan
 
-#: Bytes of memory that decoded answers may take. Peak memory stays under 400 MB with it: 100 MB are Python, pytest and
-#: the cases, and as much may pass through while a large body is read.
+#: Bytes of memory for decoded responses. Peak memory is then below 400 MB: 100 MB for Python, pytest and the cases, and
+#: up to 150 MB while a large body is read.
 MAX_DECODED_BYTES = 150_000_000
 
 
@@ -76,7 +76,7 @@ class Recorded:
 
     def _keep(self, received: Received, bytes_taken: int) -> None:
         other = self._answers.pop(received.scenario, None)
-        if other is not None and other is not received:  # A check still holds one that was dropped meanwhile.
+        if other is not None and other is not received:  # A check may still refer to an evicted one.
             discard_decoded(other)
         self._answers[received.scenario] = received
         self._estimated_bytes[received.scenario] = bytes_taken

@@ -52,9 +52,9 @@ _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 class Group:
     """The scenarios of one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``requires_all``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
-    whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
-    ``beside``: further scenarios of which a check of several gets the responses that the run has.
+    ``requires_all``: the case needs every scenario (a pair); otherwise those that the profile excludes are left out.
+    ``where``: only exchanges to which it applies are evaluated, and a case without evidence is not applicable.
+    ``beside``: further scenarios, of which a check of several responses receives those that the run has.
     """
 
     label: str
@@ -185,21 +185,21 @@ def cases(check: Check, context: Context) -> list[Case]:
 def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.requires_all, group.where,
-        group.beside,
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.requires_all,
+        group.where, group.beside,
     )  # fmt: skip
 
 
 #: Tag of requests that a gateway may refuse, with a body in its own format.
 _UNUSUAL = "unusual-form"
 
-#: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
+#: The label of the case over exchanges of other scenarios, by kind of response.
 _OTHER_SCENARIOS = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
 
 
 def _other_scenarios(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
-    """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
-    serves though it might have refused it, and refusals of whatever request."""
+    """The group of all scenarios that the check's selector does not contain and its predicate may match: requests that
+    a server may serve or refuse, and refusals of any request."""
     if check.where is None or not check.where.other_scenarios or check.together:
         return []
     label = _OTHER_SCENARIOS.get(check.where.kind, "answers")
@@ -248,7 +248,7 @@ def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)), examined=examined)
     if found:
         return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)), examined=examined)
-    if withheld:  # What was asked is in order; nobody knows of the rest.
+    if withheld:  # The exchanges received pass; the others are unknown.
         return _not_sent(case, withheld)
     if case.where:
         inapplicable, blocked = [*inapplicable, *blocked], []
@@ -263,6 +263,6 @@ def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
 
 
 def _not_sent(case: Case, why: Sequence[str]) -> Result:
-    """The result where a limit of ours, or a recording's gap, kept requests of the case from being asked."""
+    """The result of a case some of whose requests were not sent because of a limit, or are not in the recording."""
     verdict = NOT_APPLICABLE if case.requirement.level == "MAY" else INCONCLUSIVE
     return Result(case, verdict, reason=Reason(reasons.WITHHELD, "; ".join(dict.fromkeys(why))))

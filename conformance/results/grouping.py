@@ -42,7 +42,7 @@ _SOME = 6
 #: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
 _MESSAGES = 5
 
-_REFUSED = re.compile(r"answered with HTTP (?!401|403)")
+_REFUSED = re.compile(r"received HTTP (?!401|403)")
 
 
 def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:

@@ -23,7 +23,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
         *(one for way in schemes for one in _in_lower_case(way)),
         *_refused(contract),
         Scenario(
-            "auth.wrong-key-bad-body", "a wrong key and a body that is no JSON", raw=b'{"model": "',
+            "auth.wrong-key-bad-body", "an invalid key and a body that is not JSON", raw=b'{"model": "',
             auth=f"{contract.way.name}:wrong", expect="refusal", about={"refused": "-"},
             tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
         ),
@@ -120,7 +120,7 @@ def _credentials(contract: Contract) -> dict[str, tuple[str, ...]]:
 
 def _refused(contract: Contract) -> list[Scenario]:
     found: list[Scenario] = []
-    #: Credentials that are also tried with ``stream: true``.
+    #: Credentials that are also sent with ``stream: true``.
     streamed = ("none", *(f"{way.name}:wrong" for way in contract.authentication))
     streamed += (f"{contract.authentication[-1].name}:suffix",)
     for rule, variants in _credentials(contract).items():

@@ -21,14 +21,14 @@ from conformance.scenarios.tools import WEATHER
 #: a probe built on it differs from a served request in one thing.
 CHEAP: Body = {**SHORT, "input": "Say hello."}
 
-#: What stands around a nested member, so that only the member under test is unusual.
+#: The other members of the object around a nested member, so that only the member under test is unusual.
 _SIBLINGS: dict[str, Any] = {
     "tools": [WEATHER],
     "text": {"format": {"type": "text"}},
     "reasoning": {"effort": Effort.OFF},
 }
 
-#: A value of none of the types a parameter may have.
+#: For each type, a value of another type.
 _WRONG_TYPE = {
     "string": 5,
     "integer": "many",
@@ -50,7 +50,7 @@ _COERCED: dict[str, Any] = {"temperature": "1", "stream": 1, "reasoning": "high"
 #: The first integer beyond a signed 64-bit integer.
 _HUGE = 2**63
 
-#: Parameters whose accepted values other scenarios send: the cases derived here would repeat them.
+#: Parameters whose valid values other scenarios send.
 _SENT_BY_OTHERS = ("reasoning", "tools", "input")
 
 
@@ -180,11 +180,11 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     if parameter.path[-1] == "type" and "const" in schema:
         return  # Other types of tools are sent as undocumented ones.
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
-        return  # What a tool may say besides is passed on to the model.
+        return  # Optional members of a tool are for the model, not for the endpoint.
     wrong = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
     yield "type", wrong, _with(parameter, wrong)
-    if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
-        if types == ["integer"]:  # What lax readers take for one.
+    if parameter.name != "tool_choice":  # By the documentation other values are ignored.
+        if types == ["integer"]:  # Values that lenient parsers accept as integers.
             yield "type", "16", _with(parameter, "16")
             yield "type", 10.5, _with(parameter, 10.5)
             yield "type", True, _with(parameter, True)

@@ -68,7 +68,7 @@ def _documented() -> list[Scenario]:
         tags=CORE | {"turns", "sizable"},
         claims=_ARRAY | {"tools"},
     )
-    # Alone they are short: a model with a small context, which refuses the whole, can take each.
+    # Sent alone they are short, so that a model with a small context, which refuses the complete one, can serve each.
     return [combined, *_alone(combined, short)]
 
 
@@ -93,7 +93,7 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
             ],
         ),
         "incomplete-message": (
-            "an earlier answer that was cut",
+            "an incomplete assistant message",
             [_turn("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
         ),
         "text-before-call": (
@@ -111,7 +111,7 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
 
 
 def _reasoning() -> list[Scenario]:
-    """Reasoning items as the page has them: none has a summary."""
+    """Reasoning items as documented, without summary."""
     user, received = _turn("user", "Pick a number."), _message("msg_3f", "Seven.")
     thought = {"type": "reasoning", "id": "rs_1f"}
     text = [{"type": "reasoning_text", "text": "Any number will do."}]
@@ -148,7 +148,7 @@ def _unusual() -> list[Scenario]:
     thought = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
         "cut-call": (
-            "a call whose arguments were cut",
+            "a call with incomplete arguments",
             [_turn("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
         ),
         "reasoning-without-id": (
@@ -156,7 +156,7 @@ def _unusual() -> list[Scenario]:
             [{"type": "reasoning", "content": thought}, _message("msg_4f", "Well.")],
         ),
         "reasoning-alone": (
-            "a reasoning item that nothing follows but a user message",
+            "a reasoning item followed only by a user message",
             [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
         ),
         "empty-texts": (

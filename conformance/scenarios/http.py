@@ -40,7 +40,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
         _unusual("http.websocket", "GET with a WebSocket handshake", method="GET", headers=_WEBSOCKET),
         _unusual("http.trailing-slash", "a path with a trailing slash", _body("lakes"), suffix="/"),
         _unusual("http.no-content-type", "no Content-Type", _body("hills"), headers=(("Content-Type", ""),)),
-        _unusual("http.gzip-body", "a body in gzip", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
+        _unusual("http.gzip-body", "a gzip body", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
         *_repeated(contract.key_way),
         *_combined(f"?api-version={contract.root.revision}"),
     ]  # fmt: skip
@@ -63,15 +63,15 @@ def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **
 
 
 def _combined(query: str) -> list[Scenario]:
-    """A charset, chunks, Expect and a query in one request, and each alone for where that one is not served."""
+    """A charset, chunks, Expect and a query in one request, and each alone in case that one is not served."""
     forms: dict[str, tuple[str, Headers, str]] = {
         "charset": ("a charset in the Content-Type", _CHARSET, ""),
         "chunked": ("a chunked body", _CHUNKED, ""),
         "expect-continue": ("Expect: 100-continue", _EXPECT, ""),
-        "query": ("a query behind the path", (), query),
+        "query": ("a URL with a query", (), query),
     }
     combined = Scenario(
-        COMBINED, "a charset in the Content-Type, a body in chunks, Expect: 100-continue and a query at once",
+        COMBINED, "a charset in the Content-Type, a chunked body, Expect: 100-continue and a query at once",
         _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=query, expect="either",
         tags=_UNUSUAL | {"combined"},
     )  # fmt: skip

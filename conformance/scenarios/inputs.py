@@ -44,7 +44,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
     """The requests of this module."""
     count = Scenario(
         "count.uncapped",
-        "a text of some hundred tokens without max_output_tokens",
+        "an output of several hundred tokens without max_output_tokens",
         {**NO_REASONING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
         tags=CORE,
     )
@@ -52,7 +52,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
 
 
 def _long() -> list[Scenario]:
-    """A text of 40,000 characters as a string and in parts, and one of 150,000, which a small context cannot hold."""
+    """A text of 40,000 characters as a string and in parts, and one of 150,000, which exceeds small contexts."""
     short = {**SHORT, "max_output_tokens": Cap.LINE}
     text = prose(40_000)
     lines = text.splitlines(keepends=True)

@@ -15,11 +15,11 @@ def scenarios(nonce: str) -> list[Scenario]:
     """The invalid requests."""
     found = [
         _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
-        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": ' + MODEL + b', "input": '),
-        _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
+        _bad("malformed-json", "a body that is not JSON", raw=b'{"model": ' + MODEL + b', "input": '),
+        _bad("trailing-garbage", "a JSON object followed by other text", raw=GARBAGE, rule="malformed-json"),
         _bad(
             "not-utf8",
-            "a body whose text is not in UTF-8",
+            "a body that is not UTF-8",
             raw=b'{"model": ' + MODEL + b', "input": "Say h\xe9llo.", "max_output_tokens": ${cap.cut}}',
             expect="either",
             rule="malformed-json",

@@ -46,7 +46,7 @@ IS_JSON = Need("the text is a JSON object", _is_json)
 
 
 def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
-    """The ordinary requests."""
+    """The documented requests."""
     text = Scenario(
         "text",
         "a short text without reasoning",
@@ -62,7 +62,7 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     )
     count = Scenario(
         "count",
-        "a text of some thousand characters",
+        "an output of several thousand characters",
         {**NO_REASONING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
@@ -145,7 +145,7 @@ def _format() -> list[Scenario]:
     thinking = replace(
         plain,
         name="json.thinking",
-        description=f"{plain.description}, thinking",
+        description=f"{plain.description}, with reasoning",
         body={**body, "reasoning": {"effort": Effort.LIGHT}, "max_output_tokens": Cap.THINKING, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
@@ -204,7 +204,7 @@ def _codeword(nonce: str, number: int) -> Scenario:
     word, accept = f"heron-{nonce}-{number}", _ACCEPT[number]
     scenario = Scenario(
         f"parallel.{number}",
-        f"one of four concurrent requests, each with a codeword of its own, {accept or 'no'} Accept header",
+        f"one of four concurrent requests, each with its own codeword; Accept header: {accept or 'none'}",
         {**SHORT, "max_output_tokens": Cap.LINE, "input": f"The codeword is {word}. Repeat exactly: {word}"},
         headers=(("Accept", accept),),
         tags=frozenset({"parallel", "accept"}),

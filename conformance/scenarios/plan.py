@@ -44,8 +44,8 @@ def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
 
 
 def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
-    """The most output tokens that one answer may cost: its own limit, or the contract's where that is lower; what must
-    be refused costs none."""
+    """The most output tokens that one response may use: max_output_tokens, or the contract's maximum if that is lower;
+    0 for a request that must be refused."""
     cap = body.get("max_output_tokens")
     return min(cap, uncapped) if scenario.expect != "refusal" and isinstance(cap, int) else 0
 
@@ -100,7 +100,7 @@ class Plan:
             encoded = self._encoded(scenario, body)
             fixed = scenario.must_fit_schema and not scenario.follow
             if fixed and schema_violation(self.contract, encode(body or {}, self._target.model)):
-                return None  # A bug of the suite: told where it is judged, and no server is asked.
+                return None  # A defect of the suite: not sent, and reported as an internal error on evaluation.
             covered = bool(scenario.within and before) and is_covered_by(scenario, before[0], self.contract)
             if encoded is None or covered:
                 return None
@@ -193,7 +193,7 @@ def is_covered_by(scenario: Scenario, containing: Exchange, contract: Contract =
 
 
 def met(scenario: Scenario, exchange: Exchange, contract: Contract = DEFAULT) -> bool:
-    """Whether an exchange gives what the scenario needs."""
+    """Whether an exchange meets the need of the scenario."""
     if scenario.need is None:
         return True
     try:

@@ -70,7 +70,7 @@ class Scenario:
 
     @property
     def must_fit_schema(self) -> bool:
-        """Whether it sends a body that fits the request schema, if the suite is right."""
+        """Whether its body must fit the request schema; otherwise the suite has a defect."""
         return self.method == "POST" and self.raw is None and not self.wrong
 
     @property

@@ -54,7 +54,7 @@ NAMESPACE: dict[str, Any] = {
 
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
 REASONS_AND_CALLS = Need(
-    "the model thinks and then calls a tool",
+    "the model reasons and then calls a tool",
     lambda received: bool(received.items("function_call")) and received.has_reasoning,
 )
 CALLS_TWICE = Need("the model calls two tools at once", lambda received: len(received.items("function_call")) > 1)
@@ -86,7 +86,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     thinking = replace(
         call,
         name="tools.thinking",
-        description="a call after thinking",
+        description="a call after reasoning",
         body={
             **call.body,
             "tools": [WEATHER, PING],

@@ -102,7 +102,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [together, together.streamed()]
     for name, value in foreign.items():
-        tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
+        tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
@@ -120,7 +120,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
 
 
 def _forced() -> list[Scenario]:
-    """A call that is demanded where the cap cuts it, and where there is nothing to call."""
+    """A required call that max_output_tokens truncates, and a required call without tools."""
     capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": Cap.CUT_CALL}
     rule = "undocumented.tool-choice-other"
     return [
@@ -151,7 +151,7 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
         claims=frozenset({"reasoning"} if name.startswith("reasoning.") else ()),
-        wrong=name != "input_image.detail",  # Items are open to more members than are documented.
+        wrong=name != "input_image.detail",  # The schema of items allows additional members.
     )
 
 

@@ -20,7 +20,7 @@ from conformance.judge.applicability import Unavailable, undocumented_members
 from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
 
-#: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
+#: The detail in recordings of earlier versions of ``watch`` whose key is a word, which was replaced in the response.
 KEY_IS_A_WORD = "the client's key is a word of the answer"
 
 #: Prefix of the detail if the capture ends before the response does.
@@ -56,7 +56,7 @@ class Captured:
 
     @cached_property
     def sent(self) -> dict[str, Any] | None:
-        """The request's body; None where it was not captured or is no JSON object."""
+        """The request body; None if it was not captured or is not a JSON object."""
         return self.received.request_json if "request" not in self.unavailable else None
 
     def undocumented(self, schemas: Schemas) -> frozenset[str]:
@@ -72,7 +72,7 @@ class Captured:
         if exchange.status == 429 or exchange.status >= 500:
             return f"HTTP {exchange.status} may be temporary and is no evidence about the contract"
         if exchange.status < 200:
-            return f"HTTP {exchange.status} is no answer"
+            return f"HTTP {exchange.status} is not a final response"
         if exchange.ended == "oversize" or exchange.detail.startswith(KEY_IS_A_WORD):
             return exchange.detail
         if exchange.undecoded:
@@ -133,7 +133,7 @@ def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
 
 
 def unavailable_in(exchange: Exchange) -> frozenset[Unavailable]:
-    """What a recorded exchange does not hold: a request body in a coding that nobody here can undo."""
+    """The parts that a recorded exchange does not contain: a request body in an unsupported content coding."""
     return frozenset({"request"} if content_coding(exchange.request.headers) else ())
 
 

@@ -21,7 +21,7 @@ from conformance.exchange.codings import is_text
 from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
 from conformance.judge.applicability import Unavailable
 
-BODY_NOT_CAPTURED = "the capture does not hold the body"
+BODY_NOT_CAPTURED = "the capture does not contain the body"
 
 #: A byte order mark is not counted by all who write a size.
 _SLACK = 3
@@ -85,7 +85,7 @@ def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | Non
 
 
 def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
-    """The body, if it is text or in a coding that can be decoded, and as long as it says."""
+    """The body, if it is text or in a supported coding, and has its declared length."""
     data, unavailable = body.data, body.unavailable
     packed = bool(codings_in(content_coding(headers))) and not is_text(data)
     if packed and "bytes" in unavailable:
@@ -98,7 +98,7 @@ def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
             return Body(missing="the capture contains a compressed body as text, which cannot be decoded")
     size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
     least = min(size, size + saved)
-    short = f"the capture holds {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
+    short = f"the capture contains {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
     return Body(data, short=short, unavailable=unavailable)
 
 

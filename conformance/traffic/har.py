@@ -218,7 +218,7 @@ def _milliseconds(value: Any) -> float:
 
 
 def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable: set[Unavailable]) -> Headers:
-    """The headers, with what the file says beside them where they were not kept."""
+    """The headers, completed from other members of the entry if they were not captured."""
     kept = list(headers)
     if not any(name.lower() == "content-type" for name, _ in kept):
         unavailable.add("headers")

@@ -30,8 +30,8 @@ _OF_REFUSALS = ("error.envelope", "auth.refusal-is-enveloped")
 
 
 def marked(exchange: Exchange, why: str) -> Exchange:
-    """The exchange as one that was ended from this side: ``clean`` where nothing that follows could change what is
-    evaluated (many clients hang up at the terminal event), ``time-out`` where something could."""
+    """The exchange with its end marked: ``clean`` if further bytes could not change the evaluation (many clients close
+    the connection at the terminal event), ``time-out`` if they could."""
     detail = exchange.detail if exchange.detail == KEY_IS_A_WORD else f"{UNFINISHED} ({why})"
     return replace(exchange, ended="time-out" if may_go_on(exchange) else "clean", detail=detail)
 

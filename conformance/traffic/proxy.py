@@ -21,14 +21,14 @@ from conformance.exchange.exchange import Chunk, Ended, Headers
 from conformance.traffic.upstream import Upstream, UpstreamResponse, failed, passed_on
 from conformance.wire.deadlines import PartialResponse, Watch
 
-#: Bytes of one answer that are kept to be judged; all of it is passed on.
+#: Bytes of one response that are stored for evaluation; all of it is forwarded.
 MAX_STORED_BYTES = 16_000_000
 
 #: Seconds between looks whether the client is still there.
 _LOOK = 0.1
 
-#: What is said of a client that did not stay until the end.
-CLIENT_DISCONNECTED = "the client went away"
+#: The detail if the client disconnected before the end.
+CLIENT_DISCONNECTED = "the client disconnected"
 
 _WHO = "conformance watch"
 
@@ -152,8 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             ended, detail = "oversize", f"more than {MAX_STORED_BYTES} bytes of body"
         self.server.seen(
             ForwardedExchange(
-                self.command, self.server.upstream.url(target), sent, body, partial.status, partial.headers, partial.chunks,
-                ended, detail, sent_at, (time.monotonic() - started) * 1000,
+                self.command, self.server.upstream.url(target), sent, body, partial.status, partial.headers,
+                partial.chunks, ended, detail, sent_at, (time.monotonic() - started) * 1000,
             )
         )  # fmt: skip
 
@@ -174,15 +174,15 @@ class _Handler(BaseHTTPRequestHandler):
         except _ClientDisconnected:
             self.close_connection = True
             return "time-out", CLIENT_DISCONNECTED
-        except Exception as error:  # Whatever the upstream does, the watcher goes on.
+        except Exception as error:  # An exception for one exchange must not stop the proxy.
             ended, detail = failed(error, partial.status is not None, started)
             if partial.status is None and not watch.reason:
-                self._refuse(502, f"the upstream gave no answer: {ended} ({detail})")
-            self.close_connection = True  # Only so does the client see that its answer is not whole.
+                self._refuse(502, f"no response from the upstream: {ended} ({detail})")
+            self.close_connection = True  # Closing the connection shows the client that its response is incomplete.
             return ended, detail
 
     def _head(self, response: UpstreamResponse) -> Callable[[bytes], None]:
-        """Send the head of the answer; what then takes its body, and an empty piece at the end."""
+        """Send the status line and headers; returns the function that sends the body, called with b"" at its end."""
         headers = passed_on(response.headers)
         empty = self.command == "HEAD" or response.status in (204, 304)
         sized = any(name.lower() == b"content-length" for name, _ in headers)
@@ -270,11 +270,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _ClientDisconnected(Exception):
-    """There is nobody to write to."""
+    """No log: the client has disconnected."""
 
 
 class _StoredBody(PartialResponse):
-    """As much of an answer as is kept; ``over``: there was more."""
+    """The part of a response that is stored; ``over``: there was more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,7 +288,7 @@ class _StoredBody(PartialResponse):
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Whether the other side has closed; what it may have sent ahead is left where it is."""
+    """Whether the peer has closed the connection; bytes it has sent stay unread."""
     try:
         asked = select.poll()  # Unlike select, poll accepts file descriptors of any number.
         asked.register(connection, select.POLLIN)

@@ -32,7 +32,7 @@ def passed_on(headers: Headers, *but: str) -> list[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """An answer whose head has come; ``chunks`` are the bytes of its body, still packed, as each read returns them."""
+    """A response whose headers are received; ``chunks`` are the bytes of its body, not decoded, one for each read."""
 
     status: int
     reason: str

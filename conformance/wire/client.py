@@ -167,7 +167,7 @@ class Client:
         ended, detail = self._receiver.receive(request, partial, started)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
-        # Several bodies that unfold at a time would take several times the memory.
+        # Decoding several bodies at a time would multiply the peak memory.
         with self._unfolding if content_coding(partial.headers) else contextlib.nullcontext():
             if over := self._receiver.decoded_too_large(partial):
                 ended, detail = "oversize", over
@@ -206,7 +206,7 @@ def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
 
 
 def _described(auth: Headers, variant: str, target: Target) -> Headers:
-    """The auth headers as they are kept: credentials as a shell makes them from the variable that holds the key."""
+    """The auth headers as recorded: the key replaced by a reference to its environment variable."""
     described: list[tuple[str, str]] = []
     named = [one.scheme for one in target.contract.authentication if one.scheme]
     schemes = (*named, *(one.lower() for one in named), _OTHER_SCHEME)

@@ -33,9 +33,9 @@ _LONGEST = 3600.0
 class Watch:
     """Limits of one exchange, each with a name and the reason to report when it has passed.
 
-    ``refresh_limits`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
-    the limit, are empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
-    ``trace`` extension, so that there is something to hang up before the answer has begun.
+    ``refresh_limits`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed` (the name
+    of the limit) are empty until a limit has passed. :meth:`trace` is given to httpx as the request's ``trace``
+    extension; it receives the connection before the response begins, so that it can be closed.
     """
 
     def __init__(self, refresh_limits: Callable[[Watch], None] | None = None) -> None:
@@ -126,7 +126,7 @@ class Watch:
 
 
 class PartialResponse:
-    """What has arrived so far; kept apart so that it survives an exception."""
+    """The part of a response received so far; a separate object, so that it survives an exception."""
 
     def __init__(self) -> None:
         self.status: int | None = None

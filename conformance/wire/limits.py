@@ -183,7 +183,7 @@ class Limits(RateLimiter):
         return "", 0.0
 
     def _count_dead_reservations(self, state: dict[str, Any]) -> None:
-        """What dead processes had under way is spent: nobody knows better."""
+        """Count the reservations of dead processes as used, as their usage is unknown."""
         for one in list(state["under_way"]):
             if one[0] != self._me and self._dead(one[0]):
                 state["under_way"].remove(one)

@@ -14,7 +14,7 @@ _LARGE_BLOCK, _HEAPS = 1_000_000, 2
 
 
 def return_large_blocks() -> None:
-    """Let the C library return large blocks at once, where it is glibc; elsewhere nothing is changed."""
+    """Configure glibc to return large blocks to the system at once; no effect with other C libraries."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             mallopt = ctypes.CDLL(None).mallopt

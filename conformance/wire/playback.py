@@ -62,7 +62,7 @@ class Playback:
             return self._unknown(method, path, kind, body)
         with self._mutex:
             likeness = {one: _match_score(found[one][0].request.headers, headers, sent) for one in found}
-            # Of those that are alike, the one that was asked for least: so each that was recorded has its turn.
+            # Of equal requests the one that was served least often, so that each recorded response is sent in turn.
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
             self._asked[digest] += 1
@@ -173,7 +173,7 @@ def _kind(sent: _Sent) -> str:
 
 
 def _match_score(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
-    """How well a recorded request fits one that has come: by its way to authenticate, then by the telling headers."""
+    """How well a recorded request matches a received one: by its way to authenticate, then by the other headers."""
     mine = {name.lower(): value for name, value in headers if name.lower() in _TELLING}
     theirs = {name.lower(): value for name, value in recorded if name.lower() in _TELLING}
     return _recorded_credentials(recorded) == sent, sum(mine.get(name) == theirs.get(name) for name in _TELLING)

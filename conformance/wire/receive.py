@@ -25,17 +25,17 @@ _TAIL = 64
 #: Bytes of a compressed body that are decoded first, to detect one that grows to hundreds of times its size.
 _PROBE = 2_000
 
-#: What a stream holds once the model has begun: any event but the first two, or several events of another kind. A
-#: server may send its head, and those two, before it has read the prompt.
+#: The content of a stream once the model has begun: any event except the first two, or several unknown events. A server
+#: may send the headers and those two before it has read the prompt.
 _OUTPUT = re.compile(rb"response\.(?!created\b|queued\b|in_progress\b)\w|\[DONE\]")
 _DATA = re.compile(rb"^data:", re.MULTILINE)
 _OPENING_EVENTS = 3
 
 
-#: What is said when a limit has passed; the seconds stand in the braces.
+#: The detail when a limit has passed, with the seconds in the braces.
 _DETAILS = {
-    "total": "the whole answer took over {}",
-    "first byte": "no answer, or none with a whole head, in {}",
+    "total": "the response took more than {} in all",
+    "first byte": "no response, or incomplete headers, within {}",
     "idle": NO_BYTE + "{}",
     "linger": STILL_OPEN + "{} after the terminal event",
 }
@@ -57,7 +57,7 @@ class _Timing:
         return seconds, self.details[kind].format(f"{seconds:g} s") + why
 
     def refresh_limits(self, watch: Watch) -> None:
-        """Shorten what is waited for now, if other exchanges have shown meanwhile that it is in vain."""
+        """Shorten the current limits if other exchanges have timed out meanwhile."""
         self._waits = self._gate.waits()
         for kind in watch.limited:
             watch.shorten(kind, *self.limit(kind))
@@ -88,7 +88,7 @@ class Receiver:
             watch.limit("total", *timing.limit("total"))
             watch.limit("first byte", *timing.limit("first byte"))
             ended, detail = self._exchange(request, partial, started, watch, timing)
-            # What the transport says of a connection that we took away is our doing.
+            # The transport error of a connection that the watch closed is caused by the limit.
             ended, detail = ("time-out", watch.reason) if watch.reason else (ended, detail)
         if watch.passed:
             self._gate.timed_out(watch.passed, timing.limit(watch.passed)[0], limits[watch.passed])
@@ -103,7 +103,7 @@ class Receiver:
         try:
             with contextlib.closing(self._http.send(request, stream=True)) as response:
                 return self._read(response, partial, started, watch, timing)
-        except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
+        except Exception as error:  # An exception of a parser on hostile bytes must end only this exchange.
             return ended_by(error, partial.status is not None, time.monotonic() - started)
 
     def _read(
@@ -112,8 +112,8 @@ class Receiver:
         partial.status = response.status_code
         partial.headers = headers_of(response)
         streams = response.is_success and _streams(partial.headers)
-        what = "event of the model's output" if streams else "byte of a body"
-        timing.details["first byte"] = f"a head, but no {what} in {{}}"
+        what = "event of the model's output" if streams else "byte of the body"
+        timing.details["first byte"] = f"headers, but no {what} within {{}}"
         watch.shorten("first byte", *timing.limit("first byte"))
         tail, begun, over, reserved, opening = b"", False, False, LARGE, 0
         last = time.monotonic()
@@ -126,7 +126,7 @@ class Receiver:
                 timing.waited("idle", now - last)
             last = now
             if partial.size > self._target.max_body:
-                return "oversize", f"more than {self._target.max_body} bytes of body"
+                return "oversize", f"the body has more than {self._target.max_body} bytes (--max-body)"
             while partial.size > reserved:
                 if not self._gate.reserve(STEP):
                     partial.cut(LARGE)
@@ -142,13 +142,13 @@ class Receiver:
             if begun:
                 watch.limit("idle", *timing.limit("idle"))
             if not over and self._ends.search(tail):
-                over = True  # Once: who repeats the end must not gain time by it.
+                over = True  # Only once: a server that repeats the terminal event must not extend the limit.
                 watch.limit("linger", *timing.limit("linger"))
         return "clean", ""
 
     def decoded_too_large(self, partial: PartialResponse) -> str:
-        """Why a compressed body is not taken as it is (empty if it is): beyond the budget its beginning is kept, not
-        compressed, as it would unfold to all of it whenever it is read."""
+        """Why a compressed body is not recorded as received (empty if it is): beyond the budget only its beginning is
+        recorded, decoded, as the compressed body would be decoded at each read."""
         coding = content_coding(partial.headers)
         if not coding:
             return ""

@@ -30,9 +30,9 @@ _MODEL = re.compile(rb'"model": ?"[^"]*"')
 class Recording:
     """The content of a run folder.
 
-    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` decide with it
-    what is judged. ``complete``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
-    (None: that was not kept). ``exchanges`` are by digest and sample.
+    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` are the
+    settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are the ids of
+    the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class Recording:
         return {(one.scenario, one.sample): one for one in self.exchanges.values()}
 
     def selects(self, case: str, keys: Mapping[str, str]) -> bool:
-        """Whether a case, which needs these scenarios (each with its key), is among those that were to be judged."""
+        """Whether a case, which needs these scenarios (each with its key), was selected in the recorded run."""
         if self.complete:
             return True
         if self.cases is not None:
@@ -139,7 +139,7 @@ def _first(
 def _second(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
-    """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
+    """Format 2: the profile is in ``run.json``, the cases in ``cases.json``, written before the first request."""
     profile, (complete, cases) = document["profile"], folder.selected()
     return Recording(
         folder.path,

@@ -15,15 +15,15 @@ LONGEST_WAIT = 60.0
 #: ``detail`` of an attempt whose request was then sent alone, as another one may have caused what it met.
 BESIDE_OTHERS = "while other requests were under way"
 
-#: Bytes that are kept of a body after which the request was retried.
+#: Bytes that are recorded of a body after which the request was retried.
 _KEPT = 64_000
 
 
 def is_temporary(exchange: Exchange) -> bool:
-    """Whether the same request may fare better a little later."""
+    """Whether the same request may succeed later."""
     if exchange.status is None:
         return exchange.ended in ("unreachable", "reset")
-    # An error whose body a closing connection took away is asked for again: it was not the server's last word.
+    # An error whose body is incomplete is retried: the complete body may be received then.
     return exchange.status in TEMPORARY_STATUSES or (exchange.status >= 400 and exchange.ended in ("cut", "reset"))
 
 
