@@ -77,7 +77,7 @@ def taken(path: Path, holder: str) -> str:
 
 
 def _locked(file: IO[str], kind: int) -> bool:
-    """Whether the lock on an open file was acquired within a short wait; the lock is released when the file is closed."""
+    """Whether the lock on an open file was acquired within a short wait; closing the file releases it."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
