@@ -32,7 +32,7 @@ _SUBJECTS = {
     "request.reasoning-returned": "a returned reasoning item",
 }
 
-_ANSWERED = re.compile(r"(?:answered with |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+_ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
 def in_words(cause: Cause) -> str:
