@@ -112,7 +112,7 @@ def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None
     told = affected_clients.sentences(
         next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer.stream")
     )
-    assert "not tried: a trial feeds responses" in told[0]
+    assert "not tried: trials replay responses" in told[0]
     plain = next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer")
     assert "codex" not in plain["breaks"]  # It only streams.
 

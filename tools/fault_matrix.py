@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from conformance.contract.fault_matrix import FILE, Broken
+from conformance.contract.fault_matrix import FILE, Violated
 from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -32,11 +32,11 @@ def revisions(fault: str) -> tuple[str, ...]:
     return REVISIONS[1:] if any(name in fault for name in later) else REVISIONS[:1]
 
 
-def broken(name: str) -> dict[str, Broken]:
+def broken(name: str) -> dict[str, Violated]:
     """The rules that a fault breaks, each with the verdict it gives: those that tell it, and those that follow."""
     timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
-    causes: Broken = {}
-    follows: Broken = {}
+    causes: Violated = {}
+    follows: Violated = {}
     for revision in revisions(name):
         results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
         lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
@@ -56,7 +56,7 @@ def failed_cases(variant: str) -> list[str]:
     ]
 
 
-def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
+def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
     """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
     lines = [
         "# Faults and the rules that report them",

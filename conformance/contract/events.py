@@ -1,6 +1,6 @@
-"""The event, item and part types of a stream: one table each, from which every table of the judge is derived.
+"""The event, item and part types of a stream: one table each, from which all tables of the decoder are derived.
 
-A type that is in the schemas and not here (or the other way round) fails a test. To add an event type: its schema in
+A test checks that these tables and the schemas list the same types. To add an event type: its schema in
 ``schemas/<revision>/events/``, a row here, a scenario that causes it, and faults for it.
 
 Sources: doc 2026-06-24 and doc 2026-10, "Response chunk"; openai, ResponseStreamEvent.
@@ -14,9 +14,9 @@ from typing import Literal
 Step = Literal["begin", "end", "open-item", "close-item", "open-part", "delta", "done", "close-part"]
 """What an event does in the lifecycle of its stream.
 
-``begin``: a snapshot of a response just begun. ``end``: the response is final. ``open-item``, ``close-item``: an output
-item is announced, or is complete. ``open-part``, ``close-part``: the same for a content part. ``delta``: a piece of a
-text. ``done``: the whole text.
+``begin``: a snapshot of the initial Response object. ``end``: the response is final. ``open-item``, ``close-item``: an
+output item is added, or is done. ``open-part``, ``close-part``: the same for a content part. ``delta``: a fragment of a
+text. ``done``: the complete text.
 """
 
 
@@ -25,7 +25,7 @@ class EventType:
     """One documented event type.
 
     ``item`` is the type of the output item that the event is about, empty where it may be any or where there is none.
-    ``text`` names what a ``delta`` or ``done`` carries (a key of :data:`TEXTS`), ``member`` the member that holds it.
+    ``text`` is the kind of text (a key of :data:`TEXTS`) in the member ``member`` of a ``delta`` or ``done``.
     ``caused_by`` is the scenario whose stream must contain the event.
     """
 
@@ -37,10 +37,10 @@ class EventType:
     caused_by: str = "text.stream"
 
 
-#: The texts of a stream: what each is called in messages, by what an event or an item says of it.
+#: The kinds of streamed texts (keys of ``EventType.text``), and the name of each in messages.
 TEXTS = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
-#: In the order of the page.
+#: Every documented event type, in the order of MiMo's page.
 EVENTS = (
     EventType("response.created", "begin"),
     EventType("response.in_progress", "begin"),
@@ -68,7 +68,7 @@ EVENTS = (
     ),
 )
 
-#: Item type -> the texts it holds: in parts of its content, or (calls) in a member of the same name.
+#: Item type -> kinds of texts it contains: in parts of its content, or (calls) in a member of the same name.
 ITEMS = {
     "message": ("text",),
     "reasoning": ("reasoning",),
@@ -76,26 +76,26 @@ ITEMS = {
     "custom_tool_call": ("input",),
 }
 
-#: Part type -> the text it holds, and the item type it stands in.
+#: Part type -> kind of text, and type of the item that contains the part.
 PARTS = {"output_text": ("text", "message"), "reasoning_text": ("reasoning", "reasoning")}
 
-#: Texts that stand in no part: a member of the item holds them whole.
+#: Kinds of texts that are a member of the item, not of a content part.
 IN_ITEM = tuple(text for texts in ITEMS.values() for text in texts if text not in {one for one, _ in PARTS.values()})
 
-#: Texts around which content_part events are optional.
+#: Kinds of texts for which content_part events are optional.
 PART_IS_OPTIONAL = ("reasoning",)
 
-#: Undocumented types that end a stream all the same (openai, ResponseStreamEvent).
+#: Undocumented event types that end a stream too (openai, ResponseStreamEvent).
 FAILING_ENDS = ("response.failed", "error")
 
-#: Event types by type.
+#: Every row of :data:`EVENTS` by its type.
 BY_TYPE = {one.type: one for one in EVENTS}
 
-#: The types of the events that are about one output item.
+#: The event types that concern one output item.
 ABOUT_ITEM = frozenset(one.type for one in EVENTS if one.step not in ("begin", "end"))
 
 #: Every type that ends a stream, the documented ones first.
 ENDS = (*(one.type for one in EVENTS if one.step == "end"), *FAILING_ENDS)
 
-#: The documented types of snapshots.
+#: The documented event types with a snapshot of the initial Response object.
 BEGINS = tuple(one.type for one in EVENTS if one.step == "begin")
