@@ -373,8 +373,8 @@ def _recording(tmp_path: Path) -> Path:
         ([], "nothing to do"),
         (["somewhere"], "nothing to do"),
         (["nowhere", "--clients", "."], "nowhere is no recording"),
-        (["nowhere", "--clients", "not-there"], "clients folder not-there is not there"),
-        (["nowhere", "--clients", ".", "--client", "curl"], "client 'curl' is not known"),
+        (["nowhere", "--clients", "not-there"], "the clients directory not-there does not exist"),
+        (["nowhere", "--clients", ".", "--client", "curl"], "unknown client 'curl'"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -569,8 +569,8 @@ def test_failure_at_an_edge_shows_what_is_there(event: int, numbers: list[str], 
 
 def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
     text = shown(Finding("m", scenario="one"), tmp_path=tmp_path)
-    assert "  want " not in text
-    assert "  got " not in text
+    assert "  expected " not in text
+    assert "  received " not in text
     assert "times in all" not in text
     assert "  affects " not in text
 
@@ -578,7 +578,7 @@ def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, 0, False, ""])
 def test_empty_got_is_shown(value: object, tmp_path: Path) -> None:
     text = shown(Finding("m", got=value, scenario="one"), tmp_path=tmp_path)
-    assert f"in one\n  got     {show(value) or '(an empty text)'}\n" in text
+    assert f"in one\n  received  {show(value) or '(empty string)'}\n" in text
 
 
 def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
@@ -591,8 +591,8 @@ def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
     assert max(len(one) for one in lines if not one.startswith(("  again", "  bytes", "  curl", "  expect"))) <= 80
     assert "  ... and 2 more findings, all in the results file" in lines
     assert [one for one in lines if one.startswith("  found")] == [f"  found   {name} is wrong" for name in "abc"]
-    assert "  want    " + "w" * 70 in lines
-    assert " " * 10 + "w" * 30 + "... (5000 characters)" in lines
+    assert "  expected  " + "w" * 68 in lines
+    assert " " * 12 + "w" * 32 + "... (5000 characters)" in lines
 
 
 def test_failure_holds_no_control_characters(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``conformance judge``: traffic that others made, by the rules that need no scenario."""
+"""``conformance judge``: evaluate captured traffic by the rules that need no scenario."""
 
 from __future__ import annotations
 
@@ -22,31 +22,39 @@ from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.har import Har, read_har
 
-HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
+HELP = "evaluate captured traffic (a HAR file or a run folder) by the rules that need no scenario"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What was captured, and what to make of it."""
+    """Add the options: the captured traffic, the contract, the cases and the output."""
     parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
-    parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="GLOB", help="only these cases: rule@exchange, a rule, an area"
+        "--revision", choices=REVISIONS, help="revision of the contract (default: that of the run, else the first)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these cases: rule@exchange, rule or area; may be repeated",
     )
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="write the results as JSON lines too")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead of the report")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="also write the results as JSON lines to this file"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judge and tell; the exit code is that of the verdicts."""
+    """Evaluate the traffic and print the report; the exit code follows from the verdicts."""
     started = time.monotonic()
     try:
         named = resolve({}, {}, "00000000", options.target).credential_headers if options.target else ()
         traffic, head = _read(options.traffic, named)
         captured = traffic.captured
         target = _target(options.revision, captured, head, options.traffic)
-        target = replace(target, model=scrubbed(target.model, traffic.secrets))  # As the request says it.
+        target = replace(target, model=scrubbed(target.model, traffic.secrets))  # It may contain a secret.
         evaluated = summary.selected(evaluate_captures(captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
@@ -58,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
             print(json.dumps(line))
         return int(end["exit"])
     source, again = str(options.traffic), f"conformance judge {quoted(str(options.traffic))}"
-    summary.tell(
+    summary.report(
         summary.Screen(), evaluated, captured, target,
         source=source, again=again, others=traffic.others, end=end, written=written,
         beside={**traffic.websockets, **traffic.repeated},
@@ -67,15 +75,15 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _read(path: Path, named: Sequence[str]) -> tuple[Har, Mapping[str, Any]]:
-    """What was captured, and what a run says of itself."""
+    """The captured exchanges, and the head line of a run (empty for a HAR file)."""
     if path.is_dir():
         captured, others, head = read_run(path)
-        return Har(tuple(captured), others, ()), head  # Keys were redacted before anything was kept.
+        return Har(tuple(captured), others, ()), head  # Keys were redacted when it was recorded.
     return read_har(path, named), {}
 
 
 def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[str, Any], path: Path) -> Target:
-    """What the traffic was with, by its own words."""
+    """The endpoint and model of the traffic, from the run's head line or the first request."""
     named = head.get("target", {})
     first = captured[0] if captured else None
     url = first.exchange.request.url if first else str(path)
@@ -89,7 +97,7 @@ def _target(revision: str | None, captured: Sequence[Captured], head: Mapping[st
 
 
 def _write(options: argparse.Namespace, head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
+    """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
     if head.get("mode") == summary.MODE and not options.only:
         files.append(options.traffic / RESULTS)

@@ -1,8 +1,8 @@
-"""What an Allure report shows of a case: where it belongs, how grave it is, and the evidence attached.
+"""Allure results of the cases: labels, severity, and the exchange as attachments.
 
-allure-pytest writes the results; here each is filled from the case's line before it is written. allure-pytest's own
-history ids hash the test's path and its parameter, which name the target: here they are made of the case's id, so that
-nights and targets can be set against each other.
+allure-pytest writes the results; this module fills each from the case's line before it is written. The history ids of
+allure-pytest hash the test's path and its parameter, which contains the target. Here they are hashes of the case id, so
+that Allure's history compares nightly runs and targets.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from conformance.results.results_file import ERROR
 
 _SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
 
-#: A warning breaks no run, so it is none of Allure's failures; its tag tells it.
+#: A warning does not fail the run, so its status is passed; a tag marks it.
 _STATUS = {
     PASS: Status.PASSED, WARNING: Status.PASSED, INCONCLUSIVE: Status.SKIPPED, NOT_APPLICABLE: Status.SKIPPED,
     "expected": Status.SKIPPED, ERROR: Status.BROKEN,
 }  # fmt: skip
 
-#: Labels of allure-pytest that stay; all else of its labels is about the test function.
+#: Labels of allure-pytest that are kept; its other labels describe the test function.
 _KEPT = (LabelType.HOST, LabelType.THREAD, LabelType.FRAMEWORK, LabelType.LANGUAGE)
 
-#: Events listed in a timeline.
+#: Maximum number of events in a timeline.
 _EVENTS = 2_000
 
 
 class Allure:
-    """A plugin of pytest, which hears of a case's verdict, and of allure-pytest, whose result it then fills."""
+    """A plugin of pytest, which receives a case's line, and of allure-pytest, whose result it then fills."""
 
     def __init__(self, folder: RunDirectory, revision: str) -> None:
         self._folder = folder
@@ -56,7 +56,7 @@ class Allure:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Remember the line of the case that was judged last; a process judges one at a time."""
+        """Store the line of the last evaluated case; a process evaluates one case at a time."""
         report = yield
         if kept := getattr(report, "conformance", None):
             self._line = json.loads(kept)
@@ -64,7 +64,7 @@ class Allure:
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
-        """Fill a result before it is written."""
+        """Fill a result from the stored line before it is written."""
         line, self._line = self._line, None
         if line is None:
             return
@@ -79,7 +79,7 @@ class Allure:
 
 
 def fill(result: TestResult, line: Line, revision: str) -> None:
-    """Put into a result what the case's line says."""
+    """Fill a result from the case's line."""
     identity = md5(line["id"].encode(), usedforsecurity=False).hexdigest()
     result.name = result.fullName = line["id"]
     result.historyId = result.testCaseId = identity
@@ -88,19 +88,19 @@ def fill(result: TestResult, line: Line, revision: str) -> None:
     result.labels = [one for one in result.labels if one.name in _KEPT] + list(_labels(line, revision))
     try:
         row = requirement(line["requirement"])
-    except KeyError:  # A check without a rule is a bug that other tests tell.
+    except KeyError:  # A check without a rule is a bug that the tests detect.
         return
     result.description = f"{row.says}\n\nSource: {row.source}"
     address = link(row.source)
     result.links = [Link(LinkType.LINK, address, row.source)] if address else []
     result.status = _STATUS.get(line["verdict"], Status.FAILED)
-    says = [one["message"] for one in line["findings"]] or [reason(line)]
-    if says[0]:
-        result.statusDetails = StatusDetails(message=printable(says[0]), trace=line.get("text") or None)
+    message = line["findings"][0]["message"] if line["findings"] else reason(line)
+    if message:
+        result.statusDetails = StatusDetails(message=printable(message), trace=line.get("text") or None)
 
 
 def amend(folder: Path, lines: Sequence[Line]) -> None:
-    """Mark as expected, in the results that lie in a folder, what shows as such only when all cases are judged."""
+    """Mark expected failures in the written results: they are known only when all cases are evaluated."""
     expected = {line["id"]: line for line in lines}
     for file in folder.glob("*-result.json"):
         made = json.loads(file.read_text(encoding="utf-8"))
@@ -127,7 +127,7 @@ def _labels(line: Line, revision: str) -> Iterator[Label]:
 
 
 def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
-    """Name, text and media type of what is attached: never HTML, which Allure would render."""
+    """The attachments: name, text and media type. Never HTML, which Allure would render."""
     received = Received(exchange, line["scenario"])
     request = exchange.request
     yield (
@@ -137,12 +137,12 @@ def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
     )
     status = f"HTTP {exchange.status}" if exchange.status is not None else "no status"
     head = f"{status}, ended: {exchange.ended} {exchange.detail}".rstrip()
-    yield "answer", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
-    with suppress(CannotEvaluate):  # Only a stream has one.
+    yield "response", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
+    with suppress(CannotEvaluate):  # Only a stream has a timeline.
         yield "timeline", "\n".join(_timeline(received, line)), "text/plain"
     yield (
         "reproduce",
-        f"#!/bin/sh\n# {line['id']}; the key is taken from its variable.\n{curl(received)}\n",
+        f"#!/bin/sh\n# {line['id']}; the key is read from an environment variable.\n{curl(received)}\n",
         "text/plain",
     )
     yield "finding", json.dumps(line["findings"], indent=2), "application/json"
@@ -169,7 +169,7 @@ def _text(body: bytes) -> str:
 
 
 def watch(config: pytest.Config, folder: RunDirectory, revision: str) -> None:
-    """Take part where Allure results are asked for (``--alluredir``)."""
+    """Register the plugin if Allure results are requested (``--alluredir``)."""
     if config.getoption("allure_report_dir", None):
         plugin = Allure(folder, revision)
         config.pluginmanager.register(plugin, "conformance-allure")

@@ -1,4 +1,4 @@
-"""A failed case on one screen: what, by which rule, where, the events around it, affected clients, how to repeat it."""
+"""The text of a failed case: findings, rule, location, neighbouring events, affected clients, commands."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import MISSING, Finding, Result
-from conformance.report.columns import fit, labelled
+from conformance.report.columns import counted, fit, labelled, with_label
 from conformance.results import affected_clients
 from conformance.results.baseline import ready
 from conformance.results.client_trials import Effect
 
-#: Findings shown in full; the results file has them all.
-_MOST = 3
+#: Number of findings shown in full; the results file has all of them.
+_MAX_SHOWN = 3
 
 _WIDTH = 100
 
-#: Headers of which we wrote the value: the key as a shell makes it from its variable.
+#: Shown for an empty string.
+EMPTY = "(empty string)"
+
+#: Credential headers of the suite: their recorded value contains the key as a shell variable.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
 def render(result: Result, record: Recorded, folder: RunDirectory, again: str) -> str:
-    """The text of a failed or warned case; ``again`` is the command that runs just it."""
+    """The text of a failed or warned case. ``again`` is the command of the run; ``--only`` restricts it to the case."""
     return "\n".join(_lines(result, record, folder, again))
 
 
 def told(result: Result, record: Recorded) -> Iterator[str]:
-    """What was found, by which rule, where, and which clients it affects."""
+    """The lines about a result: rule, findings with their locations, affected clients."""
     case, requirement = result.case, result.case.requirement
     yield f"{case.id}   {requirement.level}"
     yield from labelled("rule", requirement.says)
     yield from labelled("source", requirement.source)
-    for one in result.findings[:_MOST]:
+    for one in result.findings[:_MAX_SHOWN]:
         yield from _finding(one, record)
-    if len(result.findings) > _MOST:
-        yield f"  ... and {len(result.findings) - _MOST} more findings, all in the results file"
+    if len(result.findings) > _MAX_SHOWN:
+        yield f"  ... and {counted(len(result.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
     effects: dict[str, Effect] = {}
     for found in affected_clients.of_result(result):
         effects = {**found, **effects}
@@ -54,14 +57,14 @@ def _lines(result: Result, record: Recorded, folder: RunDirectory, again: str) -
     yield from told(result, record)
     case, first = result.case, result.findings[0]
     received = record.received(first.scenario)
-    yield f"  again   {again} --only '{case.id}'"
-    yield f"  curl    {curl(received)}"
-    yield f"  bytes   {folder.file(received.exchange.key)}"
-    yield f"  expect  {ready(case.id, result.verdict, [one.message for one in result.findings])}"
+    yield with_label("rerun", f"{again} --only '{case.id}'")
+    yield with_label("curl", curl(received))
+    yield with_label("exchange", str(folder.file(received.exchange.key)))
+    yield with_label("baseline", ready(case.id, result.verdict, [one.message for one in result.findings]))
 
 
 def _finding(one: Finding, record: Recorded) -> Iterator[str]:
-    times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
+    times = f" ({one.count} occurrences, this is the first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
     place = f"in {one.scenario}"
     if one.event is not None:
@@ -69,15 +72,15 @@ def _finding(one: Finding, record: Recorded) -> Iterator[str]:
     if one.pointer:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
-    for name, value in (("want", one.want), ("got", one.got)):
+    for label, value in (("expected", one.want), ("received", one.got)):
         if value is not MISSING:
-            yield from labelled(name, show(value) or "(an empty text)")
+            yield from labelled(label, show(value) or EMPTY)
     if one.event is not None:
         yield from _around(record.received(one.scenario), one.event)
 
 
 def _around(received: Received, index: int) -> Iterator[str]:
-    """The event and its neighbours."""
+    """The event and its neighbours, a line each."""
     try:
         events = received.events
     except CannotEvaluate:
@@ -90,7 +93,7 @@ def _around(received: Received, index: int) -> Iterator[str]:
 
 
 def curl(received: Received) -> str:
-    """The request as a curl command; the key stays an unexpanded variable."""
+    """The request as a curl command, with the key as an unexpanded shell variable."""
     request = received.exchange.request
     words = ["curl -sN"]
     names = {name.lower(): value for name, value in request.headers}
@@ -104,15 +107,15 @@ def curl(received: Received) -> str:
     for name, value in request.headers:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
-        # Double quotes, so that the shell puts the key in; nothing else of a header is for the shell.
+        # Double quotes, so that the shell expands the key variable; all other headers are fully quoted.
         ours = "$" in value and name.lower() in _CREDENTIALS
         quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if has_body and "content-type" not in names:
-        words.append("-H 'Content-Type:'")  # Else curl adds one.
+        words.append("-H 'Content-Type:'")  # curl adds a default otherwise.
     if has_body:
         body = (_unzipped(request.body) if compressed else request.body).decode("utf-8", "replace")
-        # Escaped as JSON does it, so that the command stays the same request and the terminal stays whole.
+        # JSON escapes keep the request equivalent and control characters away from the terminal.
         body = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in body)
         if compressed:
             return f"printf %s {shlex.quote(body)} | gzip | {' '.join(words)} --data-binary @-"
@@ -121,7 +124,7 @@ def curl(received: Received) -> str:
 
 
 def _unzipped(body: bytes) -> bytes:
-    """A body of ours before it was compressed; as it is where it is no gzip."""
+    """The decompressed request body; unchanged if it is not gzip."""
     try:
         return gzip.decompress(body)
     except (OSError, EOFError, zlib.error):
@@ -136,11 +139,11 @@ def show(value: Any, width: int = _WIDTH) -> str:
 
 
 def clipped(value: Any, width: int) -> str:
-    """A value from a results file on one line: it may have been cut there, so that its length says nothing."""
+    """A value from a results file on one line. The file may have truncated it, so its length is not shown."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return printable(text[:width]) + "..." * (len(text) > width) or "(an empty text)"
+    return printable(text[:width]) + "..." * (len(text) > width) or EMPTY
 
 
 def printable(text: str) -> str:
-    """The text with control characters written out: what a server sends must not move the cursor."""
+    """The text with control characters escaped, so that server data cannot control the terminal."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
