@@ -152,9 +152,9 @@ def test_the_end_of_a_run_tells_all() -> None:
         "2 MUST rules are broken, in 3 cases, for 1 cause.",
         "MUST        1 of     4 cases    25 %     1 of   3 rules passed",
         "affects   openai-python, Vercel AI SDK (by further cases)",
-        "affects Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
-        "took    3 requests (4 sent), 5,000 tokens in, 7 out, 1.5 s, exit 1",
-        "see the first again    pytest conformance --only 'sum.text-deltas@cut.stream'",
+        "affects   Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
+        "run       3 requests (4 attempts), 5,000 input tokens, 7 output tokens, 1.5 s,",
+        "rerun the first case   pytest conformance --only 'sum.text-deltas@cut.stream'",
         "'/tmp/a run/report.html'",
     ):
         assert part in text
@@ -168,7 +168,7 @@ def test_the_end_of_a_run_is_80_columns_wide() -> None:
     lines += [line("b.b@x", "inconclusive", reason=wide), line("c.c@x", "expected", "m")]
     lines += [line("c.d@x", message="m", cause="area1.rule@s1.stream") for n in range(40)]
     for one in shown(lines, html="report.html"):
-        assert columns(one) <= 80 or one.startswith("  see the first again"), one
+        assert columns(one) <= 80 or one.startswith("  rerun the first case"), one
 
 
 def test_causes_beyond_a_dozen_are_told_in_a_line_each() -> None:
