@@ -42,11 +42,11 @@ def _rows(scratch: Path, quick: bool, repeats: int) -> Iterator[Row]:
     for delays in _DELAYS[: 1 if quick else None]:
         with runs.serving(*delays) as url:
             yield from _runs(scratch, url, delays, repeats)
-    seconds, cases = judging.whole_run(scratch / "run", repeats)
+    seconds, cases = judging.recorded_run(scratch / "run", repeats)
     yield f"evaluation alone: {cases} cases", f"{cases / seconds:,.0f} a second", ""
     yield "  a recorded full run", f"{seconds:.2f} s", "under 3 s"
     for events in _STREAMS[: 2 if quick else None]:
-        found = judging.stream_apart(events, scratch)
+        found = judging.stream_in_process(events, scratch)
         yield f"a stream of {events:,} events", f"{found.events_a_second:,.0f} a second", "20,000 a second"
         yield "  peak memory / size of the recording", f"{found.memory_ratio:.1f}", "at most 3"
     yield "a run with a server that responds with", "", ""
@@ -68,18 +68,18 @@ def _runs(scratch: Path, url: str, delays: tuple[int, int], repeats: int) -> Ite
     folder = scratch / "run"
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
-        more = {workers: runs.whole(url, folder, workers) for workers in (2, 4)}
-        whole = runs.whole(url, folder)
+        more = {workers: runs.full_run(url, folder, workers) for workers in (2, 4)}
+        alone = runs.full_run(url, folder)
         floor = runs.floor(url, folder)
         requests, cases = runs.size(folder)
         if delays == (0, 0):
             empty = runs.empty(cases, scratch)
-            found.setdefault("run / (3 floors + empty pytest cases)", []).append(whole / (3 * floor + empty))
-            found.setdefault("run / empty pytest cases", []).append(whole / empty)
+            found.setdefault("run / (3 floors + empty pytest cases)", []).append(alone / (3 * floor + empty))
+            found.setdefault("run / empty pytest cases", []).append(alone / empty)
         else:
-            found.setdefault("run / floor", []).append(whole / floor)
+            found.setdefault("run / floor", []).append(alone / floor)
         for workers, seconds in more.items():
-            found.setdefault(f"run -n {workers} / run -n 0", []).append(seconds / whole)
+            found.setdefault(f"run -n {workers} / run -n 0", []).append(seconds / alone)
     yield f"at {delays[0]} ms + {delays[1]} ms an event: {requests} requests, {cases} cases", "", ""
     for name, ratios in found.items():
         yield f"  {name}", f"{statistics.median(ratios):.2f}", _AIMS.get(name, "")

@@ -42,7 +42,7 @@ class Stream:
     memory_ratio: float
 
 
-def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
+def recorded_run(folder: Path, repeats: int) -> tuple[float, int]:
     """CPU seconds to read and evaluate a recorded run (median), and its number of cases."""
     context = _context(folder)
     cases = all_cases(context)
@@ -56,7 +56,7 @@ def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
     return statistics.median(seconds), len(cases)
 
 
-def stream_apart(events: int, scratch: Path) -> Stream:
+def stream_in_process(events: int, scratch: Path) -> Stream:
     """The cost of a stream of ``events`` events, read and evaluated in a separate process."""
     big = scratch / "big"
     _blow_up(RunDirectory(scratch / "run"), RunDirectory(big), events)
@@ -133,7 +133,7 @@ def _measure(small: Path, big: Path, events: int) -> dict[str, float]:
     idle = _peak()
     started = time.process_time()
     exchange = file.read(_SUBJECT)
-    assert exchange is not None  # stream_apart has written it.
+    assert exchange is not None  # stream_in_process has written it.
     subject = Received(exchange, _SUBJECT)
     del exchange
 

@@ -50,7 +50,7 @@ def serving(first_byte_ms: int, event_ms: int) -> Iterator[str]:
             server.terminate()
 
 
-def whole(url: str, folder: Path, workers: int = 0) -> float:
+def full_run(url: str, folder: Path, workers: int = 0) -> float:
     """The duration of a full run in seconds; its run folder is kept."""
     shutil.rmtree(folder, ignore_errors=True)
     by = ["-n", str(workers)] if workers else []

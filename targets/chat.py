@@ -187,7 +187,7 @@ def _check_tools(tools: Any) -> None:
             raise Refused(400, "tools: a name is invalid")
 
 
-def whole(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
+def plain(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
     """The plain response."""
     message: Json = {"role": "assistant", "content": "".join(received.text) or None}
     if received.reasoning_texts:

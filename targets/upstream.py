@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 
-from targets.chat import MODEL, Json, Refused, check, chunks, reply, whole
+from targets.chat import MODEL, Json, Refused, check, chunks, plain, reply
 
 KEY = "upstream-key"
 
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(chunks(received, base, call_ids))
         else:
-            self._json(200, whole(received, base, call_ids))
+            self._json(200, plain(received, base, call_ids))
 
     def _checked(self, raw: bytes) -> Json:
         if not self.path.endswith("/chat/completions"):

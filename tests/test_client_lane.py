@@ -177,7 +177,7 @@ def test_how_often_a_client_asks_is_counted() -> None:
     [
         ("dies", "the driver ended: a last word"),
         ("babbles", "the driver ended"),
-        ("hangs", "the driver said nothing for"),
+        ("hangs", "the driver sent no result for"),
     ],
 )
 def test_a_driver_that_misbehaves_ends_in_an_outcome(way: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,7 @@ class Driver:
             self._write(job)
             line = self._read(self._limit)
             if line.get("id") != job["id"]:
-                raise _Broken(f"the driver answered {line.get('id')!r}")
+                raise _Broken(f"the driver sent the result of job {line.get('id')!r}")
             return line
         except (_Broken, NotInstalled, OSError) as error:
             self._kill()
@@ -227,13 +227,13 @@ class Driver:
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
-            raise _Broken(f"the driver said nothing for {limit:g} s") from None
+            raise _Broken(f"the driver sent no result for {limit:g} s") from None
         try:
             read = json.loads(line)
         except ValueError:
             raise _Broken(f"the driver ended{self._last_words()}") from None
         if not isinstance(read, dict):
-            raise _Broken("the driver said no JSON object")
+            raise _Broken("the result of the driver is not a JSON object")
         return read
 
     def _last_words(self) -> str:

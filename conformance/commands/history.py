@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         with opened(options.history / "history.sqlite") as kept:
             targets = _targets(kept, options.target)
             _check_rule(kept, targets, options.rule)
-            found = [_of(kept, target, options) for target in targets]
+            found = [_trend_of(kept, target, options) for target in targets]
     except HistoryError as error:
         raise CommandError(str(error)) from None
     if options.html is None:
@@ -77,6 +77,6 @@ def _check_rule(kept: History, targets: Sequence[str], wanted: str | None) -> No
         raise CommandError(f"--rule {wanted!r} matches no rule of these nightly runs{offer}")
 
 
-def _of(kept: History, target: str, options: argparse.Namespace) -> Trend:
+def _trend_of(kept: History, target: str, options: argparse.Namespace) -> Trend:
     wanted = (lambda rule: named(rule, (options.rule,))) if options.rule else None
     return trend(kept, target, options.nights, wanted)

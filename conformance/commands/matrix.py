@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
         print(markdown(found, options.note), end="")
     if options.html:
         _write(options.html, page(found, options.note))
-    return 2 if found.broken_off else 0
+    return 2 if found.interrupted else 0
 
 
 def _write(path: Path, text: str) -> None:

@@ -50,16 +50,16 @@ def _lines(run: Results, line: Line, cause: Cause, grouped: str) -> Iterator[str
     exchange = run.folder.read(finding["exchange"]) if finding.get("exchange") else None
     yield f"# {code(line['requirement'])}: {code(show(finding.get('message') or line['reason'], 160))}"
     yield ""
-    yield from _what(run, line, finding, grouped)
+    yield from _rule_and_findings(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
-    yield from _further(line, cause)
-    yield from _again(run, line, finding, exchange)
-    yield from _clients(line, cause, grouped)
-    yield from _about(run)
+    yield from _other_cases(line, cause)
+    yield from _reproduction(run, line, finding, exchange)
+    yield from _affected_clients(line, cause, grouped)
+    yield from _about_the_run(run)
 
 
-def _what(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str]:
+def _rule_and_findings(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str]:
     target = run.head["target"]
     yield f"{code(target['endpoint'])} violates a {line['level']} rule of the Responses API."
     yield ""
@@ -126,7 +126,7 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
         if len(body) > _BODY and finding.get("pointer"):
             with contextlib.suppress(CannotEvaluate):
-                yield from _around(received.json, finding["pointer"])
+                yield from _parent_value(received.json, finding["pointer"])
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
@@ -139,7 +139,7 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
     yield block("\n".join(_event(event, event.index == index) for event in shown), "text")
     wrong = next((event for event in shown if event.index == index), None)
     if wrong and len(_raw(wrong)) > _LINE:
-        yield from _around(wrong.data, finding["pointer"])
+        yield from _parent_value(wrong.data, finding["pointer"])
 
 
 def _event(event: Event, wrong: bool) -> str:
@@ -154,7 +154,7 @@ def _raw(event: Event) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
 
 
-def _around(value: Any, pointer: str) -> Iterator[str]:
+def _parent_value(value: Any, pointer: str) -> Iterator[str]:
     """The parent value of the pointer, or its nearest existing ancestor; nothing if that is the whole document."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     inner, taken = value, 0
@@ -182,7 +182,7 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
-def _further(line: Line, cause: Cause) -> Iterator[str]:
+def _other_cases(line: Line, cause: Cause) -> Iterator[str]:
     others = [one["scenario"] for one in cause.cases if one["id"] != line["id"]]
     rules = list(dict.fromkeys(one["requirement"] for one in cause.follow))
     if others:
@@ -198,7 +198,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(code(name) for name in names[:_NAMES]) + more
 
 
-def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
+def _reproduction(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
         command = curl(Received(exchange, exchange.scenario))
@@ -216,7 +216,7 @@ def _again(run: Results, line: Line, finding: Line, exchange: Exchange | None) -
     yield block(f"{again} --only {quoted(line['id'])}", "sh")
 
 
-def _clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
+def _affected_clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
     """The effects on clients; for a root cause, also the clients affected by its other cases and consequences."""
     yield from ("", "## Affected clients", "")
     others = [name for name in cause.clients if name not in line["breaks"]] if not grouped else []
@@ -227,7 +227,7 @@ def _clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
         yield "No client is known to be affected: none was tested with it, or all tested ones are unaffected."
 
 
-def _about(run: Results) -> Iterator[str]:
+def _about_the_run(run: Results) -> Iterator[str]:
     head = run.head
     yield from ("", "## About this report", "")
     yield f"- Suite: {code(head['suite'])}, revision of the contract: {code(head['revision'])}"

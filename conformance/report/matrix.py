@@ -31,7 +31,7 @@ class Matrix:
 
     ``heads`` are the column titles, one a run; ``areas`` and ``rules`` the rows, each with one cell a run. ``runs`` has
     the facts about each run (see ``_FACTS``). ``why`` maps the failed areas of each run to their first root cause.
-    ``left`` lists what each profile excludes. ``broken_off`` names the interrupted runs.
+    ``left`` lists what each profile excludes. ``interrupted`` names the interrupted runs.
     """
 
     heads: tuple[str, ...]
@@ -40,7 +40,7 @@ class Matrix:
     rules: Mapping[str, tuple[Counts, ...]]
     why: tuple[Mapping[str, str], ...]
     left: tuple[tuple[str, ...], ...]
-    broken_off: tuple[str, ...]
+    interrupted: tuple[str, ...]
 
 
 def matrix(runs: Sequence[Results]) -> Matrix:
@@ -157,7 +157,7 @@ def markdown(found: Matrix, notes: Sequence[str] = ()) -> str:
         lines += [""]
     if found.rules:
         lines += ["Rules that a target violates:", "", *_table("rule", found.heads, found.rules), ""]
-    lines += [f"**{cell(head)} was interrupted: its column is incomplete.**\n" for head in found.broken_off]
+    lines += [f"**{cell(head)} was interrupted: its column is incomplete.**\n" for head in found.interrupted]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -204,7 +204,8 @@ def page(found: Matrix, notes: Sequence[str] = ()) -> str:
     )
     rules = f"<h2>Rules that a target violates</h2>{_grid('rule', found.heads, found.rules)}" if found.rules else ""
     broken = "".join(
-        f"<p><strong>{_safe(head)} was interrupted: its column is incomplete.</strong></p>" for head in found.broken_off
+        f"<p><strong>{_safe(head)} was interrupted: its column is incomplete.</strong></p>"
+        for head in found.interrupted
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Conformance by target</title>'

@@ -74,14 +74,14 @@ def main() -> int:
         print("@openai/codex is not installed", file=sys.stderr)
         return 3
     binary, version = found
-    _say({"client": "codex", "version": version})
+    _write({"client": "codex", "version": version})
     for line in sys.stdin:
         job = json.loads(line)
         try:
             answer = _run(binary, job)
         except Exception as error:  # An error in one job must not stop the others.
             answer = _failed(type(error).__name__, str(error))
-        _say({"id": job.get("id"), **answer})
+        _write({"id": job.get("id"), **answer})
     return 0
 
 
@@ -102,7 +102,7 @@ def _find() -> tuple[Path, str] | None:
     return None
 
 
-def _say(line: dict[str, Any]) -> None:
+def _write(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 

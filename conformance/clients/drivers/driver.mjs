@@ -55,7 +55,7 @@ function nothing() {
  * of the result.
  */
 export async function serve(client, version, work) {
-  say({ client, version });
+  write({ client, version });
   let rejectJob = () => {};
   process.on("unhandledRejection", (error) => rejectJob(error));
   process.on("uncaughtException", (error) => rejectJob(error));
@@ -76,7 +76,7 @@ export async function serve(client, version, work) {
     clearTimeout(timer);
     rejectJob = () => {};
     // A copy, because the client may still modify the result.
-    say({ id: job.id, ...structuredClone(found) });
+    write({ id: job.id, ...structuredClone(found) });
     abort.abort();
   }
   process.exit(0);
@@ -93,8 +93,8 @@ export function described(error) {
   const name = error?.name && error.name !== "Error" ? error.name : type;
   let first = error;
   for (let depth = 0; first?.cause && depth < 10; depth += 1) first = first.cause;
-  const said = Array.isArray(first?.issues) ? first.issues.map(place) : [error, first].map(words);
-  return { type: String(name), message: [...new Set(said)].join(Array.isArray(first?.issues) ? "; " : ": ") };
+  const messages = Array.isArray(first?.issues) ? first.issues.map(place) : [error, first].map(words);
+  return { type: String(name), message: [...new Set(messages)].join(Array.isArray(first?.issues) ? "; " : ": ") };
 }
 
 function place(issue) {
@@ -106,6 +106,6 @@ function words(error) {
   return String(error?.message ?? error).replace(/\s+/g, " ").slice(0, MESSAGE);
 }
 
-function say(line) {
+function write(line) {
   process.stdout.write(JSON.stringify(line) + "\n");
 }

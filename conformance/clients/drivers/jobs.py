@@ -29,7 +29,7 @@ def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None])
     """Write name and version, then process each job; ``do`` fills in the result step by step, and may raise."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # Some clients print to standard output.
-    _say(out, {"client": client, "version": metadata.version(package)})
+    _write(out, {"client": client, "version": metadata.version(package)})
     signal.signal(signal.SIGALRM, _out_of_time)
     for line in sys.stdin:
         job = json.loads(line)
@@ -43,7 +43,7 @@ def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None])
             seen["error"] = {"type": type(error).__name__, "message": told(error)}
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        _say(out, {"id": job["id"], **seen})
+        _write(out, {"id": job["id"], **seen})
 
 
 def missing(name: str) -> None:
@@ -100,7 +100,7 @@ def key() -> str:
     return os.environ.get("MIMO_API_KEY", "built-in-key")
 
 
-def _say(out: Any, line: dict[str, Any]) -> None:
+def _write(out: Any, line: dict[str, Any]) -> None:
     out.write(json.dumps(line, default=str) + "\n")
     out.flush()
 

@@ -54,11 +54,11 @@ function tally(key) {
 
 function showScores() {
   const box = document.getElementById("scores");
-  for (const [level, passed, judged, hold, rules, percent] of data.scores) {
+  for (const [level, passed, evaluated, rulesPassed, rules, percent] of data.scores) {
     box.append(el("section", { class: `score ${level}`, "aria-label": `Score of ${level}` },
       el("h2", {}, level), el("p", { class: "big" }, percent || "–"),
-      el("progress", { max: String(judged || 1), value: String(passed), "aria-label": `${level} cases passed` }),
-      el("p", {}, `${passed.toLocaleString("en")} of ${many(judged, "case")}`), el("p", {}, `${hold} of ${many(rules, "rule")} passed`)));
+      el("progress", { max: String(evaluated || 1), value: String(passed), "aria-label": `${level} cases passed` }),
+      el("p", {}, `${passed.toLocaleString("en")} of ${many(evaluated, "case")}`), el("p", {}, `${rulesPassed} of ${many(rules, "rule")} passed`)));
   }
   const end = data.end;
   if (end) {
