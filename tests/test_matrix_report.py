@@ -99,9 +99,9 @@ def test_a_red_area_names_its_own_cause_before_one_it_follows_from() -> None:
 
 
 LEFT = run(
-    case("auth.a@1", "not-applicable", reason="excluded by the target's profile: auth"),
-    case("auth.a@2", "not-applicable", reason="excluded by the target's profile: auth, tools"),
-    case("tools.b@1", "not-applicable", reason="excluded by the target's profile: tools"),
+    case("auth.a@1", "not-applicable", reason="the target's profile lacks auth"),
+    case("auth.a@2", "not-applicable", reason="the target's profile lacks auth, tools"),
+    case("tools.b@1", "not-applicable", reason="the target's profile lacks tools"),
     case("tools.b@2"),
     case("x.y@1", "not-applicable", reason="it did not come up"),
     first=head("mock"),

@@ -87,7 +87,7 @@ def _allure(folder: Path, lines: dict[str, dict[str, object]]) -> None:
     wanted = {"feature": "lifecycle", "story": "lifecycle.in-progress-second", "severity": "critical"}
     assert labels.items() >= wanted.items()
     assert (result["status"], result.get("parameters", [])) == ("failed", [])
-    assert "  curl    curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
+    assert "  curl      curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
     assert result["statusDetails"]["message"] == "event 1 is response.output_item.added, not response.in_progress"
     attached = {one["name"]: (folder / one["source"]).read_text() for one in result["attachments"]}
     assert set(attached) == {"request", "response", "timeline", "reproduce", "finding"}

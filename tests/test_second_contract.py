@@ -144,11 +144,11 @@ FAULTS = {
     "an effort is refused": (
         fault("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
             lumen.refusal("reasoning.effort") if "deep" in str(ctx.body.get("reasoning")) else None)),
-        {"effort.deep-accepted": "answered with HTTP 400: Param Incorrect / reasoning.effort is not supported"},
+        {"effort.deep-accepted": "received HTTP 400: Param Incorrect / reasoning.effort is not supported"},
     ),
     "any token is accepted": (
         fault("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
-        {"auth.wrong-bearer-refused": "answered with HTTP 200", "auth.missing-key-refused": "answered with HTTP 200"},
+        {"auth.wrong-bearer-refused": "received HTTP 200", "auth.missing-key-refused": "received HTTP 200"},
     ),
     "the limit of another contract": (
         fault("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
@@ -157,7 +157,7 @@ FAULTS = {
     "a model that nearly exists": (
         fault("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
             ctx.body.get("model") == "lumen-1-m") else refusal),
-        {"request.unknown-model": "answered with HTTP 200"},
+        {"request.unknown-model": "received HTTP 200"},
     ),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def test_credential_is_refused(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want=401, got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want=401, got=status)
 
 
 @check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
@@ -42,7 +42,7 @@ def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Fi
     wrong = [one for one in responses if one.scenario in case.scenarios]
     yield Examined(sum(one.exchange.status is not None for one in wrong))
     if status := always_busy(wrong, responses[len(wrong) :]):
-        message = f"every wrong key is answered with HTTP {status}, and the right key never is{error_detail(wrong[0])}"
+        message = f"every wrong key received HTTP {status}, and the right key never did{error_detail(wrong[0])}"
         first, *others = (one.scenario for one in wrong)
         yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
 

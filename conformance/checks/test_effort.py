@@ -205,7 +205,7 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        message = f"answered with HTTP {received.arrived}{error_detail(received)}"
+        message = f"received HTTP {received.arrived}{error_detail(received)}"
         yield Finding(message, want="a 4xx status", got=received.arrived)
 
 

@@ -114,9 +114,8 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(
-            f"a bad request is answered with HTTP {status}{error_detail(received)}", want="a 4xx status", got=status
-        )
+        message = f"invalid request: received HTTP {status}{error_detail(received)}"
+        yield Finding(message, want="a 4xx status", got=status)
     else:
         yield from _under_success(received)
 

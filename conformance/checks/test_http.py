@@ -64,7 +64,7 @@ def test_success_is_200(received: Received, case: Case) -> Findings:
         raise DoesNotApply(f"received HTTP {received.status}, which the rule about this request reports")
     yield from must_be_served(received)
     if received.exchange.ok and received.status != 200:
-        yield Finding(f"answered with HTTP {received.status}", want=200, got=received.status)
+        yield Finding(f"received HTTP {received.status}", want=200, got=received.status)
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True, not_for_captured=UNKNOWN_SENDER)

@@ -32,9 +32,9 @@ _AREAS = (
 #: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
-_SERVED = re.compile(r"(?:answered|served) with HTTP 200")
-_BAD = "a bad request is "
-_BROKE = re.compile(rf"(?:{_BAD})?answered with HTTP (5\d\d)")
+_SERVED = re.compile(r"received HTTP 200")
+_BAD = "invalid request: "
+_BROKE = re.compile(rf"(?:{_BAD})?received HTTP (5\d\d)")
 
 #: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
 _SOME = 6
