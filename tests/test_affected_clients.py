@@ -111,7 +111,7 @@ def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
     told = affected_clients.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
-    assert "not tried: a trial feeds responses" in told[0]
+    assert "not tried: trials replay responses" in told[0]
     plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
     assert "codex" not in plain.breaks  # It only streams.
 

@@ -176,14 +176,14 @@ def test_a_run_with_a_mistyped_selection_does_not_begin(arguments: tuple[str, ..
 RECORDING = str(Path(__file__).parent / "recordings" / "format-2")
 
 COMMANDS = {
-    ("list", "--area", "lifecyle"): "no area 'lifecyle'; did you mean 'lifecycle'?",
-    ("list", "--area", "zzz"): "no area 'zzz'; known: auth,",
+    ("list", "--area", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
+    ("list", "--area", "zzz"): "unknown area 'zzz'; known: auth,",
     ("explain", "lifecycle.in-progres-second"): "did you mean 'lifecycle.in-progress-second'?",
-    ("explain", "zzz"): "no rule 'zzz'; conformance list names them all",
+    ("explain", "zzz"): "no rule 'zzz'; conformance list prints all rules",
     ("judge", RECORDING, "--only", "lifecycel"): "--only 'lifecycel' matches no case of this traffic; did you mean",
     ("judge", RECORDING, "--only", "auth.wrong-bearer-refused"): "this traffic: the rule has no case there",
-    ("clients", "--client", "codx", "--clients", ".", RECORDING): "client 'codx' is not known",
-    ("report-bug", RECORDING, "lifecycel"): "holds no results.jsonl",
+    ("clients", "--client", "codx", "--clients", ".", RECORDING): "unknown client 'codx'",
+    ("report-bug", RECORDING, "lifecycel"): "contains no results.jsonl",
 }
 
 

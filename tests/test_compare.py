@@ -147,7 +147,7 @@ def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:
     new = run(case("a.b@1", "fail"), case("a.b@2", "fail", cause="a.b@1"))
     told = comparison.render(compare(run(case("a.b@1"), case("a.b@2")), new), {"a.b@1": (1, 3)}, {"a.b@2": (3, 3)})
     assert "**1 regression, 1 flaky case**" in told
-    assert "- `a.b@2` was pass, now fail, failed 3 of 3 times" in told
+    assert "- `a.b@2` was pass, now fail, failed 3 of 3 attempts" in told
 
 
 def test_what_changes_along_in_the_same_answer_is_only_counted() -> None:
@@ -218,10 +218,10 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     old = written(tmp_path / "old.jsonl", head(), *cases, end(cases))
     worse = written(tmp_path / "worse.jsonl", head(), case(A, "fail"), end([case(A, "fail")]))
     same = command("compare", str(old), str(old))
-    assert (same.returncode, "nothing got better or worse" in same.stdout) == (0, True)
+    assert (same.returncode, "no verdict changed" in same.stdout) == (0, True)
     told = command("compare", str(old), str(worse))
     assert told.returncode == 1
-    assert "1 regression, 1 vanished case" in told.stdout
+    assert "1 regression, 1 missing case" in told.stdout
     broken = written(tmp_path / "broken.jsonl", head(), case(A))
     other = written(tmp_path / "other.jsonl", head(revision="2026-10"), end([]))
     stopped = written(tmp_path / "stopped.jsonl", head(), end([], interrupted=True))
@@ -229,9 +229,9 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     bare.write_text('{"kind": "run", "format": 1}\n')
     for file, says in (
         (broken, "no end line"),
-        (stopped, "was interrupted"),
+        (stopped, "interrupted run"),
         (other, "different revisions"),
-        (bare, "has no suite"),
+        (bare, "has no member suite"),
         (tmp_path / "no", "cannot be read"),
     ):
         refused = command("compare", str(old), str(file))

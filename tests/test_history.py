@@ -37,7 +37,7 @@ NIGHTS = (
 def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite", *NIGHTS)
     told = command("history", "--history", str(tmp_path)).stdout.splitlines()
-    assert told[0] == "proxy: 4 nights, 2026-06-01 to 2026-06-04"
+    assert told[0] == "proxy: 4 nightly runs, 2026-06-01 to 2026-06-04"
     assert told[1].endswith("50.0% passed, 1 failed, exit 0")
     assert len(told) == 4, told
     assert told[2].startswith("  ·█·█  a.b")
@@ -45,7 +45,7 @@ def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     assert len(told) == 4
     assert command("history", "--history", str(tmp_path), "--rule", "a.*").stdout.splitlines()[3].startswith("  ····")
     last = command("history", "--history", str(tmp_path), "--nights", "1").stdout
-    assert "1 nights, 2026-06-04" in last
+    assert "1 nightly run, 2026-06-04" in last
 
 
 def test_a_night_kept_twice_is_kept_once(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_no_history_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "history.sqlite").exists()
     fill(tmp_path / "history.sqlite", *NIGHTS)
     told = command("history", "--history", str(tmp_path), "--target", "prxy")
-    assert (told.returncode, "there are 'proxy'" in told.stderr) == (2, True)
+    assert (told.returncode, "its targets: 'proxy'" in told.stderr) == (2, True)
 
 
 HOSTILE = '<script>alert(1)</script>\x1b[2J & "quoted" \''

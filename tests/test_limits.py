@@ -342,16 +342,18 @@ def planned(**options: str) -> list[str]:
 def test_the_plan_says_how_long_it_takes() -> None:
     *_, time_it_takes, free, last = planned(rpm="100")
     requests = int(last.split()[0])
-    assert time_it_takes.startswith(f"at 100 requests a minute, 4 at a time: {duration(requests, 100)}, with repeated")
-    assert "of them set no usable max_output_tokens: each that is served may cost 131,072 more" in free
+    assert time_it_takes.startswith(
+        f"at 100 requests a minute, 4 concurrent: {duration(requests, 100)}, with all repeated"
+    )
+    assert "without a valid max_output_tokens: each may cost 131,072 more tokens" in free
     assert (duration(1, 100), duration(101, 100), duration(199, 100)) == ("0 s", "1 min 1 s", "2 min 1 s")
 
 
 def test_the_plan_says_what_stops_it() -> None:
     *_, free, requests, tokens, _, _ = planned(max_requests="3", max_output_tokens="9")
-    assert free == "4 at a time, as fast as they are answered"
+    assert free == "4 concurrent, without a rate limit"
     assert requests.startswith("--max-requests 3: ")
-    assert tokens == "--max-output-tokens 9: what might exceed them is not sent"
+    assert tokens == "--max-output-tokens 9: requests that might exceed it are not sent"
 
 
 # -- large bodies, and waits that are shortened -----------------------------------------------------------------------

@@ -88,12 +88,12 @@ def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_oth
     folder = folders(tmp_path)[1]
     summary = (folder / "night.md").read_text(encoding="utf-8")
     assert summary in second.stdout
-    assert "**1 regression, 1 vanished case, 1 flaky case**" in summary
+    assert "**1 regression, 1 missing case, 1 flaky case**" in summary
     assert section(summary, "Regressions") == [REGRESSION]
-    assert section(summary, "Vanished") == [VANISHED]
+    assert section(summary, "Missing") == [VANISHED]
     assert section(summary, "Flaky") == [FLAKY]
-    assert "failed 3 of 3 times" in summary
-    assert "failed 1 of 3 times" in summary
+    assert "failed 3 of 3 attempts" in summary
+    assert "failed 1 of 3 attempts" in summary
     named = set(re.findall(r"`([^`@]+@[^`]+)`", summary))
     assert named == {REGRESSION, FLAKY, VANISHED}
     record = json.loads((folder / "night.json").read_text(encoding="utf-8"))
@@ -149,7 +149,7 @@ def test_a_baseline_that_does_not_hold_is_no_good_night() -> None:
     [
         ('name = "p"\nendpoint = "nonsense"', (), "is not a URL"),
         ('name = "p"\nendpoint = "http://127.0.0.1:9/v1"', (), "nothing answers"),
-        ('name = "p"', ("--keep", "0"), "last night at least"),
+        ('name = "p"', ("--keep", "0"), "expected 1 or more"),
         ('name = "p"', ("--baseline", "none.toml"), "cannot be read"),
     ],
 )

@@ -36,7 +36,7 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
         (case("request.stream-accepted@streams", "fail", "no request with stream: true is served: HTTP 501: not here"),
          "stream: true ends in 501: not here"),
         (having(case("request.missing-input@input=missing", "fail", "received HTTP 200: hello"), want="a 4xx"),
-         "input=missing is answered with 200, expected a 4xx: hello"),
+         "input=missing receives 200, expected a 4xx: hello"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in text.stream)"),
     ],

@@ -222,7 +222,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (("--replay", "no-such-folder"), "no-such-folder is not a recording: run.json is missing"),
-        (("--replay", str(FOLDER), "--speed", "0"), "--speed is 0; it must be more than 0"),
+        (("--replay", str(FOLDER), "--speed", "0"), "--speed is 0; expected a finite number greater than 0"),
         ((f"--replay={FOLDER}", "--port", "99999"), "port must be 0-65535"),
     ],
 )

@@ -98,9 +98,9 @@ def test_a_failure_exits_with_1_and_tells_all(server: Server, tmp_path: Path, wo
     assert run.returncode == 1
     for part in (
         "lifecycle.in-progress-second@text.stream   MUST",
-        "rule    response.in_progress is the second event.",
-        "source  doc 2026-06-24",
-        "want    response.in_progress",
+        "rule      response.in_progress is the second event.",
+        "source    doc 2026-06-24",
+        "expected  response.in_progress",
         "--only 'lifecycle.in-progress-second@text.stream'",
         '-H "api-key: $MIMO_API_KEY"',
     ):

@@ -96,7 +96,7 @@ def test_rules_are_listed_and_explained() -> None:
     listed = conformance("list").stdout.splitlines()
     assert len(listed) == len(catalogue())
     said = conformance("explain", "sequence.contiguous").stdout
-    assert "Each sequence_number is one more than the one before." in said
+    assert "Each sequence_number is one greater than the previous one." in said
     assert "text.stream" in said
 
 

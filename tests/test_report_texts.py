@@ -94,11 +94,8 @@ def test_a_cause_affects_clients_by_its_cases_and_its_consequences_in_the_same_r
     assert score.affected_clients(causes(some())) == {"codex": 1, "openai-python": 1, "ai-sdk": 1}
     far = line("sum.part@count.stream", message="the part differs", cause=CAUSE, breaks=["litellm"])
     assert "litellm" not in score.affected_clients(causes([*some(), far]))
-    assert (
-        summary.affected_clients(causes(some()))
-        == "Codex CLI: 1 cause · openai-python: 1 cause · Vercel AI SDK: 1 cause"
-    )
-    assert summary.affected_clients([]) == "no client, as far as trials show"
+    assert summary.affected_clients(causes(some())) == "Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)"
+    assert summary.affected_clients([]) == "no client, by the recorded trials"
 
 
 def test_an_expected_failure_affects_clients_and_an_expected_inconclusive_case_none() -> None:
@@ -168,16 +165,16 @@ def test_the_end_of_a_run_tells_all() -> None:
     text = "\n".join(shown(some(), html="/tmp/a run/report.html", results="/tmp/a run/results.jsonl"))
     for part in (
         "sum.text-deltas@cut.stream   MUST",
-        "  same    in 1 more: text.stream",
-        "  follow  1 more follows from this: sum.part",
+        "  also in   1 further scenario: text.stream",
+        "  grouped   1 consequence: sum.part",
         "auth.scheme-case-insensitive@auth.lower: HTTP 503 after 3 tries",
         "sum                  .       3       .             .               .",
         "1 fault; 2 MUST rules fail because of it, in 3 cases.",
-        "MUST         1 of      4 cases    25 %     1 of   3 rules hold",
-        "affects also, by further cases: openai-python, Vercel AI SDK",
-        "affects Codex CLI: 1 cause · openai-python: 1 cause · Vercel AI SDK: 1 cause",
-        "took    3 requests (4 sent), 5,000 tokens in, 7 out, 1.5 s, exit 1",
-        "see the first again    pytest conformance --only 'sum.text-deltas@cut.stream'",
+        "MUST        1 of     4 cases    25 %     1 of   3 rules passed",
+        "affects   openai-python, Vercel AI SDK (by further cases)",
+        "affects   Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
+        "run       3 requests (4 attempts), 5,000 input tokens, 7 output tokens, 1.5 s,",
+        "rerun the first case   pytest conformance --only 'sum.text-deltas@cut.stream'",
         "'/tmp/a run/report.html'",
     ):
         assert part in text
@@ -191,7 +188,7 @@ def test_the_end_of_a_run_is_80_columns_wide() -> None:
     lines += [line("b.b@x", "inconclusive", reason=wide), line("c.c@x", "expected", "m")]
     lines += [line("c.d@x", message="m", cause="area1.rule@s1.stream") for n in range(40)]
     for one in shown(lines, html="report.html"):
-        assert columns(one) <= 80 or one.startswith("  see the first again"), one
+        assert columns(one) <= 80 or one.startswith("  rerun the first case"), one
 
 
 def test_causes_beyond_a_dozen_are_told_in_a_line_each() -> None:
@@ -231,10 +228,10 @@ def test_the_markdown_tells_the_causes(tmp_path: Path) -> None:
         "### ❌ `sum.text-deltas` MUST",
         "- found `the text differs`",
         "- in `cut.stream`, `text.stream`",
-        "- 1 more follow from this: `sum.part`",
-        "- again `pytest conformance --only 'sum.text-deltas@cut.stream'`",
+        "- 1 consequence: `sum.part`",
+        "- rerun `pytest conformance --only 'sum.text-deltas@cut.stream'`",
         "### ⚠️ `sse.event-line-present` SHOULD",
-        "- 1 times `HTTP 503 after 3 tries`, such as `auth.scheme-case-insensitive@auth.lower`",
+        "- 1 case: `HTTP 503 after 3 tries`, such as `auth.scheme-case-insensitive@auth.lower`",
     ):
         assert part in text
 
@@ -263,7 +260,7 @@ def test_annotations_are_ten_at_most_and_one_line_each() -> None:
     assert len(said) == 10
     assert all(one.startswith("::error title=a.r") and one.count("\n") == 0 and "%250A" in one for one in said)
     warned = list(github.render(found(line("b.b@x", "warning", "m", level="SHOULD", breaks=["codex"]))))
-    assert warned == ["::warning title=b.b (SHOULD)::m; affects Codex CLI; in 1 cases, such as b.b@x"]
+    assert warned == ["::warning title=b.b (SHOULD)::m; affects Codex CLI; in 1 case, such as b.b@x"]
 
 
 def test_renderings_are_the_same_each_time(hostile: Any) -> None:

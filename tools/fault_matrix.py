@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from conformance.contract.fault_matrix import FILE, Broken
+from conformance.contract.fault_matrix import FILE, Violated
 from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -39,11 +39,11 @@ def revisions(fault: str) -> tuple[str, ...]:
     return (next((one for one in REVISIONS if 2 * len(_rules(one) & made_for) > len(made_for)), REVISIONS[0]),)
 
 
-def broken(name: str) -> dict[str, Broken]:
+def broken(name: str) -> dict[str, Violated]:
     """The rules that a fault violates, each with its verdict: those that report it, and their consequences."""
     timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
-    causes: Broken = {}
-    follows: Broken = {}
+    causes: Violated = {}
+    follows: Violated = {}
     for revision in revisions(name):
         results, recorded = violated(FAULTS[name], revision, event_ms=timed)
         lines = [case_record(result, recorded, 0) for result in results]
@@ -63,7 +63,7 @@ def failed_cases(variant: str) -> list[str]:
     ]
 
 
-def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
+def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
     """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
     lines = [
         "# Faults and the rules that report them",

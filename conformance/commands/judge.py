@@ -1,4 +1,4 @@
-"""``conformance judge``: traffic that others made, by the rules that need no scenario."""
+"""``conformance judge``: evaluate captured traffic by the rules that need no scenario."""
 
 from __future__ import annotations
 
@@ -17,24 +17,32 @@ from conformance.traffic import summary
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.sources import read_source, results_of, selected
 
-HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
+HELP = "evaluate captured traffic (a HAR file or a run folder) by the rules that need no scenario"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What was captured, and what to make of it."""
+    """Add the options: the captured traffic, the contract, the cases and the output."""
     parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
-    parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="GLOB", help="only these cases: rule@exchange, a rule, an area"
+        "--revision", choices=REVISIONS, help="revision of the contract (default: that of the run, else the first)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these cases: rule@exchange, rule or area; may be repeated",
     )
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="write the results as JSON lines too")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead of the report")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="also write the results as JSON lines to this file"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judge and tell; the exit code is that of the verdicts."""
+    """Evaluate the traffic and print the report; the exit code follows from the verdicts."""
     started = time.monotonic()
     try:
         source = read_source(options.traffic, options.revision, options.target)
@@ -52,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
             print(json.dumps(line))
         return run.exit_code
     where = str(options.traffic)
-    summary.tell(
+    summary.report(
         summary.Screen(), evaluated, traffic.captured, target,
         source=where, again=f"conformance judge {quoted(where)}", others=traffic.others, run=run, written=written,
         beside={**traffic.websockets, **traffic.repeated},
@@ -61,7 +69,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _write(options: argparse.Namespace, of_watch: bool, run: Results) -> dict[str, str]:
-    """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
+    """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
     if of_watch and not options.only:
         files.append(options.traffic / RESULTS)

@@ -76,7 +76,7 @@ class Members:
         return value
 
     def _missing(self, name: str) -> BadRecord:
-        return BadRecord(f"is not a results file: a line of kind {self._kind} has no {name}")
+        return BadRecord(f"is not a results file: a line of kind {self._kind} has no member {name}")
 
     def _wrong(self, name: str) -> BadRecord:
         return BadRecord(f"is not a results file: {name} in a line of kind {self._kind} has the wrong type")

@@ -47,7 +47,7 @@ def refused_in_words(first: CaseRecord) -> str:
     answered = _ANSWERED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{finding.scenario} is answered with {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{finding.scenario} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{shortened(message, _MESSAGE)}{place}"

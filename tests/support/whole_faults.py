@@ -109,6 +109,6 @@ WHOLE: dict[str, tuple[Behaviour, str, str]] = {
          "unsupported member"),
         ("every wrong key 429", "auth",
          lambda _, usual: Refusal(429, {"message": "slow down", "code": "429"}) if usual else None,
-         "auth.wrong-bearer-refused", "every wrong key is received HTTP 429, and no valid key did"),
+         "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and no valid key did"),
     )
 }  # fmt: skip

@@ -330,7 +330,7 @@ def test_one_exchange_captured_twice_is_one(tmp_path: Path, capsys: pytest.Captu
     made = entry(PLAIN, "firefox")
     assert main(["judge", str(har(tmp_path / "a.har", made, made, entry(STREAM, "firefox", text=None)))]) == 0
     said = capsys.readouterr().out
-    assert "2 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "2 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "entry 3: the same exchange as entry 2, counted once" in said
 
 
@@ -368,7 +368,7 @@ def test_a_websocket_at_the_path_is_named(tmp_path: Path, capsys: pytest.Capture
     seen = socket_entry(_webSocketMessages=[{"type": "send", "data": "{}"}], _resourceType="websocket")
     assert main(["judge", str(har(tmp_path / "a.har", seen))]) == 5
     said = capsys.readouterr().out
-    assert "0 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "0 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "entry 2: a WebSocket at .../responses (1 message), which is not" in said
     assert main(["judge", str(har(tmp_path / "b.har", seen, entry(PLAIN, "firefox"))), "--json"]) == 0
     end = json.loads(capsys.readouterr().out.splitlines()[-1])

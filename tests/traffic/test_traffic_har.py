@@ -178,7 +178,7 @@ def test_the_command_tells_and_its_exit_code_is_that_of_the_verdicts(
     path = har(tmp_path / "a.har", entry(right, "firefox"), entry(wrong, "firefox"))
     assert main(["judge", str(path)]) == 1
     said = capsys.readouterr().out
-    assert "2 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "2 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "in entry 3, event 1, at /type" in said
     assert f"conformance judge {path} --only 'lifecycle.in-progress-second@entry 3'" in said
     assert main(["judge", str(path), "--only", "*@entry 2"]) == 0

@@ -198,7 +198,7 @@ def test_an_upstream_that_is_not_there_is_a_502_in_the_watchers_name(client: htt
         error = received.json()["error"]
         assert error["message"].startswith("conformance watch: no response from the upstream")
         assert set(error) == {"message", "type", "param", "code"}
-        assert "not judged: no response: unreachable" in one.end()
+        assert "not evaluated: no response: unreachable" in one.end()
 
 
 @pytest.mark.parametrize(
