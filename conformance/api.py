@@ -24,9 +24,9 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 from conformance.traffic.captured import Captured, is_ours, unavailable_in
 from conformance.traffic.evaluation import evaluate_captures
-from conformance.traffic.observer import seen
+from conformance.traffic.observer import to_exchange
 from conformance.traffic.proxy import ForwardedExchange
-from conformance.traffic.sources import read_source, results_of, selected, target_of
+from conformance.traffic.sources import read_source, results_of, select_cases, target_of
 
 #: File that results are named after which are not written yet.
 _UNWRITTEN = Path("results.jsonl")
@@ -72,7 +72,7 @@ def evaluate(
     else:
         captured, secrets = _captured(exchanges)
         target, websockets, file = target_of(captured, secrets, revision), 0, _UNWRITTEN
-    evaluated = selected(evaluate_captures(captured, target, secrets), only)
+    evaluated = select_cases(evaluate_captures(captured, target, secrets), only)
     return results_of(evaluated, captured, target, file, time.monotonic() - started, strict, websockets)
 
 
@@ -83,7 +83,7 @@ def _captured(exchanges: Iterable[CapturedExchange]) -> tuple[tuple[Captured, ..
     for number, one in enumerate(passed, 1):
         if not is_ours(one.method, one.url):
             raise Misconfigured(f"exchange {number} is not of POST .../responses: {one.url}")
-        exchange = seen(one, number, known)
+        exchange = to_exchange(one, number, known)
         found.append(Captured(exchange.scenario, exchange, unavailable_in(exchange)))
     return tuple(found), known
 
@@ -133,7 +133,7 @@ def run(
             raise Misconfigured(f"{name} is no setting; settings: {', '.join(one.name for one in SETTINGS)}")
         options[name.replace("_", "-")] = value
     entries = baseline_file.read(map(Path, baseline))
-    session, server = setup.in_controller(
+    session, server = setup.create_session(
         options, file, Path(run_dir) if run_dir else None, False, Path(replay) if replay else None,
         overwrite=overwrite, selections=only,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
-from conformance.results.comparison import Change, Comparison, compare, grouped
+from conformance.results.comparison import Change, Comparison, compare, group_changes
 from conformance.results.measures import measure
 from conformance.results.records import CaseRecord
 from tests.support.lines import case, command, end, head, run, written
@@ -128,7 +128,7 @@ def test_what_follows_is_counted_under_a_changed_case_of_the_same_rule() -> None
         Change("c.d@long", "pass", "fail", cause="a.b@short"),
         Change("e.f@long", "pass", "fail", cause="g.h@short"),
     ]
-    assert [(one.id, one.follow) for one in grouped(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
+    assert [(one.id, one.consequences) for one in group_changes(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
 
 
 def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
@@ -140,7 +140,7 @@ def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
         case("a.b@4", "fail", cause="a.b@3"),
     )
     found = compare(old, new)
-    assert [(one.id, one.follow) for one in grouped(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
+    assert [(one.id, one.consequences) for one in group_changes(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
 
 
 def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:
@@ -170,8 +170,10 @@ def test_a_case_that_was_flaky_is_news_when_it_fails_again() -> None:
 
 
 def test_a_drift_tells_both_outcomes() -> None:
-    (drift,) = compare(run(case(A, observed=["a: filtered", "b"])), run(case(A, observed=["a: rejected", "b"]))).drifted
-    assert (drift.said, drift.says) == ("a: filtered", "a: rejected")
+    (drift,) = compare(
+        run(case(A, observed=["a: filtered", "b"])), run(case(A, observed=["a: rejected", "b"]))
+    ).changed_outcomes
+    assert (drift.previous_message, drift.message) == ("a: filtered", "a: rejected")
 
 
 def test_the_ids_of_cases_are_the_same_every_night() -> None:

@@ -15,7 +15,7 @@ import pytest
 from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
-from conformance.engine.preflight import kind_of
+from conformance.engine.preflight import refusal_kind
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
@@ -226,7 +226,7 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
     ],
 )
 def test_how_a_request_was_refused(status: int, body: bytes, kind: str) -> None:
-    assert kind_of(exchange("one", body, status=status)) == kind
+    assert refusal_kind(exchange("one", body, status=status)) == kind
 
 
 # -- an endpoint that goes away ----------------------------------------------------------------------------------------
@@ -367,11 +367,11 @@ def test_a_level_that_is_mostly_unknown_has_no_percentage() -> None:
     lines = [line(f"a.b@{number}", "pass") for number in range(3)]
     unknown = [line(f"a.c@{number}", "inconclusive") for number in range(3)]
     (half,) = score.scores([*lines, *unknown, line("a.d@n", "not-applicable")])
-    assert (half.percent, half.unknown) == ("100 %", False)
+    assert (half.percent, half.mostly_inconclusive) == ("100 %", False)
     may = line("m.b@1", "pass", level="MAY")
     must, recorded = score.scores([*lines, *unknown, line("a.c@4", "inconclusive"), line("a.c@5", "inconclusive"), may])
-    assert (must.percent, must.unknown) == ("", True)
-    assert (recorded.percent, recorded.unknown) == ("", True)  # The run as a whole is.
+    assert (must.percent, must.mostly_inconclusive) == ("", True)
+    assert (recorded.percent, recorded.mostly_inconclusive) == ("", True)  # The run as a whole is.
 
 
 # -- waiting for the endpoint ------------------------------------------------------------------------------------------

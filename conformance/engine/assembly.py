@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 from conformance.results import results_file
 from conformance.results.baseline import Entry, Problem, apply
-from conformance.results.causes import represented
+from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 
@@ -40,4 +40,4 @@ def assemble(
     called stale or unmatched. ``today`` is in UTC unless it is given."""
     grouped = group_by_cause(results_file.in_order(cases))
     marked, problems = apply(grouped, entries, known, today or datetime.now(UTC).date())
-    return Assembled(represented(marked), problems)
+    return Assembled(with_representative_causes(marked), problems)

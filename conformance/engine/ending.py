@@ -18,11 +18,11 @@ NOT_WRITTEN = "NOT WRITTEN"
 
 
 @dataclass(frozen=True)
-class Ending:
-    """What is to be written and how: ``again`` is the command that evaluates a case again, ``file`` is where the
+class OutputOptions:
+    """What is to be written and how: ``rerun_command`` is the command that evaluates a case again, ``file`` is where the
     results go (None: into the run folder), ``renderings`` are further files by kind."""
 
-    again: str
+    rerun_command: str
     seconds: float
     code: int
     interrupted: bool = False
@@ -30,7 +30,7 @@ class Ending:
     renderings: Mapping[str, Path] = field(default_factory=dict)
 
 
-def conclude(folder: RunDirectory, assembled: Assembled, ending: Ending) -> Results:
+def build_results(folder: RunDirectory, assembled: Assembled, ending: OutputOptions) -> Results:
     """The results of a run with what it cost. An endpoint that stopped answering for good makes a run that found
     nothing end with :data:`results.EXIT_SETUP`."""
     code = ending.code
@@ -42,7 +42,7 @@ def conclude(folder: RunDirectory, assembled: Assembled, ending: Ending) -> Resu
     return Results(file, RunHead.from_json(folder.head()), assembled.cases, end)
 
 
-def write_all(run: Results, folder: RunDirectory, ending: Ending) -> tuple[Results, dict[str, str]]:
+def write_outputs(run: Results, folder: RunDirectory, ending: OutputOptions) -> tuple[Results, dict[str, str]]:
     """Write the results and what is rendered from them; the results with their final exit code, and where each file
     lies by its kind. What cannot be written is an entry :data:`NOT_WRITTEN`, and makes the exit code
     :data:`results.EXIT_BROKEN`."""
@@ -51,9 +51,9 @@ def write_all(run: Results, folder: RunDirectory, ending: Ending) -> tuple[Resul
     try:
         run.write(run.path)
         written["results"] = str(run.path)
-        outputs.write(run, folder, ending.again, files)
+        outputs.write(run, folder, ending.rerun_command, files)
         written |= {kind: str(file.absolute()) for kind, file in files.items()}
-        outputs.write_step_summary(run, ending.again)
+        outputs.write_step_summary(run, ending.rerun_command)
     except OSError as error:
         written[NOT_WRITTEN] = f"{error.filename} ({error.strerror})"
     except Exception as error:  # A rendering that fails is a bug of the suite, and must not take the run along.

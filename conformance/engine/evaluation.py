@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from conformance.engine.redaction import redacted_case, without
+from conformance.engine.redaction import redact_value, redacted_case
 from conformance.exchange.redaction import Secret
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.recorded import Recorded
@@ -19,7 +19,7 @@ from conformance.wire.pool import CannotRecord
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluatedCase:
     """The record of a case. ``error`` is what its check raised, None unless the suite itself is wrong; ``trace`` is
     the text that shows it."""
 
@@ -28,7 +28,7 @@ class Evaluated:
     trace: str = ""
 
 
-def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), planned: bool = True) -> Evaluated:
+def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), planned: bool = True) -> EvaluatedCase:
     """Evaluate a case; the record and the trace contain none of the secrets.
 
     Not ``planned``: nobody planned the requests of the case, so that it does not apply where it cannot be evaluated.
@@ -45,5 +45,5 @@ def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), 
     except Exception as error:  # A check that fails is a bug of the suite; it must not cost the other verdicts.
         failed = error_record(case.id, Reason(INTERNAL_ERROR, str(error)))
         trace = f"{case.id}\n{''.join(traceback.format_exception(error))}"
-        return Evaluated(redacted_case(secrets, failed), error, without(secrets, trace))
-    return Evaluated(redacted_case(secrets, made))
+        return EvaluatedCase(redacted_case(secrets, failed), error, redact_value(secrets, trace))
+    return EvaluatedCase(redacted_case(secrets, made))

@@ -13,7 +13,7 @@ from conformance.scenarios.plan import plan
 _PARTS = 8
 
 
-def part_of_run(context: Context, cases: Iterable[Case]) -> Callable[[Case | None], int]:
+def position_in_run(context: Context, cases: Iterable[Case]) -> Callable[[Case | None], int]:
     """In which part of a run of these cases the last response that a case needs is received; 0 for no case."""
     sent = plan(context, [name for case in cases for name in case.scenarios])
     part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}

@@ -11,13 +11,13 @@ from conformance.exchange.scrubbing import scrubbed
 from conformance.results.records import CaseRecord, FindingRecord
 
 
-def without(secrets: Sequence[Secret], value: Any) -> Any:
+def redact_value(secrets: Sequence[Secret], value: Any) -> Any:
     """The value with the credentials redacted in every string of it; the same object where it contains none."""
     if not secrets:
         return value
     # Most values contain none, which one look at the whole of it shows.
-    said = "\n".join(_strings(value))
-    return value if said == scrubbed(said, secrets) else _without(secrets, value)
+    text = "\n".join(_strings(value))
+    return value if text == scrubbed(text, secrets) else _redact(secrets, value)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -32,21 +32,21 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _without(secrets: Sequence[Secret], value: Any) -> Any:
+def _redact(secrets: Sequence[Secret], value: Any) -> Any:
     if isinstance(value, str):
         return scrubbed(value, secrets)
     if isinstance(value, dict):
-        return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
-    return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {_redact(secrets, name): _redact(secrets, inner) for name, inner in value.items()}
+    return [_redact(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def redacted_case(secrets: Sequence[Secret], case: CaseRecord) -> CaseRecord:
     """A case with the credentials redacted in what comes from the endpoint."""
     if not secrets or not (case.findings or case.observed or case.reason):
         return case
-    said = [[one.to_json() for one in case.findings], case.observed, case.reason.text]
-    kept = without(secrets, said)
-    if kept is said:
+    text = [[one.to_json() for one in case.findings], case.observed, case.reason.text]
+    kept = redact_value(secrets, text)
+    if kept is text:
         return case
     findings, observed, reason = kept
     return replace(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from conformance.config.target import Misconfigured
 from conformance.engine.assembly import assemble
-from conformance.engine.ending import NOT_WRITTEN, Ending, conclude, write_all
-from conformance.engine.order import part_of_run
+from conformance.engine.ending import NOT_WRITTEN, OutputOptions, build_results, write_outputs
+from conformance.engine.order import position_in_run
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.cases import all_cases, load_checks
@@ -22,7 +22,7 @@ from conformance.results.results_file import ERROR, Results
 from conformance.wire.limits import Stopped
 
 #: Called with each case when it is evaluated, in the order of the evaluation.
-Evaluated = Callable[[CaseRecord], object]
+OnEvaluated = Callable[[CaseRecord], object]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class RunOptions:
     known: Sequence[str] = ()
     strict: bool = False
     max_failures: int = 0
-    again: str = "conformance run"
+    rerun_command: str = "conformance run"
     renderings: Mapping[str, Path] = field(default_factory=dict)
 
 
-def run_session(session: Session, options: RunOptions, evaluated: Evaluated = lambda case: None) -> Results:
+def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = lambda case: None) -> Results:
     """Evaluate what is selected and write the results into the run folder.
 
     :class:`Misconfigured` if the target is set up wrong: nothing is evaluated then. ``CannotRecord`` if the run folder
@@ -52,7 +52,7 @@ def run_session(session: Session, options: RunOptions, evaluated: Evaluated = la
     started = time.monotonic()
     load_checks()
     cases = [case for case in all_cases(session.context) if _selected(case, session, options.only)]
-    cases.sort(key=part_of_run(session.context, cases))
+    cases.sort(key=position_in_run(session.context, cases))
     records: list[CaseRecord] = []
     interrupted = True
     try:
@@ -64,8 +64,8 @@ def run_session(session: Session, options: RunOptions, evaluated: Evaluated = la
         session.close(wait=not interrupted)
     assembled = assemble(records, options.entries, options.known)
     seconds, code = time.monotonic() - started, assembled.exit_code(options.strict)
-    ending = Ending(options.again, seconds, code, interrupted, None, options.renderings)
-    run, written = write_all(conclude(session.folder, assembled, ending), session.folder, ending)
+    ending = OutputOptions(options.rerun_command, seconds, code, interrupted, None, options.renderings)
+    run, written = write_outputs(build_results(session.folder, assembled, ending), session.folder, ending)
     if problem := written.get(NOT_WRITTEN):
         raise OSError(f"cannot be written: {problem}")
     return run
@@ -76,7 +76,7 @@ def _selected(case: Case, session: Session, only: Sequence[str]) -> bool:
 
 
 def _evaluate(
-    session: Session, cases: Sequence[Case], most: int, records: list[CaseRecord], evaluated: Evaluated
+    session: Session, cases: Sequence[Case], most: int, records: list[CaseRecord], evaluated: OnEvaluated
 ) -> bool:
     """Add the record of each case; whether that ended before all were evaluated."""
     failed = 0

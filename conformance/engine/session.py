@@ -13,9 +13,9 @@ from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
-from conformance.engine.evaluation import Evaluated, evaluate_case
+from conformance.engine.evaluation import EvaluatedCase, evaluate_case
 from conformance.engine.preflight import Preflight
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
@@ -35,7 +35,7 @@ from conformance.wire.replay import Recording, Replay
 
 #: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
 #: several times in each exchange would come to a second in a run.
-_SWITCH = 0.0005
+_SWITCH_INTERVAL = 0.0005
 
 
 class Session:
@@ -46,17 +46,17 @@ class Session:
         context: Context,
         folder: RunDirectory,
         key: str,
-        turn: int = 0,
+        worker_number: int = 0,
         recording: Recording | None = None,
         lane: Lane | None = None,
     ) -> None:
         self.lane = lane
-        self._fed: list[str] = []
+        self._lane_scenarios: list[str] = []
         self.context = context
         self.folder = folder
         self.recording = recording
         self._key = key
-        self._turn = turn
+        self._worker_number = worker_number
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
         self._preflight: Preflight | None = None
@@ -72,7 +72,7 @@ class Session:
     def _keys(self) -> Mapping[str, str]:
         return Plan(self.context, self.context.scenarios).key_of
 
-    def begin(self) -> None:
+    def start_all(self) -> None:
         """Begin to send what all the cases there are need, before they are known."""
         self._send(self.context.scenarios)
 
@@ -80,20 +80,20 @@ class Session:
         """Begin to send what these cases need, if that has not begun."""
         needed = [name for case in cases for name in case.scenarios]
         pool = self._pool or self._send(needed)
-        self._fed = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
-        whole = len(plan(self.context, needed)) == len(plan(self.context, self.context.scenarios))
+        self._lane_scenarios = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
+        complete = len(plan(self.context, needed)) == len(plan(self.context, self.context.scenarios))
         try:
-            self.folder.select(whole, [case.id for case in cases])
+            self.folder.select(complete, [case.id for case in cases])
         except OSError as error:
             pool.give_up(error)
 
     def _send(self, needed: Iterable[str]) -> Pool:
         needed, sender = list(needed), self._sender()
         self.plan = Plan(self.context, needed)
-        self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
-        self._switch = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH)
+        self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._worker_number)
+        self._recorded = Recorded(self.plan, self._pool.get_or_send, self._client_outcome)
+        self._previous_interval = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         return_large_blocks()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
@@ -108,7 +108,7 @@ class Session:
             return ""
         if self.recording:  # What was found out then cannot be asked again.
             error = RunDirectory(self.recording.path).stopped() or error
-        error = str(without(self.secrets, error))
+        error = str(redact_value(self.secrets, error))
         try:
             self.folder.stop(error)
         except OSError as problem:
@@ -127,20 +127,20 @@ class Session:
 
         return Presence(Client(target, self._key, limits), target, self.folder, within)
 
-    def _seen(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
+    def _client_outcome(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
         """What a client of the lane made of an exchange; the first to ask waits until all have run."""
         if self.lane is None:
             return "the clients were not run", None
         try:
-            outcomes = self.lane.prepare(self._feed, partial(without, self.secrets))
+            outcomes = self.lane.prepare(self._client_inputs, partial(redact_value, self.secrets))
         except OSError as error:
             assert self._pool is not None
             raise self._pool.give_up(error) from error
         return made_of(outcomes, client, exchange)
 
-    def _feed(self) -> list[ClientInput]:
+    def _client_inputs(self) -> list[ClientInput]:
         planned = self.plan.key_of if self.plan else {}
-        found = {name: self.record().received(name).exchange for name in self._fed if name in planned}
+        found = {name: self.record().received(name).exchange for name in self._lane_scenarios if name in planned}
         return feedable(found, turns(self.context.scenarios))
 
     @property
@@ -158,7 +158,7 @@ class Session:
         """What is redacted in all that is kept and shown: the key."""
         return (self._key,)
 
-    def evaluate(self, case: Case) -> Evaluated:
+    def evaluate(self, case: Case) -> EvaluatedCase:
         """Evaluate a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
         return evaluate_case(case, self.record(), self.secrets)
 
@@ -176,10 +176,10 @@ class Session:
             self._preflight.error()
         if self._pool:
             self._pool.close(wait)
-            sys.setswitchinterval(self._switch)
+            sys.setswitchinterval(self._previous_interval)
 
 
-def head(target: Target, mode: str) -> RunHead:
+def run_head(target: Target, mode: str) -> RunHead:
     """The first record of a run that begins now."""
     named = TargetRecord(target.name, target.endpoint, target.model)
     return RunHead(__version__, target.revision, named, mode, datetime.now(UTC).isoformat(timespec="seconds"))

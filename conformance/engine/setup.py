@@ -16,7 +16,7 @@ from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
-from conformance.engine.session import Session, head
+from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
 from conformance.judge.cases import all_cases, context_of, load_checks
@@ -30,15 +30,15 @@ BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 _CHECKS = Path(__file__).resolve().parent.parent / "checks"
 
 #: Where runs lie that were given no folder.
-_RUNS = Path("reports") / "runs"
+_RUN_FOLDERS = Path("reports") / "runs"
 
 
-def asked_for_all(arguments: Sequence[str], folder: Path) -> bool:
+def collects_all_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether pytest was asked to collect all the checks and nothing else."""
     return {(folder / argument).resolve() for argument in arguments} <= {_CHECKS, _CHECKS.parent}
 
 
-def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:
+def collects_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether pytest was asked to collect the checks, by path or as part of a folder that holds them."""
     for argument in arguments:
         path = (folder / argument.partition("::")[0]).resolve()
@@ -47,7 +47,7 @@ def asked_for_checks(arguments: Sequence[str], folder: Path) -> bool:
     return False
 
 
-def in_controller(
+def create_session(
     options: Mapping[str, Any],
     file: Path | None,
     path: Path | None,
@@ -69,30 +69,30 @@ def in_controller(
     if recording:
         target = recording.target(target)
     if plan_only:
-        folder = RunDirectory(path.absolute() if path else _RUNS.absolute() / _now())
-        fed = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, fed, selections)
-        return Session(context, folder, "not-needed", recording=recording, lane=fed), None
+        folder = RunDirectory(path.absolute() if path else _RUN_FOLDERS.absolute() / _timestamp())
+        client_lane = lane(folder, clients, recording.path if recording else None)
+        context = _context(target, client_lane, selections)
+        return Session(context, folder, "not-needed", recording=recording, lane=client_lane), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
-    with run_folder(path, overwrite) as folder:
-        fed = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, fed, selections)
+    with open_run_folder(path, overwrite) as folder:
+        client_lane = lane(folder, clients, recording.path if recording else None)
+        context = _context(target, client_lane, selections)
         if mode == "live":
             reach(target)
         folder.create(
-            head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
+            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
         )
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
         context = replace(context, target=replace(target, endpoint=server.url))
-    return Session(context, folder, key, recording=recording, lane=fed), server
+    return Session(context, folder, key, recording=recording, lane=client_lane), server
 
 
-def _context(target: Target, fed: Lane | None, selections: Sequence[str]) -> Context:
+def _context(target: Target, client_lane: Lane | None, selections: Sequence[str]) -> Context:
     """The scenarios of a run, in which each selection selects something."""
-    context = context_of(target, fed.names if fed else ())
+    context = context_of(target, client_lane.names if client_lane else ())
     if selections:
         load_checks()
         case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
@@ -116,7 +116,7 @@ def _key(target: Target) -> str:
 
 
 @contextlib.contextmanager
-def run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
+def open_run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
     """The folder for a run that is about to begin: the one at ``path``, which :meth:`Folder.check` allows, or a fresh
     one, which is removed again where the run cannot begin."""
     if path:
@@ -124,7 +124,7 @@ def run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
         folder.check(overwrite)
         yield folder
         return
-    folder = RunDirectory(fresh())
+    folder = RunDirectory(create_run_folder())
     try:
         yield folder
     except BaseException:
@@ -133,44 +133,50 @@ def run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
         raise
 
 
-def fresh() -> Path:
+def create_run_folder() -> Path:
     """A new folder named by the time. It is created here: no other process can get the same, even in one second."""
-    runs, started = _RUNS.absolute(), _now()
+    runs, started = _RUN_FOLDERS.absolute(), _timestamp()
     try:
         runs.mkdir(parents=True, exist_ok=True)
         for number in count(1):
             with contextlib.suppress(FileExistsError):
-                made = runs / (f"{started}-{number}" if number > 1 else started)
-                made.mkdir()
+                created = runs / (f"{started}-{number}" if number > 1 else started)
+                created.mkdir()
                 break
     except OSError as error:
         raise Misconfigured(f"run folder {runs} cannot be written: {error}") from None
-    return made
+    return created
 
 
-def _now() -> str:
+def _timestamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def for_worker(session: Session) -> dict[str, Any]:
+def worker_settings(session: Session) -> dict[str, Any]:
     """What a worker needs to join a run; the key travels in the environment only."""
     target = session.context.target
     contract = {"folder": str(target.contract.folder.parent), "revision": target.revision}
-    plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
+    settings = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
     recording = str(session.recording.path) if session.recording else ""
     clients = str(session.lane.install) if session.lane and session.lane.install else ""
-    return {"target": plain, "folder": str(session.folder.path), "recording": recording, "clients": clients}
+    return {"target": settings, "folder": str(session.folder.path), "recording": recording, "clients": clients}
 
 
-def in_worker(given: Mapping[str, Any], worker: str) -> Session:
+def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Session:
     """The session of a worker such as ``gw3``."""
-    plain = given["target"]
-    contract = contracts(Path(plain["contract"]["folder"]))[plain["contract"]["revision"]]
-    target = Target(**{**plain, "lacks": frozenset(plain["lacks"]), "contract": contract})
-    recording = open_recording(Path(given["recording"])) if given["recording"] else None
+    settings = worker_input["target"]
+    contract = contracts(Path(settings["contract"]["folder"]))[settings["contract"]["revision"]]
+    target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract})
+    recording = open_recording(Path(worker_input["recording"])) if worker_input["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))
-    folder = RunDirectory(Path(given["folder"]))
+    folder = RunDirectory(Path(worker_input["folder"]))
     folder.claim.join()
-    fed = lane(folder, Path(given["clients"]) if given["clients"] else None, recording.path if recording else None)
-    return Session(context_of(target, fed.names if fed else ()), folder, key, turn, recording, fed)
+    client_lane = lane(
+        folder,
+        Path(worker_input["clients"]) if worker_input["clients"] else None,
+        recording.path if recording else None,
+    )
+    return Session(
+        context_of(target, client_lane.names if client_lane else ()), folder, key, turn, recording, client_lane
+    )

@@ -2,7 +2,7 @@
 
 A baseline is applied when all cases are evaluated, in all processes: a case that fails, warns or is inconclusive may
 follow from an expected failure, and a case that an entry names may pass. Its report then says nothing to pytest's other
-plugins (``when`` is :data:`HELD`); when the run has ended the controller reports it once more, with its final verdict:
+plugins (``when`` is :data:`DEFERRED`); when the run has ended the controller reports it once more, with its final verdict:
 so letters, counts, JUnit files and the exit code agree.
 """
 
@@ -20,7 +20,7 @@ from conformance.results.baseline import EXPECTABLE, Entry
 from conformance.results.records import CaseRecord
 
 #: ``when`` of a report that waits; pytest's own are setup, call and teardown.
-HELD = "held"
+DEFERRED = "held"
 
 
 def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
@@ -30,7 +30,7 @@ def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
     return bool(entries) and case.verdict in EXPECTABLE
 
 
-def fill(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
+def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
     """Make a report say what a case's record says; ``text`` is shown of a failure."""
     verdict, path = case.verdict, report.location[0]
     if verdict == FAIL:
@@ -44,15 +44,15 @@ def fill(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
         report.outcome = "skipped"
         report.longrepr = (path, 0, printable(f"{verdict}: {case.reason}"))
     report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
-    carry(report, case)
+    attach_record(report, case)
 
 
-def carry(report: pytest.TestReport, case: CaseRecord) -> None:
+def attach_record(report: pytest.TestReport, case: CaseRecord) -> None:
     """Put a case's record into a report: as ASCII text it survives the way from a worker, whatever a server sent."""
     report.conformance = json.dumps(case.to_json())  # type: ignore[attr-defined]  # Reports take attributes.
 
 
-def carried(report: pytest.TestReport) -> CaseRecord | None:
+def attached_record(report: pytest.TestReport) -> CaseRecord | None:
     """The record that a report carries; None if it carries none."""
     kept = getattr(report, "conformance", None)
     return CaseRecord.from_json(json.loads(kept)) if kept else None
@@ -63,21 +63,21 @@ def properties(case: CaseRecord) -> list[tuple[str, object]]:
     return [("requirement", case.requirement), ("level", case.level), ("verdict", case.verdict)]
 
 
-def hold(report: pytest.TestReport, case: CaseRecord) -> None:
+def defer(report: pytest.TestReport, case: CaseRecord) -> None:
     """Make a report wait: it carries its record to the controller."""
-    report.when = HELD  # type: ignore[assignment]  # Plugins pass over what is none of pytest's phases.
+    report.when = DEFERRED  # type: ignore[assignment]  # Plugins pass over what is none of pytest's phases.
     report.outcome, report.longrepr = "passed", None
-    carry(report, case)
+    attach_record(report, case)
 
 
-def released(held: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
+def final_reports(deferred: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
     """The reports of a case whose verdict is known now, as pytest makes them: of the call, and of the teardown, with
     which JUnit's plugin ends a case."""
-    call = copy.copy(held)
+    call = copy.copy(deferred)
     call.when, call.duration = "call", 0.0  # Its time was counted when it was evaluated.
-    fill(call, case, text)
+    set_outcome(call, case, text)
     yield call
-    teardown = copy.copy(held)
+    teardown = copy.copy(deferred)
     teardown.when, teardown.duration = "teardown", 0.0
     teardown.user_properties = properties(case)
     del teardown.conformance

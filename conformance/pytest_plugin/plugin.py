@@ -29,12 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
-    replaced = "replace an earlier run in the folder that --run-dir names"
-    group.addoption("--overwrite", action="store_true", help=replaced)
-    for kind, says in outputs.HELP.items():
-        group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
-    only = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be given several times"
-    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only)
+    overwrite_help = "replace an earlier run in the folder that --run-dir names"
+    group.addoption("--overwrite", action="store_true", help=overwrite_help)
+    for kind, help_text in outputs.HELP.items():
+        group.addoption(f"--{kind}", default=None, metavar="FILE", help=help_text)
+    only_help = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be given several times"
+    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only_help)
     expected = "TOML file of expected failures; may be given several times"
     group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
     group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Set the run up if the checks are among what pytest was asked to collect; a bad setting is one line and exit 2."""
-    if not setup.asked_for_checks(config.args, config.invocation_params.dir):
+    if not setup.collects_checks(config.args, config.invocation_params.dir):
         return None
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
         config.option.numprocesses = None  # A plan is made in one process.
@@ -79,14 +79,14 @@ def _runner(config: pytest.Config) -> Runner:
     expected = baseline_file.read(map(Path, config.option.baseline))
     if hasattr(config, "workerinput"):
         given = config.workerinput["conformance"]
-        session = setup.in_worker(given, str(config.workerinput["workerid"]))
+        session = setup.create_worker_session(given, str(config.workerinput["workerid"]))
         return Runner(config, session, expected, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
-    session, server = setup.in_controller(
+    session, server = setup.create_session(
         options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only")
     )
     return Runner(config, session, expected, server)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from conformance.engine.assembly import Assembled, assemble
-from conformance.engine.ending import Ending, conclude, write_all
-from conformance.engine.redaction import without
+from conformance.engine.ending import OutputOptions, build_results, write_outputs
+from conformance.engine.redaction import redact_value
 from conformance.judge.reasons import WORKER_CRASHED, Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
-from conformance.pytest_plugin.deferred import HELD, carried, released
+from conformance.pytest_plugin.deferred import DEFERRED, attached_record, final_reports
 from conformance.pytest_plugin.runner import Runner
 from conformance.report import allure, catalogue, expected, github, outputs, terminal
 from conformance.report.failure import recorded, render
@@ -39,7 +39,7 @@ _LETTERS = {
 }
 
 #: Letters of what was held back on one line of the terminal.
-_LETTERS_A_LINE = 72
+_LETTERS_PER_LINE = 72
 
 
 class Reporter:
@@ -50,8 +50,8 @@ class Reporter:
         self._runner = runner
         self._cases: list[CaseRecord] = []
         self._problems: list[baseline.Problem] = []
-        self._held: dict[str, pytest.TestReport] = {}
-        self._releasing = False
+        self._deferred: dict[str, pytest.TestReport] = {}
+        self._reporting_deferred = False
         self._errors: dict[str, str] = {}
         self._started = time.monotonic()
         self._run: Results | None = None
@@ -63,23 +63,23 @@ class Reporter:
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
         """A letter and a category of its own for each verdict; none yet where it may still change."""
-        if report.when == HELD:
-            return "", "", ("HELD", {}) if carried(report) else ""
-        if _crashed(report):
+        if report.when == DEFERRED:
+            return "", "", ("HELD", {}) if attached_record(report) else ""
+        if _is_worker_crash(report):
             return _LETTERS[results_file.ERROR]
         return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the records, from workers too."""
-        if self._runner.worker or self._releasing:
+        if self._runner.worker or self._reporting_deferred:
             return
-        if case := carried(report):
-            if report.when == HELD:
-                self._held[case.id] = report
+        if case := attached_record(report):
+            if report.when == DEFERRED:
+                self._deferred[case.id] = report
             if case.verdict == results_file.ERROR:
                 self._errors[case.id] = report.longreprtext
             self._cases.append(case)
-        elif _crashed(report):
+        elif _is_worker_crash(report):
             # A worker died while it evaluated this; pytest-xdist reports it, and others take over what it had to do.
             died = Reason(WORKER_CRASHED, str(report.longrepr))
             case = results_file.error_record(report.nodeid.partition("[")[2][:-1], died)
@@ -100,7 +100,7 @@ class Reporter:
             session.exitstatus = results_file.EXIT_SETUP
             return
         assembled = self._assemble()
-        self._release()
+        self._report_deferred()
         code = assembled.exit_code(_strict(config))
         if exitstatus not in (
             pytest.ExitCode.OK,
@@ -123,32 +123,32 @@ class Reporter:
         self._cases, self._problems = assembled.cases, assembled.problems
         return assembled
 
-    def _release(self) -> None:
+    def _report_deferred(self) -> None:
         """Report to pytest what was held back, by its final verdict; lines of letters, as those before."""
-        self._releasing = True
+        self._reporting_deferred = True
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         letters = 0
         for case in self._cases:
-            held = self._held.pop(case.id, None)
-            if held is None:
+            deferred = self._deferred.pop(case.id, None)
+            if deferred is None:
                 continue
-            if letters % _LETTERS_A_LINE == 0 and terminal and terminal.verbosity <= 0:
+            if letters % _LETTERS_PER_LINE == 0 and terminal and terminal.verbosity <= 0:
                 terminal.line("")
             letters += 1
-            for report in released(held, case, self._runner.text(case)):
+            for report in final_reports(deferred, case, self._runner.text(case)):
                 self._config.hook.pytest_runtest_logreport(report=report)
         if folder := self._config.getoption("allure_report_dir", None):
             shown = {cause.cases[0].id: self._text(cause.cases[0]) for cause in causes(self._cases)}
             allure.amend(Path(folder), self._cases, shown)
-        self._releasing = False
+        self._reporting_deferred = False
 
     def _text(self, case: CaseRecord) -> str:
         """The text of a case that stands for itself, with the recorded events around what was found."""
         if case.id in self._errors or not case.findings:
             return self._errors.get(case.id, case.id)
         session = self._runner.session
-        text = render(case, recorded(session.folder), session.folder, self._runner.again)
-        return str(without(session.secrets, text))
+        text = render(case, recorded(session.folder), session.folder, self._runner.rerun_command)
+        return str(redact_value(session.secrets, text))
 
     def _write(self, assembled: Assembled, code: int, interrupted: bool) -> None:
         """Write the results file and what is rendered from it."""
@@ -156,32 +156,36 @@ class Reporter:
         renderings = {kind: Path(name) for kind in outputs.KINDS if (name := config.getoption(kind))}
         file = Path(named) if (named := config.getoption("results")) else None
         seconds = time.monotonic() - self._started
-        ending = Ending(self._runner.again, seconds, code, interrupted, file, renderings)
-        self._run, self._written = write_all(conclude(folder, assembled, ending), folder, ending)
+        ending = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings)
+        self._run, self._written = write_outputs(build_results(folder, assembled, ending), folder, ending)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """What was found, by cause."""
         if not self._run or not self._run.end:
             return
-        with _no_commands(terminalreporter):
-            again, target, cases = self._runner.again, self._runner.session.context.target, self._run.cases
+        with _workflow_commands_stopped(terminalreporter):
+            rerun_command, target, cases = (
+                self._runner.rerun_command,
+                self._runner.session.context.target,
+                self._run.cases,
+            )
             what = f"a recording of {target.name}" if target.recorded else target.name
             place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
-            judged = f"{what}{place}, {target.model}, revision {target.revision}"
-            terminal.show(terminalreporter, judged, self._run, self._text, again, self._written)
+            evaluated = f"{what}{place}, {target.model}, revision {target.revision}"
+            terminal.show(terminalreporter, evaluated, self._run, self._text, rerun_command, self._written)
             expected.show(terminalreporter, cases, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._cases)):
                 terminalreporter.line(line)
 
 
-def _crashed(report: pytest.TestReport) -> bool:
+def _is_worker_crash(report: pytest.TestReport) -> bool:
     """Whether a worker of pytest-xdist died while it judged this."""
-    return report.when not in ("setup", "call", "teardown", HELD) and "@" in report.nodeid
+    return report.when not in ("setup", "call", "teardown", DEFERRED) and "@" in report.nodeid
 
 
 @contextmanager
-def _no_commands(terminalreporter: Any) -> Iterator[None]:
+def _workflow_commands_stopped(terminalreporter: Any) -> Iterator[None]:
     """In GitHub Actions a line may be a command to its runner; nothing that a server said is one."""
     token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:

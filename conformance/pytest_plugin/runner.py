@@ -11,13 +11,13 @@ import pytest
 
 from conformance import emulator
 from conformance.engine import setup
-from conformance.engine.order import part_of_run
-from conformance.engine.redaction import without
+from conformance.engine.order import position_in_run
+from conformance.engine.redaction import redact_value
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
-from conformance.pytest_plugin.deferred import HELD, fill, hold, may_change, properties
+from conformance.pytest_plugin.deferred import DEFERRED, defer, may_change, properties, set_outcome
 from conformance.report import terminal
 from conformance.report.failure import brief
 from conformance.report.progress import Progress
@@ -28,26 +28,26 @@ from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
 #: Options that name this run only, each with a value.
-_NOT_AGAIN = (
+_OPTIONS_OF_ONE_RUN = (
     "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
     "-n", "--numprocesses",
 )  # fmt: skip
 
 #: The same without a value.
-_NOT_AGAIN_FLAGS = ("-q", "--overwrite")
+_FLAGS_OF_ONE_RUN = ("-q", "--overwrite")
 
 
 #: Options under which not every case is judged, or none.
-_NARROWING = (
+_SELECTING_OPTIONS = (
     "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
     "replay",
 )  # fmt: skip
 
 #: When Python looks for garbage: of all that thousands of cases make, little is any, and looking took a sixth of a run.
-_GARBAGE = (20_000, 20, 20)
+_GC_THRESHOLDS = (20_000, 20, 20)
 
 #: What ends the whole run, and is no case's own.
-_STOPS = (pytest.exit.Exception, KeyboardInterrupt)
+_RUN_ENDING_EXCEPTIONS = (pytest.exit.Exception, KeyboardInterrupt)
 
 
 class Runner:
@@ -71,8 +71,8 @@ class Runner:
         self.setup_error = ""
         self._wait = bool(wait)
         self._evaluated: dict[str, CaseRecord] = {}
-        self._held: set[str] = set()
-        self.again = _again(config)
+        self._deferred: set[str] = set()
+        self.rerun_command = _rerun_command(config)
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -94,15 +94,15 @@ class Runner:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Hand a worker what the controller resolved; the key travels in the environment only."""
-        node.workerinput["conformance"] = {**setup.for_worker(self.session), "wait": self._wait}
+        node.workerinput["conformance"] = {**setup.worker_settings(self.session), "wait": self._wait}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Where nothing narrows the run, send what all of it needs while the cases are being collected."""
-        gc.set_threshold(*_GARBAGE)
-        narrowed = self.distributed or any(getattr(self.config.option, name, None) for name in _NARROWING)
-        if not narrowed and setup.asked_for_all(self.config.args, self.config.invocation_params.dir):
-            self.session.begin()
+        gc.set_threshold(*_GC_THRESHOLDS)
+        is_selection = self.distributed or any(getattr(self.config.option, name, None) for name in _SELECTING_OPTIONS)
+        if not is_selection and setup.collects_all_checks(self.config.args, self.config.invocation_params.dir):
+            self.session.start_all()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A test for each case of a check."""
@@ -125,15 +125,15 @@ class Runner:
         others: list[pytest.Item] = []
         for item in items:
             case = _case(item)
-            wanted = case is None or (
+            is_selected = case is None or (
                 case_selection.selects(case.id, selections) if selections else self.session.selects(case)
             )
-            (kept if wanted else others).append(item)
+            (kept if is_selected else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
-        _place(items)
-        part = part_of_run(self.session.context, [case for item in items if (case := _case(item))])
+        _set_locations(items)
+        part = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
         items.sort(key=lambda item: part(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -170,12 +170,12 @@ class Runner:
             return True
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _STOPS)
+        call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _RUN_ENDING_EXCEPTIONS)
         hook.pytest_runtest_logreport(report=(report := hook.pytest_runtest_makereport(item=item, call=call)))
         if call.excinfo is not None and report.failed:
             hook.pytest_exception_interact(node=item, call=call, report=report)
         xml = getattr(self.config.option, "xmlpath", None)
-        if xml and case.id not in self._held:  # JUnit's plugin ends a case with its teardown.
+        if xml and case.id not in self._deferred:  # JUnit's plugin ends a case with its teardown.
             call = pytest.CallInfo.from_call(lambda: None, "teardown")
             hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -212,25 +212,25 @@ class Runner:
             report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(item.session.shouldstop))
             return report
         if call.when != "call":
-            if case.id in self._held:
-                report.when = HELD  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
+            if case.id in self._deferred:
+                report.when = DEFERRED  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
             return report
         record = self._evaluated.pop(case.id, None) or error_record(case.id, Reason(INTERNAL_ERROR, str(call.excinfo)))
         # JUnit files are written from the properties of the teardown's report, which takes them from the item.
         item.user_properties += properties(record)
         if may_change(record, self.expected):
-            hold(report, record)
-            self._held.add(case.id)
+            defer(report, record)
+            self._deferred.add(case.id)
         else:
-            fill(report, record, self.text(record))
+            set_outcome(report, record, self.text(record))
         if call.excinfo is not None:
-            report.longrepr = str(without(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
+            report.longrepr = str(redact_value(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
         return report
 
     def text(self, record: CaseRecord) -> str:
         """What pytest's other plugins show of a case. The terminal shows it only of the cases that stand for
         themselves, and with the recorded events."""
-        return brief(record, self.session.folder, self.again) if record.findings else ""
+        return brief(record, self.session.folder, self.rerun_command) if record.findings else ""
 
     # -- after ------------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ def _case(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
-def _place(items: Sequence[pytest.Item]) -> None:
+def _set_locations(items: Sequence[pytest.Item]) -> None:
     """Say where each case stands: where its check does. pytest would read the source for each of thousands anew."""
     known: dict[object, tuple[str, int | None]] = {}
     for item in items:
@@ -264,14 +264,14 @@ def _function(item: pytest.Item) -> object:
     return getattr(item, "function", None)
 
 
-def _again(config: pytest.Config) -> str:
+def _rerun_command(config: pytest.Config) -> str:
     """The command as it was given, without what names this run only."""
     words: list[str] = []
     skip = False
     for word in map(str, config.invocation_params.args):
         name, equals, _ = word.partition("=")
-        if skip or name in (*_NOT_AGAIN, *_NOT_AGAIN_FLAGS):
-            skip = not skip and not equals and name not in _NOT_AGAIN_FLAGS
+        if skip or name in (*_OPTIONS_OF_ONE_RUN, *_FLAGS_OF_ONE_RUN):
+            skip = not skip and not equals and name not in _FLAGS_OF_ONE_RUN
             continue
         words.append(word)
     return shlex.join(["pytest", *words])

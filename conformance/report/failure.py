@@ -15,7 +15,7 @@ from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import VALUES, counted, fit, labelled, with_label
 from conformance.results import affected_clients
-from conformance.results.baseline import ready
+from conformance.results.baseline import format_entry
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
@@ -78,7 +78,7 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
     if responses and (received := responses(first)):
         yield with_label("curl", curl(received))
     yield with_label("exchange", str(folder.file(first.exchange)))
-    yield with_label("baseline", ready(case.id, case.own_verdict, case.messages))
+    yield with_label("baseline", format_entry(case.id, case.own_verdict, case.messages))
 
 
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:

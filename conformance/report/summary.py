@@ -52,9 +52,9 @@ def beside(cause: Cause) -> Iterator[str]:
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
         yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {_first(same)}")
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
-        yield from labelled("grouped", f"{counted(len(cause.follow), 'consequence')}: {_first(rules)}")
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
+        yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {_first(rules)}")
     if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
         yield from labelled("affects", f"{', '.join(further)} (by further cases)")
 
@@ -98,10 +98,10 @@ def affected_clients(found: Sequence[Cause]) -> str:
 def scores(lines: Lines) -> Iterator[str]:
     """One line a level: passed of evaluated cases, and passed rules."""
     for one in score.scores(lines):
-        share = "unknown" if one.unknown else one.percent
+        share = "unknown" if one.mostly_inconclusive else one.percent
         line = f"  {one.level:<7} {one.passed:>5,} of {one.evaluated:>5,} cases {share:>7}"
-        line += f"   {one.hold:>3} of {one.rules:>3} rules passed"
-        yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
+        line += f"   {one.rules_passed:>3} of {one.rules:>3} rules passed"
+        yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
 
 
 def totals(end: RunEnd) -> str:

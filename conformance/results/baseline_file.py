@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.config.target import Misconfigured
 from conformance.judge.verdict import EXPECTED, FAIL
-from conformance.results.baseline import EXPECTABLE, Entry, Problem, apply, quoted, ready_for
+from conformance.results.baseline import EXPECTABLE, Entry, Problem, apply, format_record, quoted
 from conformance.results.records import CaseRecord
 
 _TABLE = "expected"
@@ -48,8 +48,8 @@ def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:
         raise Misconfigured(f"baseline {file} is not TOML: {error}") from None
     table = document.pop(_TABLE, {})
     if document or not isinstance(table, dict):
-        strange = next(iter(document), _TABLE)
-        raise Misconfigured(f"baseline {file}: {strange!r} is not known; entries stand in one table [{_TABLE}]")
+        unknown = next(iter(document), _TABLE)
+        raise Misconfigured(f"baseline {file}: {unknown!r} is not known; entries stand in one table [{_TABLE}]")
     lines = text.splitlines()
     return [_entry(case, given, file, _line_of(lines, case), needs_reason) for case, given in table.items()]
 
@@ -58,8 +58,8 @@ def _entry(case: str, given: Any, file: str, line: int, needs_reason: bool) -> E
     where = f"baseline {file}:{line}: {case}"
     if not isinstance(given, dict):
         raise Misconfigured(f"{where} is not a table with message and reason")
-    if strange := sorted(set(given) - set(_MEMBERS)):
-        raise Misconfigured(f"{where}: {strange[0]!r} is not known; known: {', '.join(_MEMBERS)}")
+    if unknown := sorted(set(given) - set(_MEMBERS)):
+        raise Misconfigured(f"{where}: {unknown[0]!r} is not known; known: {', '.join(_MEMBERS)}")
     messages = given.get("message")
     messages = [messages] if isinstance(messages, str) else messages
     if not isinstance(messages, list) or not messages or not all(isinstance(one, str) and one for one in messages):
@@ -118,36 +118,38 @@ def rewrite(
     text = text or HEADER
     entries = parse(text, file, needs_reason=False)
     # By any date: an entry past its day is a person's to prolong or to delete.
-    made, problems = apply([one.without_baseline() for one in cases], entries, known, date.min, tidy=True)
+    marked, problems = apply(
+        [one.without_baseline() for one in cases], entries, known, date.min, check_inconclusive=True
+    )
     lines: list[str | None] = list(text.splitlines())
     counts = {"removed": 0, "changed": 0}
     notes = []
     for problem in problems:
-        done = _amend(lines, problem)
+        done = _apply_problem(lines, problem)
         if done:
             counts[done] += 1
         else:
-            notes.append(f"{problem.entry.place}: {problem.entry.case}: {problem.says}")
+            notes.append(f"{problem.entry.place}: {problem.entry.case}: {problem.message}")
     listed = {entry.case for entry in entries}
-    covered = {one.id for one in made if one.verdict == EXPECTED}
-    covered |= {one.id for one in made if one.verdict in verdicts and not one.cause}
+    covered = {one.id for one in marked if one.verdict == EXPECTED}
+    covered |= {one.id for one in marked if one.verdict in verdicts and not one.cause}
     new = [
-        ready_for(line, reason)
-        for line in made
+        format_record(line, reason)
+        for line in marked
         if line.verdict in verdicts and line.id not in listed and line.cause not in covered
     ]
     if not any(line is not None and line.strip() == f"[{_TABLE}]" for line in lines):
         lines.append(f"[{_TABLE}]")
     after = "\n".join([*(line for line in lines if line is not None), *new]) + "\n"
-    left = parse(after, file, needs_reason=False)
-    if len(left) != len(entries) - counts["removed"] + len(new):
+    remaining = parse(after, file, needs_reason=False)
+    if len(remaining) != len(entries) - counts["removed"] + len(new):
         raise Misconfigured(f"baseline {file} is written in a way that cannot be kept; put each entry on one line")
     kept = len(entries) - sum(counts.values())
-    after, filled = _filled(after, left, reason.strip())
+    after, filled = _with_reasons(after, remaining, reason.strip())
     return Rewritten(after, len(new), counts["changed"], counts["removed"], kept, tuple(notes), filled)
 
 
-def _filled(text: str, entries: Sequence[Entry], reason: str) -> tuple[str, int]:
+def _with_reasons(text: str, entries: Sequence[Entry], reason: str) -> tuple[str, int]:
     """The text with the reason in each entry on a line of its own that has none, and how many there were."""
     lines = text.splitlines()
     number = 0
@@ -169,17 +171,17 @@ def _with_reason(line: str, entry: Entry, reason: str) -> str:
     places = [(one.start(), one.end(), member) for one in re.finditer(r"""reason\s*=\s*(""|'')""", line[:end])]
     last = len(line[:end].rstrip("}").rstrip())
     for start, stop, new in [*places, (last, end - 1, f", {member} ")]:
-        made = line[:start] + new + line[stop:]
+        marked = line[:start] + new + line[stop:]
         with suppress(Misconfigured):
             # A message may hold the same words.
-            if [replace(one, line=entry.line) for one in parse(f"[{_TABLE}]\n{made}", entry.file)] == [
+            if [replace(one, line=entry.line) for one in parse(f"[{_TABLE}]\n{marked}", entry.file)] == [
                 replace(entry, reason=reason)
             ]:
-                return made
+                return marked
     return ""
 
 
-def _amend(lines: list[str | None], problem: Problem) -> str:
+def _apply_problem(lines: list[str | None], problem: Problem) -> str:
     """Delete or change the entry's line; what was done, empty if that is left to a person."""
     entry = problem.entry
     if problem.kind not in ("stale", "changed") or (not entry.exact and problem.kind == "changed"):
@@ -187,11 +189,11 @@ def _amend(lines: list[str | None], problem: Problem) -> str:
     line = lines[entry.line - 1] if entry.line else None
     end = _end_of_entry(line) if line else 0
     if not line or not end:
-        raise Misconfigured(f"baseline {entry.place}: {entry.case} is not on a line of its own; {problem.says}")
+        raise Misconfigured(f"baseline {entry.place}: {entry.case} is not on a line of its own; {problem.message}")
     if problem.kind == "stale":
         lines[entry.line - 1] = None
         return "removed"
-    lines[entry.line - 1] = problem.says.rpartition("\n")[2] + line[end:]
+    lines[entry.line - 1] = problem.message.rpartition("\n")[2] + line[end:]
     return "changed"
 
 

@@ -17,23 +17,23 @@ from conformance.results.obstacles import BODY, COMPARISON, KINDS
 from conformance.results.records import CaseRecord, FindingRecord
 
 #: Of obstacles the statuses that refuse a request for good.
-_REFUSED = re.compile(r"HTTP 4(?!29)")
+_FINAL_REFUSAL = re.compile(r"HTTP 4(?!29)")
 
 
-def explained(lines: Iterable[CaseRecord], broken: Sequence[CaseRecord]) -> dict[str, str]:
+def causes_of_inconclusive(lines: Iterable[CaseRecord], broken: Sequence[CaseRecord]) -> dict[str, str]:
     """Of each inconclusive case that follows from a broken one its id, and that of the other; the first of ``broken``
     that explains it is taken."""
     evidence = _Evidence(broken)
-    left = [one for one in lines if one.blocked]
-    above: dict[str, str] = {}
-    while left:
-        found = {one.id: cause for one in left if (cause := evidence.of(one))}
+    unexplained = [one for one in lines if one.blocked]
+    causes: dict[str, str] = {}
+    while unexplained:
+        found = {one.id: cause for one in unexplained if (cause := evidence.of(one))}
         if not found:
             break
-        above |= found
-        evidence.know(one for one in left if one.id in found)
-        left = [one for one in left if one.id not in found]
-    return above
+        causes |= found
+        evidence.add(one for one in unexplained if one.id in found)
+        unexplained = [one for one in unexplained if one.id not in found]
+    return causes
 
 
 def concerns(cause: CaseRecord, members: tuple[str, ...]) -> bool:
@@ -54,7 +54,7 @@ class _Evidence:
                     self._at.setdefault(name, []).append((one, finding))
         self._explaining = lru_cache(maxsize=None)(self._cause)
 
-    def know(self, lines: Iterable[CaseRecord]) -> None:
+    def add(self, lines: Iterable[CaseRecord]) -> None:
         """Take these for causes too, wherever they are: inconclusive cases that are explained."""
         self._known += lines
         self._explaining.cache_clear()
@@ -79,7 +79,7 @@ def _explains(cause: CaseRecord, finding: FindingRecord, rule: str, by: str) -> 
     if blocking(rule, cause.requirement, by):
         return True
     # What a refusal says may be read too: its envelope.
-    rows = follows(rule, cause.requirement) if by in (BODY, COMPARISON) or _REFUSED.match(by) else ()
+    rows = follows(rule, cause.requirement) if by in (BODY, COMPARISON) or _FINAL_REFUSAL.match(by) else ()
     consequence = (not row.alike and not row.same_member and concerns(cause, row.members) for row in rows)
     return any(consequence) or (by not in KINDS and _of_status(finding, by))
 

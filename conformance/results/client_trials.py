@@ -23,16 +23,16 @@ from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.normalise import without_numbers
 
 #: Rules whose findings compare responses and do not say what is wrong in one: what a client does at it shows nothing.
-UNSPECIFIC = ("effort.values-alike",)
+COMPARING_RULES = ("effort.values-alike",)
 
 STOPS = "stops"
 
 #: The clients that are run in trials; of others nothing is known.
-TRIED = frozenset(one.breaks for one in TABLE)
+TESTED_CLIENTS = frozenset(one.breaks for one in TABLE)
 
 #: What is taken out of a message before its numbers, ids and quoted values: the server's or Python's own words, and
 #: the place. The name of an undocumented type and the class of a status stay.
-_CUTS = (
+_VARIABLE_PARTS = (
     (re.compile(r"(received HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
     (re.compile(r"(are not JSON):.*", re.DOTALL), r"\1"),
@@ -42,19 +42,23 @@ _CUTS = (
 )  # fmt: skip
 
 _STATUS = re.compile(r"\bHTTP ([1-5])\d\d\b")
-_CLASSES = {"1": "information", "2": "success", "3": "redirect", "4": "refusal", "5": "failure"}
+_STATUS_CLASSES = {"1": "information", "2": "success", "3": "redirect", "4": "refusal", "5": "failure"}
 
 
 #: Areas whose messages do not say which member is wrong: there the pointer is part of the kind.
-_POINTED = ("identity",)
+_POINTER_AREAS = ("identity",)
 
 
-def kind(rule: str, message: str, pointer: str = "") -> str:
+def finding_kind(rule: str, message: str, pointer: str = "") -> str:
     """The kind of a finding: its message without what differs from place to place and from server to server."""
-    for pattern, by in _CUTS:
+    for pattern, by in _VARIABLE_PARTS:
         message = pattern.sub(by, message)
-    message_pattern = without_numbers(_STATUS.sub(lambda found: f"HTTP {_CLASSES[found[1]]}", message))
-    return f"{message_pattern} at {without_numbers(pointer)}" if rule.partition(".")[0] in _POINTED else message_pattern
+    message_pattern = without_numbers(_STATUS.sub(lambda found: f"HTTP {_STATUS_CLASSES[found[1]]}", message))
+    return (
+        f"{message_pattern} at {without_numbers(pointer)}"
+        if rule.partition(".")[0] in _POINTER_AREAS
+        else message_pattern
+    )
 
 
 @dataclass(frozen=True)
@@ -122,14 +126,14 @@ def _worst(outcomes: Mapping[str, str], streams: bool) -> dict[str, tuple[str, s
     worst: dict[str, tuple[str, str]] = {}
     for mode, outcome in outcomes.items():
         one = client_of(mode)
-        fed = mode.endswith("-stream") if one.streams is None else one.streams
-        if fed == streams and worst.get(one.breaks, ("", ""))[1] in COPES:
+        tested = mode.endswith("-stream") if one.streams is None else one.streams
+        if tested == streams and worst.get(one.breaks, ("", ""))[1] in COPES:
             worst[one.breaks] = (mode, outcome)
     return worst
 
 
 @dataclass(frozen=True)
-class Row:
+class EffectRow:
     """What affects a client: kinds of finding of one rule that must all be there, and the effect.
 
     ``follows``: it does so too where the findings are consequences of another defect; false if some trial had them as
@@ -141,30 +145,30 @@ class Row:
     follows: bool
 
 
-Index = Mapping[tuple[str, bool], Sequence[Row]]
+EffectsByRule = Mapping[tuple[str, bool], Sequence[EffectRow]]
 
 
-def index(known: Mapping[str, Any]) -> Index:
+def effects_by_rule(known: Mapping[str, Any]) -> EffectsByRule:
     """What affects whom, by rule and by whether the request streams."""
-    every = list(trials(known))
-    harmless: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
-    harmless_after: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
-    for one in every:
+    all_trials = list(trials(known))
+    accepted: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
+    accepted_with_consequences: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
+    for one in all_trials:
         if one.coped:
-            harmless[one.client, one.streams] |= one.causes
-            harmless_after[one.client, one.streams] |= one.found
-    rows: dict[tuple[str, bool], list[Row]] = defaultdict(list)
-    for one in every:
+            accepted[one.client, one.streams] |= one.causes
+            accepted_with_consequences[one.client, one.streams] |= one.found
+    rows: dict[tuple[str, bool], list[EffectRow]] = defaultdict(list)
+    for one in all_trials:
         # Beside another defect that stands for itself a finding is no better known than a consequence.
-        safe = harmless if one.causes == one.own else harmless_after
-        left = one.own - safe[one.client, one.streams]
-        rules = {rule for rule, _ in left}
-        if one.coped or len(rules) != 1 or rules & set(UNSPECIFIC):
+        without_effect = accepted if one.causes == one.own else accepted_with_consequences
+        remaining = one.own - without_effect[one.client, one.streams]
+        rules = {rule for rule, _ in remaining}
+        if one.coped or len(rules) != 1 or rules & set(COMPARING_RULES):
             continue  # Of two rules nobody knows which it was.
-        follows = not left & harmless_after[one.client, one.streams]
-        row = Row(frozenset(found for _, found in left), _effect(one, known["versions"]), follows)
+        follows = not remaining & accepted_with_consequences[one.client, one.streams]
+        row = EffectRow(frozenset(found for _, found in remaining), _effect(one, known["versions"]), follows)
         rows[rules.pop(), one.streams].append(row)
-    return {place: tuple(_least(found)) for place, found in rows.items()}
+    return {place: tuple(_minimal(found)) for place, found in rows.items()}
 
 
 def _effect(trial: Trial, versions: Mapping[str, str]) -> Effect:
@@ -174,23 +178,23 @@ def _effect(trial: Trial, versions: Mapping[str, str]) -> Effect:
     return Effect(trial.client, versions.get(trial.mode, ""), does, detail, trial.fault)
 
 
-def _least(rows: Sequence[Row]) -> Iterator[Row]:
+def _minimal(rows: Sequence[EffectRow]) -> Iterator[EffectRow]:
     """Each client and kinds once, and without those that affect it together where some of them do so already."""
     seen: set[tuple[str, frozenset[str]]] = set()
     for one in rows:
-        fewer = any(other.effect.client == one.effect.client and other.kinds < one.kinds for other in rows)
-        if not fewer and (one.effect.client, one.kinds) not in seen:
+        has_smaller = any(other.effect.client == one.effect.client and other.kinds < one.kinds for other in rows)
+        if not has_smaller and (one.effect.client, one.kinds) not in seen:
             seen.add((one.effect.client, one.kinds))
             yield one
 
 
 @cache
-def known_rows() -> Index:
-    return index(evidence())
+def effect_rows() -> EffectsByRule:
+    return effects_by_rule(evidence())
 
 
 @dataclass(frozen=True)
-class Known:
+class KindEvidence:
     """A kind of finding that was tried (or several that only together affect a client): whom it affects, and the
     clients that were fed it and coped."""
 
@@ -201,22 +205,28 @@ class Known:
     coped: tuple[str, ...]
 
 
-def known_of(name: str) -> Iterator[Known]:
+def kind_evidence(name: str) -> Iterator[KindEvidence]:
     """What trials showed of the kinds of finding of a rule, or of every rule of a row of the catalogue."""
-    fed: dict[tuple[str, bool, frozenset[str]], set[str]] = defaultdict(set)
+    tested: dict[tuple[str, bool, frozenset[str]], set[str]] = defaultdict(set)
     coped: dict[tuple[str, bool, str], set[str]] = defaultdict(set)
     for one in trials(evidence()):
         for rule, found in one.own if name in (one.row, *(rule for rule, _ in one.own)) else ():
-            fed[rule, one.streams, frozenset((found,))].add(one.client)
+            tested[rule, one.streams, frozenset((found,))].add(one.client)
             if one.coped:
                 coped[rule, one.streams, found].add(one.client)
     effects: dict[tuple[str, bool, frozenset[str]], list[Effect]] = defaultdict(list)
-    for rule, streams in dict.fromkeys((rule, streams) for rule, streams, _ in fed):
-        for row in known_rows().get((rule, streams), ()):
+    for rule, streams in dict.fromkeys((rule, streams) for rule, streams, _ in tested):
+        for row in effect_rows().get((rule, streams), ()):
             effects[rule, streams, row.kinds].append(row.effect)
-    for place in sorted({*fed, *effects}, key=lambda place: (place[0], place[1], sorted(place[2]))):
+    for place in sorted({*tested, *effects}, key=lambda place: (place[0], place[1], sorted(place[2]))):
         rule, streams, kinds = place
         if name in (rule, requirement(rule).id):
-            well = set.intersection(*(coped[rule, streams, one] for one in kinds))
-            mine = sorted(effects[place], key=lambda one: list(CLIENTS).index(one.client))
-            yield Known(rule, streams, tuple(sorted(kinds)), tuple(mine), tuple(n for n in CLIENTS if n in well))
+            clients_that_coped = set.intersection(*(coped[rule, streams, one] for one in kinds))
+            sorted_effects = sorted(effects[place], key=lambda one: list(CLIENTS).index(one.client))
+            yield KindEvidence(
+                rule,
+                streams,
+                tuple(sorted(kinds)),
+                tuple(sorted_effects),
+                tuple(n for n in CLIENTS if n in clients_that_coped),
+            )

@@ -14,7 +14,7 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 
 #: The verdict of a case that was not judged at all.
-ABSENT = "not judged"
+NOT_EVALUATED = "not judged"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Change:
     id: str
     before: str
     now: str
-    says: str = ""
-    said: str = ""
+    message: str = ""
+    previous_message: str = ""
     cause: str = ""
-    follow: int = 0
+    consequences: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class Comparison:
     """Everything in which two runs differ. Only ``failing`` and ``vanished`` are regressions.
 
     ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
-    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warned``, ``passing``,
-    ``inconclusive`` (or the check broke) and ``set_aside`` (now not-applicable) are cases with another verdict;
+    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``,
+    ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with another verdict;
     ``vanished`` are cases that are not there any more; ``reworded`` have the same verdict with another message;
-    ``drifted`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run had not.
+    ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run had not.
     """
 
     failing: tuple[Change, ...]
     new_rules: tuple[Change, ...]
     expected: tuple[Change, ...]
-    warned: tuple[Change, ...]
+    warning: tuple[Change, ...]
     passing: tuple[Change, ...]
     vanished: tuple[Change, ...]
     inconclusive: tuple[Change, ...]
-    set_aside: tuple[Change, ...]
+    not_applicable: tuple[Change, ...]
     reworded: tuple[Change, ...]
-    drifted: tuple[Change, ...]
+    changed_outcomes: tuple[Change, ...]
     first_seen: tuple[str, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
@@ -72,39 +72,39 @@ class Comparison:
         return bool(self.failing or self.vanished)
 
 
-def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Comparison:
+def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparison:
     """What differs between two runs that ended; ``ValueError`` says in one line why they cannot be compared.
 
-    ``forgiven`` are cases that failed in the old run but passed when asked again.
+    ``flaky`` are cases that failed in the old run but passed when asked again.
     """
-    _comparable(old, new)
+    _check_comparable(old, new)
     before = {line.id: line for line in old.cases}
     now = {line.id: line for line in new.cases}
     by_kind: dict[str, list[Change]] = {name: [] for name in _KINDS}
-    along = 0
+    grouped_count = 0
     for case, line in now.items():
-        was = PASS if case in forgiven else before[case].own_verdict if case in before else ABSENT
-        kind = _kind(was, line)
-        if was == ABSENT and kind not in ("", "expected") and _is_of_new_rule(line, old):
+        was = PASS if case in flaky else before[case].own_verdict if case in before else NOT_EVALUATED
+        kind = _kind_of_change(was, line)
+        if was == NOT_EVALUATED and kind not in ("", "expected") and _is_of_new_rule(line, old):
             kind = "new_rules"
         if kind:
-            by_kind[kind].append(Change(case, was, line.verdict, says(line), cause=line.cause))
+            by_kind[kind].append(Change(case, was, line.verdict, _message_of(line), cause=line.cause))
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
-            by_kind["drifted"] += _drifted(before[case], line)
+            by_kind["drifted"] += _changed_outcomes(before[case], line)
     responses = {key for one in by_kind["failing"] for key in _exchanges(now[one.id])}
-    for name in _ASIDE:
-        apart = [one for one in by_kind[name] if now[one.id].exchange not in responses]
-        along += len(by_kind[name]) - len(apart)
-        by_kind[name] = apart
-    vanished = tuple(Change(case, line.own_verdict, ABSENT) for case, line in before.items() if case not in now)
+    for name in _GROUPED_KINDS:
+        separate = [one for one in by_kind[name] if now[one.id].exchange not in responses]
+        grouped_count += len(by_kind[name]) - len(separate)
+        by_kind[name] = separate
+    vanished = tuple(Change(case, line.own_verdict, NOT_EVALUATED) for case, line in before.items() if case not in now)
     measured = measures(old), measures(new)
     seen, figures = _measured(*measured)
     return Comparison(
         vanished=vanished,
         first_seen=seen,
         figures=(*figures, *_counted(old, new)),
-        notes=(*_notes(old, new, *measured), *_along(along)),
+        notes=(*_notes(old, new, *measured), *_grouped_note(grouped_count)),
         **{name: tuple(changes) for name, changes in by_kind.items()},
     )
 
@@ -112,28 +112,28 @@ def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Compa
 _KINDS = ("failing", "new_rules", "expected", "warned", "passing", "inconclusive", "set_aside", "reworded", "drifted")
 
 #: What changes along with a new failure in the same answer is no news of its own.
-_ASIDE = ("inconclusive", "set_aside", "reworded", "drifted")
+_GROUPED_KINDS = ("inconclusive", "set_aside", "reworded", "drifted")
 
 
 def _exchanges(line: CaseRecord) -> set[str]:
     return {key for key in (line.exchange, *(one.exchange for one in line.findings)) if key}
 
 
-def _along(number: int) -> Iterator[str]:
+def _grouped_note(number: int) -> Iterator[str]:
     if number:
         yield f"{number} more cases about the same answers changed along with what newly fails"
 
 
-def _comparable(old: Results, new: Results) -> None:
+def _check_comparable(old: Results, new: Results) -> None:
     if old.head.revision != new.head.revision:
         both = f"{old.head.revision} and {new.head.revision}"
         raise ValueError(f"{old.path} and {new.path} are of different revisions of the contract: {both}")
 
 
-def _kind(was: str, line: CaseRecord) -> str:
+def _kind_of_change(was: str, line: CaseRecord) -> str:
     """Which list a case belongs to; empty if its verdict is as before."""
     verdict = line.own_verdict
-    if verdict == was or (was == ABSENT and verdict in (PASS, NOT_APPLICABLE)):
+    if verdict == was or (was == NOT_EVALUATED and verdict in (PASS, NOT_APPLICABLE)):
         return ""
     if verdict == FAIL:
         return "expected" if line.verdict == EXPECTED else "failing"
@@ -150,27 +150,27 @@ def _is_of_new_rule(line: CaseRecord, old: Results) -> bool:
         return False  # Of a rule that is gone.
 
 
-def says(line: CaseRecord) -> str:
+def _message_of(line: CaseRecord) -> str:
     """What a case line says: its first finding, or the reason of its verdict."""
     return line.findings[0].message if line.findings else line.reason.text
 
 
-def grouped(changes: Sequence[Change]) -> list[Change]:
+def group_changes(changes: Sequence[Change]) -> list[Change]:
     """The cases without those that another of them explains, which are counted there. The results name of each cause
     one case for its whole rule: where that has not changed, another case of its rule that has stands for it."""
     names = {one.id for one in changes}
-    heads: dict[str, str] = {}
-    above: dict[str, str] = {}
+    first_of_rule: dict[str, str] = {}
+    cause_of: dict[str, str] = {}
     for one in changes:
         if not one.cause:
-            heads.setdefault(_rule(one.id), one.id)
+            first_of_rule.setdefault(_rule(one.id), one.id)
     for one in changes:
         if one.cause in names:
-            above[one.id] = one.cause
+            cause_of[one.id] = one.cause
         elif _rule(one.cause) != _rule(one.id):
-            above[one.id] = heads.get(_rule(one.cause), "")
-    follow = Counter(above.values())
-    return [replace(one, follow=follow[one.id]) for one in changes if not above.get(one.id)]
+            cause_of[one.id] = first_of_rule.get(_rule(one.cause), "")
+    consequences = Counter(cause_of.values())
+    return [replace(one, consequences=consequences[one.id]) for one in changes if not cause_of.get(one.id)]
 
 
 def _rule(case: str) -> str:
@@ -178,24 +178,24 @@ def _rule(case: str) -> str:
 
 
 def _reworded(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
-    def told(one: CaseRecord) -> set[str]:
+    def patterns(one: CaseRecord) -> set[str]:
         return {message_pattern(finding.message) for finding in one.findings} or {message_pattern(one.reason.text)}
 
-    if told(line) != told(before):
-        new = [finding.message for finding in line.findings if message_pattern(finding.message) not in told(before)]
-        yield _other(line, (new or [says(line)])[0], says(before))
+    if patterns(line) != patterns(before):
+        new = [finding.message for finding in line.findings if message_pattern(finding.message) not in patterns(before)]
+        yield _other(line, (new or [_message_of(line)])[0], _message_of(before))
 
 
-def _drifted(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
+def _changed_outcomes(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
     then, today = (tuple(map(strip_generated_ids, one.observed)) for one in (before, line))
     if then != today:
-        lost = [one for one in then if one not in today] or ["nothing"]
-        came = [one for one in today if one not in then] or ["nothing"]
-        yield _other(line, "; ".join(came), "; ".join(lost))
+        removed = [one for one in then if one not in today] or ["nothing"]
+        added = [one for one in today if one not in then] or ["nothing"]
+        yield _other(line, "; ".join(added), "; ".join(removed))
 
 
 def _other(line: CaseRecord, now: str, before: str) -> Change:
-    return Change(line.id, line.verdict, line.verdict, now, said=before)
+    return Change(line.id, line.verdict, line.verdict, now, previous_message=before)
 
 
 def _measured(old: Measures | None, new: Measures | None) -> tuple[tuple[str, ...], tuple[Figure, ...]]:
@@ -225,6 +225,6 @@ def _notes(old: Results, new: Results, then_measured: Measures | None, measured:
     ):
         if then != now:
             yield f"{what} was {then}, and is {now} now"
-    for which, run in (("old", then_measured), ("new", measured)):
+    for age, run in (("old", then_measured), ("new", measured)):
         if run is None:
-            yield f"no exchanges lie beside the {which} results: times, events and members are not compared"
+            yield f"no exchanges lie beside the {age} results: times, events and members are not compared"

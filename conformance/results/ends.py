@@ -80,7 +80,7 @@ class Partial:
 
     exchanges: int
     in_part: int
-    not_for_captured: int
+    not_evaluated: int
     websockets: int
 
     @classmethod
@@ -94,7 +94,7 @@ class Partial:
         return {
             "exchanges": self.exchanges,
             "in_part": self.in_part,
-            "aside": self.not_for_captured,
+            "aside": self.not_evaluated,
             "websockets": self.websockets,
         }
 
@@ -106,7 +106,7 @@ class ProblemRecord:
     kind: str
     entry: str
     case: str
-    says: str
+    message: str
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProblemRecord:
@@ -116,7 +116,7 @@ class ProblemRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""
-        return {"kind": self.kind, "entry": self.entry, "case": self.case, "says": self.says}
+        return {"kind": self.kind, "entry": self.entry, "case": self.case, "says": self.message}
 
 
 @dataclass(frozen=True)

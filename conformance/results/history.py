@@ -59,7 +59,7 @@ class HistoryError(Exception):
 
 
 @dataclass(frozen=True)
-class Night:
+class NightlyRun:
     """One night of a target: ``counts`` of its cases by verdict."""
 
     id: int
@@ -69,7 +69,7 @@ class Night:
     counts: Mapping[str, int]
 
     @property
-    def share(self) -> float | None:
+    def pass_rate(self) -> float | None:
         """How many of the cases that were judged passed, from 0 to 1; None if none was judged."""
         evaluated = sum(self.counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
         return self.counts.get(PASS, 0) / evaluated if evaluated else None
@@ -121,21 +121,23 @@ class History:
         """The names of all targets."""
         return [name for (name,) in self._db.execute("select distinct target from night order by target")]
 
-    def nights(self, target: str, most: int) -> list[Night]:
+    def last_runs(self, target: str, limit: int) -> list[NightlyRun]:
         """The last nights of a target, the oldest first."""
         rows = self._db.execute(
-            "select id, started_at, exit from night where target = ? order by started_at desc limit ?", (target, most)
+            "select id, started_at, exit from night where target = ? order by started_at desc limit ?", (target, limit)
         ).fetchall()
         found = []
         for night, started, code in reversed(rows):
             counts = self._db.execute("select verdict, count(*) from verdict where night = ? group by 1", (night,))
-            found.append(Night(night, target, started, code, {VERDICTS[number]: count for number, count in counts}))
+            found.append(
+                NightlyRun(night, target, started, code, {VERDICTS[number]: count for number, count in counts})
+            )
         return found
 
-    def by_rule(self, nights: Collection[Night]) -> dict[str, dict[int, dict[str, int]]]:
+    def by_rule(self, runs: Collection[NightlyRun]) -> dict[str, dict[int, dict[str, int]]]:
         """Of each rule, for each night (by id) it was judged in, its cases by verdict."""
         found: dict[str, dict[int, dict[str, int]]] = {}
-        for night in nights:
+        for night in runs:
             rows = self._db.execute(
                 "select requirement, verdict, count(*) from verdict join name on name.id = verdict.name"
                 " where night = ? group by 1, 2",

@@ -13,15 +13,15 @@ from conformance.exchange.exchange import Exchange
 from conformance.results.results_file import Results
 
 #: Members whose own members are named by whoever asks, not by the server.
-_OPEN = frozenset({"metadata", "parameters", "properties", "schema", "arguments"})
+_FREE_FORM_MEMBERS = frozenset({"metadata", "parameters", "properties", "schema", "arguments"})
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 #: Streams with fewer tokens say nothing about the time of one.
-_FEWEST_TOKENS = 8
+_MIN_TOKENS = 8
 
 #: Most names that are kept of a run.
-MOST_NAMES = 5000
+MAX_NAMES = 5000
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,20 @@ def measures(run: Results) -> Measures | None:
 
 def measure(exchanges: Iterable[Exchange]) -> Measures:
     """The measures of these exchanges."""
-    firsts: list[float] = []
+    first_bytes: list[float] = []
     tokens: list[float] = []
     names: set[str] = set()
     for exchange in exchanges:
         received = Received(exchange, exchange.scenario)
         if exchange.ok and received.looks_like_stream and exchange.chunks:
             first, last = exchange.chunks[0].at, exchange.chunks[-1].at
-            firsts.append(first)
+            first_bytes.append(first)
             count = cost(exchange)[1]
-            if count >= _FEWEST_TOKENS:
+            if count >= _MIN_TOKENS:
                 tokens.append((last - first) / count)
-        if len(names) < MOST_NAMES:
-            names |= set(_names(received))
-    return Measures(_quantile(firsts, 0.5), _quantile(firsts, 0.95), _quantile(tokens, 0.5), frozenset(names))
+        if len(names) < MAX_NAMES:
+            names |= set(_seen_names(received))
+    return Measures(_quantile(first_bytes, 0.5), _quantile(first_bytes, 0.95), _quantile(tokens, 0.5), frozenset(names))
 
 
 def _quantile(values: list[float], share: float) -> float | None:
@@ -72,7 +72,7 @@ def _quantile(values: list[float], share: float) -> float | None:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
-def _names(received: Received) -> Iterator[str]:
+def _seen_names(received: Received) -> Iterator[str]:
     try:
         if received.exchange.ok and received.looks_like_stream:
             for event in received.events:
@@ -89,12 +89,12 @@ def _names(received: Received) -> Iterator[str]:
 
 def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     """The paths of all members, every place of an array being one."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):
         for name, inner in value.items():
             yield f"{path}/{name}"
-            if name not in _OPEN:
+            if name not in _FREE_FORM_MEMBERS:
                 yield from _members(inner, f"{path}/{name}", depth + 1)
     elif isinstance(value, list):
         for inner in value:

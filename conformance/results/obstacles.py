@@ -30,21 +30,21 @@ _PAIR = 2
 
 
 def obstacles(result: Result, record: Record) -> list[Obstacle]:
-    """An entry for each kind of obstacle: ``by`` is the kind, ``scenarios`` are those whose responses have it. With
+    """An entry for each kind of obstacle: ``kind`` is the kind, ``scenarios`` are those whose responses have it. With
     ``any`` one of them is enough: the case compares responses, and does not say which of them it cannot use."""
     if result.verdict != INCONCLUSIVE:
         return []
     case = result.case
     found: dict[str, list[str]] = {}
     for name in result.blocked:
-        by, where = _obstacle(case.context.scenarios[name], case.context, record)
-        if by and where not in found.setdefault(by, []):
-            found[by].append(where)
+        kind, scenario_name = _obstacle(case.context.scenarios[name], case.context, record)
+        if kind and scenario_name not in found.setdefault(kind, []):
+            found[kind].append(scenario_name)
     if not case.check.together or len(result.blocked) == 1:
-        return [Obstacle(by, tuple(names)) for by, names in found.items()]
+        return [Obstacle(kind, tuple(names)) for kind, names in found.items()]
     if len(result.blocked) > _PAIR and found.keys() & {BODY, NEED}:
         found = {COMPARISON: list(dict.fromkeys(name for names in found.values() for name in names))}
-    return [Obstacle(by, tuple(names), any=True) for by, names in found.items()]
+    return [Obstacle(kind, tuple(names), any=True) for kind, names in found.items()]
 
 
 def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str, str]:
@@ -54,8 +54,8 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
     if exchange.withheld:
         return "", ""
     if scenario.after and (exchange.ended == "not-sent" or _sent_back_malformed(scenario, received, context)):
-        by, where = _obstacle(context.scenarios[scenario.after], context, record)
-        return EARLIER if by == BODY else by, where
+        kind, scenario_name = _obstacle(context.scenarios[scenario.after], context, record)
+        return EARLIER if kind == BODY else kind, scenario_name
     control = control_of(scenario, context.scenarios, context.contract)
     if (
         not exchange.ok
@@ -68,7 +68,7 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
         return exchange.ended, scenario.name
     if exchange.status != 200:
         return f"HTTP {exchange.status}", scenario.name
-    return BODY if _met(scenario, received) else NEED, scenario.name
+    return BODY if _need_is_met(scenario, received) else NEED, scenario.name
 
 
 def _sent_back_malformed(scenario: Scenario, received: Received, context: Context) -> bool:
@@ -78,7 +78,7 @@ def _sent_back_malformed(scenario: Scenario, received: Received, context: Contex
     return bool(schema_violation(context.contract, received.exchange.request.body))
 
 
-def _met(scenario: Scenario, received: Received) -> bool:
+def _need_is_met(scenario: Scenario, received: Received) -> bool:
     """Whether the model did what the scenario needs; a body that does not show it is not the model's doing."""
     try:
         return scenario.need is None or scenario.need.met(received)

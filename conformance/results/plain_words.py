@@ -77,9 +77,9 @@ def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
     found = [one for one in causes(lines) if one.verdict in (FAIL, WARNING)]
     not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
     for number, cause in enumerate(found, 1):
-        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.follow))
+        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.consequences))
         counts = [many(len(cause.cases), "case")]
-        counts += [many(len(cause.follow), "consequence")] * bool(cause.follow)
+        counts += [many(len(cause.consequences), "consequence")] * bool(cause.consequences)
         counts += [f"{lost:,} not evaluated"] * bool(lost)
         mark = "" if cause.verdict == FAIL else "warning: "
         yield f"{number}  {mark}{in_words(cause)} ({', '.join(counts)})"
@@ -90,7 +90,7 @@ def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     open_cases = [line for line in lines if line.verdict == INCONCLUSIVE]
     of: dict[str, int] = {}
     for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
-        of |= {line.id: number for line in (*cause.cases, *cause.follow)}
+        of |= {line.id: number for line in (*cause.cases, *cause.consequences)}
     counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
     parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())

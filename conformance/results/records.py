@@ -18,13 +18,13 @@ from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, Run
 from conformance.results.members import BadRecord, Members
 
 __all__ = [
-    "FORMAT", "QUIET", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
+    "FORMAT", "VERDICTS_WITHOUT_PROBLEM", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
     "ProblemRecord",
     "Reason", "RunEnd", "RunHead", "TargetRecord", "Tokens",
 ]  # fmt: skip
 
 #: Verdicts of cases in which nothing is wrong.
-QUIET = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
+VERDICTS_WITHOUT_PROBLEM = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
 
 #: Characters kept of a value, message or reason; the recorded exchange has the whole.
 LONGEST_VALUE = 2000
@@ -32,7 +32,7 @@ LONGEST_VALUE = 2000
 #: Before reasons had a code: how the reason began of a case that the profile left out, and the reason of a case for
 #: which the responses contained nothing.
 _UNSUPPORTED_TEXT = "the target's profile lacks "
-_NOTHING_TEXT = "the responses hold nothing that this rule is about"
+_NOTHING_EXAMINED_TEXT = "the responses hold nothing that this rule is about"
 
 
 @dataclass(frozen=True)
@@ -181,13 +181,13 @@ class CaseRecord:
     @property
     def counted(self) -> str:
         """The verdict as the exit code counts it: a case that is inconclusive as expected is set aside."""
-        not_for_captured = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
-        return NOT_APPLICABLE if not_for_captured else self.verdict
+        expected_inconclusive = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
+        return NOT_APPLICABLE if expected_inconclusive else self.verdict
 
     @property
-    def broken(self) -> bool:
+    def has_problem(self) -> bool:
         """Whether the case shows something wrong; one that is inconclusive as expected does not."""
-        return self.verdict not in QUIET and self.counted not in QUIET
+        return self.verdict not in VERDICTS_WITHOUT_PROBLEM and self.counted not in VERDICTS_WITHOUT_PROBLEM
 
     @property
     def why(self) -> str:
@@ -274,4 +274,4 @@ def _reason(read: Members) -> Reason:
     # A file of a version without codes: of two kinds of reasons the text was relied on.
     if text.startswith(_UNSUPPORTED_TEXT):
         return Reason(UNSUPPORTED, text, tuple(text.removeprefix(_UNSUPPORTED_TEXT).split(", ")))
-    return Reason(NOTHING_EXAMINED if text == _NOTHING_TEXT else "", text)
+    return Reason(NOTHING_EXAMINED if text == _NOTHING_EXAMINED_TEXT else "", text)

@@ -28,12 +28,12 @@ ERROR = "error"
 EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 2, 3, 5, 6
 
 #: How many observations of a case are kept.
-_MOST_OBSERVED = 500
+_MAX_OBSERVED = 500
 
 
 def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
     """The record of an evaluated case; its ``cause`` is not known yet (see :mod:`conformance.results.grouping`)."""
-    case, effects = result.case, affected_clients.of_result(result)
+    case, effects = result.case, affected_clients.effects_of_result(result)
     blocked = obstacles(result, record)
     return CaseRecord(
         id=case.id,
@@ -42,9 +42,9 @@ def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
         area=case.requirement.area,
         level=case.requirement.level,
         verdict=result.verdict,
-        breaks=tuple(affected_clients.names(effects)) if result.findings else case.breaks,
+        breaks=tuple(affected_clients.client_names(effects)) if result.findings else case.breaks,
         findings=tuple(_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)),
-        observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MOST_OBSERVED]),
+        observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MAX_OBSERVED]),
         reason=replace(result.reason, text=result.reason.text[:LONGEST_VALUE]),
         examined=result.examined,
         blocked=tuple(blocked),
@@ -67,8 +67,8 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> F
         message=one.message,
         pointer=one.pointer,
         event=one.event,
-        want=one.want if one.want is MISSING else _kept(one.want),
-        got=one.got if one.got is MISSING else _kept(one.got),
+        want=one.want if one.want is MISSING else _shortened(one.want),
+        got=one.got if one.got is MISSING else _shortened(one.got),
         scenario=one.scenario,
         also=one.also,
         exchange=key,
@@ -78,7 +78,7 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> F
     )
 
 
-def _kept(value: Any) -> Any:
+def _shortened(value: Any) -> Any:
     """The value, or its beginning as text where it is long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > LONGEST_VALUE:
@@ -106,20 +106,20 @@ def end_record(
     lines: Sequence[CaseRecord], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
 ) -> RunEnd:
     """The last record, with what the run cost by its recorded exchanges."""
-    every: list[Exchange] = []
+    recorded: list[Exchange] = []
 
     def sent() -> Iterator[Exchange]:
         for one in filter(None, map(folder.read, folder.recorded())):
-            every.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
+            recorded.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
             if one.ended != "not-sent":
                 yield one
 
-    end = sums(lines, sent(), seconds, code, interrupted)
-    gone = disappearance(every)
-    return replace(end, stopped=gone.says) if gone else end
+    end = sum_exchanges(lines, sent(), seconds, code, interrupted)
+    unreachable = disappearance(recorded)
+    return replace(end, stopped=unreachable.says) if unreachable else end
 
 
-def sums(
+def sum_exchanges(
     lines: Sequence[CaseRecord],
     exchanges: Iterable[Exchange],
     seconds: float,
@@ -206,7 +206,9 @@ def read(path: Path) -> Results:
         raise ValueError(f"{file} is not a results file: it must begin with one run line and end with one end line")
     try:
         head = RunHead.from_json(lines[0])
-        cases = [affected_clients.upgraded(CaseRecord.from_json(line)) for line in lines if line["kind"] == "case"]
+        cases = [
+            affected_clients.with_known_effects(CaseRecord.from_json(line)) for line in lines if line["kind"] == "case"
+        ]
         end = RunEnd.from_json(lines[-1]) if kinds[-1] == "end" else None
     except BadRecord as error:
         raise ValueError(f"{file} {error}") from None

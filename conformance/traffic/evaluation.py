@@ -16,7 +16,7 @@ from conformance.contract.schemas import schemas_of
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.engine.assembly import assemble
 from conformance.engine.evaluation import evaluate_case
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Unavailable
 from conformance.judge.verdict import Case, Check, Group
@@ -30,7 +30,7 @@ from conformance.traffic.incomplete import needs_end
 from conformance.traffic.passive_rules import passive_checks
 
 #: The label of the cases that are about all answers together.
-ALL = "traffic"
+ALL_EXCHANGES = "traffic"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Evaluation:
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
         text = "\n".join(told(case, lambda finding: self.responses.get(finding.exchange)))
-        return str(without(self.secrets, text))
+        return str(redact_value(self.secrets, text))
 
 
 def evaluate_captures(
@@ -65,7 +65,7 @@ def evaluate_captures(
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
     return Evaluation(
         assemble(one.case for one in evaluated).cases,
-        without(secrets, unjudged),
+        redact_value(secrets, unjudged),
         frozenset(one.label for one in evaluable if one.in_part),
         {one.case.id: one.trace for one in evaluated if one.error},
         {one.exchange.key: one.received for one in evaluable},
@@ -83,22 +83,22 @@ def _context(captured: Sequence[Captured], target: Target) -> Context:
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
     undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
     for check in passive_checks():
-        alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
-        fitting = [one for one in captured if _fits(one, check, undocumented[one.label])]
+        single = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
+        applicable = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
-            if together and fitting:
-                names = tuple(one.label for one in fitting)
-                yield from cases_of(replace(alone, over=partial(_as_one, names)), context)
+            if together and applicable:
+                names = tuple(one.label for one in applicable)
+                yield from cases_of(replace(single, over=partial(_one_group, names)), context)
             continue
-        for one in fitting:
-            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), context)
+        for one in applicable:
+            yield from cases_of(replace(single, over=partial(_group_of, one, check.rule)), context)
 
 
-def _as_one(names: tuple[str, ...], context: Context) -> list[Group]:
-    return [Group(ALL, names)]
+def _one_group(names: tuple[str, ...], context: Context) -> list[Group]:
+    return [Group(ALL_EXCHANGES, names)]
 
 
-def _alone(one: Captured, rule: str, context: Context) -> list[Group]:
+def _group_of(one: Captured, rule: str, context: Context) -> list[Group]:
     """The case of one exchange; of a rule about types one for each type that comes up in it."""
     if "{type}" not in rule:
         return [Group(one.label, (one.label,))]

@@ -28,7 +28,7 @@ from conformance.traffic.summary import Screen, brief
 _NAME = "exchange"
 
 #: Credentials that are remembered, the latest ones: some clients send another cookie with each request.
-_MOST_SECRETS = 1000
+_MAX_SECRETS = 1000
 
 
 class Observer:
@@ -40,12 +40,12 @@ class Observer:
         self._secrets: dict[Secret, None] = {}
         self._number = 0
         self.others = 0
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The credentials that were met so far, at most :data:`_MOST_SECRETS` of them."""
+        """The credentials that were met so far, at most :data:`_MAX_SECRETS` of them."""
         return Known(self._secrets)
 
     def __call__(self, passed: ForwardedExchange) -> None:
@@ -57,27 +57,27 @@ class Observer:
         self._waiting.put(None)
         self._thread.join()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         while (passed := self._waiting.get()) is not None:
             try:
-                self._look(passed)
+                self._evaluate(passed)
             except OSError as error:
                 self._screen.line(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
             except Exception:  # A bug of the suite must not end the watch; no text of it may hold a key.
                 for line in traceback.format_exc().splitlines():
                     self._screen.line(scrubbed(line, self.secrets))
 
-    def _look(self, passed: ForwardedExchange) -> None:
+    def _evaluate(self, passed: ForwardedExchange) -> None:
         for secret in secrets_of(passed.sent, passed.url, self._target.credential_headers):
             self._secrets.pop(secret, None)
             self._secrets[secret] = None
-        for secret in list(self._secrets)[:-_MOST_SECRETS]:
+        for secret in list(self._secrets)[:-_MAX_SECRETS]:
             del self._secrets[secret]
         if not is_ours(passed.method, passed.url):
             self.others += 1
             return
         self._number += 1
-        exchange = seen(passed, self._number, self.secrets, self._target.credential_headers)
+        exchange = to_exchange(passed, self._number, self.secrets, self._target.credential_headers)
         self._folder.write(redacted(exchange, self.secrets))
         captured = Captured(exchange.scenario, exchange, unavailable_in(exchange))
         evaluated = evaluate_captures([captured], self._target, self.secrets, together=False)
@@ -85,13 +85,15 @@ class Observer:
             self._screen.line(line)
 
 
-def kept(passed: ForwardedExchange, number: int, secrets: Sequence[Secret]) -> Exchange:
+def to_stored_exchange(passed: ForwardedExchange, number: int, secrets: Sequence[Secret]) -> Exchange:
     """The exchange in the form in which it may be kept, without the credentials."""
-    return redacted(seen(passed, number, secrets), secrets)
+    return redacted(to_exchange(passed, number, secrets), secrets)
 
 
-def seen(passed: ForwardedExchange, number: int, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Exchange:
-    """The exchange as it is evaluated: its bodies as they were, but no header that is private; ``named`` are further
+def to_exchange(
+    passed: ForwardedExchange, number: int, secrets: Sequence[Secret], credential_headers: Sequence[str] = ()
+) -> Exchange:
+    """The exchange as it is evaluated: its bodies as they were, but no header that is private; ``credential_headers`` are further
     headers that hold a key."""
     coding = content_coding(passed.sent)
     body, sent = passed.body, passed.sent
@@ -104,7 +106,9 @@ def seen(passed: ForwardedExchange, number: int, secrets: Sequence[Secret], name
         key=f"{_NAME}-{number:04}",
         scenario=f"{_NAME} {number}",
         sample=0,
-        request=Request(passed.method, scrubbed_url(passed.url, secrets), scrubbed_request(sent, secrets, named), body),
+        request=Request(
+            passed.method, scrubbed_url(passed.url, secrets), scrubbed_request(sent, secrets, credential_headers), body
+        ),
         status=passed.status,
         headers=headers,
         chunks=passed.chunks,
@@ -112,7 +116,7 @@ def seen(passed: ForwardedExchange, number: int, secrets: Sequence[Secret], name
         detail=scrubbed(passed.detail, secrets),
         sent_at=passed.sent_at,
         elapsed=passed.elapsed,
-        leaks=echoes(headers, passed.chunks, keys_of(passed.sent, named)),
+        leaks=echoes(headers, passed.chunks, keys_of(passed.sent, credential_headers)),
     )
     return _unfinished(exchange)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Target, resolve
-from conformance.engine.session import head
+from conformance.engine.session import run_head
 from conformance.exchange.redaction import Secret
 from conformance.exchange.run_directory import RESULTS
 from conformance.exchange.scrubbing import scrubbed
@@ -21,7 +21,7 @@ from conformance.traffic.evaluation import Evaluation
 from conformance.traffic.har import Har, read_har
 
 #: Mode of a results file and a run folder: see ``schemas/results.json``.
-MODE = "traffic"
+TRAFFIC_MODE = "traffic"
 
 #: The name of a target for which nothing random is made.
 _NO_NONCE = "00000000"
@@ -42,9 +42,9 @@ class Source:
         return self.path / RESULTS if self.path.is_dir() else self.path
 
     @property
-    def of_watch(self) -> bool:
+    def is_traffic_run(self) -> bool:
         """Whether it is a folder of captured traffic, whose results are this traffic's."""
-        return self.head.get("mode") == MODE
+        return self.head.get("mode") == TRAFFIC_MODE
 
 
 def read_source(path: Path, revision: str | None = None, target_file: Path | None = None) -> Source:
@@ -81,7 +81,7 @@ def target_of(
     )  # fmt: skip
 
 
-def selected(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
+def select_cases(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
     """The cases that these selections select; all without any.
 
     :class:`conformance.config.target.Misconfigured` for one that selects nothing.
@@ -104,9 +104,9 @@ def results_of(
     """The results, as they lie in a file or are to be written there. That exchanges stand aside changes no exit code:
     it is 0 where something was evaluated and nothing found, 5 where nothing was evaluated."""
     code = results_file.exit_code([case.verdict for case in evaluated.cases], strict)
-    end: RunEnd = results_file.sums(evaluated.cases, [one.exchange for one in captured], seconds, code)
+    end: RunEnd = results_file.sum_exchanges(evaluated.cases, [one.exchange for one in captured], seconds, code)
     in_part = len(evaluated.in_part)
     aside = len(evaluated.unjudged) - in_part
     if in_part or aside or websockets:
         end = replace(end, partial=Partial(len(captured), in_part, aside, websockets))
-    return Results(file, head(target, MODE), evaluated.cases, end)
+    return Results(file, run_head(target, TRAFFIC_MODE), evaluated.cases, end)
