@@ -85,7 +85,7 @@ def shown_rules(window: Browser) -> list[str]:
 def test_it_renders_and_asks_for_nothing(opened: Browser, failing: Path) -> None:
     said = opened.run("return [document.title, document.querySelector('h1').textContent, document.body.innerText]")
     assert said[0] == "fails: my proxy"
-    assert "MUST rules are broken" in said[1]
+    assert "MUST rules violated" in said[1]
     assert "NaN" not in said[2]
     assert "undefined" not in said[2]
     assert shown_rules(opened)[0] in said[2]

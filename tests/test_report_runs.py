@@ -46,7 +46,7 @@ def test_a_run_leaves_what_machines_read(server: Server, tmp_path: Path, workers
     lines = {one["id"]: one for one in lines_of(tmp_path / "run" / "results.jsonl")[1:-1]}
     _junit(files["junit.xml"], lines)
     _allure(files["allure"], lines)
-    assert "for 1 cause" in files["page.html"].read_text(encoding="utf-8")
+    assert "with 1 root cause" in files["page.html"].read_text(encoding="utf-8")
     assert not (tmp_path / "run" / "report.html").exists()
     markdown = files["page.md"].read_text(encoding="utf-8")
     assert f"--only '{SECOND}'" in markdown

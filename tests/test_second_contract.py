@@ -19,7 +19,7 @@ from conformance.emulator import Behaviour, serve
 from conformance.emulator.event_edits import cut, events, put
 from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import forgive
-from conformance.engine.session import Session, head
+from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.cases import all_cases, context_of
 from conformance.judge.verdict import Result, evaluate
@@ -175,7 +175,7 @@ def test_a_run_over_the_wire_passes(tmp_path: Path) -> None:
         assert server.url.endswith("/llm/api")
         target = lumen.target(server.url)
         folder = RunDirectory(tmp_path / "run")
-        folder.create(head(target, "live"), target.nonce, [], "either", False)
+        folder.create(run_head(target, "live"), target.nonce, [], "either", False)
         session = Session(context_of(target), folder, KEY)
         try:
             chosen = [one for one in all_cases(session.context) if one.id.endswith(("@text", "@text.stream"))]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, resolve
-from conformance.engine.nightly import LEFT, spend
+from conformance.engine.nightly import OUTPUT_FILES, run_nightly
 from conformance.results.history import HistoryError
 
 HELP = "judge a target, ask again what newly fails, compare with last night, keep the history"
@@ -34,7 +34,9 @@ def main(words: list[str]) -> int:
         raise CommandError(f"--keep is {options.keep}; last night at least must be kept")
     try:
         target = resolve({}, os.environ, "00000000", options.target)
-        night = spend(target.name, ["--target", str(options.target), *rest], options.history.absolute(), options.keep)
+        night = run_nightly(
+            target.name, ["--target", str(options.target), *rest], options.history.absolute(), options.keep
+        )
     except (Misconfigured, HistoryError) as error:
         raise CommandError(str(error)) from None
     if options.out:
@@ -49,7 +51,7 @@ def _hand_on(folder: Path, out: Path) -> None:
     """Copy what a night left; a file of an earlier night that this one did not make is taken away."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in LEFT:
+        for name in OUTPUT_FILES:
             (out / name).unlink(missing_ok=True)
             if (folder / name).exists():
                 shutil.copyfile(folder / name, out / name)

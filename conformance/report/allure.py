@@ -59,7 +59,7 @@ class Allure:
         report = yield
         if kept := getattr(report, "conformance", None):
             self._case = CaseRecord.from_json(json.loads(kept))
-            self._text = report.longreprtext if self._case.broken else ""
+            self._text = report.longreprtext if self._case.has_problem else ""
         return report
 
     @allure_commons.hookimpl(tryfirst=True)
@@ -69,7 +69,7 @@ class Allure:
         if case is None:
             return
         key = next((one.exchange for one in case.findings), case.exchange)
-        exchange = self._folder.read(key) if key and (case.broken or case.verdict == INCONCLUSIVE) else None
+        exchange = self._folder.read(key) if key and (case.has_problem or case.verdict == INCONCLUSIVE) else None
         fill(result, case, self._revision, self._text)
         result.stop = int(time.time() * 1000)
         for name, text, kind in evidence(case, exchange) if exchange else ():

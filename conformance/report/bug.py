@@ -174,7 +174,7 @@ def _short(text: str, most: int) -> str:
 
 def _further(line: CaseRecord, cause: Cause) -> Iterator[str]:
     others = [one.scenario for one in cause.cases if one.id != line.id]
-    rules = list(dict.fromkeys(one.requirement for one in cause.follow))
+    rules = list(dict.fromkeys(one.requirement for one in cause.consequences))
     if others:
         yield ""
         yield f"The same in {len(others)} further {'scenario' if len(others) == 1 else 'scenarios'}: {_names(others)}."

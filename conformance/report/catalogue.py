@@ -15,7 +15,7 @@ from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.verdict import Case
-from conformance.results.client_trials import known_of
+from conformance.results.client_trials import kind_evidence
 
 _RESPONSES = {False: "a plain response", True: "a stream"}
 
@@ -67,7 +67,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
 
 def _affected(rule: str, row: Requirement) -> Iterator[str]:
     """Which client is affected by which kind of finding, with its version and the trial; and why it needs the rule."""
-    found = list(known_of(rule))
+    found = list(kind_evidence(rule))
     for one in (one for one in found if one.effects):
         of = "" if one.rule == rule else f" ({one.rule})"
         yield _filled(f"{_RESPONSES[one.streams]} with {' and '.join(map(repr, one.kinds))}{of} affects:")

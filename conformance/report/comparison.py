@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.report.markdown import code
-from conformance.results.comparison import ABSENT, Change, Comparison, Figure, grouped
+from conformance.results.comparison import NOT_EVALUATED, Change, Comparison, Figure, group_changes
 
 #: Cases named of one kind; the rest is counted. Regressions are all named.
 _MOST = 20
@@ -20,8 +20,8 @@ def render(
     again; without them all that fails newly is a regression."""
     flaky, confirmed = flaky or {}, confirmed or {}
     # Apart from each other: a case that stays broken must not hide behind one that was broken once.
-    regressions = grouped([one for one in found.failing if one.id not in flaky])
-    shaky = grouped([one for one in found.failing if one.id in flaky])
+    regressions = group_changes([one for one in found.failing if one.id not in flaky])
+    shaky = group_changes([one for one in found.failing if one.id in flaky])
     lines = [_headline(found, len(regressions), len(shaky)), ""]
     lines += _section("Regressions", regressions, confirmed, most=len(regressions))
     lines += _section("Vanished", found.vanished, {}, most=len(found.vanished))
@@ -30,11 +30,11 @@ def render(
         ("New rules", found.new_rules),
         ("Newly passing", found.passing),
         ("Newly inconclusive", found.inconclusive),
-        ("New warnings", found.warned),
+        ("New warnings", found.warning),
         ("Newly failing, as the baseline expects", found.expected),
-        ("No longer applicable", found.set_aside),
+        ("No longer applicable", found.not_applicable),
         ("Same verdict, another message", found.reworded),
-        ("Recorded outcomes that differ", found.drifted),
+        ("Recorded outcomes that differ", found.changed_outcomes),
     ):
         lines += _section(title, changes, {})
     lines += _names("Events and members first seen", found.first_seen)
@@ -78,14 +78,14 @@ def _section(
 
 
 def _what(one: Change, ratio: tuple[int, int] | None) -> str:
-    if one.now == ABSENT:
+    if one.now == NOT_EVALUATED:
         return f"was {one.before}"
-    told = f"said {code(one.said)}" if one.said else f"was {one.before}, now {one.now}"
+    told = f"said {code(one.previous_message)}" if one.previous_message else f"was {one.before}, now {one.now}"
     if ratio:
         told += f", failed {ratio[0]} of {ratio[1]} times"
-    if one.follow:
-        told += f", {one.follow} more follow from it"
-    return told + (f": {code(one.says)}" if one.says else "")
+    if one.consequences:
+        told += f", {one.consequences} more follow from it"
+    return told + (f": {code(one.message)}" if one.message else "")
 
 
 def _names(title: str, names: Sequence[str]) -> Iterator[str]:

@@ -37,7 +37,7 @@ def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[s
         yield printable(f"{', '.join(what)}: {reason}{' ' + link if link else ''}")
     for one in problems:
         yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
-        says, _, new = one.says.partition("\n")
+        says, _, new = one.message.partition("\n")
         yield f"  {printable(says)}"
         if written := _written(one):
             yield f"  - {printable(written)}"

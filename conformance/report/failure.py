@@ -15,7 +15,7 @@ from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import fit, labelled
 from conformance.results import affected_clients
-from conformance.results.baseline import ready
+from conformance.results.baseline import format_entry
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Findings shown in full; the results file has them all.
@@ -75,7 +75,7 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
     if responses and (received := responses(first)):
         yield f"  curl    {curl(received)}"
     yield f"  bytes   {folder.file(first.exchange)}"
-    yield f"  expect  {ready(case.id, case.own_verdict, case.messages)}"
+    yield f"  expect  {format_entry(case.id, case.own_verdict, case.messages)}"
 
 
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:

@@ -20,7 +20,7 @@ def render(found: Sequence[Cause]) -> Iterator[str]:
         says = [show(one.message, 300) for one in first.findings[:1]]
         says += [f"affects {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
         says += [f"in {len(cause.cases)} cases, such as {first.id}"]
-        says += [f"{len(cause.follow)} more follow from this"] * bool(cause.follow)
+        says += [f"{len(cause.consequences)} more follow from this"] * bool(cause.consequences)
         kind = "warning" if cause.verdict in (WARNING, "expected") else "error"
         yield f"::{kind} title={_property(f'{cause.rule} ({cause.level})')}::{_message('; '.join(says))}"
 

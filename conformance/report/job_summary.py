@@ -13,7 +13,7 @@ from conformance.report.summary import quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
 #: Commands and messages are told whole.
 code = partial(markdown.code, width=1_000)
@@ -30,7 +30,7 @@ def render(results: Results, again: str) -> str:
 
 
 def _lines(results: Results, again: str) -> Iterator[str]:
-    whole = score.verdict(results.cases, results.end)
+    whole = score.run_verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
     yield f"## {_SIGNS.get(whole.verdict, '❔')} {whole.word.capitalize()}: {code(head.target.name)}"
@@ -40,14 +40,15 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     yield "| level | cases passed | | rules that hold |"
     yield "| --- | --- | --- | --- |"
     for one in score.scores(results.cases):
-        undecided = f", {one.undecided} inconclusive" if one.undecided else ""
-        share = "mostly unknown" if one.unknown else one.percent
-        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.hold} of {one.rules} |"
+        undecided = f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else ""
+        share = "mostly unknown" if one.mostly_inconclusive else one.percent
+        rules = f"{one.rules_passed} of {one.rules}"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
     yield ""
     counts = score.affected_clients(found)
     said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
     yield f"Affected clients, by causes: {said or 'none, as far as trials show'}"
-    yield from (f"- {markdown.cell(said)}" for said in score.allowed(results.cases))
+    yield from (f"- {markdown.cell(said)}" for said in score.allowed_deviations(results.cases))
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
     if len(found) > _CAUSES:
@@ -63,7 +64,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         for why, cases in unsettled[:_CAUSES]:
             yield f"- {len(cases)} times {code(show(why, 200))}, such as {code(cases[0])}"
-    if left := lacks(results.cases):
+    if left := unsupported_features(results.cases):
         yield ""
         yield "### Not claimed by the profile, and not judged"
         yield ""
@@ -101,8 +102,8 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
     names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
-        yield f"- {len(cause.follow)} more follow from this: {shown}"
+        yield f"- {len(cause.consequences)} more follow from this: {shown}"
     yield f"- again {code(again + ' --only ' + quoted(first.id))}"

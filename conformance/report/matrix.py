@@ -16,7 +16,7 @@ from conformance.results import score
 from conformance.results.causes import causes
 from conformance.results.records import CaseRecord, RunHead
 from conformance.results.results_file import ERROR, Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
 #: One cell: the cases of one target in one area or rule, by verdict.
 Counts = Mapping[str, int]
@@ -51,7 +51,7 @@ def matrix(runs: Sequence[Results]) -> Matrix:
         _rows(runs, lambda line: line.area),
         {rule: cells for rule, cells in rules.items() if any(one.get(FAIL) or one.get(ERROR) for one in cells)},
         tuple(map(_why, runs)),
-        tuple(tuple(one.says for one in lacks(run.cases)) for run in runs),
+        tuple(tuple(one.says for one in unsupported_features(run.cases)) for run in runs),
         tuple(head for head, run in zip(heads, runs, strict=True) if _partial(run)),
     )
 
@@ -64,7 +64,7 @@ _FACTS = (
 
 
 def _facts(run: Results) -> tuple[str, ...]:
-    held = {one.level: f"{one.hold} of {one.rules}" for one in score.scores(run.cases)}
+    held = {one.level: f"{one.rules_passed} of {one.rules}" for one in score.scores(run.cases)}
     requests = str(run.end.requests) if run.end else "broke off"
     head = run.head
     return (
@@ -92,7 +92,7 @@ def _why(run: Results) -> dict[str, str]:
         first = cause.cases[0]
         told = f"{cause.rule}: {show(first.message, 200)}"
         own.setdefault(first.area, told)
-        for line in cause.follow:
+        for line in cause.consequences:
             if line.own_verdict in (FAIL, ERROR):
                 other.setdefault(line.area, f"follows from {told}")
     return dict(sorted({**other, **own}.items()))

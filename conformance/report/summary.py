@@ -52,10 +52,12 @@ def beside(cause: Cause) -> Iterator[str]:
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
         yield from labelled("same", f"in {len(same)} more: {_some(same, 'more')}")
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
-        follow = "follows" if len(cause.follow) == 1 else "follow"
-        yield from labelled("follow", f"{len(cause.follow)} more {follow} from this: {_some(rules, 'rules more')}")
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
+        follow = "follows" if len(cause.consequences) == 1 else "follow"
+        yield from labelled(
+            "follow", f"{len(cause.consequences)} more {follow} from this: {_some(rules, 'rules more')}"
+        )
     if others_too := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
         yield from labelled("affects", f"also, by further cases: {', '.join(others_too)}")
 
@@ -91,10 +93,10 @@ def affected_clients(found: Sequence[Cause]) -> str:
 def scores(lines: Lines) -> Iterator[str]:
     """A line a level: cases passed of those judged, and rules that hold."""
     for one in score.scores(lines):
-        share = "unknown" if one.unknown else one.percent
+        share = "unknown" if one.mostly_inconclusive else one.percent
         line = f"  {one.level:<7} {one.passed:>6,} of {one.evaluated:>6,} cases {share:>7}"
-        line += f"   {one.hold:>3} of {one.rules:>3} rules hold"
-        yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
+        line += f"   {one.rules_passed:>3} of {one.rules:>3} rules hold"
+        yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
 
 
 def totals(end: RunEnd) -> str:

@@ -17,7 +17,7 @@ from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
-from conformance.results.unsupported import lacks as left_out
+from conformance.results.unsupported import unsupported_features as left_out
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
@@ -131,7 +131,7 @@ def show(
     rendering lies (or why it does not), by kind. ``text`` renders a case that stands for itself."""
     lines, end = run.cases, run.end
     found = causes(lines)
-    whole = score.verdict(lines, end)
+    whole = score.run_verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
         _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
     unsettled = list(summary.reasons(lines))
@@ -157,7 +157,7 @@ def show(
     for label, words in told.items():
         for line in labelled(label, words):
             reporter.line(line)
-    for said in score.allowed(lines):
+    for said in score.allowed_deviations(lines):
         for line in labelled("allowed", said):
             reporter.line(line)
     for lack in left_out(lines):

@@ -1,4 +1,4 @@
-"""What a run comes to: the score by level, affected clients, and the verdict in one sentence."""
+"""The score of a run by level, the affected clients, and the verdict of the run in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.contract.rules import CLIENTS, LEVELS
-from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, Partial, RunEnd
 from conformance.results.results_file import ERROR
@@ -15,24 +15,25 @@ from conformance.results.results_file import ERROR
 
 @dataclass(frozen=True)
 class Score:
-    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case.
+    """The score of one level.
 
-    ``unknown``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a share would
+    ``passed`` of ``evaluated`` cases passed; of ``rules`` rules, ``rules_passed`` have only passed cases.
+    ``mostly_inconclusive``: most cases of the level, or of the run, are inconclusive, so that a percentage would
     mislead.
     """
 
     level: str
     passed: int
     evaluated: int
-    hold: int
+    rules_passed: int
     rules: int
-    undecided: int
-    unknown: bool
+    inconclusive_cases: int
+    mostly_inconclusive: bool
 
     @property
     def percent(self) -> str:
-        """The share of cases that passed, never rounded up to all; empty where none was evaluated, or too few."""
-        if not self.evaluated or self.unknown:
+        """The percentage of evaluated cases that passed, rounded down; empty if none or too few were evaluated."""
+        if not self.evaluated or self.mostly_inconclusive:
             return ""
         share = int(1000 * self.passed / self.evaluated) / 10
         return f"{share:g} %"
@@ -40,52 +41,53 @@ class Score:
 
 def scores(lines: Sequence[CaseRecord]) -> list[Score]:
     """The score of each level that has cases."""
-    unknown = _mostly_unknown(Counter(INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines))
+    verdicts = Counter(INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines)
+    mostly_inconclusive = _is_mostly_inconclusive(verdicts)
     by_level = {level: [line for line in lines if line.level == level] for level in LEVELS}
-    return [_score(level, found, unknown) for level, found in by_level.items() if found]
+    return [_score(level, found, mostly_inconclusive) for level, found in by_level.items() if found]
 
 
-def _mostly_unknown(counts: Counter[str]) -> bool:
+def _is_mostly_inconclusive(counts: Counter[str]) -> bool:
     return 2 * counts[INCONCLUSIVE] > counts.total() - counts[NOT_APPLICABLE]
 
 
-def _score(level: str, lines: Sequence[CaseRecord], unknown: bool) -> Score:
+def _score(level: str, lines: Sequence[CaseRecord], mostly_inconclusive: bool) -> Score:
     by_rule: dict[str, set[str]] = defaultdict(set)
     verdicts = [INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines]
     counts = Counter(verdicts)
     for line, verdict in zip(lines, verdicts, strict=True):
         if verdict not in (NOT_APPLICABLE, INCONCLUSIVE):
             by_rule[line.requirement].add(verdict)
-    hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
+    rules_passed = sum(verdicts == {PASS} for verdicts in by_rule.values())
     evaluated = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
-    unknown = unknown or _mostly_unknown(counts)
-    return Score(level, counts[PASS], evaluated, hold, len(by_rule), counts[INCONCLUSIVE], unknown)
+    mostly_inconclusive = mostly_inconclusive or _is_mostly_inconclusive(counts)
+    return Score(level, counts[PASS], evaluated, rules_passed, len(by_rule), counts[INCONCLUSIVE], mostly_inconclusive)
 
 
 def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
-    """How many causes affect each client: as many as the reports name it at; clients that none affects are left out."""
+    """The number of root causes that affect each client, without unaffected clients."""
     counts = Counter(name for cause in found for name in cause.clients)
     return {name: counts[name] for name in CLIENTS if counts[name]}
 
 
-def allowed(lines: Sequence[CaseRecord]) -> Iterator[str]:
-    """What the contract allows and clients stop at all the same, a sentence each: recorded, never a finding."""
+def allowed_deviations(lines: Sequence[CaseRecord]) -> Iterator[str]:
+    """Recorded outcomes that the contract allows but clients do not accept, one sentence for each; never findings."""
     seen: dict[tuple[str, str], list[str]] = defaultdict(list)
     for line in lines:
         if line.level == "MAY" and line.breaks:
-            for said in line.observed:
-                seen[said, ", ".join(CLIENTS.get(name, name) for name in line.breaks)].append(line.id)
-    for (said, clients), cases in seen.items():
-        yield f"{said} ({_many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
+            for outcome in line.observed:
+                seen[outcome, ", ".join(CLIENTS.get(name, name) for name in line.breaks)].append(line.id)
+    for (outcome, clients), cases in seen.items():
+        yield f"{outcome} ({_counted(len(cases), 'case')}): the contract allows it, but it stops {clients}"
 
 
 def inconclusive(line: CaseRecord) -> bool:
-    """Whether a case could not be judged, as a baseline expects or not."""
+    """Whether a case is inconclusive, with or without a baseline that expects it."""
     return line.own_verdict == INCONCLUSIVE
 
 
 def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
-    """How many cases of each area have each verdict."""
+    """The number of cases by area and verdict."""
     counts: dict[str, Counter[str]] = {}
     for line in lines:
         counts.setdefault(line.area, Counter())[line.verdict] += 1
@@ -93,7 +95,7 @@ def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
 
 
 def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
-    """Why cases are inconclusive, with the cases of each reason, the commonest first."""
+    """The reasons of inconclusive cases, the most frequent first, each with the ids of its cases."""
     found: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.verdict == INCONCLUSIVE:
@@ -102,64 +104,69 @@ def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a run says as a whole: a verdict's name, one word, and a sentence."""
+class RunVerdict:
+    """The verdict of a whole run: ``verdict`` is the name of a case verdict, ``word`` a short label, ``says`` a
+    sentence."""
 
     verdict: str
     word: str
     says: str
 
 
-def verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> Verdict:
-    """The verdict of a whole run; ``end`` is None where it broke off."""
+def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
+    """The verdict of a whole run; ``end`` is None for an interrupted run."""
     found = causes(lines)
     rules = Counter(one.verdict for one in found)
     counts = Counter(line.verdict for line in lines)
     if end is None or end.interrupted:
-        return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
+        says = "The run was interrupted: the results are incomplete and do not prove conformance."
+        return RunVerdict(ERROR, "interrupted", says)
     if counts[ERROR]:
-        return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
+        return RunVerdict(ERROR, "no verdict", f"{_counted(counts[ERROR], 'case')} ended with an internal error.")
     if end.stopped and not rules[FAIL]:
-        says = f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
-        return Verdict(INCONCLUSIVE, "no verdict", says)
+        says = f"{_counted(counts[INCONCLUSIVE], 'case')} could not be evaluated: {end.stopped}."
+        return RunVerdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
-        broken = {line.requirement for line in lines if line.verdict == FAIL}
-        by = f", for {_many(rules[FAIL], 'cause')}" if rules[FAIL] != len(broken) else ""
-        return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
-    if counts["stale"]:
-        return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
+        violated = {line.requirement for line in lines if line.verdict == FAIL}
+        by = f", with {_counted(rules[FAIL], 'root cause')}" if rules[FAIL] != len(violated) else ""
+        says = f"{_violated(len(violated), 'MUST')}, in {_counted(counts[FAIL], 'case')}{by}."
+        return RunVerdict(FAIL, "fails", says)
+    if counts[STALE]:
+        return RunVerdict(FAIL, "fails", f"{_counted(counts[STALE], 'expected failure')} did not occur.")
     if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
-        return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
+        return RunVerdict(INCONCLUSIVE, "nothing evaluated", "No case was evaluated.")
     if counts[INCONCLUSIVE]:
-        return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
+        says = f"{_counted(counts[INCONCLUSIVE], 'case')} could not be evaluated."
+        return RunVerdict(INCONCLUSIVE, "inconclusive", says)
     if counts[EXPECTED]:
-        unjudged = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
-        failed = counts[EXPECTED] - unjudged
-        listed = [_many(failed, "failure")] * bool(failed) + [_many(unjudged, "inconclusive case")] * bool(unjudged)
+        inconclusive_cases = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - inconclusive_cases
+        listed = [_counted(failed, "failure")] * bool(failed)
+        listed += [_counted(inconclusive_cases, "inconclusive case")] * bool(inconclusive_cases)
         word = "expected failures" if failed else "expected"
-        return Verdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
+        return RunVerdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
-        found_so_far = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
+        warnings = f"; {_violated(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
         what = "No MUST violation" if rules[WARNING] else "No violation"
-        says = f"{what} found in what was evaluated{found_so_far}; {_partial(partial)}."
-        return Verdict(INCONCLUSIVE, "evaluated in part", says)
+        says = f"{what} found in the evaluated part{warnings}; {_partial(partial)}."
+        return RunVerdict(INCONCLUSIVE, "evaluated in part", says)
     if rules[WARNING]:
-        return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
-    return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
+        return RunVerdict(WARNING, "conforms", f"No MUST rule is violated; {_violated(rules[WARNING], 'SHOULD')}.")
+    return RunVerdict(PASS, "conforms", f"{_counted(counts[PASS], 'case')} passed, no violation found.")
 
 
 def _partial(partial: Partial) -> str:
-    """Of captured traffic, how much was not evaluated, or not by all rules."""
-    numbers = ((partial.in_part, "evaluated in part"), (partial.not_for_captured, "not evaluated"))
-    of = f"of {_many(partial.exchanges, 'exchange')}"
-    said = [f"{number} {of} {how}" for number, how in numbers if number]
-    sockets = [f"{_many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
-    return ", ".join(said + sockets)
+    """The parts of captured traffic that were not evaluated, or not by all rules."""
+    numbers = ((partial.in_part, "evaluated in part"), (partial.not_evaluated, "not evaluated"))
+    of = f"of {_counted(partial.exchanges, 'exchange')}"
+    parts = [f"{number} {of} {how}" for number, how in numbers if number]
+    sockets = [f"{_counted(partial.websockets, 'WebSocket connection')} not evaluated"] if partial.websockets else []
+    return ", ".join(parts + sockets)
 
 
-def _rules(number: int, level: str) -> str:
-    return f"{_many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
+def _violated(number: int, level: str) -> str:
+    return f"{_counted(number, f'{level} rule')} violated"
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -28,7 +28,7 @@ from conformance.exchange.credential_forms import Cookie, filler
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RunDirectory
 from conformance.exchange.scrubbing import scrubbed_url, secrets_of
-from conformance.traffic.observer import Observer, kept, seen
+from conformance.traffic.observer import Observer, to_exchange, to_stored_exchange
 from conformance.traffic.proxy import GONE, Passed, Proxy
 from conformance.traffic.summary import Screen
 from conformance.traffic.upstream import Upstream
@@ -257,7 +257,7 @@ def passed(**changes: Any) -> Passed:
 
 def test_keys_are_redacted_wherever_they_come_up() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = kept(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
+    one = to_stored_exchange(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
     assert KEY not in repr(one)
     assert one.leaks == ("body, byte 7",)
     assert [name for name, _ in one.headers] == ["content-type"]
@@ -267,14 +267,14 @@ def test_keys_are_redacted_wherever_they_come_up() -> None:
 
 def test_what_is_judged_is_what_was_received() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = seen(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
+    one = to_exchange(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
     assert (one.body, one.request.body, one.leaks) == (body, body, ("body, byte 7",))
     assert KEY not in repr(one.request.headers)
 
 
 def test_a_key_that_is_a_word_is_no_echo() -> None:
     held = passed(sent=(("api-key", "placeholder"),), chunks=(Chunk(1.0, b'"a placeholder"'),))
-    word = kept(held, 1, ("placeholder",))
+    word = to_stored_exchange(held, 1, ("placeholder",))
     assert (word.leaks, word.detail, word.body) == ((), "", b'"a redactedred"')
 
 
@@ -297,7 +297,7 @@ def test_a_packed_request_is_unpacked_to_be_judged() -> None:
     import gzip
 
     sent = (("content-encoding", "gzip"), ("content-type", "application/json"))
-    one = kept(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
+    one = to_stored_exchange(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
     assert one.request.body == b'{"stream":true}'
     assert one.request.headers == (("content-type", "application/json"),)
 
@@ -319,7 +319,7 @@ def test_the_command_from_start_to_end(
             watcher.kill()
     assert watcher.returncode == 1
     assert "lifecycle.in-progress-second@exchange 1" in said
-    assert "1 MUST rule is broken" in said
+    assert "1 MUST rule violated" in said
     assert main(["judge", str(tmp_path / "run")]) == 1
     assert main(["report-bug", str(tmp_path / "run"), "lifecycle.in-progress-second"]) == 0
     assert "--only 'lifecycle.in-progress-second@exchange 1'" in capsys.readouterr().out
