@@ -129,13 +129,17 @@ def test_event_seen_is_known_by_type() -> None:
 
 def test_an_undocumented_type_is_known_by_its_name() -> None:
     rule = "response.documented-items-only"
-    one = affected_clients.Found("an output item has the undocumented type 'tool_call'", "", frozenset((True,)))
-    other = affected_clients.Found("an output item has the undocumented type 'web_search_call'", "", frozenset((True,)))
+    one = affected_clients.LocatedFinding(
+        "an output item has the undocumented type 'tool_call'", "", frozenset((True,))
+    )
+    other = affected_clients.LocatedFinding(
+        "an output item has the undocumented type 'web_search_call'", "", frozenset((True,))
+    )
     assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 
 
 def test_what_was_never_tried_affects_nobody() -> None:
-    one = affected_clients.Found("nobody has tried this", "", frozenset((True, False)))
+    one = affected_clients.LocatedFinding("nobody has tried this", "", frozenset((True, False)))
     assert all(
         affected_clients.affected(row.id, [one]) == ({},) for row in catalogue().values() if row.area != "client"
     )
@@ -150,7 +154,9 @@ def test_what_was_never_tried_affects_nobody() -> None:
     ],
 )
 def test_a_client_of_the_lane_is_its_own_trial(message: str, does: dict[str, str]) -> None:
-    (hit,) = affected_clients.affected("client.codex", [affected_clients.Found(message, "", frozenset((True,)))])
+    (hit,) = affected_clients.affected(
+        "client.codex", [affected_clients.LocatedFinding(message, "", frozenset((True,)))]
+    )
     assert {name: effect.does for name, effect in hit.items()} == does
 
 

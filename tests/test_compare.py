@@ -26,13 +26,13 @@ KINDS = (
     "failing",
     "new_rules",
     "expected",
-    "warned",
+    "warning",
     "passing",
     "vanished",
     "inconclusive",
-    "set_aside",
+    "not_applicable",
     "reworded",
-    "drifted",
+    "changed_outcomes",
 )
 
 
@@ -99,10 +99,10 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
         (case(A, "fail"), None, "vanished", True),
         (case(A, "fail"), case(A), "passing", False),
         (case(A, "fail"), case(A, "fail"), None, False),
-        (case(A), case(A, "warning"), "warned", False),
+        (case(A), case(A, "warning"), "warning", False),
         (case(A), case(A, "inconclusive"), "inconclusive", False),
         (case(A), case(A, "error"), "inconclusive", False),
-        (case(A), case(A, "not-applicable"), "set_aside", False),
+        (case(A), case(A, "not-applicable"), "not_applicable", False),
         (case(A), case(A, "expected", **EXPECTED), "expected", False),
         (case(A, "expected", **EXPECTED), case(A, "fail"), None, False),
         (case(A, "expected", **EXPECTED), case(A), "passing", False),
@@ -110,9 +110,9 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
         (case(A, "fail", "one"), case(A, "fail", "one", "two"), "reworded", False),
         (case(A, "fail", "event 3 is late"), case(A, "fail", "event 4 is late"), None, False),
         (case(A, "inconclusive", reason="HTTP 429"), case(A, "inconclusive", reason="HTTP 503"), "reworded", False),
-        (case(A, observed=["user: filtered"]), case(A, observed=["user: rejected"]), "drifted", False),
+        (case(A, observed=["user: filtered"]), case(A, observed=["user: rejected"]), "changed_outcomes", False),
         (case(A, observed=["x_5eed5eed: 1"]), case(A, observed=["x_0badcafe: 1"]), None, False),
-        (case(A, observed=["starts at 0"]), case(A, observed=["starts at 1"]), "drifted", False),
+        (case(A, observed=["starts at 0"]), case(A, observed=["starts at 1"]), "changed_outcomes", False),
     ],
 )
 def test_each_kind_of_change(
@@ -154,8 +154,8 @@ def test_what_changes_along_in_the_same_answer_is_only_counted() -> None:
     old = run(case("a.b@1"), case("a.c@1", exchange="e1"), case("a.c@2", exchange="e2"))
     gone = [case(f"a.c@{number}", "not-applicable", exchange=f"e{number}") for number in (1, 2)]
     found = compare(old, run(case("a.b@1", "fail", exchange="e1"), *gone))
-    assert kinds(found) == {"failing": ["a.b@1"], "set_aside": ["a.c@2"]}
-    assert "1 more cases" in comparison.render(found)
+    assert kinds(found) == {"failing": ["a.b@1"], "not_applicable": ["a.c@2"]}
+    assert "1 more case changed in the same responses" in comparison.render(found)
 
 
 def test_a_file_without_causes_is_read_too() -> None:

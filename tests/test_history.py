@@ -89,8 +89,8 @@ def test_years_of_nights_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        ("pragma user_version = 99", f"has format 99; this version reads {FORMAT}"),
-        ("create table other (x)", "is a database of something else"),
+        ("pragma user_version = 99", f"has format 99, expected {FORMAT}"),
+        ("create table other (x)", "but not a history of nightly runs"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, made: str, says: str) -> None:
@@ -107,7 +107,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, made: str, says: str)
 
 def test_no_history_is_one_line(tmp_path: Path) -> None:
     told = command("history", "--history", str(tmp_path))
-    assert (told.returncode, "is not there" in told.stderr) == (2, True)
+    assert (told.returncode, "does not exist" in told.stderr) == (2, True)
     assert not (tmp_path / "history.sqlite").exists()
     fill(tmp_path / "history.sqlite", *NIGHTS)
     told = command("history", "--history", str(tmp_path), "--target", "prxy")

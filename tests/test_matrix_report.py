@@ -110,8 +110,8 @@ LEFT = run(
 
 def test_what_a_profile_leaves_out_is_listed() -> None:
     says = (
-        "auth (any authentication): 2 cases not judged, 1 rule as a whole",
-        "tools (function tools): 2 cases not judged, 1 rule as a whole and 1 rule in part",
+        "auth (any authentication): 2 cases excluded (1 rule completely)",
+        "tools (function tools): 2 cases excluded (1 rule completely and 1 rule in part)",
     )
     found = matrix([LEFT, GOOD])
     assert found.left == (says, ())

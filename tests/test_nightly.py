@@ -78,7 +78,7 @@ def section(text: str, title: str) -> list[str]:
 def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_other(tmp_path: Path) -> None:
     first = run_nightly(None, tmp_path)
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "The first night" in first.stdout
+    assert "the first nightly run" in first.stdout
     results = folders(tmp_path)[0] / "results.jsonl"
     head, *rest = results.read_text(encoding="utf-8").splitlines()
     results.write_text("\n".join([head, json.dumps(case(VANISHED).to_json()), *rest, ""]), encoding="utf-8")

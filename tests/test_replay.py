@@ -144,7 +144,7 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
         ({"model": "other"}, "run", "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
         ({"revision": "2026-10"}, "run", "revision cannot be set with --replay: recording {path} has 2026-06-24"),
         ({"endpoint": "http://h/v1"}, "run", "endpoint cannot be set with --replay: recording {path} has built-in"),
-        ({}, "recording", "run folder {path} is the recording itself; name another"),
+        ({}, "recording", "--run-dir {path} is the recording to replay; expected another folder"),
     ],
 )
 def test_what_was_recorded_cannot_be_set(

@@ -114,8 +114,8 @@ def test_an_expected_failure_affects_clients_and_an_expected_inconclusive_case_n
         (["pass", "expected"], "expected failures"),
         (["pass", "inconclusive"], "inconclusive"),
         (["pass", "error"], "no verdict"),
-        (["not-applicable"], "nothing judged"),
-        ([], "nothing judged"),
+        (["not-applicable"], "nothing evaluated"),
+        ([], "nothing evaluated"),
     ],
 )
 def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
@@ -286,6 +286,6 @@ def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
     assert [line.id for line in lines if line.verdict in ("fail", "warning")] == []
     (said,) = score.allowed_deviations(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
-    assert said.endswith("): the contract allows it, and it stops Codex CLI")
+    assert said.endswith("): the contract allows it, but it stops Codex CLI")
     results, recorded = evaluated(None)
     assert list(score.allowed_deviations([case_record(result, recorded, 0) for result in results])) == []

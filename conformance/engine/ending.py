@@ -1,4 +1,4 @@
-"""How a run ends: its results are written into the run folder, and what is rendered from them."""
+"""The end of a run: its results and reports are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.results import results_file
 from conformance.results.records import RunHead
 from conformance.results.results_file import Results
 
-#: Kind of an entry of ``written`` that says what could not be written.
+#: Key of the error message in the files returned by :func:`write_outputs`.
 NOT_WRITTEN = "NOT WRITTEN"
 
 
@@ -38,7 +38,7 @@ def build_results(folder: RunDirectory, assembled: Assembled, ending: OutputOpti
     if end.stopped and code in (results_file.EXIT_OK, results_file.EXIT_INCONCLUSIVE, results_file.EXIT_NOTHING):
         end = replace(end, exit=results_file.EXIT_SETUP)
     end = replace(end, baseline=tuple(problem.record for problem in assembled.problems))
-    file = (ending.file or folder.path / RESULTS).absolute()
+    file = (options.file or folder.path / RESULTS).absolute()
     return Results(file, RunHead.from_json(folder.head()), assembled.cases, end)
 
 
@@ -47,7 +47,7 @@ def write_outputs(run: Results, folder: RunDirectory, ending: OutputOptions) -> 
     lies by its kind. What cannot be written is an entry :data:`NOT_WRITTEN`, and makes the exit code
     :data:`results.EXIT_BROKEN`."""
     written: dict[str, str] = {}
-    files = {"html": folder.path / REPORT, **ending.renderings}
+    files = {"html": folder.path / REPORT, **options.renderings}
     try:
         run.write(run.path)
         written["results"] = str(run.path)
@@ -56,7 +56,7 @@ def write_outputs(run: Results, folder: RunDirectory, ending: OutputOptions) -> 
         outputs.write_step_summary(run, ending.rerun_command)
     except OSError as error:
         written[NOT_WRITTEN] = f"{error.filename} ({error.strerror})"
-    except Exception as error:  # A rendering that fails is a bug of the suite, and must not take the run along.
+    except Exception as error:  # A report that fails is an internal error; the run must still end with its results.
         written[NOT_WRITTEN] = f"a report: {type(error).__name__}: {error}"
     if NOT_WRITTEN in written and run.end:
         run = replace(run, end=replace(run.end, exit=results_file.EXIT_BROKEN))

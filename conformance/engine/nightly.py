@@ -1,7 +1,7 @@
-"""A night: judge a target, ask again what newly fails, compare with the night before, keep what came of it.
+"""A nightly run: evaluate a target, retry new failures, compare with the previous nightly run, store the results.
 
-Below the history folder lies ``history.sqlite``, and for each target a folder with a run folder a night. The runs are
-processes of their own; what they show is shown.
+The history folder contains ``history.sqlite`` and a folder for each target, with one run folder for each nightly run.
+Each run of the suite is a process of its own, whose output is shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SUMMARY_FILE, _RECORD_FILE, _ISSUES_FILE = "night.md", "night.json", "issues.js
 #: What a night leaves in its folder for others to read.
 OUTPUT_FILES = (_SUMMARY_FILE, _RECORD_FILE, _ISSUES_FILE, "results.jsonl")
 
-#: How often a case failed, of how often it could be judged.
+#: How often a case failed, and how often it was evaluated.
 Ratio = tuple[int, int]
 
 
@@ -56,8 +56,9 @@ class NightlyOutcome:
 def run_nightly(target: str, options: Sequence[str], root: Path, keep: int) -> NightlyOutcome:
     """Spend a night with a target; ``options`` are pytest's options, the target file among them.
 
-    ``keep`` nights keep their run folders, older ones only their rows.
-    :class:`conformance.results.history.HistoryError` if the history cannot be used.
+    ``target`` is the target's name. ``options`` are passed to pytest and contain ``--target``. ``root`` is the history
+    folder. The last ``keep`` nightly runs keep their run folders; of older ones only the rows in the history remain.
+    Raises :class:`conformance.results.history.HistoryError` if the history cannot be used.
     """
     with history.opened(root / "history.sqlite", create=True):
         pass  # Better known before a long run than after it.
@@ -80,7 +81,7 @@ def run_nightly(target: str, options: Sequence[str], root: Path, keep: int) -> N
 
 
 def _folder_name(target: str) -> str:
-    """A name for the target's folder; what had to be changed in it is told apart by a digest."""
+    """The target's name as a folder name; a digest distinguishes names in which characters were replaced."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", target).strip(".-_")[:60]
     if plain and plain == target:
         return plain
@@ -92,7 +93,7 @@ def _run(options: Sequence[str], folder: Path, quiet: bool = False) -> int:
     command = [sys.executable, "-m", "pytest", "-p", "conformance.plugin", "-p", "no:cacheprovider", str(CHECKS)]
     command += [*options, "--run-dir", str(folder)]
     output = subprocess.DEVNULL if quiet else None
-    # In a CI job's summary the run itself is told, not each time that a few cases were asked again.
+    # Only the run itself writes to the summary of a CI job, not the retries.
     environ = {name: value for name, value in os.environ.items() if not (quiet and name == "GITHUB_STEP_SUMMARY")}
     sys.stdout.flush()
     return subprocess.run(command, stdout=output, env=environ, check=False).returncode
@@ -133,14 +134,14 @@ def _flaky_cases(run: Results) -> set[str]:
         return set()
 
 
-# -- asking again ------------------------------------------------------------------------------------------------------
+# -- retries -----------------------------------------------------------------------------------------------------------
 
 
 def _retry(
     failing: Sequence[Change], options: Sequence[str], folder: Path
 ) -> tuple[dict[str, Ratio], dict[str, Ratio]]:
-    """Ask what newly fails again, without all the rest: the flaky ones, and those that failed whenever they could be
-    judged, each with its ratio."""
+    """Run the newly failing cases again. Returns the flaky cases, and those that failed each time they were evaluated,
+    each with its ratio."""
     if not failing:
         return {}, {}
     only = [word for change in failing for word in ("--only", change.id)]
@@ -169,7 +170,7 @@ def _without_selection(options: Sequence[str]) -> list[str]:
         if skip or name in _OPTIONS_OF_ONE_RUN:
             skip = not skip and not equals
             continue
-        kept.append(word)
+        kept.append(option)
     return kept
 
 
@@ -179,7 +180,7 @@ _OPTIONS_OF_ONE_RUN = (
 )  # fmt: skip
 
 
-# -- what came of it ---------------------------------------------------------------------------------------------------
+# -- output ------------------------------------------------------------------------------------------------------------
 
 
 def _store(
@@ -229,7 +230,7 @@ def _exit_code(run: Results, found: Comparison | None, flaky: Mapping[str, Ratio
         return results_file.EXIT_FAILED
     if not flaky or (run.end and run.end.baseline):
         return code
-    verdicts = [PASS if line.id in flaky else line.counted for line in run.cases]
+    verdicts = [PASS if case.id in flaky else case.counted for case in run.cases]
     return results_file.exit_code(verdicts, strict)
 
 
@@ -241,15 +242,14 @@ def _summary(
     exit_code: int,
 ) -> str:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in (run.end.counts if run.end else {}).items())
-    title = f"## {code(run.head.target.name)}, night of {run.head.started_at[:10]}"
-    told = (
-        comparison.render(found, flaky, confirmed) if found else "The first night: there is nothing to compare with.\n"
-    )
-    return f"{title}\n\n{told}\n{counts}; exit {exit_code}\n"
+    title = f"## {code(run.head.target.name)}, nightly run of {run.head.started_at[:10]}"
+    first = "This is the first nightly run of this target: there is no earlier one to compare with.\n"
+    body = comparison.render(found, flaky, confirmed) if found else first
+    return f"{title}\n\n{body}\n{counts}; exit code {exit_code}\n"
 
 
 def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str, Ratio]) -> Iterator[dict[str, str]]:
-    """An issue a regression, by title, so that nobody opens it twice."""
+    """An issue for each regression. The title is the same in each run, so that no issue is opened twice."""
     target = run.head.target.name
     by_id = {line.id: line for line in run.cases}
     for change in regressions[:MAX_ISSUES]:

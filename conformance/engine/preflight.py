@@ -1,10 +1,9 @@
-"""Whether the target is set up right, by the first requests of a run: then no verdict is given, but one line.
+"""The check of the target's settings by the first requests of a run.
 
-A base that is not the API's, a key that is not accepted and a model that is not known each make the endpoint refuse
-every request. The run's first request is sent alone. Only if it is refused in one of these ways, a few more of the
-run's own requests follow that differ from it as much as possible (the other way to authenticate, streaming, another
-effort, ...), and only if every one of them is refused in the same way, the run ends. A server that serves one kind of
-request is therefore evaluated as any other.
+A wrong base URL, key or model makes the endpoint refuse every request; the run then ends with one line and no verdicts.
+The first request of the run is sent alone. If it is refused in one of these ways, up to four more requests of the run
+are sent, chosen to differ from it as much as possible (authentication, streaming, effort, ...). Only if all of them are
+refused in the same way, the run ends: a server that serves at least one kind of request is evaluated.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from conformance.wire.pool import CannotRecord, Pool, Sender
 from conformance.wire.presence import unconnected
 
 Kind = Literal["", "path", "key", "model"]
-"""How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: the model is not known. Empty: not
-in one of these ways."""
+"""How a request was refused. ``path``: 404 or 405. ``key``: 401 or 403. ``model``: unknown model. Empty: in none of
+these ways."""
 
 #: Requests that confirm the first one's refusal, at most.
 _MAX_CONFIRMATIONS = 5
@@ -50,9 +49,9 @@ _UNKNOWN_MODEL = re.compile(
 
 
 class Preflight:
-    """The check of one process, in a thread of its own; the processes of a run share its exchanges.
+    """The check in one process, in a thread of its own; the processes of a run share its exchanges.
 
-    ``recorded`` are the exchanges of the recording that is replayed, if there is one.
+    ``recorded`` are the exchanges of the recording in a replay.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Preflight:
             try:
                 self._error = self._check()
             except (CannotRecord, Stopped):
-                pass  # The run's own requests end the same way.
+                pass  # The other requests of the run raise and report the same error.
             finally:
                 self._done.set()
 
@@ -99,14 +98,14 @@ class Preflight:
         threading.Thread(target=release, daemon=True).start()
 
     def error(self) -> str:
-        """What is set up wrong, in one line; empty if nothing is. Waits until that is known."""
+        """The error in the target's settings, in one line; empty if there is none. Waits until the check has ended."""
         self._done.wait()
         self._released.wait()
         return self._error
 
     def _check(self) -> str:
         if not self._planned:
-            return ""  # Nothing of the run expects to be served.
+            return ""  # No request of the run must be served.
         first, *others = self._planned
         refused = list(self._send(first))
         kind = refusal_kind(refused[0])
@@ -156,7 +155,7 @@ class Preflight:
         yield from self._replayed
         yield from (one for key in self._folder.recorded() if (one := self._folder.read(key)))
 
-    # -- the one line ----------------------------------------------------------------------------------------------
+    # -- the message -----------------------------------------------------------------------------------------------
 
     def _message(self, kind: Kind, first: Scenario, refused: Sequence[Exchange]) -> str:
         target = self._context.target
@@ -173,7 +172,7 @@ class Preflight:
             sent = {name.lower() for one in refused for name, _ in one.request.headers}
             methods = (
                 " and ".join(one.shown for one in self._contract.authentication if one.header.lower() in sent)
-                or "the profile says"
+                or "the profile requires"
             )
             return f"{received}{words}: the key in {target.api_key_env} is not accepted, sent as {methods}"
         return f"the endpoint does not serve the model {target.model!r}: {received}{words}{self._model_hint(auth)}"
@@ -204,7 +203,7 @@ class Preflight:
         return f"; {target.endpoint.rstrip('/')}/models lists {shown}{more}: --model names one"
 
     def _may_probe(self) -> bool:
-        """Whether there is an endpoint to ask, and the run's limit of requests allows one more."""
+        """Whether a request outside the plan can be sent: there is an endpoint, and --max-requests is not reached."""
         target = self._context.target
         most = target.max_requests
         return not target.recorded and (most is None or len(self._folder.recorded()) < most)

@@ -1,4 +1,5 @@
-"""Credentials taken out of what is kept and shown: what stood in pieces in a response may stand whole in a finding."""
+"""Redaction of credentials in case records: a credential split over several events of a response can be complete in a
+finding."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def _redact(secrets: Sequence[Secret], value: Any) -> Any:
 
 
 def redacted_case(secrets: Sequence[Secret], case: CaseRecord) -> CaseRecord:
-    """A case with the credentials redacted in what comes from the endpoint."""
+    """The case with the credentials redacted in its findings, observations and reason."""
     if not secrets or not (case.findings or case.observed or case.reason):
         return case
     text = [[one.to_json() for one in case.findings], case.observed, case.reason.text]

@@ -1,4 +1,4 @@
-"""A run in one process without pytest: send what its cases need, evaluate them, write the results."""
+"""A run in one process, without pytest: send the requests, evaluate the cases, write the results."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ OnEvaluated = Callable[[CaseRecord], object]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is evaluated and when the run ends.
+    """The options of a run.
 
-    ``only`` selects cases as ``--only`` does; all without any. ``entries`` are those of a baseline, ``known`` the ids
-    of all cases of the revision. ``max_failures`` ends the run after so many failed cases; 0 never. ``renderings`` are
-    further files by kind (see :data:`conformance.report.outputs.KINDS`).
+    ``only`` are selections as for ``--only``; empty: all cases. ``entries`` are the entries of a baseline, ``known``
+    the ids of all cases of the revision. ``strict``: a warning makes the exit code 1. ``max_failures`` is the number of
+    failed cases that ends the run; 0: no limit. ``rerun_command`` is the command shown to evaluate a case again.
+    ``renderings`` are further output files by kind (see :data:`conformance.report.outputs.KINDS`).
     """
 
     only: Sequence[str] = ()
@@ -46,8 +47,8 @@ class RunOptions:
 def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = lambda case: None) -> Results:
     """Evaluate what is selected and write the results into the run folder.
 
-    :class:`Misconfigured` if the target is set up wrong: nothing is evaluated then. ``CannotRecord`` if the run folder
-    takes nothing more, ``OSError`` if the results cannot be written.
+    Raises :class:`Misconfigured` if the endpoint's address, key or model is wrong, ``CannotRecord`` if an exchange
+    cannot be written into the run folder, and ``OSError`` if the results cannot be written.
     """
     started = time.monotonic()
     load_checks()
@@ -78,7 +79,7 @@ def _selected(case: Case, session: Session, only: Sequence[str]) -> bool:
 def _evaluate(
     session: Session, cases: Sequence[Case], most: int, records: list[CaseRecord], evaluated: OnEvaluated
 ) -> bool:
-    """Add the record of each case; whether that ended before all were evaluated."""
+    """Evaluate the cases and append their records; True if it ended before all were evaluated."""
     failed = 0
     with suppress(Stopped):
         for case in cases:

@@ -1,4 +1,4 @@
-"""One run in one process: the target, its world of scenarios, the pool that sends them, and the judging."""
+"""A run in one process: the target, its scenarios, the pool that sends the requests, and the evaluation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SWITCH_INTERVAL = 0.0005
 
 
 class Session:
-    """Sends what the cases need, each request once, and judges them; or judges what a recording holds."""
+    """Sends each request that the cases need once and evaluates the cases; in a replay it reads a recording instead."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Session:
         self.plan: Plan | None = None
 
     def selects(self, case: Case) -> bool:
-        """Whether a case is to be judged unless the user says which: in a replay, those that were to be judged."""
+        """Whether a case is evaluated without ``--only``: in a replay, only if the recorded run had selected it."""
         if self.recording is None:
             return True
         return self.recording.selects(case.id, {name: self._keys.get(name, "") for name in case.scenarios})
@@ -77,7 +77,7 @@ class Session:
         self._send(self.context.scenarios)
 
     def start(self, cases: Sequence[Case]) -> None:
-        """Begin to send what these cases need, if that has not begun."""
+        """Start to send the requests of these cases, unless sending has started."""
         needed = [name for case in cases for name in case.scenarios]
         pool = self._pool or self._send(needed)
         self._lane_scenarios = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
@@ -101,12 +101,12 @@ class Session:
         return self._pool
 
     def setup_error(self) -> str:
-        """What of the target is set up wrong, so that nothing is to be evaluated; empty if nothing is. Waits for the
-        first requests."""
+        """The error in the endpoint's address, key or model that makes a run impossible, in one line; empty if there is
+        none. Waits for the first requests."""
         error = self._preflight.error() if self._preflight else ""
         if not error:
             return ""
-        if self.recording:  # What was found out then cannot be asked again.
+        if self.recording:  # The recorded error can contain results of probes, which a replay cannot send.
             error = RunDirectory(self.recording.path).stopped() or error
         error = str(redact_value(self.secrets, error))
         try:
@@ -145,17 +145,17 @@ class Session:
 
     @property
     def planned(self) -> int:
-        """How many requests are planned, repeated tries left out."""
+        """The number of planned requests, without retries."""
         return self.plan.expected if self.plan else 0
 
     def wait(self) -> None:
-        """Wait until all has been answered."""
+        """Wait until all responses are received."""
         if self._pool and not self.setup_error():
             self._pool.join()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What is redacted in all that is kept and shown: the key."""
+        """The credentials that are redacted in everything stored and shown: the key."""
         return (self._key,)
 
     def evaluate(self, case: Case) -> EvaluatedCase:
@@ -163,13 +163,14 @@ class Session:
         return evaluate_case(case, self.record(), self.secrets)
 
     def record(self) -> Recorded:
-        """The answers so far."""
+        """The recorded responses; reading one waits for it."""
         if self._recorded is None:
             raise RuntimeError("the session has not been started")
         return self._recorded
 
     def close(self, wait: bool = True) -> None:
-        """Stop sending, after what is being received; without ``wait`` at once, and in every process of the run."""
+        """Stop sending and wait for the current responses; without ``wait``, stop at once in all processes of the
+        run."""
         if not wait:
             self.folder.halt()
         if self._preflight and self._pool and wait:

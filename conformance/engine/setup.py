@@ -1,4 +1,5 @@
-"""Sets a run up: the target from its options, the built-in endpoint if it is the one, the folder, the session."""
+"""Setup of a run: the target from the options, the built-in endpoint if it is the target, the run folder, the
+session."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from conformance.scenarios.context import Context
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 
-#: The built-in endpoint's key; it opens nothing else.
+#: The key of the built-in endpoint; it is valid nowhere else.
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
 _CHECKS = Path(__file__).resolve().parent.parent / "checks"
@@ -57,12 +58,13 @@ def create_session(
     overwrite: bool = False,
     selections: Sequence[str] = (),
 ) -> tuple[Session, emulator.Server | None]:
-    """The session of the only process, or of the one that starts workers, and the built-in endpoint if it runs.
+    """The session of the main process, and the built-in endpoint if it is the target (else None).
 
-    :class:`conformance.config.target.Misconfigured` says what cannot be used. With ``plan_only`` nothing is opened or
-    written. ``replay`` is the folder of a recorded run that takes the endpoint's place. ``clients`` is the folder
-    with the clients of the client lane. ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those
-    of ``--only``, each of which must select something.
+    ``options`` are the settings by name, ``file`` is the target file, ``path`` the run folder (None: a new one).
+    ``plan_only``: no connection is opened and no file written. ``replay`` is the run folder of a recorded run, whose
+    responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
+    ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``; each must select a
+    case. Raises :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = _recording(replay.absolute(), path) if replay else None
@@ -100,16 +102,16 @@ def _context(target: Target, client_lane: Lane | None, selections: Sequence[str]
 
 
 def _recording(path: Path, folder: Path | None) -> Recording:
-    """The recording to replay into a folder (None: a fresh one)."""
+    """The recording in ``path``; ``folder`` is the run folder of the replay (None: a new one)."""
     if folder and folder.resolve() == path.resolve():
-        raise Misconfigured(f"run folder {folder} is the recording itself; name another")
+        raise Misconfigured(f"--run-dir {folder} is the recording to replay; expected another folder")
     if holder := RunDirectory(path).claim.holder():
-        raise Misconfigured(f"recording {path} is still being written ({holder}); replay it when that run has ended")
+        raise Misconfigured(f"recording {path} is still being written ({holder}); replay it after that run has ended")
     return open_recording(path)
 
 
 def _key(target: Target) -> str:
-    """The key of a run. A replay needs none, but keeps one that is there out of what it writes."""
+    """The key of a run. A replay sends no key; it redacts the one in the environment."""
     if target.recorded:
         return os.environ.get(target.api_key_env, "")
     return BUILT_IN_KEY if target.built_in else key_of(target)

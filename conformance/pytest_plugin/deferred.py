@@ -1,4 +1,4 @@
-"""Reports to pytest that wait for the end of a run: whose verdict may still change.
+"""Test reports that are deferred until the end of a run, because a baseline may change their verdict.
 
 A baseline is applied when all cases are evaluated, in all processes: a case that fails, warns or is inconclusive may
 follow from an expected failure, and a case that an entry names may pass. Its report then says nothing to pytest's other
@@ -24,7 +24,7 @@ DEFERRED = "held"
 
 
 def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
-    """Whether a baseline of these entries may give the case another verdict."""
+    """Whether a baseline with these entries can change the verdict of the case."""
     if case.verdict in (PASS, NOT_APPLICABLE):
         return any(entry.case == case.id for entry in entries)
     return bool(entries) and case.verdict in EXPECTABLE
@@ -36,7 +36,7 @@ def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
     if verdict == FAIL:
         report.outcome, report.longrepr = "failed", text or case.id
     elif verdict == STALE and case.baseline:
-        report.outcome, report.longrepr = "failed", f"{case.id}: listed at {case.baseline.entry}, and passes"
+        report.outcome, report.longrepr = "failed", f"{case.id} passes; expected a failure ({case.baseline.entry})"
     elif verdict == EXPECTED and case.baseline:
         report.outcome, report.wasxfail = "skipped", case.baseline.reason
         report.longrepr = (path, 0, printable(f"{verdict}: {case.baseline.reason}"))

@@ -1,4 +1,4 @@
-"""The pytest plugin: its options, and the setting up of a run. Judges nothing."""
+"""The hooks of the pytest plugin: its options and the setup of a run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SMOKE = "smoke"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""
+    """Add the options. ``--strict`` is an option of pytest; with it a warning makes the exit code 1."""
     group = parser.getgroup("conformance", "conformance of a Responses API endpoint")
     for setting in SETTINGS:
         group.addoption(f"--{setting.name}", default=None, metavar="VALUE", help=setting.help)
-    group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
+    group.addoption("--target", default=None, metavar="FILE", help="target file: TOML with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
     overwrite_help = "replace an earlier run in the folder that --run-dir names"
@@ -49,7 +49,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not setup.collects_checks(config.args, config.invocation_params.dir):
         return None
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
-        config.option.numprocesses = None  # A plan is made in one process.
+        config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
     try:
         runner = _runner(config)
@@ -63,18 +63,18 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the suite's mark."""
-    config.addinivalue_line("markers", f"{_SMOKE}: the heart of the suite, in few requests")
+    """Register the mark ``smoke``."""
+    config.addinivalue_line("markers", f"{_SMOKE}: the most important cases, which need few requests")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Let the next run have the folder; now all is written."""
+    """Release the lock on the run folder: all files are written."""
     if runner := config.pluginmanager.get_plugin("conformance-run"):
         runner.session.folder.close()
 
 
 def _runner(config: pytest.Config) -> Runner:
-    # Workers may start elsewhere, and have their options from here.
+    # Absolute paths: a worker can have another working directory.
     config.option.baseline = [str(Path(one).absolute()) for one in config.getoption("baseline")]
     expected = baseline_file.read(map(Path, config.option.baseline))
     if hasattr(config, "workerinput"):
@@ -93,8 +93,8 @@ def _runner(config: pytest.Config) -> Runner:
 
 
 def _check_marks(expression: str, known: Sequence[str]) -> None:
-    """:class:`Misconfigured` for a mistyped ``smoke`` in ``-m``: pytest would select nothing, or all. Other marks may
-    be those of plugins, which are not known this early."""
+    """Raise :class:`Misconfigured` for a misspelled ``smoke`` in ``-m``, with which pytest would select no case or all.
+    Other marks are accepted: plugins register theirs later."""
     for name in re.findall(r"[A-Za-z_]\w*", expression):
         if name != _SMOKE and name not in known and difflib.get_close_matches(name, [_SMOKE], cutoff=0.7):
-            raise Misconfigured(f"-m: there is no mark {name!r}; did you mean {_SMOKE!r}?")
+            raise Misconfigured(f"-m: unknown mark {name!r}; did you mean {_SMOKE!r}?")

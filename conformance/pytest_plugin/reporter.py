@@ -1,4 +1,4 @@
-"""What a run leaves: the letters while it goes, then the results file, what is rendered from it, and the exit code."""
+"""The output of a run: a letter for each case, then the results file, the reports and the exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LETTERS_PER_LINE = 72
 
 
 class Reporter:
-    """Collects the evaluated cases of all processes; the controller writes and shows them when the run has ended."""
+    """Collects the evaluated cases of all processes; the main process writes and shows them at the end of the run."""
 
     def __init__(self, config: pytest.Config, runner: Runner) -> None:
         self._config = config
@@ -56,7 +56,7 @@ class Reporter:
         self._started = time.monotonic()
         self._run: Results | None = None
         self._written: dict[str, str] = {}
-        # Failures are shown by root cause at the end, not one by one with tracebacks.
+        # Failures are shown by root cause at the end; a traceback of each one would repeat them.
         config.option.tbstyle = "no"
         if config.option.reportchars == "fE":
             config.option.reportchars = "N"
@@ -88,8 +88,8 @@ class Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the results file and set the exit code."""
-        # Also where -x or --maxfail ended the run: what is not sent yet is not sent any more.
+        """Write the results file and the reports, and set the exit code."""
+        # A run ended by -x or --maxfail sends no further requests.
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED or bool(session.shouldfail or session.shouldstop)
         self._runner.close(wait=not interrupted and not self._runner.setup_error)
         config = self._config
@@ -113,10 +113,10 @@ class Reporter:
         session.exitstatus = end.exit if end else results_file.EXIT_BROKEN
         if end and end.stopped:
             print(f"conformance: {end.stopped}", file=sys.stderr, flush=True)
-        gc.freeze()  # pytest ends by looking through all there is for what nothing refers to, several times.
+        gc.freeze()  # pytest runs the garbage collector several times at its end; nothing here is garbage.
 
     def _assemble(self) -> Assembled:
-        """The cases by root cause, with what the baseline makes of them."""
+        """Group the collected cases and apply the baseline."""
         expected = self._runner.expected
         known = catalogue.case_ids(self._runner.session.context.target.revision) if expected else []
         assembled = assemble(self._cases, expected, known)
@@ -143,7 +143,7 @@ class Reporter:
         self._reporting_deferred = False
 
     def _text(self, case: CaseRecord) -> str:
-        """The text of a case that stands for itself, with the recorded events around what was found."""
+        """The text of a root cause, with the recorded events around its findings."""
         if case.id in self._errors or not case.findings:
             return self._errors.get(case.id, case.id)
         session = self._runner.session
@@ -151,7 +151,7 @@ class Reporter:
         return str(redact_value(session.secrets, text))
 
     def _write(self, assembled: Assembled, code: int, interrupted: bool) -> None:
-        """Write the results file and what is rendered from it."""
+        """Write the results file and the reports."""
         folder, config = self._runner.session.folder, self._config
         renderings = {kind: Path(name) for kind in outputs.KINDS if (name := config.getoption(kind))}
         file = Path(named) if (named := config.getoption("results")) else None
@@ -160,7 +160,7 @@ class Reporter:
         self._run, self._written = write_outputs(build_results(folder, assembled, ending), folder, ending)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """What was found, by cause."""
+        """Show the findings by root cause, then the baseline."""
         if not self._run or not self._run.end:
             return
         with _workflow_commands_stopped(terminalreporter):

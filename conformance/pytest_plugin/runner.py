@@ -1,4 +1,4 @@
-"""What pytest does in each process of a run: collect the cases, send what they need, judge them one by one."""
+"""The pytest hooks in each process of a run: collect the cases, send their requests, evaluate them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _RUN_ENDING_EXCEPTIONS = (pytest.exit.Exception, KeyboardInterrupt)
 
 
 class Runner:
-    """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
+    """The hooks of one process: the main process, or a worker of pytest-xdist."""
 
     def __init__(
         self,
@@ -74,22 +74,23 @@ class Runner:
         self._deferred: set[str] = set()
         self.rerun_command = _rerun_command(config)
 
-    # -- before -----------------------------------------------------------------------------------------------------
+    # -- collection and sending -------------------------------------------------------------------------------------
 
     def pytest_report_header(self) -> list[str]:
-        """What is judged, with what, and where each setting came from."""
+        """The target, its settings and the source of each setting."""
         if self.worker:
             return []
         return terminal.header(self.session.context.target, self.session.folder)
 
     def pytest_sessionstart(self) -> None:
-        """Where a person watches, requests go first, under a line that says how far they are."""
+        """In an interactive terminal all requests are sent before the evaluation, with a progress line."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if not self.worker and terminal.interactive(reporter):
-            self._wait = not self.config.getoption("maxfail")  # Else all is sent before the first failure shows.
+            # With --maxfail the evaluation starts at once, so that the first failure can end the sending.
+            self._wait = not self.config.getoption("maxfail")
             self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
             if self.distributed:
-                self.progress.start()  # Only the workers know how many requests there will be.
+                self.progress.start()  # Without the number of requests, which only the workers know.
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -105,7 +106,7 @@ class Runner:
             self.session.start_all()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """A test for each case of a check."""
+        """Parametrize each check with its cases."""
         check = getattr(metafunc.function, "conformance_check", None)
         if check is None:
             return
@@ -117,8 +118,8 @@ class Runner:
         metafunc.parametrize("case", params)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
-        have no case in this revision."""
+        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation.
+        Checks without a case in this revision are removed."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
         selections = self.config.getoption("only")
         kept: list[pytest.Item] = []
@@ -137,7 +138,7 @@ class Runner:
         items.sort(key=lambda item: part(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
+        """Send the requests of the selected cases; with ``--plan`` list them instead."""
         if self.distributed and not self.worker:
             return None
         cases = [case for item in session.items if (case := _case(item))]
@@ -146,7 +147,7 @@ class Runner:
             return True
         if session.testsfailed or not cases or self.config.option.collectonly:
             return None
-        gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
+        gc.freeze()  # The cases live until the end of the run: the garbage collector need not examine them.
         self.session.start(cases)
         if self.progress:
             self.progress.start(self.session.planned)
@@ -155,14 +156,14 @@ class Runner:
             self.session.wait()
         if self.progress:
             self.progress.stop()
-        # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
+        # A worker runs its cases without evaluating them: pytest-xdist expects a report of each.
         return True if self.setup_error and not self.worker else None
 
-    # -- judging ----------------------------------------------------------------------------------------------------
+    # -- evaluation -------------------------------------------------------------------------------------------------
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
-        cases that takes longer than judging."""
+        """Evaluate a case without setup and teardown: cases have no fixtures, and for thousands of cases these phases
+        take longer than the evaluation."""
         case = _case(item)
         if case is None:
             return None
@@ -183,7 +184,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Judge in place of calling a function; without a fixture, as thousands of cases are set up."""
+        """Evaluate the case instead of calling the test function."""
         case = _case(pyfuncitem)
         if case is None:
             return None
@@ -191,7 +192,7 @@ class Runner:
         return True
 
     def evaluate(self, case: Case) -> None:
-        """Evaluate a case and keep its record for the report; raises what its check raised."""
+        """Evaluate a case and store its record for the report. Raises the exception of an internal error."""
         evaluated = self.session.evaluate(case)
         self._evaluated[case.id] = evaluated.case
         if evaluated.error:
@@ -201,14 +202,14 @@ class Runner:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Turn the verdict into the report's outcome."""
+        """Set the report's outcome from the verdict."""
         report = yield
         case = _case(item)
         if case is None:
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord | Stopped):
-            # Nothing more can be evaluated, here or in any process.
-            item.session.shouldstop = str(call.excinfo.value) or "the run was stopped"
+            # No further case can be evaluated, in any process.
+            item.session.shouldstop = str(call.excinfo.value) or "the run was interrupted"
             report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(item.session.shouldstop))
             return report
         if call.when != "call":
@@ -216,7 +217,7 @@ class Runner:
                 report.when = DEFERRED  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
             return report
         record = self._evaluated.pop(case.id, None) or error_record(case.id, Reason(INTERNAL_ERROR, str(call.excinfo)))
-        # JUnit files are written from the properties of the teardown's report, which takes them from the item.
+        # The JUnit plugin reads the properties of the teardown's report, which are copied from the item.
         item.user_properties += properties(record)
         if may_change(record, self.expected):
             defer(report, record)
@@ -232,10 +233,11 @@ class Runner:
         themselves, and with the recorded events."""
         return brief(record, self.session.folder, self.rerun_command) if record.findings else ""
 
-    # -- after ------------------------------------------------------------------------------------------------------
+    # -- end --------------------------------------------------------------------------------------------------------
 
     def close(self, wait: bool = True) -> None:
-        """Stop showing, sending and serving; without ``wait`` at once and in every process of the run."""
+        """Stop the progress line, the sending and the built-in endpoint; without ``wait``, at once and in all processes
+        of the run."""
         if self.progress:
             self.progress.stop()
         self.session.close(wait)

@@ -1,7 +1,7 @@
-"""Which clients the findings of a case affect: those that a trial showed, and no others.
+"""The clients that the findings of a case affect: those for which a trial (:mod:`client_trials`) shows it.
 
-Requests and keys cannot be tried as responses can. There a need (``needs.toml``) with ``finding`` says which finding
-stops the client by construction, and why no trial shows it.
+Trials replay responses to clients; they cannot show the effect of a refused request or key. For these, a need in
+``needs.toml`` with ``finding`` states which finding stops the client by construction, and why no trial shows it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def affected(rule: str, found: Sequence[LocatedFinding], follows: bool = False) 
     effects = [_certain(rule, one) for one in found]
     for streams in MODES:
         here = [streams in one.modes for one in found]
-        all_kinds = {one for one, holds in zip(kinds, here, strict=True) if holds}
+        all_kinds = {one for one, is_here in zip(kinds, here, strict=True) if is_here}
         rows = [
             one for one in effect_rows().get((rule, streams), ()) if one.kinds <= all_kinds and one.follows >= follows
         ]
@@ -53,7 +53,7 @@ def _certain(rule: str, one: LocatedFinding) -> dict[str, Effect]:
         ran = () if one.message.endswith(" usage") else requirement(rule).breaks
         return {name: _observed(name, one) for name in ran}
     return {
-        need.client: Effect(need.client, need.version, STOPS, f"{need.says} (not tried: {need.unshown})")
+        need.client: Effect(need.client, need.version, STOPS, f"{need.says} (not tested: {need.unshown})")
         for need in certain(rule, one.message)
         if one.client in ("", need.client) and (need.client != "codex" or True in one.modes)
     }
@@ -89,14 +89,14 @@ def _restricted(line: CaseRecord) -> CaseRecord:
         return line  # Of an earlier version.
     effects = effects_of_record(line, follows=True)
     clients = [
-        {name: does for name, does in (one.clients or {}).items() if name in known}
+        {name: effect for name, effect in (one.clients or {}).items() if name in known}
         for one, known in zip(line.findings, effects, strict=True)
     ]
     return _with_clients(line, clients)
 
 
 def _with_clients(line: CaseRecord, clients: Sequence[Mapping[str, str]]) -> CaseRecord:
-    """The case with these clients of each of its findings."""
+    """The case with these effects by client for each of its findings."""
     found = (replace(one, clients=known) for one, known in zip(line.findings, clients, strict=True))
     return replace(line, findings=tuple(found), breaks=tuple(client_names(clients)))
 
@@ -123,7 +123,7 @@ def effect_of(rule: str, finding: FindingRecord, client: str) -> Effect | None:
 
 
 def sentences(line: CaseRecord) -> list[str]:
-    """What its findings do to each client that the case line names, a sentence each."""
+    """The effect on each affected client of a record, one sentence for each."""
     return [_sentence(line, name) for name in line.breaks] if line.findings else []
 
 
@@ -132,7 +132,7 @@ def _sentence(line: CaseRecord, client: str) -> str:
         if does := (one.clients or {}).get(client):
             known = effect_of(line.requirement, one, client)
             return str(known if known and known.does == does else Effect(client, "", does))
-    return CLIENTS.get(client, client)  # Of a run that another version made.
+    return CLIENTS.get(client, client)  # The run is from another version of the suite.
 
 
 def with_known_effects(line: CaseRecord) -> CaseRecord:

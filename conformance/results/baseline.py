@@ -1,16 +1,17 @@
-"""Expected failures: a TOML file of cases that are known to fail, each with its message and a reason.
+"""A baseline: a TOML file of expected failures, each with its message and a reason.
 
-One line an entry, under one table::
+One line for each entry, in one table::
 
     [expected]
-    "case or glob" = { message = "what it must contain", reason = "why it is accepted", link = "", until = 2026-12-31 }
+    "case or glob" = { message = "text of the finding", reason = "why it is accepted", link = "", until = 2026-12-31 }
 
-Applying a baseline is a pure function of the cases. A case that fails as listed becomes ``expected``; an entry that
-does not hold is a :class:`Problem`, and fails the run. An expected failure still counts against a score.
+Applying a baseline is a pure function of the cases. A case that fails as an entry expects gets the verdict
+``expected``. An entry that does not apply is a :class:`Problem` and makes the run fail. An expected failure still
+counts as a failure in the score.
 
-An entry may expect that a case is inconclusive. It holds for that reason only, and it hides no failure; but whether a
-case can be judged may differ from run to run (a model calls a tool or does not), so that it is no problem if the case
-passes, or is inconclusive for another reason: such a case just keeps its own verdict.
+An entry can expect a case to be inconclusive; it never changes a failure. Whether a case can be evaluated can differ
+between runs, for instance if the model does not call a tool. Therefore it is no problem if such a case passes or is
+inconclusive for another reason: it keeps its own verdict.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from conformance.judge.normalise import message_pattern
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
 from conformance.results.records import BaselineMark, CaseRecord, ProblemRecord
 
-#: Verdicts that an entry may expect.
+#: Verdicts that an entry can expect.
 EXPECTABLE = (FAIL, WARNING, INCONCLUSIVE)
 
 #: Longest part of a message that a ready entry quotes.
@@ -35,9 +36,12 @@ _MAX_EXCERPT = 120
 
 @dataclass(frozen=True)
 class Entry:
-    """One expected failure. ``case`` is an id or a glob; each message found must contain one of ``messages``;
-    ``until`` is the last day it holds; ``file`` and ``line`` (from 1; 0 if not found) say where it stands. ``literal``:
-    it is the id of a case, whose brackets are no glob's (see :func:`literal`)."""
+    """One expected failure.
+
+    ``case`` is a case id or a glob. Each message of the case must contain one of ``messages``. ``until`` is the last
+    day on which the entry applies (None: no limit). ``file`` and ``line`` (from 1; 0 if unknown) are its location.
+    ``literal``: ``case`` is an id, whose brackets are not part of a glob (see :func:`literal`).
+    """
 
     case: str
     verdict: str
@@ -56,7 +60,7 @@ class Entry:
 
     @cached_property
     def exact(self) -> bool:
-        """Whether it names one case and is no glob."""
+        """Whether ``case`` is the id of one case, not a glob."""
         return self.literal or not set("*?[") & set(self.case)
 
     def matches(self, case_id: str) -> bool:
@@ -66,7 +70,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Problem:
-    """An entry that does not hold: ``unmatched``, ``stale``, ``changed``, ``duplicate`` or ``expired``."""
+    """An entry that does not apply.
+
+    ``kind`` is ``unmatched`` (no such case), ``stale`` (the case passes), ``changed`` (another verdict or message),
+    ``duplicate`` or ``expired``. ``message`` states the reason and the correction; a second line is the new entry.
+    """
 
     kind: str
     entry: Entry
@@ -84,20 +92,20 @@ def matches_any(case_id: str, globs: Iterable[str]) -> bool:
 
 
 def literal(entries: Iterable[Entry], known: Iterable[str]) -> list[Entry]:
-    """The entries, each that is the id of a case known to name that case only: ids may hold brackets."""
+    """The entries; those whose ``case`` is a known id are marked as literal, because ids can contain brackets."""
     ids = frozenset(known)
     return [replace(entry, literal=True) if entry.case in ids else entry for entry in entries]
 
 
 def _apply_one(line: CaseRecord, entries: Sequence[Entry], today: date) -> CaseRecord:
-    """A case as the baseline makes it, seen alone."""
+    """The case after applying the entries to it, without regard to its root cause."""
     for entry in entries:
         if not entry.matches(line.id) or _expired(entry, today):
             continue
         if _is_as_expected(line, entry):
             return _marked(line, entry, EXPECTED)
-        settled = line.verdict in (PASS, NOT_APPLICABLE)
-        if settled and entry.case == line.id and entry.verdict != INCONCLUSIVE:
+        is_no_failure = line.verdict in (PASS, NOT_APPLICABLE)
+        if is_no_failure and entry.case == line.id and entry.verdict != INCONCLUSIVE:
             return _marked(line, entry, STALE)
     return line
 
@@ -109,7 +117,7 @@ def apply(
     today: date,
     check_inconclusive: bool = False,
 ) -> tuple[list[CaseRecord], list[Problem]]:
-    """The cases as the baseline makes them, and the entries that do not hold.
+    """The cases after applying a baseline, and the entries that do not apply.
 
     ``known`` are the ids of all cases there are: an entry is only called stale if all the cases it names were judged.
     A case that follows from an expected one is expected too. With ``check_inconclusive`` an entry for an inconclusive case is a
@@ -160,7 +168,8 @@ def _problem(
     today: date,
     check_inconclusive: bool,
 ) -> Problem | None:
-    """What is wrong with an entry that reaches these cases, of which ``judged`` were judged; None if nothing is."""
+    """The problem of an entry that matches the ids ``matched``, of which the run evaluated ``evaluated``; None if the
+    entry applies, or if too few cases were evaluated to decide."""
     if _expired(entry, today):
         return Problem("expired", entry, f"it held until {entry.until}: delete the line, or give a later date")
     if not matched:
@@ -185,7 +194,7 @@ def _problem(
 
 def _changed(entry: Entry, line: CaseRecord) -> Problem:
     if line.verdict != entry.verdict:
-        what = f"its verdict is {line.verdict}, not {entry.verdict}"
+        what = f"the verdict is {line.verdict}, expected {entry.verdict}"
     else:
         what = f"it is {line.verdict} with another message: {_excerpt(line.messages[0])}"
     if not entry.exact:
@@ -233,7 +242,7 @@ def _marked(line: CaseRecord, entry: Entry, verdict: str) -> CaseRecord:
     return replace(line, verdict=verdict, baseline=BaselineMark(line.verdict, entry.place, entry.reason, entry.link))
 
 
-# -- ready entries -----------------------------------------------------------------------------------------------------
+# -- generated entries -------------------------------------------------------------------------------------------------
 
 
 def format_entry(
@@ -256,7 +265,7 @@ def format_record(line: CaseRecord, reason: str = "") -> str:
 
 
 def quoted(text: str) -> str:
-    """A TOML string of one line; what UTF-8 cannot hold becomes a question mark."""
+    """The text as a TOML basic string; lone surrogates are replaced by question marks."""
     escaped = "".join(
         f"\\{letter}" if letter in '"\\' else letter if letter.isprintable() else f"\\U{ord(letter):08x}"
         for letter in text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Baseline files: read with the place of each entry, and rewritten line by line so that comments stay."""
+"""Baseline files: reading the entries with their locations, and updating a file without losing comments."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from conformance.results.records import CaseRecord
 
 _TABLE = "expected"
 
-#: The beginning of a new file.
+#: The first lines of a new file.
 HEADER = (
-    "# Failures that are known and accepted for now; docs/nightly.md says what each member means.\n"
+    "# Expected failures; docs/nightly.md describes the members.\n"
     '# "case or glob" = { message = "...", reason = "...", link = "...", until = 2026-12-31 }\n'
     f"[{_TABLE}]\n"
 )
@@ -29,7 +29,7 @@ _MEMBERS = ("verdict", "message", "reason", "link", "until")
 
 
 def read(paths: Iterable[Path]) -> tuple[Entry, ...]:
-    """The entries of these files in order; :class:`Misconfigured` names the first fault and its line."""
+    """The entries of these files, in order. Raises :class:`Misconfigured` with the first error and its line."""
     return tuple(entry for path in paths for entry in parse(_text(path), str(path)))
 
 
@@ -41,7 +41,7 @@ def _text(path: Path) -> str:
 
 
 def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:
-    """The entries in a file's text; ``file`` is its name in messages."""
+    """The entries of a file's text; ``file`` is its name in messages. Raises :class:`Misconfigured`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -63,25 +63,26 @@ def _entry(case: str, given: Any, file: str, line: int, needs_reason: bool) -> E
     messages = given.get("message")
     messages = [messages] if isinstance(messages, str) else messages
     if not isinstance(messages, list) or not messages or not all(isinstance(one, str) and one for one in messages):
-        raise Misconfigured(f"{where} needs a message: a text, or a list of texts, that what is found must contain")
+        raise Misconfigured(f"{where} needs a message: a string, or an array of strings, one of them in each finding")
     for name in ("verdict", "reason", "link"):
         if not isinstance(given.get(name, ""), str):
-            raise Misconfigured(f"{where}: {name} is not a text")
+            raise Misconfigured(f"{where}: {name} is not a string")
     if given.get("verdict", FAIL) not in EXPECTABLE:
-        raise Misconfigured(f"{where}: verdict {given['verdict']!r} is none of {', '.join(EXPECTABLE)}")
+        raise Misconfigured(f"{where}: verdict is {given['verdict']!r}, expected one of {', '.join(EXPECTABLE)}")
     reason = given.get("reason", "").strip()
     if needs_reason and not reason:
-        raise Misconfigured(f"{where} needs a reason: say why this failure is accepted")
+        raise Misconfigured(f"{where} needs a reason: why this failure is accepted")
     until = given.get("until")
     if until is not None and type(until) is not date:
-        raise Misconfigured(f"{where}: until is not a date such as 2026-12-31 (without quotes)")
+        raise Misconfigured(f"{where}: until is {until!r}, expected a date without quotes, such as 2026-12-31")
     return Entry(
         case, given.get("verdict", FAIL), tuple(messages), reason, given.get("link", ""), until, file, line
     )  # fmt: skip
 
 
 def _line_of(lines: Sequence[str], case: str) -> int:
-    """The number of the line that holds an entry's key, from 1; 0 if it is written in a way not foreseen."""
+    """The number of the line with an entry's key, from 1; 0 if it is not found, because TOML can write a key in other
+    ways."""
     keys = (quoted(case), f'"{case}"', f"'{case}'")
     for number, line in enumerate(lines, 1):
         if line.strip().removeprefix(f"[{_TABLE}.").startswith(keys):
@@ -89,13 +90,13 @@ def _line_of(lines: Sequence[str], case: str) -> int:
     return 0
 
 
-# -- rewriting ---------------------------------------------------------------------------------------------------------
+# -- update ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A baseline brought up to date: its text, and what was done, as notes for a person; ``filled`` is how many entries
-    that were there got the reason."""
+    """An updated baseline file: its text, and how many entries were added, changed, removed or kept. ``notes`` are the
+    problems that need a decision by the user. ``filled`` is the number of existing entries that received the reason."""
 
     text: str
     added: int
@@ -109,11 +110,11 @@ class Rewritten:
 def rewrite(
     text: str, file: str, cases: Sequence[CaseRecord], known: Sequence[str], verdicts: Sequence[str], reason: str
 ) -> Rewritten:
-    """The baseline of a run: entries that hold stay as they are, stale ones go, what else has ``verdicts`` is added,
-    unless it follows from what is listed. Entries without a reason get this one, if it is one.
+    """Update a baseline from a run: entries that apply are kept, stale ones are removed, and cases with one of
+    ``verdicts`` are added unless they are consequences of listed ones. Entries without a reason get ``reason``.
 
-    ``cases`` are the run's case lines, ``known`` the ids of all there are. Entries whose cases were not judged stay.
-    :class:`Misconfigured` if an entry that must change is not on a line of its own.
+    ``cases`` are the records of the run, ``known`` the ids of all cases of the revision. Entries whose cases were not
+    evaluated are kept. Raises :class:`Misconfigured` if an entry that must change is not on one line.
     """
     text = text or HEADER
     entries = parse(text, file, needs_reason=False)
@@ -163,7 +164,7 @@ def _with_reasons(text: str, entries: Sequence[Entry], reason: str) -> tuple[str
 
 
 def _with_reason(line: str, entry: Entry, reason: str) -> str:
-    """The entry's line with the reason in it, and all else as it was; empty if the entry is not on one line."""
+    """The entry's line with the reason added; empty if the entry is not on one line."""
     end = _end_of_entry(line)
     if not end:
         return ""
@@ -198,7 +199,7 @@ def _apply_problem(lines: list[str | None], problem: Problem) -> str:
 
 
 def _end_of_entry(line: str) -> int:
-    """Where the entry on a line ends and its comment may begin; 0 if the line is no whole entry."""
+    """The length of the entry on a line, without a comment after it; 0 if the line is not a complete entry."""
     for place, letter in enumerate(line, 1):
         if letter == "}":
             try:

@@ -1,4 +1,4 @@
-"""Broken cases by cause: one group a rule that stands for itself, with what only follows from it, the worst first."""
+"""The root causes of a run: one group for each violated rule that is not a consequence, the most severe first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BY_SEVERITY = ("error", "fail", "stale", "warning", "expected")
 
 @dataclass(frozen=True)
 class Cause:
-    """A broken rule: its own cases, the easiest to read first, and the cases of other rules that only follow."""
+    """A violated rule: its cases, the simplest first, and the cases of other rules that are its consequences."""
 
     rule: str
     level: str
@@ -25,8 +25,8 @@ class Cause:
 
     @property
     def clients(self) -> list[str]:
-        """The clients that its own findings affect, and its consequences in the same exchanges, in the catalogue's
-        order. A case without a finding (an expected one that is inconclusive) affects nobody."""
+        """The clients affected by its own findings and by its consequences in the same exchanges, in the order of the
+        catalogue. A case without a finding affects none."""
         own = [line for line in self.cases if line.findings]
         own_scenarios = set[str]().union(*(line.found_in for line in own))
         in_same_exchanges = [line for line in self.consequences if own_scenarios & line.found_in]
@@ -35,7 +35,7 @@ class Cause:
 
 
 def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
-    """The broken rules that stand for themselves, the worst first."""
+    """The root causes, the most severe first."""
     roots = _roots(lines)
     case_of = {line.id: (line.verdict, line.requirement) for line in lines}
     own: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
@@ -62,7 +62,7 @@ def _roots(lines: Sequence[CaseRecord]) -> dict[str, str]:
         while named[root] in named and named[root] not in seen:
             root = named[root]
             seen.add(root)
-        # A ring has no beginning: each of its cases then stands for itself.
+        # In a cycle no case is first: each of its cases is then a root cause.
         roots[case] = case if named[root] in seen else root
     return roots
 

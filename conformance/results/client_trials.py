@@ -1,10 +1,10 @@
-"""What trials showed: which kinds of finding affect which clients (``conformance/contract/client_evidence.json``).
+"""The kinds of finding that affect clients, derived from trials (``conformance/contract/client_evidence.json``).
 
-A trial fed one client what a fault makes of a response, and the checks say which kinds of finding that response holds.
-A client is affected by a kind of finding, plain or streamed, if it did not cope in any trial whose responses held it:
-one response that holds the finding and that the client takes shows that the finding alone does no harm. Where a trial
-holds several kinds of one rule that no other trial tells apart, only all of them together affect the client. A kind
-that was never tried affects nobody.
+A trial replays responses with one fault of the built-in endpoint to one client; the checks determine the kinds of
+finding in these responses. A kind of finding, plain or streamed, affects a client if the client failed in every trial
+whose responses contained it: one such response that the client accepts shows that the finding alone has no effect.
+If a trial contains several kinds of one rule that no other trial separates, only all of them together affect the
+client. A kind without a trial affects no client.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def finding_kind(rule: str, message: str, pointer: str = "") -> str:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a kind of finding does to a client: ``client`` is its name in the catalogue's ``breaks``.
+    """The effect of a kind of finding on a client; ``client`` is its short name in the catalogue's ``breaks``.
 
-    ``does``: "stops" or "ends with other text" (reasoning, tool calls). ``detail``: what it raised, or why it is sure
-    without a trial; may be empty. ``trial``: the fault of the trial, empty where there was none.
+    ``does`` is "stops" or "ends with other text" (or reasoning, or tool calls). ``detail`` is the raised exception, or
+    why the effect is certain without a trial; may be empty. ``trial`` is the fault of the trial; empty without one.
     """
 
     client: str
@@ -76,17 +76,18 @@ class Effect:
     trial: str = ""
 
     def __str__(self) -> str:
-        """One sentence, with version and reason."""
-        said = f"{CLIENTS.get(self.client, self.client)} {self.version}".rstrip()
-        return f"{said} {self.does}{f': {self.detail}' if self.detail else ''}"
+        """A sentence with the client's name, version, effect and detail."""
+        name = f"{CLIENTS.get(self.client, self.client)} {self.version}".rstrip()
+        return f"{name} {self.does}{f': {self.detail}' if self.detail else ''}"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One client fed what one fault makes of the plain or the streamed responses; of its modes, the worst outcome.
+    """The result of replaying the plain or the streamed responses with one fault to one client; if several modes of
+    the client were run, the worst.
 
-    ``own``: kinds of finding, each with its rule, of the row that the trial is about; ``causes``: those of any rule
-    that stand for themselves, ``found``: those of any rule, consequences too.
+    ``own`` are the kinds of finding of the rules of ``row``, each with its rule; ``causes`` are the root causes among
+    the findings of all rules, ``found`` all of them with the consequences.
     """
 
     row: str
@@ -101,12 +102,12 @@ class Trial:
 
     @property
     def coped(self) -> bool:
-        """Whether the client ended as with the conformant response."""
+        """Whether the client's result was the same as with the conformant response."""
         return self.outcome in COPES
 
 
 def trials(known: Mapping[str, Any]) -> Iterator[Trial]:
-    """The trials of an evidence file, without those in which nothing of their row is found today."""
+    """The trials of an evidence file, except those whose responses have no finding of their row in this version."""
     for row, faults in known["rules"].items():
         for fault, outcomes in faults.items():
             for streams, mode in MODES.items():
@@ -122,7 +123,7 @@ def _pairs(kinds: Mapping[str, Iterable[str]]) -> frozenset[tuple[str, str]]:
 
 
 def _worst(outcomes: Mapping[str, str], streams: bool) -> dict[str, tuple[str, str]]:
-    """By client the mode and outcome of the one that did not cope, or else of any."""
+    """For each client, the mode and outcome of a failed run, or else of any run."""
     worst: dict[str, tuple[str, str]] = {}
     for mode, outcome in outcomes.items():
         one = client_of(mode)
@@ -136,7 +137,7 @@ def _worst(outcomes: Mapping[str, str], streams: bool) -> dict[str, tuple[str, s
 class EffectRow:
     """What affects a client: kinds of finding of one rule that must all be there, and the effect.
 
-    ``follows``: it does so too where the findings are consequences of another defect; false if some trial had them as
+    ``follows``: they have it as consequences of another violation too. It is False if in one trial they were
     consequences and the client coped.
     """
 

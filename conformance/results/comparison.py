@@ -1,4 +1,4 @@
-"""Two runs compared, case by case: what fails newly, what passes newly, what is gone, what says something else."""
+"""The differences between two runs, case by case."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ NOT_EVALUATED = "not judged"
 
 @dataclass(frozen=True)
 class Change:
-    """One case that differs: its verdicts before and now, what is said now and (where the verdict is the same) was said
-    before, the id of the case that explains it, and how many cases it explains itself (see :func:`folded`)."""
+    """One case that differs: its verdicts in the old and the new run and its message.
+
+    ``previous_message`` is the message in the old run, if only the message changed. ``cause`` is the id of its root
+    cause, empty if it is one; ``consequences`` is the number of its consequences (set by :func:`group_changes`).
+    """
 
     id: str
     before: str
@@ -33,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of both runs; None where one has it not."""
+    """A number of both runs; None if a run does not have it."""
 
     name: str
     unit: str
@@ -43,7 +46,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything in which two runs differ. Only ``failing`` and ``vanished`` are regressions.
+    """The differences between two runs. Only ``failing`` and ``vanished`` are regressions.
 
     ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
     be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``,
@@ -68,7 +71,7 @@ class Comparison:
 
     @property
     def regression(self) -> bool:
-        """Whether anything got worse for sure."""
+        """Whether there is a regression."""
         return bool(self.failing or self.vanished)
 
 
@@ -109,7 +112,10 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
     )
 
 
-_KINDS = ("failing", "new_rules", "expected", "warned", "passing", "inconclusive", "set_aside", "reworded", "drifted")
+_KINDS = (
+    "failing", "new_rules", "expected", "warning", "passing", "inconclusive", "not_applicable", "reworded",
+    "changed_outcomes",
+)  # fmt: skip
 
 #: What changes along with a new failure in the same answer is no news of its own.
 _GROUPED_KINDS = ("inconclusive", "set_aside", "reworded", "drifted")
@@ -121,13 +127,14 @@ def _exchanges(line: CaseRecord) -> set[str]:
 
 def _grouped_note(number: int) -> Iterator[str]:
     if number:
-        yield f"{number} more cases about the same answers changed along with what newly fails"
+        cases = "1 more case" if number == 1 else f"{number} more cases"
+        yield f"{cases} changed in the same responses as newly failing cases"
 
 
 def _check_comparable(old: Results, new: Results) -> None:
     if old.head.revision != new.head.revision:
         both = f"{old.head.revision} and {new.head.revision}"
-        raise ValueError(f"{old.path} and {new.path} are of different revisions of the contract: {both}")
+        raise ValueError(f"{old.path} and {new.path} use different revisions of the contract: {both}")
 
 
 def _kind_of_change(was: str, line: CaseRecord) -> str:
@@ -139,15 +146,15 @@ def _kind_of_change(was: str, line: CaseRecord) -> str:
         return "expected" if line.verdict == EXPECTED else "failing"
     if verdict == PASS:
         return "passing"
-    return {WARNING: "warned", INCONCLUSIVE: "inconclusive", ERROR: "inconclusive"}.get(verdict, "set_aside")
+    return {WARNING: "warning", INCONCLUSIVE: "inconclusive", ERROR: "inconclusive"}.get(verdict, "not_applicable")
 
 
 def _is_of_new_rule(line: CaseRecord, old: Results) -> bool:
-    """Whether a case that the old run has not is one of a rule that its suite had not."""
+    """Whether a case belongs to a rule that the suite of the old run did not have."""
     try:
         return requirement(line.requirement).is_newer_than(old.head.suite)
     except KeyError:
-        return False  # Of a rule that is gone.
+        return False  # The rule was removed.
 
 
 def _message_of(line: CaseRecord) -> str:
@@ -217,9 +224,9 @@ def _counted(old: Results, new: Results) -> Iterator[Figure]:
 
 
 def _notes(old: Results, new: Results, then_measured: Measures | None, measured: Measures | None) -> Iterator[str]:
-    """What a reader must know of how far two runs are alike."""
+    """Differences in the settings of the runs, and parts that cannot be compared."""
     for what, then, now in (
-        ("the suite", old.head.suite, new.head.suite),
+        ("the version of the suite", old.head.suite, new.head.suite),
         ("the target's name", old.head.target.name, new.head.target.name),
         ("the target's model", old.head.target.model, new.head.target.model),
     ):

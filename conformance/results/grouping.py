@@ -1,8 +1,8 @@
-"""Causes first: which broken case only follows from another, so that one defect is told once.
+"""Grouping of failed cases and warnings under their root causes, so that one violation is reported once.
 
-Two things tie a case to its cause. ``consequences.toml`` says which rules cannot hold where another is broken. And the
-same fact, found by several rules in the same words, is told by one of them. A fail is never put under a warning.
-And what a client of the client lane could not take is told by a rule that names it in ``breaks``.
+A case gets a cause in one of three ways. A row of ``consequences.toml`` states that its rule cannot pass if another is
+violated. Its findings have the same messages as those of an earlier case. Or it is the failure of a real client, and a
+rule that lists the client in ``breaks`` is violated in the same responses. A fail is never grouped under a warning.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord
 from conformance.results.systemic import systemic
 
-#: Of two areas that find the same, the first tells it: what is asked for before what is answered, wholes before parts.
+#: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
+#: responses, and a Response before its items and events.
 _AREAS = (
     "auth", "http", "sse", "request", "effort", "tools", "format", "turns", "unsupported", "undocumented", "error",
     "response", "item", "usage", "event", "sequence", "truncation", "lifecycle", "identity", "sum", "parallel",
     CLIENT,
 )  # fmt: skip
 
-#: A schema's message names the event or item and the whole path; the same member is the same fact anywhere.
+#: The location in a schema's message: the event or item and the path. The same member is the same violation anywhere.
 _MEMBER = re.compile(r"^(?:[\w.]+: )?(?:/\S*)?(/\w+ (?:is|has) )")
 
 _SERVED = re.compile(r"received HTTP 200")
@@ -92,7 +93,7 @@ class _FindingScenarios:
         self._known: dict[tuple[str, tuple[str, ...], bool], tuple[list[CaseRecord], set[str]]] = {}
 
     def of(self, rule: str, row: Consequence, fails_only: bool) -> tuple[list[CaseRecord], set[str]]:
-        """The cases of a rule that can be a cause by a row, and where they were found."""
+        """The cases of a rule that can be a cause by a row, and the scenarios of their findings."""
         key = (rule, row.members, fails_only)
         if key not in self._known:
             cases = [one for one in self._by_rule[rule] if concerns(one, row.members)]
@@ -136,14 +137,14 @@ def _cause_for_client(one: CaseRecord, broken: Sequence[CaseRecord]) -> str:
     each answer that it did not take."""
     if one.area != CLIENT:
         return ""
-    mine = set(requirement(one.requirement).breaks)
-    able = (each for each in broken if each.area != CLIENT)
-    named = [each for each in able if mine & {*each.breaks, *requirement(each.requirement).breaks}]
-    named.sort(key=lambda each: not mine & {*each.breaks})  # Those of which a trial shows it come first.
+    clients = set(requirement(one.requirement).breaks)
+    others = (each for each in broken if each.area != CLIENT)
+    possible = [each for each in others if clients & {*each.breaks, *requirement(each.requirement).breaks}]
+    possible.sort(key=lambda each: not clients & {*each.breaks})  # Effects shown by a trial are first.
     here = one.found_in
-    if not here <= set[str]().union(*(one.found_in for one in named)):
+    if not here <= set[str]().union(*(one.found_in for one in possible)):
         return ""
-    return next((each.id for each in named if here & each.found_in), "")
+    return next((each.id for each in possible if here & each.found_in), "")
 
 
 def _messages(one: CaseRecord) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a run's exchanges show beside verdicts: how fast answers came, and which events and members they hold."""
+"""Measures of a run's exchanges: response times, and the event types and members that occur."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ MAX_NAMES = 5000
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one run. Times are milliseconds, None where nothing was timed: from sending to the first byte of a stream
-    (median, and the 95th percentile), and from token to token (median over the streams). ``names`` are the event types
-    and the members seen, such as ``event response.created`` and ``response.created /response/usage``."""
+    """The measures of one run.
+
+    Times are in milliseconds, None without a streamed response: from sending the request to the first byte (median and
+    95th percentile), and between two tokens (median over the streams). ``names`` are the event types and members that
+    occurred, such as ``event response.created`` and ``response.created /response/usage``.
+    """
 
     first_byte: float | None
     first_byte_95: float | None
@@ -37,13 +40,13 @@ class Measures:
 
 
 def measures(run: Results) -> Measures | None:
-    """The measures of a run whose exchanges lie beside its results; None if they do not."""
+    """The measures of a run; None if its exchanges are not in the folder of its results."""
     folder = run.folder
     try:
         if folder.head() != run.head.to_json():
             return None
         keys = folder.recorded()
-        # One at a time: together they may be larger than memory.
+        # One at a time: all exchanges together can be larger than the memory.
         return measure(one for key in keys if (one := folder.read(key))) if keys else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -68,7 +71,7 @@ def measure(exchanges: Iterable[Exchange]) -> Measures:
 
 
 def _quantile(values: list[float], share: float) -> float | None:
-    """By the nearest rank."""
+    """The quantile by the nearest-rank method; None without values."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 

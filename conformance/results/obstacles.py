@@ -1,17 +1,17 @@
-"""What kept an inconclusive case from being judged, by what was received: the evidence that ties it to a failure.
+"""The obstacles of an inconclusive case: why the received responses were not sufficient to evaluate it.
 
-Of each response that the case could not be judged by, an obstacle says what stood in the way:
+They are the evidence by which the case is grouped under a root cause. The kinds of obstacle in a response are:
 
-- ``HTTP 401``: the status, which is not 200;
+- ``HTTP 401``: the status, if it is not 200;
 - ``time-out``, ``reset`` and so on (:data:`conformance.exchange.exchange.Ended`): no status was received;
-- ``body``: HTTP 200, and the body lacks what the case reads;
-- ``need``: HTTP 200, and the model did not do what the scenario needs;
-- ``earlier``: the request is built from an earlier response, whose body gave nothing to build on, or something
-  malformed. Where it was the earlier response's status, or what the model did there, that is the obstacle;
-- ``comparison``: the case compares many responses, some of them with HTTP 200, and together they do not hold what it
+- ``body``: HTTP 200, but the body does not contain what the case reads;
+- ``need``: HTTP 200, but the model did not do what the scenario requires, such as call a tool;
+- ``earlier``: the request is built from an earlier response, whose body was unusable or malformed. If the reason was
+  the status of the earlier response, or what the model did there, that is the obstacle;
+- ``comparison``: the case compares many responses, some of them with HTTP 200, and together they do not contain what it
   reads: that one of them was refused need not be the reason.
 
-What a limit of the suite held back has no obstacle: no failure of the server explains it.
+A request that was not sent because of a limit has no obstacle: no violation of the server explains it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from conformance.scenarios.scenario import Scenario, schema_violation
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")
 
-#: A plain and a streamed response to one request are compared: each of them is needed.
+#: The number of responses compared by a case that needs both: a plain and a streamed one.
 _PAIR = 2
 
 
@@ -48,7 +48,7 @@ def obstacles(result: Result, record: Record) -> list[Obstacle]:
 
 
 def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str, str]:
-    """The kind of the obstacle (empty: a limit of the suite) and the scenario whose response has it."""
+    """The kind of the obstacle (empty: not sent because of a limit) and the scenario whose response has it."""
     received = record.received(scenario.name)
     exchange = received.exchange
     if exchange.withheld:

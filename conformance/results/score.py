@@ -1,4 +1,4 @@
-"""What a run comes to: the score by level, affected clients, and the verdict in one sentence."""
+"""The score of a run by level, the affected clients, and the verdict of the run in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.contract.rules import CLIENTS, LEVELS
-from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, Partial, RunEnd
 from conformance.results.results_file import ERROR
@@ -15,7 +15,7 @@ from conformance.results.results_file import ERROR
 
 @dataclass(frozen=True)
 class Score:
-    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case.
+    """The score of one level.
 
     ``mostly_inconclusive``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a share would
     mislead.
@@ -65,7 +65,7 @@ def _score(level: str, lines: Sequence[CaseRecord], mostly_inconclusive: bool) -
 
 
 def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
-    """How many causes affect each client: as many as the reports name it at; clients that none affects are left out."""
+    """The number of root causes that affect each client, without unaffected clients."""
     counts = Counter(name for cause in found for name in cause.clients)
     return {name: counts[name] for name in CLIENTS if counts[name]}
 
@@ -82,12 +82,12 @@ def allowed_deviations(lines: Sequence[CaseRecord]) -> Iterator[str]:
 
 
 def inconclusive(line: CaseRecord) -> bool:
-    """Whether a case could not be judged, as a baseline expects or not."""
+    """Whether a case is inconclusive, with or without a baseline that expects it."""
     return line.own_verdict == INCONCLUSIVE
 
 
 def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
-    """How many cases of each area have each verdict."""
+    """The number of cases by area and verdict."""
     counts: dict[str, Counter[str]] = {}
     for line in lines:
         counts.setdefault(line.area, Counter())[line.verdict] += 1
@@ -95,7 +95,7 @@ def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
 
 
 def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
-    """Why cases are inconclusive, with the cases of each reason, the commonest first."""
+    """The reasons of inconclusive cases, the most frequent first, each with the ids of its cases."""
     found: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.verdict == INCONCLUSIVE:
@@ -141,7 +141,7 @@ def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
         word = "expected failures" if failed else "expected"
         return RunVerdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
-        found_so_far = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
+        warnings = f"; {_violated(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
         what = "No MUST violation" if rules[WARNING] else "No violation"
         says = f"{what} found in what was evaluated{found_so_far}; {_partial(partial)}."
         return RunVerdict(INCONCLUSIVE, "evaluated in part", says)

@@ -1,4 +1,4 @@
-"""What the profile leaves out: for each thing that the target does not claim, the cases and rules not judged for it."""
+"""The unsupported features of a target's profile, each with the cases and rules that it excludes."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def _unsupported(line: CaseRecord) -> Iterator[str]:
         yield from line.reason.features
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""Captured exchanges judged: each a scenario of its own, a case for each rule that can be read from it.
+"""The evaluation of captured exchanges: each is a scenario, with one case for each rule that applies to it.
 
-The checks are those of a run, with another choice of what they are over. What they cannot judge here is not
-inconclusive, as nobody asked for it: it does not apply, with the reason.
+The checks are those of a run, with cases chosen by the exchange. A case that cannot be evaluated is not applicable
+instead of inconclusive, because the suite did not choose the requests.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ ALL_EXCHANGES = "traffic"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The cases, grouped and in order; by label why an exchange was not evaluated, or only in part; and the labels of
-    those that were in part. :meth:`text` renders a case without any credential that was met in the traffic."""
+    """The evaluation of captured traffic: ``cases`` are grouped and sorted.
+
+    ``unjudged`` is, by label, the reason why an exchange was not evaluated, or only in part; ``in_part`` are the labels
+    of the latter. ``traces`` are the tracebacks of internal errors by case id, ``responses`` the responses by key.
+    """
 
     cases: list[CaseRecord]
     unjudged: Mapping[str, str]
@@ -46,7 +49,8 @@ class Evaluation:
     secrets: Sequence[Secret] = field(default=(), repr=False)
 
     def text(self, case: CaseRecord) -> str:
-        """What was found in a case, by which rule, where, and which clients it affects; empty without a finding."""
+        """The text of a case with its rule, findings, locations and affected clients, with credentials redacted; empty
+        without a finding."""
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
         text = "\n".join(told(case, lambda finding: self.responses.get(finding.exchange)))
@@ -56,8 +60,8 @@ class Evaluation:
 def evaluate_captures(
     captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
 ) -> Evaluation:
-    """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
-    read from all answers side by side."""
+    """Evaluate captured traffic by the rules that need no scenario; the secrets are redacted in the results. With
+    ``together``, also by the rules that compare all exchanges."""
     evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
     context = _context(evaluable, target)
     record = Captures(evaluable)
@@ -75,7 +79,7 @@ def evaluate_captures(
 
 def _context(captured: Sequence[Captured], target: Target) -> Context:
     scenarios = {
-        one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
+        one.label: Scenario(one.label, "a captured request", one.sent or {}, expect="either") for one in captured
     }
     return Context(scenarios, schemas_of(target.contract), target)
 
@@ -124,7 +128,7 @@ def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
     if one.unfinished and needs_end(check.rule, one.received):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
-        return False  # A Response in the background is created as queued.
+        return False  # A background Response can be created with status queued.
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
     return check.where.applies(one.received, unavailable, undocumented)

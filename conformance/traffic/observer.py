@@ -1,4 +1,4 @@
-"""What the onlooker of ``conformance watch`` does: judges each exchange, keeps it redacted, and says a line."""
+"""The observer of ``conformance watch``: evaluates each exchange, stores it redacted and prints its result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MAX_SECRETS = 1000
 
 
 class Observer:
-    """Takes exchanges as they end, in any thread, and judges them one after another in a thread of its own."""
+    """Receives finished exchanges from any thread and evaluates them one after another in its own thread."""
 
     def __init__(self, target: Target, folder: RunDirectory, screen: Screen) -> None:
         self._target, self._folder, self._screen = target, folder, screen
@@ -53,7 +53,7 @@ class Observer:
         self._waiting.put(passed)
 
     def close(self) -> None:
-        """Judge what still waits, and end."""
+        """Evaluate the waiting exchanges and end the thread."""
         self._waiting.put(None)
         self._thread.join()
 
@@ -63,7 +63,7 @@ class Observer:
                 self._evaluate(passed)
             except OSError as error:
                 self._screen.line(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
-            except Exception:  # A bug of the suite must not end the watch; no text of it may hold a key.
+            except Exception:  # An internal error must not end the proxy; its traceback can contain a key.
                 for line in traceback.format_exc().splitlines():
                     self._screen.line(scrubbed(line, self.secrets))
 
@@ -122,7 +122,7 @@ def to_exchange(
 
 
 def _unfinished(exchange: Exchange) -> Exchange:
-    """The exchange, marked where it was ended from this side."""
+    """The exchange, marked as incomplete if the proxy or the client ended it."""
     if exchange.status is None or exchange.ended != "time-out":
         return exchange
     return marked(exchange, exchange.detail or CLIENT_DISCONNECTED)
