@@ -83,7 +83,7 @@ def _captured(exchanges: Iterable[CapturedExchange]) -> tuple[tuple[Captured, ..
     found = []
     for number, one in enumerate(passed, 1):
         if not is_ours(one.method, one.url):
-            raise Misconfigured(f"exchange {number} is not of POST .../responses: {one.url}")
+            raise Misconfigured(f"exchange {number}: the URL is {one.url}, expected one that ends in /responses")
         exchange = to_exchange(one, number, known)
         found.append(Captured(exchange.scenario, exchange, unavailable_in(exchange)))
     return tuple(found), known

@@ -20,8 +20,7 @@ from conformance.wire.pool import CannotRecord
 
 @dataclass(frozen=True)
 class EvaluatedCase:
-    """The record of a case. ``error`` is what its check raised, None unless the suite itself is wrong; ``trace`` is
-    the text that shows it."""
+    """The record of a case. ``error`` is the exception of an internal error, else None; ``trace`` is its traceback."""
 
     case: CaseRecord
     error: Exception | None = None

@@ -165,8 +165,8 @@ def _without_selection(options: Sequence[str]) -> list[str]:
     """The options without those that choose cases or name files of the run."""
     kept: list[str] = []
     skip = False
-    for word in options:
-        name, equals, _ = word.partition("=")
+    for option in options:
+        name, equals, _ = option.partition("=")
         if skip or name in _OPTIONS_OF_ONE_RUN:
             skip = not skip and not equals
             continue
@@ -259,8 +259,8 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
             "title": f"{change.id} fails at {target}"[:250],
             "body": "\n".join(
                 [
-                    f"{code(change.id)} ({by_id[change.id].level}) {was} the night before, and failed {failed} of {asked}"
-                    f" times in the night of {run.head.started_at[:10]}.",
+                    f"{code(change.id)} ({by_id[change.id].level}) {was} in the previous nightly run,"
+                    f" and failed {failed} of {asked} times in that of {run.head.started_at[:10]}.",
                     "",
                     f"- found: {code(change.message, 500)}",
                     f"- rule: `conformance explain {by_id[change.id].requirement}`",

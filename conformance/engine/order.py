@@ -14,7 +14,8 @@ _PARTS = 8
 
 
 def position_in_run(context: Context, cases: Iterable[Case]) -> Callable[[Case | None], int]:
-    """In which part of a run of these cases the last response that a case needs is received; 0 for no case."""
+    """A function that returns the part of the run (0 to 8) in which the last response of a case is received; 0 for
+    None."""
     sent = plan(context, [name for case in cases for name in case.scenarios])
     part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
 

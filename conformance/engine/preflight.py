@@ -78,7 +78,7 @@ class Preflight:
         self._released = threading.Event()
 
     def start(self, send_rest: Callable[[], None]) -> None:
-        """Begin; ``send_rest`` is called when the run may send the rest."""
+        """Start the check; ``send_rest`` is called when the run may send its other requests."""
 
         def check() -> None:
             try:
@@ -110,13 +110,13 @@ class Preflight:
         refused = list(self._send(first))
         kind = refusal_kind(refused[0])
         if unconnected(refused[0]) and not any(one.status for one in self._recorded()):
-            return f"nothing answers at {self._context.target.endpoint} any more: {refused[0].detail}"
+            return f"{self._context.target.endpoint} is no longer reachable: {refused[0].detail}"
         if not kind or any(refusal_kind(one) != kind for one in refused if not one.withheld):
             return ""
         for one in self._confirming(first, others, both=len(refused) > 1):
             exchange = self._send(one)[-1]
             if exchange.withheld:
-                continue  # A limit of ours, or not in the recording.
+                continue  # Not sent: a limit of the run, or not in the recording.
             if refusal_kind(exchange) != kind:
                 return ""
             refused.append(exchange)
@@ -140,7 +140,7 @@ class Preflight:
             covered |= _features(one)
 
     def _with_other_authentication(self, first: Scenario) -> Scenario | None:
-        """A request that sends the key in another way than the first; None where the contract has one way only."""
+        """A request with another authentication header than the first; None if the contract has only one."""
         other = next((one.name for one in self._contract.authentication if one.name != first.auth), "")
         named = "text" if other == self._contract.way.name else f"auth.{other}"
         return self._context.scenarios.get(named)
@@ -160,14 +160,14 @@ class Preflight:
     def _message(self, kind: Kind, first: Scenario, refused: Sequence[Exchange]) -> str:
         target = self._context.target
         statuses = " or ".join(str(status) for status in sorted({one.status or 0 for one in refused}))
-        many = f"each of {len(refused)} requests" if len(refused) > 1 else "the request"
-        received = f"{many} to {target.url} received HTTP {statuses}"
-        words = next((f" ({said})" for one in refused if (said := _server_message(one, self._contract))), "")
+        requests = f"each of {len(refused)} requests" if len(refused) > 1 else "the request"
+        received = f"{requests} to {target.url} received HTTP {statuses}"
+        words = next((f" ({message})" for one in refused if (message := _server_message(one, self._contract))), "")
         lacks = first.auth in target.lacks
         auth = next((one.name for one in self._contract.authentication if one.name != first.auth), first.auth)
         auth = auth if lacks else first.auth
         if kind == "path":
-            return f"{received}, so the Responses API is not there{self._path_hint(refused[0], auth)}"
+            return f"the Responses API is not at this path: {received}{self._path_hint(refused[0], auth)}"
         if kind == "key":
             sent = {name.lower() for one in refused for name, _ in one.request.headers}
             methods = (
@@ -184,23 +184,23 @@ class Preflight:
             if not self._may_probe():
                 return f"; the base URL does not end in {end}"
             probed = probe.post(target, self._key, f"{base}{end}", first.request.body, auth)
-            responses = f"answers with HTTP {probed.status}" if probed.status else "does not answer"
-            responses += " too" if probed.status in (404, 405) else ""
-            return f"; the base URL does not end in {end}, and {base}{end}{self._contract.path} {responses}"
+            result = f"returns HTTP {probed.status}" if probed.status else "sends no response"
+            result += " too" if probed.status in (404, 405) else ""
+            return f"; the base URL does not end in {end}, and {base}{end}{self._contract.path} {result}"
         if not self._may_probe():
             return ""
         status, _ = probe.models(target, self._key, auth)
-        also = " too" if status in (404, 405) else ", so the base URL is right" if status == 200 else ""
-        return f"; GET {base}/models answers with HTTP {status}{also}" if status else ""
+        also = " too" if status in (404, 405) else ", so the base URL is valid" if status == 200 else ""
+        return f"; GET {base}/models returns HTTP {status}{also}" if status else ""
 
     def _model_hint(self, auth: str) -> str:
         target = self._context.target
         probed = probe.models(target, self._key, auth)[1] if self._may_probe() else []
         if not probed:
-            return "; --model names another"
+            return "; set another one with --model"
         shown = ", ".join(_printable(name, 60) for name in probed[:_MAX_MODELS])
         more = f" and {len(probed) - _MAX_MODELS} more" if len(probed) > _MAX_MODELS else ""
-        return f"; {target.endpoint.rstrip('/')}/models lists {shown}{more}: --model names one"
+        return f"; {target.endpoint.rstrip('/')}/models lists {shown}{more}: set one with --model"
 
     def _may_probe(self) -> bool:
         """Whether a request outside the plan can be sent: there is an endpoint, and --max-requests is not reached."""
@@ -210,7 +210,7 @@ class Preflight:
 
 
 def refusal_kind(exchange: Exchange) -> Kind:
-    """How a request was refused."""
+    """How a request was refused (see :data:`Kind`)."""
     if not exchange.refused:
         return ""
     if _UNKNOWN_MODEL.search(exchange.body[:20_000].decode("utf-8", "replace")):
@@ -219,7 +219,7 @@ def refusal_kind(exchange: Exchange) -> Kind:
 
 
 def _must_be_served(one: Scenario, methods: Collection[str]) -> bool:
-    """Whether a request stands alone, carries the right key, and must be served."""
+    """Whether a request is valid, has a valid key, and depends on no other request, so that it must be served."""
     has_valid_key = one.auth in methods
     is_independent = not (one.after or one.within or one.last)
     return one.expect == "answer" and one.must_fit_schema and is_independent and has_valid_key
@@ -238,7 +238,7 @@ def _features(one: Scenario) -> set[tuple[str, str]]:
 
 
 def _server_message(exchange: Exchange, contract: Contract) -> str:
-    """The server's message, on one line; empty if its body has none."""
+    """The error message of the server, in one line; empty if its body has none."""
     try:
         error = contract.error.of(Received(exchange, exchange.scenario, contract=contract).envelope)
     except CannotEvaluate:

@@ -13,10 +13,10 @@ from conformance.results.records import CaseRecord, FindingRecord
 
 
 def redact_value(secrets: Sequence[Secret], value: Any) -> Any:
-    """The value with the credentials redacted in every string of it; the same object where it contains none."""
+    """The value with the credentials redacted in all its strings; the same object if it contains none."""
     if not secrets:
         return value
-    # Most values contain none, which one look at the whole of it shows.
+    # Most values contain none: one search in the joined strings is faster than one search in each.
     text = "\n".join(_strings(value))
     return value if text == scrubbed(text, secrets) else _redact(secrets, value)
 

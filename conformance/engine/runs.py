@@ -21,7 +21,7 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 from conformance.wire.limits import Stopped
 
-#: Called with each case when it is evaluated, in the order of the evaluation.
+#: A callback that is called with each case when it is evaluated.
 OnEvaluated = Callable[[CaseRecord], object]
 
 

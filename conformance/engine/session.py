@@ -33,8 +33,8 @@ from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
 
-#: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
-#: several times in each exchange would come to a second in a run.
+#: Seconds after which the evaluation yields to the threads that send requests and read responses. Python's default of 5
+#: ms delays each exchange several times: about a second in a run.
 _SWITCH_INTERVAL = 0.0005
 
 
@@ -73,7 +73,7 @@ class Session:
         return Plan(self.context, self.context.scenarios).key_of
 
     def start_all(self) -> None:
-        """Begin to send what all the cases there are need, before they are known."""
+        """Start to send the requests of all scenarios, before the cases are collected."""
         self._send(self.context.scenarios)
 
     def start(self, cases: Sequence[Case]) -> None:
@@ -128,7 +128,8 @@ class Session:
         return Presence(Client(target, self._key, limits), target, self.folder, within)
 
     def _client_outcome(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
-        """What a client of the lane made of an exchange; the first to ask waits until all have run."""
+        """What a real client did with an exchange: a reason why it was not run, or its outcome. The first call runs all
+        clients."""
         if self.lane is None:
             return "the clients were not run", None
         try:
@@ -159,7 +160,7 @@ class Session:
         return (self._key,)
 
     def evaluate(self, case: Case) -> EvaluatedCase:
-        """Evaluate a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
+        """Evaluate a case; waits for its exchanges. Raises ``CannotRecord`` if they cannot be written."""
         return evaluate_case(case, self.record(), self.secrets)
 
     def record(self) -> Recorded:
@@ -181,6 +182,6 @@ class Session:
 
 
 def run_head(target: Target, mode: str) -> RunHead:
-    """The first record of a run that begins now."""
+    """The head record of a run that starts now."""
     named = TargetRecord(target.name, target.endpoint, target.model)
     return RunHead(__version__, target.revision, named, mode, datetime.now(UTC).isoformat(timespec="seconds"))

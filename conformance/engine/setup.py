@@ -30,17 +30,17 @@ BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
 _CHECKS = Path(__file__).resolve().parent.parent / "checks"
 
-#: Where runs lie that were given no folder.
+#: The parent of run folders that the user does not name.
 _RUN_FOLDERS = Path("reports") / "runs"
 
 
 def collects_all_checks(arguments: Sequence[str], folder: Path) -> bool:
-    """Whether pytest was asked to collect all the checks and nothing else."""
+    """Whether the arguments of pytest select all checks and nothing else."""
     return {(folder / argument).resolve() for argument in arguments} <= {_CHECKS, _CHECKS.parent}
 
 
 def collects_checks(arguments: Sequence[str], folder: Path) -> bool:
-    """Whether pytest was asked to collect the checks, by path or as part of a folder that holds them."""
+    """Whether the arguments of pytest select checks, by path or by a folder that contains them."""
     for argument in arguments:
         path = (folder / argument.partition("::")[0]).resolve()
         if path == _CHECKS or path in _CHECKS.parents or _CHECKS in path.parents:
@@ -93,7 +93,7 @@ def create_session(
 
 
 def _context(target: Target, client_lane: Lane | None, selections: Sequence[str]) -> Context:
-    """The scenarios of a run, in which each selection selects something."""
+    """The scenarios of a run. Raises :class:`Misconfigured` for a selection that selects no case."""
     context = context_of(target, client_lane.names if client_lane else ())
     if selections:
         load_checks()
@@ -119,8 +119,8 @@ def _key(target: Target) -> str:
 
 @contextlib.contextmanager
 def open_run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory]:
-    """The folder for a run that is about to begin: the one at ``path``, which :meth:`Folder.check` allows, or a fresh
-    one, which is removed again where the run cannot begin."""
+    """The run folder: ``path`` after :meth:`RunDirectory.check`, or a new one, which is removed if the run cannot
+    start."""
     if path:
         folder = RunDirectory(path.absolute())
         folder.check(overwrite)
@@ -136,7 +136,8 @@ def open_run_folder(path: Path | None, overwrite: bool) -> Iterator[RunDirectory
 
 
 def create_run_folder() -> Path:
-    """A new folder named by the time. It is created here: no other process can get the same, even in one second."""
+    """A new run folder, named by the time. Creating it here excludes that a process started in the same second uses it
+    too."""
     runs, started = _RUN_FOLDERS.absolute(), _timestamp()
     try:
         runs.mkdir(parents=True, exist_ok=True)
@@ -155,7 +156,8 @@ def _timestamp() -> str:
 
 
 def worker_settings(session: Session) -> dict[str, Any]:
-    """What a worker needs to join a run; the key travels in the environment only."""
+    """The values that a worker needs to join a run. The key is not among them: a worker reads it from the
+    environment."""
     target = session.context.target
     contract = {"folder": str(target.contract.folder.parent), "revision": target.revision}
     settings = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
@@ -165,7 +167,7 @@ def worker_settings(session: Session) -> dict[str, Any]:
 
 
 def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Session:
-    """The session of a worker such as ``gw3``."""
+    """The session of a worker of pytest-xdist, from :func:`worker_settings` and its id, such as ``gw3``."""
     settings = worker_input["target"]
     contract = contracts(Path(settings["contract"]["folder"]))[settings["contract"]["revision"]]
     target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract})

@@ -1,9 +1,9 @@
 """Test reports that are deferred until the end of a run, because a baseline may change their verdict.
 
 A baseline is applied when all cases are evaluated, in all processes: a case that fails, warns or is inconclusive may
-follow from an expected failure, and a case that an entry names may pass. Its report then says nothing to pytest's other
-plugins (``when`` is :data:`DEFERRED`); when the run has ended the controller reports it once more, with its final verdict:
-so letters, counts, JUnit files and the exit code agree.
+be a consequence of an expected failure, and a case that an entry names may pass. Other plugins of pytest ignore such a
+report (its ``when`` is :data:`DEFERRED`). When the run has ended, the controller reports the case again with its final
+verdict, so that letters, counts, JUnit files and the exit code agree.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from conformance.report.failure import printable
 from conformance.results.baseline import EXPECTABLE, Entry
 from conformance.results.records import CaseRecord
 
-#: ``when`` of a report that waits; pytest's own are setup, call and teardown.
-DEFERRED = "held"
+#: ``when`` of a deferred report; pytest's own phases are setup, call and teardown.
+DEFERRED = "deferred"
 
 
 def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
@@ -31,7 +31,7 @@ def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
 
 
 def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
-    """Make a report say what a case's record says; ``text`` is shown of a failure."""
+    """Set the outcome of a report from a case's record; ``text`` is the text of a failure."""
     verdict, path = case.verdict, report.location[0]
     if verdict == FAIL:
         report.outcome, report.longrepr = "failed", text or case.id
@@ -48,14 +48,15 @@ def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
 
 
 def attach_record(report: pytest.TestReport, case: CaseRecord) -> None:
-    """Put a case's record into a report: as ASCII text it survives the way from a worker, whatever a server sent."""
+    """Attach a case's record to a report, as ASCII JSON: a string of the server can contain characters that
+    pytest-xdist cannot transfer."""
     report.conformance = json.dumps(case.to_json())  # type: ignore[attr-defined]  # Reports take attributes.
 
 
 def attached_record(report: pytest.TestReport) -> CaseRecord | None:
-    """The record that a report carries; None if it carries none."""
-    kept = getattr(report, "conformance", None)
-    return CaseRecord.from_json(json.loads(kept)) if kept else None
+    """The record attached to a report; None if there is none."""
+    text = getattr(report, "conformance", None)
+    return CaseRecord.from_json(json.loads(text)) if text else None
 
 
 def properties(case: CaseRecord) -> list[tuple[str, object]]:
@@ -64,15 +65,15 @@ def properties(case: CaseRecord) -> list[tuple[str, object]]:
 
 
 def defer(report: pytest.TestReport, case: CaseRecord) -> None:
-    """Make a report wait: it carries its record to the controller."""
-    report.when = DEFERRED  # type: ignore[assignment]  # Plugins pass over what is none of pytest's phases.
+    """Defer a report; its record is attached for the main process."""
+    report.when = DEFERRED  # type: ignore[assignment]  # Plugins ignore a value that is not one of pytest's phases.
     report.outcome, report.longrepr = "passed", None
     attach_record(report, case)
 
 
 def final_reports(deferred: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
-    """The reports of a case whose verdict is known now, as pytest makes them: of the call, and of the teardown, with
-    which JUnit's plugin ends a case."""
+    """The reports of a case with its final verdict: of the call, and of the teardown, at which the JUnit plugin writes
+    a case."""
     call = copy.copy(deferred)
     call.when, call.duration = "call", 0.0  # Its time was counted when it was evaluated.
     set_outcome(call, case, text)

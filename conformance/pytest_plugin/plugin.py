@@ -33,19 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--overwrite", action="store_true", help=overwrite_help)
     for kind, help_text in outputs.HELP.items():
         group.addoption(f"--{kind}", default=None, metavar="FILE", help=help_text)
-    only_help = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be given several times"
+    only_help = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be repeated"
     group.addoption("--only", action="append", default=[], metavar="GLOB", help=only_help)
-    expected = "TOML file of expected failures; may be given several times"
-    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
-    group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
-    fed = "folder of conformance clients --install: real clients are fed the recorded answers, and judged"
-    group.addoption("--clients", default=None, metavar="DIR", help=fed)
-    group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
+    baseline_help = "TOML file of expected failures; may be repeated"
+    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=baseline_help)
+    replay_help = "evaluate the recorded run in DIR again; send no request"
+    group.addoption("--replay", default=None, metavar="DIR", help=replay_help)
+    clients_help = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
+    group.addoption("--clients", default=None, metavar="DIR", help=clients_help)
+    group.addoption("--plan", action="store_true", help="list the requests and their maximum cost; send no request")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Set the run up if the checks are among what pytest was asked to collect; a bad setting is one line and exit 2."""
+    """Set up the run if pytest's arguments select checks. An invalid setting ends with one line and exit code 2."""
     if not setup.collects_checks(config.args, config.invocation_params.dir):
         return None
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):

@@ -38,7 +38,7 @@ _LETTERS = {
     results_file.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
-#: Letters of what was held back on one line of the terminal.
+#: Number of letters of deferred reports on one line of the terminal.
 _LETTERS_PER_LINE = 72
 
 
@@ -62,15 +62,15 @@ class Reporter:
             config.option.reportchars = "N"
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
-        """A letter and a category of its own for each verdict; none yet where it may still change."""
+        """The letter and category of the verdict; none for a deferred report."""
         if report.when == DEFERRED:
-            return "", "", ("HELD", {}) if attached_record(report) else ""
+            return "", "", ("DEFERRED", {}) if attached_record(report) else ""
         if _is_worker_crash(report):
             return _LETTERS[results_file.ERROR]
         return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the records, from workers too."""
+        """Collect the records of all processes."""
         if self._runner.worker or self._reporting_deferred:
             return
         if case := attached_record(report):
@@ -80,9 +80,9 @@ class Reporter:
                 self._errors[case.id] = report.longreprtext
             self._cases.append(case)
         elif _is_worker_crash(report):
-            # A worker died while it evaluated this; pytest-xdist reports it, and others take over what it had to do.
-            died = Reason(WORKER_CRASHED, str(report.longrepr))
-            case = results_file.error_record(report.nodeid.partition("[")[2][:-1], died)
+            # A worker crashed while it evaluated this case. pytest-xdist starts another worker for its other cases.
+            crash = Reason(WORKER_CRASHED, str(report.longrepr))
+            case = results_file.error_record(report.nodeid.partition("[")[2][:-1], crash)
             self._errors[case.id] = f"{case.id}\n{case.reason}"
             self._cases.append(case)
 
@@ -124,7 +124,7 @@ class Reporter:
         return assembled
 
     def _report_deferred(self) -> None:
-        """Report to pytest what was held back, by its final verdict; lines of letters, as those before."""
+        """Report the deferred cases to pytest, with their final verdicts."""
         self._reporting_deferred = True
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         letters = 0
@@ -156,8 +156,8 @@ class Reporter:
         renderings = {kind: Path(name) for kind in outputs.KINDS if (name := config.getoption(kind))}
         file = Path(named) if (named := config.getoption("results")) else None
         seconds = time.monotonic() - self._started
-        ending = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings)
-        self._run, self._written = write_outputs(build_results(folder, assembled, ending), folder, ending)
+        options = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings)
+        self._run, self._written = write_outputs(build_results(folder, assembled, options), folder, options)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the findings by root cause, then the baseline."""
@@ -180,13 +180,13 @@ class Reporter:
 
 
 def _is_worker_crash(report: pytest.TestReport) -> bool:
-    """Whether a worker of pytest-xdist died while it judged this."""
+    """Whether this is pytest-xdist's report about a case at which a worker crashed."""
     return report.when not in ("setup", "call", "teardown", DEFERRED) and "@" in report.nodeid
 
 
 @contextmanager
 def _workflow_commands_stopped(terminalreporter: Any) -> Iterator[None]:
-    """In GitHub Actions a line may be a command to its runner; nothing that a server said is one."""
+    """Disable workflow commands of GitHub Actions, so that a line with text of the server is never executed as one."""
     token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:
         terminalreporter.line(f"::stop-commands::{token}")

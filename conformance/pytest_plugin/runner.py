@@ -27,26 +27,26 @@ from conformance.results.results_file import error_record
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
-#: Options that name this run only, each with a value.
+#: Options that apply to one run only, each with a value; the command to evaluate a case again omits them.
 _OPTIONS_OF_ONE_RUN = (
     "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
     "-n", "--numprocesses",
 )  # fmt: skip
 
-#: The same without a value.
+#: Options that apply to one run only, without a value.
 _FLAGS_OF_ONE_RUN = ("-q", "--overwrite")
 
-
-#: Options under which not every case is judged, or none.
+#: Options with which not all cases are evaluated.
 _SELECTING_OPTIONS = (
     "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
     "replay",
 )  # fmt: skip
 
-#: When Python looks for garbage: of all that thousands of cases make, little is any, and looking took a sixth of a run.
+#: Thresholds of the garbage collector: thousands of cases produce little garbage, and with Python's defaults the
+#: collector took a sixth of a run.
 _GC_THRESHOLDS = (20_000, 20, 20)
 
-#: What ends the whole run, and is no case's own.
+#: Exceptions that end the run instead of failing a case.
 _RUN_ENDING_EXCEPTIONS = (pytest.exit.Exception, KeyboardInterrupt)
 
 
@@ -94,12 +94,12 @@ class Runner:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand a worker what the controller resolved; the key travels in the environment only."""
+        """Pass the settings to a worker. The key is not among them: a worker reads it from the environment."""
         node.workerinput["conformance"] = {**setup.worker_settings(self.session), "wait": self._wait}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """Where nothing narrows the run, send what all of it needs while the cases are being collected."""
+        """If all cases are selected, start to send their requests before the cases are collected."""
         gc.set_threshold(*_GC_THRESHOLDS)
         is_selection = self.distributed or any(getattr(self.config.option, name, None) for name in _SELECTING_OPTIONS)
         if not is_selection and setup.collects_all_checks(self.config.args, self.config.invocation_params.dir):
@@ -176,7 +176,7 @@ class Runner:
         if call.excinfo is not None and report.failed:
             hook.pytest_exception_interact(node=item, call=call, report=report)
         xml = getattr(self.config.option, "xmlpath", None)
-        if xml and case.id not in self._deferred:  # JUnit's plugin ends a case with its teardown.
+        if xml and case.id not in self._deferred:  # The JUnit plugin writes a case at its teardown.
             call = pytest.CallInfo.from_call(lambda: None, "teardown")
             hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -214,7 +214,7 @@ class Runner:
             return report
         if call.when != "call":
             if case.id in self._deferred:
-                report.when = DEFERRED  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
+                report.when = DEFERRED  # type: ignore[assignment]  # Else the JUnit plugin would write the case now.
             return report
         record = self._evaluated.pop(case.id, None) or error_record(case.id, Reason(INTERNAL_ERROR, str(call.excinfo)))
         # The JUnit plugin reads the properties of the teardown's report, which are copied from the item.
@@ -229,8 +229,7 @@ class Runner:
         return report
 
     def text(self, record: CaseRecord) -> str:
-        """What pytest's other plugins show of a case. The terminal shows it only of the cases that stand for
-        themselves, and with the recorded events."""
+        """The failure text of a case for pytest's other plugins, without recorded events; empty without a finding."""
         return brief(record, self.session.folder, self.rerun_command) if record.findings else ""
 
     # -- end --------------------------------------------------------------------------------------------------------
@@ -252,7 +251,7 @@ def _case(item: pytest.Item) -> Case | None:
 
 
 def _set_locations(items: Sequence[pytest.Item]) -> None:
-    """Say where each case stands: where its check does. pytest would read the source for each of thousands anew."""
+    """Set the location of each case to that of its check. pytest would read the source file for each case."""
     known: dict[object, tuple[str, int | None]] = {}
     for item in items:
         check = _function(item)
@@ -267,7 +266,7 @@ def _function(item: pytest.Item) -> object:
 
 
 def _rerun_command(config: pytest.Config) -> str:
-    """The command as it was given, without what names this run only."""
+    """The command line of this run without the options that apply to one run only."""
     words: list[str] = []
     skip = False
     for word in map(str, config.invocation_params.args):

@@ -43,7 +43,8 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     for one in score.scores(results.cases):
         undecided = f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else ""
         share = "mostly unknown" if one.mostly_inconclusive else one.percent
-        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.rules_passed} of {one.rules} |"
+        rules = f"{one.rules_passed} of {one.rules}"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
     yield ""
     counts = score.affected_clients(found)
     affected = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())

@@ -20,8 +20,11 @@ from conformance.results.records import CaseRecord, FindingRecord
 
 @dataclass(frozen=True)
 class LocatedFinding:
-    """A finding as far as it tells who is affected: ``modes`` are those it was found in (True: streamed), ``client``
-    is the one that its request or case is about, empty if none."""
+    """The parts of a finding that decide which clients it affects.
+
+    ``modes`` are the modes of the responses in which it was found (True: streamed). ``client`` is the client that sent
+    the request or to which the response was replayed; empty if there is none.
+    """
 
     message: str
     pointer: str
@@ -30,8 +33,8 @@ class LocatedFinding:
 
 
 def affected(rule: str, found: Sequence[LocatedFinding], follows: bool = False) -> tuple[Mapping[str, Effect], ...]:
-    """By finding of a case the clients that it affects, in the catalogue's order; ``follows``: the case is a
-    consequence of another defect."""
+    """For each finding of a case, the effects by client, in the order of the catalogue. ``follows``: the case is a
+    consequence of another violation."""
     kinds = [finding_kind(rule, one.message, one.pointer) for one in found]
     effects = [_certain(rule, one) for one in found]
     for streams in MODES:
@@ -48,7 +51,8 @@ def affected(rule: str, found: Sequence[LocatedFinding], follows: bool = False) 
 
 
 def _certain(rule: str, one: LocatedFinding) -> dict[str, Effect]:
-    """What needs no trial: the client was run itself, or its request or key was refused. Codex only streams."""
+    """The effects that need no trial: the client itself was run, or its request or key was refused. Codex only
+    streams."""
     if rule.partition(".")[0] == CLIENT:
         ran = () if one.message.endswith(" usage") else requirement(rule).breaks
         return {name: _observed(name, one) for name in ran}
@@ -60,7 +64,7 @@ def _certain(rule: str, one: LocatedFinding) -> dict[str, Effect]:
 
 
 def _observed(client: str, one: LocatedFinding) -> Effect:
-    """What a client of the client lane did: the message begins with its name and mode."""
+    """The effect on a real client that was run; the message begins with its name and mode."""
     outcome = one.message.partition(" ")[2]
     if outcome.startswith("raised "):
         return Effect(client, "", STOPS, outcome.removeprefix("raised "))
@@ -68,7 +72,7 @@ def _observed(client: str, one: LocatedFinding) -> Effect:
 
 
 def effects_of_result(result: Result) -> tuple[Mapping[str, Effect], ...]:
-    """By finding of a result the clients that it affects."""
+    """For each finding of a result, the effects by client."""
     return affected(result.case.rule, [_located(result.case, one) for one in result.findings])
 
 
@@ -80,13 +84,13 @@ def _located(case: Case, one: Finding) -> LocatedFinding:
 
 
 def restrict_consequences(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
-    """The cases, of which the consequences name only clients that they affect as consequences too."""
+    """The cases; each consequence keeps only the clients that are affected by its findings as consequences too."""
     return [_restricted(one) if one.is_consequence and one.breaks else one for one in lines]
 
 
 def _restricted(line: CaseRecord) -> CaseRecord:
     if any(one.clients is None for one in line.findings):
-        return line  # Of an earlier version.
+        return line  # From an earlier version of the suite.
     effects = effects_of_record(line, follows=True)
     clients = [
         {name: effect for name, effect in (one.clients or {}).items() if name in known}
@@ -102,8 +106,8 @@ def _with_clients(line: CaseRecord, clients: Sequence[Mapping[str, str]]) -> Cas
 
 
 def effects_of_record(line: CaseRecord, follows: bool = False) -> tuple[Mapping[str, Effect], ...]:
-    """By finding of a case line the clients that it affects. The line does not say which scenarios stream: their names
-    do, and that a finding stands at an event."""
+    """For each finding of a record, the effects by client. Whether a response was streamed is derived from the event
+    of the finding and from the scenario's name."""
     found = [LocatedFinding(one.message, one.pointer, _modes(one)) for one in line.findings]
     return affected(line.requirement, found, follows)
 
@@ -114,7 +118,8 @@ def _modes(finding: FindingRecord) -> frozenset[bool]:
 
 
 def effect_of(rule: str, finding: FindingRecord, client: str) -> Effect | None:
-    """What the finding of a case line does to a client, streamed or else plain; None if this version does not know."""
+    """The effect of a recorded finding on a client, preferably of the streamed response; None if it is unknown in this
+    version."""
     one = LocatedFinding(finding.message, finding.pointer, frozenset((True, False)), client)
     rows = (row for streams in (True, False) for row in effect_rows().get((rule, streams), ()))
     here = finding_kind(rule, one.message, one.pointer)
@@ -136,17 +141,18 @@ def _sentence(line: CaseRecord, client: str) -> str:
 
 
 def with_known_effects(line: CaseRecord) -> CaseRecord:
-    """The case of an earlier version, which named every client of the rule, with what trials show today."""
+    """A record of an earlier version of the suite, which listed every client of the rule, with the clients that the
+    current trials show as affected."""
     if not line.findings or all(one.clients is not None for one in line.findings):
         return line
     try:
         effects = effects_of_record(line, line.is_consequence)
-    except KeyError:  # A rule that this version does not have.
+    except KeyError:  # A rule that does not exist in this version.
         return line
     return _with_clients(line, [{name: effect.does for name, effect in known.items()} for known in effects])
 
 
 def client_names(effects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The clients that any of the findings affects, in the catalogue's order."""
+    """The clients that at least one finding affects, in the order of the catalogue."""
     affected_names = {name for one in effects for name in one}
     return [name for name in CLIENTS if name in affected_names]

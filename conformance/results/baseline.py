@@ -64,7 +64,7 @@ class Entry:
         return self.literal or not set("*?[") & set(self.case)
 
     def matches(self, case_id: str) -> bool:
-        """Whether it is about this case."""
+        """Whether the entry applies to this case."""
         return case_id == self.case if self.exact else matches_any(case_id, (self.case,))
 
 
@@ -82,12 +82,12 @@ class Problem:
 
     @property
     def record(self) -> ProblemRecord:
-        """As the end of a results file has it."""
+        """The record of the problem in the end line of a results file."""
         return ProblemRecord(self.kind, self.entry.place, self.entry.case, self.message)
 
 
 def matches_any(case_id: str, globs: Iterable[str]) -> bool:
-    """Whether a case is named by any of the globs, or exactly: ids may hold brackets."""
+    """Whether one of the globs matches a case id, or is equal to it: ids can contain brackets."""
     return any(case_id == glob or fnmatchcase(case_id, glob) for glob in globs)
 
 
@@ -119,9 +119,9 @@ def apply(
 ) -> tuple[list[CaseRecord], list[Problem]]:
     """The cases after applying a baseline, and the entries that do not apply.
 
-    ``known`` are the ids of all cases there are: an entry is only called stale if all the cases it names were judged.
-    A case that follows from an expected one is expected too. With ``check_inconclusive`` an entry for an inconclusive case is a
-    problem too where the case passes or has another reason.
+    ``known`` are the ids of all cases: an entry is stale only if all the cases that it names were evaluated. A
+    consequence of an expected case is expected too. With ``check_inconclusive`` an entry for an inconclusive case is also
+    a problem if the case passes or has another reason.
     """
     plain = list(lines)
     if not entries:
@@ -150,7 +150,7 @@ def apply(
 
 
 def _mark_consequences(marked: list[CaseRecord]) -> list[CaseRecord]:
-    """A case that only follows from an expected failure needs no entry of its own."""
+    """The cases; consequences of an expected failure are marked as expected, without an entry of their own."""
     marks = {line.id: line.baseline for line in marked if line.verdict == EXPECTED and line.baseline}
     return [
         replace(line, verdict=EXPECTED, baseline=replace(marks[line.cause], was=line.verdict))
@@ -223,12 +223,13 @@ def _expired(entry: Entry, today: date) -> bool:
 
 
 def _is_undecided(line: CaseRecord, entry: Entry) -> bool:
-    """A case that could not be judged says nothing about an entry that expects a failure."""
+    """Whether the case is inconclusive and the entry expects a failure: it is then no evidence about the entry."""
     return line.verdict == INCONCLUSIVE and entry.verdict != INCONCLUSIVE
 
 
 def _is_as_expected(line: CaseRecord, entry: Entry) -> bool:
-    """Whether the case fails as listed: each thing found, or another defect could hide behind the entry."""
+    """Whether the case fails as the entry expects. Every finding must match: otherwise the entry could hide another
+    violation."""
     found = line.messages
     return line.verdict == entry.verdict and bool(found) and all(_contains(one, entry) for one in found)
 
@@ -248,7 +249,7 @@ def _marked(line: CaseRecord, entry: Entry, verdict: str) -> CaseRecord:
 def format_entry(
     case: str, verdict: str, messages: Iterable[str], reason: str = "", link: str = "", until: date | None = None
 ) -> str:
-    """The line of a baseline file that expects this; the reason is for a person to give."""
+    """The line of a baseline file for an expected failure. The reason is empty until the user writes it."""
     text = {message_pattern(part): quoted(part) for part in map(_excerpt, messages)}
     parts = list(text.values()) or [quoted("")]
     members = [] if verdict == FAIL else [f'verdict = "{verdict}"']
@@ -260,7 +261,7 @@ def format_entry(
 
 
 def format_record(line: CaseRecord, reason: str = "") -> str:
-    """The ready entry of a case line."""
+    """The baseline line for a case record."""
     return format_entry(line.id, line.own_verdict, line.messages, reason)
 
 
@@ -274,7 +275,8 @@ def quoted(text: str) -> str:
 
 
 def _excerpt(message: str) -> str:
-    """The beginning of a message, without what differs from run to run where it is cut, and what a file cannot hold."""
+    """The beginning of a message: up to the first lone surrogate, and without a quoted value that is cut off, because
+    a part of a value could not be compared with another run."""
     text = message[:_MAX_EXCERPT]
     for place, letter in enumerate(text):
         if "\ud800" <= letter <= "\udfff":

@@ -49,7 +49,7 @@ def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:
     table = document.pop(_TABLE, {})
     if document or not isinstance(table, dict):
         unknown = next(iter(document), _TABLE)
-        raise Misconfigured(f"baseline {file}: {unknown!r} is not known; entries stand in one table [{_TABLE}]")
+        raise Misconfigured(f"baseline {file}: unknown key {unknown!r}; expected one table [{_TABLE}] of entries")
     lines = text.splitlines()
     return [_entry(case, given, file, _line_of(lines, case), needs_reason) for case, given in table.items()]
 
@@ -57,9 +57,9 @@ def parse(text: str, file: str, needs_reason: bool = True) -> list[Entry]:
 def _entry(case: str, given: Any, file: str, line: int, needs_reason: bool) -> Entry:
     where = f"baseline {file}:{line}: {case}"
     if not isinstance(given, dict):
-        raise Misconfigured(f"{where} is not a table with message and reason")
+        raise Misconfigured(f"{where}: expected an inline table with message and reason")
     if unknown := sorted(set(given) - set(_MEMBERS)):
-        raise Misconfigured(f"{where}: {unknown[0]!r} is not known; known: {', '.join(_MEMBERS)}")
+        raise Misconfigured(f"{where}: unknown key {unknown[0]!r}; expected one of {', '.join(_MEMBERS)}")
     messages = given.get("message")
     messages = [messages] if isinstance(messages, str) else messages
     if not isinstance(messages, list) or not messages or not all(isinstance(one, str) and one for one in messages):
@@ -144,14 +144,14 @@ def rewrite(
     after = "\n".join([*(line for line in lines if line is not None), *new]) + "\n"
     remaining = parse(after, file, needs_reason=False)
     if len(remaining) != len(entries) - counts["removed"] + len(new):
-        raise Misconfigured(f"baseline {file} is written in a way that cannot be kept; put each entry on one line")
+        raise Misconfigured(f"baseline {file} cannot be updated line by line; write each entry on one line")
     kept = len(entries) - sum(counts.values())
     after, filled = _with_reasons(after, remaining, reason.strip())
     return Rewritten(after, len(new), counts["changed"], counts["removed"], kept, tuple(notes), filled)
 
 
 def _with_reasons(text: str, entries: Sequence[Entry], reason: str) -> tuple[str, int]:
-    """The text with the reason in each entry on a line of its own that has none, and how many there were."""
+    """The text with the reason added to each one-line entry without one, and the number of these entries."""
     lines = text.splitlines()
     number = 0
     for entry in entries:
@@ -174,7 +174,7 @@ def _with_reason(line: str, entry: Entry, reason: str) -> str:
     for start, stop, new in [*places, (last, end - 1, f", {member} ")]:
         marked = line[:start] + new + line[stop:]
         with suppress(Misconfigured):
-            # A message may hold the same words.
+            # A message can contain the same characters, so that the result is parsed and compared.
             if [replace(one, line=entry.line) for one in parse(f"[{_TABLE}]\n{marked}", entry.file)] == [
                 replace(entry, reason=reason)
             ]:
@@ -183,14 +183,14 @@ def _with_reason(line: str, entry: Entry, reason: str) -> str:
 
 
 def _apply_problem(lines: list[str | None], problem: Problem) -> str:
-    """Delete or change the entry's line; what was done, empty if that is left to a person."""
+    """Remove or change the entry's line. Returns "removed" or "changed", empty if the user must decide."""
     entry = problem.entry
     if problem.kind not in ("stale", "changed") or (not entry.exact and problem.kind == "changed"):
         return ""
     line = lines[entry.line - 1] if entry.line else None
     end = _end_of_entry(line) if line else 0
     if not line or not end:
-        raise Misconfigured(f"baseline {entry.place}: {entry.case} is not on a line of its own; {problem.message}")
+        raise Misconfigured(f"baseline {entry.place}: the entry {entry.case} is not on one line; {problem.message}")
     if problem.kind == "stale":
         lines[entry.line - 1] = None
         return "removed"

@@ -16,13 +16,13 @@ from conformance.contract.consequences import blocking, follows
 from conformance.results.obstacles import BODY, COMPARISON, KINDS
 from conformance.results.records import CaseRecord, FindingRecord
 
-#: Of obstacles the statuses that refuse a request for good.
+#: Obstacles that are a refusal without retry: 4xx, except 429.
 _FINAL_REFUSAL = re.compile(r"HTTP 4(?!29)")
 
 
 def causes_of_inconclusive(lines: Iterable[CaseRecord], broken: Sequence[CaseRecord]) -> dict[str, str]:
-    """Of each inconclusive case that follows from a broken one its id, and that of the other; the first of ``broken``
-    that explains it is taken."""
+    """The ids of the inconclusive cases that are consequences, each with the id of its cause: the first case of
+    ``broken`` (failed cases and warnings) that explains it."""
     evidence = _Evidence(broken)
     unexplained = [one for one in lines if one.blocked]
     causes: dict[str, str] = {}
@@ -56,7 +56,7 @@ class _Evidence:
         self._explaining = lru_cache(maxsize=None)(self._cause)
 
     def add(self, lines: Iterable[CaseRecord]) -> None:
-        """Take these for causes too, wherever they are: inconclusive cases that are explained."""
+        """Add inconclusive cases that are explained: they can be causes too."""
         self._known += lines
         self._explaining.cache_clear()
 
@@ -80,7 +80,7 @@ def _explains(cause: CaseRecord, finding: FindingRecord, rule: str, by: str) -> 
     about the status."""
     if blocking(rule, cause.requirement, by):
         return True
-    # What a refusal says may be read too: its envelope.
+    # The body of a refusal is read too: its error object.
     rows = follows(rule, cause.requirement) if by in (BODY, COMPARISON) or _FINAL_REFUSAL.match(by) else ()
     consequence = (not row.alike and not row.same_member and concerns(cause, row.members) for row in rows)
     return any(consequence) or (by not in KINDS and _of_status(finding, by))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from conformance.contract.rules import CLIENTS, LEVELS
 from conformance.results.records import CaseRecord, FindingRecord
 
-#: The worst first; a verdict that is not listed comes after these.
+#: Verdicts, the most severe first; others are sorted after these.
 _BY_SEVERITY = ("error", "fail", "stale", "warning", "expected")
 
 
@@ -42,7 +42,7 @@ def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
     consequences: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
     for line in (line for line in lines if line.has_problem):
         cause = case_of[roots[line.id]]
-        # The same rule broken elsewhere is the same thing once more, not a consequence.
+        # Another violation of the same rule belongs to the root cause itself, it is not a consequence.
         (own if cause == case_of[line.id] else consequences)[cause].append(line)
     found = [
         Cause(
@@ -54,7 +54,7 @@ def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
 
 
 def _roots(lines: Sequence[CaseRecord]) -> dict[str, str]:
-    """For each broken case the id of the one it follows from in the end: itself if it stands for itself."""
+    """The root cause of each case with a problem, by id: the case itself if it has no cause."""
     named = {line.id: line.cause for line in lines if line.has_problem}
     roots = {}
     for case in named:
@@ -68,8 +68,8 @@ def _roots(lines: Sequence[CaseRecord]) -> dict[str, str]:
 
 
 def readability_key(line: CaseRecord) -> tuple[int, bool, int, int, str]:
-    """Sorts the case that is read fastest first, the one by which a broken rule is told: that with the shortest
-    request, a plain one before a streaming one, early in its stream, short of name."""
+    """A sort key that puts the simplest case first, as which a violated rule is shown: the shortest request, without
+    streaming, at an early event, with a short id."""
     first = line.findings[0] if line.findings else FindingRecord("")
     event = first.event
     streaming = event is not None or (first.scenario or line.id).endswith(".stream")
@@ -77,7 +77,8 @@ def readability_key(line: CaseRecord) -> tuple[int, bool, int, int, str]:
 
 
 def with_representative_causes(lines: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """The cases, each ``cause`` the case by which the reports tell its rule: one name for it everywhere."""
+    """The cases; each ``cause`` is replaced by the case as which reports show that root cause, so that all reports use
+    the same id."""
     roots = _roots(lines)
     case_of = {line.id: line for line in lines}
     representatives: dict[tuple[str, str], CaseRecord] = {}

@@ -22,16 +22,16 @@ from conformance.contract.clients import client as client_of
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.normalise import without_numbers
 
-#: Rules whose findings compare responses and do not say what is wrong in one: what a client does at it shows nothing.
+#: Rules whose findings compare several responses: the effect of one response on a client is no evidence about them.
 COMPARING_RULES = ("effort.values-alike",)
 
 STOPS = "stops"
 
-#: The clients that are run in trials; of others nothing is known.
+#: The clients with trials; effects on other clients are unknown.
 TESTED_CLIENTS = frozenset(one.breaks for one in TABLE)
 
-#: What is taken out of a message before its numbers, ids and quoted values: the server's or Python's own words, and
-#: the place. The name of an undocumented type and the class of a status stay.
+#: Parts of a message that differ between servers and locations, and their replacements: error texts of the server and
+#: of Python, and locations. The name of an undocumented type and the class of a status are kept.
 _VARIABLE_PARTS = (
     (re.compile(r"(received HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
@@ -45,7 +45,7 @@ _STATUS = re.compile(r"\bHTTP ([1-5])\d\d\b")
 _STATUS_CLASSES = {"1": "information", "2": "success", "3": "redirect", "4": "refusal", "5": "failure"}
 
 
-#: Areas whose messages do not say which member is wrong: there the pointer is part of the kind.
+#: Areas whose messages do not contain the member: there the pointer is part of the kind.
 _POINTER_AREAS = ("identity",)
 
 
@@ -150,7 +150,7 @@ EffectsByRule = Mapping[tuple[str, bool], Sequence[EffectRow]]
 
 
 def effects_by_rule(known: Mapping[str, Any]) -> EffectsByRule:
-    """What affects whom, by rule and by whether the request streams."""
+    """The effects in an evidence file, by rule and mode (True: streamed)."""
     all_trials = list(trials(known))
     accepted: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
     accepted_with_consequences: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
@@ -160,12 +160,12 @@ def effects_by_rule(known: Mapping[str, Any]) -> EffectsByRule:
             accepted_with_consequences[one.client, one.streams] |= one.found
     rows: dict[tuple[str, bool], list[EffectRow]] = defaultdict(list)
     for one in all_trials:
-        # Beside another defect that stands for itself a finding is no better known than a consequence.
+        # If the trial has another root cause, its findings are as uncertain as consequences.
         without_effect = accepted if one.causes == one.own else accepted_with_consequences
         remaining = one.own - without_effect[one.client, one.streams]
         rules = {rule for rule, _ in remaining}
         if one.coped or len(rules) != 1 or rules & set(COMPARING_RULES):
-            continue  # Of two rules nobody knows which it was.
+            continue  # With two rules, which one had the effect is unknown.
         follows = not remaining & accepted_with_consequences[one.client, one.streams]
         row = EffectRow(frozenset(found for _, found in remaining), _effect(one, known["versions"]), follows)
         rows[rules.pop(), one.streams].append(row)
@@ -180,7 +180,7 @@ def _effect(trial: Trial, versions: Mapping[str, str]) -> Effect:
 
 
 def _minimal(rows: Sequence[EffectRow]) -> Iterator[EffectRow]:
-    """Each client and kinds once, and without those that affect it together where some of them do so already."""
+    """The rows without duplicates, and without those for which a subset of the kinds already affects the client."""
     seen: set[tuple[str, frozenset[str]]] = set()
     for one in rows:
         has_smaller = any(other.effect.client == one.effect.client and other.kinds < one.kinds for other in rows)
@@ -191,13 +191,14 @@ def _minimal(rows: Sequence[EffectRow]) -> Iterator[EffectRow]:
 
 @cache
 def effect_rows() -> EffectsByRule:
+    """The effects in the evidence file of this version."""
     return effects_by_rule(evidence())
 
 
 @dataclass(frozen=True)
 class KindEvidence:
-    """A kind of finding that was tried (or several that only together affect a client): whom it affects, and the
-    clients that were fed it and coped."""
+    """The evidence about a kind of finding, or about several that only together affect a client: the effects, and the
+    clients that coped with it."""
 
     rule: str
     streams: bool
@@ -207,7 +208,7 @@ class KindEvidence:
 
 
 def kind_evidence(name: str) -> Iterator[KindEvidence]:
-    """What trials showed of the kinds of finding of a rule, or of every rule of a row of the catalogue."""
+    """The evidence about the kinds of finding of a rule, or of all rules of a row of the catalogue."""
     tested: dict[tuple[str, bool, frozenset[str]], set[str]] = defaultdict(set)
     coped: dict[tuple[str, bool, str], set[str]] = defaultdict(set)
     for one in trials(evidence()):

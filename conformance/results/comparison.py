@@ -13,8 +13,8 @@ from conformance.results.measures import Measures, measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 
-#: The verdict of a case that was not judged at all.
-NOT_EVALUATED = "not judged"
+#: The verdict of a case that a run did not evaluate.
+NOT_EVALUATED = "not evaluated"
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Comparison:
     ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
     be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``,
     ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with another verdict;
-    ``vanished`` are cases that are not there any more; ``reworded`` have the same verdict with another message;
-    ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run had not.
+    ``vanished`` are cases that the new run does not have; ``reworded`` have the same verdict with another message;
+    ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run did
+    not have.
     """
 
     failing: tuple[Change, ...]
@@ -76,9 +77,9 @@ class Comparison:
 
 
 def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparison:
-    """What differs between two runs that ended; ``ValueError`` says in one line why they cannot be compared.
+    """Compare two finished runs. Raises ``ValueError`` with one line if they cannot be compared.
 
-    ``flaky`` are cases that failed in the old run but passed when asked again.
+    ``flaky`` are cases that failed in the old run and passed on retry; they count as passed there.
     """
     _check_comparable(old, new)
     before = {line.id: line for line in old.cases}
@@ -94,7 +95,7 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
             by_kind[kind].append(Change(case, was, line.verdict, _message_of(line), cause=line.cause))
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
-            by_kind["drifted"] += _changed_outcomes(before[case], line)
+            by_kind["changed_outcomes"] += _changed_outcomes(before[case], line)
     responses = {key for one in by_kind["failing"] for key in _exchanges(now[one.id])}
     for name in _GROUPED_KINDS:
         separate = [one for one in by_kind[name] if now[one.id].exchange not in responses]
@@ -138,7 +139,7 @@ def _check_comparable(old: Results, new: Results) -> None:
 
 
 def _kind_of_change(was: str, line: CaseRecord) -> str:
-    """Which list a case belongs to; empty if its verdict is as before."""
+    """The member of :class:`Comparison` to which a case belongs; empty if its verdict did not change."""
     verdict = line.own_verdict
     if verdict == was or (was == NOT_EVALUATED and verdict in (PASS, NOT_APPLICABLE)):
         return ""
@@ -158,13 +159,16 @@ def _is_of_new_rule(line: CaseRecord, old: Results) -> bool:
 
 
 def _message_of(line: CaseRecord) -> str:
-    """What a case line says: its first finding, or the reason of its verdict."""
+    """The message of the first finding, or the reason of the verdict."""
     return line.findings[0].message if line.findings else line.reason.text
 
 
 def group_changes(changes: Sequence[Change]) -> list[Change]:
-    """The cases without those that another of them explains, which are counted there. The results name of each cause
-    one case for its whole rule: where that has not changed, another case of its rule that has stands for it."""
+    """The changed cases without consequences of other changed cases, which are counted in ``consequences``.
+
+    In results, the cause of a case is one representative case of its rule. If that case did not change, the first
+    changed case of the rule takes its place.
+    """
     names = {one.id for one in changes}
     first_of_rule: dict[str, str] = {}
     cause_of: dict[str, str] = {}

@@ -37,7 +37,8 @@ _SERVED = re.compile(r"received HTTP 200")
 _INVALID = "invalid request: "
 _SERVER_ERROR = re.compile(rf"(?:{_INVALID})?received HTTP (5\d\d)")
 
-#: A server that breaks on the requests of more rules than this breaks on whatever is wrong: that is one defect.
+#: Maximum number of rules with 5xx responses that are separate root causes; with more, the server is assumed to fail on
+#: every invalid request, which is one violation.
 _MAX_SEPARATE_SERVER_ERRORS = 6
 
 #: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
@@ -47,8 +48,8 @@ _REFUSED = re.compile(r"received HTTP (?!401|403)")
 
 
 def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
-    """The cases, each with ``cause``: the id of the broken case that explains it, empty if none does; of cases
-    that repeat the same, the one that is read fastest."""
+    """The cases with ``cause`` set: the id of the root cause, empty for a root cause. Of several cases with the same
+    violation, the simplest is the root cause."""
     cases = list(lines)
     broken = sorted((one for one in cases if one.verdict in (FAIL, WARNING)), key=_order_key)
     by_rule: dict[str, list[CaseRecord]] = {}
@@ -69,14 +70,14 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
 
 
 def _order_key(one: CaseRecord) -> tuple[bool, bool, bool, int, int, str]:
-    """Sorts what is to tell a fact before what repeats it."""
+    """A sort key that puts a root cause before the cases that repeat its message."""
     row, area = requirement(one.requirement), one.area
     message = one.findings[0].message if one.findings else ""
-    named = one.requirement.partition(".")[2].removesuffix("-accepted") in message
-    # What was sent is the cause of a refusal, not the key.
+    names_parameter = one.requirement.partition(".")[2].removesuffix("-accepted") in message
+    # If the request was refused for another reason than the key, authentication is not the cause.
     is_refused_request = area == "auth" and _REFUSED.match(message) is not None
     place = _AREAS.index(area) if area in _AREAS else len(_AREAS)
-    return one.verdict != FAIL, is_refused_request, not named, place, _catalogue_order()[row.id], one.id
+    return one.verdict != FAIL, is_refused_request, not names_parameter, place, _catalogue_order()[row.id], one.id
 
 
 @cache
@@ -85,7 +86,7 @@ def _catalogue_order() -> dict[str, int]:
 
 
 class _FindingScenarios:
-    """How far the broken cases of each rule reach: the scenarios in which they were found."""
+    """The scenarios in which each violated rule has findings."""
 
     def __init__(self, by_rule: Mapping[str, list[CaseRecord]]) -> None:
         self.rules = tuple(by_rule)
@@ -103,7 +104,8 @@ class _FindingScenarios:
 
 
 def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
-    """The id of a broken case that is a cause of this one; empty if none explains it in each answer it was found in."""
+    """The id of a case that causes this one by a row of ``consequences.toml``, in every response with a finding; empty
+    if there is none."""
     here = one.found_in
     found: list[CaseRecord] = []
     for rule in scenarios_of.rules:
@@ -112,13 +114,13 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
             cases = [each for each in cases if _matches_row(one, each, row)]
             if cases and (row.anywhere or here <= where or (row.overlap and here & where)):
                 found.append(next((each for each in cases if here & each.found_in), cases[0]))
-    # Of several the one that found the same: the others explain it no better.
+    # Of several causes, one with the same message is preferred.
     same = (each for each in found if _facts(one) & _facts(each))
     return next(same, found[0]).id if found else ""
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
-    """Whether what a cause found is what a row asks for: the same words, or something about the same member."""
+    """Whether the findings of a cause meet the condition of a row: the same messages, or the same member."""
     if row.alike and not _messages(one) <= _messages(cause):
         return False
     return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
@@ -181,13 +183,12 @@ def _fact(message: str, area: str, always: bool, few: bool) -> str:
 
 
 def _without_location(message: str) -> str:
-    """The message without what says where it was found."""
+    """The message without its location and numbers."""
     return _MEMBER.sub(r"\1", without_numbers(message))
 
 
 def _root(case: str, causes: Mapping[str, str]) -> str:
-    """The cause of the cause: what stands at the top; the case itself if it stands for itself, or if causes run in a
-    ring, which has no beginning."""
+    """The last cause in the chain of causes; the case itself if it has no cause, or if the chain is a cycle."""
     root, seen = case, {case}
     while root in causes:
         root = causes[root]
@@ -198,7 +199,7 @@ def _root(case: str, causes: Mapping[str, str]) -> str:
 
 
 def _representatives(broken: Sequence[CaseRecord], roots: Mapping[str, str]) -> dict[str, str]:
-    """Of what stands at the top and the cases of its rule below it, the one that is read fastest."""
+    """For each root cause, the simplest case of its rule and verdict in its group."""
     of = {one.id: one for one in broken}
     found: dict[str, CaseRecord] = {}
     for one in broken:

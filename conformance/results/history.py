@@ -60,7 +60,7 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True)
 class NightlyRun:
-    """One night of a target: ``counts`` of its cases by verdict."""
+    """A nightly run of a target; ``counts`` is the number of its cases by verdict."""
 
     id: int
     target: str
@@ -70,7 +70,7 @@ class NightlyRun:
 
     @property
     def pass_rate(self) -> float | None:
-        """How many of the cases that were judged passed, from 0 to 1; None if none was judged."""
+        """The share of the evaluated cases that passed, from 0 to 1; None if no case was evaluated."""
         evaluated = sum(self.counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
         return self.counts.get(PASS, 0) / evaluated if evaluated else None
 
@@ -123,7 +123,7 @@ class History:
         return [name for (name,) in self._db.execute("select distinct target from night order by target")]
 
     def last_runs(self, target: str, limit: int) -> list[NightlyRun]:
-        """The last nights of a target, the oldest first."""
+        """The last nightly runs of a target, at most ``limit``, the oldest first."""
         rows = self._db.execute(
             "select id, started_at, exit from night where target = ? order by started_at desc limit ?", (target, limit)
         ).fetchall()
@@ -136,7 +136,7 @@ class History:
         return found
 
     def by_rule(self, runs: Collection[NightlyRun]) -> dict[str, dict[int, dict[str, int]]]:
-        """Of each rule, for each night (by id) it was judged in, its cases by verdict."""
+        """For each rule and each nightly run (by id) in which it was evaluated, the number of cases by verdict."""
         found: dict[str, dict[int, dict[str, int]]] = {}
         for night in runs:
             rows = self._db.execute(

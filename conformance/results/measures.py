@@ -12,15 +12,15 @@ from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.results.results_file import Results
 
-#: Members whose own members are named by whoever asks, not by the server.
+#: Members whose own members are named by the client, not by the server.
 _FREE_FORM_MEMBERS = frozenset({"metadata", "parameters", "properties", "schema", "arguments"})
 
 _MAX_DEPTH = 8
 
-#: Streams with fewer tokens say nothing about the time of one.
+#: Minimum number of tokens in a stream from which the time for one token is measured.
 _MIN_TOKENS = 8
 
-#: Most names that are kept of a run.
+#: Maximum number of names of a run.
 MAX_NAMES = 5000
 
 
@@ -91,7 +91,7 @@ def _seen_names(received: Received) -> Iterator[str]:
 
 
 def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """The paths of all members, every place of an array being one."""
+    """The paths of all members; ``*`` stands for every index of an array."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):

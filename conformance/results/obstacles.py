@@ -30,8 +30,8 @@ _PAIR = 2
 
 
 def obstacles(result: Result, record: Record) -> list[Obstacle]:
-    """An entry for each kind of obstacle: ``kind`` is the kind, ``scenarios`` are those whose responses have it. With
-    ``any`` one of them is enough: the case compares responses, and does not say which of them it cannot use."""
+    """The obstacles of a case, one for each kind, with the scenarios whose responses have it. ``any`` is set for cases
+    that compare responses: which of these responses was the reason is unknown."""
     if result.verdict != INCONCLUSIVE:
         return []
     case = result.case
@@ -72,14 +72,14 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
 
 
 def _sent_back_malformed(scenario: Scenario, received: Received, context: Context) -> bool:
-    """Whether the request was refused because it holds what an earlier response had wrong."""
+    """Whether the request was refused and contains a malformed part of an earlier response."""
     if not (received.exchange.refused and scenario.follow and scenario.must_fit_schema):
         return False
     return bool(schema_violation(context.contract, received.exchange.request.body))
 
 
 def _need_is_met(scenario: Scenario, received: Received) -> bool:
-    """Whether the model did what the scenario needs; a body that does not show it is not the model's doing."""
+    """Whether the model did what the scenario requires; also True if the body is malformed and does not show it."""
     try:
         return scenario.need is None or scenario.need.met(received)
     except CannotEvaluate:

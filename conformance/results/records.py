@@ -18,12 +18,12 @@ from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, Run
 from conformance.results.members import BadRecord, Members
 
 __all__ = [
-    "FORMAT", "VERDICTS_WITHOUT_PROBLEM", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
-    "ProblemRecord",
+    "FORMAT", "VERDICTS_WITHOUT_PROBLEM", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle",
+    "Partial", "ProblemRecord",
     "Reason", "RunEnd", "RunHead", "TargetRecord", "Tokens",
 ]  # fmt: skip
 
-#: Verdicts of cases in which nothing is wrong.
+#: Verdicts of cases without a violation.
 VERDICTS_WITHOUT_PROBLEM = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
 
 #: Maximum characters of a value, message or reason; the recorded exchange contains the complete value.
@@ -184,13 +184,15 @@ class CaseRecord:
 
     @property
     def counted(self) -> str:
-        """The verdict as the exit code counts it: a case that is inconclusive as expected is set aside."""
+        """The verdict that decides the exit code: a case that a baseline expects to be inconclusive counts as
+        not applicable."""
         expected_inconclusive = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
         return NOT_APPLICABLE if expected_inconclusive else self.verdict
 
     @property
     def has_problem(self) -> bool:
-        """Whether the case shows something wrong; one that is inconclusive as expected does not."""
+        """Whether the case is reported as a problem: all verdicts except pass, not-applicable, inconclusive, and
+        inconclusive as expected."""
         return self.verdict not in VERDICTS_WITHOUT_PROBLEM and self.counted not in VERDICTS_WITHOUT_PROBLEM
 
     @property

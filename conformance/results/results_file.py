@@ -27,12 +27,12 @@ ERROR = "error"
 
 EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 2, 3, 5, 6
 
-#: How many observations of a case are kept.
+#: Maximum number of observations in the record of a case.
 _MAX_OBSERVED = 500
 
 
 def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
-    """The record of an evaluated case; its ``cause`` is not known yet (see :mod:`conformance.results.grouping`)."""
+    """The record of an evaluated case. Its ``cause`` is set later, by :mod:`conformance.results.grouping`."""
     case, effects = result.case, affected_clients.effects_of_result(result)
     blocked = obstacles(result, record)
     return CaseRecord(
@@ -79,7 +79,7 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> F
 
 
 def _shortened(value: Any) -> Any:
-    """The value, or its beginning as text where it is long."""
+    """The value; a long one as the beginning of its JSON, one that is not JSON as text."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > LONGEST_VALUE:
         return text[:LONGEST_VALUE] + "..."
@@ -105,12 +105,12 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
 def end_record(
     lines: Sequence[CaseRecord], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
 ) -> RunEnd:
-    """The last record, with what the run cost by its recorded exchanges."""
+    """The end record of a run, with its cost from the recorded exchanges."""
     recorded: list[Exchange] = []
 
     def sent() -> Iterator[Exchange]:
         for one in filter(None, map(folder.read, folder.recorded())):
-            recorded.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
+            recorded.append(replace(one, headers=(), chunks=()))  # All bodies together can be larger than the memory.
             if one.ended != "not-sent":
                 yield one
 

@@ -17,8 +17,8 @@ from conformance.results.results_file import ERROR
 class Score:
     """The score of one level.
 
-    ``mostly_inconclusive``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a share would
-    mislead.
+    ``mostly_inconclusive``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a
+    percentage would mislead.
     """
 
     level: str
@@ -31,7 +31,7 @@ class Score:
 
     @property
     def percent(self) -> str:
-        """The share of cases that passed, never rounded up to all; empty where none was evaluated, or too few."""
+        """The percentage of evaluated cases that passed, rounded down; empty if none or too few were evaluated."""
         if not self.evaluated or self.mostly_inconclusive:
             return ""
         share = int(1000 * self.passed / self.evaluated) / 10
@@ -105,7 +105,8 @@ def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
 
 @dataclass(frozen=True)
 class RunVerdict:
-    """What a run says as a whole: a verdict's name, one word, and a sentence."""
+    """The verdict of a whole run: ``verdict`` is the name of a case verdict, ``word`` a short label, ``says`` a
+    sentence."""
 
     verdict: str
     word: str
@@ -126,28 +127,27 @@ def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
         return RunVerdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
         return RunVerdict(FAIL, "fails", f"{faults(lines)}, in {many(counts[FAIL], 'case')}.")
-    if counts["stale"]:
-        return RunVerdict(FAIL, "fails", f"{many(counts['stale'], 'expected failure')} no longer as expected.")
+    if counts[STALE]:
+        return RunVerdict(FAIL, "fails", f"{many(counts['stale'], 'expected failure')} did not occur.")
     if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
-        return RunVerdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
+        return RunVerdict(INCONCLUSIVE, "nothing evaluated", "No case was evaluated.")
     if counts[INCONCLUSIVE]:
-        return RunVerdict(INCONCLUSIVE, "inconclusive", f"{many(counts[INCONCLUSIVE], 'case')} could not be judged.")
+        return RunVerdict(INCONCLUSIVE, "inconclusive", f"{many(counts[INCONCLUSIVE], 'case')} could not be evaluated.")
     if counts[EXPECTED]:
-        inconclusives = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
-        failed = counts[EXPECTED] - inconclusives
-        listed = [many(failed, "failure")] * bool(failed) + [many(inconclusives, "inconclusive case")] * bool(
-            inconclusives
-        )
+        undecided = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - undecided
+        listed = [many(failed, "failure")] * bool(failed)
+        listed += [many(undecided, "inconclusive case")] * bool(undecided)
         word = "expected failures" if failed else "expected"
         return RunVerdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
-        warnings = f"; {_violated(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
+        warnings = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
         what = "No MUST violation" if rules[WARNING] else "No violation"
-        says = f"{what} found in what was evaluated{found_so_far}; {_partial(partial)}."
+        says = f"{what} found in the evaluated part{warnings}; {_partial(partial)}."
         return RunVerdict(INCONCLUSIVE, "evaluated in part", says)
     if rules[WARNING]:
-        return RunVerdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
-    return RunVerdict(PASS, "conforms", f"{many(counts[PASS], 'case')} judged, nothing found.")
+        return RunVerdict(WARNING, "conforms", f"No MUST rule is violated; {_rules(rules[WARNING], 'SHOULD')}.")
+    return RunVerdict(PASS, "conforms", f"{many(counts[PASS], 'case')} passed, no violation found.")
 
 
 def faults(lines: Sequence[CaseRecord]) -> str:

@@ -14,7 +14,8 @@ from conformance.results.records import CaseRecord
 
 @dataclass(frozen=True)
 class UnsupportedFeature:
-    """One thing lacked: how many cases it leaves out, and of how many rules all (``excluded_rules``) or only some (``partly_excluded_rules``)."""
+    """An unsupported feature: the number of excluded cases, of rules of which all cases are excluded
+    (``excluded_rules``), and of rules of which some are (``partly_excluded_rules``)."""
 
     name: str
     cases: int
@@ -23,19 +24,16 @@ class UnsupportedFeature:
 
     @property
     def says(self) -> str:
-        """In one sentence."""
+        """The feature and the number of cases and rules that it excludes, in one sentence."""
         description = PROFILE_FEATURES.get(self.name, "")
-        rules = " and ".join(
-            f"{_many(number, 'rule')} {how}" for number, how in ((self.excluded_rules, "as a whole"), (self.partly_excluded_rules, "in part"))
-            if number
-        )  # fmt: skip
-        return (
-            f"{self.name}{f' ({description})' if description else ''}: {_many(self.cases, 'case')} not judged, {rules}"
-        )
+        numbers = ((self.excluded_rules, "as a whole"), (self.partly_excluded_rules, "in part"))
+        rules = " and ".join(f"{_counted(number, 'rule')} {how}" for number, how in numbers if number)
+        shown = f"{self.name} ({description})" if description else self.name
+        return f"{shown}: {_counted(self.cases, 'case')} not evaluated, {rules}"
 
 
 def unsupported_features(lines: Sequence[CaseRecord]) -> list[UnsupportedFeature]:
-    """What is lacked, by name; a case that needs two such things counts for both."""
+    """The unsupported features by name; a case that needs two of them counts for both."""
     by_feature: dict[str, list[CaseRecord]] = defaultdict(list)
     for line in lines:
         for name in _unsupported(line):

@@ -29,7 +29,7 @@ from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.incomplete import needs_end
 from conformance.traffic.passive_rules import passive_checks
 
-#: The label of the cases that are about all answers together.
+#: The label of the cases that compare all exchanges.
 ALL_EXCHANGES = "traffic"
 
 
@@ -87,7 +87,7 @@ def _context(captured: Sequence[Captured], target: Target) -> Context:
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
     undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
     for check in passive_checks():
-        single = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
+        single = replace(check, where=None)  # The exchanges to which it applies are chosen here.
         applicable = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
             if together and applicable:
@@ -103,7 +103,7 @@ def _one_group(names: tuple[str, ...], context: Context) -> list[Group]:
 
 
 def _group_of(one: Captured, rule: str, context: Context) -> list[Group]:
-    """The case of one exchange; of a rule about types one for each type that comes up in it."""
+    """The case of one exchange; for a rule about types, one for each type that occurs in it."""
     if "{type}" not in rule:
         return [Group(one.label, (one.label,))]
     return [Group(one.label, (one.label,), {"type": kind}) for kind in _types(one, rule, context)]

@@ -27,7 +27,7 @@ from conformance.traffic.summary import Screen, brief
 
 _NAME = "exchange"
 
-#: Credentials that are remembered, the latest ones: some clients send another cookie with each request.
+#: Maximum number of stored credentials, the latest ones: some clients send another cookie with each request.
 _MAX_SECRETS = 1000
 
 
@@ -45,11 +45,11 @@ class Observer:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The credentials that were met so far, at most :data:`_MAX_SECRETS` of them."""
+        """The credentials in the requests so far, at most :data:`_MAX_SECRETS`."""
         return Known(self._secrets)
 
     def __call__(self, passed: ForwardedExchange) -> None:
-        """Take an exchange; returns at once, so that no client waits for a verdict."""
+        """Add an exchange. Returns at once, so that the client does not wait for the evaluation."""
         self._waiting.put(passed)
 
     def close(self) -> None:
@@ -86,15 +86,17 @@ class Observer:
 
 
 def to_stored_exchange(passed: ForwardedExchange, number: int, secrets: Sequence[Secret]) -> Exchange:
-    """The exchange in the form in which it may be kept, without the credentials."""
+    """The exchange in the form in which it is stored: with credentials redacted."""
     return redacted(to_exchange(passed, number, secrets), secrets)
 
 
 def to_exchange(
     passed: ForwardedExchange, number: int, secrets: Sequence[Secret], credential_headers: Sequence[str] = ()
 ) -> Exchange:
-    """The exchange as it is evaluated: its bodies as they were, but no header that is private; ``credential_headers`` are further
-    headers that hold a key."""
+    """The exchange as it is evaluated: its original bodies, and no private header.
+
+    ``credential_headers`` are further headers that contain a key.
+    """
     coding = content_coding(passed.sent)
     body, sent = passed.body, passed.sent
     if coding.strip().lower() in CODINGS:

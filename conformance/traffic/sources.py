@@ -20,7 +20,7 @@ from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.evaluation import Evaluation
 from conformance.traffic.har import Har, read_har
 
-#: Mode of a results file and a run folder: see ``schemas/results.json``.
+#: The mode of captured traffic in results and run folders (see ``schemas/results.json``).
 TRAFFIC_MODE = "traffic"
 
 #: The nonce of a target to which no request is sent.
@@ -43,7 +43,8 @@ class Source:
 
     @property
     def is_traffic_run(self) -> bool:
-        """Whether it is a folder of captured traffic, whose results are this traffic's."""
+        """Whether the run folder was written by ``conformance watch``, so that its results are those of this
+        traffic."""
         return self.head.get("mode") == TRAFFIC_MODE
 
 
@@ -107,7 +108,7 @@ def results_of(
     code = results_file.exit_code([case.verdict for case in evaluated.cases], strict)
     end: RunEnd = results_file.sum_exchanges(evaluated.cases, [one.exchange for one in captured], seconds, code)
     in_part = len(evaluated.in_part)
-    aside = len(evaluated.unjudged) - in_part
-    if in_part or aside or websockets:
-        end = replace(end, partial=Partial(len(captured), in_part, aside, websockets))
+    not_evaluated = len(evaluated.unjudged) - in_part
+    if in_part or not_evaluated or websockets:
+        end = replace(end, partial=Partial(len(captured), in_part, not_evaluated, websockets))
     return Results(file, run_head(target, TRAFFIC_MODE), evaluated.cases, end)
