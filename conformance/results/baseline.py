@@ -120,8 +120,8 @@ def apply(
     """The cases after applying a baseline, and the entries that do not apply.
 
     ``known`` are the ids of all cases: an entry is stale only if all the cases that it names were evaluated. A
-    consequence of an expected case is expected too. With ``check_inconclusive`` an entry for an inconclusive case is also
-    a problem if the case passes or has another reason.
+    consequence of an expected case is expected too. With ``check_inconclusive`` an entry for an inconclusive case is
+    also a problem if the case passes or has another reason.
     """
     plain = list(lines)
     if not entries:
