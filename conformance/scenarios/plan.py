@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Protocol
 
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import EXPLORED
 from conformance.scenarios.scenario import Scenario, encode, schema_violation
 
 #: A request that must be refused is asked again fewer times after a 5xx: that is then the finding.
@@ -46,14 +49,24 @@ def _most(scenario: Scenario, uncapped: int) -> int:
 
 def uncapped(scenario: Scenario) -> bool:
     """Whether it may be served though it sets no limit that a server can use."""
-    return scenario.method == "POST" and scenario.expect != "refusal" and _most(scenario, 1) < 1
+    may_be_served = scenario.method == "POST" and scenario.expect != "refusal" and not scenario.searches
+    return may_be_served and _most(scenario, 1) < 1
+
+
+class Search(Protocol):
+    """What gives the scenarios that search their requests."""
+
+    def following(self, scenario: Scenario, samples: Sequence[Exchange]) -> Scenario | None:
+        """What such a scenario sends after these samples, as a scenario with a body; None where that is enough."""
 
 
 class Plan:
-    """The asks of a run, and which exchange belongs to which scenario."""
+    """The asks of a run, and which exchange belongs to which scenario. Without a ``search`` the scenarios that search
+    their requests send none."""
 
-    def __init__(self, context: Context, needed: Iterable[str]) -> None:
+    def __init__(self, context: Context, needed: Iterable[str], search: Search | None = None) -> None:
         self._target = context.target
+        self._search = search
         self.contract = context.contract
         #: The most output tokens that the contract allows a request.
         self.uncapped = context.schemas.most_output_tokens
@@ -63,9 +76,11 @@ class Plan:
         for one in self.scenarios:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
-        self.requests = [self._planned(one, 0) for one in self._senders()]
+        self.requests = [
+            self._searched(one, None, ()) if one.searches else self._planned(one, 0) for one in self._senders()
+        ]
         #: How many requests are sent where every answer is what the contract says, repeated tries left out.
-        self.expected = sum(not one.within for one in self._senders())
+        self.expected = sum(not (one.within or one.searches) for one in self._senders())
 
     def _senders(self) -> list[Scenario]:
         seen: set[str] = set()
@@ -103,6 +118,33 @@ class Plan:
             if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
+
+        return PlannedRequest(key, after, build, more)
+
+    def _searched(self, scenario: Scenario, sent: Scenario | None, samples: Sequence[Exchange]) -> PlannedRequest:
+        """The exchange of a scenario that searches its requests: the first one is found once the random requests, and
+        the searches before this one, have been received; ``sent`` is the one that follows the samples."""
+        earlier = takewhile(lambda one: one is not scenario, self._senders())
+        after = tuple(self.key_of[one.name] for one in earlier if EXPLORED in one.tags)
+        key = self.key_of[scenario.name] + (f"-{len(samples) + 1}" if samples else "")
+
+        def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
+            found = sent
+            if not samples and self._search is not None:
+                found = self._search.following(scenario, ())
+            if found is None:
+                return None
+            body = encode(found.body, self._target.model)
+            most = self.uncapped if uncapped(found) else _most(found, self.uncapped)
+            return OutgoingRequest(
+                key, scenario.name, len(samples), "POST", body, self._auth(found), (), _ANSWER_TRIES, most
+            )
+
+        def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
+            if self._search is None or samples[-1].ended == "not-sent":
+                return None
+            found = self._search.following(scenario, samples)
+            return self._searched(scenario, found, tuple(samples)) if found else None
 
         return PlannedRequest(key, after, build, more)
 
