@@ -17,6 +17,7 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
+from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
 from conformance.exchange.not_sent import unbuilt
 from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
@@ -169,6 +170,8 @@ def record_of(
     sender = InProcess(endpoint, asked.contract)
     plan, built = _plans.get(id(asked)) or (Plan(asked, asked.scenarios), {})
     settled: dict[str, tuple[Exchange, ...]] = {}
+    if any(one.searches for one in plan.scenarios):
+        plan = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[plan.key_of[name]]))
     for planned in plan.requests:
         before = [settled[key][-1] for key in planned.after]
         samples: list[Exchange] = []

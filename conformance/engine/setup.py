@@ -16,11 +16,15 @@ from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
+from conformance.contract.schemas import Schemas
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
+from conformance.scenarios.drawing import explored
+from conformance.scenarios.explore import from_json, to_json
+from conformance.scenarios.scenario import Scenario
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 
@@ -56,33 +60,38 @@ def in_controller(
     clients: Path | None = None,
     overwrite: bool = False,
     selections: Sequence[str] = (),
+    explore: int = 0,
+    explore_seed: int | None = None,
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the only process, or of the one that starts workers, and the built-in endpoint if it runs.
 
     :class:`conformance.config.target.Misconfigured` says what cannot be used. With ``plan_only`` nothing is opened or
     written. ``replay`` is the folder of a recorded run that takes the endpoint's place. ``clients`` is the folder
     with the clients of the client lane. ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those
-    of ``--only``, each of which must select something.
+    of ``--only``, each of which must select something. ``explore`` is the number of random requests, ``explore_seed``
+    what they are drawn from (None: the run's nonce).
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = _recording(replay.absolute(), path) if replay else None
     if recording:
         target = recording.target(target)
+    random = _random(target, recording, explore, explore_seed)
     if plan_only:
         folder = RunDirectory(path.absolute() if path else _RUNS.absolute() / _now())
         fed = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, fed, selections)
+        context = _context(target, fed, selections, random)
         return Session(context, folder, "not-needed", recording=recording, lane=fed), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     with run_folder(path, overwrite) as folder:
         fed = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, fed, selections)
+        context = _context(target, fed, selections, random)
         if mode == "live":
             reach(target)
         folder.create(
             head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
         )
+        folder.keep_explored([to_json(one) for one in random])
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
@@ -90,9 +99,31 @@ def in_controller(
     return Session(context, folder, key, recording=recording, lane=fed), server
 
 
-def _context(target: Target, fed: Lane | None, selections: Sequence[str]) -> Context:
+def _random(target: Target, recording: Recording | None, count: int, seed: int | None) -> list[Scenario]:
+    """The random requests of a run, or of the recording; they are evaluated by the checks while others are sent."""
+    if recording and count:
+        raise Misconfigured("--explore cannot be set with --replay: the random requests are those of the recording")
+    if recording:
+        found = _kept(recording.path)
+    else:
+        number = int(target.nonce, 16) if seed is None else seed
+        found = explored(count, number, Schemas(target.contract))
+    if found:
+        load_checks()
+    return found
+
+
+def _kept(folder: Path) -> list[Scenario]:
+    """The random requests that a run folder keeps."""
+    try:
+        return [from_json(one) for one in RunDirectory(folder).explored()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Misconfigured(f"random requests in {folder} cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _context(target: Target, fed: Lane | None, selections: Sequence[str], random: Sequence[Scenario]) -> Context:
     """The scenarios of a run, in which each selection selects something."""
-    context = context_of(target, fed.names if fed else ())
+    context = context_of(target, fed.names if fed else (), random)
     if selections:
         load_checks()
         case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
@@ -173,4 +204,7 @@ def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     folder = RunDirectory(Path(given["folder"]))
     folder.claim.join()
     fed = lane(folder, Path(given["clients"]) if given["clients"] else None, recording.path if recording else None)
-    return Session(context_of(target, fed.names if fed else ()), folder, key, turn, recording, fed)
+    random = _kept(folder.path)
+    if random:
+        load_checks()
+    return Session(context_of(target, fed.names if fed else (), random), folder, key, turn, recording, fed)

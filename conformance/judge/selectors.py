@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from conformance.judge.verdict import Group, Selector
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import random_requests
 from conformance.scenarios.scenario import Scenario
 
 #: Tags of ordinary requests that are judged together, as one case.
@@ -29,6 +30,16 @@ def together(label: str, *tags: str, stream: bool | None = None, where: Wanted |
     def select(context: Context) -> list[Group]:
         found = [one for one in context.scenarios.values() if one.tags & set(tags)]
         names = tuple(one.name for one in found if _fits(one, stream, where))
+        return [Group(label, names)] if names else []
+
+    return select
+
+
+def explored(label: str, tag: str) -> Selector:
+    """One case for all random requests with the tag."""
+
+    def select(context: Context) -> list[Group]:
+        names = random_requests(context.scenarios.values(), tag)
         return [Group(label, names)] if names else []
 
     return select
