@@ -40,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
     fed = "folder of conformance clients --install: real clients are fed the recorded answers, and judged"
     group.addoption("--clients", default=None, metavar="DIR", help=fed)
+    random = "also send N random requests, and reduce those that fail; needs the extra [explore] (default 0)"
+    group.addoption("--explore", type=int, default=0, metavar="N", help=random)
+    same = "number that the random requests are drawn from; the same one gives the same requests (default: the run's)"
+    group.addoption("--explore-seed", type=int, default=None, metavar="SEED", help=same)
     group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
 
 
@@ -87,8 +91,9 @@ def _runner(config: pytest.Config) -> Runner:
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
     session, server = setup.in_controller(
-        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only")
-    )
+        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
+        config.getoption("explore"), config.getoption("explore_seed"),
+    )  # fmt: skip
     return Runner(config, session, expected, server)
 
 

@@ -72,7 +72,7 @@ class Runner:
         self._wait = bool(wait)
         self._evaluated: dict[str, CaseRecord] = {}
         self._held: set[str] = set()
-        self.again = _again(config)
+        self.again = _again(config, session.context.target.nonce)
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -264,8 +264,9 @@ def _function(item: pytest.Item) -> object:
     return getattr(item, "function", None)
 
 
-def _again(config: pytest.Config) -> str:
-    """The command as it was given, without what names this run only."""
+def _again(config: pytest.Config, nonce: str) -> str:
+    """The command as it was given, without what names this run only, and with what its random requests are drawn
+    from: the nonce where no option says."""
     words: list[str] = []
     skip = False
     for word in map(str, config.invocation_params.args):
@@ -274,4 +275,6 @@ def _again(config: pytest.Config) -> str:
             skip = not skip and not equals and name not in _NOT_AGAIN_FLAGS
             continue
         words.append(word)
+    if config.getoption("explore") and config.getoption("explore_seed") is None:
+        words += ["--explore-seed", str(int(nonce, 16))]  # Else another run sends other requests.
     return shlex.join(["pytest", *words])
