@@ -87,6 +87,13 @@ def test_requests_are_the_same_for_a_seed_and_survive_the_run_folder(revision: s
     assert sum(one.searches for one in found) == SHRUNK
 
 
+def test_what_a_profile_excludes_is_not_drawn() -> None:
+    lacks = frozenset({"tools", "reasoning", "bearer", "streaming"})
+    found = explored(30, 3, Schemas(target().contract), lacks)
+    assert not [one.name for one in found if one.claims & lacks]
+    assert len({one.description for one in found if LEGAL in one.tags}) > 20
+
+
 def test_wrong_values_are_of_many_kinds_and_valid_json_or_numbers() -> None:
     wrong = [one for one in explored(200, 3, Schemas(target().contract)) if one.wrong]
     assert len(wrong) > 40

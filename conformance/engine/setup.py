@@ -107,7 +107,7 @@ def _random(target: Target, recording: Recording | None, count: int, seed: int |
         found = _kept(recording.path)
     else:
         number = int(target.nonce, 16) if seed is None else seed
-        found = explored(count, number, Schemas(target.contract))
+        found = explored(count, number, Schemas(target.contract), target.lacks)
     if found:
         load_checks()
     return found

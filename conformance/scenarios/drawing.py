@@ -6,14 +6,14 @@ and a replay reads it there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.config.target import Misconfigured
 from conformance.contract.schemas import Schemas
 from conformance.scenarios.derived import Parameter
-from conformance.scenarios.explore import FACTORS, SIMPLEST, WORDS, Choice, scenario_of_choice, smallest
+from conformance.scenarios.explore import FACTORS, SIMPLEST, WORDS, Choice, possible, scenario_of_choice, smallest
 from conformance.scenarios.random_values import VALUES, random_parameters, scenario_of_value
 from conformance.scenarios.scenario import Scenario
 
@@ -36,8 +36,9 @@ _DRAWN = 6
 _LONGEST = 40
 
 
-def explored(count: int, seed: int, schemas: Schemas) -> list[Scenario]:
-    """So many random requests, and those that stand for the smallest failing ones; nothing for 0.
+def explored(count: int, seed: int, schemas: Schemas, lacks: frozenset[str] = frozenset()) -> list[Scenario]:
+    """So many random requests, and those that stand for the smallest failing ones; nothing for 0. ``lacks`` are the
+    features that a profile excludes.
 
     :class:`Misconfigured` if there cannot be so many, or Hypothesis is not installed.
     """
@@ -51,7 +52,7 @@ def explored(count: int, seed: int, schemas: Schemas) -> list[Scenario]:
         raise Misconfigured("--explore needs Hypothesis: pip install 'mimo-responses-conformance[explore]'") from None
     wrong = _wrong(count // _EVERY, seed, schemas)
     places = [number for number in range(1, count + 1) if number % _EVERY or number // _EVERY > len(wrong)]
-    drawn = _choices(len(places) * _DRAWN, seed)
+    drawn = _choices(len(places) * _DRAWN, seed, possible(schemas.contract, lacks))
     choices = [{**SIMPLEST, WORDS: ""}, *_spread(drawn, len(places) - 1, _pairs, _pairs(SIMPLEST))]
     legal = {
         number: scenario_of_choice(number, one, schemas.contract) for number, one in zip(places, choices, strict=True)
@@ -75,10 +76,10 @@ def _pairs(choice: Choice) -> set[Any]:
     return set(combinations(values, 2))
 
 
-def _choices(count: int, seed: int) -> list[Choice]:
+def _choices(count: int, seed: int, possible: Mapping[str, Sequence[str]]) -> list[Choice]:
     from hypothesis import strategies as st
 
-    factors = {name: st.sampled_from(values) for name, values in FACTORS.items()}
+    factors = {name: st.sampled_from(values) for name, values in possible.items()}
     return _draw(st.fixed_dictionaries({**factors, WORDS: _words(1)}), count, seed)
 
 

@@ -81,6 +81,14 @@ _CLAIMS: Mapping[str, str] = {
 _ARRAY = ("round", "history", "role", "reasoning_item")
 
 
+def possible(contract: Contract, lacks: frozenset[str]) -> dict[str, list[str]]:
+    """The values of each factor that need nothing which a profile excludes; the simplest ones always."""
+    return {
+        name: [value for value in values if not _claims({**SIMPLEST, name: value}, contract) & lacks]
+        for name, values in FACTORS.items()
+    }
+
+
 def is_set(choice: Choice) -> dict[str, str]:
     """The values of a choice that are not the simplest ones."""
     return {name: choice[name] for name, simplest in SIMPLEST.items() if choice[name] != simplest}
