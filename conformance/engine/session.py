@@ -16,6 +16,7 @@ from conformance.contract.rules import CLIENT
 from conformance.engine.evaluation import EvaluatedCase, evaluate_case
 from conformance.engine.preflight import Preflight
 from conformance.engine.redaction import redact_value
+from conformance.engine.shrinking import Shrinking
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
@@ -89,7 +90,7 @@ class Session:
 
     def _send(self, needed: Iterable[str]) -> Pool:
         needed, sender = list(needed), self._sender()
-        self.plan = Plan(self.context, needed)
+        self.plan = Plan(self.context, needed, Shrinking(self.context, self._samples))
         self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._worker_number)
         self._recorded = Recorded(self.plan, self._pool.get_or_send, self._client_outcome)
         self._previous_interval = sys.getswitchinterval()
@@ -99,6 +100,12 @@ class Session:
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)
         return self._pool
+
+    def _samples(self, scenario: str) -> tuple[Exchange, ...]:
+        """The exchanges of a planned scenario."""
+        assert self.plan is not None
+        assert self._pool is not None
+        return self._pool.get_or_send(self.plan.key_of[scenario])
 
     def setup_error(self) -> str:
         """The error in the endpoint's address, key or model that makes a run impossible, in one line; empty if there is

@@ -17,11 +17,15 @@ from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
+from conformance.contract.schemas import Schemas
 from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
+from conformance.scenarios.drawing import explored
+from conformance.scenarios.explore import from_json, to_json
+from conformance.scenarios.scenario import Scenario
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
 
@@ -57,6 +61,8 @@ def create_session(
     clients: Path | None = None,
     overwrite: bool = False,
     selections: Sequence[str] = (),
+    explore: int = 0,
+    explore_seed: int | None = None,
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
@@ -64,27 +70,30 @@ def create_session(
     ``plan_only``: no connection is opened and no file written. ``replay`` is the run folder of a recorded run, whose
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
     ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``; each must select a
-    case. Raises :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
+    case. ``explore`` is the number of random requests, ``explore_seed`` the seed from which they are drawn (None: the
+    run's nonce). Raises :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = _recording(replay.absolute(), path) if replay else None
     if recording:
         target = recording.target(target)
+    random = _random(target, recording, explore, explore_seed)
     if plan_only:
         folder = RunDirectory(path.absolute() if path else _RUN_FOLDERS.absolute() / _timestamp())
         client_lane = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, client_lane, selections)
+        context = _context(target, client_lane, selections, random)
         return Session(context, folder, "not-needed", recording=recording, lane=client_lane), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     with open_run_folder(path, overwrite) as folder:
         client_lane = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, client_lane, selections)
+        context = _context(target, client_lane, selections, random)
         if mode == "live":
             reach(target)
         folder.create(
             run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
         )
+        folder.keep_explored([to_json(one) for one in random])
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
@@ -92,9 +101,33 @@ def create_session(
     return Session(context, folder, key, recording=recording, lane=client_lane), server
 
 
-def _context(target: Target, client_lane: Lane | None, selections: Sequence[str]) -> Context:
+def _random(target: Target, recording: Recording | None, count: int, seed: int | None) -> list[Scenario]:
+    """The random requests of a run, or of the recording; empty without them."""
+    if recording and count:
+        raise Misconfigured("--explore cannot be set with --replay: the random requests are those of the recording")
+    if recording:
+        found = _kept(recording.path)
+    else:
+        number = int(target.nonce, 16) if seed is None else seed
+        found = explored(count, number, Schemas(target.contract), target.lacks)
+    if found:
+        load_checks()
+    return found
+
+
+def _kept(folder: Path) -> list[Scenario]:
+    """The random requests that a run folder keeps."""
+    try:
+        return [from_json(one) for one in RunDirectory(folder).explored()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Misconfigured(f"random requests in {folder} cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _context(
+    target: Target, client_lane: Lane | None, selections: Sequence[str], random: Sequence[Scenario]
+) -> Context:
     """The scenarios of a run. Raises :class:`Misconfigured` for a selection that selects no case."""
-    context = context_of(target, client_lane.names if client_lane else ())
+    context = context_of(target, client_lane.names if client_lane else (), random)
     if selections:
         load_checks()
         case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
@@ -181,6 +214,8 @@ def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Sessi
         Path(worker_input["clients"]) if worker_input["clients"] else None,
         recording.path if recording else None,
     )
-    return Session(
-        context_of(target, client_lane.names if client_lane else ()), folder, key, turn, recording, client_lane
-    )
+    random = _kept(folder.path)
+    if random:
+        load_checks()
+    context = context_of(target, client_lane.names if client_lane else (), random)
+    return Session(context, folder, key, turn, recording, client_lane)

@@ -41,6 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--replay", default=None, metavar="DIR", help=replay_help)
     clients_help = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
     group.addoption("--clients", default=None, metavar="DIR", help=clients_help)
+    explore_help = "also send N random requests, and reduce those that fail; needs the extra [explore] (default 0)"
+    group.addoption("--explore", type=int, default=0, metavar="N", help=explore_help)
+    seed_help = "seed of the random requests; the same seed gives the same requests (default: that of the run)"
+    group.addoption("--explore-seed", type=int, default=None, metavar="SEED", help=seed_help)
     group.addoption("--plan", action="store_true", help="list the requests and their maximum cost; send no request")
 
 
@@ -88,8 +92,9 @@ def _runner(config: pytest.Config) -> Runner:
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
     session, server = setup.create_session(
-        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only")
-    )
+        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
+        config.getoption("explore"), config.getoption("explore_seed"),
+    )  # fmt: skip
     return Runner(config, session, expected, server)
 
 

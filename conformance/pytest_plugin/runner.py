@@ -72,7 +72,7 @@ class Runner:
         self._wait = bool(wait)
         self._evaluated: dict[str, CaseRecord] = {}
         self._deferred: set[str] = set()
-        self.rerun_command = _rerun_command(config)
+        self.rerun_command = _rerun_command(config, session.context.target.nonce)
 
     # -- collection and sending -------------------------------------------------------------------------------------
 
@@ -265,8 +265,9 @@ def _function(item: pytest.Item) -> object:
     return getattr(item, "function", None)
 
 
-def _rerun_command(config: pytest.Config) -> str:
-    """The command line of this run without the options that apply to one run only."""
+def _rerun_command(config: pytest.Config, nonce: str) -> str:
+    """The command line of this run without the options that apply to one run only, and with the seed of its random
+    requests."""
     words: list[str] = []
     skip = False
     for word in map(str, config.invocation_params.args):
@@ -275,4 +276,6 @@ def _rerun_command(config: pytest.Config) -> str:
             skip = not skip and not equals and name not in _FLAGS_OF_ONE_RUN
             continue
         words.append(word)
+    if config.getoption("explore") and config.getoption("explore_seed") is None:
+        words += ["--explore-seed", str(int(nonce, 16))]  # Else another run sends other requests.
     return shlex.join(["pytest", *words])

@@ -134,10 +134,10 @@ def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
     if counts[INCONCLUSIVE]:
         return RunVerdict(INCONCLUSIVE, "inconclusive", f"{many(counts[INCONCLUSIVE], 'case')} could not be evaluated.")
     if counts[EXPECTED]:
-        undecided = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
-        failed = counts[EXPECTED] - undecided
+        inconclusive_cases = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - inconclusive_cases
         listed = [many(failed, "failure")] * bool(failed)
-        listed += [many(undecided, "inconclusive case")] * bool(undecided)
+        listed += [many(inconclusive_cases, "inconclusive case")] * bool(inconclusive_cases)
         word = "expected failures" if failed else "expected"
         return RunVerdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
