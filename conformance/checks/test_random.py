@@ -8,11 +8,11 @@ from __future__ import annotations
 from conformance.decode.response import Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
+    error_detail,
     fails_every_attempt,
     must_be_served,
     must_be_served_or_refused,
     no_response,
-    error_detail,
 )
 from conformance.judge.selectors import explored
 from conformance.judge.verdict import Examined, Finding, Findings, check
