@@ -372,7 +372,7 @@ def _recording(tmp_path: Path) -> Path:
     [
         ([], "nothing to do"),
         (["somewhere"], "nothing to do"),
-        (["nowhere", "--clients", "."], "nowhere is no recording"),
+        (["nowhere", "--clients", "."], "nowhere is not a recording"),
         (["nowhere", "--clients", "not-there"], "clients folder not-there is not there"),
         (["nowhere", "--clients", ".", "--client", "curl"], "client 'curl' is not known"),
     ],
