@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The tests of `make check`: without servers and the fault matrix. tests/test_habits.py checks this list.
 UNIT := $(addprefix tests/test_,$(addsuffix .py,architecture baseline capture_prose catalogue \
   client_evidence codings events evidence exchange fold history jsonprefix lifecycle matrix_report page_example \
-  redact report_html report_texts scenarios schemas sse target verdict)) \
+  redact report_html report_texts scenarios schemas sse target verdict words)) \
   tests/emulator/test_emulator_answers.py tests/emulator/test_emulator_refusals.py tests/traffic/test_traffic_rules.py
 
 help: ## list the targets
@@ -20,10 +20,11 @@ run: $(READY) ## check an endpoint: ENDPOINT=https://host/v1 MODEL=name ARGS="..
 check: lint ## lint, types and the fast unit tests (less than a minute)
 	$(VENV)/bin/pytest -q -n 2 $(UNIT) $(ARGS)
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## ruff, mypy and codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
 
 test: lint ## everything that CI runs: lint, schemas, workflows, image and all tests
 	$(VENV)/bin/check-jsonschema --check-metaschema $$(find schemas -name '*.json')
@@ -32,7 +33,7 @@ test: lint ## everything that CI runs: lint, schemas, workflows, image and all t
 	$(VENV)/bin/zizmor --quiet --offline --no-progress .github/workflows action.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
-	$(VENV)/bin/pytest -q -n 2 tests $(ARGS)
+	$(VENV)/bin/pytest -q -n 2 --dist worksteal tests $(ARGS)
 
 generate: $(READY) ## write all generated files: fault matrix, pages, client evidence
 	$(VENV)/bin/python -m tools.fault_matrix --write

@@ -5,9 +5,7 @@ Times are CPU seconds: nothing here waits, and other processes of the machine mu
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import resource
 import statistics
 import subprocess
@@ -18,12 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance import checks
 from conformance.config.target import resolve
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.cases import all_cases, context_of
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import evaluate
 from conformance.scenarios.context import Context
@@ -66,8 +63,7 @@ def stream_in_process(events: int, scratch: Path) -> Stream:
 
 
 def _context(folder: Path) -> Context:
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     options = {"endpoint": "http://127.0.0.1:9/v1", "model": document["head"]["target"]["model"]}
     return context_of(resolve(options, {}, document["nonce"], None))

@@ -19,9 +19,8 @@ from typing import Any
 
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange
-from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Result, evaluate
-from tools.in_process import cases, context, record
+from tools.in_process import Keeping, Modified, cases, clean, context
 
 #: What is done to a member.
 KINDS = ("delete", "null", "type", "value")
@@ -58,15 +57,10 @@ def mutations(seed: int, trials: int, revision: str) -> Iterator[tuple[Mutation,
     served = _served(revision)
     while trials:
         name = drawn.choice(served)
-        made = _mutated(drawn, _clean(revision).received(name))
+        made = _mutated(drawn, clean(revision).received(name))
         if made:
             trials -= 1
             yield made
-
-
-@cache
-def _clean(revision: str) -> Recorded:
-    return record(None, revision)
 
 
 @cache
@@ -74,7 +68,7 @@ def _served(revision: str) -> tuple[str, ...]:
     """The scenarios whose response is a Response object or a stream, each exchange once."""
     found: dict[str, str] = {}
     for name in context(revision).scenarios:
-        exchange = _clean(revision).received(name).exchange
+        exchange = clean(revision).received(name).exchange
         if exchange.ok and exchange.body:
             found.setdefault(exchange.key, name)
     return tuple(found.values())
@@ -142,19 +136,16 @@ def _cases_of(revision: str) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = defaultdict(list)
     for case in cases(revision):
         for name in case.scenarios:
-            found[_clean(revision).received(name).exchange.key].append(case)
+            found[clean(revision).received(name).exchange.key].append(case)
     return {key: list({one.id: one for one in of}.values()) for key, of in found.items()}
 
 
 def reported(exchange: Exchange, revision: str) -> list[Result]:
     """The results that fail or warn where this exchange takes the place of the conformant one."""
-    clean = _clean(revision)
-    changed = copy.copy(clean)
-    changed._answers = {
-        name: Received(exchange, name) if one.exchange.key == exchange.key else one
-        for name, one in ((name, clean.received(name)) for name in context(revision).scenarios)
-    }
-    results = (evaluate(case, changed) for case in _cases_of(revision).get(exchange.key, ()))
+    known = clean(revision)
+    aliases = [name for name in context(revision).scenarios if known.received(name).exchange.key == exchange.key]
+    changed, examine = Modified(known, dict.fromkeys(aliases, exchange)), Keeping(revision)
+    results = (evaluate(case, changed, examine) for case in _cases_of(revision).get(exchange.key, ()))
     return [one for one in results if one.verdict in (FAIL, WARNING)]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from conformance.results.affected_clients import upgraded
 from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import index, kind, known_rows, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import Results, case_line, in_order
+from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.results_file import Results, case_record, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
 from tools.client_evidence import expected_breaks, findings_in
@@ -40,7 +41,7 @@ SAMPLE = sorted(random.Random(12).sample(sorted(FAULTS), 20))
 def lines_of(fault: str) -> list[dict[str, Any]]:
     """The case lines of a fault's run, folded."""
     results, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
-    return group_by_cause(in_order(case_line(one, recorded, 0) for one in results))
+    return group_by_cause(in_order(case_record(one, recorded, 0) for one in results))
 
 
 def run_of(fault: str) -> Results:
@@ -86,19 +87,19 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
     """And what the evidence notes of its findings is what the checks find today."""
     revision = revisions(fault)[0]
     results, recorded = evaluated(FAULTS[fault], revision)
-    lines = group_by_cause([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     noted = {row: faults[fault] for row, faults in evidence()["findings"].items() if fault in faults}
     today = findings_in(lines, recorded, revision, list(noted))
     assert today == noted, "a message has changed: run python -m tools.client_evidence --write"
     mine = [one for one in TRIALS if one.fault == fault]
     for line in lines:
-        for finding in line["findings"]:
-            pair = (line["requirement"], kind(line["requirement"], finding["message"], finding["pointer"]))
-            modes = {name.endswith(".stream") for name in (finding["scenario"], *finding["also"])}
+        for finding in line.findings:
+            pair = (line.requirement, kind(line.requirement, finding.message, finding.pointer))
+            modes = {name.endswith(".stream") for name in (finding.scenario, *finding.also)}
             fed = [one for one in mine if one.streams in modes and pair in one.found]
             each = [{one.client for one in fed if one.streams == mode} for mode in modes]
             coped = set.intersection(*each) - {one.client for one in fed if not one.coped}
-            assert not coped & set(finding["clients"]), line["id"]
+            assert not coped & set(finding.clients), line.id
 
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name.startswith("auth.") and "let-in" in name])
@@ -109,12 +110,10 @@ def test_a_wrong_key_that_is_accepted_stops_nobody(fault: str) -> None:
 def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None:
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
-    told = affected_clients.sentences(
-        next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer.stream")
-    )
+    told = affected_clients.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
     assert "not tried: trials replay responses" in told[0]
-    plain = next(one for one in lines if one["id"] == "auth.bearer-accepted@auth.bearer")
-    assert "codex" not in plain["breaks"]  # It only streams.
+    plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
+    assert "codex" not in plain.breaks  # It only streams.
 
 
 def test_a_request_that_a_client_sends_and_that_is_not_answered_affects_that_client() -> None:
@@ -212,8 +211,8 @@ def test_the_worse_mode_of_a_client_counts() -> None:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        ("answered with HTTP 401: Invalid API Key", "answered with HTTP refusal"),
-        ("answered with HTTP 500: boom 17", "answered with HTTP failure"),
+        ("received HTTP 401: Invalid API Key", "received HTTP refusal"),
+        ("received HTTP 500: boom 17", "received HTTP failure"),
         ("the stream ends in error: out of memory", "the stream ends in error"),
         ("the body ends in a cut after 12 events (in process: cut)", "the body ends in a cut after # events"),
         (
@@ -272,15 +271,18 @@ def test_counts_are_those_of_the_blocks_in_all_renderings(fault: str) -> None:
         part = re.search(r"; affects ([^;]*);", said)
         assert names(part[1] if part else "") == one.clients
     for one in found[:3]:
-        text = issue(results, one.cases[0], one, "") if one.cases[0]["findings"] else ""
+        text = issue(results, one.cases[0], one, "") if one.cases[0].findings else ""
         assert not text or names(text.partition("## Affected clients")[2].partition("## ")[0]) == one.clients
 
 
 def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
-    lines = [*results.cases]
-    texts = {line["id"]: "\n".join(f"  affects {CLIENTS[name]}" for name in line["breaks"]) for line in lines}
     screen = Screen()
-    terminal.show(screen, "it", lines, texts, end(lines), "again", {})
+    run = replace(results, end=end([*results.cases]))
+
+    def text_of(line: CaseRecord) -> str:
+        return "\n".join(f"  affects {CLIENTS[name]}" for name in line.breaks)
+
+    terminal.show(screen, "it", run, text_of, "again", {})
     text = "\n".join(screen.lines)
     text, _, last = text.partition(" by area ")
     end_line = " ".join(re.search(r"^  affects (.*(?:\n {10}.*)*)", last, re.MULTILINE)[1].split())  # type: ignore[index]  # It is there.
@@ -295,7 +297,7 @@ def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
 
 def _in_the_page(results: Results, counts: Counter[str]) -> None:
     shown = document(results, results.folder, "again")
-    assert shown["breaks"] == counts
+    assert shown.breaks == counts
     assert Counter(name for *_, clients in shown["causes"] for name in clients) == counts
 
 
@@ -313,13 +315,16 @@ def _in_markdown(results: Results, found: Sequence[Cause], counts: Counter[str])
 
 def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> None:
     lines = lines_of("event.content-part-done-never-sent")
-    old = [json.loads(json.dumps(line)) for line in lines]
-    for line in old:
-        for one in line["findings"]:
-            del one["clients"]
-        line["breaks"] = ["codex", "litellm"] if line["findings"] else line["breaks"]
+    old = [
+        replace(
+            line,
+            findings=tuple(replace(one, clients=None) for one in line.findings),
+            breaks=("codex", "litellm") if line.findings else line.breaks,
+        )
+        for line in lines
+    ]
     assert [upgraded(line) for line in old] == lines
-    unknown = {**old[0], "requirement": "gone.rule", "findings": [{"message": "m", "pointer": "", "event": None}]}
+    unknown = replace(old[0], requirement="gone.rule", findings=(FindingRecord("m"),))
     assert upgraded(unknown) == unknown
 
 

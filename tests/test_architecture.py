@@ -16,7 +16,7 @@ CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGES = re.findall(r"^\| `(\w+)/` \|", CONTRIBUTING, re.MULTILINE)
 
 #: Modules beside the packages: the version, the command, the plugin by the name that users give, and the Python API.
-LOOSE = {"", "__main__", "cli", "plugin"}
+LOOSE = {"", "__main__", "api", "cli", "plugin"}
 
 LONGEST_MODULE = 320
 LONGEST_CHECK = 15

@@ -11,24 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.config.target import Misconfigured
+from conformance.judge.normalise import message_pattern
 from conformance.results import baseline_file
 from conformance.results.baseline import Problem, apply, ready, ready_for
-from conformance.results.normalise import message_pattern
+from conformance.results.records import BaselineMark, CaseRecord
 
 TODAY = date(2026, 6, 24)
 RULE = "http.status@text"
 
 
-def line(case_id: str = RULE, verdict: str = "fail", *messages: str, **more: Any) -> dict[str, Any]:
-    """A case line with as many findings as messages."""
+def line(case_id: str = RULE, verdict: str = "fail", *messages: str, **more: Any) -> CaseRecord:
+    """A case with as many findings as messages."""
     found = [{"message": one} for one in messages or (["HTTP 500"] if verdict in ("fail", "warning") else [])]
-    return {"id": case_id, "verdict": verdict, "findings": found, "reason": "", **more}
+    rule = case_id.partition("@")[0]
+    given = {"id": case_id, "requirement": rule, "area": "a", "level": "MUST", "verdict": verdict, "findings": found}
+    return CaseRecord.from_json(given | more)
 
 
-def evaluated(text: str, *lines: dict[str, Any], known: tuple[str, ...] = ()) -> tuple[dict[str, str], list[Problem]]:
+def evaluated(text: str, *lines: CaseRecord, known: tuple[str, ...] = ()) -> tuple[dict[str, str], list[Problem]]:
     """The verdict of each line under a baseline, and the entries that do not hold."""
     made, problems = apply(lines, baseline_file.parse(text, "b.toml"), known, TODAY)
-    return {one["id"]: one["verdict"] for one in made}, problems
+    return {one.id: one.verdict for one in made}, problems
 
 
 def entry(case: str = RULE, message: str = '"HTTP 500"', more: str = "") -> str:
@@ -41,14 +44,13 @@ def test_a_failure_that_is_listed_is_expected() -> None:
 
 def test_the_mark_keeps_the_verdict_that_counts_and_the_reason() -> None:
     made, _ = apply([line()], baseline_file.parse(entry(more=', link = "L"'), "b.toml"), (), TODAY)
-    assert made[0]["baseline"] == {"was": "fail", "entry": "b.toml:2", "reason": "known", "link": "L"}
+    assert made[0].baseline == BaselineMark("fail", "b.toml:2", "known", "L")
 
 
-def test_applying_twice_is_applying_once() -> None:
+def test_what_a_baseline_made_of_a_case_can_be_taken_off() -> None:
     entries = baseline_file.parse(entry(), "b.toml")
     once = apply([line()], entries, (), TODAY)
-    assert apply(once[0], entries, (), TODAY) == once
-    assert apply(once[0], [], (), TODAY) == ([line()], [])
+    assert [one.without_baseline() for one in once[0]] == [line()]
 
 
 @pytest.mark.parametrize("verdict", ["warning", "inconclusive"])
@@ -130,8 +132,8 @@ def test_an_inconclusive_case_that_passes_is_no_problem() -> None:
 def test_what_could_not_be_judged_follows_too() -> None:
     lines = [line(), line("a.b@1", "inconclusive", reason="HTTP 500", cause=RULE)]
     made, problems = apply(lines, baseline_file.parse(entry(), "b.toml"), (), TODAY)
-    assert ([one["verdict"] for one in made], problems) == (["expected", "expected"], [])
-    assert made[1]["baseline"]["was"] == "inconclusive"
+    assert ([one.verdict for one in made], problems) == (["expected", "expected"], [])
+    assert made[1].own_verdict == "inconclusive"
 
 
 def test_brackets_of_a_case_are_no_glob() -> None:
@@ -187,7 +189,7 @@ def test_nothing_is_said_without_a_baseline() -> None:
         (entry(more=', untill = "x"'), "'untill' is not known"),
         (entry(more=', until = "2026-12-31"'), "is not a date"),
         (entry(more=", until = 2026-12-31T00:00:00Z"), "is not a date"),
-        (entry(more=", link = 3"), "link is not a text"),
+        (entry(more=", link = 3"), "link is not a string"),
     ],
 )
 def test_a_bad_file_is_one_line(text: str, says: str) -> None:
@@ -237,7 +239,7 @@ OLD = """# ours
 """
 
 
-def rewritten(text: str, *lines: dict[str, Any], known: tuple[str, ...] = ()) -> baseline_file.Rewritten:
+def rewritten(text: str, *lines: CaseRecord, known: tuple[str, ...] = ()) -> baseline_file.Rewritten:
     return baseline_file.rewrite(text, "b.toml", lines, [*known, "a.b@not-judged"], ["fail"], "new")
 
 
@@ -306,5 +308,5 @@ def test_what_cannot_be_rewritten_is_left_to_a_person() -> None:
 
 
 def test_the_ready_line_of_a_case_is_by_its_own_verdict() -> None:
-    one = {**line(RULE, "expected", "HTTP 500"), "baseline": {"was": "warning"}}
+    one = line(RULE, "expected", "HTTP 500", baseline={"was": "warning"})
     assert ready_for(one) == f'"{RULE}" = {{ verdict = "warning", message = "HTTP 500", reason = "" }}'

@@ -4,6 +4,7 @@ still fails."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 
 from conformance.emulator import Behaviour, Context, Reply, combine
 from conformance.emulator.faults import FAULTS
+from conformance.judge.reasons import Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
 from conformance.results import baseline, baseline_file, results_file
 from conformance.results.causes import causes, represented
 from conformance.results.grouping import group_by_cause
+from conformance.results.records import CaseRecord, Obstacle
 from conformance.results.score import affected_clients, scores
 from tools.fault_matrix import revisions
 from tools.in_process import cases, evaluated
@@ -28,8 +31,6 @@ SOME = list(FAULTS)[::20]
 #: What `conformance baseline` lists.
 LISTED = (FAIL, INCONCLUSIVE)
 
-Line = dict[str, Any]
-
 
 @cache
 def known(revision: str) -> tuple[str, ...]:
@@ -37,27 +38,27 @@ def known(revision: str) -> tuple[str, ...]:
 
 
 @cache
-def told(fault: str) -> tuple[Line, ...]:
+def told(fault: str) -> tuple[CaseRecord, ...]:
     """The case lines of a run against an endpoint with this fault, not yet folded."""
     found, recorded = evaluated(FAULTS[fault], revisions(fault)[0])
-    return tuple(results_file.in_order(results_file.case_line(one, recorded, 0) for one in found))
+    return tuple(results_file.in_order(results_file.case_record(one, recorded, 0) for one in found))
 
 
-def applied(lines: Iterable[Line], text: str, fault: str) -> tuple[list[Line], list[baseline.Problem]]:
+def applied(lines: Iterable[CaseRecord], text: str, fault: str) -> tuple[list[CaseRecord], list[baseline.Problem]]:
     """The lines of a run with this baseline, as they are written."""
     entries = baseline_file.parse(text, "b.toml")
     made, problems = baseline.apply(group_by_cause(lines), entries, known(revisions(fault)[0]), TODAY)
     return represented(made), problems
 
 
-def made_of(lines: Iterable[Line], fault: str) -> baseline_file.Rewritten:
+def made_of(lines: Iterable[CaseRecord], fault: str) -> baseline_file.Rewritten:
     """The baseline that is made from a run without one."""
     written = represented(group_by_cause(lines))
     return baseline_file.rewrite("", "b.toml", written, known(revisions(fault)[0]), LISTED, "known")
 
 
-def code(lines: Iterable[Line]) -> int:
-    return results_file.exit_code(map(baseline.counted, lines), strict=False)
+def code(lines: Iterable[CaseRecord]) -> int:
+    return results_file.exit_code((one.counted for one in lines), strict=False)
 
 
 @pytest.mark.parametrize("fault", SOME)
@@ -102,19 +103,19 @@ def test_a_new_defect_beside_the_listed_ones_fails(listed: str, new: str) -> Non
     if {revisions(listed)[0], revisions(new)[0]} != {"2026-06-24"}:
         pytest.skip("they are of two revisions")
     found, recorded = evaluated(combine([FAULTS[listed], FAULTS[new]]))
-    both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
+    both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
-    by_id = {one["id"]: one for one in made}
-    before = {one["id"]: one["verdict"] for one in told(listed)}
-    fails_alone = {one["id"] for one in told(new) if one["verdict"] == FAIL}
-    fresh = [one["id"] for one in both if one["verdict"] == FAIL and before[one["id"]] == PASS]
-    hidden = {case: by_id[case]["cause"] for case in fresh if by_id[case]["verdict"] == EXPECTED}
+    by_id = {one.id: one for one in made}
+    before = {one.id: one.verdict for one in told(listed)}
+    fails_alone = {one.id for one in told(new) if one.verdict == FAIL}
+    fresh = [one.id for one in both if one.verdict == FAIL and before[one.id] == PASS]
+    hidden = {case: by_id[case].cause for case in fresh if by_id[case].verdict == EXPECTED}
     assert {case: cause for case, cause in hidden.items() if before[cause] != FAIL} == {}
     if fails_alone & set(fresh) - hidden.keys():
         assert code(made) == results_file.EXIT_FAILED
     # Of what only the new fault keeps from being judged, nothing is expected that the listed one does not explain.
-    unjudged = [one for one in made if one["verdict"] == EXPECTED and baseline.own_verdict(one) == INCONCLUSIVE]
-    assert [one["id"] for one in unjudged if one["cause"] and by_id[one["cause"]]["verdict"] != EXPECTED] == []
+    unjudged = [one for one in made if one.verdict == EXPECTED and one.own_verdict == INCONCLUSIVE]
+    assert [one.id for one in unjudged if one.cause and by_id[one.cause].verdict != EXPECTED] == []
 
 
 def busy(context: Context, reply: Reply) -> Reply:
@@ -125,23 +126,23 @@ def busy(context: Context, reply: Reply) -> Reply:
 @pytest.mark.parametrize("listed", ["usage.null-streaming", "http.body-with-comment", "lifecycle.no-created"])
 def test_what_the_listed_failures_do_not_explain_stays_inconclusive(listed: str) -> None:
     found, recorded = evaluated(combine([FAULTS[listed], Behaviour("busy", "busy", "Is busy.", reply=busy)]))
-    both = results_file.in_order(results_file.case_line(one, recorded, 0) for one in found)
+    both = results_file.in_order(results_file.case_record(one, recorded, 0) for one in found)
     made, _ = applied(both, made_of(told(listed), listed).text, listed)
-    left = {one["scenario"] for one in made if one["verdict"] == INCONCLUSIVE}
+    left = {one.scenario for one in made if one.verdict == INCONCLUSIVE}
     assert {"json", "json.stream", "json.thinking"} <= left
     assert code(made) == results_file.EXIT_INCONCLUSIVE
 
 
-def line(case: str, verdict: str, scenario: str, **more: Any) -> Line:
+def line(case: str, verdict: str, scenario: str, **more: Any) -> CaseRecord:
     """A case line: broken at a scenario with a status, or not judged for an obstacle."""
     rule = case.partition("@")[0]
     broken = [{"message": "m", "pointer": "", "event": None, "scenario": scenario, "also": [], **more}]
     blocked = [{"by": more.get("by", ""), "scenarios": [scenario], **({"any": True} if "any" in more else {})}]
-    return {
+    return CaseRecord.from_json({
         "id": case, "requirement": rule, "area": rule.partition(".")[0], "verdict": verdict, "breaks": [],
         "scenario": scenario, "level": "MUST", "reason": "r" if verdict == INCONCLUSIVE else "",
         **({"findings": [], "blocked": blocked} if verdict == INCONCLUSIVE else {"findings": broken}),
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 REFUSED = line("request.top_p-accepted@t", FAIL, "t", got=400)
@@ -166,19 +167,19 @@ MISSHAPEN = line("item.message.schema@t", FAIL, "t", got=None)
     ],
 )
 def test_a_case_that_was_not_judged_follows_only_from_what_kept_it_from_being_judged(
-    broken: Line, by: str, where: str, explained: bool
+    broken: CaseRecord, by: str, where: str, explained: bool
 ) -> None:
     unjudged = line("usage.present@t", INCONCLUSIVE, where, by=by)
-    made = {one["id"]: one["cause"] for one in group_by_cause([broken, unjudged])}
-    assert made["usage.present@t"] == (broken["id"] if explained else "")
+    made = {one.id: one.cause for one in group_by_cause([broken, unjudged])}
+    assert made["usage.present@t"] == (broken.id if explained else "")
 
 
 def test_each_obstacle_must_be_explained() -> None:
     unjudged = line("usage.present@both", INCONCLUSIVE, "t", by="HTTP 400")
-    unjudged["blocked"].append({"by": "HTTP 500", "scenarios": ["u"]})
-    assert [one["cause"] for one in group_by_cause([REFUSED, unjudged])] == ["", ""]
+    unjudged = replace(unjudged, blocked=(*unjudged.blocked, Obstacle("HTTP 500", ("u",))))
+    assert [one.cause for one in group_by_cause([REFUSED, unjudged])] == ["", ""]
     other = line("request.temperature-accepted@u", FAIL, "u", got=500)
-    assert group_by_cause([REFUSED, other, unjudged])[-1]["cause"] != ""
+    assert group_by_cause([REFUSED, other, unjudged])[-1].cause != ""
 
 
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "sse.json-lines"])
@@ -186,14 +187,14 @@ def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
     lines = told(fault)
     plain = represented(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
-    assert sum(one["verdict"] == EXPECTED for one in made) > 1000
+    assert sum(one.verdict == EXPECTED for one in made) > 1000
     assert scores(made) == scores(plain)
     assert affected_clients(causes(made)) == affected_clients(causes(plain))
 
 
 def test_a_run_in_which_nothing_was_judged_is_not_green() -> None:
     """A server that is down would else be green with the baseline of the day it was down."""
-    one = {"id": "a.b@c", "verdict": INCONCLUSIVE, "findings": [], "reason": "no answer", "cause": ""}
+    one = CaseRecord("a.b@c", "a.b", "c", "a", "MUST", INCONCLUSIVE, reason=Reason("no-evidence", "no answer"))
     entries = baseline_file.parse(f"[expected]\n{baseline.ready_for(one, 'known')}\n", "b.toml")
     made, problems = baseline.apply([one], entries, (), TODAY)
-    assert (made[0]["verdict"], problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)
+    assert (made[0].verdict, problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)

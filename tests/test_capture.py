@@ -13,7 +13,7 @@ import pytest
 
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.verdict import evaluate
-from conformance.scenarios.clients import CAP, captured
+from conformance.scenarios.clients import captured
 from conformance.scenarios.plan import Plan
 from conformance.scenarios.scenario import encode
 from tools.capture.__main__ import CLIENTS, QUESTION_TO_CODEX, Recorder
@@ -104,7 +104,9 @@ def test_a_run_sends_them_as_they_are_but_for_model_and_cap() -> None:
     recorded = record(None)
     for name, document in captured().items():
         sent = recorded.received(f"client.{name}").exchange.request.body
-        assert sent == encode({**document["body"], "max_output_tokens": CAP}, context().target.model)
+        assert sent == encode(
+            {**document["body"], "max_output_tokens": context().contract.caps.call}, context().target.model
+        )
 
 
 def test_what_the_profile_lacks_is_not_sent() -> None:
@@ -134,7 +136,7 @@ def test_only_the_client_that_sends_it_breaks() -> None:
     }
     assert set(told) == {"client.codex.turn", "client.codex.follow-up"}
     assert {result.case.breaks for result in told.values()} == {("codex",)}
-    assert told["client.codex.turn"].findings[0].message == "answered with HTTP 500: Internal Server Error"
+    assert told["client.codex.turn"].findings[0].message == "received HTTP 500: Internal Server Error"
 
 
 def test_the_plan_counts_them_once_each() -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from dataclasses import replace
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
 from conformance.contract.clauses import clauses
 from conformance.contract.consequences import Blocked, Consequence, blocked, blocking, consequences, follows
 from conformance.contract.needs import need_for, needs
-from conformance.contract.rules import Requirement, catalogue, requirement
+from conformance.contract.rules import FIRST_RELEASE, Requirement, catalogue, requirement
 from conformance.contract.schemas import REVISIONS
 from conformance.report.coverage import covered, gaps
 from conformance.results.obstacles import KINDS
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
 from tools import pages
 from tools.in_process import cases, client_cases, evaluated
 
+ROOT = Path(__file__).parent.parent
 ROWS = list(catalogue().values())
 
 
@@ -98,7 +101,7 @@ def test_the_type_of_an_event_is_one_in_rule_and_cause() -> None:
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_every_clause_of_the_contract_is_judged_and_every_rule_belongs_to_one(revision: str) -> None:
     results, recorded = evaluated(None, revision)
-    lines = [case_line(result, recorded, 0) for result in results]
+    lines = [case_record(result, recorded, 0) for result in results]
     assert gaps(covered(lines), lines, revision) == []
 
 
@@ -114,10 +117,29 @@ def test_the_page_of_the_rules_is_that_of_the_catalogue() -> None:
 
 def test_a_gap_is_seen() -> None:
     results, recorded = evaluated(None)
-    lines = [case_line(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
+    lines = [case_record(one, recorded, 0) for one in results if one.case.requirement.area != "usage"]
     assert "clause 5.usage has no evaluated case" in gaps(covered(lines), lines, "2026-06-24")
-    odd = {**lines[0], "requirement": "odd.rule", "level": "MUST", "verdict": "pass"}
+    odd = replace(lines[0], requirement="odd.rule", level="MUST", verdict="pass")
     assert {
         "rule odd.rule belongs to no clause",
         "no fault of the built-in endpoint violates rule odd.rule",
     } <= set(gaps(covered([*lines, odd]), [*lines, odd], "2026-06-24"))
+
+
+def test_each_rule_came_with_a_version_of_the_suite() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (?:Unreleased \()?([\d.]+)", text, re.MULTILINE)
+    assert versions[-1] == FIRST_RELEASE
+    unknown = {row.id: row.since for row in catalogue().values() if row.since not in versions}
+    assert unknown == {}
+    named = {row.id for row in catalogue().values() if row.since == versions[0]}
+    section = text.partition(f"({versions[0]})")[2].partition("\n## ")[0]
+    assert [one for one in named if f"`{one}`" not in section] == [], "a new rule that the changelog does not name"
+
+
+def test_a_rule_that_names_a_revision_has_cases_in_it_only() -> None:
+    rows = {row.id: row.revision for row in catalogue().values() if row.revision}
+    assert set(rows.values()) <= set(REVISIONS)
+    for revision in REVISIONS:
+        evaluated = {case.requirement.id for case in cases(revision)}
+        assert [one for one, since in rows.items() if since > revision and one in evaluated] == []

@@ -292,7 +292,7 @@ def verdict(case_id: str, made: tuple[str, Outcome | None]) -> tuple[str, list[s
             return responses[scenario]
 
     got = evaluate(case, Fake())
-    return got.verdict, [one.message for one in got.findings], got.reason
+    return got.verdict, [one.message for one in got.findings], got.reason.text
 
 
 def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:
@@ -301,7 +301,7 @@ def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:
     broken = ended(PLAIN, error={"type": "KeyError", "message": "'id'"})
     assert verdict(case, ("", broken)) == ("warning", ["openai-python-plain raised KeyError: 'id'"], "")
     assert verdict(case, ("not installed: no node", None)) == ("not-applicable", [], "not installed: no node")
-    assert verdict(case, ("", None)) == ("inconclusive", [], "the client was not fed this answer")
+    assert verdict(case, ("", None)) == ("inconclusive", [], "the client did not receive this response")
     assert verdict("client.codex@cut.stream", ("", ended(STREAM)))[0] == "not-applicable"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,12 +16,24 @@ from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
 from conformance.results.comparison import Change, Comparison, compare, grouped
 from conformance.results.measures import measure
+from conformance.results.records import CaseRecord
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_plugin import FEW, KEY, pytest_run
 from tools.in_process import cases as all_known
 from tools.in_process import context, record
 
-KINDS = ("failing", "expected", "warned", "passing", "vanished", "inconclusive", "set_aside", "reworded", "drifted")
+KINDS = (
+    "failing",
+    "new_rules",
+    "expected",
+    "warned",
+    "passing",
+    "vanished",
+    "inconclusive",
+    "set_aside",
+    "reworded",
+    "drifted",
+)
 
 
 def kinds(found: Comparison) -> dict[str, list[str]]:
@@ -29,7 +41,43 @@ def kinds(found: Comparison) -> dict[str, list[str]]:
     return {name: [one.id for one in getattr(found, name)] for name in KINDS if getattr(found, name)}
 
 
-def differ(before: dict[str, Any] | None, now: dict[str, Any] | None) -> tuple[list[str], bool]:
+NEW = "http.no-stall@all"
+
+
+@pytest.mark.parametrize(
+    ("suite", "verdict", "kind"),
+    [
+        ("0.1.0", "fail", "new_rules"), ("0.1.0", "warning", "new_rules"), ("0.1.0", "inconclusive", "new_rules"),
+        ("0.1.0", "pass", None), ("0.1.0", "not-applicable", None),
+        ("0.2.0", "fail", "failing"), ("0.2.1", "fail", "failing"), ("0.10.0", "fail", "failing"),
+        ("0.1.0.dev3", "fail", "new_rules"),
+    ],
+)  # fmt: skip
+def test_what_a_new_rule_finds_is_no_regression(suite: str, verdict: str, kind: str | None) -> None:
+    """It may be as old as the server; a case of an older rule that the old run has not newly fails."""
+    old, new = run(), run(case(NEW, verdict))
+    found = compare(replace(old, head=replace(old.head, suite=suite)), new)
+    assert kinds(found) == ({kind: [NEW]} if kind else {})
+    assert found.regression == (kind == "failing")
+    text = comparison.render(found)
+    assert ("### New rules (1)" in text) == (kind == "new_rules")
+    assert ("1 case of new rules" in text) == (kind == "new_rules")
+
+
+def test_a_new_rule_that_was_known_before_newly_fails() -> None:
+    old = run(case(NEW))
+    assert kinds(compare(replace(old, head=replace(old.head, suite="0.1.0")), run(case(NEW, "fail")))) == {
+        "failing": [NEW]
+    }
+
+
+def test_a_new_rule_that_a_baseline_lists_is_expected() -> None:
+    old = run()
+    new = run(case(NEW, "expected", **EXPECTED))
+    assert list(kinds(compare(replace(old, head=replace(old.head, suite="0.1.0")), new))) == ["expected"]
+
+
+def differ(before: CaseRecord | None, now: CaseRecord | None) -> tuple[list[str], bool]:
     """The kinds of change from one case line to another, and whether it is a regression."""
     found = compare(run(*[before] if before else []), run(*[now] if now else []))
     return list(kinds(found)), found.regression
@@ -68,7 +116,7 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
     ],
 )
 def test_each_kind_of_change(
-    before: dict[str, Any] | None, now: dict[str, Any] | None, kind: str | None, regression: bool
+    before: CaseRecord | None, now: CaseRecord | None, kind: str | None, regression: bool
 ) -> None:
     assert differ(before, now) == ([kind] if kind else [], regression)
 
@@ -112,7 +160,6 @@ def test_what_changes_along_in_the_same_answer_is_only_counted() -> None:
 
 def test_a_file_without_causes_is_read_too() -> None:
     new = case(A, "fail")
-    del new["cause"]
     assert differ(case(A), new) == (["failing"], True)
 
 
@@ -178,7 +225,8 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     broken = written(tmp_path / "broken.jsonl", head(), case(A))
     other = written(tmp_path / "other.jsonl", head(revision="2026-10"), end([]))
     stopped = written(tmp_path / "stopped.jsonl", head(), end([], interrupted=True))
-    bare = written(tmp_path / "bare.jsonl", {"kind": "run", "format": 1})
+    bare = tmp_path / "bare.jsonl"
+    bare.write_text('{"kind": "run", "format": 1}\n')
     for file, says in (
         (broken, "no end line"),
         (stopped, "interrupted run"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.contract.events import ABOUT_ITEM, BY_TYPE, EVENTS, IN_ITEM, ITEMS, PARTS, TEXTS
-from conformance.contract.schemas import REVISIONS, Schemas
+from conformance.contract.completeness import gaps
+from conformance.contract.revisions import CONTRACTS, REVISIONS, contracts, schema_dir
 from conformance.decode.events import TERMINAL, Event, decode, integer, mapping, objects, text
 from conformance.decode.sse import Frame
-from tools.in_process import context
+from tools.in_process import cases, context
 
 
 def frame(data: str, event: str = "", index: int = 0) -> Frame:
@@ -35,8 +37,8 @@ def test_what_is_no_json_object_is_set_aside(data: str) -> None:
 
 @pytest.mark.parametrize("data", ['{"type":"x"}', ' {"type":"x"} ', '{\n"type":"x"}', '{"type":"x","a":"\\ud800"}'])
 def test_json_object_is_an_event(data: str) -> None:
-    events, strange = decode([frame(data)])
-    assert ([one.type for one in events], strange) == (["x"], ())
+    events, invalid_frames = decode([frame(data)])
+    assert ([one.type for one in events], invalid_frames) == (["x"], ())
 
 
 @pytest.mark.parametrize("data", ["[DONE]", " [DONE]", "[DONE]\n"])
@@ -46,15 +48,15 @@ def test_done_marker_is_neither(data: str) -> None:
 
 def test_events_are_counted_without_the_rest() -> None:
     frames = [frame('{"type":"a"}'), frame("no"), frame("[DONE]"), frame('{"type":"b"}', index=3)]
-    events, strange = decode(frames)
+    events, invalid_frames = decode(frames)
     assert [(one.index, one.type, one.frame) for one in events] == [(0, "a", frames[0]), (1, "b", frames[3])]
-    assert strange == (frames[1],)
+    assert invalid_frames == (frames[1],)
 
 
 @pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"])
 def test_deep_nesting_is_set_aside(deep: str) -> None:
-    events, strange = decode([frame(deep), frame('{"type":"x"}')])
-    assert ([one.type for one in events], len(strange)) == (["x"], 1)
+    events, invalid_frames = decode([frame(deep), frame('{"type":"x"}')])
+    assert ([one.type for one in events], len(invalid_frames)) == (["x"], 1)
 
 
 @pytest.mark.parametrize(
@@ -124,41 +126,107 @@ def test_members_of_the_right_type_are_taken() -> None:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_the_table_has_the_types_of_the_schemas(revision: str) -> None:
-    """An event, item or part type that is in the schemas only would not be evaluated for order, identity and sums."""
-    schemas = Schemas(revision)
-    documented = {Path(path).stem for path in schemas._documents if path.startswith("parts/")} - {"part"}
-    newest = revision == REVISIONS[-1]
-    for what, table, listed in (
-        ("event", BY_TYPE, schemas.event_types), ("item", ITEMS, schemas.item_types), ("part", PARTS, documented),
-    ):  # fmt: skip
-        assert set(listed) - set(table) == set(), f"{what} types without a row in conformance/contract/events.py"
-        if newest:
-            assert set(table) - set(listed) == set(), f"{what} types without a schema"
-
-
-def test_every_row_of_the_table_is_whole() -> None:
-    for one in EVENTS:
-        assert bool(one.text) == bool(one.member) == (one.step in ("delta", "done")), one.type
-        assert one.text in ("", *TEXTS)
-        if one.text:
-            assert one.text in ITEMS[one.item]
-            assert {"delta", "done"} == {other.step for other in EVENTS if other.text == one.text}
-    assert {text for text, _ in PARTS.values()} | set(IN_ITEM) == set(TEXTS)
+def test_the_table_and_the_schemas_fit_together(revision: str) -> None:
+    """A type that is in one of them only would not be evaluated for parent, order, identity and sums."""
+    assert gaps(CONTRACTS[revision]) == []
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_what_an_event_carries_stands_in_its_schema(revision: str) -> None:
-    schemas = Schemas(revision)
-    for name in schemas.event_types:
-        schema, row = schemas.document(f"events/{name}.json"), BY_TYPE[name]
-        below = [schemas.resolve(part) for part in schema.get("allOf", ()) if "$ref" in part]
-        properties = {name for one in (schema, *below) for name in one["properties"]}
-        assert (row.step in ("begin", "end")) == ("response" in properties), name
-        assert row.member in ("", *properties), name
-        assert (name in ABOUT_ITEM) == ("output_index" in properties), name
+def test_every_text_is_added_up_by_a_rule(revision: str) -> None:
+    evaluated = {case.rule for case in cases(revision)}
+    assert {one.checked_by for one in CONTRACTS[revision].table.texts} <= evaluated
 
 
 def test_the_scenario_that_causes_an_event_is_there() -> None:
     here = context(REVISIONS[-1])
-    assert {one.caused_by for one in EVENTS} <= set(here.scenarios)
+    assert {one.caused_by for one in here.contract.table.events} <= set(here.scenarios)
+
+
+NEW = "response.output_text.extra"
+FILE = "2026-06-24/contract.toml"
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Path:
+    """A copy of the revisions, for types to be added to."""
+    return shutil.copytree(schema_dir(), tmp_path / "schemas")
+
+
+def added(family: Path, path: str, like: str, kind: str) -> None:
+    """One more schema, made like another; its type is in no row."""
+    schema = json.loads((family / REVISIONS[0] / like).read_text(encoding="utf-8"))
+    schema["$id"] = schema["$id"].replace(like, path)
+    schema["properties"]["type"]["const"] = kind
+    (family / REVISIONS[0] / path).write_text(json.dumps(schema), encoding="utf-8")
+
+
+def missing(family: Path) -> list[str]:
+    contracts.cache_clear()
+    try:
+        return gaps(contracts(family)[REVISIONS[0]])
+    finally:
+        contracts.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("path", "like", "kind", "said"),
+    [
+        (f"events/{NEW}.json", "events/response.output_text.delta.json", NEW,
+         f"event type {NEW} has a schema, and is no [[event]] of {FILE}: its order, parent and identity"),
+        ("items/note.json", "items/message.json", "note",
+         f"item type note has a schema, and is the item of no [[text]] of {FILE}: its sums"),
+        ("parts/note.json", "parts/output_text.json", "note",
+         f"part type note has a schema, and is the part of no [[text]] of {FILE}: its sums"),
+    ],
+)  # fmt: skip
+def test_a_type_in_the_schemas_only_is_reported(family: Path, path: str, like: str, kind: str, said: str) -> None:
+    added(family, path, like, kind)
+    assert missing(family) == [f"{said} are not checked"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ('[[event]]\ntype = "response.extra"\nstep = "begin"\n',
+         ["event type response.extra stands in 2026-06-24/contract.toml, and has no schema",
+          "3 event types have the step begin, expected 1 or 2"]),
+        ('[[text]]\nname = "summary"\nshown = "summary"\nitem = "message"\npart = "summary_text"\n',
+         ["part type summary_text stands in 2026-06-24/contract.toml, and has no schema",
+          "text summary has no event of the step delta: its sums are not checked",
+          "text summary has no event of the step done: its sums are not checked",
+          "text summary names no rule in checked_by: its deltas are not added up"]),
+    ],
+)  # fmt: skip
+def test_a_row_without_its_schema_is_reported(family: Path, rows: str, said: list[str]) -> None:
+    file = family / REVISIONS[0] / "contract.toml"
+    file.write_text(file.read_text(encoding="utf-8") + rows, encoding="utf-8")
+    assert missing(family) == said
+
+
+def test_an_event_without_the_members_of_its_step_is_reported(family: Path) -> None:
+    """By these its parent and its identity are evaluated."""
+    added(family, f"events/{NEW}.json", "events/response.created.json", NEW)
+    file = family / REVISIONS[0] / "contract.toml"
+    row = f'[[event]]\ntype = "{NEW}"\nstep = "mark"\ntext = "text"\n'
+    file.write_text(file.read_text(encoding="utf-8") + row, encoding="utf-8")
+    names = ("item_id", "output_index", "content_index")
+    assert missing(family) == [f"event {NEW} has the step mark, and its schema has no {name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ('type = "a"\nstep = "middle"\n', "event a: step is 'middle', expected one of begin, end, open-item"),
+        ('type = "a"\nstep = "delta"\n', "event a: text is '', expected one of arguments, reasoning, text"),
+        ('type = "a"\nstep = "end"\ntext = "text"\n', "event a: text is 'text', expected none"),
+        ('type = "a"\nstep = "mark"\ntext = "text"\nmember = "b"\n', "event a: member is 'b'; a delta and a done"),
+        ('type = "a"\nsteps = "end"\n', "unexpected keyword argument 'steps'"),
+    ],
+)
+def test_a_row_that_is_not_well_formed_is_one_line(family: Path, row: str, said: str) -> None:
+    file = family / REVISIONS[0] / "contract.toml"
+    file.write_text(file.read_text(encoding="utf-8") + f"[[event]]\n{row}", encoding="utf-8")
+    with pytest.raises(ValueError, match="is not well formed") as caught:
+        missing(family)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)

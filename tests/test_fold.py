@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
 from conformance.results.causes import represented
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import case_line
+from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.results_file import case_record
 from tools.in_process import context, evaluated
 
 
@@ -24,23 +26,17 @@ def line(
     also: tuple[str, ...] = (),
     pointer: str = "",
     breaks: tuple[str, ...] = (),
-) -> dict[str, Any]:
+) -> CaseRecord:
     """A broken case, found in its own scenario unless another is named."""
     rule, _, scenario = case.partition("@")
-    found = {"message": message, "scenario": at or scenario, "also": list(also), "pointer": pointer}
-    return {
-        "id": case,
-        "requirement": rule,
-        "area": rule.partition(".")[0],
-        "verdict": verdict,
-        "breaks": breaks,
-        "findings": [found],
-    }
+    found = FindingRecord(message, pointer, scenario=at or scenario, also=also)
+    area = rule.partition(".")[0]
+    return CaseRecord(case, rule, scenario, area, "MUST", verdict, breaks, (found,))
 
 
-def causes(*lines: dict[str, Any]) -> dict[str, str]:
+def causes(*lines: CaseRecord) -> dict[str, str]:
     """Case to cause, of those that have one."""
-    return {one["id"]: one["cause"] for one in group_by_cause(lines) if one["cause"]}
+    return {one.id: one.cause for one in group_by_cause(lines) if one.cause}
 
 
 def test_a_consequence_in_the_same_answer_is_put_under_its_cause() -> None:
@@ -54,7 +50,7 @@ def test_the_same_in_another_answer_stands_for_itself() -> None:
 
 def test_a_case_over_many_answers_is_a_cause_where_it_was_found() -> None:
     cause = line("sum.text-deltas@others.stream", "b", at="auth.bearer.stream", also=("text.stream",))
-    assert causes(line("sum.part@text.stream", "a"), cause) == {"sum.part@text.stream": cause["id"]}
+    assert causes(line("sum.part@text.stream", "a"), cause) == {"sum.part@text.stream": cause.id}
 
 
 def test_a_cause_must_explain_each_answer() -> None:
@@ -66,11 +62,10 @@ def test_a_cause_must_explain_each_answer() -> None:
     assert told["sum.part@others.stream"] == "sum.text-deltas@text.stream"
 
 
-def sized(case: str, size: int, message: str = "b", event: int | None = None) -> dict[str, Any]:
+def sized(case: str, size: int, message: str = "b", event: int | None = None) -> CaseRecord:
     """A broken case whose request has a body of so many bytes."""
     one = line(case, message)
-    one["findings"][0] |= {"request_bytes": size, "event": event}
-    return one
+    return replace(one, findings=(replace(one.findings[0], request_bytes=size, event=event),))
 
 
 @pytest.mark.parametrize(
@@ -97,25 +92,25 @@ def test_every_report_names_one_case_for_a_cause() -> None:
         sized("sum.text-deltas@long.stream", 900, "another"),
         sized("sum.part@long.stream", 900, "c"),
     ]
-    precise = {one["id"]: one["cause"] for one in group_by_cause(lines)}
+    precise = {one.id: one.cause for one in group_by_cause(lines)}
     assert precise["sum.part@long.stream"] == "sum.text-deltas@long.stream"
     told = represented(group_by_cause(lines))
-    assert [one["cause"] for one in told] == ["", "", "sum.text-deltas@short.stream"]
-    (cause,) = grouped([{**one, "level": "MUST"} for one in told])
-    assert cause.cases[0]["id"] == "sum.text-deltas@short.stream"
+    assert [one.cause for one in told] == ["", "", "sum.text-deltas@short.stream"]
+    (cause,) = grouped(told)
+    assert cause.cases[0].id == "sum.text-deltas@short.stream"
 
 
 @pytest.mark.parametrize("fault", ["lifecycle.no-in-progress", "request.top-p-refused", "http.body-with-comment",
                                    "usage.null-streaming", "error.is-empty"])  # fmt: skip
 def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None:
     found, recorded = evaluated(FAULTS[fault])
-    lines = represented(group_by_cause([case_line(one, recorded, 0) for one in found]))
-    named = {one["cause"] for one in lines if one["cause"]}
-    told = {cause.cases[0]["id"]: cause for cause in grouped(lines)}
+    lines = represented(group_by_cause([case_record(one, recorded, 0) for one in found]))
+    named = {one.cause for one in lines if one.cause}
+    told = {cause.cases[0].id: cause for cause in grouped(lines)}
     assert named
     assert named <= told.keys()
     for case, cause in told.items():
-        sizes = [one["findings"][0]["request_bytes"] for one in cause.cases]
+        sizes = [one.findings[0].request_bytes for one in cause.cases]
         assert sizes[0] == min(sizes), case
 
 
@@ -125,7 +120,7 @@ def test_some_causes_count_anywhere_in_the_run() -> None:
 
 
 def test_a_server_that_needs_no_key_has_one_defect() -> None:
-    served, broke = "answered with HTTP 200", "answered with HTTP 500"
+    served, broke = "received HTTP 200", "received HTTP 500"
     told = causes(
         line("auth.missing-key-refused@a", served),
         line("auth.wrong-bearer-refused@b", served),
@@ -148,8 +143,8 @@ def test_a_lock_that_breaks_is_another_defect_than_requests_that_break_the_serve
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", "answered with HTTP 500") for name in names]
-    keys = [line(f"auth.{name}-refused@{name}", "answered with HTTP 500") for name in ("missing-key", "empty-key")]
+    lines = [line(f"request.{name}@{name}", "received HTTP 500") for name in names]
+    keys = [line(f"auth.{name}-refused@{name}", "received HTTP 500") for name in ("missing-key", "empty-key")]
     told = causes(*keys, *lines)
     assert told["auth.empty-key-refused@empty-key"] == "auth.missing-key-refused@missing-key"
     assert "auth.missing-key-refused@missing-key" not in told
@@ -173,7 +168,7 @@ def test_a_reason_that_is_missing_does_not_explain_the_wrong_event() -> None:
     event = line("lifecycle.terminal-agrees-with-status@s", "a")
     assert causes(event, line("truncation.incomplete@s", "b", pointer="/response/incomplete_details/reason")) == {}
     told = causes(event, line("truncation.incomplete@s", "b", pointer="/response/status"))
-    assert told == {event["id"]: "truncation.incomplete@s"}
+    assert told == {event.id: "truncation.incomplete@s"}
 
 
 def test_a_body_that_is_no_object_explains_every_member() -> None:
@@ -210,22 +205,22 @@ def test_a_fail_is_never_put_under_a_warning() -> None:
 
 
 def test_the_same_words_are_one_fact() -> None:
-    refused = "answered with HTTP 401: Invalid key"
+    refused = "received HTTP 401: Invalid key"
     told = causes(
         line("request.input-string@text", refused),
         line("auth.api-key-header-accepted@auth.api-key", refused),
-        line("effort.low-accepted@effort.low", "answered with HTTP 400: low is not known"),
+        line("effort.low-accepted@effort.low", "received HTTP 400: low is not known"),
     )
     assert told == {"request.input-string@text": "auth.api-key-header-accepted@auth.api-key"}
 
 
 def test_two_wrong_requests_that_are_served_are_two_defects() -> None:
-    served = "answered with HTTP 200"
+    served = "received HTTP 200"
     assert causes(line("request.missing-model@a", served), line("request.missing-input@b", served)) == {}
 
 
 def test_the_rule_that_the_words_name_tells_the_fact() -> None:
-    refused = "answered with HTTP 400: temperature is not supported"
+    refused = "received HTTP 400: temperature is not supported"
     told = causes(
         line("request.input-string@text", refused), line("request.temperature-accepted@temperature=0", refused)
     )
@@ -257,7 +252,7 @@ def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", f"answered with HTTP 500: {name} failed") for name in names[:rules]]
+    lines = [line(f"request.{name}@{name}", f"received HTTP 500: {name} failed") for name in names[:rules]]
     assert len(causes(*lines)) == grouped
 
 
@@ -269,7 +264,7 @@ def test_what_is_not_broken_has_no_cause(verdict: str) -> None:
 def test_a_run_in_which_all_is_broken_is_folded_quickly() -> None:
     lines = [line(case.id, f"{case.rule} is broken", at=case.scenarios[0]) for case in all_cases(context())]
     started = time.perf_counter()
-    assert sum(not one["cause"] for one in group_by_cause(lines)) < len(lines) // 2
+    assert sum(not one.cause for one in group_by_cause(lines)) < len(lines) // 2
     assert time.perf_counter() - started < 20  # Two seconds on an idle core; it was twenty once.
 
 
@@ -283,7 +278,7 @@ def test_what_a_client_could_not_take_is_told_by_the_rule_that_names_it() -> Non
     cause = line("item.message.schema@text", "no id", breaks=("openai-python", "rust"))
     other = line("response.schema@text", "no metadata")
     told = causes(stopped("openai-python-plain", "text"), stopped("ai-sdk-plain", "count"), cause, other)
-    assert told == {"client.openai-python-plain@text": cause["id"]}
+    assert told == {"client.openai-python-plain@text": cause.id}
 
 
 def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
@@ -291,9 +286,7 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
     assert causes(stopped("openai-python-plain", "count"), cause) == {}
     assert causes(stopped("openai-python-plain", "text", "count"), cause) == {}
     both = line("item.message.schema@others", "no id", at="count", also=("text",), breaks=("openai-python",))
-    assert causes(stopped("openai-python-plain", "text", "count"), both) == {
-        "client.openai-python-plain@text": both["id"]
-    }
+    assert causes(stopped("openai-python-plain", "text", "count"), both) == {"client.openai-python-plain@text": both.id}
 
 
 def test_causes_in_a_ring_end() -> None:

@@ -46,7 +46,7 @@ def folder(tmp_path: Path, server: Server) -> Path:
     (tmp_path / "my-proxy.toml").write_text(f'name = "my proxy"\nendpoint = "{server.url}"\n')
     examples = json.loads((ROOT / "tests/schemas/2026-06-24/response.examples.json").read_text(encoding="utf-8"))
     (tmp_path / "response.json").write_text(json.dumps(examples["valid"][0]["instance"]))
-    (tmp_path / "end.json").write_text(json.dumps(end([])))
+    (tmp_path / "end.json").write_text(json.dumps(end([]).to_json()))
     (tmp_path / "bin").mkdir()
     for name in ("docker", "kubectl"):
         (tmp_path / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{tmp_path}/called"\n')

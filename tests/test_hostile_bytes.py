@@ -18,10 +18,10 @@ from conformance.exchange.exchange import Chunk, Ended, Exchange, from_json, to_
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Case, evaluate
-from conformance.report.failure import render
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
+from tests.support.runs import text_of
 from tests.support.streams import chunks
-from tools.in_process import cases, context, record
+from tools.in_process import Keeping, cases, clean, context
 
 HOSTILE = settings(
     max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -31,11 +31,6 @@ ENDS: tuple[Ended, ...] = ("clean", "cut", "reset", "time-out", "oversize", "inv
 
 #: Of each kind one: a plain answer, streams with text, reasoning and a call, and a refusal.
 SUBJECTS = ("text", "text.stream", "effort.high.stream", "tools.call.stream", "tools.call", "bad.not-json")
-
-
-@cache
-def good() -> Recorded:
-    return record(None)
 
 
 @cache
@@ -53,23 +48,23 @@ class Modified(Recorded):
         return scenario
 
     def received(self, scenario: str) -> Received:
-        return self._spoilt if scenario == self._scenario else good().received(scenario)
+        return self._spoilt if scenario == self._scenario else clean().received(scenario)
 
 
 def evaluated(scenario: str, pieces: Sequence[bytes], ended: Ended = "clean", status: int | None = 200) -> set[str]:
     """The verdicts of all that looks at this scenario, each written out as a run does it."""
-    original = good().received(scenario).exchange
+    original = clean().received(scenario).exchange
     kept = tuple(Chunk(float(place), piece) for place, piece in enumerate(pieces))
     exchange = replace(original, chunks=kept, ended=ended, status=status)
     exchange = from_json(json.loads(json.dumps(to_json(exchange))))
     spoilt = Modified(scenario, exchange)
-    found = set()
+    found, examine = set(), Keeping()
     for case in cases_of(scenario):
-        result = evaluate(case, spoilt)
+        result = evaluate(case, spoilt, examine)
         found.add(result.verdict)
-        json.dumps(case_line(result, spoilt, 0.0))
+        json.dumps(case_record(result, spoilt, 0.0).to_json())
         if result.findings:
-            assert "\x1b" not in render(result, spoilt, RunDirectory(Path("run")), "pytest")
+            assert "\x1b" not in text_of(result, spoilt, RunDirectory(Path("run")))
     return found
 
 
@@ -86,7 +81,7 @@ def test_no_bytes_raise(pieces: list[bytes], scenario: str, ended: Ended, status
 @given(scenarios(), st.data())
 @HOSTILE
 def test_no_changed_bytes_raise(scenario: str, data: st.DataObject) -> None:
-    body = bytearray(good().received(scenario).exchange.body)
+    body = bytearray(clean().received(scenario).exchange.body)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, max(0, len(body) - 1)))
         size = data.draw(st.integers(0, 30))
@@ -109,7 +104,7 @@ JSON_VALUES = st.recursive(
 @HOSTILE
 def test_no_value_in_the_place_of_another_raises(scenario: str, data: st.DataObject) -> None:
     """Any member of any event or body, and any number of them, holds something else."""
-    received = good().received(scenario)
+    received = clean().received(scenario)
     documents = [event.data for event in received.events] if received.looks_like_stream else [received.json]
     documents = json.loads(json.dumps(documents))
     for _ in range(data.draw(st.integers(1, 5))):
@@ -190,7 +185,7 @@ def test_members_that_stand_twice_are_noted_once_each() -> None:
 
 
 def test_a_body_that_is_no_json_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    received = Received(replace(good().received("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
+    received = Received(replace(clean().received("text").exchange, chunks=(Chunk(0.0, b"{"),)), "text")
     tried = []
     monkeypatch.setattr("conformance.decode.cannot_evaluate.load", lambda text: tried.append(text) or load(text))
     for _ in range(3):

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from conformance.config.target import LACKABLE
+from conformance.config.target import PROFILE_FEATURES
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.cases import all_cases, context_of
 from conformance.judge.recorded import Recorded
@@ -15,7 +15,7 @@ from conformance.judge.verdict import evaluate
 from conformance.report import html, job_summary
 from conformance.report.markdown import cell
 from conformance.report.matrix import markdown, matrix, page
-from conformance.results.results_file import case_line
+from conformance.results.results_file import case_record
 from tests.support.lines import case, command, end, head, run, written
 from tests.test_report_texts import shown
 from tools.in_process import context
@@ -99,9 +99,9 @@ def test_a_red_area_names_its_own_cause_before_one_it_follows_from() -> None:
 
 
 LEFT = run(
-    case("auth.a@1", "not-applicable", reason="the target's profile lacks auth"),
-    case("auth.a@2", "not-applicable", reason="the target's profile lacks auth, tools"),
-    case("tools.b@1", "not-applicable", reason="the target's profile lacks tools"),
+    case("auth.a@1", "not-applicable", reason="excluded by the target's profile: auth"),
+    case("auth.a@2", "not-applicable", reason="excluded by the target's profile: auth, tools"),
+    case("tools.b@1", "not-applicable", reason="excluded by the target's profile: tools"),
     case("tools.b@2"),
     case("x.y@1", "not-applicable", reason="it did not come up"),
     first=head("mock"),
@@ -135,14 +135,16 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
     here = context_of(replace(context().target, lacks=frozenset(lacked)))
     asked = [one for one in all_cases(here) if one.rule in lacked.values() and one.where is None]
     nothing = cast(Recorded, SimpleNamespace(key=lambda _: ""))  # No answer is looked at.
-    lines = [case_line(evaluate(one, nothing), nothing, 0) for one in asked]
-    assert {line["verdict"] for line in lines} == {"not-applicable"}
+    lines = [case_record(evaluate(one, nothing), nothing, 0) for one in asked]
+    assert {line.verdict for line in lines} == {"not-applicable"}
     screen = " ".join("\n".join(shown(lines)).split())
     for name, rule in lacked.items():
-        left = [line for line in lines if name in line["reason"]]
-        rules = len({line["requirement"] for line in left})
-        assert rule in {line["requirement"] for line in left}
-        says = f"excluded {name} ({LACKABLE[name]}): {len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        left = [line for line in lines if name in line.reason.text]
+        rules = len({line.requirement for line in left})
+        assert rule in {line.requirement for line in left}
+        says = (
+            f"lacks {name} ({PROFILE_FEATURES[name]}): {len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        )
         assert says in screen
     assert "excluded" not in "\n".join(shown([case("a.b@1")]))
 

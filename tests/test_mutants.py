@@ -7,7 +7,6 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import pytest
@@ -15,9 +14,8 @@ import pytest
 from conformance.contract.schemas import REVISIONS, Schemas
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk
-from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, Case, evaluate
-from tools.in_process import cases, evaluated
+from tools.in_process import Keeping, cases, clean
 
 #: Where each kind of thing is recorded.
 STREAMS = ("text.stream", "tools.call.stream", "effort.high.stream", "cut.stream", "tools.custom.stream")
@@ -120,23 +118,18 @@ def _mutants(revision: str) -> Iterator[Mutant]:
 MUTANTS = [*_mutants(REVISIONS[0]), *(one for one in _mutants(REVISIONS[1]) if "custom" in one.what)]
 
 
-@cache
-def _recorded(revision: str) -> Recorded:
-    return evaluated(None, revision)[1]
-
-
 class Spoiled:
     """The record with the exchanges of a mutant changed."""
 
     def __init__(self, mutant: Mutant) -> None:
-        self._clean = _recorded(mutant.revision)
+        self._clean = clean(mutant.revision)
         self._answers: dict[str, Received] = {}
         for name in mutant.scenarios:
             if name in {one for case in cases(mutant.revision) for one in case.scenarios}:
-                clean = self._clean.received(name)
-                if (body := _spoiled(clean.exchange.body, mutant)) != clean.exchange.body:
-                    at = clean.exchange.chunks[-1].at
-                    exchange = replace(clean.exchange, chunks=(Chunk(at, body),), headers=_unsized(clean))
+                known = self._clean.received(name)
+                if (body := _spoiled(known.exchange.body, mutant)) != known.exchange.body:
+                    at = known.exchange.chunks[-1].at
+                    exchange = replace(known.exchange, chunks=(Chunk(at, body),), headers=_unsized(known))
                     self._answers[name] = Received(exchange, name)
 
     @property
@@ -172,7 +165,8 @@ def _concerned(mutant: Mutant, changed: frozenset[str]) -> Iterator[Case]:
 def test_mutant_breaks_a_rule(mutant: Mutant) -> None:
     spoiled = Spoiled(mutant)
     assert spoiled.changed, "the recorded exchanges hold nothing to spoil"
-    results = [evaluate(case, spoiled) for case in _concerned(mutant, spoiled.changed)]
+    examine = Keeping(mutant.revision)
+    results = [evaluate(case, spoiled, examine) for case in _concerned(mutant, spoiled.changed)]
     assert [one for one in results if one.verdict == FAIL]
 
 

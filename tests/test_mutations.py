@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conformance.contract.events import BEGINS
+from conformance.contract.revisions import DEFAULT
 from tests.mutations import Mutation, mutations, reported
 
 #: Changes that the contract allows: where (a pattern over the pointer), of which kind, and why.
@@ -33,7 +33,7 @@ _OF_SNAPSHOTS = re.compile(r"/response/(error|incomplete_details|metadata|output
 def why_legal(mutation: Mutation) -> str:
     """Why a change is legal; empty if it is not."""
     pointer = mutation.pointer
-    if mutation.type in BEGINS and _OF_SNAPSHOTS.match(pointer):
+    if mutation.type in DEFAULT.table.of("begin") and _OF_SNAPSHOTS.match(pointer):
         return "what a snapshot carries is not said"
     where = pointer.removeprefix("/response") if mutation.type else pointer
     for pattern, kinds, reason in LEGAL:

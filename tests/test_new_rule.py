@@ -48,10 +48,14 @@ EDITS = {
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a rule touches and what evaluates it."""
-    copy = tmp_path_factory.mktemp("checkout")
+    return copy_of_the_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+def copy_of_the_checkout(copy: Path) -> Path:
+    """What is edited by hand or generated, and what evaluates it."""
     for name in ("conformance", "docs", "schemas", "tests", "tools"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "recordings", "tls"))
-    for name in ("conftest.py", "pyproject.toml", "CONTRIBUTING.md"):
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, copy)
     return copy
 

@@ -81,7 +81,7 @@ def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_oth
     assert "The first night" in first.stdout
     results = folders(tmp_path)[0] / "results.jsonl"
     head, *rest = results.read_text(encoding="utf-8").splitlines()
-    results.write_text("\n".join([head, json.dumps(case(VANISHED)), *rest, ""]), encoding="utf-8")
+    results.write_text("\n".join([head, json.dumps(case(VANISHED).to_json()), *rest, ""]), encoding="utf-8")
 
     second = spend(BROKEN, tmp_path)
     assert second.returncode == 1

@@ -9,6 +9,7 @@ import pytest
 from conformance.emulator import Behaviour, Context, Reply
 from conformance.emulator.faults import FAULTS
 from conformance.results.obstacles import obstacles
+from conformance.results.records import Obstacle
 from tools.in_process import evaluated
 
 BUSY = Behaviour(
@@ -34,7 +35,7 @@ def told(name: str) -> dict[str, list[dict[str, object]]]:
         ("http.body-with-comment", "usage.present@count", "body", "count"),
         ("usage.null-streaming", "effort.reasoning-item-shape@effort.high.stream", "body", "effort.high.stream"),
         ("tools.arguments-are-null", "usage.present@tools.output", "earlier", "tools.call"),
-        ("auth.api-key-not-accepted", "usage.present@tools.output", "HTTP 401", "tools.call"),
+        ("request.stream-true-refused", "usage.present@tools.output.stream", "HTTP 400", "text.stream"),
         ("response.thoughts-only", "usage.present@tools.output", "need", "tools.call"),
         ("unsupported.context-management-hangs", "error.envelope@undocumented.context_management", "time-out",
          "undocumented.context_management"),
@@ -42,17 +43,17 @@ def told(name: str) -> dict[str, list[dict[str, object]]]:
     ],
 )  # fmt: skip
 def test_an_obstacle_is_what_stood_in_the_way(fault: str, case: str, by: str, where: str) -> None:
-    assert told(fault)[case] == [{"by": by, "scenarios": [where]}]
+    assert told(fault)[case] == [Obstacle(by, (where,))]
 
 
 def test_of_a_pair_either_may_be_what_stood_in_the_way() -> None:
     (obstacle,) = told("format.json-array")["sum.plain-same-kinds@json"]
-    assert obstacle == {"by": "need", "scenarios": ["json", "json.stream"], "any": True}
+    assert obstacle == Obstacle("need", ("json", "json.stream"), any=True)
 
 
 def test_of_many_responses_compared_none_is_blamed() -> None:
     (obstacle,) = told("lifecycle.no-created")["event.response.created.schema@streams"]
-    assert (obstacle["by"], obstacle["any"]) == ("comparison", True)
+    assert (obstacle.by, obstacle.any) == ("comparison", True)
 
 
 def test_what_was_judged_has_no_obstacle() -> None:

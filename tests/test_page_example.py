@@ -51,12 +51,12 @@ def found(response: dict[str, Any]) -> set[tuple[str, str, str]]:
         "example", "example", 0, request, 200, (("content-type", "application/json"),),
         (Chunk(5.0, json.dumps(response).encode()),), "clean", "", float(CREATED), 5.0,
     )  # fmt: skip
-    lines = evaluate_captures([Captured("example", exchange)], target()).lines
+    lines = evaluate_captures([Captured("example", exchange)], target()).cases
     return {
-        (line["requirement"], line["verdict"], one["message"])
+        (line.requirement, line.verdict, one.message)
         for line in lines
-        if line["verdict"] in ("fail", "warning")
-        for one in line["findings"]
+        if line.verdict in ("fail", "warning")
+        for one in line.findings
     }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.target import LACKABLE, SETTINGS, UNKNOWN_PARAMETERS, resolve
+from conformance.config.settings import SETTINGS
+from conformance.config.target import PROFILE_FEATURES, UNKNOWN_PARAMETERS, resolve
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -66,7 +67,7 @@ def test_the_options_of_serve_exist() -> None:
 
 def test_the_profile_of_the_readme_is_whole() -> None:
     line = next(line for line in README.splitlines() if line.startswith("lacks = "))
-    assert all(name in line for name in LACKABLE)
+    assert all(name in line for name in PROFILE_FEATURES)
     assert all(name in README for name in UNKNOWN_PARAMETERS)
 
 
@@ -81,11 +82,11 @@ def test_the_exit_codes_are_those_of_the_table() -> None:
 
 def test_the_failure_shown_is_a_real_one(tmp_path: Path) -> None:
     from conformance.exchange.run_directory import RunDirectory
-    from conformance.report.failure import render
+    from tests.support.runs import text_of
 
     behaviour = FAULTS["lifecycle.no-in-progress"]
     failed = next(one for one in verdicts(behaviour) if one.case.id == "lifecycle.in-progress-second@text.stream")
-    text = render(failed, record(behaviour), RunDirectory(tmp_path), "pytest conformance")
+    text = text_of(failed, record(behaviour), RunDirectory(tmp_path))
     shown = re.search(r"```text\n(lifecycle\..*?)```", README, re.DOTALL)
     assert shown is not None
     assert text.startswith(shown[1].rstrip())

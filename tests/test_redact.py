@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.engine.session import without
+from conformance.engine.redaction import without
 from conformance.exchange import entropy
 from conformance.exchange.credential_forms import RANDOM_END, filler, forms
 from conformance.exchange.exchange import Chunk, Headers, decode

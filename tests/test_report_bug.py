@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,8 @@ def hostile(path: Path, **more: Any) -> Path:
     folder = folder_at(path)
     folder.write(exchange("one", body, HOSTILE.replace("\n", " ")))
     one = line("response.schema@text", message=f"/object is {HOSTILE}", breaks=["codex"])
-    finding = one["findings"][0] | {"pointer": "/output/0/deep/wrong", "want": HOSTILE, "got": HOSTILE}
-    written(folder, [one | {"findings": [finding]} | more])
+    finding = replace(one.findings[0], pointer="/output/0/deep/wrong", want=HOSTILE, got=HOSTILE)
+    written(folder, [replace(one, findings=(finding,), **more)])
     return path
 
 

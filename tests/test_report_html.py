@@ -16,6 +16,7 @@ from conformance.report import html
 from conformance.report.html.evidence import exchange
 from conformance.report.html.pretty import pretty
 from conformance.report.html.stream import drawn
+from conformance.results.records import TargetRecord
 from conformance.results.results_file import Results
 from tests.support import runs
 from tests.support.runs import line
@@ -172,7 +173,7 @@ def hostile(tmp_path: Path) -> Results:
     sent = [{"type": f"response.{HOSTILE}.delta", "output_index": 0, "delta": HOSTILE} for _ in range(9)]
     folder.write(runs.exchange("one", runs.stream(sent), "text/event-stream", detail=MARKUP))
     folder.write(runs.exchange("two", json.dumps({HOSTILE: HOSTILE}).encode(), status=400))
-    finding = line("a.a@x", message=HOSTILE)["findings"][0]
+    finding = line("a.a@x", message=HOSTILE).findings[0].to_json()
     first = {**finding, "pointer": f"/{HOSTILE}", "event": 3, "want": HOSTILE, "got": {HOSTILE: HOSTILE}}
     second = {**finding, "pointer": f"/{HOSTILE}", "exchange": "two"}
     lines = [
@@ -180,7 +181,7 @@ def hostile(tmp_path: Path) -> Results:
         line("error.shape@text", message=HOSTILE, observed=[HOSTILE]),
         line("usage.shape@text", "inconclusive", reason=HOSTILE),
     ]
-    head = {**runs.HEAD, "target": {"name": HOSTILE, "endpoint": "http://127.0.0.1:9/v1", "model": HOSTILE}}
+    head = replace(runs.HEAD, target=TargetRecord(HOSTILE, "http://127.0.0.1:9/v1", HOSTILE))
     return runs.written(folder, lines, head)
 
 
@@ -208,8 +209,8 @@ def test_the_page_loads_and_runs_nothing_else(hostile: Results) -> None:
 
 
 def test_numbers_that_are_no_json_do_not_break_the_page(tmp_path: Path) -> None:
-    lines = [line("a.a@x", message="m")]
-    lines[0]["findings"][0]["got"] = float("nan")
+    one = line("a.a@x", message="m")
+    lines = [replace(one, findings=(replace(one.findings[0], got=float("nan")),))]
     assert data(page(runs.written(runs.folder_at(tmp_path), lines)))["findings"]["0"][0][0]["got"] == "NaN"
 
 
@@ -219,11 +220,9 @@ def test_evidence_is_of_what_did_not_pass_and_within_a_budget(tmp_path: Path) ->
     for n in range(400):
         folder.write(runs.exchange(f"e{n}", body))
     lines = [line(f"a.a@s{n}", message="m", exchange=f"e{n}") for n in range(400)]
-    for one in lines:
-        one["findings"][0]["exchange"] = one["exchange"]
-    lines += [line("b.b@x", "pass", exchange="e1"), line("c.c@x", message="m", exchange="gone")]
-    lines[-1]["findings"][0]["exchange"] = "gone"
-    lines[-1]["breaks"] = ["codex"]
+    lines += [line("c.c@x", message="m", exchange="gone", breaks=["codex"])]
+    lines = [replace(one, findings=(replace(one.findings[0], exchange=one.exchange),)) for one in lines]
+    lines.insert(-1, line("b.b@x", "pass", exchange="e1"))
     text = page(runs.written(folder, lines))
     assert len(text) < 3_000_000
     shown = data(text)["exchanges"]

@@ -46,7 +46,7 @@ def test_a_run_leaves_what_machines_read(server: Server, tmp_path: Path, workers
     lines = {one["id"]: one for one in lines_of(tmp_path / "run" / "results.jsonl")[1:-1]}
     _junit(files["junit.xml"], lines)
     _allure(files["allure"], lines)
-    assert "for 1 cause" in files["page.html"].read_text(encoding="utf-8")
+    assert "because of" in files["page.html"].read_text(encoding="utf-8")
     assert not (tmp_path / "run" / "report.html").exists()
     markdown = files["page.md"].read_text(encoding="utf-8")
     assert f"--only '{SECOND}'" in markdown
@@ -80,11 +80,14 @@ def _allure(folder: Path, lines: dict[str, dict[str, object]]) -> None:
     assert {name: one["historyId"] for name, one in found.items()} == {
         name: md5(name.encode()).hexdigest() for name in lines
     }
+    tags = {name: {label["value"] for label in one["labels"] if label["name"] == "tag"} for name, one in found.items()}
+    assert [name for name in lines if lines[name]["verdict"] not in tags[name]] == []
     result = found[SECOND]
     labels = {one["name"]: one["value"] for one in result["labels"]}
     wanted = {"feature": "lifecycle", "story": "lifecycle.in-progress-second", "severity": "critical"}
     assert labels.items() >= wanted.items()
     assert (result["status"], result.get("parameters", [])) == ("failed", [])
+    assert "  curl    curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
     assert result["statusDetails"]["message"] == "event 1 is response.output_item.added, not response.in_progress"
     attached = {one["name"]: (folder / one["source"]).read_text() for one in result["attachments"]}
     assert set(attached) == {"request", "response", "timeline", "reproduce", "finding"}
@@ -106,9 +109,8 @@ def test_each_verdict_has_its_status_in_allure(verdict: str, status: str) -> Non
     result = allure.TestResult(name="x", labels=[allure.Label("tag", "smoke"), allure.Label("host", "here")])
     allure.fill(result, line("auth.bearer-accepted@x", verdict, level="SHOULD", reason="why"), "2026-06-24")
     assert result.status == status
-    assert [one.value for one in result.labels if one.name in ("tag", "severity", "host")] == [
-        "here", "normal", "SHOULD", verdict,
-    ]  # fmt: skip
+    assert [one.value for one in result.labels if one.name in ("tag", "severity")] == ["normal", "SHOULD", verdict]
+    assert [one.name for one in result.labels][:4] == ["host", "thread", "framework", "language"]
     assert result.statusDetails.message == "why"
 
 
@@ -131,7 +133,7 @@ def test_there_is_colour_at_a_terminal_unless_it_is_not_wanted(server: Server, t
     text = said.decode()
     assert ("\x1b[32m  expected" in text) == colour
     assert ("\x1b[1m" in text or "\x1b[31m" in text) == colour
-    assert "0 of 1 responses received" in text
+    assert "of 2 answered" in text
 
 
 def test_a_report_that_cannot_be_written_is_no_success(server: Server, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from conformance.report import badge, github, job_summary, sources, summary, ter
 from conformance.report.columns import columns, fit, labelled, wrapped
 from conformance.results import score
 from conformance.results.causes import Cause, causes
-from conformance.results.results_file import case_line
+from conformance.results.records import CaseRecord, RunEnd, TargetRecord, Tokens
+from conformance.results.results_file import Results, case_record
 from tests.support import runs
 from tests.support.runs import line
 from tools.in_process import evaluated
@@ -21,7 +23,7 @@ from tools.in_process import evaluated
 CAUSE, SAME, OTHER = "sum.text-deltas@text.stream", "sum.text-deltas@cut.stream", "sum.part@text.stream"
 
 
-def some() -> list[dict[str, Any]]:
+def some() -> list[CaseRecord]:
     """A cause at two scenarios, what follows from it, a warning, and one of each quiet verdict."""
     return [
         line(CAUSE, message="the text differs", breaks=["openai-python"]),
@@ -32,19 +34,24 @@ def some() -> list[dict[str, Any]]:
         line(
             "auth.scheme-case-insensitive@auth.lower", "inconclusive", level="SHOULD", reason="HTTP 503 after 3 tries"
         ),
-        line("auth.both-right@auth.both", "not-applicable", level="MAY", reason="the target's profile lacks bearer"),
+        line(
+            "auth.both-right@auth.both",
+            "not-applicable",
+            level="MAY",
+            reason="excluded by the target's profile: bearer",
+        ),
     ]
 
 
-def found(*lines: dict[str, Any]) -> list[Cause]:
+def found(*lines: CaseRecord) -> list[Cause]:
     return causes(lines)
 
 
 def test_a_cause_has_its_own_cases_and_what_follows() -> None:
     first, second = causes(some())
     assert (first.rule, first.verdict) == ("sum.text-deltas", "fail")
-    assert [one["id"] for one in first.cases] == [SAME, CAUSE]  # The shorter name is read faster.
-    assert [one["id"] for one in first.follow] == [OTHER]
+    assert [one.id for one in first.cases] == [SAME, CAUSE]  # The shorter name is read faster.
+    assert [one.id for one in first.follow] == [OTHER]
     assert (second.rule, second.verdict, second.follow) == ("sse.event-line-present", "warning", ())
 
 
@@ -62,13 +69,13 @@ def test_the_worst_cause_comes_first() -> None:
 @pytest.mark.parametrize("names", [("b.b@x", "a.a@x"), ("a.a@x", "a.a@x"), ("gone.gone@x", "")])
 def test_a_cause_that_goes_round_or_is_not_there_hides_nothing(names: tuple[str, str]) -> None:
     lines = [line("a.a@x", message="m", cause=names[0]), line("b.b@x", message="m", cause=names[1])]
-    told = [one["id"] for cause in causes(lines) for one in (*cause.cases, *cause.follow)]
+    told = [one.id for cause in causes(lines) for one in (*cause.cases, *cause.follow)]
     assert sorted(told) == ["a.a@x", "b.b@x"]
 
 
 def test_a_line_without_a_cause_stands_for_itself() -> None:
-    old = {name: value for name, value in line("a.a@x", message="m").items() if name != "cause"}
-    assert [one.rule for one in found(old)] == ["a.a"]
+    old = {name: value for name, value in line("a.a@x", message="m").to_json().items() if name != "cause"}
+    assert [one.rule for one in found(CaseRecord.from_json(old))] == ["a.a"]
 
 
 def test_the_score_counts_what_got_a_verdict() -> None:
@@ -113,8 +120,9 @@ def test_an_expected_failure_affects_clients_and_an_expected_inconclusive_case_n
 )
 def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
     lines = [line(f"a.{verdict}@x", verdict) for verdict in verdicts]
-    assert score.verdict(lines, {}).word == word
-    assert score.verdict(lines, None).word == score.verdict(lines, {"interrupted": True}).word == "broke off"
+    end = RunEnd({}, 0, 0, Tokens(), 0, 0)
+    assert score.verdict(lines, end).word == word
+    assert score.verdict(lines, None).word == score.verdict(lines, replace(end, interrupted=True)).word == "broke off"
 
 
 # -- the terminal -----------------------------------------------------------------------------------------------------
@@ -133,12 +141,24 @@ class Screen:
         self.lines.append(text)
 
 
-def shown(lines: list[dict[str, Any]], **written: str) -> list[str]:
+def shown(lines: list[CaseRecord], **written: str) -> list[str]:
     screen = Screen()
-    end = {"requests": 3, "attempts": 4, "tokens": {"input": 5000, "output": 7}, "seconds": 1.5, "exit": 1}
-    texts = {one["id"]: f"{one['id']}   {one['level']}" for one in lines}
-    terminal.show(screen, "my proxy", lines, texts, end, "pytest conformance", written)
+    end = RunEnd({}, 3, 4, Tokens(5000, 7), 1.5, 1)
+    run = Results(Path("results.jsonl"), runs.HEAD, lines, end)
+    terminal.show(screen, "my proxy", run, lambda one: f"{one.id}   {one.level}", "pytest conformance", written)
     return screen.lines
+
+
+def test_only_what_stands_for_itself_is_rendered() -> None:
+    rendered: list[str] = []
+
+    def text(one: CaseRecord) -> str:
+        rendered.append(one.id)
+        return one.id
+
+    run = Results(Path("results.jsonl"), runs.HEAD, some(), RunEnd({}, 3, 4, Tokens(5000, 7), 1.5, 1))
+    terminal.show(Screen(), "my proxy", run, text, "pytest conformance", {})
+    assert rendered == [SAME, "sse.event-line-present@text.stream"]
 
 
 def test_the_end_of_a_run_tells_all() -> None:
@@ -149,10 +169,10 @@ def test_the_end_of_a_run_tells_all() -> None:
         "  grouped   1 consequence: sum.part",
         "auth.scheme-case-insensitive@auth.lower: HTTP 503 after 3 tries",
         "sum                  .       3       .             .               .",
-        "2 MUST rules are broken, in 3 cases, for 1 cause.",
+        "1 fault; 2 MUST rules fail because of it, in 3 cases.",
         "MUST        1 of     4 cases    25 %     1 of   3 rules passed",
         "affects   openai-python, Vercel AI SDK (by further cases)",
-        "affects   Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
+        "affects Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
         "run       3 requests (4 attempts), 5,000 input tokens, 7 output tokens, 1.5 s,",
         "rerun the first case   pytest conformance --only 'sum.text-deltas@cut.stream'",
         "'/tmp/a run/report.html'",
@@ -196,7 +216,7 @@ HOSTILE = "a`b``c | <b>x</b> @someone #1 [link](http://x) \u2028\n::error::x %0A
 @pytest.fixture
 def hostile(tmp_path: Path) -> Any:
     lines = [line("a.a@x", message=HOSTILE), line("b.b@x", "inconclusive", reason=HOSTILE)]
-    head = {**runs.HEAD, "target": {"name": HOSTILE, "endpoint": "http://127.0.0.1:9/v1", "model": HOSTILE}}
+    head = replace(runs.HEAD, target=TargetRecord(HOSTILE, "http://127.0.0.1:9/v1", HOSTILE))
     return runs.written(runs.folder_at(tmp_path), lines, head)
 
 
@@ -258,10 +278,10 @@ def test_sources_have_the_address_of_their_section() -> None:
 
 def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
     results, recorded = evaluated(FAULTS["usage.input-details-empty"])
-    lines = [case_line(result, recorded, 0) for result in results]
-    assert [line["id"] for line in lines if line["verdict"] in ("fail", "warning")] == []
+    lines = [case_record(result, recorded, 0) for result in results]
+    assert [line.id for line in lines if line.verdict in ("fail", "warning")] == []
     (said,) = score.allowed(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
     assert said.endswith("): the contract allows it, and it stops Codex CLI")
     results, recorded = evaluated(None)
-    assert list(score.allowed([case_line(result, recorded, 0) for result in results])) == []
+    assert list(score.allowed([case_record(result, recorded, 0) for result in results])) == []

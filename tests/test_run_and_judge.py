@@ -87,8 +87,8 @@ def compared(behaviour: Behaviour, revision: str) -> tuple[set[str], set[str]]:
     """The rules that fail in a run only, and those that fail in traffic only; of those that both judge."""
     results, recorded = evaluated(behaviour, revision)
     run = failing((one.case.rule, one.verdict) for one in results if one.case.label not in LEFT_ASIDE)
-    lines = evaluate_captures(captured(recorded, revision), target(revision)).lines
-    traffic = failing((line["requirement"], line["verdict"]) for line in lines)
+    lines = evaluate_captures(captured(recorded, revision), target(revision)).cases
+    traffic = failing((line.requirement, line.verdict) for line in lines)
     both = {rule for rule in rules(revision) if is_passive(rule)}
     return run & both - traffic - MORE_IN_A_RUN.keys(), traffic & both - run - MORE_IN_TRAFFIC.keys()
 

@@ -35,7 +35,7 @@ time.sleep(60)
 
 def begin(path: Path, overwrite: bool = False) -> RunDirectory:
     folder = RunDirectory(path)
-    folder.create(HEAD, "nonce", [], "either", overwrite)
+    folder.create(HEAD.to_json(), "nonce", [], "either", overwrite)
     return folder
 
 
@@ -94,7 +94,7 @@ def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: RunDi
 def test_an_earlier_run_is_replaced_only_when_asked(held: RunDirectory) -> None:
     held.close()
     said = one_line(run(*FEW, "--run-dir", str(held.path), key=None))
-    assert f"run folder {held.path} holds the run of {HEAD['started_at']}: --overwrite replaces it" in said
+    assert f"run folder {held.path} holds the run of {HEAD.started_at}: --overwrite replaces it" in said
     assert (held.exchanges / "one.json").exists()
     assert run(*FEW, "--run-dir", str(held.path), "--overwrite", key=None).returncode == 0
     assert not (held.exchanges / "one.json").exists()
@@ -114,7 +114,7 @@ def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
     begin(held.path).close()
     begin(held.path).close()  # The one before received nothing.
     (held.path / "results.jsonl").write_text("")
-    with pytest.raises(Misconfigured, match="holds the run of"):
+    with pytest.raises(Misconfigured, match="contains the run of"):
         begin(held.path)
     (held.path / "run.json").write_text("[")
     with pytest.raises(Misconfigured, match="holds a run that cannot be read"):

@@ -14,11 +14,13 @@ from urllib.parse import quote
 import pytest
 
 from conformance.config.target import resolve
+from conformance.engine.redaction import redacted_case
 from conformance.engine.session import Session
 from conformance.exchange.credential_forms import filler
 from conformance.exchange.exchange import to_json
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.wire.client import Client
 from tests.support.rawserver import Peer, RawServer, Script, chunk, head, received
 from tests.test_plugin import pytest_run
@@ -188,7 +190,8 @@ def test_no_process_shows_the_key(tmp_path: Path) -> None:
 
 def test_a_finding_that_joins_the_pieces_is_cleared(tmp_path: Path) -> None:
     session = Session(context(), RunDirectory(tmp_path), KEY)
-    line = {"id": KEY, "findings": [{"message": f"a {KEY}", "got": {"x": [KEY, 1]}}], "reason": "", "text": KEY}
-    other = filler(KEY.encode()).decode()
-    want = {"id": KEY, "findings": [{"message": f"a {other}", "got": {"x": [other, 1]}}], "reason": ""}
-    assert session.scrubbed_record(line) == {**want, "text": other}
+
+    def case(key: str) -> CaseRecord:
+        return CaseRecord(KEY, "a.b", "c", "a", "MUST", "fail", (), (FindingRecord(f"a {key}", got={"x": [key, 1]}),))
+
+    assert redacted_case(session.secrets, case(KEY)) == case(filler(KEY.encode()).decode())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.config.target import resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import Requirement, requirement
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -23,11 +24,11 @@ from conformance.exchange.exchange import Chunk, Ended, Exchange, Request
 from conformance.exchange.redaction import redact_response
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import verdict as module
+from conformance.judge.reasons import NOTHING_EXAMINED, Reason
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import (
     EXAMINED,
     MISSING,
-    NOTHING_EXAMINED,
     Case,
     Check,
     Finding,
@@ -42,10 +43,13 @@ from conformance.judge.verdict import (
     finding_from_violation,
     merge,
 )
-from conformance.report.failure import curl, render, show
-from conformance.results.results_file import case_line, error_line, exit_code
+from conformance.report import failure
+from conformance.report.failure import curl, show
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import case_record, error_record, exit_code
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
+from tests.support.runs import text_of
 from tests.support.streams import Stream, chunks, decoded, message, stream
 
 Judge = Callable[..., Findings]
@@ -84,7 +88,7 @@ class Responder:
 
 def planned(key_of: dict[str, str]) -> Any:
     """A plan of which only the keys are asked for."""
-    return SimpleNamespace(key_of=key_of, scenarios=[])
+    return SimpleNamespace(key_of=key_of, scenarios=[], contract=DEFAULT)
 
 
 def recorded(*exchanges: Exchange) -> Recorded:
@@ -115,13 +119,13 @@ def case(
     level: str = "MUST",
     together: bool = False,
     takes_case: bool = False,
-    whole: bool = False,
+    requires_all: bool = False,
     where: Context | None = None,
     **row: Any,
 ) -> Case:
     rule = Requirement("area.rule", level, "What must hold.", "rfc 1, section 2", **row)
     bare = Check(rule.id, lambda context: [], evaluated, together, takes_case)
-    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), whole)
+    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), requires_all)
 
 
 def result(evaluated: Judge, *names: str, **options: Any) -> Result:
@@ -164,19 +168,19 @@ def test_level_turns_a_finding_into_a_verdict(level: str, verdict: str) -> None:
     assert got.verdict == verdict
     assert got.findings == (() if level == "MAY" else (Finding("it is wrong", scenario="one"),))
     assert got.observed == (("it is wrong",) if level == "MAY" else ())
-    assert got.reason == ""
+    assert got.reason.text == ""
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD", "MAY"])
 def test_nothing_found_is_a_pass(level: str) -> None:
     got = result(clean, level=level)
-    assert (got.verdict, got.findings, got.observed, got.reason) == ("pass", (), (), "")
+    assert (got.verdict, got.findings, got.observed, got.reason.text) == ("pass", (), (), "")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD", "MAY"])
 def test_nothing_examined_is_no_pass(level: str) -> None:
     got = result(empty, level=level)
-    assert (got.verdict, got.reason) == ("not-applicable", NOTHING_EXAMINED)
+    assert (got.verdict, got.reason.code) == ("not-applicable", NOTHING_EXAMINED)
 
 
 def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
@@ -192,28 +196,28 @@ def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
 def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
     silent = Responder(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
     got = evaluate(case(clean, together=together), silent)
-    assert (got.verdict, got.reason) == ("inconclusive", f"no answer: {ended} (refused)")
+    assert (got.verdict, got.reason.text) == ("inconclusive", f"no answer: {ended} (refused)")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD"])
 def test_what_cannot_be_judged_is_inconclusive(level: str) -> None:
     got = result(blocked, level=level)
-    assert (got.verdict, got.findings, got.reason) == ("inconclusive", (), "nothing there")
+    assert (got.verdict, got.findings, got.reason.text) == ("inconclusive", (), "nothing there")
 
 
 def test_what_does_not_apply_is_not_applicable() -> None:
     got = result(idle)
-    assert (got.verdict, got.reason) == ("not-applicable", "it did not happen")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "it did not happen")
 
 
 def test_excluded_rule_is_not_judged() -> None:
     got = result(broken, excluded="nobody knows")
-    assert (got.verdict, got.findings, got.reason) == ("not-applicable", (), "nobody knows")
+    assert (got.verdict, got.findings, got.reason.text) == ("not-applicable", (), "nobody knows")
 
 
 def test_request_that_was_not_sent_is_inconclusive() -> None:
     got = evaluate(case(broken), Responder(exchange(ended="not-sent")))
-    assert (got.verdict, got.reason) == ("inconclusive", "the reason")
+    assert (got.verdict, got.reason.text) == ("inconclusive", "the reason")
 
 
 def test_check_that_takes_the_case_gets_it() -> None:
@@ -243,7 +247,7 @@ def test_finding_names_its_scenario_unless_it_has_one() -> None:
         (blocked, clean, "pass", ""),
         (clean, idle, "pass", ""),
         (clean, empty, "pass", ""),
-        (empty, empty, "not-applicable", NOTHING_EXAMINED),
+        (empty, empty, "not-applicable", "the responses hold nothing that this rule is about"),
         (empty, idle, "not-applicable", "it did not happen"),
         (empty, blocked, "inconclusive", "two: nothing there"),
         (blocked, blocked, "inconclusive", "one: nothing there; two: nothing there"),
@@ -254,7 +258,7 @@ def test_finding_names_its_scenario_unless_it_has_one() -> None:
 )
 def test_group_is_judged_by_what_can_be(one: Judge, two: Judge, verdict: str, reason: str) -> None:
     got = result(differing(one=one, two=two), "one", "two")
-    assert (got.verdict, got.reason) == (verdict, reason)
+    assert (got.verdict, got.reason.text) == (verdict, reason)
 
 
 def test_group_counts_the_same_finding_once() -> None:
@@ -284,7 +288,7 @@ def test_together_is_one_judgement(evaluated: Judge, verdict: str) -> None:
 
 def test_what_the_profile_lacks_is_not_applicable() -> None:
     got = result(broken, where=context("auth tools", {"one": "tools bearer"}))
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
 
 
 def test_what_the_profile_has_is_judged() -> None:
@@ -299,14 +303,14 @@ def test_group_leaves_out_what_the_profile_lacks() -> None:
 
 def test_group_that_is_lacked_whole_names_everything() -> None:
     got = result(broken, "one", "two", where=context("tools auth", {"one": "tools", "two": "auth"}))
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks auth, tools")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks auth, tools")
 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
     where = context("tools", {"two": "tools"})
-    got = result(broken, "one", "two", together=together, whole=True, where=where)
-    assert (got.verdict, got.reason) == ("not-applicable", "the target's profile lacks tools")
+    got = result(broken, "one", "two", together=together, requires_all=True, where=where)
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
 
 
@@ -438,17 +442,17 @@ def test_exit_code(verdicts: str, code: int, strict: int) -> None:
 # -- the line of a case ------------------------------------------------------------------------------------------------
 
 
-def line(*findings: Finding, verdict: str = "fail", record: Recorded | None = None, **options: Any) -> dict[str, Any]:
-    evaluated = Result(case(broken, "one", **options), verdict, findings, "why", ("seen",))
-    told = case_line(evaluated, record or recorded(exchange("one"), exchange("two")), 1.23456)
-    assert json.loads(json.dumps(told)) == told
+def line(*findings: Finding, verdict: str = "fail", record: Recorded | None = None, **options: Any) -> CaseRecord:
+    evaluated = Result(case(broken, "one", **options), verdict, findings, Reason("no-evidence", "why"), ("seen",))
+    told = case_record(evaluated, record or recorded(exchange("one"), exchange("two")), 1.23456)
+    assert CaseRecord.from_json(json.loads(json.dumps(told.to_json()))) == told
     return told
 
 
 def test_line_says_everything() -> None:
     found = Finding("m", "/p", 7, 1, None, "two", 3, ("one",))
-    assert line(verdict="pass", breaks=("codex",))["breaks"] == ["codex"]
-    assert line(found, breaks=("codex",)) == {
+    assert line(verdict="pass", breaks=("codex",)).breaks == ("codex",)
+    assert line(found, breaks=("codex",)).to_json() == {
         "kind": "case",
         "id": "area.rule@label",
         "requirement": "area.rule",
@@ -463,6 +467,7 @@ def test_line_says_everything() -> None:
         ],
         "observed": ["seen"],
         "reason": "why",
+        "reason_code": "no-evidence",
         "examined": 0,
         "exchange": "one-0a1b",
         "cause": "",
@@ -472,52 +477,52 @@ def test_line_says_everything() -> None:
 
 @pytest.mark.parametrize("value", [None, True, 0, 1.5, "text", "x" * 2000, [1, "a"], {"a": {"b": None}}, []])
 def test_short_values_are_kept(value: object) -> None:
-    found = line(Finding("m", want=value, got=value, scenario="one"))["findings"][0]
-    assert (found["want"], found["got"]) == (value, value)
-    assert type(found["got"]) is type(value)
+    found = line(Finding("m", want=value, got=value, scenario="one")).findings[0]
+    assert (found.want, found.got) == (value, value)
+    assert type(found.got) is type(value)
 
 
 def test_long_values_are_cut() -> None:
-    found = line(Finding("m", want="x" * 2001, got=["y" * 5000], scenario="one"))["findings"][0]
-    assert found["want"] == "x" * 2000 + "..."
-    assert found["got"] == '["' + "y" * 1998 + "..."
+    found = line(Finding("m", want="x" * 2001, got=["y" * 5000], scenario="one")).findings[0]
+    assert found.want == "x" * 2000 + "..."
+    assert found.got == '["' + "y" * 1998 + "..."
 
 
 def test_what_is_no_json_is_its_text() -> None:
-    found = line(Finding("m", want=("a", "b"), got=Path("c"), scenario="one"))["findings"][0]
-    assert (found["want"], found["got"]) == ('["a", "b"]', '"c"')
+    found = line(Finding("m", want=("a", "b"), got=Path("c"), scenario="one")).findings[0]
+    assert (found.want, found.got) == ('["a", "b"]', '"c"')
 
 
 def test_what_is_not_said_is_left_out() -> None:
-    found = line(Finding("m", got=1, scenario="one"))["findings"][0]
-    assert ("want" in found, found["got"]) == (False, 1)
+    found = line(Finding("m", got=1, scenario="one")).findings[0]
+    assert found.compared == {"got": 1}
 
 
 @pytest.mark.parametrize(("streaming", "breaks"), [(True, ("codex", "rust")), (False, ("rust",))])
 def test_plain_answers_do_not_break_codex(streaming: bool, breaks: tuple[str, ...]) -> None:
     one = case(broken, where=context(streaming=streaming), breaks=("codex", "rust"))
     assert one.breaks == breaks
-    assert line(breaks=("codex", "rust"), where=context(streaming=streaming), verdict="pass")["breaks"] == list(breaks)
+    assert line(breaks=("codex", "rust"), where=context(streaming=streaming), verdict="pass").breaks == breaks
 
 
 def test_line_names_the_sample_that_was_judged() -> None:
     both = (exchange("one"), Exchange(**{**vars(exchange("one")), "key": "one-0a1b-2", "sample": 1}))
     record = Recorded(planned({"one": "one-0a1b"}), lambda key: both)
-    assert line(record=record)["exchange"] == "one-0a1b"
+    assert line(record=record).exchange == "one-0a1b"
     record.received("one")
-    assert line(record=record)["exchange"] == "one-0a1b-2"
+    assert line(record=record).exchange == "one-0a1b-2"
 
 
 def test_line_of_a_scenario_that_was_not_planned_has_no_exchange() -> None:
-    assert line(record=recorded())["exchange"] == ""
+    assert line(record=recorded()).exchange == ""
 
 
 def test_line_of_a_broken_check_names_the_case() -> None:
-    got = error_line("area.rule@label", "KeyError: 'x'")
-    assert (got["verdict"], got["id"], got["requirement"], got["scenario"]) == (
+    got = error_record("area.rule@label", Reason("internal-error", "KeyError: 'x'"))
+    assert (got.verdict, got.id, got.requirement, got.scenario) == (
         "error", "area.rule@label", "area.rule", "label",
     )  # fmt: skip
-    assert (got["area"], got["reason"], set(got)) == ("area", "KeyError: 'x'", set(line()))
+    assert (got.area, got.reason.text, set(got.to_json())) == ("area", "KeyError: 'x'", set(line().to_json()))
 
 
 # -- the failure on one screen -----------------------------------------------------------------------------------------
@@ -525,7 +530,9 @@ def test_line_of_a_broken_check_names_the_case() -> None:
 
 def shown(*findings: Finding, tmp_path: Path, **options: Any) -> str:
     evaluated = Result(case(broken, "one", **options), "fail", findings)
-    return render(evaluated, recorded(exchange("one", escaping())), RunDirectory(tmp_path), "pytest conformance")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(failure, "requirement", lambda rule: evaluated.case.requirement)
+        return text_of(evaluated, recorded(exchange("one", escaping())), RunDirectory(tmp_path))
 
 
 def escaping() -> Stream:
@@ -592,7 +599,7 @@ def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
     assert "  ... and 2 more findings, in the results file" in lines
     assert [one for one in lines if one.startswith("  found")] == [f"  found     {name} is wrong" for name in "abc"]
     assert "  expected  " + "w" * 68 in lines
-    assert " " * 12 + "w" * 32 + "... (5000 characters)" in lines
+    assert " " * 10 + "w" * 30 + "..." in lines  # The results keep 2,000 characters of it.
 
 
 def test_failure_holds_no_control_characters(tmp_path: Path) -> None:
@@ -650,6 +657,6 @@ def test_redacted_bytes_stay_redacted_in_every_report(tmp_path: Path) -> None:
     said = b"".join(one.data for one in kept).decode()
     found = Finding(f"answered: {said}", got=said, scenario="one")
     assert leaks
-    for text in (json.dumps(line(found)), shown(found, tmp_path=tmp_path)):
+    for text in (json.dumps(line(found).to_json()), shown(found, tmp_path=tmp_path)):
         assert filler(KEY.encode()).decode() in text
         assert KEY[-8:] not in text

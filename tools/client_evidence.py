@@ -1,13 +1,12 @@
-"""Which rules each real client really needs: each is broken by its faults, and the clients are fed what comes of it.
+"""The rules that each real client needs: faults violate each rule, and the clients receive the responses.
 
 ``python -m tools.client_evidence --install DIR --write`` runs the clients that are installed in DIR, and writes
-``conformance/contract/client_evidence.json`` and the page of it; what other clients did before is kept.
+``conformance/contract/client_evidence.json`` and its page; the results of other clients stay.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -33,29 +32,30 @@ from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, evaluate
-from conformance.results.affected_clients import is_consequence
 from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import case_line
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import case_record
 from conformance.scenarios.tools import turns
+from tools import json_lines
 from tools.fault_matrix import revisions
 from tools.in_process import cases, context, evaluated, record
 
 PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
 
-#: Rules about requests, refusals and keys: to feed an answer to a client shows nothing of them.
+#: Rules about requests, refusals and keys, which a response that a client receives cannot show.
 _ELSEWHERE = ("auth", "request", "error", "undocumented", "unsupported", "client")
 
-#: What breaks these is in the words, which every client passes on as they are.
+#: Rules about the text itself, which every client passes on unchanged.
 _WORDS = ("format.json-object", "tools.arguments-fit-schema")
 
-#: Faults tried of a rule (of one with a part in braces, of each value), and answers fed of each kind.
+#: The most faults for each rule (for a rule with a placeholder, for each value), and responses of each kind.
 _FAULTS, _ANSWERS = 5, 2
 
-#: The answers to look at first: text, a call, reasoning, several calls.
+#: The responses to use first: text, a call, reasoning, several calls.
 _FIRST = ("text", "tools.call", "effort.high", "tools.parallel", "tools.thinking")
 
-#: A clean answer, and a fault's, by name.
+#: The conformant response, and that of a fault, by name.
 _CLEAN = "clean"
 
 _SECONDS = 6.0
@@ -79,7 +79,7 @@ Job = tuple[str, str, str, str]
 
 
 def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, ClientInput, ClientInput]]:
-    """What the endpoint answers with this fault where these rules fail, and what it answers without it."""
+    """The endpoint's responses with this fault for which these rules fail, and those without it."""
     revision = revisions(fault)[0]
     recorded, clean = record(FAULTS[fault], revision), _right(revision)
     results = [evaluate(case, recorded) for case in cases(revision) if case.rule in rules]
@@ -102,7 +102,7 @@ def _right(revision: str) -> Recorded:
 
 
 def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exchange | None:
-    """What a client is given after it called: what the endpoint answers then, or, if that is no use, what is right."""
+    """The response to a client's follow-up request: the endpoint's, or the conformant one if that is unusable."""
     follows = turns(context(revision).scenarios).get(name)
     if follows is None:
         return None
@@ -115,7 +115,7 @@ def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
-    """A few of the answers, of each kind, that a client can be fed and would take if they were right."""
+    """Some responses of each kind that a client can receive and would accept if they were conformant."""
     scenarios = context(revision).scenarios
 
     def usable(name: str) -> bool:
@@ -137,10 +137,10 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
 
 
 def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
-    """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
-    the right answer stops it too, or what MiMo's page does not have.
+    """How the outcome of a client differs from the conformant response although the bytes contain it; empty if it does
+    not, None if the conformant response or an undocumented member stops the client too.
 
-    Where other words, thoughts or calls were sent, whole and in their form, a client that shows them works.
+    If other text, reasoning or calls were sent, complete and well formed, a client that shows them works.
     """
     if raised(right) or right.text is None or (outcome.error and not raised(outcome) and outcome.text is None):
         return None
@@ -157,7 +157,7 @@ def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str 
 
 
 def _content(outcome: Outcome, name: str) -> Any:
-    """Of calls what is called with what: the id may be any text."""
+    """Name and arguments of calls, without their ids."""
     value = getattr(outcome, name)
     if name != "calls" or not isinstance(value, list):
         return value
@@ -165,7 +165,7 @@ def _content(outcome: Outcome, name: str) -> Any:
 
 
 def _sent(responses: Sequence[Received], part: str) -> Any:
-    """What the record says."""
+    """The expected outcome by the recording."""
     try:
         wanted = expected(*responses)
     except (CannotEvaluate, DoesNotApply):
@@ -174,7 +174,7 @@ def _sent(responses: Sequence[Received], part: str) -> Any:
 
 
 def _held(wanted: Any, responses: Sequence[Received]) -> bool:
-    """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
+    """Whether the bytes contain the conformant text, or the arguments of each conformant call, anywhere."""
     sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
     texts = [text for received in responses for text in _texts(_read(received))]
     texts += [text for one in texts if (text := canonical(one)) != one]
@@ -198,7 +198,7 @@ def _texts(value: Any) -> Iterator[str]:
 def gathered(
     jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, ClientInput]
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
+    """The outcome of each client, by row of the catalogue and fault: the worst over all responses."""
     rules: dict[str, dict[str, dict[str, str]]] = {}
     for rule, fault, revision, scenario in jobs:
         row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
@@ -218,24 +218,24 @@ def _answers(what: ClientInput, client: Client) -> list[Received]:
 
 
 def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
-    """The kinds of finding in the responses that are fed for each of these rows: by row, mode, part and rule, where the
-    part says whether the finding stands for itself or is a consequence."""
+    """The kinds of finding in the responses of these rows: by row, mode, part and rule, where the part is whether the
+    finding is a root cause or a consequence."""
     revision = revisions(fault)[0]
     results, recorded = evaluated(FAULTS[fault], revision)
-    lines = group_by_cause([case_line(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
     return findings_in(lines, recorded, revision, rows)
 
 
 def findings_in(
-    lines: Sequence[Mapping[str, Any]], recorded: Recorded, revision: str, rows: Sequence[str]
+    lines: Sequence[CaseRecord], recorded: Recorded, revision: str, rows: Sequence[str]
 ) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
-    """The same of the folded case lines of a run."""
+    """The same for the grouped case lines of a run."""
     clean, scenarios = _right(revision), context(revision).scenarios
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
         names: set[str] = set()
-        for rule in {one["requirement"] for one in lines if requirement(one["requirement"]).id == row}:
-            told = {name for one in lines if one["requirement"] == rule for name in _places(one)}
+        for rule in {one.requirement for one in lines if requirement(one.requirement).id == row}:
+            told = {name for one in lines if one.requirement == rule for name in _places(one)}
             names |= {*_chosen(told, revision, recorded.received, clean.received)}
         for streams, mode in kept.MODES.items():
             fed_here = {name for name in names if scenarios[name].streaming == streams}
@@ -246,23 +246,21 @@ def findings_in(
     return kinds
 
 
-def _places(line: Mapping[str, Any]) -> set[str]:
-    return {name for one in line["findings"] for name in (one["scenario"], *one["also"])}
+def _places(line: CaseRecord) -> set[str]:
+    return {name for one in line.findings for name in (one.scenario, *one.also)}
 
 
-def _kinds(lines: Sequence[Mapping[str, Any]], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for line in lines:
-        for one in line["findings"] if is_consequence(line) == follows else ():
-            if scenarios & {one["scenario"], *one["also"]}:
-                found.setdefault(line["requirement"], set()).add(
-                    kind(line["requirement"], one["message"], one["pointer"])
-                )
+        for one in line.findings if line.is_consequence == follows else ():
+            if scenarios & {one.scenario, *one.also}:
+                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
 
 
 def all_findings(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The kinds of finding of every trial, by row and fault; the responses are made and judged again."""
+    """The kinds of finding of every trial, by row and fault; the responses are generated and evaluated again."""
     by_fault: dict[str, list[str]] = {}
     for row, faults in rules.items():
         for fault in faults:
@@ -284,7 +282,7 @@ def run(
         responses = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
     given = {one.key: one for found in responses for _, *pair in found for one in pair}
     jobs = [job for found in responses for job, *_ in found]
-    print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
+    print(f"{len(by_fault)} faults, {len(given)} responses, {len(jobs)} jobs", flush=True)
     clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
     if most < len(jobs):
         few = _few(jobs, most)
@@ -316,7 +314,7 @@ def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
 
 
 def _few(jobs: Sequence[Job], most: int) -> set[str]:
-    """The keys of the first answers of each rule and kind, and of what is right in their place."""
+    """The keys of the first responses of each rule and kind, and of the conformant ones in their place."""
     found: set[str] = set()
     counted: Counter[tuple[str, bool]] = Counter()
     for rule, fault, revision, scenario in jobs:
@@ -372,7 +370,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     for one in CLIENTS:
         if one.waived:
             yield f"- {one.name}: {', '.join(sorted(one.waived))}"
-    yield "- LiteLLM streams only with models that it is told can stream; the driver tells it"
+    yield "- LiteLLM streams only with models that are configured to stream; the driver configures them"
     yield "- langchain-openai and the AI SDK pass reasoning_text on in some forms only: the rest is not compared"
     yield "- a response that ends incomplete makes some raise, and is not fed\n"
     yield "## By rule\n"
@@ -422,7 +420,7 @@ def _cell(name: str, mine: Sequence[Trial], effects: Sequence[Effect]) -> str:
 def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
     """A row a kind of finding that affects a client."""
     yield "\n## By kind of finding\n"
-    yield "`#` stands for a number or an id, `_` for a quoted value; several kinds in one row affect only together.\n"
+    yield "`#` is a number or an id, `_` a quoted value; several kinds in one row affect only together.\n"
     yield "| rule | response | kind of finding | affected clients |"
     yield "| --- | --- | --- | --- |"
     for (rule, streams), rows in sorted(index(evidence).items()):
@@ -442,13 +440,15 @@ def _ways(by_client: Mapping[str, str]) -> str:
 
 
 def main() -> int:
-    """Run the clients, and write what they did or say what differs from what is written."""
+    """Run the clients, and write their outcomes or report differences from the file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--install", type=Path, help="the folder that conformance clients --install made")
     parser.add_argument("--client", action="append", default=[], help="only this client; may be given several times")
     parser.add_argument("--rule", action="append", default=[], help="only this rule; the others stay as they are")
-    parser.add_argument("--outcomes", type=Path, help="keep what they end with in this file, or take it from there")
-    parser.add_argument("--answers", type=int, default=99, help="feed at most so many answers of each kind a rule")
+    parser.add_argument("--outcomes", type=Path, help="write the outcomes to this file, or read them from it")
+    parser.add_argument(
+        "--answers", dest="responses", type=int, default=99, help="the most responses of each kind for a rule"
+    )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     before = after = kept.evidence()
@@ -457,7 +457,7 @@ def main() -> int:
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
     after = {**after, "findings": all_findings(after["rules"])}
     if options.write:
-        kept.FILE.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+        json_lines.write(kept.FILE, after, depth=3)
         PAGE.write_text(page(after), encoding="utf-8")
         return 0
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):

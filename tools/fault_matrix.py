@@ -1,6 +1,6 @@
-"""Which rules each fault breaks, from judging them all; ``python -m tools.fault_matrix --write`` notes it down.
+"""The rules that each fault violates, by evaluating all of them; ``python -m tools.fault_matrix --write`` writes it.
 
-The file is generated and then read by a person; a test compares it with what the checks say today.
+The file is generated and reviewed; a test compares it with the current results of the checks.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ import argparse
 import json
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from conformance.contract.fault_matrix import FILE, Violated
 from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.judge.verdict import FAIL, WARNING
+from conformance.judge.verdict import FAIL
 from conformance.results.grouping import group_by_cause
-from conformance.results.results_file import case_line
-from tools.in_process import evaluated
+from conformance.results.results_file import case_record
+from tools.in_process import cases, violated
+from tools.json_lines import write
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
@@ -26,22 +28,27 @@ PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 _EVENT_MS = 5.0
 
 
+@cache
+def _rules(revision: str) -> frozenset[str]:
+    return frozenset(case.rule for case in cases(revision))
+
+
 def revisions(fault: str) -> tuple[str, ...]:
-    """The revision a fault is judged in: the later one where only that has what it breaks."""
-    later = ("custom-tool", "effort.minimal", "effort.xhigh", "effort.max-", "effort.ultra")
-    return REVISIONS[1:] if any(name in fault for name in later) else REVISIONS[:1]
+    """The revision a fault is judged in: the first one that has more than half of the rules it is made to violate."""
+    made_for = set(FAULTS[fault].rules)
+    return (next((one for one in REVISIONS if 2 * len(_rules(one) & made_for) > len(made_for)), REVISIONS[0]),)
 
 
 def broken(name: str) -> dict[str, Violated]:
-    """The rules that a fault breaks, each with the verdict it gives: those that tell it, and those that follow."""
+    """The rules that a fault violates, each with its verdict: those that report it, and their consequences."""
     timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
     causes: Violated = {}
     follows: Violated = {}
     for revision in revisions(name):
-        results, recorded = evaluated(FAULTS[name], revision, event_ms=timed)
-        lines = [case_line(result, recorded, 0) for result in results if result.verdict in (FAIL, WARNING)]
+        results, recorded = violated(FAULTS[name], revision, event_ms=timed)
+        lines = [case_record(result, recorded, 0) for result in results]
         for line in group_by_cause(lines):
-            (follows if line["cause"] else causes)[line["requirement"]] = line["verdict"]
+            (follows if line.cause else causes)[line.requirement] = line.verdict
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
     return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
 
@@ -51,7 +58,7 @@ def failed_cases(variant: str) -> list[str]:
     return [
         result.case.id
         for revision in REVISIONS[:1]
-        for result in evaluated(VARIANTS[variant], revision)[0]
+        for result in violated(VARIANTS[variant], revision)[0]
         if result.verdict == FAIL
     ]
 
@@ -73,7 +80,7 @@ def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
                 "",
                 f"## {area}",
                 "",
-                "| fault | what it does | told by | consequences |",
+                "| fault | behavior | reported by | consequences |",
                 "| --- | --- | --- | --- |",
             ]
         told = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
@@ -88,18 +95,19 @@ def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
 
 
 def main() -> None:
-    """Judge every fault and write the file, or say what differs from it."""
+    """Evaluate every fault and write the file, or report the differences from it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--fault", action="append", help="only this fault; what is noted of the others stays")
+    parser.add_argument("--fault", action="append", help="only this fault, and those not noted yet")
     options = parser.parse_args()
     noted = json.loads(FILE.read_text(encoding="utf-8"))
-    some = options.fault or FAULTS
+    chosen = options.fault or FAULTS
+    some = [name for name in FAULTS if name in chosen or name not in noted]
     with ProcessPoolExecutor() as pool:
         judged_now = dict(zip(some, pool.map(broken, some, chunksize=16), strict=True))
     matrix = {name: judged_now.get(name, noted.get(name)) for name in FAULTS}
     if options.write:
-        FILE.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+        write(FILE, matrix)
         PAGE.write_text(markdown(matrix), encoding="utf-8")
         return
     for name in sorted(matrix.keys() | noted.keys()):

@@ -1,49 +1,57 @@
-"""The built-in endpoint asked without a network: the same exchanges, thousands a second."""
+"""The built-in endpoint without a network: the same exchanges, thousands a second."""
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
+from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
-from conformance.decode.response import Received
+from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
-from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
+from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
-from conformance.judge.cases import all_cases, context_of
+from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
+from conformance.exchange.redaction import redact_response
+from conformance.judge.cases import all_cases, context_of, load_checks
+from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, Result, evaluate
+from conformance.judge.verdict import FAIL, WARNING, Case, Record, Result, evaluate
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.plan import Plan
 from conformance.wire.client import credentials
 from conformance.wire.retry import attempt_of
 
 KEY = "in-process-key-77c1d09e"
 
-#: The endpoint's clock and ours: it stands, so that every run gives the same.
+#: The fixed clock of endpoint and client, so that every run has equal exchanges.
 NOW = 1_790_000_000.0
 
 _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
 
 class InProcess:
-    """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
+    """A sender without sockets: calls an endpoint object, and retries without waiting."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, contract: Contract = DEFAULT) -> None:
         self._endpoint = endpoint
+        self._contract = contract
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange that the endpoint's reply makes."""
         attempts: list[Attempt] = []
         while True:
             exchange = self._once(outgoing, tuple(attempts))
-            if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
+            if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
 
@@ -52,15 +60,15 @@ class InProcess:
         usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
         headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
         headers = [pair for pair in headers if pair[1]]
-        auth = credentials(outgoing.auth, KEY)
-        path = "/v1/responses" + outgoing.suffix
+        auth = credentials(outgoing.auth, KEY, self._contract)
+        path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
-        return _exchange(outgoing, reply, [value for _, value in auth], attempts)
+        return _exchange(outgoing, path, reply, auth, attempts)
 
 
-def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]) -> Exchange:
-    from conformance.exchange.redaction import redact_response
-
+def _exchange(
+    outgoing: OutgoingRequest, path: str, reply: Reply, auth: Headers, attempts: tuple[Attempt, ...]
+) -> Exchange:
     headers = tuple((name.lower(), value) for name, value in reply.headers)
     chunks = tuple(_timed(reply))
     size = dict(headers).get("content-length")
@@ -74,9 +82,10 @@ def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], atte
         and sum(len(one.data) for one in chunks) < int(size)
     ):
         ended = "cut"
-    secrets = [KEY, *(value.partition(" ")[2] or value for value in sent)]
-    kept, chunks, leaks = redact_response(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process/v1/responses" + outgoing.suffix, (), outgoing.body)
+    secrets = (KEY, *(value.partition(" ")[2] or value for _, value in auth))
+    kept, chunks, leaks = _redacted(headers, chunks, secrets)
+    described = tuple((name, "$KEY") for name, _ in auth)
+    request = Request(outgoing.method, "http://in-process" + path, described, outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -95,9 +104,13 @@ def _exchange(outgoing: OutgoingRequest, reply: Reply, sent: Sequence[str], atte
     )
 
 
+#: Most of what one faulty endpoint sends is what another sends.
+_redacted = lru_cache(maxsize=5000)(redact_response)
+
+
 def _detail(reply: Reply) -> str:
-    """What the transport would say."""
-    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no answer, or none with a whole head, in 120 s"
+    """The end and the detail that the transport would report."""
+    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no response, or incomplete headers, within 120 s"
     return stalled if reply.ending == "stall" else f"in process: {reply.ending}"
 
 
@@ -110,22 +123,22 @@ def _timed(reply: Reply) -> Iterator[Chunk]:
 
 @cache
 def target(revision: str = "2026-06-24") -> Target:
-    """The target that the in-process endpoint stands for."""
+    """The target of the in-process endpoint."""
     options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
     return resolve(options, {}, "5eed5eed", None)
+
+
+#: The plan of the scenarios of each :func:`context`, by its identity.
+_plans: dict[int, Plan] = {}
 
 
 @cache
 def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
-    import importlib
-    import pkgutil
-
-    from conformance import checks
-
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
-    return context_of(target(revision))
+    load_checks()
+    made = context_of(target(revision))
+    _plans[id(made)] = Plan(made, made.scenarios)
+    return made
 
 
 @cache
@@ -142,40 +155,50 @@ def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
 
 
 def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
-    """What an endpoint with this twist answers to every planned request."""
+    """The exchanges of every planned request with an endpoint that has this fault or variant."""
     return record_of(context(revision), behaviour, **options)
 
 
-def record_of(context: Context, behaviour: Behaviour | None = None, **options: Any) -> Recorded:
-    """What an endpoint with this twist answers to every planned request of a world."""
-    revision = context.target.revision
-    endpoint = Endpoint(
-        key=KEY, revision=revision, model=target(revision).model, behaviour=behaviour, clock=lambda: NOW, **options
-    )
-    sender = InProcess(endpoint)
-    plan = Plan(context, context.scenarios)
+def record_of(
+    asked: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
+) -> Recorded:
+    """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
+    request of a world."""
+    if endpoint is None:
+        revision = asked.target.revision
+        model = target(revision).model
+        endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
+    sender = InProcess(endpoint, asked.contract)
+    plan = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
-    for planned in plan.requests:
-        before = [settled[key][-1] for key in planned.after]
-        samples: list[Exchange] = []
-        following: PlannedRequest | None = planned
-        while following:
-            outgoing = following.build(before)
-            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
-            following = following.more(samples)
-        settled[planned.key] = tuple(samples)
+    requests = {planned.key: planned for planned in plan.requests}
+
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
+        if key not in settled:
+            following: PlannedRequest | None = requests[key]
+            before = [get_or_send(earlier)[-1] for earlier in requests[key].after]
+            samples: list[Exchange] = []
+            while following:
+                outgoing = following.build(before)
+                samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+                following = following.more(samples)
+            settled[key] = tuple(samples)
+        return settled[key]
+
+    for key in requests:  # In the order of the plan.
+        get_or_send(key)
     return Recorded(plan, settled.__getitem__)
 
 
 class Modified:
     """A record with other exchanges in place of some scenarios' own."""
 
-    def __init__(self, record: Recorded, exchanges: Mapping[str, Exchange]) -> None:
+    def __init__(self, record: Record, exchanges: Mapping[str, Exchange]) -> None:
         self._record = record
         self._answers = {name: Received(exchange, name) for name, exchange in exchanges.items()}
 
     def received(self, scenario: str) -> Received:
-        """The answer of a scenario."""
+        """The response of a scenario."""
         return self._answers.get(scenario) or self._record.received(scenario)
 
 
@@ -184,7 +207,7 @@ _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 
 
 def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
-    """What a schema says of an instance never changes, and most of what one fault sends is what another sends."""
+    """Cache schema validation: most instances of one fault are equal to those of another."""
     key = (self.revision, path, json.dumps(instance))
     if key not in _described:
         if len(_described) > 50_000:
@@ -193,36 +216,150 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
     return _described[key]
 
 
-Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
+Schemas.errors = _told_before  # type: ignore[method-assign]  # For tests that evaluate thousands of responses.
 
 
 def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
-    """The results of all cases against an endpoint with this twist."""
+    """The results of all cases against an endpoint with this fault or variant."""
     return evaluated(behaviour, revision, **options)[0]
 
 
 def evaluated(
     behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any
 ) -> tuple[list[Result], Recorded]:
-    """The results of all cases, and what they were judged by.
+    """The results of all cases, and their recorded responses.
 
-    A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
+    A verdict is a pure function of the recording: a case whose exchanges equal the conformant ones has the conformant
+    verdict, and is not evaluated again.
     """
+    if behaviour is None and not options:
+        return _clean(revision)
     recorded = record(behaviour, revision, **options)
-    if behaviour is None:
-        return [evaluate(case, recorded) for case in cases(revision)], recorded
-    clean_results, clean = _clean(revision)
-    same = {
-        name for name in context(revision).scenarios if recorded.received(name).samples == clean.received(name).samples
-    }
-    recorded._answers |= {name: clean.received(name) for name in same}  # These have been read and decoded.
+    changed, examine = _changed(recorded, revision), Keeping(revision)
+    controls = _controls(revision)
+    uncontrolled = {name for name, control in controls.items() if changed.intersection(control)}
     results = [
-        known if same.issuperset(case.scenarios) else evaluate(case, recorded)
-        for case, known in zip(cases(revision), clean_results, strict=True)
+        evaluate(case, recorded, examine) if (changed | uncontrolled).intersection(case.scenarios) else result
+        for case, result in zip(cases(revision), _clean(revision)[0], strict=True)
     ]
     return results, recorded
 
 
 @cache
+def _controls(revision: str) -> dict[str, frozenset[str]]:
+    """For each scenario its control, the control of that one, and so on."""
+    asked = context(revision)
+    found: dict[str, frozenset[str]] = {}
+    for name, one in asked.scenarios.items():
+        chain: list[str] = []
+        while control := control_of(one, asked.scenarios, asked.contract):
+            chain.append(control)
+            one = asked.scenarios[control]
+        found[name] = frozenset(chain)
+    return found
+
+
+def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any) -> tuple[list[Result], Recorded]:
+    """Those of :func:`evaluated` that fail or warn, found in less time: as no conformant response gives a finding, a
+    case over many responses is first evaluated on those that differ."""
+    recorded = record(behaviour, revision, **options)
+    changed, examine = _changed(recorded, revision), Keeping(revision)
+    found = []
+    for case in cases(revision):
+        seen = tuple(name for name in case.scenarios if name in changed)
+        part = (
+            case
+            if case.requires_all or case.check.together or seen == case.scenarios
+            else replace(case, scenarios=seen)
+        )
+        if seen and (result := evaluate(part, recorded, examine)).verdict in (FAIL, WARNING):
+            found.append(result if part is case else evaluate(case, recorded, examine))
+    return found, recorded
+
+
+def _changed(recorded: Recorded, revision: str) -> set[str]:
+    """The scenarios whose responses are not those of the clean endpoint; the others are taken from there, where they
+    have been read and decoded."""
+    known = clean(revision)
+    names = list(context(revision).scenarios)
+    same = {name for name in names if recorded.received(name).samples == known.received(name).samples}
+    recorded._answers |= {name: known.received(name) for name in same}
+    changed = [name for name in names if name not in same]
+    _share(recorded, changed)
+    return set(changed)
+
+
+def _share(recorded: Recorded, names: Sequence[str]) -> None:
+    """Let the responses of the scenarios that share a request share what was decoded of it."""
+    first: dict[str, Received] = {}
+    for name in names:
+        received = recorded.received(name)
+        other = first.setdefault(received.exchange.key, received)
+        if other is received or other.samples != received.samples:
+            continue
+        if other.exchange.ok and other.looks_like_stream:
+            with suppress(CannotEvaluate):
+                _ = other.by_type, other.violations, other.texts, other.item_types
+        with suppress(CannotEvaluate):
+            _ = other.response
+        recorded._answers[name] = shared = copy.copy(other)
+        shared.scenario = name
+
+
+def clean(revision: str = "2026-06-24") -> Recorded:
+    """What the clean endpoint answers, recorded once."""
+    return _clean(revision)[1]
+
+
+@cache
+def _kept(revision: str) -> dict[tuple[str, str], Part]:
+    """What the check of each case gives for each response of the clean record, as far as it was needed."""
+    return {}
+
+
+class Keeping:
+    """:func:`conformance.judge.evidence.examine`, done once for each response of :func:`clean`. For one record beside
+    the clean one: where a predicate does not hold of a response, the other cases with that predicate are not run on it;
+    and a check that takes nothing of its case is run once on the scenarios that share a request."""
+
+    def __init__(self, revision: str = "2026-06-24") -> None:
+        self._clean, self._kept = clean(revision), _kept(revision)
+        self._elsewhere: dict[tuple[Received, int, bool], Part] = {}
+        self._shared: dict[tuple[int, int], tuple[Part, Received]] = {}
+
+    def __call__(self, case: Case, subject: Received | Sequence[Received], name: str) -> Part:
+        if not isinstance(subject, Received):
+            return examine(case, subject, name)
+        if subject is self._clean.received(name):
+            if (case.id, name) not in self._kept:
+                self._kept[case.id, name] = examine(case, subject, name)
+            return self._kept[case.id, name]
+        if case.where is None:
+            return examine(case, subject, name)
+        predicate = (subject, id(case.where), case.check.without_response)
+        part = self._elsewhere.get(predicate)
+        if part is None:
+            part = examine(case, subject, name) if case.check.takes_case else self._of_check(case, subject, name)
+            if part.idle == NOT_OF_THIS_KIND:
+                self._elsewhere[predicate] = part
+        return part
+
+    def _of_check(self, case: Case, received: Received, name: str) -> Part:
+        key = (id(case.check), id(received.exchange))
+        if key not in self._shared:
+            self._shared[key] = examine(case, received, name), received
+        part, first = self._shared[key]
+        if not part.found or first is received:
+            return part
+        mine = [replace(one, scenario=name) if one.scenario == first.scenario else one for one in part.found]
+        return replace(part, found=tuple(mine))
+
+
+@cache
 def _clean(revision: str) -> tuple[list[Result], Recorded]:
-    return evaluated(None, revision)
+    recorded = record(None, revision)
+    results = [evaluate(case, recorded) for case in cases(revision)]
+    gc.collect()
+    gc.set_threshold(50_000, 20, 20)  # Thousands of small objects live as long as the judging of one fault.
+    gc.freeze()  # It stays as long as the process does: the collector need not go through it for each fault.
+    return results, recorded

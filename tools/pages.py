@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.contract.events import EVENTS
 from conformance.contract.needs import need_for
-from conformance.contract.rules import CLIENTS, Requirement, catalogue
+from conformance.contract.revisions import CONTRACTS, REVISIONS
+from conformance.contract.rules import CLIENTS, FIRST_RELEASE, Requirement, catalogue
 from conformance.decode.lifecycle import ARGUMENTS, PART
 
 RULES = Path(__file__).parent.parent / "docs" / "rules.md"
@@ -23,16 +23,17 @@ def rules() -> str:
 def _rules(rows: list[Requirement]) -> Iterator[str]:
     yield "# The rules"
     yield ""
-    yield f"Made by `python -m tools.pages` from the catalogue: {len(rows)} rows. A part in braces stands for each"
-    yield "value of that kind. MUST: broken, it fails. SHOULD: it warns. MAY: what was seen is recorded."
+    yield f"Made by `python -m tools.pages` from the catalogue: {len(rows)} rows. A placeholder in braces is one of"
+    yield "several values. A violated MUST fails, a violated SHOULD warns, a MAY is only recorded."
     area = ""
     for row in rows:
         if row.area != area:
             area = row.area
             yield f"\n## {area}\n"
-            yield "| rule | level | what must hold | source | affected clients |"
+            yield "| rule | level | requirement | source | affected clients |"
             yield "| --- | --- | --- | --- | --- |"
-        says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
+        says = f"{row.says} *Not evaluated: {row.excluded}.*" if row.excluded else row.says
+        says += f" *Since version {row.since}.*" if row.since != FIRST_RELEASE else ""
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
     yield "\n## Why clients are affected\n"
@@ -45,18 +46,24 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
 
 
 #: What a step is called in the diagram.
-_STEP_NAMES = {"add": "content_part.added", "use": "delta", "text": "done of the text", "close": "content_part.done"}
+_STEP_NAMES = {
+    "add": "content_part.added",
+    "use": "delta",
+    "text": "done of the text",
+    "close": "content_part.done",
+    "mark": "mark of the text",
+}
 
 
 def lifecycle() -> str:
-    """The state machines of the lifecycle as diagrams, and the table of event types, from the judge's own tables."""
+    """The state machines of the lifecycle as diagrams, and the table of event types, from the tables of the checks."""
     return "\n".join(_lifecycle()) + "\n"
 
 
 def _lifecycle() -> Iterator[str]:
     yield "# The lifecycle of a stream"
     yield ""
-    yield "Made by `python -m tools.pages` from the tables in `conformance/contract/events.py` and"
+    yield "Made by `python -m tools.pages` from the tables in `schemas/*/contract.toml` and"
     yield "`conformance/decode/lifecycle.py`. An arrow with a rule is a violation: it is reported, and the machine"
     yield "goes on in the state that the arrow leads to."
     for title, table in (("A content part", PART), ("The arguments or the input of a call", ARGUMENTS)):
@@ -70,8 +77,11 @@ def _lifecycle() -> Iterator[str]:
     yield "\n## Event types\n"
     yield "| type | step | item | text | in member | caused by scenario |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for one in EVENTS:
-        yield f"| {one.type} | {one.step} | {one.item} | {one.text} | {one.member} | {one.caused_by} |"
+    types = CONTRACTS[REVISIONS[-1]].table
+    for one in types.events:
+        text = types.text_of(one.type)
+        item = text.item if text else ""
+        yield f"| {one.type} | {one.step} | {item} | {one.text} | {one.member} | {one.caused_by} |"
 
 
 def _violated(rule: str | None) -> str:

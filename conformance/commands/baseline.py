@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     """Write or print the baseline."""
     try:
         run = load_whole(options.run)
-        known = catalogue.case_ids(run.head["revision"])
+        known = catalogue.case_ids(run.head.revision)
         text = _existing(options.write)
         file = str(options.write or "baseline")
         made = rewrite(text, file, run.cases, known, options.verdict or _VERDICTS, options.reason)

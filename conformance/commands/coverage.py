@@ -26,6 +26,6 @@ def main(options: argparse.Namespace) -> int:
     found = coverage.covered(read.cases)
     for line in coverage.render(found):
         print(line)
-    gaps = coverage.gaps(found, read.cases, read.head["revision"])
+    gaps = coverage.gaps(found, read.cases, read.head.revision)
     print(f"\n{len(gaps)} gap{'' if len(gaps) == 1 else 's'}" + "".join(f"\n  {gap}" for gap in gaps))
     return 1 if gaps else 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import conformance
 from conformance.commands import CommandError
 from conformance.contract.clauses import clauses
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import CLIENT, LEVELS, catalogue, requirement
 from conformance.emulator.faults import MODULES
 
@@ -23,13 +24,16 @@ PACKAGE = Path(inspect.getfile(conformance)).parent
 #: Areas whose rules mostly read the events of a stream.
 _STREAM_AREAS = frozenset({"event", "identity", "lifecycle", "sequence", "sse", "sum"})
 
+_UNRELEASED = re.compile(r"^## Unreleased \(([\d.]+)\)", re.MULTILINE)
+
 _NAME = re.compile(r"[a-z]+(\.[a-z0-9]+([_-][a-z0-9]+)*)+")
 
 _ROW = """[[requirement]]
 id = "{rule}"
 level = "{level}"
 says = "TODO: what must be true, in one sentence."
-source = "TODO: doc 2026-06-24, the section"
+source = "TODO: doc {revision}, the section"
+since = "{since}"
 """
 
 _CHECK = '''
@@ -122,8 +126,17 @@ def _with_row(rule: str, level: str) -> tuple[Path, str]:
     blocks = path.read_text(encoding="utf-8").split("[[requirement]]\n")
     at = max(index for index, block in enumerate(blocks) if block.startswith(start))
     blocks[at] = blocks[at].rstrip("\n") + "\n\n"
-    blocks.insert(at + 1, _ROW.format(rule=rule, level=level).partition("\n")[2] + "\n")
+    blocks.insert(
+        at + 1, _ROW.format(rule=rule, level=level, revision=DEFAULT.revision, since=_since()).partition("\n")[2] + "\n"
+    )
     return path, "[[requirement]]\n".join(blocks).rstrip("\n") + "\n"
+
+
+def _since() -> str:
+    """The version of the suite that the rule will come with: the one that the changelog has as unreleased."""
+    file = PACKAGE.parent / "CHANGELOG.md"
+    found = _UNRELEASED.search(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return found[1] if found else conformance.__version__
 
 
 def _with_check(rule: str) -> tuple[Path, str]:

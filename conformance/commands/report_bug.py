@@ -5,25 +5,24 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from conformance.commands import CommandError
 from conformance.commands.runs import load
-from conformance.engine.session import without
+from conformance.contract.revisions import CONTRACTS
+from conformance.engine.redaction import without
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge.verdict import STALE
 from conformance.report.bug import issue
-from conformance.results.causes import QUIET, Cause, broken, causes, plainness
+from conformance.results.causes import Cause, causes, plainness
+from conformance.results.records import QUIET, CaseRecord
 from conformance.results.results_file import Results
 
 HELP = "write a Markdown issue about a violated rule of a recorded run: evidence, reproduction, affected clients"
 
 #: Number of failing rules suggested instead of one that does not fail.
 _NEAREST = 3
-
-Line = Mapping[str, Any]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +43,9 @@ def main(options: argparse.Namespace) -> int:
     try:
         text = issue(run, line, *_cause(run, line))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"the exchange of {line['id']} cannot be read: {error}") from None
-    text = without([os.environ.get("MIMO_API_KEY", "")], text)  # Older versions recorded it.
+        raise CommandError(f"the exchange of {line.id} cannot be read: {error}") from None
+    # Older versions recorded it.
+    text = without([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
     if options.output is None:
         print(text, end="")
         return 0
@@ -57,32 +57,32 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(run: Results, name: str) -> Line:
+def _wanted(run: Results, name: str) -> CaseRecord:
     """The failed case named by the argument, or the simplest failed case of the rule."""
     rule, _, scenario = name.partition("@")
-    failing = [one for one in run.cases if broken(one) and one["verdict"] != STALE and one["findings"]]
-    found = [one for one in failing if one["requirement"] == rule and scenario in ("", one["scenario"])]
+    failing = [one for one in run.cases if one.broken and one.verdict != STALE and one.findings]
+    found = [one for one in failing if one.requirement == rule and scenario in ("", one.scenario)]
     if not found:
         raise CommandError(_why_not(run, failing, rule, scenario))
-    wanted = {one["id"] for one in found}
-    reported = [one for cause in causes(run.cases) for one in cause.cases if one["id"] in wanted]
+    wanted = {one.id for one in found}
+    reported = [one for cause in causes(run.cases) for one in cause.cases if one.id in wanted]
     # A root cause by its first case; a consequence by its simplest case.
     return reported[0] if reported else min(found, key=plainness)
 
 
-def _why_not(run: Results, failing: Sequence[Line], rule: str, scenario: str) -> str:
-    cases = [one for one in run.cases if one["requirement"] == rule]
-    here = [one for one in cases if one["scenario"] == scenario]
+def _why_not(run: Results, failing: Sequence[CaseRecord], rule: str, scenario: str) -> str:
+    cases = [one for one in run.cases if one.requirement == rule]
+    here = [one for one in cases if one.scenario == scenario]
     if scenario and cases and not here:
         says = f"{rule} has no case with scenario {scenario!r} in this run"
-        names = [one["scenario"] for one in failing if one["requirement"] == rule]
+        names = [one.scenario for one in failing if one.requirement == rule]
         return f"{says}{_suggest('it fails with', scenario, names) if names else ', and fails with no other'}"
     if cases:
-        quiet = ", ".join(name for name in QUIET if any(one["verdict"] == name for one in here or cases))
+        quiet = ", ".join(name for name in QUIET if any(one.verdict == name for one in here or cases))
         says = f"{rule}{'@' * bool(scenario)}{scenario} does not fail in this run ({quiet or 'no finding'})"
     else:
         says = f"no rule {rule!r} in this run"
-    names = list(dict.fromkeys(one["requirement"] for one in failing))
+    names = list(dict.fromkeys(one.requirement for one in failing))
     return f"{says}{_suggest('failed rules with similar names:', rule, names) if names else '; no rule failed'}"
 
 
@@ -91,13 +91,13 @@ def _suggest(words: str, wanted: str, names: Sequence[str]) -> str:
     return f"; {words} {', '.join(near)}"
 
 
-def _cause(run: Results, line: Line) -> tuple[Cause, str]:
+def _cause(run: Results, line: CaseRecord) -> tuple[Cause, str]:
     """The cases of the rule with their consequences, and the root cause under which it was grouped, or empty."""
-    same = [one for one in run.cases if one["requirement"] == line["requirement"] and broken(one)]
+    same = [one for one in run.cases if one.requirement == line.requirement and one.broken]
     for cause in causes(run.cases):
-        if cause.rule == line["requirement"] and any(one["id"] == line["id"] for one in cause.cases):
+        if cause.rule == line.requirement and any(one.id == line.id for one in cause.cases):
             return cause, ""
-        if any(one["id"] == line["id"] for one in cause.follow):
-            alone = Cause(line["requirement"], line["level"], line["verdict"], tuple(same), ())
-            return alone, cause.cases[0]["id"]
-    return Cause(line["requirement"], line["level"], line["verdict"], tuple(same), ()), ""
+        if any(one.id == line.id for one in cause.follow):
+            alone = Cause(line.requirement, line.level, line.verdict, tuple(same), ())
+            return alone, cause.cases[0].id
+    return Cause(line.requirement, line.level, line.verdict, tuple(same), ()), ""

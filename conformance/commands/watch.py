@@ -12,27 +12,29 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
 from conformance.engine.session import head
 from conformance.engine.setup import run_folder
 from conformance.exchange.run_directory import RESULTS, RunDirectory
 from conformance.report.summary import quoted
-from conformance.results import results_file
 from conformance.traffic import summary
 from conformance.traffic.captured import read_run
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.observer import Observer
 from conformance.traffic.proxy import Proxy
+from conformance.traffic.sources import MODE, results_of
 from conformance.traffic.upstream import Upstream
 
 HELP = "forward a client's requests to an endpoint unchanged, and evaluate each response when it ends"
 
 
+_UPSTREAM = f"the endpoint's base, such as https://host{DEFAULT.base_path}"
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the endpoint, the address of the proxy and the run folder."""
-    parser.add_argument(
-        "--upstream", required=True, metavar="URL", help="base URL of the endpoint, such as https://host/v1"
-    )
+    parser.add_argument("--upstream", required=True, metavar="URL", help=_UPSTREAM)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free port)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="run folder for the exchanges, with keys redacted")
@@ -48,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
         with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, summary.MODE)
+            begun = head(target, MODE).to_json()
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         observer = Observer(target, folder, screen)
@@ -79,16 +81,16 @@ def _end(target: Target, folder: RunDirectory, observer: Observer, screen: summa
         model=next((str(one.sent["model"]) for one in captured if one.sent and "model" in one.sent), target.model),
     )
     evaluated = evaluate_captures(captured, target, observer.secrets)
-    end = summary.end_of(evaluated, captured, time.monotonic() - started)
     file = folder.path / RESULTS
+    run = results_of(evaluated, captured, target, file, time.monotonic() - started)
     try:
-        results_file.write(file, summary.lines_of(target, evaluated, end))
+        run.write(file)
         written = {"results": str(file)}
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
     again = f"conformance judge {quoted(str(folder.path))}"
     summary.report(
         screen, evaluated, captured, target,
-        source=str(folder.path), again=again, others=observer.others, end=end, written=written,
+        source=str(folder.path), again=again, others=observer.others, run=run, written=written,
     )  # fmt: skip
-    return int(end["exit"])
+    return run.exit_code

@@ -1,101 +1,118 @@
-"""The event, item and part types of a stream: one table each, from which all tables of the decoder are derived.
+"""The event, item and part types of a stream: one table, from which every table of the decoder and the checks derives.
 
-A test checks that these tables and the schemas list the same types. To add an event type: its schema in
-``schemas/<revision>/events/``, a row here, a scenario that causes it, and faults for it.
+The rows stand in ``schemas/<revision>/contract.toml``. A type that is in the schemas and has no row (or the other way
+round) is reported by :mod:`conformance.contract.completeness`, and fails a test.
 
 Sources: doc 2026-06-24 and doc 2026-10, "Response chunk"; openai, ResponseStreamEvent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-Step = Literal["begin", "end", "open-item", "close-item", "open-part", "delta", "done", "close-part"]
+Step = Literal["begin", "end", "open-item", "close-item", "open-part", "close-part", "delta", "done", "mark"]
 """What an event does in the lifecycle of its stream.
 
 ``begin``: a snapshot of the initial Response object. ``end``: the response is final. ``open-item``, ``close-item``: an
 output item is added, or is done. ``open-part``, ``close-part``: the same for a content part. ``delta``: a fragment of a
-text. ``done``: the complete text.
+text. ``done``: the complete text. ``mark``: says something else about a text; it stands while its part is open.
 """
+
+STEPS: tuple[str, ...] = get_args(Step)
+
+#: Undocumented event types that end a stream too (openai, ResponseStreamEvent).
+FAILING_ENDS = ("response.failed", "error")
+
+
+@dataclass(frozen=True)
+class TextKind:
+    """A text that streams and items hold: ``shown`` is its name in messages; ``item`` the type of its item; ``part``
+    the type of the content part around it, empty where it stands in a member of the item (called as the text);
+    ``part_events`` is ``optional`` where content_part events may be left out around it; ``checked_by`` is the rule by
+    which its deltas must add up."""
+
+    name: str
+    shown: str
+    item: str
+    part: str = ""
+    part_events: str = "required"
+    checked_by: str = ""
+
+    @property
+    def in_item(self) -> bool:
+        """Whether it stands in no part: a member of the item holds it whole."""
+        return not self.part
 
 
 @dataclass(frozen=True)
 class EventType:
     """One documented event type.
 
-    ``item`` is the type of the output item that the event is about, empty where it may be any or where there is none.
-    ``text`` is the kind of text (a key of :data:`TEXTS`) in the member ``member`` of a ``delta`` or ``done``.
-    ``caused_by`` is the scenario whose stream must contain the event.
+    ``text`` names what a ``delta``, ``done`` or ``mark`` is about, ``member`` the member that holds that text (empty
+    for a mark). ``caused_by`` is the scenario whose stream must contain the event.
     """
 
     type: str
     step: Step
-    item: str = ""
     text: str = ""
     member: str = ""
     caused_by: str = "text.stream"
 
+    @property
+    def about_item(self) -> bool:
+        """Whether it is about one output item."""
+        return self.step not in ("begin", "end")
 
-#: The kinds of streamed texts (keys of ``EventType.text``), and the name of each in messages.
-TEXTS = {"text": "output_text", "reasoning": "reasoning_text", "arguments": "arguments", "input": "input"}
 
-#: Every documented event type, in the order of MiMo's page.
-EVENTS = (
-    EventType("response.created", "begin"),
-    EventType("response.in_progress", "begin"),
-    EventType("response.completed", "end"),
-    EventType("response.incomplete", "end", caused_by="cut.stream"),
-    EventType("response.output_item.added", "open-item"),
-    EventType("response.output_item.done", "close-item"),
-    EventType("response.content_part.added", "open-part"),
-    EventType("response.content_part.done", "close-part"),
-    EventType("response.output_text.delta", "delta", "message", "text", "delta"),
-    EventType("response.output_text.done", "done", "message", "text", "text"),
-    EventType(
-        "response.function_call_arguments.delta", "delta", "function_call", "arguments", "delta", "tools.call.stream"
-    ),
-    EventType(
-        "response.function_call_arguments.done", "done", "function_call", "arguments", "arguments", "tools.call.stream"
-    ),
-    EventType("response.reasoning_text.delta", "delta", "reasoning", "reasoning", "delta", "effort.high.stream"),
-    EventType("response.reasoning_text.done", "done", "reasoning", "reasoning", "text", "effort.high.stream"),
-    EventType(
-        "response.custom_tool_call_input.delta", "delta", "custom_tool_call", "input", "delta", "tools.custom.stream"
-    ),
-    EventType(
-        "response.custom_tool_call_input.done", "done", "custom_tool_call", "input", "input", "tools.custom.stream"
-    ),
-)
+@dataclass(frozen=True, eq=False)
+class EventTable:
+    """The event types, in the order of the page, and the texts that they carry."""
 
-#: Item type -> kinds of texts it contains: in parts of its content, or (calls) in a member of the same name.
-ITEMS = {
-    "message": ("text",),
-    "reasoning": ("reasoning",),
-    "function_call": ("arguments",),
-    "custom_tool_call": ("input",),
-}
+    events: tuple[EventType, ...]
+    texts: tuple[TextKind, ...]
+    by_type: dict[str, EventType] = field(init=False)
+    by_text: dict[str, TextKind] = field(init=False)
+    by_part: dict[str, TextKind] = field(init=False)
+    items: dict[str, tuple[TextKind, ...]] = field(init=False)
 
-#: Part type -> kind of text, and type of the item that contains the part.
-PARTS = {"output_text": ("text", "message"), "reasoning_text": ("reasoning", "reasoning")}
+    def __post_init__(self) -> None:
+        set_to = object.__setattr__  # Derived once; the table is frozen.
+        set_to(self, "by_type", {one.type: one for one in self.events})
+        set_to(self, "by_text", {one.name: one for one in self.texts})
+        set_to(self, "by_part", {one.part: one for one in self.texts if one.part})
+        kinds = dict.fromkeys(one.item for one in self.texts)
+        set_to(self, "items", {kind: tuple(one for one in self.texts if one.item == kind) for kind in kinds})
 
-#: Kinds of texts that are a member of the item, not of a content part.
-IN_ITEM = tuple(text for texts in ITEMS.values() for text in texts if text not in {one for one, _ in PARTS.values()})
+    def of(self, *steps: Step) -> tuple[str, ...]:
+        """The types that take one of these steps, in order."""
+        return tuple(one.type for one in self.events if one.step in steps)
 
-#: Kinds of texts for which content_part events are optional.
-PART_IS_OPTIONAL = ("reasoning",)
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Every type that ends a stream, the documented ones first."""
+        return (*self.of("end"), *FAILING_ENDS)
 
-#: Undocumented event types that end a stream too (openai, ResponseStreamEvent).
-FAILING_ENDS = ("response.failed", "error")
+    def text_of(self, kind: str) -> TextKind | None:
+        """The text that events of a type are about; None where they are about none, or the type has no row."""
+        row = self.by_type.get(kind)
+        return self.by_text[row.text] if row and row.text else None
 
-#: Every row of :data:`EVENTS` by its type.
-BY_TYPE = {one.type: one for one in EVENTS}
 
-#: The event types that concern one output item.
-ABOUT_ITEM = frozenset(one.type for one in EVENTS if one.step not in ("begin", "end"))
+def table_of(events: Sequence[EventType], texts: Sequence[TextKind]) -> EventTable:
+    """A table of these rows; ``ValueError`` names the first row that is not well formed."""
+    known = {one.name for one in texts}
+    for row in events:
+        about_text = row.step in ("delta", "done", "mark")
+        if row.step not in STEPS:
+            raise ValueError(f"event {row.type}: step is {row.step!r}, expected one of {', '.join(STEPS)}")
+        if about_text != bool(row.text) or (row.text and row.text not in known):
+            raise ValueError(f"event {row.type}: text is {row.text!r}, expected {_expected(about_text, known)}")
+        if bool(row.member) != (row.step in ("delta", "done")):
+            raise ValueError(f"event {row.type}: member is {row.member!r}; a delta and a done, and no other, have one")
+    return EventTable(tuple(events), tuple(texts))
 
-#: Every type that ends a stream, the documented ones first.
-ENDS = (*(one.type for one in EVENTS if one.step == "end"), *FAILING_ENDS)
 
-#: The documented event types with a snapshot of the initial Response object.
-BEGINS = tuple(one.type for one in EVENTS if one.step == "begin")
+def _expected(about_text: bool, known: set[str]) -> str:
+    return f"one of {', '.join(sorted(known))}" if about_text else f"none, as only {', '.join(STEPS[-3:])} have one"

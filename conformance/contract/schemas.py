@@ -22,10 +22,12 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from conformance.contract.events import EVENTS
+from conformance.contract.revisions import CONTRACTS, DEFAULT, REVISIONS, Contract, schema_dir
+
+#: What others import from here.
+__all__ = ["ABSENT", "REVISIONS", "Schema", "SchemaProblem", "Schemas", "pointer", "schema_dir", "schemas_of"]
 
 Schema = dict[str, Any]
-REVISIONS: tuple[str, ...] = ("2026-06-24", "2026-10")  #: The dates of the page, oldest first.
 ABSENT = "(absent)"  #: The actual value of a member that is missing.
 _MAX_ERRORS = 500  #: Limit on array items and errors of an instance, which bounds the time for a hostile body.
 _SPECIFIC = ["required", "additionalProperties", "const", "enum", "type"]
@@ -52,26 +54,31 @@ class SchemaProblem:
     got: object  #: The actual value, or ABSENT.
 
 
-def schema_dir() -> Path:
-    """The directory of the revisions: inside the installed package, or next to it in a source checkout."""
-    installed = Path(__file__).parent.parent / "_schemas"
-    return installed if installed.is_dir() else Path(__file__).parent.parent.parent / "schemas"
-
-
 class Schemas:
-    """The schemas of one revision, with its event and item types. Raises ValueError for an unknown revision."""
+    """The schemas of a contract, which may be given by its revision, and the event and item types that it documents;
+    ValueError if the revision is unknown."""
 
-    def __init__(self, revision: str = REVISIONS[0]) -> None:
-        if revision not in REVISIONS:
-            raise ValueError(f"revision {revision!r} is not one of {', '.join(REVISIONS)}")
-        self.revision = revision
-        known = REVISIONS[: REVISIONS.index(revision) + 1]
-        self._documents = {path: schema for each in known for path, schema in _library()[0][each].items()}
+    def __init__(self, contract: Contract | str = DEFAULT) -> None:
+        if isinstance(contract, str):
+            if contract not in REVISIONS:
+                raise ValueError(f"revision {contract!r} is not one of {', '.join(REVISIONS)}")
+            contract = CONTRACTS[contract]
+        self.contract = contract
+        self.revision = contract.revision
+        self._family, self._registry = _library(contract.folder.parent, contract.family)
+        self._documents = {
+            path: schema for one in contract.lineage for path, schema in self._family[one.revision].items()
+        }
         self._validators: dict[str, Validator] = {}
-        order = {one.type: place for place, one in enumerate(EVENTS)}
+        order = {one.type: place for place, one in enumerate(contract.table.events)}
         events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
+        self.part_types = tuple(name for name in self._names("parts/") if name != "part")
+        #: The most output tokens that a request may ask for, which is also what one without a cap may get.
+        self.most_output_tokens = int(
+            self.resolve(self.document("request.json")["properties"]["max_output_tokens"])["maximum"]
+        )
         #: The types of the items that ``input`` accepts.
         self.input_types: tuple[str, ...] = tuple(self.document("input/item.json")["properties"]["type"]["enum"])
 
@@ -91,13 +98,13 @@ class Schemas:
         """The schema, or the target of its ``$ref`` with the sibling keywords of the reference merged over it."""
         while "$ref" in schema:
             siblings = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = {**_library()[1].resolver().lookup(schema["$ref"]).contents, **siblings}
+            schema = {**self._registry.resolver().lookup(schema["$ref"]).contents, **siblings}
         return schema
 
     def validator(self, path: str) -> Validator:
         """The cached validator of the schema at a path. Raises LookupError as :meth:`document`."""
         if path not in self._validators:
-            self._validators[path] = _Validator(self.document(path), registry=_library()[1])
+            self._validators[path] = _Validator(self.document(path), registry=self._registry)
         return self._validators[path]
 
     def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
@@ -124,12 +131,18 @@ class Schemas:
 
 
 @cache
-def _library() -> tuple[dict[str, dict[str, Schema]], Registry[Any]]:
-    """Every schema file by revision and path, and a registry of the schemas by ``$id``."""
-    found: dict[str, dict[str, Schema]] = {revision: {} for revision in REVISIONS}
+def schemas_of(contract: Contract) -> Schemas:
+    """The schemas of a contract, made once."""
+    return Schemas(contract)
+
+
+@cache
+def _library(family: Path, revisions: tuple[str, ...]) -> tuple[dict[str, dict[str, Schema]], Registry[Any]]:
+    """Every schema of a family of revisions on disk, by revision and path, and by its id."""
+    found: dict[str, dict[str, Schema]] = {revision: {} for revision in revisions}
     registry = Registry[Any]()
     for revision, documents in found.items():
-        for file in sorted((folder := schema_dir() / revision).rglob("*.json")):
+        for file in sorted((folder := family / revision).rglob("*.json")):
             read = json.loads(file.read_text(encoding="utf-8"))
             documents[file.relative_to(folder).as_posix()] = schema = _absolute(read, read["$id"])
             registry = registry.with_resource(schema["$id"], DRAFT202012.create_resource(schema))

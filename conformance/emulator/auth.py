@@ -1,4 +1,4 @@
-"""Who may come in: the two documented ways of presenting a key, and the one refusal."""
+"""Authentication: the two documented ways to send a key, and the refusal."""
 
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ REFUSED = Refusal(
 )
 
 
-def authenticate(headers: Sequence[Header], key: str) -> Refusal | None:
+#: The documented ways to present a key: a header, and the scheme before the key (empty: the key alone).
+WAYS = (("api-key", ""), ("authorization", "bearer"))
+
+
+def authenticate(headers: Sequence[Header], key: str, ways: Sequence[tuple[str, str]] = WAYS) -> Refusal | None:
     """None when the request carries the key, else the refusal.
 
-    A key may stand in `api-key` or in `Authorization: Bearer`. Whatever is present must be right: one good
-    credential beside a bad one is refused, since nobody can say which of them the caller meant.
+    A key may be in `api-key` or in `Authorization: Bearer`. Each one present must be valid: a valid credential together
+    with an invalid one is refused.
     """
-    given: list[str | None] = list(sent(headers, "api-key"))
-    given += [_bearer(value) for value in sent(headers, "authorization")]
+    given = [_credential(value, scheme) for header, scheme in ways for value in sent(headers, header)]
     if given and all(_same(one, key) for one in given):
         return None
     return REFUSED
 
 
-def _bearer(value: str) -> str | None:
-    scheme, _, credential = value.partition(" ")
-    return credential.strip() if scheme.lower() == "bearer" else None
+def _credential(value: str, scheme: str) -> str | None:
+    if not scheme:
+        return value
+    given, _, credential = value.partition(" ")
+    return credential.strip() if given.lower() == scheme else None
 
 
 def _same(given: str | None, key: str) -> bool:

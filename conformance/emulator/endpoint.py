@@ -13,18 +13,18 @@ from . import events, model, refusals, render, tokens
 from . import request as reading
 from .auth import authenticate
 from .hooks import CLEAN, Behaviour, Context, Stage, through
-from .shapes import MODELS, REVISIONS, Dict, Header, ParsedRequest, Plan, Refusal, Reply, phrase, to_json
+from .service import SERVICES, Service
+from .shapes import REVISIONS, Dict, Header, ParsedRequest, Plan, Refusal, Reply, phrase, to_json
 from .validate import parse, validate
-
-PATH = "/v1/responses"
 
 
 class Endpoint:
-    """A pretend `POST /v1/responses`, safe to call from many threads.
+    """An implementation of `POST /v1/responses`; thread-safe.
 
-    `key` is the one credential let in; `model` an id known besides those of the `revision`;
+    `key` is the one credential let in; `model` an id known besides those of the `revision`; `service` is
+    another service than that of the revision;
     `first_byte_ms` and `event_ms` the waits before the first byte and between the events of a stream;
-    `twist` what it does differently from the contract; `seed` what identifiers are derived from (two
+    `behaviour` what it does differently from the contract; `seed` what identifiers are derived from (two
     endpoints with the same seed hand out the same ones); `clock` tells the time in unix seconds.
     Raises ValueError for an unknown revision.
     """
@@ -35,6 +35,7 @@ class Endpoint:
         key: str,
         revision: str = REVISIONS[0],
         model: str | None = None,
+        service: Service | None = None,
         first_byte_ms: float = 0,
         event_ms: float = 0,
         behaviour: Behaviour | None = None,
@@ -43,8 +44,10 @@ class Endpoint:
     ) -> None:
         if revision not in REVISIONS:
             raise ValueError(f"unknown revision {revision!r}: there are {', '.join(REVISIONS)}")
-        self.revision = revision
-        self.models = (*MODELS[revision], *([model] if model else []))
+        self._service = service or SERVICES[revision]
+        self.revision = self._service.revision
+        self.base = self._service.base
+        self.models = (*self._service.models, *([model] if model else []))
         self._key = key
         self._first_byte_ms = first_byte_ms
         self._event_ms = event_ms
@@ -61,7 +64,7 @@ class Endpoint:
         refusal = self._judge(ctx)
         reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
         reply = through(self._twist.reply, ctx, reply).complete()
-        # The answer to HEAD has the headers of a GET's and ends there.
+        # The response to HEAD has the headers of GET and no body.
         return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
 
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
@@ -82,22 +85,22 @@ class Endpoint:
     def _judge(self, ctx: Context) -> Refusal | None:
         ctx.body, unreadable = parse(ctx.raw)
         ctx.stream = ctx.body.get("stream") is True
-        # The key comes before everything: a stranger learns nothing about paths, methods or bodies.
-        if refusal := through(self._twist.auth, ctx, authenticate(ctx.headers, self._key)):
+        # The key is checked first: without it nothing about paths, methods or bodies is disclosed.
+        if refusal := through(self._twist.auth, ctx, authenticate(ctx.headers, self._key, self._service.ways)):
             return refusal
-        if ctx.path.partition("?")[0] != PATH:
+        if ctx.path.partition("?")[0] != self._service.path:
             return refusals.not_found(ctx.path.partition("?")[0])
         if ctx.method != "POST":
             return refusals.wrong_method("POST")
         if ctx.sent("content-encoding") not in (None, "identity"):
             unreadable = refusals.encoded()
-        refusal = unreadable or validate(ctx.body, self.revision, self.models)
+        refusal = unreadable or validate(ctx.body, self._service, self.models)
         return through(self._twist.validate, ctx, refusal)
 
     def _refuse(self, ctx: Context, refusal: Refusal) -> Reply:
-        text = to_json(refusal.envelope())
+        text = to_json(self._service.envelope(refusal.members))
         headers = [*self._headers(ctx), ("Content-Type", "application/json"), *refusal.headers]
-        # Seen on the service: the status stays what it is, the body looks like the start of an event.
+        # Observed on the service: the status is unchanged, the body begins like an event.
         chunk = (f"data:{text}" if ctx.stream else text).encode()
         return Reply(refusal.status, phrase(refusal.status), headers, [(self._first_byte_ms, chunk)])
 
@@ -106,7 +109,7 @@ class Endpoint:
             ctx.responses = self._responses
             self._responses += 1
         ctx.served = True
-        parsed = through(self._twist.parsed, ctx, reading.read(ctx.body))
+        parsed = through(self._twist.parsed, ctx, reading.read(ctx.body, self._service.unthinking))
         ident = ctx.new_id("resp_")
         drafted = through(self._twist.draft, ctx, model.draft(parsed, ctx.new_id))
         items, cut = tokens.truncate(drafted, parsed.cap)

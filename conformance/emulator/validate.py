@@ -1,4 +1,4 @@
-"""Judging a request body: the documented parameters, their types and their bounds."""
+"""Validation of a request body: the documented parameters, their types and their bounds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from typing import Any, NoReturn
 
 from .items import check_input, check_tools
 from .refusals import Refused, bad_body, bad_parameter, of, unsupported
-from .shapes import EFFORTS, MOST_TOKENS, Dict, Refusal
+from .service import Service
+from .shapes import Dict, Refusal
 
 # Deep enough for any real schema, far from the limits of the JSON reader.
 DEEPEST = 100
+
+# The plain strings and booleans.
+STRINGS = ("instructions",)
+FLAGS = ("stream",)
+
+# The plain numbers: the least and the most, and whether they are whole.
+NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "temperature": (0, 1.5, False),
+    "top_p": (0.01, 1.0, False),
+}
+
 JSON_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
 
 
 def parse(raw: bytes) -> tuple[Dict, Refusal | None]:
-    """The body as an object, or an empty object and what is wrong with it."""
+    """The body as an object, or an empty object and the refusal."""
     if not raw.strip():
         return {}, bad_body("is empty").refusal
     try:
@@ -30,34 +42,36 @@ def parse(raw: bytes) -> tuple[Dict, Refusal | None]:
     return value, None
 
 
-def validate(body: Dict, revision: str, models: Collection[str]) -> Refusal | None:
+def validate(body: Dict, service: Service, models: Collection[str]) -> Refusal | None:
     """The first thing wrong with the body, or None.
 
-    `null` counts as absent for whatever is optional. Parameters nobody documented are not looked at, but for
-    `previous_response_id`, which the service turns down rather than forget a conversation silently.
+    `null` is equivalent to absent for optional parameters. Undocumented parameters are ignored, except
+    `previous_response_id`, which the service refuses instead of silently ignoring the conversation.
     """
     try:
-        _check(body, revision, models)
+        _check(body, service, models)
     except Refused as refused:
         return refused.refusal
     return None
 
 
-def _check(body: Dict, revision: str, models: Collection[str]) -> None:
+def _check(body: Dict, service: Service, models: Collection[str]) -> None:
     _check_model(body.get("model"), models)
     if body.get("input") is None:
         raise bad_parameter("input", "is required")
-    check_input(body["input"], revision, str(body["model"]))
-    _typed(body, "instructions", str)
-    _typed(body, "stream", bool)
-    _bounded(body, "max_output_tokens", 1, MOST_TOKENS, whole=True)
-    _bounded(body, "temperature", 0, 1.5)
-    _bounded(body, "top_p", 0.01, 1.0)
-    _check_reasoning(_typed(body, "reasoning", dict), revision)
+    check_input(body["input"], service.revision, str(body["model"]))
+    for name in STRINGS:
+        _typed(body, name, str)
+    for name in FLAGS:
+        _typed(body, name, bool)
+    _bounded(body, "max_output_tokens", 1, service.most_tokens, whole=True)
+    for name, (low, high, whole) in NUMBERS.items():
+        _bounded(body, name, low, high, whole)
+    _check_reasoning(_typed(body, "reasoning", dict), service.efforts)
     _check_format(_typed(body, "text", dict))
     if not isinstance(body.get("tool_choice"), (str, dict, type(None))):
         raise bad_parameter("tool_choice", "must be a string")
-    check_tools(_typed(body, "tools", list), revision)
+    check_tools(_typed(body, "tools", list), service.revision)
     if body.get("previous_response_id") is not None:
         message = "previous_response_id requires stored response history, which is not available yet"
         raise Refused(of(400, message, "previous_response_id", "invalid_request_error"))
@@ -72,14 +86,14 @@ def _check_model(model: Any, models: Collection[str]) -> None:
         raise Refused(of(400, f"Unsupported model {model}", "model", "invalid_request_error"))
 
 
-def _check_reasoning(reasoning: Any, revision: str) -> None:
+def _check_reasoning(reasoning: Any, efforts: Collection[str]) -> None:
     if reasoning is None:
         return
     effort = reasoning.get("effort")
     if effort is None:
         raise bad_parameter("reasoning.effort", "is required")
-    if not isinstance(effort, str) or effort not in EFFORTS[revision]:
-        raise bad_parameter("reasoning.effort", f"must be one of {', '.join(EFFORTS[revision])}")
+    if not isinstance(effort, str) or effort not in efforts:
+        raise bad_parameter("reasoning.effort", f"must be one of {', '.join(efforts)}")
 
 
 def _check_format(text: Any) -> None:
@@ -105,7 +119,7 @@ def _bounded(body: Dict, name: str, low: float, high: float, whole: bool = False
     if value is None:
         return
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # JSON knows one kind of number: 16.0 is as whole as 16.
+    # JSON has one type of number: 16.0 is an integer.
     if not number or (whole and isinstance(value, float) and not value.is_integer()):
         raise bad_parameter(name, "must be an integer" if whole else "must be a number")
     if not low <= value <= high:

@@ -1,1 +1,1 @@
-"""A run without pytest: set up, plan, send, evaluate."""
+"""A run without pytest: which cases in which order, what is sent, the evaluation, and what is written at the end."""

@@ -17,14 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from conformance.exchange.run_directory import write_atomically
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS
 from conformance.report import comparison
 from conformance.report.markdown import code
 from conformance.results import history, results_file
-from conformance.results.baseline import counted, own_verdict
 from conformance.results.comparison import ABSENT, Change, Comparison, compare, grouped
 from conformance.results.measures import measures
 from conformance.results.results_file import Results
@@ -72,7 +70,7 @@ def spend(target: str, words: Sequence[str], root: Path, keep: int) -> Night:
     found: Comparison | None = None
     flaky: dict[str, Ratio] = {}
     confirmed: dict[str, Ratio] = {}
-    if before and before.head["revision"] == run.head["revision"]:
+    if before and before.head.revision == run.head.revision:
         found = compare(before, run, _forgiven(before))
         flaky, confirmed = _ask_again(found.failing, words, folder)
     code = _exit(run, found, flaky, code, "--strict" in words)
@@ -106,7 +104,7 @@ def _read(folder: Path) -> Results | None:
         run = results_file.read(folder)
     except ValueError:
         return None
-    return run if run.end and not run.end.get("interrupted") else None
+    return run if run.end and not run.end.interrupted else None
 
 
 def _last(folder: Path) -> Results | None:
@@ -146,12 +144,12 @@ def _ask_again(
     if not failing:
         return {}, {}
     only = [word for one in failing for word in ("--only", one.id)]
-    asked: list[Mapping[str, Any]] = []
+    asked: list[Mapping[str, str]] = []
     for number in range(1, AGAIN + 1):
         print(f"asking {len(failing)} newly failing cases again, {number} of {AGAIN}", flush=True)
         _run([*_without_selection(words), *only], folder / f"again-{number}", quiet=True)
         again = _read(folder / f"again-{number}")
-        asked.append({line["id"]: own_verdict(line) for line in again.cases} if again else {})
+        asked.append({line.id: line.own_verdict for line in again.cases} if again else {})
     flaky: dict[str, Ratio] = {}
     confirmed: dict[str, Ratio] = {}
     for one in failing:
@@ -193,7 +191,7 @@ def _get_or_send(
     root: Path,
 ) -> Night:
     """Keep the night in the history, write what it leaves, and say how it ends."""
-    target = run.head["target"]["name"]
+    target = run.head.target.name
     measured = measures(run)
     with history.opened(root / "history.sqlite", create=True) as kept:
         if found:
@@ -229,9 +227,9 @@ def _exit(run: Results, found: Comparison | None, flaky: Mapping[str, Ratio], co
         return code
     if found and (found.vanished or any(one.id not in flaky for one in found.failing)):
         return results_file.EXIT_FAILED
-    if not flaky or (run.end or {}).get("baseline"):
+    if not flaky or (run.end and run.end.baseline):
         return code
-    verdicts = [PASS if line["id"] in flaky else counted(line) for line in run.cases]
+    verdicts = [PASS if line.id in flaky else line.counted for line in run.cases]
     return results_file.exit_code(verdicts, strict)
 
 
@@ -242,8 +240,8 @@ def _summary(
     confirmed: Mapping[str, Ratio],
     exit_code: int,
 ) -> str:
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in (run.end or {})["counts"].items())
-    title = f"## {code(run.head['target']['name'])}, night of {run.head['started_at'][:10]}"
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in (run.end.counts if run.end else {}).items())
+    title = f"## {code(run.head.target.name)}, night of {run.head.started_at[:10]}"
     told = (
         comparison.render(found, flaky, confirmed) if found else "The first night: there is nothing to compare with.\n"
     )
@@ -252,8 +250,8 @@ def _summary(
 
 def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str, Ratio]) -> Iterator[dict[str, str]]:
     """An issue a regression, by title, so that nobody opens it twice."""
-    target = run.head["target"]["name"]
-    by_id = {line["id"]: line for line in run.cases}
+    target = run.head.target.name
+    by_id = {line.id: line for line in run.cases}
     for one in regressions[:MOST_ISSUES]:
         failed, asked = confirmed.get(one.id, (1, 1))
         was = "was not judged" if one.before == ABSENT else f"was {one.before}"
@@ -261,11 +259,11 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
             "title": f"{one.id} fails at {target}"[:250],
             "body": "\n".join(
                 [
-                    f"{code(one.id)} ({by_id[one.id]['level']}) {was} the night before, and failed {failed} of {asked}"
-                    f" times in the night of {run.head['started_at'][:10]}.",
+                    f"{code(one.id)} ({by_id[one.id].level}) {was} the night before, and failed {failed} of {asked}"
+                    f" times in the night of {run.head.started_at[:10]}.",
                     "",
                     f"- found: {code(one.says, 500)}",
-                    f"- rule: `conformance explain {by_id[one.id]['requirement']}`",
+                    f"- rule: `conformance explain {by_id[one.id].requirement}`",
                     f"- cases that follow from it: {one.follow}",
                     f"- regressions that night: {len(regressions)}",
                 ]

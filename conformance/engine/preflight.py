@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
+from conformance.contract.revisions import Contract
 from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import effort_of
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
 from conformance.wire import probe
@@ -38,9 +40,6 @@ _HEAD_START = 3.0
 
 #: Models and characters of a name or message that are shown.
 _MODELS, _LONGEST = 8, 160
-
-#: The headers that carry the key, and how a message names them.
-_WAYS = {"api-key": "api-key", "authorization": "Authorization: Bearer"}
 
 _UNKNOWN_MODEL = re.compile(
     r"model_not_found|access[^.]{0,20} models?\b|(?:unknown|invalid|unsupported|no such|nonexistent)[ _-]model"
@@ -70,7 +69,11 @@ class Preflight:
         self._sender = sender
         self._key = key
         self._earlier = recorded
-        self._planned = [one for one in plan(context, needed) if _is_plain_good(one)]
+        self._contract = context.contract
+        ways = {one.name for one in self._contract.authentication}
+        good = [one for one in plan(context, needed) if _is_plain_good(one, ways)]
+        # One that waits for the response to another would bring that one along.
+        self._planned = [one for one in good if not effort_of(one, self._contract)]
         self._error = ""
         self._done = threading.Event()
         self._released = threading.Event()
@@ -105,14 +108,14 @@ class Preflight:
         if not self._planned:
             return ""  # Nothing of the run expects to be served.
         first, *others = self._planned
-        refused = [self._send(first)]
+        refused = list(self._send(first))
         kind = kind_of(refused[0])
         if unconnected(refused[0]) and not any(one.status for one in self._recorded()):
             return f"nothing answers at {self._context.target.endpoint} any more: {refused[0].detail}"
-        if not kind:
+        if not kind or any(kind_of(one) != kind for one in refused if not one.withheld):
             return ""
-        for one in self._confirming(first, others):
-            exchange = self._send(one)
+        for one in self._confirming(first, others, both=len(refused) > 1):
+            exchange = self._send(one)[-1]
             if exchange.withheld:
                 continue  # A limit of ours, or not in the recording.
             if kind_of(exchange) != kind:
@@ -122,12 +125,14 @@ class Preflight:
             return ""
         return self._says(kind, first, refused)
 
-    def _confirming(self, first: Scenario, others: Sequence[Scenario]) -> Iterator[Scenario]:
-        """The planned requests that differ most from the first; the other way to authenticate, planned or not."""
-        other = self._context.scenarios["auth.bearer" if first.auth == "api-key" else "text"]
-        if not {"api-key", "bearer"} & self._context.target.lacks:
+    def _confirming(self, first: Scenario, others: Sequence[Scenario], both: bool) -> Iterator[Scenario]:
+        """The planned requests that differ most from the first; the other way to authenticate, planned or not, unless
+        ``both`` have been sent."""
+        other = None if both else self._authenticated_otherwise(first)
+        if other and not {one.name for one in self._contract.authentication} & self._context.target.lacks:
             yield other
-        seen, left = _features(first) | _features(other), [one for one in others if one.name != other.name]
+        seen = _features(first) | (_features(other) if other else set())
+        left = [one for one in others if other is None or one.name != other.name]
         for _ in range(_CONFIRMED_BY - 1):
             one = max(left, key=lambda one: len(_features(one) - seen), default=None)
             if one is None or not _features(one) - seen:
@@ -135,11 +140,17 @@ class Preflight:
             yield one
             seen |= _features(one)
 
-    def _send(self, scenario: Scenario) -> Exchange:
-        """The exchange of a scenario: from the folder if it was sent before."""
+    def _authenticated_otherwise(self, first: Scenario) -> Scenario | None:
+        """A request that sends the key in another way than the first; None where the contract has one way only."""
+        other = next((one.name for one in self._contract.authentication if one.name != first.auth), "")
+        named = "text" if other == self._contract.way.name else f"auth.{other}"
+        return self._context.scenarios.get(named)
+
+    def _send(self, scenario: Scenario) -> tuple[Exchange, ...]:
+        """The samples of a scenario: from the folder if it was sent before."""
         here = Plan(self._context, [scenario.name])
         pool = Pool(here.requests, self._folder, self._sender, self._context.target.concurrency)
-        return pool.get_or_send(here.key_of[scenario.name])[-1]
+        return pool.get_or_send(here.key_of[scenario.name])
 
     def _recorded(self) -> Iterator[Exchange]:
         yield from self._earlier
@@ -152,26 +163,31 @@ class Preflight:
         statuses = " or ".join(str(status) for status in sorted({one.status or 0 for one in refused}))
         many = f"each of {len(refused)} requests" if len(refused) > 1 else "the request"
         received = f"{many} to {target.url} received HTTP {statuses}"
-        words = next((f" ({said})" for one in refused if (said := _words(one))), "")
-        auth = "bearer" if first.auth == "api-key" and "api-key" in target.lacks else first.auth
+        words = next((f" ({said})" for one in refused if (said := _words(one, self._contract))), "")
+        lacks = first.auth in target.lacks
+        auth = next((one.name for one in self._contract.authentication if one.name != first.auth), first.auth)
+        auth = auth if lacks else first.auth
         if kind == "path":
             return f"{received}, so the Responses API is not there{self._elsewhere(refused[0], auth)}"
         if kind == "key":
             sent = {name.lower() for one in refused for name, _ in one.request.headers}
-            ways = " and ".join(says for name, says in _WAYS.items() if name in sent) or "the profile says"
+            ways = (
+                " and ".join(one.shown for one in self._contract.authentication if one.header.lower() in sent)
+                or "the profile says"
+            )
             return f"{received}{words}: the key in {target.api_key_env} is not accepted, sent as {ways}"
         return f"the endpoint does not serve the model {target.model!r}: {received}{words}{self._models(auth)}"
 
     def _elsewhere(self, first: Exchange, auth: str) -> str:
         target = self._context.target
-        base = target.endpoint.rstrip("/")
-        if not base.endswith("/v1"):
+        base, end = target.endpoint.rstrip("/"), self._contract.base_path
+        if not base.endswith(end):
             if not self._may_probe():
-                return "; the base URL does not end in /v1"
-            there = probe.post(target, self._key, f"{base}/v1", first.request.body, auth)
+                return f"; the base URL does not end in {end}"
+            there = probe.post(target, self._key, f"{base}{end}", first.request.body, auth)
             responses = f"answers with HTTP {there.status}" if there.status else "does not answer"
             responses += " too" if there.status in (404, 405) else ""
-            return f"; the base URL does not end in /v1, and {base}/v1/responses {responses}"
+            return f"; the base URL does not end in {end}, and {base}{end}{self._contract.path} {responses}"
         if not self._may_probe():
             return ""
         status, _ = probe.models(target, self._key, auth)
@@ -203,11 +219,11 @@ def kind_of(exchange: Exchange) -> Kind:
     return {401: "key", 403: "key", 404: "path", 405: "path"}.get(exchange.status or 0, "")  # type: ignore[return-value]
 
 
-def _is_plain_good(one: Scenario) -> bool:
+def _is_plain_good(one: Scenario, ways: Collection[str]) -> bool:
     """Whether a request stands alone, carries the right key, and must be served."""
-    right = ":" not in one.auth and one.auth in ("api-key", "bearer")
+    right = one.auth in ways
     alone = not (one.after or one.within or one.last)
-    return one.expect == "answer" and one.meant_well and alone and right
+    return one.expect == "answer" and one.must_fit_schema and alone and right
 
 
 def _features(one: Scenario) -> set[tuple[str, str]]:
@@ -222,13 +238,13 @@ def _features(one: Scenario) -> set[tuple[str, str]]:
     }
 
 
-def _words(exchange: Exchange) -> str:
+def _words(exchange: Exchange, contract: Contract) -> str:
     """The server's message, on one line; empty if its body has none."""
     try:
-        error = mapping(Received(exchange, exchange.scenario).envelope).get("error")
+        error = contract.error.of(Received(exchange, exchange.scenario, contract=contract).envelope)
     except CannotEvaluate:
         return ""
-    return _printable(text(error) or text(mapping(error).get("message")), _LONGEST)
+    return _printable(text(error) or text(mapping(error).get(contract.error.message)), _LONGEST)
 
 
 def _printable(value: str, most: int) -> str:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any
 
 from conformance import __version__
 from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
+from conformance.engine.evaluation import Evaluated, evaluate_case
 from conformance.engine.preflight import Preflight
+from conformance.engine.redaction import without
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
 from conformance.exchange.run_directory import RunDirectory
-from conformance.exchange.scrubbing import scrubbed
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import Case, Result, evaluate
+from conformance.judge.verdict import Case
+from conformance.results.records import RunHead, TargetRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
 from conformance.wire.limits import Limits
-from conformance.wire.memory import give_large_blocks_back
+from conformance.wire.memory import return_large_blocks
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
@@ -35,9 +36,6 @@ from conformance.wire.replay import Recording, Replay
 #: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
 #: several times in each exchange would come to a second in a run.
 _SWITCH = 0.0005
-
-#: What of a case's line comes from the endpoint.
-_SAID = ("findings", "observed", "reason", "text")
 
 
 class Session:
@@ -94,8 +92,9 @@ class Session:
         self.plan = Plan(self.context, needed)
         self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
         self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
+        self._switch = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH)
-        give_large_blocks_back()
+        return_large_blocks()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)
@@ -109,7 +108,7 @@ class Session:
             return ""
         if self.recording:  # What was found out then cannot be asked again.
             error = RunDirectory(self.recording.path).stopped() or error
-        error = str(without([self._key], error))
+        error = str(without(self.secrets, error))
         try:
             self.folder.stop(error)
         except OSError as problem:
@@ -133,7 +132,7 @@ class Session:
         if self.lane is None:
             return "the clients were not run", None
         try:
-            outcomes = self.lane.prepare(self._feed, partial(without, [self._key]))
+            outcomes = self.lane.prepare(self._feed, partial(without, self.secrets))
         except OSError as error:
             assert self._pool is not None
             raise self._pool.give_up(error) from error
@@ -154,15 +153,14 @@ class Session:
         if self._pool and not self.setup_error():
             self._pool.join()
 
-    def evaluate(self, case: Case) -> Result:
-        """The verdict of a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
-        if self._recorded is None:
-            raise RuntimeError("the session has not been started")
-        return evaluate(case, self._recorded)
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What is redacted in all that is kept and shown: the key."""
+        return (self._key,)
 
-    def scrubbed_record(self, line: dict[str, Any]) -> dict[str, Any]:
-        """The line of a case without the key: what stood in pieces in a response may stand whole in a finding."""
-        return scrubbed_record([self._key], line)
+    def evaluate(self, case: Case) -> Evaluated:
+        """Evaluate a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
+        return evaluate_case(case, self.record(), self.secrets)
 
     def record(self) -> Recorded:
         """The answers so far."""
@@ -171,56 +169,17 @@ class Session:
         return self._recorded
 
     def close(self, wait: bool = True) -> None:
-        """Stop sending; without ``wait``, at once."""
+        """Stop sending, after what is being received; without ``wait`` at once, and in every process of the run."""
+        if not wait:
+            self.folder.halt()
         if self._preflight and self._pool and wait:
             self._preflight.error()
         if self._pool:
             self._pool.close(wait)
+            sys.setswitchinterval(self._switch)
 
 
-def head(target: Target, mode: str) -> dict[str, Any]:
-    """The first line of a results file."""
-    return {
-        "kind": "run",
-        "format": 1,
-        "suite": __version__,
-        "revision": target.revision,
-        "target": {"name": target.name, "endpoint": target.endpoint, "model": target.model},
-        "mode": mode,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def without(secrets: Sequence[Secret], value: Any) -> Any:
-    """The value with the credentials replaced in every string of it."""
-    if not secrets:
-        return value
-    # Most values hold none, which one look at the whole of it shows.
-    said = "\n".join(_strings(value))
-    return value if said == scrubbed(said, secrets) else _without(secrets, value)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield name
-            yield from _strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner)
-
-
-def _without(secrets: Sequence[Secret], value: Any) -> Any:
-    if isinstance(value, str):
-        return scrubbed(value, secrets)
-    if isinstance(value, dict):
-        return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
-    return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def scrubbed_record(secrets: Sequence[Secret], line: dict[str, Any]) -> dict[str, Any]:
-    """The line of a case with the credentials replaced in what comes from the endpoint."""
-    said = {name: line[name] for name in _SAID if line.get(name)}
-    return {**line, **without(secrets, said)} if said else line
+def head(target: Target, mode: str) -> RunHead:
+    """The first record of a run that begins now."""
+    named = TargetRecord(target.name, target.endpoint, target.model)
+    return RunHead(__version__, target.revision, named, mode, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import pkgutil
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,13 +12,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from conformance import checks, emulator
+from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
+from conformance.contract.revisions import contracts
 from conformance.engine.session import Session, head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge import case_selection
-from conformance.judge.cases import all_cases, context_of
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
 from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
@@ -81,7 +80,9 @@ def in_controller(
         context = _context(target, fed, selections)
         if mode == "live":
             reach(target)
-        folder.create(head(target, mode), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite)
+        folder.create(
+            head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
+        )
     server = None
     if target.built_in:
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
@@ -93,8 +94,7 @@ def _context(target: Target, fed: Lane | None, selections: Sequence[str]) -> Con
     """The scenarios of a run, in which each selection selects something."""
     context = context_of(target, fed.names if fed else ())
     if selections:
-        for module in pkgutil.iter_modules(checks.__path__):  # Each registers its checks.
-            importlib.import_module(f"{checks.__name__}.{module.name}")
+        load_checks()
         case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
     return context
 
@@ -155,7 +155,8 @@ def _now() -> str:
 def for_worker(session: Session) -> dict[str, Any]:
     """What a worker needs to join a run; the key travels in the environment only."""
     target = session.context.target
-    plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources)}
+    contract = {"folder": str(target.contract.folder.parent), "revision": target.revision}
+    plain = {**vars(target), "lacks": sorted(target.lacks), "sources": dict(target.sources), "contract": contract}
     recording = str(session.recording.path) if session.recording else ""
     clients = str(session.lane.install) if session.lane and session.lane.install else ""
     return {"target": plain, "folder": str(session.folder.path), "recording": recording, "clients": clients}
@@ -163,7 +164,9 @@ def for_worker(session: Session) -> dict[str, Any]:
 
 def in_worker(given: Mapping[str, Any], worker: str) -> Session:
     """The session of a worker such as ``gw3``."""
-    target = Target(**{**given["target"], "lacks": frozenset(given["target"]["lacks"])})
+    plain = given["target"]
+    contract = contracts(Path(plain["contract"]["folder"]))[plain["contract"]["revision"]]
+    target = Target(**{**plain, "lacks": frozenset(plain["lacks"]), "contract": contract})
     recording = open_recording(Path(given["recording"])) if given["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))

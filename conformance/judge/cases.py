@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 from conformance.config.target import Target
 from conformance.contract.schemas import Schemas
 from conformance.judge.verdict import CHECKS, Case, cases
 from conformance.scenarios import scenarios
 from conformance.scenarios.context import Context
 
+#: The package of the checks; named only, as each of its modules imports what stands above this one.
+_CHECKS = "conformance.checks"
+
+
+def load_checks() -> None:
+    """Import every module of checks, so that all are registered."""
+    package = importlib.import_module(_CHECKS)
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{_CHECKS}.{module.name}")
+
 
 def context_of(target: Target, clients: tuple[str, ...] = ()) -> Context:
-    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
-    schemas = Schemas(target.revision)
+    """The scenarios and schemas of a target's revision, with the clients that are to be evaluated."""
+    schemas = Schemas(target.contract)
     return Context(scenarios(schemas, target.nonce), schemas, target, clients)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.target import SETTINGS, Misconfigured
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Misconfigured
 from conformance.engine import setup
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner

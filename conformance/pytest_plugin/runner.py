@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import gc
 import shlex
-import time
-from collections.abc import Callable, Generator, Sequence
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
 
 from conformance import emulator
-from conformance.contract.rules import CLIENT
 from conformance.engine import setup
+from conformance.engine.order import part_of_run
+from conformance.engine.redaction import without
 from conformance.engine.session import Session
 from conformance.judge import case_selection
+from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
-from conformance.pytest_plugin.deferred import HELD, fill, hold, properties
-from conformance.report import catalogue, terminal
-from conformance.report.failure import render
+from conformance.pytest_plugin.deferred import HELD, fill, hold, may_change, properties
+from conformance.report import terminal
+from conformance.report.failure import brief
 from conformance.report.progress import Progress
-from conformance.results import results_file
-from conformance.results.baseline import EXPECTABLE, Entry, apply_one, literal
-from conformance.scenarios.plan import plan
+from conformance.results.baseline import Entry
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import error_record
+from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
 #: Options that name this run only, each with a value.
@@ -36,9 +36,6 @@ _NOT_AGAIN = (
 #: The same without a value.
 _NOT_AGAIN_FLAGS = ("-q", "--overwrite")
 
-
-#: The parts of a run; within each, cases are judged in the order of their files.
-_PARTS = 8
 
 #: Options under which not every case is judged, or none.
 _NARROWING = (
@@ -73,16 +70,9 @@ class Runner:
         self.progress: Progress | None = None
         self.setup_error = ""
         self._wait = bool(wait)
-        self._judged: dict[str, dict[str, Any]] = {}
+        self._evaluated: dict[str, CaseRecord] = {}
         self._held: set[str] = set()
         self.again = _again(config)
-
-    @cached_property
-    def _entries(self) -> Sequence[Entry]:
-        """The entries of the baseline; read when the checks are all collected."""
-        if not any("[" in entry.case for entry in self.expected):
-            return self.expected
-        return literal(self.expected, catalogue.case_ids(self.session.context.target.revision))
 
     # -- before -----------------------------------------------------------------------------------------------------
 
@@ -96,7 +86,7 @@ class Runner:
         """Where a person watches, requests go first, under a line that says how far they are."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if not self.worker and terminal.interactive(reporter):
-            self._wait = True
+            self._wait = not self.config.getoption("maxfail")  # Else all is sent before the first failure shows.
             self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
             if self.distributed:
                 self.progress.start()  # Only the workers know how many requests there will be.
@@ -143,20 +133,8 @@ class Runner:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
         _place(items)
-        items.sort(key=self._part_of_run([name for item in items if (case := _case(item)) for name in case.scenarios]))
-
-    def _part_of_run(self, needed: Sequence[str]) -> Callable[[pytest.Item], int]:
-        """In which part of the run the last answer that a case needs comes in: what is there is judged meanwhile."""
-        sent = plan(self.session.context, needed)
-        part = {scenario.name: place * _PARTS // len(sent) for place, scenario in enumerate(sent)}
-
-        def of(item: pytest.Item) -> int:
-            case = _case(item)
-            if case and case.requirement.area == CLIENT:
-                return _PARTS  # The clients run once all answers are in.
-            return max((part.get(name, 0) for name in case.scenarios), default=0) if case else 0
-
-        return of
+        part = part_of_run(self.session.context, [case for item in items if (case := _case(item))])
+        items.sort(key=lambda item: part(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
@@ -184,12 +162,12 @@ class Runner:
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
-        cases that takes longer than judging. Allure's plugin hangs on these steps, and so has them."""
+        cases that takes longer than judging."""
         case = _case(item)
-        if case and self.setup_error:
-            return True
-        if case is None or getattr(self.config.option, "allure_report_dir", None):
+        if case is None:
             return None
+        if self.setup_error:
+            return True
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _STOPS)
@@ -213,14 +191,11 @@ class Runner:
         return True
 
     def evaluate(self, case: Case) -> None:
-        """Judge a case and keep its line for the report."""
-        started = time.perf_counter()
-        result = self.session.evaluate(case)
-        record = self.session.record()
-        line = results_file.case_line(result, record, (time.perf_counter() - started) * 1000)
-        if result.findings:
-            line["text"] = render(result, record, self.session.folder, self.again)
-        self._judged[case.id] = self.session.scrubbed_record(line)
+        """Evaluate a case and keep its record for the report; raises what its check raised."""
+        evaluated = self.session.evaluate(case)
+        self._evaluated[case.id] = evaluated.case
+        if evaluated.error:
+            raise evaluated.error
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -231,34 +206,36 @@ class Runner:
         case = _case(item)
         if case is None:
             return report
-        if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord):
-            item.session.shouldstop = str(call.excinfo.value)  # Nothing more can be judged, here or in any process.
-            report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(call.excinfo.value))
+        if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord | Stopped):
+            # Nothing more can be evaluated, here or in any process.
+            item.session.shouldstop = str(call.excinfo.value) or "the run was stopped"
+            report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(item.session.shouldstop))
             return report
-        if call.excinfo is not None:
-            line = results_file.error_line(case.id, str(call.excinfo.value))
-            line["text"] = f"{case.id}\n{report.longreprtext}"
-            line = self.session.scrubbed_record(line)
-            report.longrepr = line["text"]
-        elif call.when == "call":
-            line = apply_one(self._judged.pop(case.id), self._entries, datetime.now(UTC).date())
-        else:
+        if call.when != "call":
             if case.id in self._held:
                 report.when = HELD  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
             return report
+        record = self._evaluated.pop(case.id, None) or error_record(case.id, Reason(INTERNAL_ERROR, str(call.excinfo)))
         # JUnit files are written from the properties of the teardown's report, which takes them from the item.
-        item.user_properties += properties(line)
-        if self.expected and line["verdict"] in EXPECTABLE:
-            hold(report, line)
+        item.user_properties += properties(record)
+        if may_change(record, self.expected):
+            hold(report, record)
             self._held.add(case.id)
         else:
-            fill(report, line)
+            fill(report, record, self.text(record))
+        if call.excinfo is not None:
+            report.longrepr = str(without(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
         return report
+
+    def text(self, record: CaseRecord) -> str:
+        """What pytest's other plugins show of a case. The terminal shows it only of the cases that stand for
+        themselves, and with the recorded events."""
+        return brief(record, self.session.folder, self.again) if record.findings else ""
 
     # -- after ------------------------------------------------------------------------------------------------------
 
     def close(self, wait: bool = True) -> None:
-        """Stop showing, sending and serving; without ``wait``, whatever is under way."""
+        """Stop showing, sending and serving; without ``wait`` at once and in every process of the run."""
         if self.progress:
             self.progress.stop()
         self.session.close(wait)

@@ -8,17 +8,19 @@ that Allure's history compares nightly runs and targets.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from hashlib import md5
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import allure_commons
 import pytest
 from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
 from allure_commons.types import LabelType, LinkType, Severity
+from allure_commons.utils import host_tag, platform_label, thread_tag
 
 from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
@@ -27,8 +29,7 @@ from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.failure import curl, printable
 from conformance.report.sources import link
-from conformance.results.baseline import own_verdict
-from conformance.results.causes import Line, broken, reason
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR
 
 _SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
@@ -38,9 +39,6 @@ _STATUS = {
     PASS: Status.PASSED, WARNING: Status.PASSED, INCONCLUSIVE: Status.SKIPPED, NOT_APPLICABLE: Status.SKIPPED,
     "expected": Status.SKIPPED, ERROR: Status.BROKEN,
 }  # fmt: skip
-
-#: Labels of allure-pytest that are kept; its other labels describe the test function.
-_KEPT = (LabelType.HOST, LabelType.THREAD, LabelType.FRAMEWORK, LabelType.LANGUAGE)
 
 #: Maximum number of events in a timeline.
 _EVENTS = 2_000
@@ -52,83 +50,98 @@ class Allure:
     def __init__(self, folder: RunDirectory, revision: str) -> None:
         self._folder = folder
         self._revision = revision
-        self._line: dict[str, Any] | None = None
+        self._case: CaseRecord | None = None
+        self._text = ""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Store the line of the last evaluated case; a process evaluates one case at a time."""
+        """Remember the record of the case that was evaluated last; a process evaluates one at a time."""
         report = yield
         if kept := getattr(report, "conformance", None):
-            self._line = json.loads(kept)
+            self._case = CaseRecord.from_json(json.loads(kept))
+            self._text = report.longreprtext if self._case.broken else ""
         return report
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
         """Fill a result from the stored line before it is written."""
-        line, self._line = self._line, None
-        if line is None:
+        case, self._case = self._case, None
+        if case is None:
             return
-        key = next((one["exchange"] for one in line["findings"]), line["exchange"])
-        shown = broken(line) or line["verdict"] == INCONCLUSIVE
-        exchange = self._folder.read(key) if shown and key else None
-        fill(result, line, self._revision)
-        for name, text, kind in evidence(line, exchange) if exchange else ():
+        key = next((one.exchange for one in case.findings), case.exchange)
+        exchange = self._folder.read(key) if key and (case.broken or case.verdict == INCONCLUSIVE) else None
+        fill(result, case, self._revision, self._text)
+        result.stop = int(time.time() * 1000)
+        for name, text, kind in evidence(case, exchange) if exchange else ():
             file = ATTACHMENT_PATTERN.format(prefix=uuid4(), ext="json" if kind == "application/json" else "txt")
             result.attachments.append(Attachment(name=name, source=file, type=kind))
             allure_commons.plugin_manager.hook.report_attached_data(body=text, file_name=file)
 
 
-def fill(result: TestResult, line: Line, revision: str) -> None:
-    """Fill a result from the case's line."""
-    identity = md5(line["id"].encode(), usedforsecurity=False).hexdigest()
-    result.name = result.fullName = line["id"]
+def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") -> None:
+    """Put into a result what the case's record says; ``text`` is shown below its message."""
+    identity = md5(line.id.encode(), usedforsecurity=False).hexdigest()
+    result.name = result.fullName = line.id
     result.historyId = result.testCaseId = identity
-    result.titlePath = [line["area"], line["requirement"]]
+    result.titlePath = [line.area, line.requirement]
     result.parameters = []
-    result.labels = [one for one in result.labels if one.name in _KEPT] + list(_labels(line, revision))
+    result.labels = [*_of_this_run(), *_labels(line, revision)]
     try:
-        row = requirement(line["requirement"])
+        row = requirement(line.requirement)
     except KeyError:  # A check without a rule is a bug that the tests detect.
         return
     result.description = f"{row.says}\n\nSource: {row.source}"
     address = link(row.source)
     result.links = [Link(LinkType.LINK, address, row.source)] if address else []
-    result.status = _STATUS.get(line["verdict"], Status.FAILED)
-    message = line["findings"][0]["message"] if line["findings"] else reason(line)
-    if message:
-        result.statusDetails = StatusDetails(message=printable(message), trace=line.get("text") or None)
+    result.status = _STATUS.get(line.verdict, Status.FAILED)
+    result.statusDetails = StatusDetails(message=printable(line.message), trace=text or None) if line.message else None
 
 
-def amend(folder: Path, lines: Sequence[Line]) -> None:
-    """Mark expected failures in the written results: they are known only when all cases are evaluated."""
-    expected = {line["id"]: line for line in lines}
-    for file in folder.glob("*-result.json"):
+def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -> None:
+    """Bring the results in a folder up to what is known when all cases are evaluated: what a baseline made of a case,
+    and the whole text of those that stand for themselves (by id)."""
+    changed = {case.id: case for case in cases if case.baseline or case.id in texts}
+    for file in folder.glob("*-result.json") if changed else ():
         made = json.loads(file.read_text(encoding="utf-8"))
-        line = expected.get(made.get("fullName", ""))
-        verdict = {"name": LabelType.TAG, "value": own_verdict(line) if line else ""}
-        if line is None or verdict not in made["labels"]:
+        case = changed.get(made.get("fullName", ""))
+        if case is None:
             continue
-        made["labels"] = [one for one in made["labels"] if one != verdict]
-        made["labels"].append({"name": LabelType.TAG, "value": line["verdict"]})
-        made["status"] = Status.SKIPPED
-        made["statusDetails"] = {**made.get("statusDetails", {}), "message": printable(reason(line))}
+        if case.baseline:
+            tags = [one for one in made["labels"] if one != {"name": LabelType.TAG, "value": case.own_verdict}]
+            made["labels"] = [*tags, {"name": LabelType.TAG, "value": case.verdict}]
+            made["status"] = _STATUS.get(case.verdict, Status.FAILED)
+            made["statusDetails"] = {**made.get("statusDetails", {}), "message": printable(case.why)}
+        if text := texts.get(case.id):
+            made["statusDetails"] = {**made.get("statusDetails", {}), "trace": text}
         write_atomically(file, json.dumps(made))
 
 
-def _labels(line: Line, revision: str) -> Iterator[Label]:
+@cache
+def _of_this_run() -> tuple[Label, ...]:
+    """The labels of where it ran: as allure-pytest makes them when a fixture is torn down, of which a case has none."""
+    tags: Mapping[str, Callable[[], str]] = {  # allure-commons has no types.
+        LabelType.HOST: host_tag,
+        LabelType.THREAD: thread_tag,
+        LabelType.FRAMEWORK: lambda: "pytest",
+        LabelType.LANGUAGE: platform_label,
+    }
+    return tuple(Label(name, tag()) for name, tag in tags.items())
+
+
+def _labels(line: CaseRecord, revision: str) -> Iterator[Label]:
     yield Label(LabelType.EPIC, f"Responses API {revision}")
-    yield Label(LabelType.FEATURE, line["area"])
-    yield Label(LabelType.STORY, line["requirement"])
-    yield Label(LabelType.SEVERITY, _SEVERITY[line["level"]].value)
-    yield Label(LabelType.PARENT_SUITE, line["area"])
-    yield Label(LabelType.SUITE, line["requirement"])
-    for tag in (line["level"], line["verdict"], *(line["breaks"] if line["findings"] else ())):
+    yield Label(LabelType.FEATURE, line.area)
+    yield Label(LabelType.STORY, line.requirement)
+    yield Label(LabelType.SEVERITY, _SEVERITY[line.level].value)
+    yield Label(LabelType.PARENT_SUITE, line.area)
+    yield Label(LabelType.SUITE, line.requirement)
+    for tag in (line.level, line.verdict, *(line.breaks if line.findings else ())):
         yield Label(LabelType.TAG, tag)
 
 
-def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
+def evidence(line: CaseRecord, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
     """The attachments: name, text and media type. Never HTML, which Allure would render."""
-    received = Received(exchange, line["scenario"])
+    received = Received(exchange, line.scenario)
     request = exchange.request
     yield (
         "request",
@@ -140,16 +153,13 @@ def evidence(line: Line, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
     yield "response", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
     with suppress(CannotEvaluate):  # Only a stream has a timeline.
         yield "timeline", "\n".join(_timeline(received, line)), "text/plain"
-    yield (
-        "reproduce",
-        f"#!/bin/sh\n# {line['id']}; the key is read from an environment variable.\n{curl(received)}\n",
-        "text/plain",
-    )
-    yield "finding", json.dumps(line["findings"], indent=2), "application/json"
+    script = f"#!/bin/sh\n# {line.id}; the key is read from an environment variable.\n{curl(received)}\n"
+    yield "reproduce", script, "text/plain"
+    yield "finding", json.dumps([one.to_json() for one in line.findings], indent=2), "application/json"
 
 
-def _timeline(received: Received, line: Line) -> Iterator[str]:
-    marked = {one["event"] for one in line["findings"] if one["exchange"] == received.exchange.key}
+def _timeline(received: Received, line: CaseRecord) -> Iterator[str]:
+    marked = {one.event for one in line.findings if one.exchange == received.exchange.key}
     for event in received.events[:_EVENTS]:
         mark = ">" if event.index in marked else " "
         place = "".join(

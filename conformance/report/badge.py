@@ -17,7 +17,7 @@ def render(results: Results) -> str:
     share = next((one.percent for one in score.scores(results.cases) if one.level == "MUST"), "")
     badge = {
         "schemaVersion": 1,
-        "label": f"Responses API {results.head['revision']}",
+        "label": f"Responses API {results.head.revision}",
         "message": f"{verdict.word}, MUST {share}" if share else verdict.word,
         "color": _COLOURS.get(verdict.verdict, "lightgrey"),
         "isError": verdict.verdict in (FAIL, "error"),

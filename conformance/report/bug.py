@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from conformance.contract.rules import CLIENTS, requirement
@@ -22,6 +22,7 @@ from conformance.report.outputs import again_of
 from conformance.report.summary import quoted
 from conformance.results.affected_clients import sentences
 from conformance.results.causes import Cause
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results
 
 #: Number of events shown before and after the marked one, and characters of each.
@@ -33,10 +34,8 @@ _BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
 #: Response headers that vary between responses and are irrelevant to a violation.
 _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
 
-Line = Mapping[str, Any]
 
-
-def issue(run: Results, line: Line, cause: Cause, grouped: str) -> str:
+def issue(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> str:
     """The Markdown of a failed case of a run.
 
     ``cause`` has the cases of its rule. ``grouped`` is the id of the root cause under which the run groups the case;
@@ -45,33 +44,33 @@ def issue(run: Results, line: Line, cause: Cause, grouped: str) -> str:
     return "\n".join(_lines(run, line, cause, grouped)) + "\n"
 
 
-def _lines(run: Results, line: Line, cause: Cause, grouped: str) -> Iterator[str]:
-    finding: Line = line["findings"][0] if line["findings"] else {}
-    exchange = run.folder.read(finding["exchange"]) if finding.get("exchange") else None
-    yield f"# {code(line['requirement'])}: {code(show(finding.get('message') or line['reason'], 160))}"
+def _lines(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
+    finding = line.findings[0] if line.findings else None
+    exchange = run.folder.read(finding.exchange) if finding and finding.exchange else None
+    yield f"# {code(line.requirement)}: {code(show(finding.message if finding else line.reason.text, 160))}"
     yield ""
     yield from _rule_and_findings(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
     yield from _other_cases(line, cause)
-    yield from _reproduction(run, line, finding, exchange)
+    yield from _reproduction(run, line, exchange)
     yield from _affected_clients(line, cause, grouped)
     yield from _about_the_run(run)
 
 
-def _rule_and_findings(run: Results, line: Line, finding: Line, grouped: str) -> Iterator[str]:
-    target = run.head["target"]
-    yield f"{code(target['endpoint'])} violates a {line['level']} rule of the Responses API."
+def _rule_and_findings(run: Results, line: CaseRecord, finding: FindingRecord | None, grouped: str) -> Iterator[str]:
+    target = run.head.target
+    yield f"{code(target.endpoint)} violates a {line.level} rule of the Responses API."
     yield ""
     try:
-        row = requirement(line["requirement"])
+        row = requirement(line.requirement)
         yield f"- Rule: {row.says}"
         yield f"- Source: {row.source}"
     except KeyError:
         pass  # A rule of another version of the suite.
-    times = f" ({finding['count']} occurrences, this is the first)" if finding.get("count", 1) > 1 else ""
-    for number, one in enumerate(line["findings"][:3]):
-        yield f"- Found: {code(one['message'], 600)}{times if number == 0 else ''}"
+    times = f" ({finding.count} occurrences, this is the first)" if finding and finding.count > 1 else ""
+    for number, one in enumerate(line.findings[:3]):
+        yield f"- Found: {code(one.message, 600)}{times if number == 0 else ''}"
     if finding:
         yield f"- Where: {_place(finding)}"
     if grouped:
@@ -79,23 +78,23 @@ def _rule_and_findings(run: Results, line: Line, finding: Line, grouped: str) ->
         yield f"This is a consequence of {code(grouped)}: report that violation instead."
 
 
-def _place(finding: Line) -> str:
-    words = [f"the response to {code(finding['scenario'])}"]
-    words += [f"event {finding['event']}"] if finding.get("event") is not None else []
-    words += [f"at {code(finding['pointer'])}"] if finding.get("pointer") else []
+def _place(finding: FindingRecord) -> str:
+    words = [f"the response to {code(finding.scenario)}"]
+    words += [f"event {finding.event}"] if finding.event is not None else []
+    words += [f"at {code(finding.pointer)}"] if finding.pointer else []
     return ", ".join(words)
 
 
-def _expected(finding: Line) -> Iterator[str]:
-    if "want" not in finding and "got" not in finding:
+def _expected(finding: FindingRecord | None) -> Iterator[str]:
+    if finding is None or not finding.compared:
         return
     yield from ("", "## Expected and received", "")
     for title, name in (("Expected", "want"), ("Received", "got")):
-        if name in finding:
-            yield f"- {title}: {code(clipped(finding[name], 600), 700)}"
+        if name in finding.compared:
+            yield f"- {title}: {code(clipped(finding.compared[name], 600), 700)}"
 
 
-def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
+def _evidence(finding: FindingRecord | None, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Evidence", "")
     if exchange is None:
         yield "The recorded exchange is not stored with these results."
@@ -115,8 +114,8 @@ def _evidence(finding: Line, exchange: Exchange | None) -> Iterator[str]:
     yield from _body(finding, Received(exchange, exchange.scenario))
 
 
-def _body(finding: Line, received: Received) -> Iterator[str]:
-    index = finding.get("event")
+def _body(finding: FindingRecord | None, received: Received) -> Iterator[str]:
+    index = finding.event if finding else None
     try:
         events = received.events if index is not None or received.looks_like_stream else ()
     except CannotEvaluate:
@@ -124,9 +123,9 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
     if not events:
         body = _pretty(received.exchange.body)
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
-        if len(body) > _BODY and finding.get("pointer"):
+        if len(body) > _BODY and finding and finding.pointer:
             with contextlib.suppress(CannotEvaluate):
-                yield from _parent_value(received.json, finding["pointer"])
+                yield from _parent_value(received.json, finding.pointer)
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
@@ -138,8 +137,8 @@ def _body(finding: Line, received: Received) -> Iterator[str]:
     yield ""
     yield block("\n".join(_event(event, event.index == index) for event in shown), "text")
     wrong = next((event for event in shown if event.index == index), None)
-    if wrong and len(_raw(wrong)) > _LINE:
-        yield from _parent_value(wrong.data, finding["pointer"])
+    if wrong and finding and len(_raw(wrong)) > _LINE:
+        yield from _parent_value(wrong.data, finding.pointer)
 
 
 def _event(event: Event, wrong: bool) -> str:
@@ -182,9 +181,9 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
-def _other_cases(line: Line, cause: Cause) -> Iterator[str]:
-    others = [one["scenario"] for one in cause.cases if one["id"] != line["id"]]
-    rules = list(dict.fromkeys(one["requirement"] for one in cause.follow))
+def _other_cases(line: CaseRecord, cause: Cause) -> Iterator[str]:
+    others = [one.scenario for one in cause.cases if one.id != line.id]
+    rules = list(dict.fromkeys(one.requirement for one in cause.follow))
     if others:
         yield ""
         yield f"The same violation in {counted(len(others), 'further scenario')}: {_names(others)}."
@@ -198,7 +197,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(code(name) for name in names[:_NAMES]) + more
 
 
-def _reproduction(run: Results, line: Line, finding: Line, exchange: Exchange | None) -> Iterator[str]:
+def _reproduction(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
         command = curl(Received(exchange, exchange.scenario))
@@ -212,14 +211,14 @@ def _reproduction(run: Results, line: Line, finding: Line, exchange: Exchange | 
     yield "With the conformance suite, only this case:"
     yield ""
     passive = f"conformance judge {quoted(str(run.path.parent))}"
-    again = passive if run.head["mode"] == "traffic" else again_of(run)
-    yield block(f"{again} --only {quoted(line['id'])}", "sh")
+    again = passive if run.head.mode == "traffic" else again_of(run)
+    yield block(f"{again} --only {quoted(line.id)}", "sh")
 
 
-def _affected_clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
+def _affected_clients(line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
     """The effects on clients; for a root cause, also the clients affected by its other cases and consequences."""
     yield from ("", "## Affected clients", "")
-    others = [name for name in cause.clients if name not in line["breaks"]] if not grouped else []
+    others = [name for name in cause.clients if name not in line.breaks] if not grouped else []
     effects = [code(one, 400) for one in sentences(line)]
     effects += [f"{CLIENTS.get(name, name)}, by another case or a consequence" for name in others]
     yield from (f"- {one}" for one in effects)
@@ -230,7 +229,7 @@ def _affected_clients(line: Line, cause: Cause, grouped: str) -> Iterator[str]:
 def _about_the_run(run: Results) -> Iterator[str]:
     head = run.head
     yield from ("", "## About this report", "")
-    yield f"- Suite: {code(head['suite'])}, revision of the contract: {code(head['revision'])}"
-    named = dict.fromkeys((head["target"]["name"], head["target"]["endpoint"]))
-    yield f"- Target: {', '.join(map(code, named))}, model {code(head['target']['model'])}"
-    yield f"- Recorded: {code(head['started_at'])}"
+    yield f"- Suite: {code(head.suite)}, revision of the contract: {code(head.revision)}"
+    named = dict.fromkeys((head.target.name, head.target.endpoint))
+    yield f"- Target: {', '.join(map(code, named))}, model {code(head.target.model)}"
+    yield f"- Recorded: {code(head.started_at)}"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 
-from conformance import checks
 from conformance.config.target import resolve
 from conformance.contract.consequences import consequences
 from conformance.contract.fault_matrix import faults_of, matrix
 from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirement
-from conformance.judge.cases import all_cases, context_of
+from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.verdict import Case
 from conformance.report.columns import counted
 from conformance.results.client_trials import known_of
@@ -52,6 +49,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
     yield f"  source: {row.source}"
+    yield f"  since   version {row.since} of the suite"
     yield from _affected(rule, row)
     if row.excluded:
         yield f"  not evaluated: {row.excluded}"
@@ -108,8 +106,7 @@ def case_ids(revision: str) -> list[str]:
 
 
 def _cases(revision: str) -> list[Case]:
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"conformance.checks.{module.name}")
+    load_checks()
     target = resolve({"revision": revision}, {}, "00000000", None)
     return all_cases(context_of(target))
 

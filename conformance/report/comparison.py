@@ -31,6 +31,7 @@ def render(
     lines += _section("Missing", found.vanished, {}, most=len(found.vanished))
     lines += _section("Flaky", shaky, flaky)
     for title, changes in (
+        ("New rules", found.new_rules),
         ("Newly passing", found.passing),
         ("Newly inconclusive", found.inconclusive),
         ("New warnings", found.warned),
@@ -51,15 +52,19 @@ def _headline(found: Comparison, regressions: int, flaky: int) -> str:
         (regressions, "regression"),
         (len(found.vanished), "missing case"),
         (flaky, "flaky case"),
+        (len(found.new_rules), "case of new rules"),
         (len(found.passing), "newly passing"),
         (len(found.inconclusive), "newly inconclusive"),
     )
-    counts = [f"{number} {name}{_plural(number, name)}" for number, name in parts if number]
+    counts = [f"{number} {_plural(number, name)}" for number, name in parts if number]
     return "**" + (", ".join(counts) or "no verdict changed") + "**"
 
 
 def _plural(number: int, name: str) -> str:
-    return "s" if number > 1 and not name.startswith("newly") else ""
+    if number == 1 or name.startswith("newly"):
+        return name
+    noun, of, rest = name.partition(" of ")
+    return f"{noun}s{of}{rest}"
 
 
 def _section(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from conformance.contract.clauses import SECTIONS, Clause, clauses
 from conformance.contract.client_evidence import faults_that_stop
 from conformance.contract.fault_matrix import faults_of
-from conformance.judge.verdict import FAIL, NOTHING_EXAMINED, PASS, WARNING
+from conformance.judge.reasons import NOTHING_EXAMINED
+from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report.columns import counted
-
-Line = Mapping[str, Any]
+from conformance.results.records import CaseRecord
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class Covered:
     faults: Mapping[str, Sequence[str]]
 
 
-def covered(cases: Sequence[Line]) -> list[Covered]:
+def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
     """Every clause with its evaluated cases: those that passed, failed or warned."""
     evaluated: dict[str, list[str]] = defaultdict(list)
     for one in cases:
-        if one["verdict"] in (PASS, FAIL, WARNING):
-            evaluated[one["requirement"]].append(one["scenario"])
+        if one.verdict in (PASS, FAIL, WARNING):
+            evaluated[one.requirement].append(one.scenario)
     found = []
     for clause in clauses():
         rules = {rule: evaluated[rule] for rule in sorted(evaluated) if clause.covers(rule)}
@@ -38,12 +37,12 @@ def covered(cases: Sequence[Line]) -> list[Covered]:
     return found
 
 
-def gaps(found: Sequence[Covered], cases: Sequence[Line], revision: str) -> list[str]:
-    """The gaps, a line each: clauses without an evaluated case, rules without a clause, rules that no fault violates.
+def gaps(found: Sequence[Covered], cases: Sequence[CaseRecord], revision: str) -> list[str]:
+    """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks.
 
     A clause is not a gap if its rules are not applicable to any response: the endpoint may omit what they check.
     """
-    absent = {one["requirement"] for one in cases if one.get("reason") == NOTHING_EXAMINED}
+    absent = {one.requirement for one in cases if one.reason.code == NOTHING_EXAMINED}
     lines = [
         f"clause {one.clause.id} has no evaluated case"
         for one in found
@@ -52,7 +51,7 @@ def gaps(found: Sequence[Covered], cases: Sequence[Line], revision: str) -> list
         and one.clause.since <= revision
         and not any(map(one.clause.covers, absent))
     ]
-    levels = {one["requirement"]: one["level"] for one in cases if one["verdict"] in (PASS, FAIL, WARNING)}
+    levels = {one.requirement: one.level for one in cases if one.verdict in (PASS, FAIL, WARNING)}
     for rule, level in sorted(levels.items()):
         if not any(rule in one.cases for one in found):
             lines.append(f"rule {rule} belongs to no clause")

@@ -10,10 +10,11 @@ from typing import Any
 from conformance.judge.verdict import EXPECTED, INCONCLUSIVE
 from conformance.report.columns import counted
 from conformance.report.failure import printable
-from conformance.results.baseline import Line, Problem, own_verdict
+from conformance.results.baseline import Problem
+from conformance.results.records import CaseRecord
 
 
-def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> None:
+def show(reporter: Any, lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> None:
     """Print the baseline section at the terminal, unless it is empty."""
     section = list(text(lines, problems))
     if section:
@@ -22,14 +23,14 @@ def show(reporter: Any, lines: Sequence[Line], problems: Sequence[Problem]) -> N
             reporter.line(line)
 
 
-def text(lines: Sequence[Line], problems: Sequence[Problem]) -> Iterator[str]:
+def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[str]:
     """The expected failures by reason, then each entry that does not match, with its line and the correction."""
     failed: Counter[tuple[str, str]] = Counter()
     unjudged: Counter[tuple[str, str]] = Counter()
     for line in lines:
-        if line["verdict"] == EXPECTED:
-            counts = unjudged if own_verdict(line) == INCONCLUSIVE else failed
-            counts[line["baseline"]["reason"], line["baseline"]["link"]] += 1
+        if line.verdict == EXPECTED and (mark := line.baseline):
+            counts = unjudged if line.own_verdict == INCONCLUSIVE else failed
+            counts[mark.reason, mark.link] += 1
     for (reason, link), _ in (failed + unjudged).most_common():
         fails, others = failed[reason, link], unjudged[reason, link]
         what = [counted(fails, "expected failure")] * bool(fails)

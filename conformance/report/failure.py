@@ -6,23 +6,25 @@ import gzip
 import json
 import shlex
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.contract.rules import CLIENTS
+from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
+from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import MISSING, Finding, Result
 from conformance.report.columns import counted, fit, labelled, with_label
 from conformance.results import affected_clients
 from conformance.results.baseline import ready
-from conformance.results.client_trials import Effect
+from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
 _MAX_SHOWN = 3
 
 _WIDTH = 100
+
+#: The label of each compared value (members ``want`` and ``got`` of results.jsonl).
+LABELS = {"want": "expected", "got": "received"}
 
 #: Shown for an empty string.
 EMPTY = "(empty string)"
@@ -31,52 +33,78 @@ EMPTY = "(empty string)"
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
-def render(result: Result, record: Recorded, folder: RunDirectory, again: str) -> str:
-    """The text of a failed or warned case. ``again`` is the command of the run; ``--only`` restricts it to the case."""
-    return "\n".join(_lines(result, record, folder, again))
+#: Reads the response of a finding; None if it is not stored.
+Responses = Callable[[FindingRecord], Received | None]
 
 
-def told(result: Result, record: Recorded) -> Iterator[str]:
+def recorded(folder: RunDirectory) -> Responses:
+    """A function that reads the responses from a run folder."""
+    last: dict[str, Exchange | None] = {}
+
+    def read(finding: FindingRecord) -> Received | None:
+        if finding.exchange not in last:
+            last.clear()
+            last[finding.exchange] = folder.read(finding.exchange) if finding.exchange else None
+        exchange = last[finding.exchange]
+        return Received(exchange, finding.scenario) if exchange else None
+
+    return read
+
+
+def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
+    """The text of a case with findings. ``again`` is the command of the run; ``--only`` restricts it to the case."""
+    return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
+
+
+def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
+    """The same without the parts that need the recorded response, for a case that may be grouped under another."""
+    return "\n".join([*told(case), *_next(case, None, folder, again)])
+
+
+def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
     """The lines about a result: rule, findings with their locations, affected clients."""
-    case, requirement = result.case, result.case.requirement
-    yield f"{case.id}   {requirement.level}"
-    yield from labelled("rule", requirement.says)
-    yield from labelled("source", requirement.source)
-    for one in result.findings[:_MAX_SHOWN]:
-        yield from _finding(one, record)
-    if len(result.findings) > _MAX_SHOWN:
-        yield f"  ... and {counted(len(result.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
-    effects: dict[str, Effect] = {}
-    for found in affected_clients.of_result(result):
-        effects = {**found, **effects}
-    for place, name in enumerate(name for name in CLIENTS if name in effects):
-        yield from labelled("" if place else "affects", show(str(effects[name]), 3 * _WIDTH))
+    row = requirement(case.requirement)
+    yield f"{case.id}   {case.level}"
+    yield from labelled("rule", row.says)
+    yield from labelled("source", row.source)
+    for one in case.findings[:_MAX_SHOWN]:
+        yield from _finding(one, responses)
+    if len(case.findings) > _MAX_SHOWN:
+        yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
+    for place, effect in enumerate(affected_clients.sentences(case)):
+        yield from labelled("" if place else "affects", show(effect, 3 * _WIDTH))
 
 
-def _lines(result: Result, record: Recorded, folder: RunDirectory, again: str) -> Iterator[str]:
-    yield from told(result, record)
-    case, first = result.case, result.findings[0]
-    received = record.received(first.scenario)
+def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
+    first = case.findings[0]
     yield with_label("rerun", f"{again} --only '{case.id}'")
-    yield with_label("curl", curl(received))
-    yield with_label("exchange", str(folder.file(received.exchange.key)))
-    yield with_label("baseline", ready(case.id, result.verdict, [one.message for one in result.findings]))
+    if responses and (received := responses(first)):
+        yield with_label("curl", curl(received))
+    yield with_label("exchange", str(folder.file(first.exchange)))
+    yield with_label("baseline", ready(case.id, case.own_verdict, case.messages))
 
 
-def _finding(one: Finding, record: Recorded) -> Iterator[str]:
+def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     times = f" ({one.count} occurrences, this is the first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
-    place = f"in {one.scenario}"
+    known = responses(one) if responses and one.scenario else None
+    sent = known.exchange.scenario if known else one.scenario
+    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
-    for label, value in (("expected", one.want), ("received", one.got)):
-        if value is not MISSING:
-            yield from labelled(label, show(value) or EMPTY)
-    if one.event is not None:
-        yield from _around(record.received(one.scenario), one.event)
+    for name, value in one.compared.items():
+        yield from labelled(LABELS[name], _value(value))
+    if one.event is not None and responses and (received := responses(one)):
+        yield from _around(received, one.event)
+
+
+def _value(value: Any) -> str:
+    """A value of a finding; the length of one that the results truncate is unknown."""
+    shown = show(value) or EMPTY
+    return clipped(value, _WIDTH) if isinstance(value, str) and len(value) > LONGEST_VALUE else shown
 
 
 def _around(received: Received, index: int) -> Iterator[str]:

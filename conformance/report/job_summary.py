@@ -12,7 +12,7 @@ from conformance.report.columns import counted
 from conformance.report.failure import clipped, show
 from conformance.report.summary import quoted
 from conformance.results import score
-from conformance.results.causes import Cause, causes, reason
+from conformance.results.causes import Cause, causes
 from conformance.results.results_file import Results
 from conformance.results.unsupported import lacks
 
@@ -34,9 +34,9 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     verdict = score.verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
-    yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head['target']['name'])}"
+    yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head.target.name)}"
     yield ""
-    yield f"{verdict.says} Revision {head['revision']}, model {code(head['target']['model'])}."
+    yield f"{verdict.says} Revision {head.revision}, model {code(head.target.model)}."
     yield ""
     yield "| level | cases passed | | rules passed |"
     yield "| --- | --- | --- | --- |"
@@ -70,12 +70,11 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         yield from (f"- {markdown.cell(one.says)}" for one in left)
     if results.end:
-        end, tokens = results.end, results.end["tokens"]
+        end, tokens = results.end, results.end.tokens
         yield ""
         yield (
-            f"{counted(end['requests'], 'request')}, {tokens['input']:,} input tokens, "
-            f"{tokens['output']:,} output tokens, "
-            f"{end['seconds']:.1f} s, exit {end['exit']}."
+            f"{end.requests} requests, {tokens.input} tokens in, {tokens.output} out, "
+            f"{end.seconds:.1f} s, exit {end.exit}."
         )
 
 
@@ -90,22 +89,21 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         yield ""
     except KeyError:
         pass  # A rule of another version of the suite.
-    for one in first["findings"][:1]:
-        place = f"event {one['event']}" if one["event"] is not None else ""
-        where = ", ".join(part for part in (place, f"at {one['pointer']}" if one["pointer"] else "") if part)
-        yield f"- found {code(show(one['message'], 300))}{' in ' + code(show(where, 200)) if where else ''}"
-        for label, name in (("expected", "want"), ("received", "got")):
-            if name in one:
-                yield f"- {label} {code(clipped(one[name], 200))}"
-    if why := reason(first):
+    for one in first.findings[:1]:
+        place = f"event {one.event}" if one.event is not None else ""
+        where = ", ".join(part for part in (place, f"at {one.pointer}" if one.pointer else "") if part)
+        yield f"- found {code(show(one.message, 300))}{' in ' + code(show(where, 200)) if where else ''}"
+        for name, value in one.compared.items():
+            yield f"- {name} {code(clipped(value, 200))}"
+    if why := first.why:
         yield f"- {code(show(why, 300))}"
     if cause.clients:
         yield f"- affects {', '.join(CLIENTS[name] for name in cause.clients)}"
-    names = ", ".join(code(line["scenario"]) for line in cause.cases[:_CASES])
+    names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"
     if cause.follow:
-        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
         yield f"- {counted(len(cause.follow), 'consequence')}: {shown}"
-    yield f"- rerun {code(again + ' --only ' + quoted(first['id']))}"
+    yield f"- rerun {code(again + ' --only ' + quoted(first.id))}"

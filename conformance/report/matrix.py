@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from conformance.contract.rules import CLIENTS
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.report.failure import printable, show
 from conformance.report.markdown import cell
 from conformance.results import score
-from conformance.results.baseline import own_verdict
-from conformance.results.causes import causes, reason
+from conformance.results.causes import causes
+from conformance.results.records import CaseRecord, RunHead
 from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks
 
@@ -46,11 +45,11 @@ class Matrix:
 def matrix(runs: Sequence[Results]) -> Matrix:
     """The tables of these runs. Expected failures count as failures."""
     heads = _heads(runs)
-    rules = _rows(runs, lambda line: str(line["requirement"]))
+    rules = _rows(runs, lambda line: line.requirement)
     return Matrix(
         heads,
         tuple((head, *_facts(run)) for head, run in zip(heads, runs, strict=True)),
-        _rows(runs, lambda line: str(line["area"])),
+        _rows(runs, lambda line: line.area),
         {rule: cells for rule, cells in rules.items() if any(one.get(FAIL) or one.get(ERROR) for one in cells)},
         tuple(map(_why, runs)),
         tuple(tuple(one.says for one in lacks(run.cases)) for run in runs),
@@ -67,10 +66,10 @@ _FACTS = (
 
 def _facts(run: Results) -> tuple[str, ...]:
     passed = {one.level: f"{one.hold} of {one.rules}" for one in score.scores(run.cases)}
-    requests = str(run.end["requests"]) if run.end else "interrupted"
+    requests = str(run.end.requests) if run.end else "interrupted"
     head = run.head
     return (
-        _time(head), str(head["revision"]), str(head["suite"]), requests,
+        _time(head), head.revision, head.suite, requests,
         passed.get("MUST", ""), passed.get("SHOULD", ""), _clients(run),
     )  # fmt: skip
 
@@ -80,9 +79,9 @@ def _clients(run: Results) -> str:
     return ", ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
 
 
-def _time(head: Mapping[str, Any]) -> str:
+def _time(head: RunHead) -> str:
     """The start of a run in UTC, to the minute."""
-    return str(head["started_at"]).replace("T", " ")[:16] + " UTC"
+    return head.started_at.replace("T", " ")[:16] + " UTC"
 
 
 def _why(run: Results) -> dict[str, str]:
@@ -92,23 +91,22 @@ def _why(run: Results) -> dict[str, str]:
     other: dict[str, str] = {}
     for cause in found:
         first = cause.cases[0]
-        message = first["findings"][0]["message"] if first["findings"] else reason(first)
-        text = f"{cause.rule}: {show(message, 200)}"
-        own.setdefault(first["area"], text)
+        told = f"{cause.rule}: {show(first.message, 200)}"
+        own.setdefault(first.area, told)
         for line in cause.follow:
-            if own_verdict(line) in (FAIL, ERROR):
-                other.setdefault(line["area"], f"consequence of {text}")
+            if line.own_verdict in (FAIL, ERROR):
+                other.setdefault(line.area, f"follows from {told}")
     return dict(sorted({**other, **own}.items()))
 
 
 def _partial(run: Results) -> bool:
-    return run.end is None or bool(run.end.get("interrupted"))
+    return run.end is None or run.end.interrupted
 
 
 def _heads(runs: Sequence[Results]) -> tuple[str, ...]:
     """The targets' names, with the time or the file where two runs have the same name."""
-    names = [str(run.head["target"]["name"]) for run in runs]
-    times = [f"{name}, {run.head['started_at']}" for name, run in zip(names, runs, strict=True)]
+    names = [run.head.target.name for run in runs]
+    times = [f"{name}, {run.head.started_at}" for name, run in zip(names, runs, strict=True)]
     files = [f"{name}, {run.path}" for name, run in zip(names, runs, strict=True)]
     return tuple(
         name if names.count(name) == 1 else time if times.count(time) == 1 else file
@@ -116,12 +114,12 @@ def _heads(runs: Sequence[Results]) -> tuple[str, ...]:
     )
 
 
-def _rows(runs: Sequence[Results], key: Callable[[Mapping[str, Any]], str]) -> dict[str, tuple[Counts, ...]]:
+def _rows(runs: Sequence[Results], key: Callable[[CaseRecord], str]) -> dict[str, tuple[Counts, ...]]:
     columns: list[dict[str, Counter[str]]] = []
     for run in runs:
         column: dict[str, Counter[str]] = {}
         for line in run.cases:
-            column.setdefault(key(line), Counter())[own_verdict(line)] += 1
+            column.setdefault(key(line), Counter())[line.own_verdict] += 1
         columns.append(column)
     return {name: tuple(column.get(name, Counter()) for column in columns) for name in sorted({*_all(columns)})}
 

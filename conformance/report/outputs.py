@@ -51,6 +51,6 @@ def again_of(results: Results) -> str:
     """The command that repeats the run, from its head line; a target file is not recorded there and not included."""
     head = results.head
     words = ["conformance", "run"]
-    if head["mode"] != "built-in":
-        words.append(quoted(head["target"]["endpoint"]))
-    return " ".join([*words, "--model", quoted(head["target"]["model"]), "--revision", quoted(head["revision"])])
+    if head.mode != "built-in":
+        words.append(quoted(head.target.endpoint))
+    return " ".join([*words, "--model", quoted(head.target.model), "--revision", quoted(head.revision)])

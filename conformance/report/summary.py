@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from conformance.contract.rules import CLIENTS
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING, without_numbers
+from conformance.judge.normalise import without_numbers
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.columns import counted, fit, labelled, wrapped
 from conformance.report.failure import printable, show
-from conformance.results import score
-from conformance.results.causes import Cause, Line, reason
+from conformance.results import plain_words, score
+from conformance.results.causes import Cause
+from conformance.results.records import CaseRecord, RunEnd
 
 #: The columns of the table of areas: verdict and title. Verdicts of ``_LAST`` follow those that are not listed here.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
@@ -20,7 +21,7 @@ _LAST = ((NOT_APPLICABLE, "not applicable"),)
 #: Maximum number of further messages, and of listed names, of one root cause.
 _MAX_MESSAGES, _MAX_NAMES = 3, 5
 
-Lines = Sequence[Line]
+Lines = Sequence[CaseRecord]
 
 
 def areas(lines: Lines) -> Iterator[str]:
@@ -38,23 +39,23 @@ def areas(lines: Lines) -> Iterator[str]:
 
 def beside(cause: Cause) -> Iterator[str]:
     """The further cases of a root cause, grouped by message, its consequences and further affected clients."""
-    known = {without_numbers(one["message"]) for one in cause.cases[0]["findings"]}
+    known = {without_numbers(one.message) for one in cause.cases[0].findings}
     same: list[str] = []
     others = 0
     for line in cause.cases[1:]:
-        new = next((one for one in line["findings"] if without_numbers(one["message"]) not in known), None)
+        new = next((one for one in line.findings if without_numbers(one.message) not in known), None)
         if new is None or others >= _MAX_MESSAGES:
-            same.append(line["scenario"])
+            same.append(line.scenario)
             continue
         others += 1
-        known |= {without_numbers(one["message"]) for one in line["findings"]}
-        yield from labelled("also", f"@{line['scenario']}: {show(new['message'], 160)}")
+        known |= {without_numbers(one.message) for one in line.findings}
+        yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
         yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {_first(same)}")
     if cause.follow:
-        rules = list(dict.fromkeys(line["requirement"] for line in cause.follow))
+        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
         yield from labelled("grouped", f"{counted(len(cause.follow), 'consequence')}: {_first(rules)}")
-    if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0]["breaks"]]:
+    if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
         yield from labelled("affects", f"{', '.join(further)} (by further cases)")
 
 
@@ -66,18 +67,25 @@ def _first(names: Sequence[str]) -> str:
 def brief(cause: Cause) -> Iterator[str]:
     """A root cause on one line, and the clients that it affects."""
     first = cause.cases[0]
-    message = first["findings"][0]["message"] if first["findings"] else reason(first)
-    yield fit(f"  {first['id']}  {show(message)}")
+    yield fit(f"  {first.id}  {show(first.message)}")
     if cause.clients:
         yield from labelled("affects", ", ".join(CLIENTS[name] for name in cause.clients))
 
 
 def reasons(lines: Lines) -> Iterator[str]:
-    """The reasons of inconclusive cases, the most frequent one first."""
-    for why, names in score.reasons(lines):
+    """The number of inconclusive cases by root cause, then the reasons of the others, the most frequent one first."""
+    if by_cause := plain_words.not_evaluated(lines):
+        yield f"  {by_cause}"
+    for why, names in score.reasons([line for line in lines if not line.cause]):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
             yield ("  " if number == 0 else "    ") + line
+
+
+def hanging(line: str) -> Iterator[str]:
+    """A numbered line, wrapped to 80 columns and aligned below its text."""
+    for place, piece in enumerate(wrapped(printable(line), 75)):
+        yield ("  " if place == 0 else "     ") + piece
 
 
 def affected_clients(found: Sequence[Cause]) -> str:
@@ -96,20 +104,20 @@ def scores(lines: Lines) -> Iterator[str]:
         yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
 
 
-def totals(end: Mapping[str, Any]) -> str:
+def totals(end: RunEnd) -> str:
     """The requests, tokens and seconds of the run."""
-    requests, tokens = end["requests"], end["tokens"]
-    sent = f" ({end['attempts']:,} attempts)" if end["attempts"] > requests else ""
+    requests, tokens = end.requests, end.tokens
+    sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
     return (
-        f"{counted(requests, 'request')}{sent}, {tokens['input']:,} input tokens, "
-        f"{tokens['output']:,} output tokens, {end['seconds']:.1f} s"
+        f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, {tokens.output:,} output tokens, "
+        f"{end.seconds:.1f} s"
     )
 
 
 def following(found: Sequence[Cause], again: str, written: Mapping[str, str]) -> Iterator[str]:
     """The next commands, each on one line so that it can be copied, and the written files."""
     if found:
-        yield f"  rerun the first case   {again} --only {quoted(found[0].cases[0]['id'])}"
+        yield f"  rerun the first case   {again} --only {quoted(found[0].cases[0].id)}"
     if written.get("html"):
         yield f"  open the report        {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
     for kind, path in written.items():

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from conformance.config.target import SETTINGS, Target
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Target
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
 from conformance.report import summary
 from conformance.report.columns import counted, label_of, labelled
-from conformance.results import score
+from conformance.results import plain_words, score
 from conformance.results.causes import Cause, causes
-from conformance.results.results_file import ERROR
+from conformance.results.proposals import proposals
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import lacks as unsupported
 from conformance.scenarios.context import Context
-from conformance.scenarios.plan import UNCAPPED, Plan, most_output_tokens, uncapped
+from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
 
 #: Root causes of one verdict that are shown in full; the HTML report is easier to read for more.
@@ -70,11 +73,11 @@ def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
         writer.line(line)
     if free := sum(map(uncapped, plan.scenarios)):
         writer.line(
-            f"{counted(free, 'request')} without a valid max_output_tokens: each may cost {UNCAPPED:,} more tokens"
+            f"{counted(free, 'request')} without a valid max_output_tokens: each may cost {plan.uncapped:,} more tokens"
         )
     writer.line(
         f"{counted(plan.expected, 'request')} (at most {most} with repeated attempts and requests with one parameter), "
-        f"at most {most_output_tokens(plan.scenarios):,} output tokens; nothing was sent"
+        f"at most {most_output_tokens(plan.scenarios, plan.uncapped):,} output tokens; nothing was sent"
     )
 
 
@@ -98,48 +101,33 @@ def duration(requests: int, rpm: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-#: Statuses that refuse a credential; 400 from servers that miss it in the header they read.
-_DENIALS = (400, 401, 403)
-
-
 def hints(lines: summary.Lines) -> Iterator[str]:
     """Settings that the user may need, inferred from the results."""
-    failed = {line["requirement"] for line in lines if line["verdict"] == FAIL}
-    passed = {line["requirement"] for line in lines if line["verdict"] == PASS}
-    # Another status is not about the credential: a wrong URL gets 404.
-    denied = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") in _DENIALS} & failed
-    for refused, works, lacks in (
-        ("auth.api-key-header-accepted", "auth.bearer-accepted", "api-key"),
-        ("auth.bearer-accepted", "auth.api-key-header-accepted", "bearer"),
-    ):
-        if refused in denied and works in passed - failed:
-            yield f'only one of the two headers is accepted; lacks = ["{lacks}"] in a target file checks only the other'
     both = {"auth.api-key-header-accepted", "auth.bearer-accepted"}
-    if both <= {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 401}:
+    if both <= {line.requirement for line in lines for one in line.findings if one.got == 401}:
         yield "every request with the key is refused with 401: check the key"
-    served = {line["requirement"] for line in lines for one in line["findings"] if one.get("got") == 200}
-    if {"auth.missing-key-refused", "auth.wrong-bearer-refused"} <= failed & served:
-        yield 'the endpoint checks no key; lacks = ["auth"] in a target file excludes rules about refused credentials'
+    for one in proposals(lines):
+        yield f"{one.line} in the profile of a target file excludes the rules about it: {one.reason}"
 
 
 def show(
     reporter: Any,
     evaluated: str,
-    lines: summary.Lines,
-    texts: Mapping[str, str],
-    end: Mapping[str, Any],
+    run: Results,
+    text: Callable[[CaseRecord], str],
     again: str,
     written: Mapping[str, str],
 ) -> None:
     """Print the report of a run.
 
-    ``evaluated`` describes what was evaluated, ``again`` is the command that repeats it, ``written`` maps each kind of
-    file to its path, or to the reason why it was not written.
+    ``evaluated`` describes what was evaluated, ``text`` renders a root cause, ``again`` is the command that repeats the
+    run. ``written`` maps each kind of file to its path, or to the reason why it was not written.
     """
+    lines, end = run.cases, run.end
     found = causes(lines)
     overall = score.verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
-        _causes(reporter, _TITLES.get(verdict, verdict), list(group), texts)
+        _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
     undecided = list(summary.reasons(lines))
     if undecided:
         reporter.section(INCONCLUSIVE, yellow=True)
@@ -158,10 +146,10 @@ def show(
     facts = {
         "affects": summary.affected_clients(found),
         "evaluated": evaluated,
-        "run": f"{summary.totals(end)}, exit {end['exit']}",
+        "run": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
     }
-    for label, text in facts.items():
-        for line in labelled(label, text):
+    for label, words in facts.items():
+        for line in labelled(label, words):
             reporter.line(line)
     for tolerance in score.allowed(lines):
         for line in labelled("allowed", tolerance):
@@ -175,15 +163,19 @@ def show(
     reporter.line("")
     for line in summary.following(found, again, written):
         reporter.line(line)
+    if listed := list(plain_words.listed(lines)):
+        reporter.line("")
+        for one in listed:
+            for piece in summary.hanging(one):
+                reporter.line(piece)
 
 
-def _causes(reporter: Any, title: str, found: Sequence[Cause], texts: Mapping[str, str]) -> None:
+def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str]) -> None:
     """Print the root causes of one verdict: the first ones in full, the others on a line each."""
     reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
     for cause in found[:_MAX_SHOWN]:
-        first = cause.cases[0]["id"]
         markup: Mapping[str, bool] = {"bold": True}
-        for number, line in enumerate([*texts.get(first, first).splitlines(), *summary.beside(cause)]):
+        for number, line in enumerate([*text(cause.cases[0]).splitlines(), *summary.beside(cause)]):
             if number and (label := label_of(line)):  # A continuation line keeps the colour.
                 markup = _MARKUP.get(label, {})
             reporter.line(line, **markup)

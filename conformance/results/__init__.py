@@ -1,1 +1,1 @@
-"""The results of a run: the file, root causes, score, baseline, comparison, history."""
+"""The results of a run as typed records, and what is made of them."""

@@ -7,7 +7,7 @@ stops the client by construction, and why no trial shows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.contract.client_evidence import MODES
@@ -15,6 +15,7 @@ from conformance.contract.needs import certain
 from conformance.contract.rules import CLIENT, CLIENTS, requirement
 from conformance.judge.verdict import Case, Finding, Result
 from conformance.results.client_trials import STOPS, Effect, kind, known_rows
+from conformance.results.records import CaseRecord, FindingRecord
 
 
 @dataclass(frozen=True)
@@ -78,74 +79,71 @@ def _found(case: Case, one: Finding) -> Found:
     return Found(one.message, one.pointer, modes, case.about.get("client") or about.get("client", ""))
 
 
-def settled(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The case lines, of which the consequences name only clients that they affect as consequences too."""
-    return [_settled(one) if is_consequence(one) and one["breaks"] else one for one in lines]
+def settled(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
+    """The cases, of which the consequences name only clients that they affect as consequences too."""
+    return [_settled(one) if one.is_consequence and one.breaks else one for one in lines]
 
 
-def is_consequence(line: Mapping[str, Any]) -> bool:
-    """Whether a case is explained by another rule: one of the same rule is the same thing once more."""
-    return line["cause"].partition("@")[0] not in ("", line["requirement"])
-
-
-def _settled(line: dict[str, Any]) -> dict[str, Any]:
-    if not all("clients" in one for one in line["findings"]):
+def _settled(line: CaseRecord) -> CaseRecord:
+    if any(one.clients is None for one in line.findings):
         return line  # Of an earlier version.
     effects = of_line(line, follows=True)
-    found = [
-        {**one, "clients": {name: does for name, does in one["clients"].items() if name in known}}
-        for one, known in zip(line["findings"], effects, strict=True)
+    clients = [
+        {name: does for name, does in (one.clients or {}).items() if name in known}
+        for one, known in zip(line.findings, effects, strict=True)
     ]
-    return {**line, "findings": found, "breaks": names(one["clients"] for one in found)}
+    return _with_clients(line, clients)
 
 
-def of_line(line: Mapping[str, Any], follows: bool = False) -> tuple[Mapping[str, Effect], ...]:
+def _with_clients(line: CaseRecord, clients: Sequence[Mapping[str, str]]) -> CaseRecord:
+    """The case with these clients of each of its findings."""
+    found = (replace(one, clients=known) for one, known in zip(line.findings, clients, strict=True))
+    return replace(line, findings=tuple(found), breaks=tuple(names(clients)))
+
+
+def of_line(line: CaseRecord, follows: bool = False) -> tuple[Mapping[str, Effect], ...]:
     """By finding of a case line the clients that it affects. The line does not say which scenarios stream: their names
     do, and that a finding stands at an event."""
-    found = [Found(one["message"], one["pointer"], _modes(one)) for one in line["findings"]]
-    return affected(line["requirement"], found, follows)
+    found = [Found(one.message, one.pointer, _modes(one)) for one in line.findings]
+    return affected(line.requirement, found, follows)
 
 
-def _modes(finding: Mapping[str, Any]) -> frozenset[bool]:
-    streams = finding["event"] is not None
-    return frozenset(streams or name.endswith(".stream") for name in (finding["scenario"], *finding["also"]))
+def _modes(finding: FindingRecord) -> frozenset[bool]:
+    streams = finding.event is not None
+    return frozenset(streams or name.endswith(".stream") for name in finding.scenarios)
 
 
-def effect_of(rule: str, finding: Mapping[str, Any], client: str) -> Effect | None:
+def effect_of(rule: str, finding: FindingRecord, client: str) -> Effect | None:
     """What the finding of a case line does to a client, streamed or else plain; None if this version does not know."""
-    one = Found(finding["message"], finding["pointer"], frozenset((True, False)), client)
+    one = Found(finding.message, finding.pointer, frozenset((True, False)), client)
     rows = (row for streams in (True, False) for row in known_rows().get((rule, streams), ()))
     here = kind(rule, one.message, one.pointer)
     shown = (row.effect for row in rows if row.effect.client == client and here in row.kinds)
     return next(shown, None) or _certain(rule, one).get(client)
 
 
-def sentences(line: Mapping[str, Any]) -> list[str]:
+def sentences(line: CaseRecord) -> list[str]:
     """What its findings do to each client that the case line names, a sentence each."""
-    return [_sentence(line, name) for name in line["breaks"]] if line["findings"] else []
+    return [_sentence(line, name) for name in line.breaks] if line.findings else []
 
 
-def _sentence(line: Mapping[str, Any], client: str) -> str:
-    for one in line["findings"]:
-        if does := one.get("clients", {}).get(client):
-            known = effect_of(line["requirement"], one, client)
+def _sentence(line: CaseRecord, client: str) -> str:
+    for one in line.findings:
+        if does := (one.clients or {}).get(client):
+            known = effect_of(line.requirement, one, client)
             return str(known if known and known.does == does else Effect(client, "", does))
     return CLIENTS.get(client, client)  # Of a run that another version made.
 
 
-def upgraded(line: dict[str, Any]) -> dict[str, Any]:
-    """The case line of an earlier version, which named every client of the rule, with what trials show today."""
-    if not line["findings"] or all("clients" in one for one in line["findings"]):
+def upgraded(line: CaseRecord) -> CaseRecord:
+    """The case of an earlier version, which named every client of the rule, with what trials show today."""
+    if not line.findings or all(one.clients is not None for one in line.findings):
         return line
     try:
-        effects = of_line(line, is_consequence({"cause": "", **line}))
+        effects = of_line(line, line.is_consequence)
     except KeyError:  # A rule that this version does not have.
         return line
-    found = [
-        {**one, "clients": {name: effect.does for name, effect in known.items()}}
-        for one, known in zip(line["findings"], effects, strict=True)
-    ]
-    return {**line, "findings": found, "breaks": names(effects)}
+    return _with_clients(line, [{name: effect.does for name, effect in known.items()} for known in effects])
 
 
 def names(effects: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ One line an entry, under one table::
     [expected]
     "case or glob" = { message = "what it must contain", reason = "why it is accepted", link = "", until = 2026-12-31 }
 
-Applying a baseline is a pure function of case lines. A case that fails as listed becomes ``expected``; an entry that
+Applying a baseline is a pure function of the cases. A case that fails as listed becomes ``expected``; an entry that
 does not hold is a :class:`Problem`, and fails the run. An expected failure still counts against a score.
 
 An entry may expect that a case is inconclusive. It holds for that reason only, and it hides no failure; but whether a
@@ -21,18 +21,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
 
+from conformance.judge.normalise import message_pattern
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
-from conformance.results.normalise import message_pattern
+from conformance.results.records import BaselineMark, CaseRecord, ProblemRecord
 
 #: Verdicts that an entry may expect.
 EXPECTABLE = (FAIL, WARNING, INCONCLUSIVE)
 
 #: Longest part of a message that a ready entry quotes.
 _QUOTED = 120
-
-Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,10 @@ class Problem:
     entry: Entry
     says: str
 
-    def as_json(self) -> dict[str, str]:
-        """As the end line of a results file has it."""
-        return {"kind": self.kind, "entry": self.entry.place, "case": self.entry.case, "says": self.says}
+    @property
+    def record(self) -> ProblemRecord:
+        """As the end of a results file has it."""
+        return ProblemRecord(self.kind, self.entry.place, self.entry.case, self.says)
 
 
 def named(case_id: str, globs: Iterable[str]) -> bool:
@@ -90,44 +89,32 @@ def literal(entries: Iterable[Entry], known: Iterable[str]) -> list[Entry]:
     return [replace(entry, literal=True) if entry.case in ids else entry for entry in entries]
 
 
-def own_verdict(line: Line) -> str:
-    """The verdict of a case line before any baseline: what a score counts."""
-    return str(line.get("baseline", {}).get("was", line["verdict"]))
-
-
-def counted(line: Line) -> str:
-    """The verdict of a case line as it counts for the exit code: one that is inconclusive as expected is set aside."""
-    not_for_captured = line["verdict"] == EXPECTED and own_verdict(line) == INCONCLUSIVE
-    return NOT_APPLICABLE if not_for_captured else str(line["verdict"])
-
-
-def apply_one(line: Line, entries: Sequence[Entry], today: date) -> dict[str, Any]:
-    """A case line as the baseline makes it, seen alone."""
-    line = bare(line)
+def _apply_one(line: CaseRecord, entries: Sequence[Entry], today: date) -> CaseRecord:
+    """A case as the baseline makes it, seen alone."""
     for entry in entries:
-        if not entry.names(line["id"]) or _expired(entry, today):
+        if not entry.names(line.id) or _expired(entry, today):
             continue
         if _holds(line, entry):
             return _marked(line, entry, EXPECTED)
-        settled = line["verdict"] in (PASS, NOT_APPLICABLE)
-        if settled and entry.case == line["id"] and entry.verdict != INCONCLUSIVE:
+        settled = line.verdict in (PASS, NOT_APPLICABLE)
+        if settled and entry.case == line.id and entry.verdict != INCONCLUSIVE:
             return _marked(line, entry, STALE)
     return line
 
 
 def apply(
-    lines: Iterable[Line], entries: Sequence[Entry], known: Sequence[str], today: date, tidy: bool = False
-) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """The case lines as the baseline makes them, and the entries that do not hold.
+    lines: Iterable[CaseRecord], entries: Sequence[Entry], known: Sequence[str], today: date, tidy: bool = False
+) -> tuple[list[CaseRecord], list[Problem]]:
+    """The cases as the baseline makes them, and the entries that do not hold.
 
     ``known`` are the ids of all cases there are: an entry is only called stale if all the cases it names were judged.
-    A case that follows from an expected one is expected too. Lines that have been applied before may be given. With
-    ``tidy`` an entry for an inconclusive case is a problem too where the case passes or has another reason.
+    A case that follows from an expected one is expected too. With ``tidy`` an entry for an inconclusive case is a
+    problem too where the case passes or has another reason.
     """
-    plain = [bare(line) for line in lines]
+    plain = list(lines)
     if not entries:
         return plain, []
-    known = list(dict.fromkeys([*known, *(line["id"] for line in plain)]))
+    known = list(dict.fromkeys([*known, *(line.id for line in plain)]))
     entries = literal(entries, known)
     ids = frozenset(known)
     reach = {entry: ids & {entry.case} if entry.exact else frozenset(filter(entry.names, known)) for entry in entries}
@@ -135,11 +122,11 @@ def apply(
     for entry in entries:
         for case in reach[entry]:
             about.setdefault(case, []).append(entry)
-    evaluated: dict[Entry, list[Line]] = {}
+    evaluated: dict[Entry, list[CaseRecord]] = {}
     for line in plain:
-        for entry in about.get(line["id"], ()):
+        for entry in about.get(line.id, ()):
             evaluated.setdefault(entry, []).append(line)
-    made = [apply_one(line, about.get(line["id"], ()), today) for line in plain]
+    made = [_apply_one(line, about.get(line.id, ()), today) for line in plain]
     problems = [
         found
         for entry in entries
@@ -148,19 +135,19 @@ def apply(
     return _followers(made), [*problems, *_duplicates(entries, reach)]
 
 
-def _followers(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _followers(made: list[CaseRecord]) -> list[CaseRecord]:
     """A case that only follows from an expected failure needs no entry of its own."""
-    marks = {line["id"]: line["baseline"] for line in made if line["verdict"] == EXPECTED}
+    marks = {line.id: line.baseline for line in made if line.verdict == EXPECTED and line.baseline}
     return [
-        {**line, "verdict": EXPECTED, "baseline": {**marks[line["cause"]], "was": line["verdict"]}}
-        if line["verdict"] in EXPECTABLE and line.get("cause") in marks
+        replace(line, verdict=EXPECTED, baseline=replace(marks[line.cause], was=line.verdict))
+        if line.verdict in EXPECTABLE and line.cause in marks
         else line
         for line in made
     ]
 
 
 def _problem(
-    entry: Entry, evaluated: Sequence[Line], reach: frozenset[str], known: Sequence[str], today: date, tidy: bool
+    entry: Entry, evaluated: Sequence[CaseRecord], reach: frozenset[str], known: Sequence[str], today: date, tidy: bool
 ) -> Problem | None:
     """What is wrong with an entry that reaches these cases, of which ``judged`` were judged; None if nothing is."""
     if _expired(entry, today):
@@ -173,26 +160,26 @@ def _problem(
         return None
     lenient = entry.verdict == INCONCLUSIVE and not tidy
     wrong = (FAIL,) if lenient else EXPECTABLE
-    others = [line for line in evaluated if line["verdict"] in wrong and not _unsettled(line, entry)]
+    others = [line for line in evaluated if line.verdict in wrong and not _unsettled(line, entry)]
     if others:
         return _changed(entry, others[0])
     if lenient:
         return None
-    gone = [line for line in evaluated if line["verdict"] in (PASS, NOT_APPLICABLE)]
+    gone = [line for line in evaluated if line.verdict in (PASS, NOT_APPLICABLE)]
     if len(gone) < len(reach):
         return None  # Some were not asked, or could not be judged: nobody can tell.
-    now = "is not-applicable" if all(line["verdict"] == NOT_APPLICABLE for line in gone) else "passes"
+    now = "is not-applicable" if all(line.verdict == NOT_APPLICABLE for line in gone) else "passes"
     return Problem("stale", entry, f"it {now} now: delete the line")
 
 
-def _changed(entry: Entry, line: Line) -> Problem:
-    if line["verdict"] != entry.verdict:
-        what = f"its verdict is {line['verdict']}, not {entry.verdict}"
+def _changed(entry: Entry, line: CaseRecord) -> Problem:
+    if line.verdict != entry.verdict:
+        what = f"its verdict is {line.verdict}, not {entry.verdict}"
     else:
-        what = f"it is {line['verdict']} with another message: {_described(_messages(line)[0])}"
+        what = f"it is {line.verdict} with another message: {_described(line.messages[0])}"
     if not entry.exact:
-        return Problem("changed", entry, f"{line['id']}: {what}; delete or change the line")
-    new = ready(line["id"], line["verdict"], _messages(line), entry.reason, entry.link, entry.until)
+        return Problem("changed", entry, f"{line.id}: {what}; delete or change the line")
+    new = ready(line.id, line.verdict, line.messages, entry.reason, entry.link, entry.until)
     return Problem("changed", entry, f"{what}; change the line to\n{new}")
 
 
@@ -213,15 +200,15 @@ def _expired(entry: Entry, today: date) -> bool:
     return entry.until is not None and entry.until < today
 
 
-def _unsettled(line: Line, entry: Entry) -> bool:
+def _unsettled(line: CaseRecord, entry: Entry) -> bool:
     """A case that could not be judged says nothing about an entry that expects a failure."""
-    return line["verdict"] == INCONCLUSIVE and entry.verdict != INCONCLUSIVE
+    return line.verdict == INCONCLUSIVE and entry.verdict != INCONCLUSIVE
 
 
-def _holds(line: Line, entry: Entry) -> bool:
+def _holds(line: CaseRecord, entry: Entry) -> bool:
     """Whether the case fails as listed: each thing found, or another defect could hide behind the entry."""
-    found = _messages(line)
-    return line["verdict"] == entry.verdict and bool(found) and all(_contains(one, entry) for one in found)
+    found = line.messages
+    return line.verdict == entry.verdict and bool(found) and all(_contains(one, entry) for one in found)
 
 
 def _contains(message: str, entry: Entry) -> bool:
@@ -229,18 +216,8 @@ def _contains(message: str, entry: Entry) -> bool:
     return any(part in message or message_pattern(part) in told for part in entry.messages)
 
 
-def _messages(line: Line) -> list[str]:
-    return [one["message"] for one in line["findings"]] or ([line["reason"]] if line["reason"] else [])
-
-
-def _marked(line: dict[str, Any], entry: Entry, verdict: str) -> dict[str, Any]:
-    mark = {"was": line["verdict"], "entry": entry.place, "reason": entry.reason, "link": entry.link}
-    return {**line, "verdict": verdict, "baseline": mark}
-
-
-def bare(line: Line) -> dict[str, Any]:
-    """The line before any baseline."""
-    return {name: value for name, value in line.items() if name != "baseline"} | {"verdict": own_verdict(line)}
+def _marked(line: CaseRecord, entry: Entry, verdict: str) -> CaseRecord:
+    return replace(line, verdict=verdict, baseline=BaselineMark(line.verdict, entry.place, entry.reason, entry.link))
 
 
 # -- ready entries -----------------------------------------------------------------------------------------------------
@@ -260,9 +237,9 @@ def ready(
     return f"{quoted(case)} = {{ {', '.join(members)} }}"
 
 
-def ready_for(line: Line, reason: str = "") -> str:
+def ready_for(line: CaseRecord, reason: str = "") -> str:
     """The ready entry of a case line."""
-    return ready(line["id"], own_verdict(line), _messages(line), reason)
+    return ready(line.id, line.own_verdict, line.messages, reason)
 
 
 def quoted(text: str) -> str:

@@ -13,15 +13,8 @@ from typing import Any
 
 from conformance.config.target import Misconfigured
 from conformance.judge.verdict import EXPECTED, FAIL
-from conformance.results.baseline import (
-    EXPECTABLE,
-    Entry,
-    Line,
-    Problem,
-    apply,
-    quoted,
-    ready_for,
-)
+from conformance.results.baseline import EXPECTABLE, Entry, Problem, apply, quoted, ready_for
+from conformance.results.records import CaseRecord
 
 _TABLE = "expected"
 
@@ -114,7 +107,7 @@ class Rewritten:
 
 
 def rewrite(
-    text: str, file: str, cases: Sequence[Line], known: Sequence[str], verdicts: Sequence[str], reason: str
+    text: str, file: str, cases: Sequence[CaseRecord], known: Sequence[str], verdicts: Sequence[str], reason: str
 ) -> Rewritten:
     """The baseline of a run: entries that hold stay as they are, stale ones go, what else has ``verdicts`` is added,
     unless it follows from what is listed. Entries without a reason get this one, if it is one.
@@ -125,7 +118,7 @@ def rewrite(
     text = text or HEADER
     entries = parse(text, file, needs_reason=False)
     # By any date: an entry past its day is a person's to prolong or to delete.
-    made, problems = apply(cases, entries, known, date.min, tidy=True)
+    made, problems = apply([one.without_baseline() for one in cases], entries, known, date.min, tidy=True)
     lines: list[str | None] = list(text.splitlines())
     counts = {"removed": 0, "changed": 0}
     notes = []
@@ -136,12 +129,12 @@ def rewrite(
         else:
             notes.append(f"{problem.entry.place}: {problem.entry.case}: {problem.says}")
     listed = {entry.case for entry in entries}
-    covered = {one["id"] for one in made if one["verdict"] == EXPECTED}
-    covered |= {one["id"] for one in made if one["verdict"] in verdicts and not one.get("cause")}
+    covered = {one.id for one in made if one.verdict == EXPECTED}
+    covered |= {one.id for one in made if one.verdict in verdicts and not one.cause}
     new = [
         ready_for(line, reason)
         for line in made
-        if line["verdict"] in verdicts and line["id"] not in listed and line.get("cause") not in covered
+        if line.verdict in verdicts and line.id not in listed and line.cause not in covered
     ]
     if not any(line is not None and line.strip() == f"[{_TABLE}]" for line in lines):
         lines.append(f"[{_TABLE}]")

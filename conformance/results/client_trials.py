@@ -20,7 +20,7 @@ from conformance.contract.client_evidence import CAUSES, COPES, FOLLOWS, MODES, 
 from conformance.contract.clients import CLIENTS as TABLE
 from conformance.contract.clients import client as client_of
 from conformance.contract.rules import CLIENTS, requirement
-from conformance.judge.verdict import without_numbers
+from conformance.judge.normalise import without_numbers
 
 #: Rules whose findings compare responses and do not say what is wrong in one: what a client does at it shows nothing.
 UNSPECIFIC = ("effort.values-alike",)
@@ -33,7 +33,7 @@ TRIED = frozenset(one.breaks for one in TABLE)
 #: What is taken out of a message before its numbers, ids and quoted values: the server's or Python's own words, and
 #: the place. The name of an undocumented type and the class of a status stay.
 _CUTS = (
-    (re.compile(r"(answered with HTTP \d{3}).*", re.DOTALL), r"\1"),
+    (re.compile(r"(received HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
     (re.compile(r"(are not JSON):.*", re.DOTALL), r"\1"),
     (re.compile(r" ?\((?:[^()]|\([^()]*\))*\)"), ""),

@@ -10,11 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.results.baseline import own_verdict
 from conformance.results.measures import Measures
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 
 FORMAT = 1
@@ -84,27 +83,28 @@ class History:
 
     def add(self, run: Results, code: int, flaky: Collection[str], measured: Measures | None) -> None:
         """Keep a night; one that was kept before, of the same target and time, is replaced."""
-        head, end = run.head, run.end or {}
-        target, started = head["target"]["name"], head["started_at"]
+        head, end = run.head, run.end
+        if end is None:
+            raise ValueError(f"{run.path} is of a run that did not end")
+        target, started = head.target.name, head.started_at
         with self._db as db:
             for (night,) in db.execute("select id from night where target = ? and started_at = ?", (target, started)):
                 db.execute("delete from verdict where night = ?", (night,))
                 db.execute("delete from night where id = ?", (night,))
-            tokens = end["tokens"]
             values = (
-                target, started, head["suite"], head["revision"], head["target"]["endpoint"], head["target"]["model"],
-                code, end["seconds"], end["requests"], tokens["input"], tokens["output"],
+                target, started, head.suite, head.revision, head.target.endpoint, head.target.model,
+                code, end.seconds, end.requests, end.tokens.input, end.tokens.output,
                 measured.first_byte if measured else None, measured.token if measured else None,
             )  # fmt: skip
             marks = ", ".join("?" * len(values))
             night = db.execute(f"insert into night values (null, {marks})", values).lastrowid
             db.executemany(
                 'insert or ignore into name (requirement, "case") values (?, ?)',
-                [(line["requirement"], line["id"]) for line in run.cases],
+                [(line.requirement, line.id) for line in run.cases],
             )
             db.executemany(
                 'insert into verdict select ?, id, ? from name where "case" = ?',
-                [(night, VERDICTS.index(_verdict(line, flaky)), line["id"]) for line in run.cases],
+                [(night, VERDICTS.index(_verdict(line, flaky)), line.id) for line in run.cases],
             )
             if measured:
                 db.executemany(
@@ -146,8 +146,8 @@ class History:
         return dict(sorted(found.items()))
 
 
-def _verdict(line: Mapping[str, Any], flaky: Collection[str]) -> str:
-    return FLAKY if line["id"] in flaky else own_verdict(line)
+def _verdict(line: CaseRecord, flaky: Collection[str]) -> str:
+    return FLAKY if line.id in flaky else line.own_verdict
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def measures(run: Results) -> Measures | None:
     """The measures of a run whose exchanges lie beside its results; None if they do not."""
     folder = run.folder
     try:
-        if folder.head() != run.head:
+        if folder.head() != run.head.to_json():
             return None
         keys = folder.recorded()
         # One at a time: together they may be larger than memory.

@@ -16,11 +16,11 @@ What a limit of the suite held back has no obstacle: no failure of the server ex
 
 from __future__ import annotations
 
-from typing import Any
-
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.verdict import INCONCLUSIVE, Record, Result
+from conformance.results.records import Obstacle
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.scenario import Scenario, schema_violation
 
 BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "comparison")
@@ -29,7 +29,7 @@ BODY, NEED, EARLIER, COMPARISON = KINDS = ("body", "need", "earlier", "compariso
 _PAIR = 2
 
 
-def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
+def obstacles(result: Result, record: Record) -> list[Obstacle]:
     """An entry for each kind of obstacle: ``by`` is the kind, ``scenarios`` are those whose responses have it. With
     ``any`` one of them is enough: the case compares responses, and does not say which of them it cannot use."""
     if result.verdict != INCONCLUSIVE:
@@ -41,10 +41,10 @@ def obstacles(result: Result, record: Record) -> list[dict[str, Any]]:
         if by and where not in found.setdefault(by, []):
             found[by].append(where)
     if not case.check.together or len(result.blocked) == 1:
-        return [{"by": by, "scenarios": names} for by, names in found.items()]
+        return [Obstacle(by, tuple(names)) for by, names in found.items()]
     if len(result.blocked) > _PAIR and found.keys() & {BODY, NEED}:
         found = {COMPARISON: list(dict.fromkeys(name for names in found.values() for name in names))}
-    return [{"by": by, "scenarios": names, "any": True} for by, names in found.items()]
+    return [Obstacle(by, tuple(names), any=True) for by, names in found.items()]
 
 
 def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str, str]:
@@ -56,6 +56,14 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
     if scenario.after and (exchange.ended == "not-sent" or _sent_back_malformed(scenario, received, context)):
         by, where = _obstacle(context.scenarios[scenario.after], context, record)
         return EARLIER if by == BODY else by, where
+    control = control_of(scenario, context.scenarios, context.contract)
+    if (
+        not exchange.ok
+        and control
+        and not (known := record.received(control).exchange).ok
+        and known.ended != "not-sent"
+    ):
+        return _obstacle(context.scenarios[control], context, record)
     if exchange.status is None:
         return exchange.ended, scenario.name
     if exchange.status != 200:
@@ -65,9 +73,9 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
 
 def _sent_back_malformed(scenario: Scenario, received: Received, context: Context) -> bool:
     """Whether the request was refused because it holds what an earlier response had wrong."""
-    if not (received.exchange.refused and scenario.follow and scenario.meant_well):
+    if not (received.exchange.refused and scenario.follow and scenario.must_fit_schema):
         return False
-    return bool(schema_violation(context.target.revision, received.exchange.request.body))
+    return bool(schema_violation(context.contract, received.exchange.request.body))
 
 
 def _met(scenario: Scenario, received: Received) -> bool:

@@ -12,82 +12,77 @@ from typing import Any
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RESULTS, RunDirectory, write_atomically
+from conformance.judge.reasons import Reason
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, MISSING, PASS, STALE, WARNING, Finding, Result
 from conformance.results import affected_clients
+from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import Effect
 from conformance.results.obstacles import obstacles
+from conformance.results.records import LONGEST_VALUE, BadRecord, CaseRecord, FindingRecord, RunEnd, RunHead, Tokens
 from conformance.wire.presence import disappearance
-
-#: Of the results file; a reader refuses another.
-FORMAT = 1
 
 #: The check itself broke: a bug of the suite.
 ERROR = "error"
 
 EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 2, 3, 5, 6
 
-#: Longest text kept of a value in a finding; the recording has the whole.
-_LONGEST = 2000
-
 #: How many observations of a case are kept.
 _MOST_OBSERVED = 500
 
 
-def case_line(result: Result, record: Recorded, ms: float) -> dict[str, Any]:
-    """The line of a judged case."""
+def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
+    """The record of an evaluated case; its ``cause`` is not known yet (see :mod:`conformance.results.grouping`)."""
     case, effects = result.case, affected_clients.of_result(result)
     blocked = obstacles(result, record)
-    return {
-        "kind": "case",
-        "id": case.id,
-        "requirement": case.rule,
-        "scenario": case.label,
-        "area": case.requirement.area,
-        "level": case.requirement.level,
-        "verdict": result.verdict,
-        "breaks": affected_clients.names(effects) if result.findings else list(case.breaks),
-        "findings": [_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)],
-        "observed": [one[:_LONGEST] for one in result.observed[:_MOST_OBSERVED]],
-        "reason": result.reason[:_LONGEST],
-        "examined": result.examined,
-        **({"blocked": blocked} if blocked else {}),
-        "exchange": record.key(case.scenarios[0]),
-        "cause": "",  # Known when all cases are judged: see conformance.results.grouping.
-        "ms": round(ms, 3),
-    }
+    return CaseRecord(
+        id=case.id,
+        requirement=case.rule,
+        scenario=case.label,
+        area=case.requirement.area,
+        level=case.requirement.level,
+        verdict=result.verdict,
+        breaks=tuple(affected_clients.names(effects)) if result.findings else case.breaks,
+        findings=tuple(_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)),
+        observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MOST_OBSERVED]),
+        reason=replace(result.reason, text=result.reason.text[:LONGEST_VALUE]),
+        examined=result.examined,
+        blocked=tuple(blocked),
+        exchange=record.key(case.scenarios[0]),
+        ms=round(ms, 3),
+    )
 
 
-def error_line(case_id: str, reason: str) -> dict[str, Any]:
-    """The line of a case whose check broke."""
-    requirement, _, scenario = case_id.partition("@")
-    return {
-        "kind": "case", "id": case_id, "requirement": requirement, "scenario": scenario,
-        "area": requirement.partition(".")[0], "level": "MUST", "verdict": ERROR, "breaks": [], "findings": [],
-        "observed": [], "reason": reason, "examined": 0, "exchange": "", "cause": "", "ms": 0,
-    }  # fmt: skip
+def error_record(case_id: str, reason: Reason) -> CaseRecord:
+    """The record of a case whose check failed, or whose process died."""
+    rule, _, scenario = case_id.partition("@")
+    return CaseRecord(
+        case_id, rule, scenario, rule.partition(".")[0], "MUST", ERROR, reason=reason, examined=0
+    )  # fmt: skip
 
 
-def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> dict[str, Any]:
-    return {
-        "message": one.message,
-        "pointer": one.pointer,
-        "event": one.event,
-        **{name: _kept(value) for name, value in (("want", one.want), ("got", one.got)) if value is not MISSING},
-        "scenario": one.scenario,
-        "also": list(one.also),
-        "exchange": record.key(one.scenario),
-        "request_bytes": len(record.received(one.scenario).exchange.request.body) if record.key(one.scenario) else 0,
-        "count": one.count,
-        "clients": {name: effect.does for name, effect in effects.items()},
-    }
+def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> FindingRecord:
+    key = record.key(one.scenario)
+    return FindingRecord(
+        message=one.message,
+        pointer=one.pointer,
+        event=one.event,
+        want=one.want if one.want is MISSING else _kept(one.want),
+        got=one.got if one.got is MISSING else _kept(one.got),
+        scenario=one.scenario,
+        also=one.also,
+        exchange=key,
+        request_bytes=len(record.received(one.scenario).exchange.request.body) if key else 0,
+        count=one.count,
+        clients={name: effect.does for name, effect in effects.items()},
+    )
 
 
 def _kept(value: Any) -> Any:
     """The value, or its beginning as text where it is long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if len(text) > _LONGEST:
-        return text[:_LONGEST] + "..."
+    if len(text) > LONGEST_VALUE:
+        return text[:LONGEST_VALUE] + "..."
     try:
         json.dumps(value, allow_nan=False)
     except (ValueError, TypeError):
@@ -107,10 +102,10 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
     return EXIT_OK if counts[PASS] or counts[WARNING] or counts[EXPECTED] else EXIT_NOTHING
 
 
-def end_line(
-    lines: Sequence[Mapping[str, Any]], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
-) -> dict[str, Any]:
-    """The last line, with what the run cost by its recorded exchanges."""
+def end_record(
+    lines: Sequence[CaseRecord], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
+) -> RunEnd:
+    """The last record, with what the run cost by its recorded exchanges."""
     every: list[Exchange] = []
 
     def sent() -> Iterator[Exchange]:
@@ -121,53 +116,80 @@ def end_line(
 
     end = sums(lines, sent(), seconds, code, interrupted)
     gone = disappearance(every)
-    return end | ({"stopped": gone.says} if gone else {})
+    return replace(end, stopped=gone.says) if gone else end
 
 
 def sums(
-    lines: Sequence[Mapping[str, Any]],
+    lines: Sequence[CaseRecord],
     exchanges: Iterable[Exchange],
     seconds: float,
     code: int,
     interrupted: bool = False,
-) -> dict[str, Any]:
-    """As :func:`end_line`, with what these exchanges cost."""
+) -> RunEnd:
+    """As :func:`end_record`, with what these exchanges cost."""
     requests = attempts = read = written = 0
     for one in exchanges:  # One at a time: together they may be larger than memory.
         took = cost(one)
         requests, attempts = requests + 1, attempts + 1 + len(one.attempts)
         read, written = read + took[0], written + took[1]
-    return {
-        "kind": "end",
-        "counts": dict(sorted(Counter(line["verdict"] for line in lines).items())),
-        "requests": requests,
-        "attempts": attempts,
-        "tokens": {"input": read, "output": written},
-        "seconds": round(seconds, 3),
-        "exit": code,
-        **({"interrupted": True} if interrupted else {}),
-    }
+    counts = dict(sorted(Counter(line.verdict for line in lines).items()))
+    return RunEnd(counts, requests, attempts, Tokens(read, written), round(seconds, 3), code, interrupted)
 
 
-def in_order(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The case lines by area, level and id, whatever order they were judged in."""
+def in_order(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
+    """The cases by area, level and id, whatever order they were evaluated in."""
     order = {"MUST": 0, "SHOULD": 1, "MAY": 2}
-    return sorted(lines, key=lambda line: (line["area"], order[line["level"]], line["id"]))
+    return sorted(lines, key=lambda line: (line.area, order[line.level], line.id))
 
 
 @dataclass(frozen=True)
 class Results:
-    """A results file that was read: its first line, its case lines, and its last (None: the run broke off)."""
+    """The results of a run: its head, its cases, and its end (None: the run did not end).
+
+    ``path`` is the results file; the run folder with the exchanges is its parent, if there is one.
+    """
 
     path: Path
-    head: dict[str, Any]
-    cases: list[dict[str, Any]]
-    end: dict[str, Any] | None
+    head: RunHead
+    cases: Sequence[CaseRecord]
+    end: RunEnd | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases have each verdict."""
+        return dict(sorted(Counter(case.verdict for case in self.cases).items()))
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The violated rules that stand for themselves, the worst first, each with its cases and consequences."""
+        return causes(self.cases)
+
+    @property
+    def findings(self) -> list[FindingRecord]:
+        """Every finding of every case, in the order of the cases."""
+        return [finding for case in self.cases for finding in case.findings]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the run; of one that did not end, that of the verdicts so far."""
+        return self.end.exit if self.end else exit_code([case.counted for case in self.cases], strict=False)
 
     @property
     def folder(self) -> RunDirectory:
         """The run folder beside it, where the exchanges lie if they were kept."""
         return RunDirectory(self.path.parent)
+
+    def write(self, path: Path) -> None:
+        """Write a results file; ``OSError`` if that cannot be done."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, "".join(json.dumps(line) + "\n" for line in self.lines()))
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The lines of a results file as JSON objects."""
+        yield self.head.to_json()
+        yield from (case.to_json() for case in self.cases)
+        if self.end:
+            yield self.end.to_json()
 
 
 def read(path: Path) -> Results:
@@ -182,14 +204,10 @@ def read(path: Path) -> Results:
         raise ValueError(f"{file} is not a results file: its lines are not JSON objects with a kind") from None
     if kinds[:1] != ["run"] or kinds.count("run") > 1 or "end" in kinds[:-1]:
         raise ValueError(f"{file} is not a results file: it must begin with one run line and end with one end line")
-    if lines[0].get("format") != FORMAT:
-        raise ValueError(f"{file} has format {lines[0].get('format')!r}; this version reads {FORMAT}")
-    end = lines[-1] if kinds[-1] == "end" else None
-    cases = [affected_clients.upgraded(line) for line in lines if line["kind"] == "case"]
-    return Results(file, lines[0], cases, end)
-
-
-def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Write a results file; ``OSError`` if that cannot be done."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
+    try:
+        head = RunHead.from_json(lines[0])
+        cases = [affected_clients.upgraded(CaseRecord.from_json(line)) for line in lines if line["kind"] == "case"]
+        end = RunEnd.from_json(lines[-1]) if kinds[-1] == "end" else None
+    except BadRecord as error:
+        raise ValueError(f"{file} {error}") from None
+    return Results(file, head, cases, end)

@@ -1,7 +1,10 @@
-"""The named requests of a run, by topic. :func:`scenarios` gives those of a revision in the order they are sent."""
+"""The named requests of a run, by topic. :func:`scenarios` returns those of a revision in the order they are sent."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas
 from conformance.scenarios import (
     auth,
@@ -19,28 +22,35 @@ from conformance.scenarios import (
     undocumented,
 )
 from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.templates import fill
 
 
 def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
     """Every scenario of the revision by name; ``nonce`` makes the names and codewords no server can know."""
+    contract = schemas.contract
     every = [
-        *ordinary.scenarios(nonce),
+        *ordinary.scenarios(contract, nonce),
         *effort.scenarios(schemas),
         *tools.scenarios(schemas),
         *rich_tools.scenarios(),
-        *turns.scenarios(),
+        *turns.scenarios(contract),
         *histories.scenarios(),
-        *inputs.scenarios(),
+        *inputs.scenarios(contract),
         *derived.accepted(schemas),
-        *http.scenarios(),
-        *auth.scenarios(),
+        *http.scenarios(contract),
+        *auth.scenarios(contract),
         *malformed.scenarios(nonce),
         *derived.violations(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
         *ordinary.last(),
     ]
-    named = {scenario.name: scenario for scenario in every}
+    named = {one.name: _filled(one, contract) for one in every}
     if len(named) != len(every):
         raise ValueError("two scenarios share a name")
     return named
+
+
+def _filled(one: Scenario, contract: Contract) -> Scenario:
+    """The scenario with what its contract decides."""
+    return replace(one, body=fill(one.body, contract), raw=fill(one.raw, contract), auth=one.auth or contract.way.name)

@@ -1,88 +1,129 @@
-"""Each way to authenticate, and each way not to."""
+"""Valid and invalid credentials."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from conformance.contract.revisions import Contract, Way
 from conformance.scenarios.ordinary import SHORT, SMOKE, TEXT, both
 from conformance.scenarios.scenario import Scenario
 
-_BODY = {**SHORT, "max_output_tokens": 32, "input": "Say hello."}
+_BODY = {**SHORT, "input": "Say hello."}
 
-#: Rule -> the credentials that fall under it.
-_REFUSED = {
-    "auth.missing-key-refused": ("none",),
-    "auth.wrong-api-key-refused": ("api-key:wrong",),
-    "auth.wrong-bearer-refused": ("bearer:wrong",),
-    "auth.empty-key-refused": ("api-key:empty",),
-    "auth.empty-bearer-refused": ("bearer:empty",),
-    "auth.other-scheme-refused": ("other-scheme",),
-    "auth.key-without-scheme-refused": ("no-scheme",),
-    "auth.almost-right-key-refused": (
-        *(f"{header}:{name}" for header in ("api-key", "bearer") for name in ("last-character", "prefix", "suffix")),
-        "bearer:case",
-    ),
-}
-
-#: Credentials that are also tried with ``stream: true``.
-_STREAMED = ("none", "api-key:wrong", "bearer:wrong", "bearer:suffix")
+_ACCEPTED = frozenset({"auth-accepted"})
 
 
-def scenarios() -> list[Scenario]:
-    """The scenarios about authentication."""
-    bearer = Scenario(
-        "auth.bearer",
-        "Authorization: Bearer alone",
-        _BODY,
-        auth="bearer",
-        about={"accepted": "auth.bearer-accepted"},
-        tags=frozenset({"auth-accepted"}) | SMOKE,
-        claims=frozenset({"bearer"}),
-    )
-    key = Scenario(
-        "auth.api-key",
-        "the api-key header alone",
-        TEXT,  # The same request as the first one: sent once.
-        about={"accepted": "auth.api-key-header-accepted"},
-        tags=frozenset({"auth-accepted"}),
-        claims=frozenset({"api-key"}),
-    )
-    names = "auth.header-names-case-insensitive"
+def scenarios(contract: Contract) -> list[Scenario]:
+    """The scenarios about authentication, by the ways that the contract has."""
+    keys, schemes = [way for way in (contract.key_way,) if way], [way for way in (contract.scheme_way,) if way]
     return [
-        *both(key),
-        *both(bearer),
-        replace(key, name="auth.API-KEY", description="API-KEY in capitals", auth="API-KEY", about={"accepted": names}),
-        replace(
-            bearer, name="auth.authorization", description="authorization in lower case", auth="lower-header",
-            about={"accepted": names}, tags=key.tags,
-        ),
-        replace(
-            bearer, name="auth.lower-scheme", description="the scheme bearer in lower case", auth="lower-scheme",
-            about={"accepted": "auth.scheme-case-insensitive"}, tags=key.tags,
-        ),
-        *_refused(),
-        replace(
-            key, name="auth.wrong-key-bad-body", description="a wrong key and a body that is no JSON", body={},
-            raw=b'{"model": "', auth="api-key:wrong", expect="refusal", about={"refused": "-"},
+        *(one for way in keys for one in _key_in_its_header(way, contract)),
+        *(one for way in schemes for one in both(_behind_scheme(way))),
+        *(_in_capitals(way) for way in keys),
+        *(one for way in schemes for one in _in_lower_case(way)),
+        *_refused(contract),
+        Scenario(
+            "auth.wrong-key-bad-body", "an invalid key and a body that is not JSON", raw=b'{"model": "',
+            auth=f"{contract.way.name}:wrong", expect="refusal", about={"refused": "-"},
             tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
         ),
-        *(
-            replace(
-                key, name=f"auth.both-{name}", description=description, auth=auth, expect="either",
-                about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}), claims=frozenset({"api-key", "bearer"}),
-            )
-            for name, rule, description, auth in (
-                ("right", "both-right", "both headers, both right", "api-key+bearer"),
-                ("api-key-wrong", "one-right-one-wrong", "both headers, the api-key wrong", "api-key:wrong+bearer"),
-                ("bearer-wrong", "one-right-one-wrong", "both headers, the bearer wrong", "api-key+bearer:wrong"),
-            )
+        *(one for key in keys for scheme in schemes for one in _both_headers(key, scheme)),
+    ]  # fmt: skip
+
+
+def _key_in_its_header(way: Way, contract: Contract) -> list[Scenario]:
+    """The key alone; where that is the usual way, the base request says the same if it is served so."""
+    found = both(_key_alone(way))
+    if way != contract.way:
+        return found
+    return [replace(one, within=f"text{one.name.removeprefix(found[0].name)}") for one in found]
+
+
+def _key_alone(way: Way) -> Scenario:
+    return Scenario(
+        f"auth.{way.name}",
+        f"the {way.header} header alone",
+        TEXT,  # Where it is the usual way, the same request as the first one.
+        auth=way.name,
+        about={"accepted": "auth.api-key-header-accepted"},
+        tags=_ACCEPTED,
+        claims=frozenset({way.name}),
+    )
+
+
+def _behind_scheme(way: Way) -> Scenario:
+    return Scenario(
+        f"auth.{way.name}",
+        f"{way.shown} alone",
+        _BODY,
+        auth=way.name,
+        about={"accepted": "auth.bearer-accepted"},
+        tags=_ACCEPTED | SMOKE,
+        claims=frozenset({way.name}),
+    )
+
+
+def _in_capitals(way: Way) -> Scenario:
+    name = way.name.upper()
+    about = {"accepted": "auth.header-names-case-insensitive"}
+    return replace(_key_alone(way), name=f"auth.{name}", description=f"{name} in capitals", auth=name, about=about)
+
+
+def _in_lower_case(way: Way) -> list[Scenario]:
+    one = replace(_behind_scheme(way), tags=_ACCEPTED)
+    header, scheme = way.header.lower(), way.scheme.lower()
+    return [
+        replace(
+            one, name=f"auth.{header}", description=f"{header} in lower case", auth="lower-header",
+            about={"accepted": "auth.header-names-case-insensitive"},
+        ),
+        replace(
+            one, name="auth.lower-scheme", description=f"the scheme {scheme} in lower case", auth="lower-scheme",
+            about={"accepted": "auth.scheme-case-insensitive"},
         ),
     ]  # fmt: skip
 
 
-def _refused() -> list[Scenario]:
+def _both_headers(key: Way, scheme: Way) -> list[Scenario]:
+    one_wrong = "one-right-one-wrong"
+    return [
+        replace(
+            _key_alone(key), name=f"auth.both-{name}", description=f"both headers, {description}", auth=auth,
+            expect="either", about={"of": f"auth.{rule}"}, tags=frozenset({"auth-both"}),
+            claims=frozenset({key.name, scheme.name}),
+        )
+        for name, rule, description, auth in (
+            ("right", "both-right", "both right", f"{key.name}+{scheme.name}"),
+            (f"{key.name}-wrong", one_wrong, f"the {key.name} wrong", f"{key.name}:wrong+{scheme.name}"),
+            (f"{scheme.name}-wrong", one_wrong, f"the {scheme.name} wrong", f"{key.name}+{scheme.name}:wrong"),
+        )
+    ]  # fmt: skip
+
+
+def _credentials(contract: Contract) -> dict[str, tuple[str, ...]]:
+    """Rule -> the credentials that fall under it."""
+    key, scheme = contract.key_way, contract.scheme_way
+    ways = [way.name for way in (key, scheme) if way]
+    almost = [f"{way}:{name}" for way in ways for name in ("last-character", "prefix", "suffix")]
+    rules: dict[str, tuple[str, ...]] = {
+        "auth.missing-key-refused": ("none",),
+        "auth.wrong-api-key-refused": (f"{key.name}:wrong",) if key else (),
+        "auth.wrong-bearer-refused": (f"{scheme.name}:wrong",) if scheme else (),
+        "auth.empty-key-refused": (f"{key.name}:empty",) if key else (),
+        "auth.empty-bearer-refused": (f"{scheme.name}:empty",) if scheme else (),
+        "auth.other-scheme-refused": ("other-scheme",) if scheme else (),
+        "auth.key-without-scheme-refused": ("no-scheme",) if scheme else (),
+        "auth.almost-right-key-refused": (*almost, f"{contract.authentication[-1].name}:case"),
+    }
+    return rules
+
+
+def _refused(contract: Contract) -> list[Scenario]:
     found: list[Scenario] = []
-    for rule, variants in _REFUSED.items():
+    #: Credentials that are also sent with ``stream: true``.
+    streamed = ("none", *(f"{way.name}:wrong" for way in contract.authentication))
+    streamed += (f"{contract.authentication[-1].name}:suffix",)
+    for rule, variants in _credentials(contract).items():
         for variant in variants:
             scenario = Scenario(
                 f"auth.refused.{variant.replace(':', '-')}",
@@ -95,6 +136,6 @@ def _refused() -> list[Scenario]:
                 claims=frozenset({"auth"}),
             )
             found.append(scenario)
-            if variant in _STREAMED:
+            if variant in streamed:
                 found.append(scenario.streamed(about={"refused": "auth.refused-when-streaming"}))
     return found

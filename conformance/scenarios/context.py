@@ -1,4 +1,4 @@
-"""What the cases of a run are chosen from."""
+"""The context from which the cases of a run are selected."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from conformance.config.target import Target
+from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas
 from conformance.scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True)
 class Context:
-    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
+    """The input of selectors; ``clients``: the clients of ``--clients``, empty without."""
 
     scenarios: Mapping[str, Scenario]
     schemas: Schemas
     target: Target
     clients: tuple[str, ...] = ()
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that the target is to fulfil."""
+        return self.schemas.contract

@@ -1,4 +1,4 @@
-"""What a scenario is: one named request, what it is for, and what it needs to be of use."""
+"""A scenario: one named request, its purpose, and what the response must contain to be evaluated."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from conformance.contract.schemas import Schemas
+from conformance.contract.revisions import Contract
+from conformance.contract.schemas import schemas_of
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Headers
+from conformance.scenarios.templates import MODEL
 
 Expect = Literal["answer", "refusal", "either"]
-"""``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
+"""``answer``: the contract requires 2xx. ``refusal``: it requires 4xx. ``either``: it allows both."""
 
 Body = Mapping[str, Any]
 Follow = Callable[[Body, Received], Body | None]
@@ -22,7 +24,7 @@ Follow = Callable[[Body, Received], Body | None]
 
 @dataclass(frozen=True)
 class Need:
-    """What the model must have done for an answer to be of use, in words and as a test of the answer."""
+    """What the model must do for a response to be evaluated: a clause for messages, and a predicate of the response."""
 
     says: str
     met: Callable[[Received], bool]
@@ -33,15 +35,16 @@ class Scenario:
     """One request of the plan.
 
     ``name`` is unique and made to be searched for. ``asks`` says in words what is sent. ``body`` is the JSON body;
-    ``raw`` takes its place where bytes that are no JSON object are sent on purpose. ``auth`` is a variant of
-    :func:`conformance.wire.client.credentials`. A scenario with ``after`` is built by ``follow`` from the answer to
-    that one (None: it gives nothing to build on). One ``within`` another is sent only where that other, which asks for
-    the same and more, was not served: a served one speaks for all in it. One with a ``need`` is repeated up to
-    ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags`` is what checks select by,
-    ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request schema on purpose. ``last``
-    is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is added to the endpoint's URL.
-    A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with ``Transfer-Encoding: chunked``
-    sent in chunks.
+    ``raw`` takes its place where bytes that are no JSON object are sent on purpose; the model stands in it as
+    :data:`~conformance.scenarios.templates.MODEL`. ``auth`` is a variant of
+    :func:`conformance.wire.client.credentials`, empty for the contract's usual way. A scenario with ``after`` is built
+    by ``follow`` from the answer to that one (None: it gives nothing to build on). One ``within`` another is sent only
+    where that other, which asks for the same and more, was not served: a served one speaks for all in it. One with a
+    ``need`` is repeated up to ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags``
+    is what checks select by, ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request
+    schema on purpose. ``last`` is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is
+    added to the endpoint's URL. A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with
+    ``Transfer-Encoding: chunked`` sent in chunks.
     """
 
     name: str
@@ -49,7 +52,7 @@ class Scenario:
     body: Body = field(default_factory=dict)
     raw: bytes | None = None
     method: str = "POST"
-    auth: str = "api-key"
+    auth: str = ""
     headers: Headers = ()
     expect: Expect = "answer"
     need: Need | None = None
@@ -66,27 +69,31 @@ class Scenario:
     suffix: str = ""
 
     @property
-    def meant_well(self) -> bool:
-        """Whether it sends a body that fits the request schema, if the suite is right."""
+    def must_fit_schema(self) -> bool:
+        """Whether its body must fit the request schema; otherwise the suite has a defect."""
         return self.method == "POST" and self.raw is None and not self.wrong
 
     @property
     def streaming(self) -> bool:
-        """Whether it asks for a stream."""
+        """Whether the body has ``stream: true``."""
         return self.body.get("stream") is True
 
+    def raw_for(self, model: str) -> bytes | None:
+        """``raw`` with a model filled in; None if the scenario has none."""
+        return None if self.raw is None else self.raw.replace(MODEL, json.dumps(model, ensure_ascii=False).encode())
+
     def digest(self, model: str) -> str:
-        """Identifies the request: scenarios that send the same have the same, and share one exchange."""
-        built = self.name if self.after or self.within else None  # What it sends is known only when it is sent.
+        """Identifies the request: scenarios with equal requests have equal digests, and share one exchange."""
+        built = self.name if self.after or self.within else None  # Its body is known only when it is sent.
         parts = [
             self.method,
             encode(self.body, model, self.escaped),
-            self.raw,
+            self.raw_for(model),
             self.auth,
             self.headers,
             built,
             self.last,
-            # What was recorded before these existed keeps its digest.
+            # Added later: without it the digest is that of earlier recordings.
             *([self.suffix] if self.suffix else []),
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
@@ -105,15 +112,15 @@ class Scenario:
 
 
 @lru_cache(maxsize=1024)
-def schema_violation(revision: str, body: bytes) -> str:
-    """How a request that is meant to be right breaks the request schema of a revision; empty if it does not."""
-    problems = Schemas(revision).errors("request.json", json.loads(body))
+def schema_violation(contract: Contract, body: bytes) -> str:
+    """How a request that is meant to be right breaks the request schema of a contract; empty if it does not."""
+    problems = schemas_of(contract).errors("request.json", json.loads(body))
     return f"{problems[0].pointer or 'the body'} {problems[0].message}" if problems else ""
 
 
 def encode(body: Body, model: str, escaped: bool = False) -> bytes:
-    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out;
-    ``escaped``: in ASCII, all else as ``\\u`` escapes."""
+    """The bytes of the body: JSON in UTF-8, with ``model`` unless the body has one (None: omit it); ``escaped``: in
+    ASCII, with ``\\u`` escapes."""
     full = {"model": model, **body}
     if full["model"] is None:
         del full["model"]

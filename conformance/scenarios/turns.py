@@ -1,17 +1,20 @@
-"""Conversations: history written by the client, and an answer's output returned unchanged."""
+"""Conversations: history written by the client, and the output of a response returned unchanged."""
 
 from __future__ import annotations
 
+from conformance.contract.revisions import Contract
 from conformance.decode.response import Received
 from conformance.scenarios.effort import QUESTION
 from conformance.scenarios.ordinary import CORE, HISTORY, SHORT, both
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Effort
 
 _ARRAY = frozenset({"input-array"})
 
 
-def scenarios() -> list[Scenario]:
+def scenarios(contract: Contract) -> list[Scenario]:
     """The conversations."""
+    thought = f"effort.{contract.effort.usual}"
     history = Scenario(
         "turns.history",
         "a conversation of three turns",
@@ -31,9 +34,9 @@ def scenarios() -> list[Scenario]:
     )
     thinking = Scenario(
         "turns.reasoning-returned",
-        "the turn after effort.high, its reasoning item included",
-        {**QUESTION, "reasoning": {"effort": "high"}},
-        after="effort.high",
+        f"the turn after {thought}, its reasoning item included",
+        {**QUESTION, "reasoning": {"effort": Effort.USUAL}},
+        after=thought,
         follow=_continue,
         tags=CORE | {"turns", "returned", "reasoning-returned"},
         claims=_ARRAY | {"reasoning"},
@@ -44,8 +47,9 @@ def scenarios() -> list[Scenario]:
 def _continue(body: Body, received: Received) -> Body | None:
     if not received.output:
         return None
-    question = {"role": "user", "content": received.sent.get("input")}
+    asked = received.sent.get("input")
+    question = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
     return {
         **body,
-        "input": [question, *received.output, {"role": "user", "content": "Say the same in other words."}],
+        "input": [*question, *received.output, {"role": "user", "content": "Say the same in other words."}],
     }

@@ -1,4 +1,4 @@
-"""Parameters of OpenAI's API that the page does not document, alone and nested, and names that nobody knows."""
+"""Parameters of OpenAI's API that the contract does not document, top-level and nested, and unknown names."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
 
-#: Named on the page as unsupported: ignored, or an error.
+#: Documented as unsupported: ignored, or an error.
 UNSUPPORTED: dict[str, Any] = {
     "background": True,
     "previous_response_id": "resp_00000000000000000000000000000000",
     "context_management": [{"type": "compaction", "compact_threshold": 1000}],
 }
 
-#: The rest of what openai, CreateResponse has and the page has not.
+#: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
     "conversation": "conv_00000000000000000000000000000000",
     "include": ["reasoning.encrypted_content"],
@@ -53,8 +54,8 @@ def _message(*parts: dict[str, Any]) -> dict[str, Any]:
 
 #: Inside the documented objects.
 NESTED: dict[str, Body] = {
-    "reasoning.summary": {"reasoning": {"effort": "none", "summary": "auto"}},
-    "reasoning.generate_summary": {"reasoning": {"effort": "none", "generate_summary": "auto"}},
+    "reasoning.summary": {"reasoning": {"effort": Effort.OFF, "summary": "auto"}},
+    "reasoning.generate_summary": {"reasoning": {"effort": Effort.OFF, "generate_summary": "auto"}},
     "text.verbosity": {"text": {"verbosity": "low"}},
     "text.format.json_schema": {"text": {"format": _JSON_SCHEMA}},
     "input_image.detail": _message({"type": "input_image", "image_url": _PIXEL, "detail": "low"}),
@@ -79,36 +80,38 @@ TOOL_CHOICES: dict[str, Any] = {
     "any-word": "whenever-it-helps",
 }
 
-#: Rules with a name of their own.
+#: Rules whose id is not derived from the parameter.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
-#: Also sent streaming, alone.
+#: Also sent streaming and alone.
 _STREAMED = ("text.format.json_schema", "none", "object")
 
-#: All that can stand in one request; each is sent alone only where that is not served.
+#: The request with all parameters that can be combined; each is sent alone only if that is not served.
 _TOGETHER = "undocumented.all-together"
-_APART = ("text.format.json_schema", "input_image.detail", "input_file")
+_NOT_COMBINED = ("text.format.json_schema", "input_image.detail", "input_file")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
-    """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
+    """Each undocumented parameter; unsupported ones, and those that clients use with streaming, also streaming."""
     found: list[Scenario] = []
-    for name, value in UNSUPPORTED.items():
+    documented = schemas.document("request.json")["properties"]
+    foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
+    for name, value in ((name, value) for name, value in UNSUPPORTED.items() if name not in documented):
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
-    together = _one("all-together", _all_of_them(), "undocumented")
+    together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [together, together.streamed()]
-    for name, value in FOREIGN.items():
-        tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
+    for name, value in foreign.items():
+        tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
-        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _APART else _within(one)
+        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
     for name, choice in TOOL_CHOICES.items():
-        body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": 200}
+        body = {"tools": [WEATHER], "tool_choice": choice, "max_output_tokens": Cap.TEXT}
         one = _one(f"tool_choice={name}", body, "tool-choice", rule="undocumented.tool-choice-other")
         found += [one, one.streamed()] if name in _STREAMED else [one]
     found += _forced()
@@ -117,8 +120,8 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
 
 
 def _forced() -> list[Scenario]:
-    """A call that is demanded where the cap cuts it, and where there is nothing to call."""
-    capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": 8}
+    """A required call that max_output_tokens truncates, and a required call without tools."""
+    capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": Cap.CUT_CALL}
     rule = "undocumented.tool-choice-other"
     return [
         _one("tool_choice=required-capped", capped, "tool-choice", rule=rule).streamed(),
@@ -126,16 +129,16 @@ def _forced() -> list[Scenario]:
     ]
 
 
-def _all_of_them() -> Body:
+def _all_of_them(foreign: Body) -> Body:
     nested: dict[str, Any] = {}
-    for body in (body for name, body in NESTED.items() if name not in _APART):
+    for body in (body for name, body in NESTED.items() if name not in _NOT_COMBINED):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
-    return {**FOREIGN, **nested, "tools": [WEATHER]}
+    return {**foreign, **nested, "tools": [WEATHER]}
 
 
 def _within(one: Scenario) -> list[Scenario]:
-    """Plain and streaming, each within the request of its kind that holds them all."""
+    """Plain and streaming, each within the plain or streaming request that contains all of them."""
     return [replace(one, within=_TOGETHER), replace(one.streamed(), within=f"{_TOGETHER}.stream")]
 
 
@@ -147,20 +150,21 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         expect="either",
         about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
-        wrong=name != "input_image.detail",  # Items are open to more members than are documented.
+        claims=frozenset({"reasoning"} if name.startswith("reasoning.") else ()),
+        wrong=name != "input_image.detail",  # The schema of items allows additional members.
     )
 
 
 def _unknown(nonce: str) -> list[Scenario]:
-    """Names and values that nobody can know: the value must not turn up anywhere."""
+    """Random names and values, which must not occur in the response."""
     name, value = f"x_{nonce}", f"zebra-{nonce}"
-    body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": "none", name: value}}
+    body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": Effort.OFF, name: value}}
     one = _one("unknown", body, "unknown", "undocumented.unknown-name", value=value)
     return [one, one.streamed()]
 
 
 def _earlier(nonce: str) -> Scenario:
-    """An earlier response's id, and a question that only its conversation answers."""
+    """The id of an earlier response, and a question that needs its conversation."""
 
     def follow(body: Body, received: Received) -> Body | None:
         earlier = received.response.get("id")
@@ -169,7 +173,7 @@ def _earlier(nonce: str) -> Scenario:
     return Scenario(
         "undocumented.previous_response_id-real",
         "the id of an earlier response as previous_response_id, and a question about that response",
-        {**CHEAP, "max_output_tokens": 64, "input": "What is the codeword?"},
+        {**CHEAP, "max_output_tokens": Cap.LINE, "input": "What is the codeword?"},
         expect="either",
         after="parallel.1",
         follow=follow,

@@ -7,25 +7,22 @@ inconclusive, as nobody asked for it: it does not apply, with the reason.
 from __future__ import annotations
 
 import contextlib
-import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from conformance.config.target import Target
-from conformance.contract.schemas import Schemas
-from conformance.decode.response import CannotEvaluate
-from conformance.engine.session import scrubbed_record, without
+from conformance.contract.schemas import schemas_of
+from conformance.decode.response import CannotEvaluate, Received
+from conformance.engine.assembly import assemble
+from conformance.engine.evaluation import evaluate_case
+from conformance.engine.redaction import without
 from conformance.exchange.redaction import Secret
-from conformance.judge.applicability import Lost
-from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, Case, Check, Group, evaluate
+from conformance.judge.applicability import Unavailable
+from conformance.judge.verdict import Case, Check, Group
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
-from conformance.results import results_file
-from conformance.results.causes import represented
-from conformance.results.grouping import group_by_cause
+from conformance.results.records import CaseRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
@@ -38,13 +35,22 @@ ALL = "traffic"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The case lines, folded and in order; of each that found something the text; by label why an exchange was not
-    evaluated, or only in part; and the labels of those that were in part."""
+    """The cases, grouped and in order; by label why an exchange was not evaluated, or only in part; and the labels of
+    those that were in part. :meth:`text` renders a case without any credential that was met in the traffic."""
 
-    lines: list[dict[str, Any]]
-    texts: Mapping[str, str]
+    cases: list[CaseRecord]
     unjudged: Mapping[str, str]
     in_part: frozenset[str] = frozenset()
+    traces: Mapping[str, str] = field(default_factory=dict)
+    responses: Mapping[str, Received] = field(default_factory=dict, repr=False)
+    secrets: Sequence[Secret] = field(default=(), repr=False)
+
+    def text(self, case: CaseRecord) -> str:
+        """What was found in a case, by which rule, where, and which clients it affects; empty without a finding."""
+        if case.id in self.traces or not case.findings:
+            return self.traces.get(case.id, "")
+        text = "\n".join(told(case, lambda finding: self.responses.get(finding.exchange)))
+        return str(without(self.secrets, text))
 
 
 def evaluate_captures(
@@ -52,52 +58,33 @@ def evaluate_captures(
 ) -> Evaluation:
     """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
     read from all answers side by side."""
-    evaluable = [one for one in captured if not one.unjudged]
+    evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
     context = _context(evaluable, target)
     record = Captures(evaluable)
-    lines: list[dict[str, Any]] = []
-    texts: dict[str, str] = {}
-    for case in _cases(evaluable, context, together):
-        line, text = _line(case, record)
-        lines.append(scrubbed_record(secrets, line))
-        if text:
-            texts[case.id] = without(secrets, text)
+    evaluated = [evaluate_case(case, record, secrets, planned=False) for case in _cases(evaluable, context, together)]
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
-    in_part = frozenset(one.label for one in evaluable if one.in_part)
     return Evaluation(
-        represented(group_by_cause(results_file.in_order(lines))), texts, without(secrets, unjudged), in_part
+        assemble(one.case for one in evaluated).cases,
+        without(secrets, unjudged),
+        frozenset(one.label for one in evaluable if one.in_part),
+        {one.case.id: one.trace for one in evaluated if one.error},
+        {one.exchange.key: one.received for one in evaluable},
+        secrets,
     )
-
-
-def _line(case: Case, record: Captures) -> tuple[dict[str, Any], str]:
-    started = time.perf_counter()
-    try:
-        result = evaluate(case, record)
-    except Exception as error:  # A check that breaks is a bug of the suite; it must not cost the other verdicts.
-        return results_file.error_line(case.id, str(error)), f"{case.id}\n{traceback.format_exc()}"
-    if result.verdict == INCONCLUSIVE:
-        result = replace(result, verdict=NOT_APPLICABLE)
-    line = results_file.case_line(result, record, (time.perf_counter() - started) * 1000)
-    return line, "\n".join(told(result, record)) if result.findings else ""
 
 
 def _context(captured: Sequence[Captured], target: Target) -> Context:
     scenarios = {
         one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
     }
-    return Context(scenarios, _schemas(target.revision), target)
-
-
-@cache
-def _schemas(revision: str) -> Schemas:
-    return Schemas(revision)
+    return Context(scenarios, schemas_of(target.contract), target)
 
 
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
-    strange = {one.label: one.strange(context.schemas) for one in captured}
+    undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
     for check in passive_checks():
         alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
-        fitting = [one for one in captured if _fits(one, check, strange[one.label])]
+        fitting = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
             if together and fitting:
                 names = tuple(one.label for one in fitting)
@@ -132,12 +119,12 @@ def _types(one: Captured, rule: str, context: Context) -> list[str]:
     return [kind for kind in context.schemas.item_types if kind in seen]
 
 
-def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
-    lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
+def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
+    unavailable: frozenset[Unavailable] = one.unavailable | ({"framing"} if one.unfinished else set())
     if one.unfinished and needs_end(check.rule, one.received):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A Response in the background is created as queued.
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
-    return check.where.applies(one.received, lost, strange)
+    return check.where.applies(one.received, unavailable, undocumented)

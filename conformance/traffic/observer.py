@@ -19,10 +19,10 @@ from conformance.exchange.scrubbing import (
     scrubbed_url,
     secrets_of,
 )
-from conformance.traffic.captured import Captured, is_ours, lost_in
+from conformance.traffic.captured import Captured, is_ours, unavailable_in
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.incomplete import marked
-from conformance.traffic.proxy import GONE, Passed
+from conformance.traffic.proxy import CLIENT_DISCONNECTED, ForwardedExchange
 from conformance.traffic.summary import Screen, brief
 
 _NAME = "exchange"
@@ -36,7 +36,7 @@ class Observer:
 
     def __init__(self, target: Target, folder: RunDirectory, screen: Screen) -> None:
         self._target, self._folder, self._screen = target, folder, screen
-        self._waiting: queue.SimpleQueue[Passed | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[ForwardedExchange | None] = queue.SimpleQueue()
         self._secrets: dict[Secret, None] = {}
         self._number = 0
         self.others = 0
@@ -48,7 +48,7 @@ class Observer:
         """The credentials that were met so far, at most :data:`_MOST_SECRETS` of them."""
         return Known(self._secrets)
 
-    def __call__(self, passed: Passed) -> None:
+    def __call__(self, passed: ForwardedExchange) -> None:
         """Take an exchange; returns at once, so that no client waits for a verdict."""
         self._waiting.put(passed)
 
@@ -67,7 +67,7 @@ class Observer:
                 for line in traceback.format_exc().splitlines():
                     self._screen.line(scrubbed(line, self.secrets))
 
-    def _look(self, passed: Passed) -> None:
+    def _look(self, passed: ForwardedExchange) -> None:
         for secret in secrets_of(passed.sent, passed.url, self._target.credential_headers):
             self._secrets.pop(secret, None)
             self._secrets[secret] = None
@@ -79,18 +79,18 @@ class Observer:
         self._number += 1
         exchange = seen(passed, self._number, self.secrets, self._target.credential_headers)
         self._folder.write(redacted(exchange, self.secrets))
-        captured = Captured(exchange.scenario, exchange, lost_in(exchange))
+        captured = Captured(exchange.scenario, exchange, unavailable_in(exchange))
         evaluated = evaluate_captures([captured], self._target, self.secrets, together=False)
         for line in brief(captured.label, evaluated):
             self._screen.line(line)
 
 
-def kept(passed: Passed, number: int, secrets: Sequence[Secret]) -> Exchange:
+def kept(passed: ForwardedExchange, number: int, secrets: Sequence[Secret]) -> Exchange:
     """The exchange in the form in which it may be kept, without the credentials."""
     return redacted(seen(passed, number, secrets), secrets)
 
 
-def seen(passed: Passed, number: int, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Exchange:
+def seen(passed: ForwardedExchange, number: int, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Exchange:
     """The exchange as it is evaluated: its bodies as they were, but no header that is private; ``named`` are further
     headers that hold a key."""
     coding = content_coding(passed.sent)
@@ -121,4 +121,4 @@ def _unfinished(exchange: Exchange) -> Exchange:
     """The exchange, marked where it was ended from this side."""
     if exchange.status is None or exchange.ended != "time-out":
         return exchange
-    return marked(exchange, exchange.detail or GONE)
+    return marked(exchange, exchange.detail or CLIENT_DISCONNECTED)

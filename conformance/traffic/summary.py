@@ -5,24 +5,19 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from conformance.config.target import Target
-from conformance.engine.session import head
-from conformance.judge import case_selection
 from conformance.report import terminal
 from conformance.report.columns import counted, labelled, with_label
 from conformance.report.failure import printable, show
 from conformance.report.summary import beside
-from conformance.results import results_file
 from conformance.results.causes import causes
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import Results
 from conformance.traffic.captured import Captured
 from conformance.traffic.evaluation import Evaluation
-
-#: The mode in a results file and a run folder of captured traffic: see ``schemas/results.json``.
-MODE = "traffic"
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
@@ -52,18 +47,21 @@ class Screen:
 
 
 def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
-           again: str, others: int, end: Mapping[str, Any], written: Mapping[str, str],
-           beside: Mapping[str, str] | None = None,
+           again: str, others: int, run: Results, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
            ) -> None:  # fmt: skip
     """Print the exchanges that were not evaluated, the root causes and the summary.
 
     ``beside``: further contents of the capture that are not exchanges, by label, with the reason.
     """
-    texts = {case: "\n".join([text, *_again(case, again, source, captured)]) for case, text in evaluated.texts.items()}
+
+    def text(case: CaseRecord) -> str:
+        rendered = evaluated.text(case)
+        return "\n".join([rendered, *_again(case.id, again, source, captured)]) if rendered else case.id
+
     for line in unjudged(evaluated, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
-    terminal.show(screen, what, evaluated.lines, texts, end, again, written)
+    terminal.show(screen, what, run, text, again, written)
 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
@@ -88,10 +86,10 @@ def unjudged(evaluated: Evaluation, ours: int, others: int, beside: Mapping[str,
 
 def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
     """One exchange: without violations one line; else its first root cause in full and the others on a line each."""
-    found = causes(evaluated.lines)
+    found = causes(evaluated.cases)
     if not found:
         why = show(evaluated.unjudged.get(label, ""), 200)
-        count = sum(line["verdict"] == "pass" for line in evaluated.lines)
+        count = sum(line.verdict == "pass" for line in evaluated.cases)
         if why and count:
             yield f"{label}: evaluated in part, {counted(count, 'rule')} passed: {why}"
         elif why:
@@ -102,44 +100,8 @@ def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
     counts = Counter(cause.verdict for cause in found)
     yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     first = found[0]
-    yield from (printable(line) for line in evaluated.texts.get(first.cases[0]["id"], "").splitlines())
+    yield from (printable(line) for line in evaluated.text(first.cases[0]).splitlines())
     yield from beside(first)
     for cause in found[1:]:
         line = cause.cases[0]
-        message = line["findings"][0]["message"] if line["findings"] else line["reason"]
-        yield f"  {cause.verdict:<7} {cause.rule}: {show(message, 120)}"
-
-
-def selected(evaluated: Evaluation, selections: Sequence[str]) -> Evaluation:
-    """The evaluation reduced to the cases that a selection matches; unchanged without selections.
-
-    Raises :class:`conformance.config.target.Misconfigured` for a selection that matches no case.
-    """
-    if not selections:
-        return evaluated
-    case_selection.check(selections, [line["id"] for line in evaluated.lines], "this traffic")
-    lines = [line for line in evaluated.lines if case_selection.selects(line["id"], selections)]
-    return replace(evaluated, lines=lines)
-
-
-def end_of(
-    evaluated: Evaluation, captured: Sequence[Captured], seconds: float, strict: bool = False, websockets: int = 0
-) -> dict[str, Any]:
-    """The end line of the results. Exchanges that were not evaluated do not change the exit code: it is 0 if a case was
-    evaluated and nothing found, and 5 if none was evaluated."""
-    code = results_file.exit_code([line["verdict"] for line in evaluated.lines], strict)
-    end = results_file.sums(evaluated.lines, [one.exchange for one in captured], seconds, code)
-    in_part, not_for_captured = len(evaluated.in_part), len(evaluated.unjudged) - len(evaluated.in_part)
-    if in_part or not_for_captured or websockets:
-        end["partial"] = {
-            "exchanges": len(captured),
-            "in_part": in_part,
-            "aside": not_for_captured,
-            "websockets": websockets,
-        }
-    return end
-
-
-def lines_of(target: Target, evaluated: Evaluation, end: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The lines of the results file."""
-    return [head(target, MODE), *evaluated.lines, end]
+        yield f"  {cause.verdict:<7} {cause.rule}: {show(line.message, 120)}"

@@ -1,6 +1,6 @@
-"""Sends one request and records what comes back.
+"""Sends one request and records the exchange.
 
-Nothing is judged and nothing is raised here: whatever the peer does ends in an :class:`Exchange`.
+Nothing is evaluated here, and no behavior of the peer raises: every request results in an :class:`Exchange`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import httpx
 
 from conformance import __version__
 from conformance.config.target import Target
+from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
-from conformance.wire.deadlines import Taken
+from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
 from conformance.wire.limits import RateLimiter
 from conformance.wire.receive import Receiver
-from conformance.wire.retry import attempt_of, passing, wait_after
+from conformance.wire.retry import attempt_of, is_temporary, wait_after
 from conformance.wire.transport import open_client
 
-#: Seconds that httpx waits beyond our own limits; they pass first, and say more.
+#: Seconds added to the time-outs of httpx, so that the limits of this package, with better reasons, pass first.
 _BEHIND = 5.0
 
-_SCHEMES = ("Bearer", "bearer", "Basic")
+#: A scheme that no contract here has.
+_OTHER_SCHEME = "Basic"
 
 _AS_SHELL = {
     "": "$KEY",
@@ -63,37 +65,44 @@ def wrong_keys(key: str) -> dict[str, str]:
     }
 
 
-def credentials(auth: str, key: str) -> Headers:
+def credentials(auth: str, key: str, contract: Contract = DEFAULT) -> Headers:
     """The auth headers of a variant such as ``bearer`` or ``api-key:wrong`` or ``api-key+bearer:wrong``.
 
-    Each way is ``<header>[:<credential>]``, several joined by ``+``; ``none`` sends no credential.
+    Each part is ``<way>[:<credential>]``, several joined by ``+``; ``none`` sends no credential, and an empty one the
+    key in the contract's usual way.
     """
     if auth == "none":
         return ()
     known = {"right": key, **(wrong_keys(key) if ":" in auth else {})}
+    written = {name: pair for way in contract.authentication for name, pair in _written(way).items()}
     headers: list[tuple[str, str]] = []
-    for way in auth.split("+"):
-        header, _, name = way.partition(":")
-        value = known[name or "right"]
-        headers.append(
-            {
-                "api-key": ("api-key", value),
-                "API-KEY": ("API-KEY", value),
-                "bearer": ("Authorization", f"Bearer {value}".strip()),
-                "lower-header": ("authorization", f"Bearer {value}"),
-                "upper-header": ("AUTHORIZATION", f"Bearer {value}"),
-                "lower-scheme": ("Authorization", f"bearer {value}"),
-                "other-scheme": ("Authorization", f"Basic {value}"),
-                "no-scheme": ("Authorization", value),
-            }[header]
-        )
+    for part in (auth or contract.way.name).split("+"):
+        name, _, credential = part.partition(":")
+        header, scheme = written[name]
+        value = known[credential or "right"]
+        # An empty credential leaves the scheme alone, without a space behind it.
+        headers.append((header, f"{scheme} {value}".strip() if scheme else value))
     return tuple(headers)
 
 
-class Client:
-    """Sends requests to one target, each over a connection of its own; safe to use from several threads.
+def _written(way: Way) -> dict[str, tuple[str, str]]:
+    """The header and the scheme by the name of the way, and of each other form of it."""
+    if not way.scheme:
+        return {way.name: (way.header, ""), way.name.upper(): (way.header.upper(), "")}
+    return {
+        way.name: (way.header, way.scheme),
+        "lower-header": (way.header.lower(), way.scheme),
+        "upper-header": (way.header.upper(), way.scheme),
+        "lower-scheme": (way.header, way.scheme.lower()),
+        "other-scheme": (way.header, _OTHER_SCHEME),
+        "no-scheme": (way.header, ""),
+    }
 
-    A kept connection would carry what one answer sent too much into the next one.
+
+class Client:
+    """Sends requests to one target, each over a new connection; thread-safe.
+
+    On a reused connection, excess bytes of one response would be read as part of the next one.
     """
 
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
@@ -111,13 +120,13 @@ class Client:
         self._http.close()
 
     def stop(self) -> None:
-        """Begin nothing more: who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+        """Send no further request: threads that wait to send receive :class:`conformance.wire.limits.Stopped`."""
         self._gate.stop()
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """Send when it is its turn, and again after a passing trouble (at most ``outgoing.tries`` times in all).
+        """Send when the rate limit allows, and retry after a temporary error (at most ``outgoing.tries`` attempts).
 
-        What a limit holds back is an exchange that was not sent, or the last try that was.
+        If a limit prevents an attempt, the result is the attempt before it, or an exchange that was not sent.
         """
         attempts: list[Attempt] = []
         exchange: Exchange | None = None
@@ -129,17 +138,17 @@ class Client:
             exchange = self._once(outgoing, tuple(attempts))
             self._gate.leave(outgoing.most, exchange)
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
-            if not passing(exchange) or (last and not busy):
+            if not is_temporary(exchange) or (last and not busy):
                 return exchange
             wait = wait_after(exchange, len(attempts))
-            # A 429 is for all who ask, so all wait, even after the last try.
+            # A 429 concerns every worker, so all pause, even after the last attempt.
             if not self._gate.pause(wait, everybody=busy) or last:
                 return exchange
             attempts.append(attempt_of(exchange, wait))
             self._gate.sleep(wait)
 
     def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
-        auth = credentials(outgoing.auth, self._key)
+        auth = credentials(outgoing.auth, self._key, self._target.contract)
         sent = tuple(value.partition(" ")[2] or value for _, value in auth)
         own = {name.lower() for name, _ in outgoing.headers}
         headers = [pair for pair in _BASE_HEADERS if pair[0].lower() not in own]
@@ -149,20 +158,20 @@ class Client:
         url = self._target.url + outgoing.suffix
         content = _content(outgoing)
         request = self._http.build_request(outgoing.method, url, headers=[*headers, *auth], content=content)
-        # httpx adds what it finds missing; a header that a scenario leaves out on purpose is taken out again.
+        # httpx adds default headers; one that the scenario omits on purpose is removed again.
         for name, value in outgoing.headers:
             if not value:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
-        taken = Taken()
-        ended, detail = self._receiver.receive(request, taken, started)
+        partial = PartialResponse()
+        ended, detail = self._receiver.receive(request, partial, started)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
-        # Several bodies that unfold at a time would take several times the memory.
-        with self._unfolding if content_coding(taken.headers) else contextlib.nullcontext():
-            if over := self._receiver.unfolds_to_too_much(taken):
+        # Decoding several bodies at a time would multiply the peak memory.
+        with self._unfolding if content_coding(partial.headers) else contextlib.nullcontext():
+            if over := self._receiver.decoded_too_large(partial):
                 ended, detail = "oversize", over
-            kept_headers, chunks, leaks = redact_response(taken.headers, taken.chunks, secret, outgoing.body)
+            kept_headers, chunks, leaks = redact_response(partial.headers, partial.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -170,10 +179,10 @@ class Client:
             request=Request(
                 outgoing.method,
                 url,
-                (*headers, *_described(auth, outgoing.auth, self._target.api_key_env)),
+                (*headers, *_described(auth, outgoing.auth, self._target)),
                 outgoing.body,
             ),
-            status=taken.status,
+            status=partial.status,
             headers=kept_headers,
             chunks=chunks,
             ended=ended,
@@ -187,7 +196,7 @@ class Client:
 
 
 def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
-    """The body: whole, or in three chunks where the headers announce chunks; None for a method without one."""
+    """The body: bytes, or three chunks if the headers announce chunked encoding; None for a method without a body."""
     if outgoing.method not in ("POST", "PUT"):
         return None
     if _CHUNKED not in outgoing.headers:
@@ -196,10 +205,12 @@ def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
     return (outgoing.body[start : start + size] for start in range(0, len(outgoing.body), size))
 
 
-def _described(auth: Headers, variant: str, variable: str) -> Headers:
-    """The auth headers as they are kept: credentials as a shell makes them from the variable that holds the key."""
+def _described(auth: Headers, variant: str, target: Target) -> Headers:
+    """The auth headers as recorded: the key replaced by a reference to its environment variable."""
     described: list[tuple[str, str]] = []
+    named = [one.scheme for one in target.contract.authentication if one.scheme]
+    schemes = (*named, *(one.lower() for one in named), _OTHER_SCHEME)
     for (name, value), way in zip(auth, variant.split("+"), strict=False):
-        scheme = next((word + " " for word in _SCHEMES if value.startswith(word)), "")
-        described.append((name, scheme + _AS_SHELL[way.partition(":")[2]].replace("KEY", variable)))
+        scheme = next((word + " " for word in schemes if value.startswith(word)), "")
+        described.append((name, scheme + _AS_SHELL[way.partition(":")[2]].replace("KEY", target.api_key_env)))
     return tuple(described)

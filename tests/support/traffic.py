@@ -47,7 +47,7 @@ def evaluated(captured: list[Captured], revision: str = "2026-06-24") -> Evaluat
 
 def broken(found: Evaluation) -> set[str]:
     """The rules that are broken, or whose check is."""
-    return {line["requirement"] for line in found.lines if line["verdict"] in ("fail", "warning", "error")}
+    return {line.requirement for line in found.cases if line.verdict in ("fail", "warning", "error")}
 
 
 def received(name: str, behaviour: Behaviour | None = None) -> Exchange:

@@ -64,7 +64,7 @@ def coded(coding: str) -> Change:
 def test_base64_in_its_forms_marked_or_not(text: str, encoding: str | None, tmp_path: Path) -> None:
     one = one_of(tmp_path, entry(PLAIN, "firefox", text=text, encoding=encoding))
     assert (one.exchange.body, one.missing) == (PLAIN.body, "")
-    assert "bytes" not in one.lost
+    assert "bytes" not in one.unavailable
     assert broken(evaluated([one])) == set()
 
 
@@ -77,7 +77,7 @@ def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
 
 def test_text_that_is_marked_as_base64_and_is_none_stands_aside(tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
-    assert (found.lines, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
+    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_events_that_chrome_keeps(holder: tuple[str, ...], text: str | None,
         inner["_eventSourceMessages"] = messages(exchange)
         found = evaluated([one_of(tmp_path, made)])
         assert broken(found) == rules
-        assert not any(line["requirement"].startswith("sse.event-line") for line in found.lines)
+        assert not any(line.requirement.startswith("sse.event-line") for line in found.cases)
 
 
 def test_events_are_named_as_the_browser_read_them(tmp_path: Path) -> None:
@@ -176,21 +176,21 @@ def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (0, "no answer: reset (the client gave up or was refused)"),
-        (-1, "no answer: reset (the client gave up or was refused)"),
-        (None, "no answer: reset (the capture holds no status)"),
-        ("", "no answer: reset (the capture holds no status)"),
-        ("failed", "no answer"),
-        ([], "no answer"),
-        (True, "no answer"),
-        (103, "HTTP 103 is no answer"),
-        ("429", "HTTP 429: a trouble that may pass"),
-        ("503", "HTTP 503: a trouble that may pass"),
+        (0, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (-1, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (None, "no response: reset (the capture contains no status)"),
+        ("", "no response: reset (the capture contains no status)"),
+        ("failed", "no response"),
+        ([], "no response"),
+        (True, "no response"),
+        (103, "HTTP 103 is not a final response"),
+        ("429", "HTTP 429 may be temporary"),
+        ("503", "HTTP 503 may be temporary"),
     ],
 )
 def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, changed(PLAIN, lambda made: made["response"].update(status=status)))])
-    assert found.lines == []
+    assert found.cases == []
     assert says in found.unjudged["entry 2"]
 
 
@@ -216,7 +216,7 @@ def test_headers_that_are_not_there(held: Any, tmp_path: Path) -> None:
         made["response"]["headers"] = made["request"]["headers"] = held
 
     one = one_of(tmp_path, changed(STREAM, change))
-    assert one.lost >= {"headers"}
+    assert one.unavailable >= {"headers"}
     assert broken(evaluated([one])) == set()
 
 
@@ -250,7 +250,7 @@ SENT = PLAIN.request.body.decode()
 )
 def test_the_request_in_its_forms(posted: Any, is_there: bool, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["request"].update(postData=posted)))
-    assert ("request" not in one.lost) == is_there
+    assert ("request" not in one.unavailable) == is_there
     assert (one.sent == json.loads(SENT)) == is_there
     assert broken(evaluated([one])) == set()
 
@@ -261,7 +261,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
         made["request"]["postData"]["text"] = "(\ufffd/\ufffd"
 
     one = one_of(tmp_path, changed(PLAIN, change))
-    assert "request" in one.lost
+    assert "request" in one.unavailable
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
 @pytest.mark.parametrize("took", [12.5, "12.5", None, "fast", -1, [], "nan", "1e999"])
 def test_times_in_their_forms(started: Any, at: float | None, took: Any, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made.update(startedDateTime=started, time=took)))
-    assert ("clock" in one.lost) == (at is None)
+    assert ("clock" in one.unavailable) == (at is None)
     assert one.exchange.sent_at == (at or 0.0)
     assert one.exchange.elapsed == (12.5 if took in (12.5, "12.5") else 0.0)
 
@@ -407,7 +407,7 @@ def test_a_response_in_the_background_is_not_final(status: str, tmp_path: Path) 
 def test_without_background_it_should_be_final(tmp_path: Path) -> None:
     assert broken(evaluated([one_of(tmp_path, queued(background=False))]))
     found = evaluated([one_of(tmp_path, queued())])
-    causes = {line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]}
+    causes = {line.requirement for line in found.cases if line.verdict == "fail" and not line.cause}
     assert found.unjudged == {}
     assert causes <= {"response.ends-final", "response.schema"}
     assert causes
@@ -436,10 +436,10 @@ def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path
     made = changed(STREAM, lambda made: made["response"].update(headers=[{"name": "content-type", "value": kind}]),
                    text=prelude + STREAM.body.decode(), size=0)  # fmt: skip
     found = evaluated([one_of(tmp_path, made)])
-    (cause,) = [line for line in found.lines if line["verdict"] in ("fail", "warning") and not line["cause"]]
-    assert cause["requirement"] == "sse.frames-parse"
-    assert cause["findings"][0]["message"] == "bytes that are no field stand before the first event"
-    assert {line["requirement"] for line in found.lines if line["verdict"] == "pass"} >= {"usage.total-is-sum"}
+    (cause,) = [line for line in found.cases if line.verdict in ("fail", "warning") and not line.cause]
+    assert cause.requirement == "sse.frames-parse"
+    assert cause.findings[0].message == "bytes that are no field stand before the first event"
+    assert {line.requirement for line in found.cases if line.verdict == "pass"} >= {"usage.total-is-sum"}
 
 
 @pytest.mark.parametrize("before", ["\ufeff", "\n\n", ": ping\n\n", "x-vendor: 1\n\n", "retry: 10\n", "id\n", "foo:\n"])
@@ -451,7 +451,7 @@ def test_what_may_stand_before_the_first_event(before: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("body", [PLAIN.body.decode(), '{"a":\n "data: {}"}', '<p>data: {"a": 1}', '[\n "data:"]'])
 def test_a_document_under_the_type_of_a_stream_is_no_stream(body: str, tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(STREAM, "firefox", text=body, size=0))])
-    causes = [line["requirement"] for line in found.lines if line["verdict"] == "fail" and not line["cause"]]
+    causes = [line.requirement for line in found.cases if line.verdict == "fail" and not line.cause]
     assert causes == ["sse.plain-stays-plain"]
 
 

@@ -46,7 +46,7 @@ def with_headers(exchange: Exchange, *headers: tuple[str, str], writer: str = "c
 
 
 def verdicts(found: Evaluation) -> dict[str, tuple[str, int]]:
-    return {line["id"]: (line["verdict"], len(line["findings"])) for line in found.lines}
+    return {line.id: (line.verdict, len(line.findings)) for line in found.cases}
 
 
 # -- captures ----------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_an_echo_is_still_red(way: Callable[[str], str], scenario: str, tmp_path
     read = read_har(har(tmp_path / "a.har", with_headers(whole, ("Authorization", f"Bearer {key}"))))
     found = evaluate_captures(read.captured, target(), read.secrets)
     assert broken(found) == {"auth.key-never-echoed"}
-    assert way(key) not in json.dumps([found.lines, dict(found.texts)])
+    assert way(key) not in json.dumps([[one.to_json(), found.text(one)] for one in found.cases])
 
 
 # -- what is stored gives the same verdicts ----------------------------------------------------------------------------

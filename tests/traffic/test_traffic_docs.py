@@ -43,7 +43,7 @@ def test_the_commands_run(words: list[str], tmp_path: Path, monkeypatch: pytest.
     for one in exchanges:
         folder.write(one)
     head = runs.HEAD
-    (folder.path / "run.json").write_text(f'{{"head": {{"revision": "{head["revision"]}", "target": {{}}}}}}')
+    (folder.path / "run.json").write_text(f'{{"head": {{"revision": "{head.revision}", "target": {{}}}}}}')
     runs.written(folder, [line("lifecycle.in-progress-second@text.stream", message="m")])
     assert main(words) == 0
     for name in re.findall(r"--(?:output|results) (\S+)", " ".join(words)):

@@ -30,7 +30,7 @@ def test_right_answers_are_read_whole_and_stay_green(writer: str, tmp_path: Path
     assert [one.sent for one in read.captured] == [json.loads(one.request.body) for one in whole]
     found = evaluated(list(read.captured))
     assert (broken(found), found.unjudged) == (set(), {})
-    rules = {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
+    rules = {line.requirement for line in found.cases if line.verdict == "pass"}
     assert rules >= {"lifecycle.created-first", "usage.total-is-sum", "sum.final-output", "http.stream-content-type"}
     assert not rules & {"sse.not-cut", "sse.last-frame-complete", "http.body-complete"}
     assert ("sse.utf8" in rules) == (writer == "mitmproxy")
@@ -82,19 +82,19 @@ def without(*path: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (without("response", "content", "text"), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text=""), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text="{" * 100), "holds 100 of"),
+        (without("response", "content", "text"), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text=""), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text="{" * 100), "contains 100 of"),
         (lambda made: made["response"]["content"].update(encoding="base64", text="a"), "base64"),
-        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no answer: reset (net::ERR_X)"),
-        (lambda made: made["response"].pop("status"), "no answer"),
+        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no response: reset (net::ERR_X)"),
+        (lambda made: made["response"].pop("status"), "no response"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(change: Callable[[dict[str, Any]], None], says: str, tmp_path: Path) -> None:
     made = entry(received("text"), "chrome")
     change(made)
     found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
-    assert found.lines == []
+    assert found.cases == []
     assert says in found.unjudged["entry 2"]
 
 
@@ -104,7 +104,7 @@ def test_without_its_request_only_the_answer_is_judged(tmp_path: Path) -> None:
     without("startedDateTime")(made)
     made["response"]["headers"] = []
     found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
-    rules = {line["requirement"] for line in found.lines}
+    rules = {line.requirement for line in found.cases}
     assert broken(found) == set()
     assert "lifecycle.created-first" in rules
     assert not rules & {"response.model-echoed", "sse.plain-stays-plain", "response.created-at-is-now"}
@@ -120,7 +120,7 @@ def test_a_browsers_own_events_take_the_place_of_the_body(tmp_path: Path) -> Non
     found = evaluated([one])
     assert [event.type for event in one.received.events][-1] == "response.completed"
     assert broken(found) == set()
-    assert not any(line["requirement"].startswith("sse.event-line") for line in found.lines)
+    assert not any(line.requirement.startswith("sse.event-line") for line in found.cases)
 
 
 def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +131,9 @@ def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["judge", str(har(tmp_path / "a.har", made)), "--results", str(tmp_path / "r.jsonl")]) == 1
     said = capsys.readouterr().out
     (one,) = read_har(tmp_path / "a.har").captured
-    held = repr((one.label, one.missing, one.lost, one.exchange.headers, one.exchange.detail, one.exchange.request))
+    held = repr(
+        (one.label, one.missing, one.unavailable, one.exchange.headers, one.exchange.detail, one.exchange.request)
+    )
     for shown in (said, (tmp_path / "r.jsonl").read_text(encoding="utf-8"), held):
         assert not any(secret in shown for secret in (KEY, "c00kie-1234567", "query-secret-77aa12"))
     assert filler(KEY.encode()).decode() in said
@@ -145,9 +147,7 @@ def test_a_key_that_is_a_word_changes_nothing(key: str, tmp_path: Path) -> None:
     for header in made["request"]["headers"]:
         header["value"] = header["value"].replace(KEY, key)
     found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
-    assert {line["id"]: line["verdict"] for line in found.lines} == {
-        line["id"]: line["verdict"] for line in plain.lines
-    }
+    assert {line.id: line.verdict for line in found.cases} == {line.id: line.verdict for line in plain.cases}
     assert (broken(found), found.unjudged) == (set(), {})
 
 

@@ -27,14 +27,14 @@ def test_every_rule_is_judged_in_traffic_or_stands_aside_with_a_reason() -> None
 def test_a_clean_run_gives_no_finding(revision: str, names: frozenset[str]) -> None:
     found = evaluated(traffic(None, names, revision), revision)
     assert broken(found) == set()
-    assert {line["verdict"] for line in found.lines} == {"pass", "not-applicable"}
-    assert len({line["requirement"] for line in found.lines}) > (90 if names else 100)
+    assert {line.verdict for line in found.cases} == {"pass", "not-applicable"}
+    assert len({line.requirement for line in found.cases}) > (90 if names else 100)
 
 
 @pytest.mark.parametrize("name", [name for place, name in enumerate(sorted(VARIANTS)) if place % 9 == 0])
 def test_legal_variety_stays_green(name: str) -> None:
     found = evaluated(traffic(VARIANTS[name]))
-    assert [line["id"] for line in found.lines if line["verdict"] in ("fail", "error")] == []
+    assert [line.id for line in found.cases if line.verdict in ("fail", "error")] == []
 
 
 #: Faults in calls of tools with references, or under an undocumented tool_choice: rules about calls stand aside there.
@@ -72,10 +72,10 @@ def test_what_leans_on_undocumented_parameters_is_not_judged() -> None:
     right = received("text", None)
     wrong = replace(right, chunks=(Chunk(1.0, right.body.replace(b'"max_output_tokens":200', b"")),))
     honest = sent_with(wrong, temperature=0.25)
-    assert not any(line["requirement"] == "response.echo-honest" and line["verdict"] == "fail"
-                   for line in evaluated([honest]).lines)  # fmt: skip
-    strange = {line["requirement"] for line in evaluated([sent_with(right, store=False)]).lines}
-    plain = {line["requirement"] for line in evaluated([sent_with(right)]).lines}
+    assert not any(line.requirement == "response.echo-honest" and line.verdict == "fail"
+                   for line in evaluated([honest]).cases)  # fmt: skip
+    strange = {line.requirement for line in evaluated([sent_with(right, store=False)]).cases}
+    plain = {line.requirement for line in evaluated([sent_with(right)]).cases}
     assert plain - strange >= {"response.echo-honest", "response.ends-final", "tools.none-declared-none-called"}
     assert strange >= {"usage.total-is-sum", "response.schema", "response.model-echoed", "sse.plain-stays-plain"}
 
@@ -85,7 +85,7 @@ def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
     tools = [{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": []}]
     found = evaluated([sent_with(call, tools=tools)])
     assert broken(found) == set()
-    assert "tools.call-shape" not in {line["requirement"] for line in found.lines}
+    assert "tools.call-shape" not in {line.requirement for line in found.cases}
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
     [
         ({"status": 503}, "HTTP 503"),
         ({"status": 429}, "HTTP 429"),
-        ({"status": None, "ended": "unreachable", "detail": "refused"}, "no answer: unreachable (refused)"),
+        ({"status": None, "ended": "unreachable", "detail": "refused"}, "no response: unreachable (refused)"),
         ({"ended": "oversize", "detail": "more than 9 bytes"}, "more than 9 bytes"),
     ],
 )
 def test_what_says_nothing_of_the_contract_is_named_and_not_judged(changes: dict[str, Any], says: str) -> None:
     found = evaluated([Captured("one", replace(received("text"), **changes))])
-    assert found.lines == []
+    assert found.cases == []
     assert says in found.unjudged["one"]
 
 
@@ -114,7 +114,7 @@ def test_a_stream_that_the_client_left_is_not_held_against_the_server() -> None:
 
 
 def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    from conformance.traffic import evaluation
+    from conformance.engine import evaluation
 
     def breaks(case: Any, record: Any) -> Any:
         if case.rule == "usage.present":
@@ -124,8 +124,8 @@ def test_a_check_that_breaks_is_an_error_and_costs_no_other_verdict(monkeypatch:
     kept = evaluation.evaluate
     monkeypatch.setattr(evaluation, "evaluate", breaks)
     found = evaluated([Captured("one", replace(received("text"), attempts=(Attempt(500, "clean", 0.1),)))])
-    assert [line["verdict"] for line in found.lines if line["requirement"] == "usage.present"] == ["error"]
-    assert sum(line["verdict"] == "pass" for line in found.lines) > 20
+    assert [line.verdict for line in found.cases if line.requirement == "usage.present"] == ["error"]
+    assert sum(line.verdict == "pass" for line in found.cases) > 20
 
 
 def test_ids_are_compared_over_all_of_the_traffic() -> None:

@@ -87,7 +87,7 @@ def test_the_second_event_may_still_come(number: int, tmp_path: Path) -> None:
     assert broken(found) == set()
     assert found.unjudged["entry 2"] == f"{UNFINISHED} (net::ERR_ABORTED)"
     assert found.in_part == {"entry 2"}
-    rules = {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
+    rules = {line.requirement for line in found.cases if line.verdict == "pass"}
     assert "lifecycle.created-first" in rules
     assert ("lifecycle.in-progress-second" in rules) == (number == 2)
 
@@ -104,7 +104,7 @@ def plain(tmp_path: Path, text: str | bytes, status: int = 200, **changes: objec
 
 @pytest.mark.parametrize("size", range(1, len(PLAIN), 7))
 def test_the_beginning_of_a_json_text_stands_aside(size: int, tmp_path: Path) -> None:
-    assert plain(tmp_path, PLAIN[:size]) == (set(), f"{UNFINISHED} (it does not say why)")
+    assert plain(tmp_path, PLAIN[:size]) == (set(), f"{UNFINISHED} (without a reason in the capture)")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_body_shorter_than_it_says(tmp_path: Path) -> None:
         made = entry(exchange, "firefox", text=exchange.body[:1500].decode())
         found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
         assert (broken(found), found.in_part) == (rules, {"entry 2"})
-        assert f"holds 1500 of {len(exchange.body)} bytes" in found.unjudged["entry 2"]
+        assert f"contains 1500 of {len(exchange.body)} bytes" in found.unjudged["entry 2"]
 
 
 def test_too_little_to_tell_a_stream_stands_aside() -> None:
@@ -173,7 +173,7 @@ def test_what_came_after_its_terminal_event_is_evaluated_as_a_whole() -> None:
     left = cut(whole, len(whole.body))
     found = evaluated([left])
     assert (left.exchange.ended, found.in_part, found.unjudged) == ("clean", frozenset(), {})
-    assert "usage.total-is-sum" in {line["requirement"] for line in found.lines if line["verdict"] == "pass"}
+    assert "usage.total-is-sum" in {line.requirement for line in found.cases if line.verdict == "pass"}
 
 
 def left_after(body: bytes, kind: bytes, path: Path) -> str:

@@ -1,8 +1,9 @@
 """The catalogue of rules: one row a rule, in one TOML file an area, in this directory.
 
-A row has ``id`` (``area.rule``; a placeholder ``{name}`` is filled in from the schemas or scenarios), ``level``,
-``says`` (the requirement in one sentence), ``source`` and, where it applies, ``breaks`` (clients that some finding of
-the rule affects), ``since`` (the revision that introduced it) or ``excluded`` (the reason why it is not evaluated).
+A row has ``id`` (``area.rule``; ``{name}`` stands for a part that the schemas or scenarios fill in), ``level``,
+``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that some finding of it affects),
+``revision`` (of the contract, that brought it), ``since`` (the version of the suite that brought it, by default the
+first release) or ``excluded`` (why it is not judged).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from functools import cache
 from pathlib import Path
 
 LEVELS = ("MUST", "SHOULD", "MAY")
+
+#: The version of the suite that the rules without ``since`` came with.
+FIRST_RELEASE = "0.1.0"
 
 #: Clients by the short name used in ``breaks``.
 CLIENTS = {
@@ -31,6 +35,8 @@ CLIENTS = {
 #: The area of the rules about the results of real clients.
 CLIENT = "client"
 
+_RELEASE = re.compile(r"\d+(\.\d+)*")
+
 _PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -43,7 +49,8 @@ class Requirement:
     says: str
     source: str
     breaks: tuple[str, ...] = ()
-    since: str = ""
+    revision: str = ""
+    since: str = FIRST_RELEASE
     excluded: str = ""
 
     @property
@@ -51,9 +58,19 @@ class Requirement:
         """The part of the id before the first dot."""
         return self.id.partition(".")[0]
 
+    def is_newer_than(self, suite: str) -> bool:
+        """Whether the rule came with a later version of the suite than that one."""
+        return _version(self.since) > _version(suite)
+
     def matches(self, rule: str) -> bool:
         """Whether that rule id is this row's id, with its placeholders filled in."""
         return re.fullmatch(_PLACEHOLDER.sub(r".+", re.escape(self.id)), rule) is not None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """A version to compare: its numbers; what follows them (``.dev1``, ``rc1``) is left out."""
+    release = _RELEASE.match(text)
+    return tuple(map(int, release[0].split("."))) if release else ()
 
 
 @cache

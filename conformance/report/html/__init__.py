@@ -30,8 +30,8 @@ _COLOURS = {"pass": "#22703f", "fail": "#b3261e", "error": "#b3261e", "warning":
 def render(results: Results, folder: RunDirectory, again: str) -> str:
     """The report of these results. ``folder`` contains the exchanges, ``again`` is the command of the run."""
     overall = verdict(results.cases, results.end)
-    target, head = results.head["target"], results.head
-    named = (target["name"], target["endpoint"], target["model"], head["started_at"])
+    target, head = results.head.target, results.head
+    named = (target.name, target.endpoint, target.model, head.started_at)
     script = "\n".join(_part(name).replace('"use strict";\n', "") for name in _SCRIPTS)
     script = f'"use strict";\n{{\n{script}}}\n'
     style = _part("style.css")
@@ -41,8 +41,8 @@ def render(results: Results, folder: RunDirectory, again: str) -> str:
         "style": style,
         "script": script,
         "data": _embedded(document(results, folder, again)),
-        "title": _text(f"{overall.word}: {printable(target['name'])}"),
-        "eyebrow": _text(f"Responses API conformance · revision {head['revision']} · suite {head['suite']}"),
+        "title": _text(f"{overall.word}: {printable(target.name)}"),
+        "eyebrow": _text(f"Responses API conformance · revision {head.revision} · suite {head.suite}"),
         "verdict": _text(overall.verdict),
         "word": _text(overall.word),
         "says": _text(overall.says),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,14 +17,13 @@ from conformance.report.html.stream import shortened
 from conformance.report.sources import link
 from conformance.results import score
 from conformance.results.affected_clients import sentences
-from conformance.results.causes import Cause, broken, causes, reason
+from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import TRIED
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 
 #: Maximum characters of exchanges in one report, and findings of one case.
 _BUDGET, _FINDINGS = 2_000_000, 5
-
-Line = Mapping[str, Any]
 
 
 class _Table:
@@ -46,20 +45,20 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
     """All data of the report, as JSON values."""
     rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
     found = causes(results.cases)
-    place = {line["id"]: number for number, line in enumerate(results.cases)}
+    place = {line.id: number for number, line in enumerate(results.cases)}
     cases = [
         [
-            rules.at(line["requirement"], partial(_rule, line)),
-            scenarios.at(line["scenario"]),
-            verdicts.at(line["verdict"]),
-            clients.at(tuple(line["breaks"])),
-            keys.at(line["exchange"]),
-            reasons.at(shortened(reason(line), 400)),
+            rules.at(line.requirement, partial(_rule, line)),
+            scenarios.at(line.scenario),
+            verdicts.at(line.verdict),
+            clients.at(tuple(line.breaks)),
+            keys.at(line.exchange),
+            reasons.at(shortened(line.why, 400)),
         ]
         for line in results.cases
     ]
     return {
-        "end": results.end,
+        "end": results.end.to_json() if results.end else None,
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
         "scores": [
@@ -77,61 +76,61 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
         "keys": keys.rows,
         "reasons": reasons.rows,
         "cases": cases,
-        "findings": {place[line["id"]]: _findings(line) for line in results.cases if line["findings"]},
-        "effects": {place[line["id"]]: text for line in results.cases if (text := sentences(line))},
+        "findings": {place[line.id]: _findings(line) for line in results.cases if line.findings},
+        "effects": {place[line.id]: said for line in results.cases if (said := sentences(line))},
         "observed": {
-            place[line["id"]]: [show(one, 300) for one in line["observed"][:_FINDINGS]]
+            place[line.id]: [show(one, 300) for one in line.observed[:_FINDINGS]]
             for line in results.cases
-            if line["observed"]
+            if line.observed
         },
         "causes": [
-            [[place[line["id"]] for line in one.cases], [place[line["id"]] for line in one.follow], one.clients]
+            [[place[line.id] for line in one.cases], [place[line.id] for line in one.follow], one.clients]
             for one in found
         ],
         "exchanges": _exchanges(results.cases, found, folder),
     }  # fmt: skip
 
 
-def _rule(line: Line) -> list[Any]:
+def _rule(line: CaseRecord) -> list[Any]:
     try:
-        row = requirement(line["requirement"])
+        row = requirement(line.requirement)
         says, source = row.says, row.source
     except KeyError:  # A rule of another version of the suite.
         says = source = ""
-    return [line["requirement"], line["area"], line["level"], says, source, link(source)]
+    return [line.requirement, line.area, line.level, says, source, link(source)]
 
 
-def _findings(line: Line) -> list[Any]:
+def _findings(line: CaseRecord) -> list[Any]:
     found = [
         {
-            "message": show(one["message"], 600),
-            "pointer": one["pointer"],
-            "at": show(one["pointer"], 200),
-            "event": one["event"],
-            **{name: clipped(one[name], 400) for name in ("want", "got") if name in one},
-            "scenario": one["scenario"],
-            "also": one.get("also", []),
-            "exchange": one["exchange"],
-            "count": one["count"],
+            "message": show(one.message, 600),
+            "pointer": one.pointer,
+            "at": show(one.pointer, 200),
+            "event": one.event,
+            **{name: clipped(value, 400) for name, value in one.compared.items()},
+            "scenario": one.scenario,
+            "also": list(one.also),
+            "exchange": one.exchange,
+            "count": one.count,
         }
-        for one in line["findings"][:_FINDINGS]
+        for one in line.findings[:_FINDINGS]
     ]
-    more = len(line["findings"]) - _FINDINGS
+    more = len(line.findings) - _FINDINGS
     return [found, max(more, 0)]
 
 
-def _exchanges(lines: Sequence[Line], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
+def _exchanges(lines: Sequence[CaseRecord], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
     """The exchanges of cases that did not pass, by key; ``missing`` or ``left out`` for one that is not included."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
     ordered = [line for one in causes for line in (*one.cases, *one.follow)]
-    ordered += [line for line in lines if line["verdict"] == INCONCLUSIVE]
+    ordered += [line for line in lines if line.verdict == INCONCLUSIVE]
     # The first case of each root cause takes precedence within the size limit.
-    first_cases = {one.cases[0]["id"] for one in causes}
-    for line in sorted(ordered, key=lambda line: line["id"] not in first_cases):
-        for one in line["findings"][:_FINDINGS]:
-            pointers[one["exchange"]].add((one["event"], one["pointer"]))
-        if line["exchange"] and not (broken(line) and line["findings"]):
-            pointers[line["exchange"]].update(())
+    first_cases = {one.cases[0].id for one in causes}
+    for line in sorted(ordered, key=lambda line: line.id not in first_cases):
+        for one in line.findings[:_FINDINGS]:
+            pointers[one.exchange].add((one.event, one.pointer))
+        if line.exchange and not (line.broken and line.findings):
+            pointers[line.exchange].update(())
     found: dict[str, Any] = {}
     room = _BUDGET
     for key, named in pointers.items():

@@ -48,7 +48,7 @@ def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
         return shown
     marked = sorted({event for event, _ in pointers if event is not None and event < len(events)})
     shown["stream"] = drawn(events, marked)
-    shown["strange"] = [shortened(frame.data, _HEADER) for frame in received.strange[:3]]
+    shown["strange"] = [shortened(frame.data, _HEADER) for frame in received.invalid_frames[:3]]
     shown["marked"] = {
         str(index): _body(events[index].frame.data, [pointer for event, pointer in pointers if event == index])
         for index in marked[:_EVENTS]

@@ -1,0 +1,177 @@
+"""The first and the last line of a results file: what was evaluated, and what the run cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.results.members import BadRecord, Members
+
+#: Version of the results file; a reader refuses another.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """The endpoint that a run evaluated: its name in the target file (else its base URL), base URL and model."""
+
+    name: str
+    endpoint: str
+    model: str
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TargetRecord:
+        """The record of a JSON object."""
+        read = Members(value, "target")
+        return cls(read.string("name"), read.string("endpoint", ""), read.string("model", ""))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {"name": self.name, "endpoint": self.endpoint, "model": self.model}
+
+
+@dataclass(frozen=True)
+class RunHead:
+    """The first line: the suite's version, the revision of the contract, the target, the mode (``live``, ``replay``,
+    ``built-in`` or ``traffic``), and when the run began (RFC 3339, UTC)."""
+
+    suite: str
+    revision: str
+    target: TargetRecord
+    mode: str
+    started_at: str
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> RunHead:
+        """The record of a line."""
+        read = Members(line, "run")
+        if line.get("format") != FORMAT:
+            raise BadRecord(f"has format {line.get('format')!r}; this version reads {FORMAT}")
+        suite, revision = read.string("suite"), read.string("revision")
+        target = TargetRecord.from_json(read.object("target"))
+        return cls(suite, revision, target, read.string("mode", ""), read.string("started_at"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a line."""
+        return {
+            "kind": "run",
+            "format": FORMAT,
+            "suite": self.suite,
+            "revision": self.revision,
+            "target": self.target.to_json(),
+            "mode": self.mode,
+            "started_at": self.started_at,
+        }
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens that the responses counted in ``usage``."""
+
+    input: int = 0
+    output: int = 0
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Captured traffic of which not all was evaluated: all exchanges, those evaluated by a part of the rules, those
+    not evaluated, and WebSockets, which are not evaluated either."""
+
+    exchanges: int
+    in_part: int
+    not_for_captured: int
+    websockets: int
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Partial:
+        """The record of a JSON object."""
+        read = Members(value, "end")
+        return cls(*map(read.required_integer, ("exchanges", "in_part", "aside", "websockets")))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {
+            "exchanges": self.exchanges,
+            "in_part": self.in_part,
+            "aside": self.not_for_captured,
+            "websockets": self.websockets,
+        }
+
+
+@dataclass(frozen=True)
+class ProblemRecord:
+    """A baseline entry that does not apply: its kind, place (``file:line``), case or glob, and what to do."""
+
+    kind: str
+    entry: str
+    case: str
+    says: str
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ProblemRecord:
+        """The record of a JSON object."""
+        read = Members(value, "end")
+        return cls(*map(read.string, ("kind", "entry", "case", "says")))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {"kind": self.kind, "entry": self.entry, "case": self.case, "says": self.says}
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """The last line: how many cases have each verdict, requests, attempts (retried requests counted each time),
+    tokens, seconds, and the exit code.
+
+    ``interrupted``: the run was stopped before all its cases were evaluated. ``stopped``: when the endpoint stopped
+    answering for good; empty where it did not. ``partial`` is None where all captured traffic was evaluated.
+    ``baseline`` are the entries that do not apply.
+    """
+
+    counts: Mapping[str, int]
+    requests: int
+    attempts: int
+    tokens: Tokens
+    seconds: float
+    exit: int
+    interrupted: bool = False
+    stopped: str = ""
+    partial: Partial | None = None
+    baseline: tuple[ProblemRecord, ...] = ()
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> RunEnd:
+        """The record of a line."""
+        read = Members(line, "end")
+        requests = read.required_integer("requests")
+        tokens = Members(read.object("tokens"), "end")
+        attempts = read.integer("attempts")
+        return cls(
+            counts=read.mapping("counts") or {},
+            requests=requests,
+            attempts=requests if attempts is None else attempts,
+            tokens=Tokens(tokens.required_integer("input"), tokens.required_integer("output")),
+            seconds=read.number("seconds"),
+            exit=read.required_integer("exit"),
+            interrupted=bool(line.get("interrupted")),
+            stopped=read.string("stopped", ""),
+            partial=Partial.from_json(partial) if (partial := read.mapping("partial")) else None,
+            baseline=tuple(map(ProblemRecord.from_json, read.objects("baseline"))),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a line."""
+        return {
+            "kind": "end",
+            "counts": dict(self.counts),
+            "requests": self.requests,
+            "attempts": self.attempts,
+            "tokens": {"input": self.tokens.input, "output": self.tokens.output},
+            "seconds": self.seconds,
+            "exit": self.exit,
+            **({"interrupted": True} if self.interrupted else {}),
+            **({"stopped": self.stopped} if self.stopped else {}),
+            **({"partial": self.partial.to_json()} if self.partial else {}),
+            **({"baseline": [one.to_json() for one in self.baseline]} if self.baseline else {}),
+        }

@@ -1,0 +1,277 @@
+"""The records of a results file, one for each kind of line: a run's head, its cases with their findings, and its end.
+
+Each record is frozen, and its ``to_json`` and ``from_json`` are inverse to each other; ``schemas/results.json``
+describes the members. ``from_json`` also reads the files of earlier versions, in which the members are missing that
+were added since. It raises :class:`BadRecord` where a required member is missing or has another type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.judge.findings import MISSING
+from conformance.judge.reasons import NO_REASON, NOTHING_EXAMINED, UNSUPPORTED, Reason
+from conformance.judge.verdict import EXPECTED, INCONCLUSIVE, NOT_APPLICABLE, PASS
+from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, RunHead, TargetRecord, Tokens
+from conformance.results.members import BadRecord, Members
+
+__all__ = [
+    "FORMAT", "QUIET", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
+    "ProblemRecord",
+    "Reason", "RunEnd", "RunHead", "TargetRecord", "Tokens",
+]  # fmt: skip
+
+#: Verdicts of cases in which nothing is wrong.
+QUIET = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
+
+#: Characters kept of a value, message or reason; the recorded exchange has the whole.
+LONGEST_VALUE = 2000
+
+#: Before reasons had a code: how the reason began of a case that the profile left out, and the reason of a case for
+#: which the responses contained nothing.
+_UNSUPPORTED_TEXT = "the target's profile lacks "
+_NOTHING_TEXT = "the responses hold nothing that this rule is about"
+
+
+@dataclass(frozen=True)
+class FindingRecord:
+    """One finding of a case.
+
+    ``event`` is the index of an event in the stream, None for a body; ``pointer`` is a JSON pointer into that event or
+    body. ``want`` and ``got`` are any JSON value, ``MISSING`` where there is nothing to compare. ``scenario`` is where
+    it was found first, ``also`` where else, ``count`` how often in all. ``exchange`` is the key of the exchange in the
+    run folder, ``request_bytes`` the length of its request's body. ``clients`` is what it does to each client that it
+    affects, by short name. The last two are None in results of earlier versions.
+    """
+
+    message: str
+    pointer: str = ""
+    event: int | None = None
+    want: Any = MISSING
+    got: Any = MISSING
+    scenario: str = ""
+    also: tuple[str, ...] = ()
+    exchange: str = ""
+    request_bytes: int | None = None
+    count: int = 1
+    clients: Mapping[str, str] | None = None
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Every scenario in which it was found."""
+        return (self.scenario, *self.also)
+
+    @property
+    def compared(self) -> dict[str, Any]:
+        """``want`` and ``got``, those that the finding has."""
+        both = (("want", self.want), ("got", self.got))
+        return {name: value for name, value in both if value is not MISSING}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> FindingRecord:
+        """The record of a JSON object."""
+        read = Members(value, "case")
+        return cls(
+            message=read.string("message"),
+            pointer=read.string("pointer", ""),
+            event=read.integer("event"),
+            want=value.get("want", MISSING),
+            got=value.get("got", MISSING),
+            scenario=read.string("scenario", ""),
+            also=read.strings("also"),
+            exchange=read.string("exchange", ""),
+            request_bytes=read.integer("request_bytes"),
+            count=read.integer("count") or 1,
+            clients=read.mapping("clients"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        size = {} if self.request_bytes is None else {"request_bytes": self.request_bytes}
+        return {
+            "message": self.message,
+            "pointer": self.pointer,
+            "event": self.event,
+            **self.compared,
+            "scenario": self.scenario,
+            "also": list(self.also),
+            "exchange": self.exchange,
+            **size,
+            "count": self.count,
+            **({} if self.clients is None else {"clients": dict(self.clients)}),
+        }
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What kept an inconclusive case from being evaluated in the responses to ``scenarios``: ``by`` is its kind (see
+    :mod:`conformance.results.obstacles`); ``any``: one of these responses at least has it, and nobody knows which."""
+
+    by: str
+    scenarios: tuple[str, ...]
+    any: bool = False
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Obstacle:
+        """The record of a JSON object."""
+        read = Members(value, "case")
+        return cls(read.string("by"), read.strings("scenarios"), bool(value.get("any")))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {"by": self.by, "scenarios": list(self.scenarios), **({"any": True} if self.any else {})}
+
+
+@dataclass(frozen=True)
+class BaselineMark:
+    """What a baseline made of a case: its verdict without the baseline, and the entry (``file:line``) with its reason
+    and link."""
+
+    was: str
+    entry: str
+    reason: str
+    link: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> BaselineMark:
+        """The record of a JSON object."""
+        read = Members(value, "case")
+        return cls(read.string("was"), read.string("entry", ""), read.string("reason", ""), read.string("link", ""))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return {"was": self.was, "entry": self.entry, "reason": self.reason, "link": self.link}
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One evaluated case.
+
+    ``id`` is ``requirement@scenario``. ``breaks`` are the clients that its findings affect; of a case without findings
+    those that the rule can affect. ``observed`` is what a MAY rule saw. ``examined`` is how many things the rule was
+    evaluated on, None in results of earlier versions. ``exchange`` is the key of the case's first exchange. ``cause``
+    is the id of the case that explains this one, empty where it stands for itself. ``ms`` is the time of the
+    evaluation in milliseconds.
+    """
+
+    id: str
+    requirement: str
+    scenario: str
+    area: str
+    level: str
+    verdict: str
+    breaks: tuple[str, ...] = ()
+    findings: tuple[FindingRecord, ...] = ()
+    observed: tuple[str, ...] = ()
+    reason: Reason = NO_REASON
+    examined: int | None = None
+    blocked: tuple[Obstacle, ...] = ()
+    exchange: str = ""
+    cause: str = ""
+    baseline: BaselineMark | None = None
+    ms: float = 0
+
+    @property
+    def own_verdict(self) -> str:
+        """The verdict without any baseline: what a score counts."""
+        return self.baseline.was if self.baseline else self.verdict
+
+    @property
+    def counted(self) -> str:
+        """The verdict as the exit code counts it: a case that is inconclusive as expected is set aside."""
+        not_for_captured = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
+        return NOT_APPLICABLE if not_for_captured else self.verdict
+
+    @property
+    def broken(self) -> bool:
+        """Whether the case shows something wrong; one that is inconclusive as expected does not."""
+        return self.verdict not in QUIET and self.counted not in QUIET
+
+    @property
+    def why(self) -> str:
+        """Why the case has no verdict of its own, or why its failure is expected; empty if neither."""
+        return self.reason.text or (self.baseline.reason if self.baseline else "")
+
+    @property
+    def message(self) -> str:
+        """The message of the first finding, or :attr:`why`; empty if there is neither."""
+        return self.findings[0].message if self.findings else self.why
+
+    @property
+    def messages(self) -> list[str]:
+        """What a baseline entry is compared with: the messages of the findings, or the reason."""
+        return [one.message for one in self.findings] or [self.reason.text] * bool(self.reason)
+
+    @property
+    def found_in(self) -> set[str]:
+        """The scenarios in which something was found."""
+        return {name for one in self.findings for name in one.scenarios}
+
+    @property
+    def is_consequence(self) -> bool:
+        """Whether a case of another rule explains it; a case of the same rule is the same defect once more."""
+        return self.cause.partition("@")[0] not in ("", self.requirement)
+
+    def without_baseline(self) -> CaseRecord:
+        """The record before any baseline."""
+        return replace(self, verdict=self.own_verdict, baseline=None) if self.baseline else self
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> CaseRecord:
+        """The record of a line."""
+        read = Members(line, "case")
+        case = read.string("id")
+        return cls(
+            id=case,
+            requirement=read.string("requirement"),
+            scenario=read.string("scenario", case.partition("@")[2]),
+            area=read.string("area"),
+            level=read.string("level"),
+            verdict=read.string("verdict"),
+            breaks=read.strings("breaks"),
+            findings=tuple(map(FindingRecord.from_json, read.objects("findings"))),
+            observed=read.strings("observed"),
+            reason=_reason(read),
+            examined=read.integer("examined"),
+            blocked=tuple(map(Obstacle.from_json, read.objects("blocked"))),
+            exchange=read.string("exchange", ""),
+            cause=read.string("cause", ""),
+            baseline=BaselineMark.from_json(mark) if (mark := read.mapping("baseline")) else None,
+            ms=read.number("ms"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as a line."""
+        return {
+            "kind": "case",
+            "id": self.id,
+            "requirement": self.requirement,
+            "scenario": self.scenario,
+            "area": self.area,
+            "level": self.level,
+            "verdict": self.verdict,
+            "breaks": list(self.breaks),
+            "findings": [one.to_json() for one in self.findings],
+            "observed": list(self.observed),
+            "reason": self.reason.text,
+            **({"reason_code": self.reason.code} if self.reason.code else {}),
+            **({"unsupported": list(self.reason.features)} if self.reason.features else {}),
+            **({} if self.examined is None else {"examined": self.examined}),
+            **({"blocked": [one.to_json() for one in self.blocked]} if self.blocked else {}),
+            "exchange": self.exchange,
+            "cause": self.cause,
+            "ms": self.ms,
+            **({"baseline": self.baseline.to_json()} if self.baseline else {}),
+        }
+
+
+def _reason(read: Members) -> Reason:
+    text, code = read.string("reason", ""), read.string("reason_code", "")
+    if code or not text:
+        return Reason(code, text, read.strings("unsupported"))
+    # A file of a version without codes: of two kinds of reasons the text was relied on.
+    if text.startswith(_UNSUPPORTED_TEXT):
+        return Reason(UNSUPPORTED, text, tuple(text.removeprefix(_UNSUPPORTED_TEXT).split(", ")))
+    return Reason(NOTHING_EXAMINED if text == _NOTHING_TEXT else "", text)

@@ -1,0 +1,65 @@
+"""``-x`` and ``--maxfail``: the run ends at the failure, and what is not sent yet is not sent any more."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import conformance
+from conformance.emulator import Reply
+from tests.support.running import KEY, lines_of, run
+from tests.support.stub import Stub, reply
+
+#: Seconds that the server takes for each response, and the requests of the cases selected below.
+SLOW, ALL = 0.7, 60
+
+#: Its first case fails at the first response: the body of each is no Response object.
+SELECTED = ("--only", "response.*", "--only", "item.*")
+
+
+def slow(number: int, body: bytes) -> Reply:
+    time.sleep(SLOW)
+    return reply(200)
+
+
+@pytest.mark.parametrize("more", [("-x",), ("--maxfail", "1", "-n", "2"), ("-x", "--alluredir", "{}")],
+                         ids=["alone", "two workers", "with Allure"])  # fmt: skip
+def test_what_is_not_sent_at_the_first_failure_is_not_sent(more: tuple[str, ...], tmp_path: Path) -> None:
+    stub = Stub(slow)
+    words = [word.format(tmp_path / "allure") for word in more]
+    with stub.serve() as server:
+        ended = run("--endpoint", server.url, *SELECTED, *words, "--run-dir", str(tmp_path / "run"))
+        sent = len(stub.times)
+        time.sleep(3 * SLOW)
+        assert len(stub.times) == sent  # Nobody goes on sending.
+    _, *cases, end = lines_of(tmp_path / "run")
+    assert (end["interrupted"], ended.returncode) == (True, 2 if "-n" in more else 1), ended.stdout + ended.stderr
+    assert 0 < sent < (ALL if "-n" in more else ALL / 2)  # Workers report a failure with some delay.
+    assert any(case["verdict"] == "fail" for case in cases)
+    assert sum(end["counts"].values()) == len(cases)
+    assert "interrupted" in ended.stdout or "broke off" in ended.stdout
+    assert "INTERNALERROR" not in ended.stdout
+
+
+def test_without_it_everything_is_sent(tmp_path: Path) -> None:
+    stub = Stub(lambda number, body: reply(200))
+    with stub.serve() as server:
+        run("--endpoint", server.url, *SELECTED, "--run-dir", str(tmp_path / "run"))
+    assert len(stub.times) >= ALL
+
+
+def test_a_run_of_the_python_api_ends_at_the_first_failure_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIMO_API_KEY", KEY)
+    stub = Stub(slow)
+    with stub.serve() as server:
+        results = conformance.run(
+            server.url, only=["response.*", "item.*"], max_failures=1, run_dir=tmp_path / "run"
+        )  # fmt: skip
+        sent = len(stub.times)
+        time.sleep(3 * SLOW)
+        assert len(stub.times) == sent < ALL / 2
+    assert results.counts["fail"] == 1
+    assert results.end is not None
+    assert results.end.interrupted
