@@ -231,7 +231,7 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
         (broken, "no end line"),
         (stopped, "interrupted run"),
         (other, "different revisions"),
-        (bare, "has no member suite"),
+        (bare, "has no suite"),
         (tmp_path / "no", "cannot be read"),
     ):
         refused = command("compare", str(old), str(file))

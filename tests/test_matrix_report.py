@@ -142,9 +142,8 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         left = [line for line in lines if name in line.reason.text]
         rules = len({line.requirement for line in left})
         assert rule in {line.requirement for line in left}
-        says = (
-            f"lacks {name} ({PROFILE_FEATURES[name]}): {len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
-        )
+        cases = f"{len(left)} case{'s' * (len(left) > 1)}"
+        says = f"excluded {name} ({PROFILE_FEATURES[name]}): {cases} not judged, {rules} rule"
         assert says in screen
     assert "excluded" not in "\n".join(shown([case("a.b@1")]))
 

@@ -172,7 +172,7 @@ def test_the_end_of_a_run_tells_all() -> None:
         "1 fault; 2 MUST rules fail because of it, in 3 cases.",
         "MUST        1 of     4 cases    25 %     1 of   3 rules passed",
         "affects   openai-python, Vercel AI SDK (by further cases)",
-        "affects Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
+        "affects   Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
         "run       3 requests (4 attempts), 5,000 input tokens, 7 output tokens, 1.5 s,",
         "rerun the first case   pytest conformance --only 'sum.text-deltas@cut.stream'",
         "'/tmp/a run/report.html'",

@@ -599,7 +599,7 @@ def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
     assert "  ... and 2 more findings, in the results file" in lines
     assert [one for one in lines if one.startswith("  found")] == [f"  found     {name} is wrong" for name in "abc"]
     assert "  expected  " + "w" * 68 in lines
-    assert " " * 10 + "w" * 30 + "..." in lines  # The results keep 2,000 characters of it.
+    assert " " * 12 + "w" * 32 + "..." in lines  # The results keep 2,000 characters of it.
 
 
 def test_failure_holds_no_control_characters(tmp_path: Path) -> None:

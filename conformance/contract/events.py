@@ -1,7 +1,7 @@
 """The event, item and part types of a stream: one table, from which every table of the decoder and the checks derives.
 
-The rows stand in ``schemas/<revision>/contract.toml``. A type that is in the schemas and has no row (or the other way
-round) is reported by :mod:`conformance.contract.completeness`, and fails a test.
+The rows are in ``schemas/<revision>/contract.toml``. :mod:`conformance.contract.completeness` reports a type that is in
+only one of the two; a test checks that there is none.
 
 Sources: doc 2026-06-24 and doc 2026-10, "Response chunk"; openai, ResponseStreamEvent.
 """
@@ -17,7 +17,7 @@ Step = Literal["begin", "end", "open-item", "close-item", "open-part", "close-pa
 
 ``begin``: a snapshot of the initial Response object. ``end``: the response is final. ``open-item``, ``close-item``: an
 output item is added, or is done. ``open-part``, ``close-part``: the same for a content part. ``delta``: a fragment of a
-text. ``done``: the complete text. ``mark``: says something else about a text; it stands while its part is open.
+text. ``done``: the complete text. ``mark``: further information about a text, sent while its part is open.
 """
 
 STEPS: tuple[str, ...] = get_args(Step)
@@ -28,10 +28,12 @@ FAILING_ENDS = ("response.failed", "error")
 
 @dataclass(frozen=True)
 class TextKind:
-    """A text that streams and items hold: ``shown`` is its name in messages; ``item`` the type of its item; ``part``
-    the type of the content part around it, empty where it stands in a member of the item (called as the text);
-    ``part_events`` is ``optional`` where content_part events may be left out around it; ``checked_by`` is the rule by
-    which its deltas must add up."""
+    """A kind of text in streams and items.
+
+    ``shown`` is its name in messages, ``item`` the type of its item. ``part`` is the type of its content part, empty
+    for a member of the item with the name of the text. ``part_events`` is ``optional`` if content_part events may be
+    omitted. ``checked_by`` is the rule that compares the concatenated deltas with the done event.
+    """
 
     name: str
     shown: str
@@ -42,7 +44,7 @@ class TextKind:
 
     @property
     def in_item(self) -> bool:
-        """Whether it stands in no part: a member of the item holds it whole."""
+        """Whether the text is a member of the item, not of a content part."""
         return not self.part
 
 
@@ -50,8 +52,8 @@ class TextKind:
 class EventType:
     """One documented event type.
 
-    ``text`` names what a ``delta``, ``done`` or ``mark`` is about, ``member`` the member that holds that text (empty
-    for a mark). ``caused_by`` is the scenario whose stream must contain the event.
+    ``text`` is the kind of text of a ``delta``, ``done`` or ``mark``, ``member`` the member that contains it (empty for
+    a mark). ``caused_by`` is the scenario whose stream must contain the event.
     """
 
     type: str

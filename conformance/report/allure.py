@@ -79,7 +79,7 @@ class Allure:
 
 
 def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") -> None:
-    """Put into a result what the case's record says; ``text`` is shown below its message."""
+    """Fill a result from the case's record; ``text`` is shown below its message."""
     identity = md5(line.id.encode(), usedforsecurity=False).hexdigest()
     result.name = result.fullName = line.id
     result.historyId = result.testCaseId = identity
@@ -98,8 +98,10 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
 
 
 def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -> None:
-    """Bring the results in a folder up to what is known when all cases are evaluated: what a baseline made of a case,
-    and the whole text of those that stand for themselves (by id)."""
+    """Update the written results with what is known only when all cases are evaluated.
+
+    These are the verdicts of a baseline, and ``texts``: the complete texts of root causes, by case id.
+    """
     changed = {case.id: case for case in cases if case.baseline or case.id in texts}
     for file in folder.glob("*-result.json") if changed else ():
         made = json.loads(file.read_text(encoding="utf-8"))
@@ -118,7 +120,7 @@ def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -
 
 @cache
 def _of_this_run() -> tuple[Label, ...]:
-    """The labels of where it ran: as allure-pytest makes them when a fixture is torn down, of which a case has none."""
+    """Labels of host, thread and framework. allure-pytest adds them at the teardown of fixtures; cases have none."""
     tags: Mapping[str, Callable[[], str]] = {  # allure-commons has no types.
         LabelType.HOST: host_tag,
         LabelType.THREAD: thread_tag,

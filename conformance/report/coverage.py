@@ -38,7 +38,7 @@ def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
 
 
 def gaps(found: Sequence[Covered], cases: Sequence[CaseRecord], revision: str) -> list[str]:
-    """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks.
+    """The gaps, a line each: clauses without an evaluated case, rules without a clause, rules that no fault violates.
 
     A clause is not a gap if its rules are not applicable to any response: the endpoint may omit what they check.
     """

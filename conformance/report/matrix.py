@@ -91,11 +91,11 @@ def _why(run: Results) -> dict[str, str]:
     other: dict[str, str] = {}
     for cause in found:
         first = cause.cases[0]
-        told = f"{cause.rule}: {show(first.message, 200)}"
-        own.setdefault(first.area, told)
+        text = f"{cause.rule}: {show(first.message, 200)}"
+        own.setdefault(first.area, text)
         for line in cause.follow:
             if line.own_verdict in (FAIL, ERROR):
-                other.setdefault(line.area, f"follows from {told}")
+                other.setdefault(line.area, f"consequence of {text}")
     return dict(sorted({**other, **own}.items()))
 
 
