@@ -165,7 +165,7 @@ def test_what_selects_what(selection: str, selected: str) -> None:
         (("--only", "lifecycle.*", "--only", "lifecycel.*"), "--only 'lifecycel.*' matches no case"),
         (("--only", "lifecycel.*", "-n", "2"), "did you mean 'lifecycle.*'?"),
         (("--only", "lifecycel.*", "--plan"), "did you mean 'lifecycle.*'?"),
-        (("-m", "smok"), "-m: there is no mark 'smok'; did you mean 'smoke'?"),
+        (("-m", "smok"), "-m: unknown mark 'smok'; did you mean 'smoke'?"),
     ],
 )
 def test_a_run_with_a_mistyped_selection_does_not_begin(arguments: tuple[str, ...], says: str) -> None:

@@ -117,7 +117,7 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
     night = bash(step(WORKFLOW, "Run"), tmp_path, **more)
     assert night.returncode == 0, night.stdout + night.stderr
     assert bash(step(WORKFLOW, "Summarize"), tmp_path, **more).returncode == 0
-    assert "The first night" in (tmp_path / "summary").read_text()
+    assert "the first nightly run" in (tmp_path / "summary").read_text()
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
         "night.md",
         "night.json",

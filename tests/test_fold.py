@@ -11,7 +11,7 @@ import pytest
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
-from conformance.results.causes import represented
+from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import case_record
@@ -94,7 +94,7 @@ def test_every_report_names_one_case_for_a_cause() -> None:
     ]
     precise = {one.id: one.cause for one in group_by_cause(lines)}
     assert precise["sum.part@long.stream"] == "sum.text-deltas@long.stream"
-    told = represented(group_by_cause(lines))
+    told = with_representative_causes(group_by_cause(lines))
     assert [one.cause for one in told] == ["", "", "sum.text-deltas@short.stream"]
     (cause,) = grouped(told)
     assert cause.cases[0].id == "sum.text-deltas@short.stream"
@@ -104,7 +104,7 @@ def test_every_report_names_one_case_for_a_cause() -> None:
                                    "usage.null-streaming", "error.is-empty"])  # fmt: skip
 def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None:
     found, recorded = evaluated(FAULTS[fault])
-    lines = represented(group_by_cause([case_record(one, recorded, 0) for one in found]))
+    lines = with_representative_causes(group_by_cause([case_record(one, recorded, 0) for one in found]))
     named = {one.cause for one in lines if one.cause}
     told = {cause.cases[0].id: cause for cause in grouped(lines)}
     assert named
@@ -290,7 +290,7 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
 
 
 def test_causes_in_a_ring_end() -> None:
-    from conformance.results.grouping import _top
+    from conformance.results.grouping import _root
 
     ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
-    assert [_top(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]
+    assert [_root(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]

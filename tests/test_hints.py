@@ -9,7 +9,7 @@ from conformance.results.records import CaseRecord, FindingRecord
 
 
 def line(requirement: str, verdict: str, got: int) -> CaseRecord:
-    findings = (FindingRecord(f"answered with HTTP {got}", got=got),) if verdict == "fail" else ()
+    findings = (FindingRecord(f"received HTTP {got}", got=got),) if verdict == "fail" else ()
     return CaseRecord(f"{requirement}@x", requirement, "x", "auth", "MUST", verdict, findings=findings)
 
 

@@ -99,9 +99,9 @@ def test_a_red_area_names_its_own_cause_before_one_it_follows_from() -> None:
 
 
 LEFT = run(
-    case("auth.a@1", "not-applicable", reason="excluded by the target's profile: auth"),
-    case("auth.a@2", "not-applicable", reason="excluded by the target's profile: auth, tools"),
-    case("tools.b@1", "not-applicable", reason="excluded by the target's profile: tools"),
+    case("auth.a@1", "not-applicable", reason="the target's profile lacks auth"),
+    case("auth.a@2", "not-applicable", reason="the target's profile lacks auth, tools"),
+    case("tools.b@1", "not-applicable", reason="the target's profile lacks tools"),
     case("tools.b@2"),
     case("x.y@1", "not-applicable", reason="it did not come up"),
     first=head("mock"),
@@ -110,8 +110,8 @@ LEFT = run(
 
 def test_what_a_profile_leaves_out_is_listed() -> None:
     says = (
-        "auth (any authentication): 2 cases not judged, 1 rule as a whole",
-        "tools (function tools): 2 cases not judged, 1 rule as a whole and 1 rule in part",
+        "auth (any authentication): 2 cases excluded (1 rule completely)",
+        "tools (function tools): 2 cases excluded (1 rule completely and 1 rule in part)",
     )
     found = matrix([LEFT, GOOD])
     assert found.left == (says, ())
@@ -142,8 +142,8 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         left = [line for line in lines if name in line.reason.text]
         rules = len({line.requirement for line in left})
         assert rule in {line.requirement for line in left}
-        cases = f"{len(left)} case{'s' * (len(left) > 1)}"
-        says = f"excluded {name} ({PROFILE_FEATURES[name]}): {cases} not judged, {rules} rule"
+        cases = f"{len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        says = f"excluded {name} ({PROFILE_FEATURES[name]}): {cases}"
         assert says in screen
     assert "excluded" not in "\n".join(shown([case("a.b@1")]))
 

@@ -28,15 +28,15 @@ def having(line: CaseRecord, **more: Any) -> CaseRecord:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (case("effort.none-accepted@effort.none", "fail", "answered with HTTP 422: no such effort"),
+        (case("effort.none-accepted@effort.none", "fail", "received HTTP 422: no such effort"),
          'effort "none" is refused with 422: no such effort'),
-        (case("request.top_p-accepted@top_p=1.0", "fail", "answered with HTTP 500"), "top_p=1.0 ends in 500"),
-        (case("request.instructions-accepted@instructions=Be-brief.", "fail", "answered with HTTP 400: x"),
+        (case("request.top_p-accepted@top_p=1.0", "fail", "received HTTP 500"), "top_p=1.0 ends in 500"),
+        (case("request.instructions-accepted@instructions=Be-brief.", "fail", "received HTTP 400: x"),
          "instructions=Be-brief. is refused with 400: x"),
         (case("request.stream-accepted@streams", "fail", "no request with stream: true is served: HTTP 501: not here"),
          "stream: true ends in 501: not here"),
-        (having(case("request.missing-input@input=missing", "fail", "answered with HTTP 200: hello"), want="a 4xx"),
-         "input=missing is answered with 200, expected a 4xx: hello"),
+        (having(case("request.missing-input@input=missing", "fail", "received HTTP 200: hello"), want="a 4xx"),
+         "input=missing receives 200, expected a 4xx: hello"),
         (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
          "content_part.done: the text differs (in text.stream)"),
     ],
@@ -46,7 +46,7 @@ def test_a_cause_in_plain_words(line: CaseRecord, words: str) -> None:
 
 
 def test_the_end_of_a_long_message_is_shown() -> None:
-    long = f"answered with HTTP 500: the beginning {'and so on ' * 40} the end"
+    long = f"received HTTP 500: the beginning {'and so on ' * 40} the end"
     words = refused_in_words(case("request.model-accepted@text", "fail", long))
     assert words.startswith("model ends in 500: the beginning")
     assert words.endswith("the end")
@@ -54,23 +54,23 @@ def test_the_end_of_a_long_message_is_shown() -> None:
 
 
 def some() -> list[CaseRecord]:
-    first = case("effort.none-accepted@effort.none", "fail", "answered with HTTP 422: no")
+    first = case("effort.none-accepted@effort.none", "fail", "received HTTP 422: no")
     root = first.id
     return [
         first,
-        case("effort.none-accepted@effort.none.stream", "fail", "answered with HTTP 422: no", cause=root),
-        case("http.success-is-200@x", "fail", "answered with HTTP 422: no", cause=root),
+        case("effort.none-accepted@effort.none.stream", "fail", "received HTTP 422: no", cause=root),
+        case("http.success-is-200@x", "fail", "received HTTP 422: no", cause=root),
         case("sum.part@effort.none", "inconclusive", reason="HTTP 422", cause=root),
         case("sum.item@effort.none", "inconclusive", reason="HTTP 422", cause=root),
         case("sum.item@other", "inconclusive", reason="the model called no tool"),
-        case("auth.scheme-case-insensitive@y", "warning", "answered with HTTP 401"),
+        case("auth.scheme-case-insensitive@y", "warning", "received HTTP 401"),
     ]
 
 
 def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
     assert list(listed(some())) == [
         '1  effort "none" is refused with 422: no (2 cases, 1 consequence, 2 not evaluated)',
-        "2  warning: answered with HTTP 401 (in y) (1 case)",
+        "2  warning: received HTTP 401 (in y) (1 case)",
     ]
 
 
@@ -83,9 +83,7 @@ def test_what_was_not_evaluated_is_counted_by_cause() -> None:
 
 
 def test_a_profile_has_a_reason_for_each_line() -> None:
-    denied = having(
-        case("auth.api-key-header-accepted@auth.api-key", "fail", "answered with HTTP 401: no\nkey"), got=401
-    )
+    denied = having(case("auth.api-key-header-accepted@auth.api-key", "fail", "received HTTP 401: no\nkey"), got=401)
     found = proposals([denied, case("auth.bearer-accepted@auth.bearer")])
     text = as_toml("mine", "http://127.0.0.1:1/v1", "m", found)
     assert "# the api-key header is refused with 401: no key\n" in text

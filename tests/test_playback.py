@@ -15,7 +15,7 @@ import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
-from conformance.engine.session import Session, head
+from conformance.engine.session import Session, run_head
 from conformance.exchange.exchange import Chunk, Ended, Headers
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
@@ -181,7 +181,7 @@ def evaluated(url: str, path: Path) -> dict[str, str]:
     """The verdicts of a whole run against what answers there, recorded in that folder."""
     here = replace(context(), target=replace(target(), endpoint=url))
     session = Session(here, RunDirectory(path), KEY)
-    session.folder.create(head(here.target, "live").to_json(), here.target.nonce, [], "either")
+    session.folder.create(run_head(here.target, "live").to_json(), here.target.nonce, [], "either")
     session.start(cases())
     found = {case.id: evaluate(case, session.record()).verdict for case in cases()}
     session.close()

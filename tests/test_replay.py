@@ -71,7 +71,7 @@ def _ids(folder: Path) -> set[str]:
 
 def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     """The results of a replay by case, judged in this process."""
-    session, _ = setup.in_controller({}, None, into, plan_only=False, replay=folder)
+    session, _ = setup.create_session({}, None, into, plan_only=False, replay=folder)
     context()  # It has all checks registered.
     every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
@@ -124,7 +124,7 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
-    session, server = setup.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
+    session, server = setup.create_session({}, None, tmp_path / "run", plan_only=True, replay=copied)
     assert (session.context.target.nonce, server) == (open_recording(copied).nonce, None)
     assert not (tmp_path / "run").exists()
 
@@ -133,7 +133,7 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [setup.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
+    folders = [setup.create_session({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
     assert len({path.name for path in folders}) == 3
     assert {path.parent for path in folders} == {tmp_path / "reports" / "runs"}
 
@@ -144,14 +144,14 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
         ({"model": "other"}, "run", "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
         ({"revision": "2026-10"}, "run", "revision cannot be set with --replay: recording {path} has 2026-06-24"),
         ({"endpoint": "http://h/v1"}, "run", "endpoint cannot be set with --replay: recording {path} has built-in"),
-        ({}, "recording", "run folder {path} is the recording itself; name another"),
+        ({}, "recording", "--run-dir {path} is the recording to replay; expected another folder"),
     ],
 )
 def test_what_was_recorded_cannot_be_set(
     options: dict[str, str], into: str, says: str, copied: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Misconfigured) as raised:
-        setup.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
+        setup.create_session(options, None, tmp_path / into, plan_only=False, replay=copied)
     assert str(raised.value) == says.format(path=copied)
 
 

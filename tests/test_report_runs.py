@@ -87,7 +87,7 @@ def _allure(folder: Path, lines: dict[str, dict[str, object]]) -> None:
     wanted = {"feature": "lifecycle", "story": "lifecycle.in-progress-second", "severity": "critical"}
     assert labels.items() >= wanted.items()
     assert (result["status"], result.get("parameters", [])) == ("failed", [])
-    assert "  curl    curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
+    assert "  curl      curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
     assert result["statusDetails"]["message"] == "event 1 is response.output_item.added, not response.in_progress"
     attached = {one["name"]: (folder / one["source"]).read_text() for one in result["attachments"]}
     assert set(attached) == {"request", "response", "timeline", "reproduce", "finding"}
@@ -133,7 +133,7 @@ def test_there_is_colour_at_a_terminal_unless_it_is_not_wanted(server: Server, t
     text = said.decode()
     assert ("\x1b[32m  expected" in text) == colour
     assert ("\x1b[1m" in text or "\x1b[31m" in text) == colour
-    assert "of 2 answered" in text
+    assert "of 2 responses received" in text
 
 
 def test_a_report_that_cannot_be_written_is_no_success(server: Server, tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def test_a_cause_has_its_own_cases_and_what_follows() -> None:
     first, second = causes(some())
     assert (first.rule, first.verdict) == ("sum.text-deltas", "fail")
     assert [one.id for one in first.cases] == [SAME, CAUSE]  # The shorter name is read faster.
-    assert [one.id for one in first.follow] == [OTHER]
-    assert (second.rule, second.verdict, second.follow) == ("sse.event-line-present", "warning", ())
+    assert [one.id for one in first.consequences] == [OTHER]
+    assert (second.rule, second.verdict, second.consequences) == ("sse.event-line-present", "warning", ())
 
 
 def test_the_worst_cause_comes_first() -> None:
@@ -69,7 +69,7 @@ def test_the_worst_cause_comes_first() -> None:
 @pytest.mark.parametrize("names", [("b.b@x", "a.a@x"), ("a.a@x", "a.a@x"), ("gone.gone@x", "")])
 def test_a_cause_that_goes_round_or_is_not_there_hides_nothing(names: tuple[str, str]) -> None:
     lines = [line("a.a@x", message="m", cause=names[0]), line("b.b@x", message="m", cause=names[1])]
-    told = [one.id for cause in causes(lines) for one in (*cause.cases, *cause.follow)]
+    told = [one.id for cause in causes(lines) for one in (*cause.cases, *cause.consequences)]
     assert sorted(told) == ["a.a@x", "b.b@x"]
 
 
@@ -80,8 +80,8 @@ def test_a_line_without_a_cause_stands_for_itself() -> None:
 
 def test_the_score_counts_what_got_a_verdict() -> None:
     must, should, may = score.scores(some())
-    assert (must.passed, must.evaluated, must.hold, must.rules, must.percent) == (1, 4, 1, 3, "25 %")
-    assert (should.passed, should.evaluated, should.undecided) == (0, 1, 1)
+    assert (must.passed, must.evaluated, must.rules_passed, must.rules, must.percent) == (1, 4, 1, 3, "25 %")
+    assert (should.passed, should.evaluated, should.inconclusive_cases) == (0, 1, 1)
     assert (may.evaluated, may.percent) == (0, "")
 
 
@@ -114,15 +114,19 @@ def test_an_expected_failure_affects_clients_and_an_expected_inconclusive_case_n
         (["pass", "expected"], "expected failures"),
         (["pass", "inconclusive"], "inconclusive"),
         (["pass", "error"], "no verdict"),
-        (["not-applicable"], "nothing judged"),
-        ([], "nothing judged"),
+        (["not-applicable"], "nothing evaluated"),
+        ([], "nothing evaluated"),
     ],
 )
 def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
     lines = [line(f"a.{verdict}@x", verdict) for verdict in verdicts]
     end = RunEnd({}, 0, 0, Tokens(), 0, 0)
-    assert score.verdict(lines, end).word == word
-    assert score.verdict(lines, None).word == score.verdict(lines, replace(end, interrupted=True)).word == "broke off"
+    assert score.run_verdict(lines, end).word == word
+    assert (
+        score.run_verdict(lines, None).word
+        == score.run_verdict(lines, replace(end, interrupted=True)).word
+        == "broke off"
+    )
 
 
 # -- the terminal -----------------------------------------------------------------------------------------------------
@@ -280,8 +284,8 @@ def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
     results, recorded = evaluated(FAULTS["usage.input-details-empty"])
     lines = [case_record(result, recorded, 0) for result in results]
     assert [line.id for line in lines if line.verdict in ("fail", "warning")] == []
-    (said,) = score.allowed(lines)
+    (said,) = score.allowed_deviations(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
-    assert said.endswith("): the contract allows it, and it stops Codex CLI")
+    assert said.endswith("): the contract allows it, but it stops Codex CLI")
     results, recorded = evaluated(None)
-    assert list(score.allowed([case_record(result, recorded, 0) for result in results])) == []
+    assert list(score.allowed_deviations([case_record(result, recorded, 0) for result in results])) == []

@@ -196,7 +196,7 @@ def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
 def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
     silent = Responder(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
     got = evaluate(case(clean, together=together), silent)
-    assert (got.verdict, got.reason.text) == ("inconclusive", f"no answer: {ended} (refused)")
+    assert (got.verdict, got.reason.text) == ("inconclusive", f"no response: {ended} (refused)")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD"])
@@ -579,7 +579,7 @@ def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
     assert "  expected " not in text
     assert "  received " not in text
     assert "occurrences" not in text
-    assert "  affects " not in text
+    assert "  affects" not in text
 
 
 @pytest.mark.parametrize("value", [None, 0, False, ""])

@@ -32,7 +32,7 @@ def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
     assert words in found[0].cases[0].findings[0].message
 
 
-def found(case: str, *scenarios: str, message: str = "an error body under HTTP 200") -> CaseRecord:
+def found(case: str, *scenarios: str, message: str = "an error body with HTTP 200") -> CaseRecord:
     finding = FindingRecord(message, scenario=scenarios[0], also=scenarios[1:])
     rule = case.partition("@")[0]
     return CaseRecord(case, rule, scenarios[0], rule.partition(".")[0], "MUST", "fail", findings=(finding,))

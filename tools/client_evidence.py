@@ -32,7 +32,7 @@ from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, evaluate
-from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
+from conformance.results.client_trials import STOPS, Effect, EffectsByRule, Trial, effects_by_rule, finding_kind, trials
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record
@@ -255,7 +255,7 @@ def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> d
     for line in lines:
         for one in line.findings if line.is_consequence == follows else ():
             if scenarios & {one.scenario, *one.also}:
-                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
+                found.setdefault(line.requirement, set()).add(finding_kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
 
 
@@ -299,7 +299,7 @@ def run(
     return versions, gathered(jobs, outcomes, given)
 
 
-def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
+def expected_breaks(known: EffectsByRule) -> dict[str, tuple[str, ...]]:
     """What the catalogue's ``breaks`` must be: by row the clients that some finding of it affects."""
     hit: dict[str, set[str]] = {row.id: set() for row in catalogue().values()}
     for (rule, _), rows in known.items():
@@ -352,7 +352,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     ran = {one.client: evidence["versions"][one.name] for one in CLIENTS if one.name in evidence["versions"]}
     columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
     every = list(trials(evidence))
-    effects = _effects(index(evidence))
+    effects = _effects(effects_by_rule(evidence))
     yield "# Real clients and the rules they need\n"
     yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults"
     yield "of the built-in endpoint, and the responses are sent to each client. `python -m tools.client_evidence"
@@ -401,7 +401,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
                 yield f"- {row_id}, by {fault}: {said}"
 
 
-def _effects(known: Index) -> dict[tuple[str, str], list[Effect]]:
+def _effects(known: EffectsByRule) -> dict[tuple[str, str], list[Effect]]:
     """The effects by row of the catalogue and client."""
     found: dict[tuple[str, str], list[Effect]] = {}
     for (rule, _), rows in known.items():
@@ -423,7 +423,7 @@ def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
     yield "`#` is a number or an id, `_` a quoted value; several kinds in one row affect only together.\n"
     yield "| rule | response | kind of finding | affected clients |"
     yield "| --- | --- | --- | --- |"
-    for (rule, streams), rows in sorted(index(evidence).items()):
+    for (rule, streams), rows in sorted(effects_by_rule(evidence).items()):
         for kinds in dict.fromkeys(row.kinds for row in rows):
             hit = {row.effect.client: row.effect.does for row in rows if row.kinds == kinds}
             said = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
@@ -463,7 +463,7 @@ def main() -> int:
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):
         if any(before[part].get(rule) != after[part].get(rule) for part in ("rules", "findings")):
             print(f"{rule} differs")
-    for rule, breaks in expected_breaks(index(after)).items():
+    for rule, breaks in expected_breaks(effects_by_rule(after)).items():
         if catalogue()[rule].breaks != breaks:
             print(f"{rule}: the catalogue's breaks are {list(catalogue()[rule].breaks)}, expected {list(breaks)}")
     return int(after != before)

@@ -17,6 +17,7 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
+from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
 from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
@@ -171,6 +172,8 @@ def record_of(
     sender = InProcess(endpoint, asked.contract)
     plan = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
+    if any(one.searches for one in plan.scenarios):
+        plan = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[plan.key_of[name]]))
     requests = {planned.key: planned for planned in plan.requests}
 
     def get_or_send(key: str) -> tuple[Exchange, ...]:

@@ -34,7 +34,7 @@ def test_credential_is_refused(received: Received) -> Findings:
     status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want=401, got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want=401, got=status)
 
 
 @check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
@@ -42,7 +42,7 @@ def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Fi
     wrong = [one for one in responses if one.scenario in case.scenarios]
     yield Examined(sum(one.exchange.status is not None for one in wrong))
     if status := always_busy(wrong, responses[len(wrong) :]):
-        message = f"every wrong key is answered with HTTP {status}, and the right key never is{error_detail(wrong[0])}"
+        message = f"every invalid key received HTTP {status}, and no valid key did{error_detail(wrong[0])}"
         first, *others = (one.scenario for one in wrong)
         yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
 
@@ -108,7 +108,7 @@ def test_nothing_but_the_key_brings_a_401(responses: list[Received], case: Case)
     for received in responses:
         yield Examined(received.exchange.status is not None)
         if received.exchange.status == 401 and scenario_of(received, case).expect != "answer":
-            message = f"HTTP 401, though the key is right and served elsewhere{error_detail(received)}"
+            message = f"HTTP 401 for a valid key, with which other requests were served{error_detail(received)}"
             yield Finding(message, want="another 4xx status", got=401, scenario=received.scenario)
 
 

@@ -48,14 +48,14 @@ def test_none_does_not_think(received: Received) -> Findings:
         yield EXAMINED
     for place, _ in received.items("reasoning"):
         pointer = f"{received.pointer}/output/{place}"
-        yield Finding(f"{off}, and yet a reasoning item", pointer, received.event, "no reasoning", "reasoning")
+        yield Finding(f"received a reasoning item at {off}", pointer, received.event, "no reasoning", "reasoning")
     if received.looks_like_stream:
         for event in received.events:
             if "reasoning" in event.type:
-                yield Finding(f"{off}, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
+                yield Finding(f"received {event.type} at {off}", "/type", event.index, "no reasoning", event.type)
     if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS)):
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
+        yield Finding(f"reasoning_tokens is {counted} at {off}", pointer, received.event, 0, counted)
 
 
 def _among_all(tag: str) -> Selector:
@@ -86,8 +86,8 @@ def _must_reason(responses: list[Received]) -> Findings:
     if not received.response or received.has_reasoning:
         return
     if thinking := next((one for one in others if one.exchange.ok and _shows_thinking(one)), None):
-        raise CannotEvaluate(f"the model did not think here, and did in {thinking.scenario}")
-    message = f"no sign of reasoning with a question worth it, in {len(received.samples)} attempts"
+        raise CannotEvaluate(f"the model did not reason here, but did in {thinking.scenario}")
+    message = f"no reasoning for a question that needs it, in {len(received.samples)} attempts"
     message += ", nor in any other response of the run" if others else ""
     yield Finding(message, received.pointer + "/output", received.event, "reasoning", "none")
 
@@ -112,7 +112,7 @@ def test_values_do_the_same(given: list[Received]) -> Findings:
     for name, got in kinds.items():
         yield Examined(bool(got or usual))
         if got != usual:
-            message = f"{name} gives other kinds than {most}"
+            message = f"{name} has other types of items or events than {most}"
             yield Finding(message, want=sorted(usual), got=sorted(got), scenario=name)
 
 
@@ -205,7 +205,7 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        message = f"answered with HTTP {received.arrived}{error_detail(received)}"
+        message = f"received HTTP {received.arrived}{error_detail(received)}"
         yield Finding(message, want="a 4xx status", got=received.arrived)
 
 

@@ -115,7 +115,7 @@ def test_error_has_an_error_status(received: Received) -> Findings:
     yield EXAMINED
     if status >= 500:
         yield Finding(
-            f"a bad request is answered with HTTP {status}{error_detail(received)}", want="a 4xx status", got=status
+            f"invalid request: received HTTP {status}{error_detail(received)}", want="a 4xx status", got=status
         )
     else:
         yield from _under_success(received)
@@ -134,10 +134,10 @@ def _under_success(received: Received) -> Findings:
     if received.exchange.ok and is_error_body(received):
         pointer = received.contract.error.pointer
         yield Finding(
-            f"an error body under HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status
+            f"an error body with HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status
         )
     elif (failure := ends_in_failure(received)) and not received.of("response.created"):
-        yield Finding(f"an error under HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
+        yield Finding(f"an error with HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
 
 @check(
@@ -167,9 +167,7 @@ def test_answer_is_no_error(received: Received) -> Findings:
     form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(
-            f"an error body under HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived
-        )
+        yield Finding(f"an error body with HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived)
 
 
 def _before_and_after(context: Context) -> list[Group]:

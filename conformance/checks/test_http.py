@@ -64,7 +64,7 @@ def test_success_is_200(received: Received, case: Case) -> Findings:
         raise DoesNotApply(f"received HTTP {received.status}, which the rule about this request reports")
     yield from must_be_served(received)
     if received.exchange.ok and received.status != 200:
-        yield Finding(f"answered with HTTP {received.status}", want=200, got=received.status)
+        yield Finding(f"received HTTP {received.status}", want=200, got=received.status)
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True, not_for_captured=UNKNOWN_SENDER)
@@ -122,8 +122,8 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
     if failed and received.arrived < 500:
         alone = any(one.detail == BESIDE_OTHERS for one in received.exchange.attempts)
         again = "alone, after requests at the same time" if alone else "again"
-        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent {again}"
-        yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
+        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same request is sent {again}"
+        yield Finding(message, want="the same status each time, or 429 or 503", got=failed[0])
 
 
 @check(

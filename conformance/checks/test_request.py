@@ -75,7 +75,7 @@ def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
     if not (status := always_busy(sent, [one for one in responses if one.scenario not in case.scenarios])):
         statuses = [definite_status(one) if fails_every_attempt(one.exchange) else one.status for one in sent]
         if set(statuses) == {401}:
-            raise CannotEvaluate("HTTP 401: the right key was refused")
+            raise CannotEvaluate("HTTP 401: the valid key was refused")
         status = statuses[0] if statuses else None
     yield Examined(len(sent))
     if status and not any(received.exchange.ok for received in sent):
@@ -202,7 +202,7 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
     if not any(name in reported.lower() for name in names):
-        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error names {parameter}"
+        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error contains {parameter}"
         yield Finding(f"{told_by}: {reported[:160]}", form.pointer, want=parameter, got=members)
 
 

@@ -65,8 +65,8 @@ def _deltas(received: Received, rule: str) -> Findings:
         yield Examined(bool(complete))
         if one.deltas is None and complete:
             stage = "done" if one.done else "item"
-            message = f"no delta carried the {one.kind.shown} of output_index {one.output_index}"
-            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", complete[:160])
+            message = f"no delta contains the {one.kind.shown} of output_index {one.output_index}"
+            yield Finding(message, "", one.events[stage].index, "deltas with this text", complete[:160])
 
 
 @check("sum.text-deltas", over=STREAMS, where=STREAM)
@@ -97,7 +97,7 @@ def test_item_holds_its_texts(received: Received) -> Findings:
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
             if any(place == one.output_index for event, place in received.placed if event.type == ITEM_DONE):
-                message = f"output_item.done lacks the {one.kind.shown} of output_index {one.output_index}"
+                message = f"output_item.done does not contain the {one.kind.shown} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 

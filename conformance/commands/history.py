@@ -11,7 +11,7 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.exchange.run_directory import write_atomically
 from conformance.report.trend import Trend, page, text, trend
-from conformance.results.baseline import named
+from conformance.results.baseline import matches_any
 from conformance.results.history import History, HistoryError, opened
 
 #: A number of nightly runs without limit.
@@ -70,13 +70,13 @@ def _targets(kept: History, wanted: str | None) -> list[str]:
 def _check_rule(kept: History, targets: Sequence[str], wanted: str | None) -> None:
     if not wanted:
         return
-    rules = {rule for target in targets for rule in kept.by_rule(kept.nights(target, _ALL))}
-    if not any(named(rule, (wanted,)) for rule in rules):
+    rules = {rule for target in targets for rule in kept.by_rule(kept.last_runs(target, _ALL))}
+    if not any(matches_any(rule, (wanted,)) for rule in rules):
         near = difflib.get_close_matches(wanted, sorted(rules), n=1)
         offer = f"; did you mean {near[0]!r}?" if near else ""
         raise CommandError(f"--rule {wanted!r} matches no rule of these nightly runs{offer}")
 
 
 def _trend_of(kept: History, target: str, options: argparse.Namespace) -> Trend:
-    wanted = (lambda rule: named(rule, (options.rule,))) if options.rule else None
+    wanted = (lambda rule: matches_any(rule, (options.rule,))) if options.rule else None
     return trend(kept, target, options.nights, wanted)

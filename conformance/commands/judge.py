@@ -15,7 +15,7 @@ from conformance.report.summary import quoted
 from conformance.results.results_file import Results
 from conformance.traffic import summary
 from conformance.traffic.evaluation import evaluate_captures
-from conformance.traffic.sources import read_source, results_of, selected
+from conformance.traffic.sources import read_source, results_of, select_cases
 
 HELP = "evaluate captured traffic (a HAR file or a run folder) by the rules that need no scenario"
 
@@ -47,14 +47,14 @@ def main(options: argparse.Namespace) -> int:
     try:
         source = read_source(options.traffic, options.revision, options.target)
         traffic, target = source.traffic, source.target
-        evaluated = selected(evaluate_captures(traffic.captured, target, traffic.secrets), options.only)
+        evaluated = select_cases(evaluate_captures(traffic.captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     run = results_of(
         evaluated, traffic.captured, target, options.results or options.traffic,
         time.monotonic() - started, options.strict, len(traffic.websockets),
     )  # fmt: skip
-    written = _write(options, source.of_watch, run)
+    written = _write(options, source.is_traffic_run, run)
     if options.json:
         for line in run.lines():
             print(json.dumps(line))
@@ -68,10 +68,10 @@ def main(options: argparse.Namespace) -> int:
     return run.exit_code
 
 
-def _write(options: argparse.Namespace, of_watch: bool, run: Results) -> dict[str, str]:
+def _write(options: argparse.Namespace, is_traffic_run: bool, run: Results) -> dict[str, str]:
     """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
-    if of_watch and not options.only:
+    if is_traffic_run and not options.only:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:

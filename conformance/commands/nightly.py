@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, resolve
-from conformance.engine.nightly import LEFT, spend
+from conformance.engine.nightly import OUTPUT_FILES, run_nightly
 from conformance.results.history import HistoryError
 
 HELP = "check a target, retry new failures, compare with the previous nightly run, keep a history"
@@ -42,7 +42,9 @@ def main(words: list[str]) -> int:
         raise CommandError(f"--keep is {options.keep}; expected 1 or more: the next run is compared with the last one")
     try:
         target = resolve({}, os.environ, "00000000", options.target)
-        night = spend(target.name, ["--target", str(options.target), *rest], options.history.absolute(), options.keep)
+        night = run_nightly(
+            target.name, ["--target", str(options.target), *rest], options.history.absolute(), options.keep
+        )
     except (Misconfigured, HistoryError) as error:
         raise CommandError(str(error)) from None
     if options.out:
@@ -57,7 +59,7 @@ def _copy_to(folder: Path, out: Path) -> None:
     """Copy the output files of a nightly run; remove those of an earlier run that this one did not write."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in LEFT:
+        for name in OUTPUT_FILES:
             (out / name).unlink(missing_ok=True)
             if (folder / name).exists():
                 shutil.copyfile(folder / name, out / name)

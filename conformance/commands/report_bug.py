@@ -11,12 +11,12 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.commands.runs import load
 from conformance.contract.revisions import CONTRACTS
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge.verdict import STALE
 from conformance.report.bug import issue
-from conformance.results.causes import Cause, causes, plainness
-from conformance.results.records import QUIET, CaseRecord
+from conformance.results.causes import Cause, causes, readability_key
+from conformance.results.records import VERDICTS_WITHOUT_PROBLEM, CaseRecord
 from conformance.results.results_file import Results
 
 HELP = "write a Markdown issue about a violated rule of a recorded run: evidence, reproduction, affected clients"
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"the exchange of {line.id} cannot be read: {error}") from None
     # Older versions recorded it.
-    text = without([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
+    text = redact_value([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
     if options.output is None:
         print(text, end="")
         return 0
@@ -60,14 +60,14 @@ def main(options: argparse.Namespace) -> int:
 def _wanted(run: Results, name: str) -> CaseRecord:
     """The failed case named by the argument, or the simplest failed case of the rule."""
     rule, _, scenario = name.partition("@")
-    failing = [one for one in run.cases if one.broken and one.verdict != STALE and one.findings]
+    failing = [one for one in run.cases if one.has_problem and one.verdict != STALE and one.findings]
     found = [one for one in failing if one.requirement == rule and scenario in ("", one.scenario)]
     if not found:
         raise CommandError(_why_not(run, failing, rule, scenario))
     wanted = {one.id for one in found}
     reported = [one for cause in causes(run.cases) for one in cause.cases if one.id in wanted]
     # A root cause by its first case; a consequence by its simplest case.
-    return reported[0] if reported else min(found, key=plainness)
+    return reported[0] if reported else min(found, key=readability_key)
 
 
 def _why_not(run: Results, failing: Sequence[CaseRecord], rule: str, scenario: str) -> str:
@@ -78,7 +78,9 @@ def _why_not(run: Results, failing: Sequence[CaseRecord], rule: str, scenario: s
         names = [one.scenario for one in failing if one.requirement == rule]
         return f"{says}{_suggest('it fails with', scenario, names) if names else ', and fails with no other'}"
     if cases:
-        quiet = ", ".join(name for name in QUIET if any(one.verdict == name for one in here or cases))
+        quiet = ", ".join(
+            name for name in VERDICTS_WITHOUT_PROBLEM if any(one.verdict == name for one in here or cases)
+        )
         says = f"{rule}{'@' * bool(scenario)}{scenario} does not fail in this run ({quiet or 'no finding'})"
     else:
         says = f"no rule {rule!r} in this run"
@@ -93,11 +95,11 @@ def _suggest(words: str, wanted: str, names: Sequence[str]) -> str:
 
 def _cause(run: Results, line: CaseRecord) -> tuple[Cause, str]:
     """The cases of the rule with their consequences, and the root cause under which it was grouped, or empty."""
-    same = [one for one in run.cases if one.requirement == line.requirement and one.broken]
+    same = [one for one in run.cases if one.requirement == line.requirement and one.has_problem]
     for cause in causes(run.cases):
         if cause.rule == line.requirement and any(one.id == line.id for one in cause.cases):
             return cause, ""
-        if any(one.id == line.id for one in cause.follow):
+        if any(one.id == line.id for one in cause.consequences):
             alone = Cause(line.requirement, line.level, line.verdict, tuple(same), ())
             return alone, cause.cases[0].id
     return Cause(line.requirement, line.level, line.verdict, tuple(same), ()), ""

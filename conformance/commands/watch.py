@@ -14,8 +14,8 @@ from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
-from conformance.engine.session import head
-from conformance.engine.setup import run_folder
+from conformance.engine.session import run_head
+from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, RunDirectory
 from conformance.report.summary import quoted
 from conformance.traffic import summary
@@ -23,7 +23,7 @@ from conformance.traffic.captured import read_run
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.observer import Observer
 from conformance.traffic.proxy import Proxy
-from conformance.traffic.sources import MODE, results_of
+from conformance.traffic.sources import TRAFFIC_MODE, results_of
 from conformance.traffic.upstream import Upstream
 
 HELP = "forward a client's requests to an endpoint unchanged, and evaluate each response when it ends"
@@ -49,8 +49,8 @@ def main(options: argparse.Namespace) -> int:
     try:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
-        with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, MODE).to_json()
+        with open_run_folder(options.run_dir, options.overwrite) as folder:
+            begun = run_head(target, TRAFFIC_MODE).to_json()
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         observer = Observer(target, folder, screen)

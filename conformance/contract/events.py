@@ -1,7 +1,7 @@
-"""The event, item and part types of a stream: one table, from which every table of the decoder and the checks derives.
+"""The event, item and part types of a stream: one table, from which the decoder and the checks derive theirs.
 
-The rows are in ``schemas/<revision>/contract.toml``. :mod:`conformance.contract.completeness` reports a type that is in
-only one of the two; a test checks that there is none.
+The rows are in ``schemas/<revision>/contract.toml``. :mod:`conformance.contract.completeness` checks that they and the
+schemas list the same types.
 
 Sources: doc 2026-06-24 and doc 2026-10, "Response chunk"; openai, ResponseStreamEvent.
 """
@@ -17,7 +17,7 @@ Step = Literal["begin", "end", "open-item", "close-item", "open-part", "close-pa
 
 ``begin``: a snapshot of the initial Response object. ``end``: the response is final. ``open-item``, ``close-item``: an
 output item is added, or is done. ``open-part``, ``close-part``: the same for a content part. ``delta``: a fragment of a
-text. ``done``: the complete text. ``mark``: further information about a text, sent while its part is open.
+text. ``done``: the complete text. ``mark``: adds something to a text while its part is open.
 """
 
 STEPS: tuple[str, ...] = get_args(Step)
@@ -28,11 +28,11 @@ FAILING_ENDS = ("response.failed", "error")
 
 @dataclass(frozen=True)
 class TextKind:
-    """A kind of text in streams and items.
+    """One kind of streamed text.
 
-    ``shown`` is its name in messages, ``item`` the type of its item. ``part`` is the type of its content part, empty
-    for a member of the item with the name of the text. ``part_events`` is ``optional`` if content_part events may be
-    omitted. ``checked_by`` is the rule that compares the concatenated deltas with the done event.
+    ``shown`` is its name in messages. ``item`` is the type of the item that contains it. ``part`` is the type of its
+    content part, empty if it is a member of the item with the name of the kind. ``part_events`` is ``optional`` where
+    content_part events may be omitted. ``checked_by`` is the rule that compares it with its deltas.
     """
 
     name: str
@@ -44,7 +44,7 @@ class TextKind:
 
     @property
     def in_item(self) -> bool:
-        """Whether the text is a member of the item, not of a content part."""
+        """Whether it is a member of the item, not of a content part."""
         return not self.part
 
 
@@ -64,13 +64,13 @@ class EventType:
 
     @property
     def about_item(self) -> bool:
-        """Whether it is about one output item."""
+        """Whether the event concerns one output item."""
         return self.step not in ("begin", "end")
 
 
 @dataclass(frozen=True, eq=False)
 class EventTable:
-    """The event types, in the order of the page, and the texts that they carry."""
+    """The event types, in the order of the page, and their kinds of texts."""
 
     events: tuple[EventType, ...]
     texts: tuple[TextKind, ...]
@@ -88,7 +88,7 @@ class EventTable:
         set_to(self, "items", {kind: tuple(one for one in self.texts if one.item == kind) for kind in kinds})
 
     def of(self, *steps: Step) -> tuple[str, ...]:
-        """The types that take one of these steps, in order."""
+        """The event types with one of these steps, in order."""
         return tuple(one.type for one in self.events if one.step in steps)
 
     @property
@@ -97,13 +97,13 @@ class EventTable:
         return (*self.of("end"), *FAILING_ENDS)
 
     def text_of(self, kind: str) -> TextKind | None:
-        """The text that events of a type are about; None where they are about none, or the type has no row."""
+        """The kind of text of an event type; None if it has none, or the type has no row."""
         row = self.by_type.get(kind)
         return self.by_text[row.text] if row and row.text else None
 
 
 def table_of(events: Sequence[EventType], texts: Sequence[TextKind]) -> EventTable:
-    """A table of these rows; ``ValueError`` names the first row that is not well formed."""
+    """A table of these rows. Raises ValueError for the first invalid row."""
     known = {one.name for one in texts}
     for row in events:
         about_text = row.step in ("delta", "done", "mark")

@@ -55,8 +55,10 @@ class SchemaProblem:
 
 
 class Schemas:
-    """The schemas of a contract, which may be given by its revision, and the event and item types that it documents;
-    ValueError if the revision is unknown."""
+    """The schemas of a contract (or of its revision), with its event and item types.
+
+    Raises ValueError for an unknown revision.
+    """
 
     def __init__(self, contract: Contract | str = DEFAULT) -> None:
         if isinstance(contract, str):
@@ -75,7 +77,7 @@ class Schemas:
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
         self.part_types = tuple(name for name in self._names("parts/") if name != "part")
-        #: The most output tokens that a request may ask for, which is also what one without a cap may get.
+        #: The maximum of max_output_tokens, which also limits a request without it.
         self.most_output_tokens = int(
             self.resolve(self.document("request.json")["properties"]["max_output_tokens"])["maximum"]
         )
@@ -132,13 +134,13 @@ class Schemas:
 
 @cache
 def schemas_of(contract: Contract) -> Schemas:
-    """The schemas of a contract, made once."""
+    """The schemas of a contract (cached)."""
     return Schemas(contract)
 
 
 @cache
 def _library(family: Path, revisions: tuple[str, ...]) -> tuple[dict[str, dict[str, Schema]], Registry[Any]]:
-    """Every schema of a family of revisions on disk, by revision and path, and by its id."""
+    """Every schema file of a family of revisions by revision and path, and a registry of the schemas by ``$id``."""
     found: dict[str, dict[str, Schema]] = {revision: {} for revision in revisions}
     registry = Registry[Any]()
     for revision, documents in found.items():

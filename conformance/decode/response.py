@@ -1,7 +1,6 @@
 """A recorded exchange as the checks read it: the response, its events, the final Response object.
 
-Reading what is missing or malformed raises :class:`CannotEvaluate`; the verdict of the case is then *inconclusive*
-with that reason, and another check reports the defect.
+Missing or malformed data raises :class:`CannotEvaluate`: the case is inconclusive, another check reports the defect.
 """
 
 from __future__ import annotations

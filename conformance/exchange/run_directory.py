@@ -18,7 +18,7 @@ from conformance.exchange.run_lock import Claim, taken
 #: The format of ``run.json``. Format 1 had neither format nor profile, and no ``cases.json``.
 FORMAT = 2
 
-_HEAD, _CASES = "run.json", "cases.json"
+_HEAD, _CASES, _EXPLORED = "run.json", "cases.json", "explore.json"
 
 RESULTS, REPORT = "results.jsonl", "report.html"
 
@@ -85,7 +85,7 @@ class RunDirectory:
             part.mkdir(parents=True, exist_ok=True)
             for file in part.iterdir():
                 file.unlink()
-        for name in (_CASES, RESULTS, REPORT, clients.FILE) if ours else ():
+        for name in (_CASES, _EXPLORED, RESULTS, REPORT, clients.FILE) if ours else ():
             (self.path / name).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -145,6 +145,21 @@ class RunDirectory:
         except FileNotFoundError:
             return False, None
         return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
+
+    def keep_explored(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the random requests of the run; nothing where there are none. :class:`Misconfigured` if that fails."""
+        try:
+            if requests:
+                write_atomically(self.path / _EXPLORED, json.dumps(requests))
+        except OSError as error:
+            raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+
+    def explored(self) -> list[dict[str, Any]]:
+        """What :meth:`keep_explored` kept; ``OSError`` or ``ValueError`` if it cannot be read."""
+        try:
+            return list(json.loads((self.path / _EXPLORED).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return []
 
     def read(self, key: str) -> Exchange | None:
         """The recorded exchange of that key, or None."""

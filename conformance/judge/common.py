@@ -90,7 +90,7 @@ def must_be_served(received: Received) -> Findings:
     status = definite_status(received) if fails_every_attempt(received.exchange) else received.status
     yield EXAMINED
     if not received.exchange.ok:
-        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want=200, got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want=200, got=status)
 
 
 def no_response(received: Received) -> Findings:
@@ -126,7 +126,7 @@ def must_be_refused(received: Received) -> Findings:
     if not 400 <= status < 500:
         failure = ends_in_failure(received)
         words = error_detail(received) if failure is None else f", and {failure}"
-        yield Finding(f"answered with HTTP {status}{words}", want="a 4xx status", got=status)
+        yield Finding(f"received HTTP {status}{words}", want="a 4xx status", got=status)
 
 
 def must_be_served_or_refused(received: Received) -> Findings:
@@ -136,7 +136,7 @@ def must_be_served_or_refused(received: Received) -> Findings:
     if 400 <= status < 500:
         return
     if status != 200:
-        yield Finding(f"answered with HTTP {status}{error_detail(received)}", want="200 or a 4xx status", got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want="200 or a 4xx status", got=status)
     else:
         yield from must_be_a_response(received)
 

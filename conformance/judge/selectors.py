@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from conformance.judge.verdict import Group, Selector
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import random_requests
 from conformance.scenarios.scenario import Scenario
 
 #: Tags of documented requests that are evaluated together, as one case.
@@ -38,6 +39,16 @@ def together(label: str, *tags: str, stream: bool | None = None, where: Wanted |
 def beside(selector: Selector, *names: str) -> Selector:
     """The same cases, each check of which also gets the responses of these scenarios, behind the others."""
     return lambda context: [replace(group, beside=names) for group in selector(context)]
+
+
+def explored(label: str, tag: str) -> Selector:
+    """One case for all random requests with the tag."""
+
+    def select(context: Context) -> list[Group]:
+        names = random_requests(context.scenarios.values(), tag)
+        return [Group(label, names)] if names else []
+
+    return select
 
 
 def everything(label: str, where: Wanted | None = None) -> Selector:

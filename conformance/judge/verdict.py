@@ -25,6 +25,7 @@ from conformance.judge.findings import (
 )
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import EXPLORED, random_requests
 
 #: The names that a check uses, so that it imports from one module.
 __all__ = [
@@ -209,10 +210,18 @@ def _other_scenarios(check: Check, groups: Sequence[Group], context: Context) ->
         for one in context.scenarios.values()
         if one.name not in taken
         and one.method == "POST"
+        and EXPLORED not in one.tags
         and not one.suffix.startswith("/")  # A path below the endpoint is another resource.
         and (_UNUSUAL not in one.tags if label == "answers" else one.expect != "refusal")
     )
-    return [Group(label, names, where=check.where)] if names else []
+    random = random_requests(context.scenarios.values())
+    found = [Group(_RANDOM.get(check.where.kind, EXPLORE), random, where=check.where)] if random else []
+    return [*([Group(label, names, where=check.where)] if names else []), *found]
+
+
+#: The label of the case over the random requests, by the kind of response.
+EXPLORE = "explore"
+_RANDOM = {"streams": f"{EXPLORE}.stream", "plain": f"{EXPLORE}.plain"}
 
 
 def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:

@@ -55,21 +55,21 @@ class Allure:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Remember the record of the case that was evaluated last; a process evaluates one at a time."""
+        """Store the record of the last evaluated case; a process evaluates one case at a time."""
         report = yield
         if kept := getattr(report, "conformance", None):
             self._case = CaseRecord.from_json(json.loads(kept))
-            self._text = report.longreprtext if self._case.broken else ""
+            self._text = report.longreprtext if self._case.has_problem else ""
         return report
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
-        """Fill a result from the stored line before it is written."""
+        """Fill a result from the stored record before it is written."""
         case, self._case = self._case, None
         if case is None:
             return
         key = next((one.exchange for one in case.findings), case.exchange)
-        exchange = self._folder.read(key) if key and (case.broken or case.verdict == INCONCLUSIVE) else None
+        exchange = self._folder.read(key) if key and (case.has_problem or case.verdict == INCONCLUSIVE) else None
         fill(result, case, self._revision, self._text)
         result.stop = int(time.time() * 1000)
         for name, text, kind in evidence(case, exchange) if exchange else ():
@@ -98,9 +98,9 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
 
 
 def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -> None:
-    """Update the written results with what is known only when all cases are evaluated.
+    """Complete the written results with what is known only when all cases are evaluated.
 
-    These are the verdicts of a baseline, and ``texts``: the complete texts of root causes, by case id.
+    That is the mark of a baseline, and the full text of each root cause (``texts``, by id of the case).
     """
     changed = {case.id: case for case in cases if case.baseline or case.id in texts}
     for file in folder.glob("*-result.json") if changed else ():
@@ -155,8 +155,8 @@ def evidence(line: CaseRecord, exchange: Exchange) -> Iterator[tuple[str, str, s
     yield "response", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
     with suppress(CannotEvaluate):  # Only a stream has a timeline.
         yield "timeline", "\n".join(_timeline(received, line)), "text/plain"
-    script = f"#!/bin/sh\n# {line.id}; the key is read from an environment variable.\n{curl(received)}\n"
-    yield "reproduce", script, "text/plain"
+    comment = f"{line.id}; the key is read from an environment variable."
+    yield "reproduce", f"#!/bin/sh\n# {comment}\n{curl(received)}\n", "text/plain"
     yield "finding", json.dumps([one.to_json() for one in line.findings], indent=2), "application/json"
 
 

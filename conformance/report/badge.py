@@ -13,7 +13,7 @@ _COLOURS = {PASS: "brightgreen", WARNING: "yellow", FAIL: "red", "error": "criti
 
 def render(results: Results) -> str:
     """The JSON of the badge: the verdict and the percentage of MUST cases that passed."""
-    verdict = score.verdict(results.cases, results.end)
+    verdict = score.run_verdict(results.cases, results.end)
     share = next((one.percent for one in score.scores(results.cases) if one.level == "MUST"), "")
     badge = {
         "schemaVersion": 1,

@@ -183,7 +183,7 @@ def _short(text: str, most: int) -> str:
 
 def _other_cases(line: CaseRecord, cause: Cause) -> Iterator[str]:
     others = [one.scenario for one in cause.cases if one.id != line.id]
-    rules = list(dict.fromkeys(one.requirement for one in cause.follow))
+    rules = list(dict.fromkeys(one.requirement for one in cause.consequences))
     if others:
         yield ""
         yield f"The same violation in {counted(len(others), 'further scenario')}: {_names(others)}."

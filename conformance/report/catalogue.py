@@ -16,7 +16,7 @@ from conformance.contract.rules import CLIENTS, Requirement, catalogue, requirem
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.verdict import Case
 from conformance.report.columns import counted
-from conformance.results.client_trials import known_of
+from conformance.results.client_trials import kind_evidence
 
 _RESPONSES = {False: "a plain response", True: "a stream"}
 
@@ -49,7 +49,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
     yield f"  source: {row.source}"
-    yield f"  since   version {row.since} of the suite"
+    yield f"  since: version {row.since} of the suite"
     yield from _affected(rule, row)
     if row.excluded:
         yield f"  not evaluated: {row.excluded}"
@@ -67,7 +67,7 @@ def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
 
 def _affected(rule: str, row: Requirement) -> Iterator[str]:
     """The clients affected by each kind of finding, with version and trial; and why they depend on the rule."""
-    found = list(known_of(rule))
+    found = list(kind_evidence(rule))
     for one in (one for one in found if one.effects):
         of = "" if one.rule == rule else f" ({one.rule})"
         yield _filled(f"{_RESPONSES[one.streams]} with {' and '.join(map(repr, one.kinds))}{of} affects:")

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 WIDTH = 80
 
+#: The labels of the values of a finding, by their names in the results.
+VALUES = {"want": "expected", "got": "received"}
+
 #: The column in which the text of a labelled line begins.
 _INDENT = 12
 

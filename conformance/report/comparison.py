@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.report.columns import counted
 from conformance.report.markdown import code
-from conformance.results.comparison import ABSENT, Change, Comparison, Figure, grouped
+from conformance.results.comparison import NOT_EVALUATED, Change, Comparison, Figure, group_changes
 
 #: Maximum number of listed cases of one kind; the rest is counted. Regressions are all listed.
 _MAX_LISTED = 20
@@ -24,8 +24,8 @@ def render(
     """
     flaky, confirmed = flaky or {}, confirmed or {}
     # Grouped separately: a confirmed failure must not be grouped under a flaky one.
-    regressions = grouped([one for one in found.failing if one.id not in flaky])
-    shaky = grouped([one for one in found.failing if one.id in flaky])
+    regressions = group_changes([one for one in found.failing if one.id not in flaky])
+    shaky = group_changes([one for one in found.failing if one.id in flaky])
     lines = [_headline(found, len(regressions), len(shaky)), ""]
     lines += _section("Regressions", regressions, confirmed, most=len(regressions))
     lines += _section("Missing", found.vanished, {}, most=len(found.vanished))
@@ -34,11 +34,11 @@ def render(
         ("New rules", found.new_rules),
         ("Newly passing", found.passing),
         ("Newly inconclusive", found.inconclusive),
-        ("New warnings", found.warned),
+        ("New warnings", found.warning),
         ("New expected failures", found.expected),
-        ("No longer applicable", found.set_aside),
+        ("No longer applicable", found.not_applicable),
         ("Same verdict, different message", found.reworded),
-        ("Recorded outcomes that changed", found.drifted),
+        ("Recorded outcomes that changed", found.changed_outcomes),
     ):
         lines += _section(title, changes, {})
     lines += _names("New events and members", found.first_seen)
@@ -82,14 +82,14 @@ def _section(
 
 
 def _what(one: Change, ratio: tuple[int, int] | None) -> str:
-    if one.now == ABSENT:
+    if one.now == NOT_EVALUATED:
         return f"was {one.before}"
-    text = f"was {code(one.said)}" if one.said else f"was {one.before}, now {one.now}"
+    text = f"was {code(one.previous_message)}" if one.previous_message else f"was {one.before}, now {one.now}"
     if ratio:
         text += f", failed {ratio[0]} of {counted(ratio[1], 'attempt')}"
-    if one.follow:
-        text += f", {counted(one.follow, 'consequence')}"
-    return text + (f": {code(one.says)}" if one.says else "")
+    if one.consequences:
+        text += f", {counted(one.consequences, 'consequence')}"
+    return text + (f": {code(one.message)}" if one.message else "")
 
 
 def _names(title: str, names: Sequence[str]) -> Iterator[str]:

@@ -38,7 +38,7 @@ def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[s
         yield printable(f"{', '.join(what)}: {reason}{' ' + link if link else ''}")
     for one in problems:
         yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
-        message, _, new = one.says.partition("\n")
+        message, _, new = one.message.partition("\n")
         yield f"  {printable(message)}"
         if written := _written(one):
             yield f"  - {printable(written)}"

@@ -13,18 +13,15 @@ from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.report.columns import counted, fit, labelled, with_label
+from conformance.report.columns import VALUES, counted, fit, labelled, with_label
 from conformance.results import affected_clients
-from conformance.results.baseline import ready
+from conformance.results.baseline import format_entry
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
 _MAX_SHOWN = 3
 
 _WIDTH = 100
-
-#: The label of each compared value (members ``want`` and ``got`` of results.jsonl).
-LABELS = {"want": "expected", "got": "received"}
 
 #: Shown for an empty string.
 EMPTY = "(empty string)"
@@ -33,12 +30,12 @@ EMPTY = "(empty string)"
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
-#: Reads the response of a finding; None if it is not stored.
+#: Reads the response of a finding; None if it was not recorded.
 Responses = Callable[[FindingRecord], Received | None]
 
 
 def recorded(folder: RunDirectory) -> Responses:
-    """A function that reads the responses from a run folder."""
+    """A reader of the responses in a run folder."""
     last: dict[str, Exchange | None] = {}
 
     def read(finding: FindingRecord) -> Received | None:
@@ -57,7 +54,7 @@ def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: 
 
 
 def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
-    """The same without the parts that need the recorded response, for a case that may be grouped under another."""
+    """The same without the parts from the recorded response, for a case that may be grouped under a root cause."""
     return "\n".join([*told(case), *_next(case, None, folder, again)])
 
 
@@ -71,8 +68,8 @@ def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
         yield from _finding(one, responses)
     if len(case.findings) > _MAX_SHOWN:
         yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
-    for place, effect in enumerate(affected_clients.sentences(case)):
-        yield from labelled("" if place else "affects", show(effect, 3 * _WIDTH))
+    for place, said in enumerate(affected_clients.sentences(case)):
+        yield from labelled("" if place else "affects", show(said, 3 * _WIDTH))
 
 
 def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
@@ -81,7 +78,7 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
     if responses and (received := responses(first)):
         yield with_label("curl", curl(received))
     yield with_label("exchange", str(folder.file(first.exchange)))
-    yield with_label("baseline", ready(case.id, case.own_verdict, case.messages))
+    yield with_label("baseline", format_entry(case.id, case.own_verdict, case.messages))
 
 
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
@@ -96,13 +93,13 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
     for name, value in one.compared.items():
-        yield from labelled(LABELS[name], _value(value))
+        yield from labelled(VALUES[name], _value(value))
     if one.event is not None and responses and (received := responses(one)):
         yield from _around(received, one.event)
 
 
 def _value(value: Any) -> str:
-    """A value of a finding; the length of one that the results truncate is unknown."""
+    """A value of a finding. The length of one that was shortened in the results is not known."""
     shown = show(value) or EMPTY
     return clipped(value, _WIDTH) if isinstance(value, str) and len(value) > LONGEST_VALUE else shown
 

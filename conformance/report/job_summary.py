@@ -8,13 +8,13 @@ from functools import partial
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report import markdown
-from conformance.report.columns import counted
+from conformance.report.columns import VALUES, counted
 from conformance.report.failure import clipped, show
 from conformance.report.summary import quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
 #: Inline code, wide enough for complete commands and messages.
 code = partial(markdown.code, width=1_000)
@@ -31,7 +31,7 @@ def render(results: Results, again: str) -> str:
 
 
 def _lines(results: Results, again: str) -> Iterator[str]:
-    verdict = score.verdict(results.cases, results.end)
+    verdict = score.run_verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
     yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head.target.name)}"
@@ -41,14 +41,15 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     yield "| level | cases passed | | rules passed |"
     yield "| --- | --- | --- | --- |"
     for one in score.scores(results.cases):
-        undecided = f", {one.undecided} inconclusive" if one.undecided else ""
-        share = "mostly unknown" if one.unknown else one.percent
-        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.hold} of {one.rules} |"
+        undecided = f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else ""
+        share = "mostly unknown" if one.mostly_inconclusive else one.percent
+        rules = f"{one.rules_passed} of {one.rules}"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
     yield ""
     counts = score.affected_clients(found)
     affected = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
     yield f"Affected clients, with numbers of root causes: {affected or 'none, by the recorded trials'}"
-    yield from (f"- {markdown.cell(one)}" for one in score.allowed(results.cases))
+    yield from (f"- {markdown.cell(one)}" for one in score.allowed_deviations(results.cases))
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
     if len(found) > _CAUSES:
@@ -64,7 +65,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         yield ""
         for why, cases in undecided_cases[:_CAUSES]:
             yield f"- {counted(len(cases), 'case')}: {code(show(why, 200))}, such as {code(cases[0])}"
-    if left := lacks(results.cases):
+    if left := unsupported_features(results.cases):
         yield ""
         yield "### Excluded by the profile"
         yield ""
@@ -73,8 +74,8 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         end, tokens = results.end, results.end.tokens
         yield ""
         yield (
-            f"{end.requests} requests, {tokens.input} tokens in, {tokens.output} out, "
-            f"{end.seconds:.1f} s, exit {end.exit}."
+            f"{counted(end.requests, 'request')}, {tokens.input:,} input tokens, "
+            f"{tokens.output:,} output tokens, {end.seconds:.1f} s, exit {end.exit}."
         )
 
 
@@ -94,7 +95,7 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         where = ", ".join(part for part in (place, f"at {one.pointer}" if one.pointer else "") if part)
         yield f"- found {code(show(one.message, 300))}{' in ' + code(show(where, 200)) if where else ''}"
         for name, value in one.compared.items():
-            yield f"- {name} {code(clipped(value, 200))}"
+            yield f"- {VALUES[name]} {code(clipped(value, 200))}"
     if why := first.why:
         yield f"- {code(show(why, 300))}"
     if cause.clients:
@@ -102,8 +103,8 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
     names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
-        yield f"- {counted(len(cause.follow), 'consequence')}: {shown}"
+        yield f"- {counted(len(cause.consequences), 'consequence')}: {shown}"
     yield f"- rerun {code(again + ' --only ' + quoted(first.id))}"

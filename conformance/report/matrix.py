@@ -16,7 +16,7 @@ from conformance.results import score
 from conformance.results.causes import causes
 from conformance.results.records import CaseRecord, RunHead
 from conformance.results.results_file import ERROR, Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
 #: One cell: numbers of cases of one target in one area or of one rule, by verdict.
 Counts = Mapping[str, int]
@@ -52,7 +52,7 @@ def matrix(runs: Sequence[Results]) -> Matrix:
         _rows(runs, lambda line: line.area),
         {rule: cells for rule, cells in rules.items() if any(one.get(FAIL) or one.get(ERROR) for one in cells)},
         tuple(map(_why, runs)),
-        tuple(tuple(one.says for one in lacks(run.cases)) for run in runs),
+        tuple(tuple(one.says for one in unsupported_features(run.cases)) for run in runs),
         tuple(head for head, run in zip(heads, runs, strict=True) if _partial(run)),
     )
 
@@ -65,7 +65,7 @@ _FACTS = (
 
 
 def _facts(run: Results) -> tuple[str, ...]:
-    passed = {one.level: f"{one.hold} of {one.rules}" for one in score.scores(run.cases)}
+    passed = {one.level: f"{one.rules_passed} of {one.rules}" for one in score.scores(run.cases)}
     requests = str(run.end.requests) if run.end else "interrupted"
     head = run.head
     return (
@@ -93,7 +93,7 @@ def _why(run: Results) -> dict[str, str]:
         first = cause.cases[0]
         text = f"{cause.rule}: {show(first.message, 200)}"
         own.setdefault(first.area, text)
-        for line in cause.follow:
+        for line in cause.consequences:
             if line.own_verdict in (FAIL, ERROR):
                 other.setdefault(line.area, f"consequence of {text}")
     return dict(sorted({**other, **own}.items()))

@@ -52,9 +52,9 @@ def beside(cause: Cause) -> Iterator[str]:
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
         yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {_first(same)}")
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
-        yield from labelled("grouped", f"{counted(len(cause.follow), 'consequence')}: {_first(rules)}")
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
+        yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {_first(rules)}")
     if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
         yield from labelled("affects", f"{', '.join(further)} (by further cases)")
 
@@ -73,9 +73,9 @@ def brief(cause: Cause) -> Iterator[str]:
 
 
 def reasons(lines: Lines) -> Iterator[str]:
-    """The number of inconclusive cases by root cause, then the reasons of the others, the most frequent one first."""
-    if by_cause := plain_words.not_evaluated(lines):
-        yield f"  {by_cause}"
+    """The number of inconclusive cases by cause, then the reasons of the others, the most frequent one first."""
+    if lines_before := plain_words.not_evaluated(lines):
+        yield f"  {lines_before}"
     for why, names in score.reasons([line for line in lines if not line.cause]):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
@@ -98,10 +98,10 @@ def affected_clients(found: Sequence[Cause]) -> str:
 def scores(lines: Lines) -> Iterator[str]:
     """One line a level: passed of evaluated cases, and passed rules."""
     for one in score.scores(lines):
-        share = "unknown" if one.unknown else one.percent
+        share = "unknown" if one.mostly_inconclusive else one.percent
         line = f"  {one.level:<7} {one.passed:>5,} of {one.evaluated:>5,} cases {share:>7}"
-        line += f"   {one.hold:>3} of {one.rules:>3} rules passed"
-        yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
+        line += f"   {one.rules_passed:>3} of {one.rules:>3} rules passed"
+        yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
 
 
 def totals(end: RunEnd) -> str:
@@ -109,8 +109,8 @@ def totals(end: RunEnd) -> str:
     requests, tokens = end.requests, end.tokens
     sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
     return (
-        f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, {tokens.output:,} output tokens, "
-        f"{end.seconds:.1f} s"
+        f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, "
+        f"{tokens.output:,} output tokens, {end.seconds:.1f} s"
     )
 
 

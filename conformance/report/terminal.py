@@ -18,7 +18,7 @@ from conformance.results.causes import Cause, causes
 from conformance.results.proposals import proposals
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
-from conformance.results.unsupported import lacks as unsupported
+from conformance.results.unsupported import unsupported_features as unsupported
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, most_output_tokens, uncapped
 from conformance.wire.limits import MINUTE
@@ -120,12 +120,13 @@ def show(
 ) -> None:
     """Print the report of a run.
 
-    ``evaluated`` describes what was evaluated, ``text`` renders a root cause, ``again`` is the command that repeats the
-    run. ``written`` maps each kind of file to its path, or to the reason why it was not written.
+    ``evaluated`` describes what was evaluated, ``text`` renders the first case of a root cause, ``again`` is the
+    command that repeats the run, ``written`` maps each kind of file to its path, or to the reason why it was not
+    written.
     """
     lines, end = run.cases, run.end
     found = causes(lines)
-    overall = score.verdict(lines, end)
+    overall = score.run_verdict(lines, end)
     for verdict, group in groupby(found, lambda one: one.verdict):
         _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
     undecided = list(summary.reasons(lines))
@@ -151,7 +152,7 @@ def show(
     for label, words in facts.items():
         for line in labelled(label, words):
             reporter.line(line)
-    for tolerance in score.allowed(lines):
+    for tolerance in score.allowed_deviations(lines):
         for line in labelled("allowed", tolerance):
             reporter.line(line)
     for feature in unsupported(lines):

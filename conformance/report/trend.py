@@ -9,7 +9,7 @@ from html import escape
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report.columns import counted
 from conformance.report.failure import printable
-from conformance.results.history import FLAKY, History, Night
+from conformance.results.history import FLAKY, History, NightlyRun
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -24,13 +24,13 @@ class Trend:
     """The nightly runs of a target, oldest first; ``rules`` maps a rule to numbers of cases by verdict, a run each."""
 
     target: str
-    nights: tuple[Night, ...]
+    nights: tuple[NightlyRun, ...]
     rules: Mapping[str, tuple[Mapping[str, int], ...]]
 
 
 def trend(kept: History, target: str, most: int, wanted: Callable[[str], bool] | None) -> Trend:
     """The last nightly runs of a target, with the wanted rules, or those that failed or were flaky in one of them."""
-    nights = tuple(kept.nights(target, most))
+    nights = tuple(kept.last_runs(target, most))
     rules = {}
     for rule, by_night in kept.by_rule(nights).items():
         by_run = tuple(by_night.get(night.id, {}) for night in nights)
@@ -43,19 +43,19 @@ def trend(kept: History, target: str, most: int, wanted: Callable[[str], bool] |
 def text(found: Trend) -> Iterator[str]:
     """The trend in lines: one with the percentage of passed cases, and one a rule."""
     yield printable(f"{found.target}: {counted(len(found.nights), 'nightly run')}, {_span(found.nights)}")
-    yield f"  {_bars(night.share for night in found.nights)}  {_outcome(found.nights[-1])}"
+    yield f"  {_bars(night.pass_rate for night in found.nights)}  {_outcome(found.nights[-1])}"
     widest = max(map(len, found.rules), default=0)
     for rule, by_run in found.rules.items():
         marks = "".join(_LETTERS.get(_state(counts), _BARS[_height(counts)]) for counts in by_run)
         yield f"  {marks}  {printable(rule):{widest}}  {_words(by_run[-1])}"
 
 
-def _outcome(night: Night) -> str:
-    share = "no case evaluated" if night.share is None else f"{night.share:.1%} passed"
+def _outcome(night: NightlyRun) -> str:
+    share = "no case evaluated" if night.pass_rate is None else f"{night.pass_rate:.1%} passed"
     return f"{share}, {night.counts.get(FAIL, 0)} failed, exit {night.exit}"
 
 
-def _span(nights: Sequence[Night]) -> str:
+def _span(nights: Sequence[NightlyRun]) -> str:
     first, last = nights[0].started_at[:10], nights[-1].started_at[:10]
     return first if first == last else f"{first} to {last}"
 
@@ -133,9 +133,9 @@ def _safe(text: str) -> str:
     return escape(printable(text))
 
 
-def _line(nights: Sequence[Night]) -> str:
+def _line(nights: Sequence[NightlyRun]) -> str:
     """The percentage of passed cases as a line chart, scaled from the lowest value to 100 %."""
-    values = [(place, night.share) for place, night in enumerate(nights) if night.share is not None]
+    values = [(place, night.pass_rate) for place, night in enumerate(nights) if night.pass_rate is not None]
     low = min((share for _, share in values), default=0.0)
     span = (1.0 - low) or 1.0
     points = " ".join(
@@ -149,7 +149,7 @@ def _line(nights: Sequence[Night]) -> str:
     )
 
 
-def _strip(nights: Sequence[Night], by_run: Sequence[Mapping[str, int]]) -> str:
+def _strip(nights: Sequence[NightlyRun], by_run: Sequence[Mapping[str, int]]) -> str:
     squares = "".join(
         f'<rect class="{_state(counts)}" x="{place * (_CELL + _GAP)}" width="{_CELL}" height="{_TALL}">'
         f"<title>{_safe(night.started_at[:10])}: {_words(counts)}</title></rect>"

@@ -32,7 +32,7 @@ _SUBJECTS = {
     "request.reasoning-returned": "a returned reasoning item",
 }
 
-_ANSWERED = re.compile(r"(?:answered with |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+_ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
 def in_words(cause: Cause) -> str:
@@ -47,7 +47,7 @@ def refused_in_words(first: CaseRecord) -> str:
     answered = _ANSWERED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{finding.scenario} is answered with {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{finding.scenario} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{shortened(message, _MESSAGE)}{place}"
@@ -77,9 +77,9 @@ def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
     found = [one for one in causes(lines) if one.verdict in (FAIL, WARNING)]
     not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
     for number, cause in enumerate(found, 1):
-        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.follow))
+        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.consequences))
         counts = [many(len(cause.cases), "case")]
-        counts += [many(len(cause.follow), "consequence")] * bool(cause.follow)
+        counts += [many(len(cause.consequences), "consequence")] * bool(cause.consequences)
         counts += [f"{lost:,} not evaluated"] * bool(lost)
         mark = "" if cause.verdict == FAIL else "warning: "
         yield f"{number}  {mark}{in_words(cause)} ({', '.join(counts)})"
@@ -90,7 +90,7 @@ def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     open_cases = [line for line in lines if line.verdict == INCONCLUSIVE]
     of: dict[str, int] = {}
     for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
-        of |= {line.id: number for line in (*cause.cases, *cause.follow)}
+        of |= {line.id: number for line in (*cause.cases, *cause.consequences)}
     counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
     parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())

@@ -16,7 +16,7 @@ from conformance.results.records import CaseRecord
 FEW = 6
 
 #: The kinds: the rule that names the defect, and how its finding begins.
-_KINDS = (("error.real-status", re.compile(r"an error (?:body )?under HTTP 2\d\d")),)
+_KINDS = (("error.real-status", re.compile(r"an error (?:body )?with HTTP 2\d\d")),)
 
 
 def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:

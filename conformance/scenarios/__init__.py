@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance.contract.revisions import Contract
@@ -25,8 +26,9 @@ from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.templates import fill
 
 
-def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
-    """Every scenario of the revision by name; ``nonce`` makes the names and codewords no server can know."""
+def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -> dict[str, Scenario]:
+    """Every scenario of the revision by name, the random ones behind all except the last; ``nonce`` makes the names and
+    codewords no server can know."""
     contract = schemas.contract
     every = [
         *ordinary.scenarios(contract, nonce),
@@ -43,6 +45,7 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
         *derived.violations(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
+        *explored,
         *ordinary.last(),
     ]
     named = {one.name: _filled(one, contract) for one in every}

@@ -104,7 +104,7 @@ def accepted(schemas: Schemas) -> list[Scenario]:
         if parameter.path[0] in _SENT_BY_OTHERS:
             continue
         for value in _ordinary(parameter):
-            body = _with(parameter, value)
+            body = with_value(parameter, value)
             found.append(
                 Scenario(
                     f"{parameter.name}={_show(value)}",
@@ -182,36 +182,37 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
         return  # Optional members of a tool are for the model, not for the endpoint.
     wrong = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
-    yield "type", wrong, _with(parameter, wrong)
+    yield "type", wrong, with_value(parameter, wrong)
     if parameter.name != "tool_choice":  # By the documentation other values are ignored.
         if types == ["integer"]:  # Values that lenient parsers accept as integers.
-            yield "type", "16", _with(parameter, "16")
-            yield "type", 10.5, _with(parameter, 10.5)
-            yield "type", True, _with(parameter, True)
+            yield "type", "16", with_value(parameter, "16")
+            yield "type", 10.5, with_value(parameter, 10.5)
+            yield "type", True, with_value(parameter, True)
         if parameter.name in _COERCED:
-            yield "type", _COERCED[parameter.name], _with(parameter, _COERCED[parameter.name])
+            yield "type", _COERCED[parameter.name], with_value(parameter, _COERCED[parameter.name])
         if "array" in types:
-            yield "type", [5], _with(parameter, [5])
+            yield "type", [5], with_value(parameter, [5])
         if parameter.required:
             yield "required", None, _without(parameter)
     if len(parameter.path) == 1 and not parameter.required:
-        yield "null", None, _with(parameter, None)
+        yield "null", None, with_value(parameter, None)
     if "enum" in schema:
-        yield "enum", "unlisted", _with(parameter, "unlisted")
+        yield "enum", "unlisted", with_value(parameter, "unlisted")
     if "pattern" in schema:
-        yield "pattern", "not a name!", _with(parameter, "not a name!")
+        yield "pattern", "not a name!", with_value(parameter, "not a name!")
     step = _BEYOND.get(types[0] if types else "", 0)
     if "minimum" in schema:
         below = 0 if schema["minimum"] > 0 else round(schema["minimum"] - step, 6)
-        yield "minimum", below, _with(parameter, below)
+        yield "minimum", below, with_value(parameter, below)
     if "maximum" in schema:
         above = round(schema["maximum"] + step, 6)
-        yield "maximum", above, _with(parameter, above)
+        yield "maximum", above, with_value(parameter, above)
         if types == ["integer"]:
-            yield "maximum", _HUGE, _with(parameter, _HUGE)
+            yield "maximum", _HUGE, with_value(parameter, _HUGE)
 
 
-def _with(parameter: Parameter, value: Any) -> Body:
+def with_value(parameter: Parameter, value: Any) -> Body:
+    """A cheap request in which a parameter has a value, and all else is documented."""
     body = _frame(parameter)
     _parent(body, parameter)[parameter.path[-1]] = value
     return body

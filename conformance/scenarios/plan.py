@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+from typing import Protocol
 
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
@@ -13,6 +15,7 @@ from conformance.scenarios import base
 from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
+from conformance.scenarios.explore import EXPLORED
 from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
 
 #: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
@@ -53,15 +56,24 @@ def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
 def uncapped(scenario: Scenario, body: Body | None = None) -> bool:
     """Whether it may be served though it sets no limit that a server can use; ``body`` is what is sent in fact."""
     most = _most(scenario, scenario.body if body is None else body, 1)
-    return scenario.method == "POST" and scenario.expect != "refusal" and most < 1
+    return scenario.method == "POST" and scenario.expect != "refusal" and not scenario.searches and most < 1
+
+
+class Search(Protocol):
+    """What gives the scenarios that search their requests."""
+
+    def following(self, scenario: Scenario, samples: Sequence[Exchange]) -> Scenario | None:
+        """What such a scenario sends after these samples, as a scenario with a body; None where that is enough."""
 
 
 class Plan:
-    """The planned requests of a run, and the key of each scenario's exchange."""
+    """The planned requests of a run, and the key of each scenario's exchange. Without a ``search`` the scenarios that
+    search their requests send none."""
 
-    def __init__(self, context: Context, needed: Iterable[str]) -> None:
+    def __init__(self, context: Context, needed: Iterable[str], search: Search | None = None) -> None:
         self._target = context.target
         self._scenarios = context.scenarios
+        self._search = search
         self.contract = context.contract
         self._first = base.profile_form(context.target.lacks, self.contract)
         #: The most output tokens that the contract allows a request.
@@ -72,9 +84,11 @@ class Plan:
         for one in self.scenarios:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
-        self.requests = [self._planned(one, 0) for one in self._senders()]
+        self.requests = [
+            self._searched(one, None, ()) if one.searches else self._planned(one, 0) for one in self._senders()
+        ]
         #: The number of requests if every response is conformant, without repeated samples.
-        self.expected = sum(not one.within for one in self._senders())
+        self.expected = sum(not (one.within or one.searches) for one in self._senders())
 
     def _senders(self) -> list[Scenario]:
         seen: set[str] = set()
@@ -119,6 +133,35 @@ class Plan:
             if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
+
+        return PlannedRequest(key, tuple(after), build, more)
+
+    def _searched(self, scenario: Scenario, sent: Scenario | None, samples: Sequence[Exchange]) -> PlannedRequest:
+        """The exchange of a scenario that searches its requests: the first one is found once the random requests, and
+        the searches before this one, have been received; ``sent`` is the one that follows the samples."""
+        earlier = takewhile(lambda one: one is not scenario, self._senders())
+        random = [self.key_of[one.name] for one in earlier if EXPLORED in one.tags]
+        after = [*random, *self._base_keys(scenario)]
+        key = self.key_of[scenario.name] + (f"-{len(samples) + 1}" if samples else "")
+
+        def build(before: Sequence[Exchange]) -> OutgoingRequest | None:
+            found = sent
+            if not samples and self._search is not None:
+                found = self._search.following(scenario, ())
+            if found is None:
+                return None
+            form = self._form(found, after, before)
+            body = base.adapted(found, found.body, form, self.contract, "reasoning" in self._target.lacks)
+            most = self.uncapped if uncapped(found, body) else _most(found, body, self.uncapped)
+            auth = base.auth_of(found, form, self.contract)
+            encoded = encode(body, self._target.model)
+            return OutgoingRequest(key, scenario.name, len(samples), "POST", encoded, auth, (), _ANSWER_TRIES, most)
+
+        def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
+            if self._search is None or samples[-1].ended == "not-sent":
+                return None
+            found = self._search.following(scenario, samples)
+            return self._searched(scenario, found, tuple(samples)) if found else None
 
         return PlannedRequest(key, tuple(after), build, more)
 

@@ -44,7 +44,8 @@ class Scenario:
     is what checks select by, ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request
     schema on purpose. ``last`` is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is
     added to the endpoint's URL. A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with
-    ``Transfer-Encoding: chunked`` sent in chunks.
+    ``Transfer-Encoding: chunked`` sent in chunks. One that ``searches`` has no body: its requests follow from earlier
+    responses (:class:`conformance.scenarios.plan.Search`), and the last of them is evaluated.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Scenario:
     last: bool = False
     escaped: bool = False
     suffix: str = ""
+    searches: bool = False
 
     @property
     def must_fit_schema(self) -> bool:
@@ -84,7 +86,8 @@ class Scenario:
 
     def digest(self, model: str) -> str:
         """Identifies the request: scenarios with equal requests have equal digests, and share one exchange."""
-        built = self.name if self.after or self.within else None  # Its body is known only when it is sent.
+        # Its body is known only when it is sent.
+        built = self.name if self.after or self.within or self.searches else None
         parts = [
             self.method,
             encode(self.body, model, self.escaped),

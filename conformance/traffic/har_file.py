@@ -79,11 +79,11 @@ def entries_of(path: Path) -> list[Any]:
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {error.strerror}") from None
     for why in _bytes_are(data):
-        raise Misconfigured(f"{path} is no HAR: it is {why}")
+        raise Misconfigured(f"{path} is not a HAR: it is {why}")
     bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     document = _parsed(path, data[bom:].decode("utf-8", "ignore"), bom)
     for why in _value_is(document):
-        raise Misconfigured(f"{path} is no HAR: {why}")
+        raise Misconfigured(f"{path} is not a HAR: {why}")
     return list(document["log"]["entries"])
 
 
@@ -115,7 +115,7 @@ def _parsed(path: Path, text: str, bom: int) -> Any:
         return json.loads(text, parse_constant=_refused, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
-    raise Misconfigured(f"{path} is no HAR: {_broken(text, bom, deep)}")
+    raise Misconfigured(f"{path} is not a HAR: {_broken(text, bom, deep)}")
 
 
 def _broken(text: str, bom: int, deep: bool) -> str:

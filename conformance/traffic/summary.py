@@ -47,7 +47,8 @@ class Screen:
 
 
 def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
-           again: str, others: int, run: Results, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
+           again: str, others: int, run: Results, written: Mapping[str, str],
+           beside: Mapping[str, str] | None = None,
            ) -> None:  # fmt: skip
     """Print the exchanges that were not evaluated, the root causes and the summary.
 

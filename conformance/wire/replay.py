@@ -31,8 +31,8 @@ class Recording:
     """The content of a run folder.
 
     ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` are the
-    settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are the ids of
-    the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
+    settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are the
+    ids of the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
     """
 
     path: Path

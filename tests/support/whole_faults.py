@@ -85,9 +85,9 @@ def _fault(name: str, **hooks: Any) -> Behaviour:
 WHOLE: dict[str, tuple[Behaviour, str, str]] = {
     name: (_fault(name, **{hook: function}), rule, words)
     for name, hook, function, rule, words in (
-        ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body under HTTP 200"),
+        ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body with HTTP 200"),
         ("a refused stream answered with a 200 stream", "reply", _error_stream, "error.real-status",
-         "an error under HTTP 200: the stream ends in error"),
+         "an error with HTTP 200: the stream ends in error"),
         ("a final output in another order", "events", _final(list.reverse), "sum.final-output",
          "the final output has the streamed items in another order"),
         ("a final output that lacks an item", "events", _final(list.pop), "sum.final-output",
@@ -109,6 +109,6 @@ WHOLE: dict[str, tuple[Behaviour, str, str]] = {
          "unsupported member"),
         ("every wrong key 429", "auth",
          lambda _, usual: Refusal(429, {"message": "slow down", "code": "429"}) if usual else None,
-         "auth.wrong-bearer-refused", "every wrong key is answered with HTTP 429, and the right key never is"),
+         "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and no valid key did"),
     )
 }  # fmt: skip

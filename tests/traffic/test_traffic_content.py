@@ -77,7 +77,7 @@ def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
 
 def test_text_that_is_marked_as_base64_and_is_none_stands_aside(tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
-    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
+    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is declared as base64, but is not valid base64"})
 
 
 @pytest.mark.parametrize(
@@ -438,7 +438,7 @@ def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path
     found = evaluated([one_of(tmp_path, made)])
     (cause,) = [line for line in found.cases if line.verdict in ("fail", "warning") and not line.cause]
     assert cause.requirement == "sse.frames-parse"
-    assert cause.findings[0].message == "bytes that are no field stand before the first event"
+    assert cause.findings[0].message == "bytes before the first event are not a field of the event stream"
     assert {line.requirement for line in found.cases if line.verdict == "pass"} >= {"usage.total-is-sum"}
 
 

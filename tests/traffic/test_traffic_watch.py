@@ -28,7 +28,7 @@ from conformance.exchange.credential_forms import Cookie, filler
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RunDirectory
 from conformance.exchange.scrubbing import scrubbed_url, secrets_of
-from conformance.traffic.observer import Observer, kept, seen
+from conformance.traffic.observer import Observer, to_exchange, to_stored_exchange
 from conformance.traffic.proxy import CLIENT_DISCONNECTED, ForwardedExchange, Proxy
 from conformance.traffic.summary import Screen
 from conformance.traffic.upstream import Upstream
@@ -198,7 +198,7 @@ def test_an_upstream_that_is_not_there_is_a_502_in_the_watchers_name(client: htt
         error = received.json()["error"]
         assert error["message"].startswith("conformance watch: no response from the upstream")
         assert set(error) == {"message", "type", "param", "code"}
-        assert "not judged: no response: unreachable" in one.end()
+        assert "not evaluated: no response: unreachable" in one.end()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def passed(**changes: Any) -> ForwardedExchange:
 
 def test_keys_are_redacted_wherever_they_come_up() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = kept(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
+    one = to_stored_exchange(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
     assert KEY not in repr(one)
     assert one.leaks == ("body, byte 7",)
     assert [name for name, _ in one.headers] == ["content-type"]
@@ -267,14 +267,14 @@ def test_keys_are_redacted_wherever_they_come_up() -> None:
 
 def test_what_is_judged_is_what_was_received() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = seen(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
+    one = to_exchange(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
     assert (one.body, one.request.body, one.leaks) == (body, body, ("body, byte 7",))
     assert KEY not in repr(one.request.headers)
 
 
 def test_a_key_that_is_a_word_is_no_echo() -> None:
     held = passed(sent=(("api-key", "placeholder"),), chunks=(Chunk(1.0, b'"a placeholder"'),))
-    word = kept(held, 1, ("placeholder",))
+    word = to_stored_exchange(held, 1, ("placeholder",))
     assert (word.leaks, word.detail, word.body) == ((), "", b'"a redactedred"')
 
 
@@ -297,7 +297,7 @@ def test_a_packed_request_is_unpacked_to_be_judged() -> None:
     import gzip
 
     sent = (("content-encoding", "gzip"), ("content-type", "application/json"))
-    one = kept(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
+    one = to_stored_exchange(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
     assert one.request.body == b'{"stream":true}'
     assert one.request.headers == (("content-type", "application/json"),)
 

@@ -2,8 +2,8 @@
 
 A row has ``id`` (``area.rule``; a placeholder ``{name}`` is filled in from the schemas or scenarios), ``level``,
 ``says`` (the requirement in one sentence), ``source`` and, where it applies, ``breaks`` (clients that some finding of
-the rule affects), ``revision`` (the revision of the contract that introduced it), ``since`` (the version of the suite
-that introduced it, by default the first release) or ``excluded`` (the reason why it is not evaluated).
+the rule affects), ``revision`` (of the contract, that introduced it), ``since`` (the version of the suite that
+introduced it, by default the first release) or ``excluded`` (the reason why it is not evaluated).
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from conformance.report import job_summary
 from conformance.report.failure import printable
 from conformance.report.html.data import document
 from conformance.results.results_file import Results
-from conformance.results.score import allowed, verdict
-from conformance.results.unsupported import lacks
+from conformance.results.score import allowed_deviations, run_verdict
+from conformance.results.unsupported import unsupported_features
 
 _PARTS = Path(__file__).parent
 _SCRIPTS = ("base.js", "timeline.js", "case.js", "page.js")
@@ -29,7 +29,7 @@ _COLOURS = {"pass": "#22703f", "fail": "#b3261e", "error": "#b3261e", "warning":
 
 def render(results: Results, folder: RunDirectory, again: str) -> str:
     """The report of these results. ``folder`` contains the exchanges, ``again`` is the command of the run."""
-    overall = verdict(results.cases, results.end)
+    overall = run_verdict(results.cases, results.end)
     target, head = results.head.target, results.head
     named = (target.name, target.endpoint, target.model, head.started_at)
     script = "\n".join(_part(name).replace('"use strict";\n', "") for name in _SCRIPTS)
@@ -50,8 +50,8 @@ def render(results: Results, folder: RunDirectory, again: str) -> str:
         "lacks": "".join(
             f'<p class="target">{word} {_text(printable(text))}</p>\n'
             for word, text in (
-                *(("allowed", one) for one in allowed(results.cases)),
-                *(("excluded", one.says) for one in lacks(results.cases)),
+                *(("allowed", one) for one in allowed_deviations(results.cases)),
+                *(("excluded", one.says) for one in unsupported_features(results.cases)),
             )
         ),
         "plain": _text(job_summary.render(results, again)),

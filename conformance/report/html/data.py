@@ -18,7 +18,7 @@ from conformance.report.sources import link
 from conformance.results import score
 from conformance.results.affected_clients import sentences
 from conformance.results.causes import Cause, causes
-from conformance.results.client_trials import TRIED
+from conformance.results.client_trials import TESTED_CLIENTS
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 
@@ -60,11 +60,11 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
     return {
         "end": results.end.to_json() if results.end else None,
         "again": again,
-        "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
+        "clients": {name: CLIENTS[name] for name in CLIENTS if name in TESTED_CLIENTS},
         "scores": [
             [
-                one.level, one.passed, one.evaluated, one.hold, one.rules,
-                "mostly unknown" if one.unknown else one.percent,
+                one.level, one.passed, one.evaluated, one.rules_passed, one.rules,
+                "mostly unknown" if one.mostly_inconclusive else one.percent,
             ]
             for one in score.scores(results.cases)
         ],
@@ -77,14 +77,14 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
         "reasons": reasons.rows,
         "cases": cases,
         "findings": {place[line.id]: _findings(line) for line in results.cases if line.findings},
-        "effects": {place[line.id]: said for line in results.cases if (said := sentences(line))},
+        "effects": {place[line.id]: text for line in results.cases if (text := sentences(line))},
         "observed": {
             place[line.id]: [show(one, 300) for one in line.observed[:_FINDINGS]]
             for line in results.cases
             if line.observed
         },
         "causes": [
-            [[place[line.id] for line in one.cases], [place[line.id] for line in one.follow], one.clients]
+            [[place[line.id] for line in one.cases], [place[line.id] for line in one.consequences], one.clients]
             for one in found
         ],
         "exchanges": _exchanges(results.cases, found, folder),
@@ -122,14 +122,14 @@ def _findings(line: CaseRecord) -> list[Any]:
 def _exchanges(lines: Sequence[CaseRecord], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
     """The exchanges of cases that did not pass, by key; ``missing`` or ``left out`` for one that is not included."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
-    ordered = [line for one in causes for line in (*one.cases, *one.follow)]
+    ordered = [line for one in causes for line in (*one.cases, *one.consequences)]
     ordered += [line for line in lines if line.verdict == INCONCLUSIVE]
     # The first case of each root cause takes precedence within the size limit.
     first_cases = {one.cases[0].id for one in causes}
     for line in sorted(ordered, key=lambda line: line.id not in first_cases):
         for one in line.findings[:_FINDINGS]:
             pointers[one.exchange].add((one.event, one.pointer))
-        if line.exchange and not (line.broken and line.findings):
+        if line.exchange and not (line.has_problem and line.findings):
             pointers[line.exchange].update(())
     found: dict[str, Any] = {}
     room = _BUDGET
