@@ -18,7 +18,7 @@ HELP = "write the profile of an endpoint: what it refuses of the contract, each 
 
 _CHECKS = Path(__file__).parent.parent / "checks"
 
-#: The rules that tell what a profile may list: their requests are a tenth of a run.
+#: The rules that detect what a profile may list: their requests are a tenth of a run.
 _RULES = (
     "auth.api-key-header-accepted", "auth.bearer-accepted", "auth.missing-key-refused", "auth.wrong-bearer-refused",
     "request.stream-accepted", "request.reasoning.effort-accepted", "request.tools-accepted",
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The endpoint, and where the profile goes."""
     parser.add_argument("url", help="base URL ending in /v1")
     parser.add_argument("--model", help="model id to ask for (default: the revision's usual one)")
-    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
+    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that contains the key")
     parser.add_argument("--name", help="name of the target (default: the URL)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: standard output)")
 

@@ -1,8 +1,8 @@
 """What a contract's table and its schemas do not agree on: a type that no check would evaluate for parent, order,
 identity or sums.
 
-The table (``[[event]]`` and ``[[text]]`` in ``contract.toml``) says what an event does in its stream; the schemas say
-what it must hold. A type in one of them only is half a type: :func:`gaps` says what is missing, one sentence each.
+The table (``[[event]]`` and ``[[text]]`` in ``contract.toml``) defines what an event does in its stream; the schemas
+define what it must contain. A type must be in both: :func:`gaps` reports what is missing, one sentence each.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _types(contract: Contract, schemas: Schemas) -> Iterator[str]:
         for one in listed:
             if one not in rows:
                 yield f"{what} type {one} has a schema, and {lack.format(where)} are not checked"
-        yield from (f"{what} type {one} stands in {where}, and has no schema" for one in rows if one not in listed)
+        yield from (f"{what} type {one} is in {where}, and has no schema" for one in rows if one not in listed)
 
 
 def _events(contract: Contract, schemas: Schemas) -> Iterator[str]:
@@ -87,9 +87,9 @@ def _texts(contract: Contract, schemas: Schemas) -> Iterator[str]:
         if text.item in schemas.item_types:
             member = text.name if text.in_item else "content"
             if member not in members(schemas, f"items/{text.item}.json"):
-                yield f"text {text.name} stands in {text.item}, whose schema has no {member}"
+                yield f"text {text.name} is in {text.item}, whose schema has no {member}"
         if text.part in schemas.part_types and "text" not in members(schemas, f"parts/{text.part}.json"):
-            yield f"text {text.name} stands in the part {text.part}, whose schema has no text"
+            yield f"text {text.name} is in the part {text.part}, whose schema has no text"
 
 
 def members(schemas: Schemas, path: str) -> dict[str, Any]:

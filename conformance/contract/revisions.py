@@ -41,7 +41,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Efforts:
-    """The effort values by use; ``off`` is empty where no value turns thinking off."""
+    """The effort values by use; ``off`` is empty where no value turns reasoning off."""
 
     light: str
     usual: str
@@ -50,7 +50,7 @@ class Efforts:
 
 @dataclass(frozen=True)
 class Caps:
-    """``max_output_tokens`` of the suite's own requests, by what the answer needs."""
+    """``max_output_tokens`` of the suite's own requests, by what the response needs."""
 
     cut_call: int
     cut: int
@@ -64,8 +64,8 @@ class Caps:
 
 @dataclass(frozen=True)
 class ErrorForm:
-    """Where the body of a refusal says what: ``member`` holds the error (empty: the body itself is it), ``message`` the
-    words; ``reason`` may say more, ``names`` may name the wrong parameter."""
+    """The members of an error body: ``member`` contains the error (empty: the body itself is the error), ``message``
+    the text; ``reason`` may contain details, ``names`` may name the wrong parameter."""
 
     member: str
     message: str
@@ -90,9 +90,9 @@ class ErrorForm:
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """One revision: ``folder`` holds its file and schemas, ``parent`` is the revision that it inherits from (None for
-    the first), ``newest`` the last one of the family, by whose table streams are decoded: servers are ahead of the page
-    that a run is about."""
+    """One revision: ``folder`` contains its file and schemas, ``parent`` is the revision that it inherits from (None
+    for the first), ``newest`` the last one of the family, by whose table streams are decoded: servers are ahead of the
+    page that a run is about."""
 
     revision: str
     folder: Path
@@ -147,7 +147,7 @@ class Contract:
         return next((one for one in self.authentication if one.scheme), None)
 
     def turns_thinking_off(self, sent: Body) -> bool:
-        """Whether a request says that the model is not to think."""
+        """Whether a request turns reasoning off."""
         reasoning = sent.get("reasoning")
         return bool(self.effort.off) and isinstance(reasoning, dict) and reasoning.get("effort") == self.effort.off
 
@@ -161,7 +161,7 @@ def schema_dir() -> Path:
 
 @cache
 def contracts(folder: Path) -> Mapping[str, Contract]:
-    """The family of revisions in a folder, parents first; ``ValueError`` says which file is not well formed."""
+    """The family of revisions in a folder, parents first; ``ValueError`` names the file that is not well formed."""
     files = sorted(folder.glob(f"*/{FILE}"))
     read = {file.parent.name: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
     order = list(_parents_first(read))
@@ -177,7 +177,7 @@ def contracts(folder: Path) -> Mapping[str, Contract]:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{folder / revision / FILE} is not well formed: {error}") from None
     if not found:
-        raise ValueError(f"{folder} holds no revision: there is no */{FILE}")
+        raise ValueError(f"{folder} contains no revision: there is no */{FILE}")
     return found
 
 
@@ -241,5 +241,5 @@ CONTRACTS: Mapping[str, Contract] = contracts(schema_dir())
 
 REVISIONS: tuple[str, ...] = tuple(CONTRACTS)  #: The dates of the page, oldest first.
 
-#: The contract that holds where nothing names another.
+#: The contract that is used where no other is named.
 DEFAULT: Contract = CONTRACTS[REVISIONS[0]]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 LEVELS = ("MUST", "SHOULD", "MAY")
 
-#: The version of the suite that the rules without ``since`` came with.
+#: The version of the suite that first contained the rules without ``since``.
 FIRST_RELEASE = "0.1.0"
 
 #: Clients by the short name used in ``breaks``.
@@ -59,7 +59,7 @@ class Requirement:
         return self.id.partition(".")[0]
 
     def is_newer_than(self, suite: str) -> bool:
-        """Whether the rule came with a later version of the suite than that one."""
+        """Whether the rule was added in a later version of the suite than that one."""
         return _version(self.since) > _version(suite)
 
     def matches(self, rule: str) -> bool:
