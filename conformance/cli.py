@@ -1,4 +1,4 @@
-"""The ``conformance`` command, for people who do not know pytest; judging itself is pytest's."""
+"""The ``conformance`` command, which needs no knowledge of pytest; the checks themselves run in pytest."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_what_is_not_recorded_is_inconclusive(lost: str, copied: Path, tmp_path:
     next((copied / "exchanges").glob(f"{lost}-*")).unlink()
     results = again(copied, tmp_path / "run").values()
     assert {result.verdict for result in results} == {"inconclusive"}
-    assert {result.reason.text for result in results} == {"not asked: the recording does not hold this request"}
+    assert {result.reason.text for result in results} == {"not sent: the recording does not contain this request"}
 
 
 def test_only_may_name_what_was_not_recorded(copied: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_the_verdict_of_a_run(verdicts: list[str], word: str) -> None:
     assert (
         score.run_verdict(lines, None).word
         == score.run_verdict(lines, replace(end, interrupted=True)).word
-        == "broke off"
+        == "interrupted"
     )
 
 

@@ -84,7 +84,7 @@ def test_what_is_not_well_formed_is_one_line(family: Path, revision: int, old: s
 
 
 def test_a_folder_without_a_revision_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no revision"):
+    with pytest.raises(ValueError, match="contains no revision"):
         contracts(tmp_path)
 
 

@@ -114,7 +114,7 @@ FAULTS = {
     ),
     "after its part": (
         moved(1),
-        {"lifecycle.deltas-before-done": f"{LANGUAGE} comes after the content_part.done of its part"},
+        {"lifecycle.deltas-before-done": f"{LANGUAGE} follows the content_part.done of its part"},
     ),
     "after its item": (
         moved(2),

@@ -247,7 +247,7 @@ def test_finding_names_its_scenario_unless_it_has_one() -> None:
         (blocked, clean, "pass", ""),
         (clean, idle, "pass", ""),
         (clean, empty, "pass", ""),
-        (empty, empty, "not-applicable", "the responses hold nothing that this rule is about"),
+        (empty, empty, "not-applicable", "the responses contain nothing that this rule is about"),
         (empty, idle, "not-applicable", "it did not happen"),
         (empty, blocked, "inconclusive", "two: nothing there"),
         (blocked, blocked, "inconclusive", "one: nothing there; two: nothing there"),
@@ -288,7 +288,7 @@ def test_together_is_one_judgement(evaluated: Judge, verdict: str) -> None:
 
 def test_what_the_profile_lacks_is_not_applicable() -> None:
     got = result(broken, where=context("auth tools", {"one": "tools bearer"}))
-    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile excludes tools")
 
 
 def test_what_the_profile_has_is_judged() -> None:
@@ -303,14 +303,14 @@ def test_group_leaves_out_what_the_profile_lacks() -> None:
 
 def test_group_that_is_lacked_whole_names_everything() -> None:
     got = result(broken, "one", "two", where=context("tools auth", {"one": "tools", "two": "auth"}))
-    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks auth, tools")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile excludes auth, tools")
 
 
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
     where = context("tools", {"two": "tools"})
     got = result(broken, "one", "two", together=together, requires_all=True, where=where)
-    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
+    assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile excludes tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
 
 

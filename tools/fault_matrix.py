@@ -34,7 +34,7 @@ def _rules(revision: str) -> frozenset[str]:
 
 
 def revisions(fault: str) -> tuple[str, ...]:
-    """The revision a fault is judged in: the first one that has more than half of the rules it is made to violate."""
+    """The revision a fault is evaluated in: the first one with more than half of the rules it is made to violate."""
     made_for = set(FAULTS[fault].rules)
     return (next((one for one in REVISIONS if 2 * len(_rules(one) & made_for) > len(made_for)), REVISIONS[0]),)
 

@@ -163,8 +163,8 @@ def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options:
 def record_of(
     asked: Context, behaviour: Behaviour | None = None, endpoint: Endpoint | None = None, **options: Any
 ) -> Recorded:
-    """What an endpoint (by default the built-in one of the world's revision, with this twist) answers to every planned
-    request of a world."""
+    """The responses of an endpoint (by default the built-in one of the context's revision, with this behaviour) to
+    every planned request of a context."""
     if endpoint is None:
         revision = asked.target.revision
         model = target(revision).model
@@ -310,7 +310,7 @@ def _share(recorded: Recorded, names: Sequence[str]) -> None:
 
 
 def clean(revision: str = "2026-06-24") -> Recorded:
-    """What the clean endpoint answers, recorded once."""
+    """The responses of the clean endpoint, recorded once."""
     return _clean(revision)[1]
 
 
@@ -322,7 +322,7 @@ def _kept(revision: str) -> dict[tuple[str, str], Part]:
 
 class Keeping:
     """:func:`conformance.judge.evidence.examine`, done once for each response of :func:`clean`. For one record beside
-    the clean one: where a predicate does not hold of a response, the other cases with that predicate are not run on it;
+    the clean one: where a predicate is false for a response, the other cases with that predicate are not run on it;
     and a check that takes nothing of its case is run once on the scenarios that share a request."""
 
     def __init__(self, revision: str = "2026-06-24") -> None:
@@ -363,6 +363,6 @@ def _clean(revision: str) -> tuple[list[Result], Recorded]:
     recorded = record(None, revision)
     results = [evaluate(case, recorded) for case in cases(revision)]
     gc.collect()
-    gc.set_threshold(50_000, 20, 20)  # Thousands of small objects live as long as the judging of one fault.
+    gc.set_threshold(50_000, 20, 20)  # Thousands of small objects live as long as the evaluation of one fault.
     gc.freeze()  # It stays as long as the process does: the collector need not go through it for each fault.
     return results, recorded

@@ -29,7 +29,7 @@ def _lines(value: dict[str, Any], depth: int, indent: str) -> Iterator[str]:
 
 
 def write(path: Path, document: dict[str, Any], depth: int = 1) -> bool:
-    """Write the document, unless the file holds it already; whether it was written."""
+    """Write the document, unless the file contains it already; whether it was written."""
     text = dumps(document, depth)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False

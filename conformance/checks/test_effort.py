@@ -20,7 +20,7 @@ _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
 
 
 def _off(context: Context) -> list[Group]:
-    """The answers to requests that turn thinking off."""
+    """The responses to requests that turn reasoning off."""
     return responses(where=lambda one: context.contract.turns_thinking_off(one.body))(context)
 
 
@@ -30,7 +30,7 @@ def test_effort_is_accepted(received: Received) -> Findings:
 
 
 def _off_in(received: Received) -> str:
-    """The effort that turned thinking off, in words; :class:`DoesNotApply` where the request was sent without it."""
+    """The effort that turned reasoning off, in words; :class:`DoesNotApply` where the request was sent without it."""
     off = f"effort {received.contract.effort.off}"
     if not received.contract.turns_thinking_off(received.sent):
         raise DoesNotApply(f"sent without {off}, which is refused")
@@ -59,7 +59,7 @@ def test_none_does_not_think(received: Received) -> Findings:
 
 
 def _among_all(tag: str) -> Selector:
-    """A case for each scenario with the tag, beside all others that may show that the model thinks."""
+    """A case for each scenario with the tag, beside all others that may show that the model reasons."""
 
     def select(context: Context) -> list[Group]:
         tags = {"thinking", "thinking-call", "effort-default"}

@@ -129,7 +129,7 @@ def test_refusal_has_an_error_status(received: Received) -> Findings:
 
 
 def _under_success(received: Received) -> Findings:
-    """A finding for an error that has the status of a success: as the body, or as all that a stream holds."""
+    """A finding for an error that has the status of a success: as the body, or as the only event of a stream."""
     status = received.exchange.status
     if received.exchange.ok and is_error_body(received):
         pointer = received.contract.error.pointer

@@ -130,13 +130,14 @@ def _types(items: Sequence[Object]) -> list[Any]:
 
 
 def _other_items(streamed: Sequence[Any], final: Sequence[Any]) -> str:
-    """What the final output lacks of the streamed items, by type, or has beside them; empty where neither."""
+    """The streamed items missing from the final output, by type, and the items added to it; empty if they are equal."""
     if streamed == final:
         return ""
     lacking, added = Counter(map(str, streamed)), Counter(map(str, final))
     lacks = ", ".join(f"{number} {kind}" for kind, number in (lacking - added).items())
     more = ", ".join(f"{number} {kind}" for kind, number in (added - lacking).items())
-    words = [f"lacks {lacks} of the streamed items"] * bool(lacks) + [f"has {more} that was not streamed"] * bool(more)
+    words = [f"does not contain {lacks} of the streamed items"] * bool(lacks)
+    words += [f"has {more} that was not streamed"] * bool(more)
     return " and ".join(words) or "has items of the streamed types in another order"
 
 
@@ -173,7 +174,7 @@ def _final_text(one: Text, event: Event, moved: Mapping[int, int]) -> Findings:
     if moved and one.output_index not in moved:
         return
     if one.final is None and (one.done or one.deltas):
-        message = f"the final output lacks the {one.kind.shown} of output_index {one.output_index}"
+        message = f"the final output does not contain the {one.kind.shown} of output_index {one.output_index}"
         yield Finding(message, "/response/output", event.index, one.done or one.deltas, ABSENT)
     place = moved.get(one.output_index, one.output_index)
     yield from _differs(one, "final", f"/response/output/{place}", event.type)
@@ -197,8 +198,8 @@ def test_no_character_was_mangled(received: Received) -> Findings:
     for event, member, string in _strings(received):
         yield Examined(bool(string))
         if LONE_SURROGATE.search(string):
-            message = f"{member} holds half a surrogate pair"
-            yield finding_at(event, message, f"/{member}", "whole characters", repr(string[:80]))
+            message = f"{member} contains an unpaired surrogate"
+            yield finding_at(event, message, f"/{member}", "complete characters", repr(string[:80]))
         elif event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
             message = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
             yield finding_at(event, message, f"/{member}", meant[:80], string[:80])
@@ -239,7 +240,7 @@ def _split(received: Received) -> Findings:
     for event, member, string in _strings(received):
         if _REPLACEMENT_CHARACTER in string:
             found = finding_at(
-                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", string[:80]
+                event, f"{member} contains U+FFFD: a character was split", f"/{member}", "no U+FFFD", string[:80]
             )
             yield replace(found, scenario=received.scenario)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from conformance.contract.revisions import DEFAULT, REVISIONS
 
-#: Named by ``endpoint`` when the suite's own endpoint is judged.
+#: The value of ``endpoint`` when the suite's own endpoint is checked.
 BUILT_IN = "built-in"
 
-#: Bytes of one answer's body that are read unless a setting says otherwise.
+#: Default for the bytes of one response body that are read.
 MAX_BODY = 16_000_000
 
 
@@ -23,23 +23,23 @@ class Setting:
     help: str
 
 
-_ENDPOINT_HELP = f"base URL ending in {DEFAULT.base_path}; without it the built-in endpoint is judged"
+_ENDPOINT_HELP = f"base URL ending in {DEFAULT.base_path}; without it the built-in endpoint is checked"
 
 _RPM_HELP = f"requests a minute, over all processes (default {DEFAULT.requests_per_minute:g}; no limit on loopback)"
 
 SETTINGS = (
     Setting("endpoint", "text", BUILT_IN, _ENDPOINT_HELP),
     Setting("model", "text", None, "model id to ask for (default: the revision's usual one)"),
-    Setting("api-key-env", "text", DEFAULT.api_key_env, "environment variable that holds the key"),
+    Setting("api-key-env", "text", DEFAULT.api_key_env, "environment variable that contains the key"),
     Setting("revision", "text", REVISIONS[0], f"revision of the contract: {' or '.join(REVISIONS)}"),
     Setting("concurrency", "number", 4, "requests under way at a time, over all processes"),
     Setting("rpm", "number", None, _RPM_HELP),
     Setting("max-requests", "number", None, "requests in all, repeated tries counted; then nothing more is sent"),
     Setting("max-output-tokens", "number", None, "output tokens in all; what might exceed them is not sent"),
     Setting("connect-timeout", "number", 10, "seconds to connect"),
-    Setting("first-byte-timeout", "number", None, "seconds until an answer begins (default 600; 120 on loopback)"),
+    Setting("first-byte-timeout", "number", None, "seconds until the response begins (default 600; 120 on loopback)"),
     Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
-    Setting("total-timeout", "number", None, "seconds for one whole exchange (default 900; 180 on loopback)"),
-    Setting("max-body", "number", MAX_BODY, "bytes of one answer's body that are read"),
+    Setting("total-timeout", "number", None, "seconds for one complete exchange (default 900; 180 on loopback)"),
+    Setting("max-body", "number", MAX_BODY, "bytes of one response body that are read"),
     Setting("wait", "number", 0, "seconds to wait until the endpoint accepts connections"),
 )

@@ -66,8 +66,8 @@ class Target:
     """The endpoint under test, with every setting resolved.
 
     ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
-    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to where its value came
-    from. A limit that is None holds nothing back.
+    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to the source of its
+    value. A limit that is None does not apply.
     """
 
     name: str

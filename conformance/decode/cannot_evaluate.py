@@ -27,7 +27,7 @@ def load_or_invalid(text: str | bytes) -> Any:
     try:
         return load(text)
     except LimitExceeded as error:
-        return InvalidJson(f"the body holds {error}")
+        return InvalidJson(f"the body contains {error}")
     except ValueError as error:
         return InvalidJson(f"the body is not JSON: {error}")
 

@@ -28,8 +28,8 @@ class Event:
     """One event: ``index`` in the stream, its frame, and ``data``, the JSON object in the frame.
 
     ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for; empty
-    if it has none. ``twice`` are the members that one object of it names twice. ``row`` is what the contract's
-    ``table`` says of its type; None for an undocumented one.
+    if it has none. ``twice`` are the members that one object of it names twice. ``row`` is the row of its type in
+    the contract's ``table``; None for an undocumented one.
     """
 
     index: int
@@ -180,7 +180,7 @@ def decode(
     frames: Iterable[Frame], table: EventTable = DEFAULT.decoding
 ) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
     """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
-    :class:`conformance.decode.json_text.LimitExceeded` where they hold more values together than are read."""
+    :class:`conformance.decode.json_text.LimitExceeded` if they contain more values in total than are read."""
     events: list[Event] = []
     invalid_frames: list[Frame] = []
     reader = Reader()

@@ -43,7 +43,7 @@ class _IdentityTracker:
         if streamed and len(output) != streamed:
             return  # With another number of items than were streamed, positions do not identify items.
         if any(self._index_of.get(str(item.get("id")), place) != place for place, item in enumerate(output)):
-            return  # Streamed items in another order: that is told where the output is compared as a whole.
+            return  # Streamed items in another order: sum.final-output reports that.
         for place, item in enumerate(output):
             if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
                 continue  # It is another item, which sum.final-output reports.

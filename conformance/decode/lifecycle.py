@@ -6,8 +6,8 @@ An item of text contains content parts, each opened by content_part.added and cl
 a part is sent in deltas, and its done event repeats the complete text before the part is closed. For reasoning text
 the part events are optional. A call has no parts: its arguments are sent in deltas and end with their done event.
 
-So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
-(:data:`ARGUMENTS`). Which event takes which step says the contract's table (:mod:`conformance.contract.events`);
+So each item is a small machine (open, closed), and contains one machine per part (:data:`PART`) or one for its
+arguments (:data:`ARGUMENTS`). The contract's table (:mod:`conformance.contract.events`) defines the step of each event;
 docs/lifecycle.md draws the tables. A machine reports an event that it does not expect once, takes the state that the
 server evidently is in, and goes on: one defect must not make everything after it look wrong.
 
@@ -53,7 +53,7 @@ class Item:
 
 
 #: (state, what the event does) -> (next state, rule broken or None). ``use`` is a delta, ``text`` a text done, ``mark``
-#: what says something else about a text: it may stand behind the text's done, but not behind the end of the part.
+#: another statement about a text: it may follow the text's done, but not the end of the part.
 #: A step that is not listed leaves the state alone and breaks nothing that is not reported elsewhere.
 PART = {
     ("absent", "add"): ("open", None),
@@ -98,7 +98,7 @@ _MESSAGES = {
     "lifecycle.done-once": "is the second done event of the same text",
 }
 
-_AFTER_PART = "comes after the content_part.done of its part"
+_AFTER_PART = "follows the content_part.done of its part"
 
 #: The rules that are evaluated at each step of a part or of a call's arguments.
 _EXAMINED = {

@@ -50,7 +50,7 @@ def _again(first: Event, again: Event) -> Violation:
     message, ident = f"{again.type} is sent a second time", again.response.get("id")
     if ident == first.response.get("id"):
         return Violation("lifecycle.each-once", message, again, "/type")
-    message += ", for another response: the stream holds the events of two"
+    message += ", for another response: the stream contains the events of two"
     return Violation("lifecycle.each-once", message, again, "/response/id", first.response.get("id"), ident)
 
 

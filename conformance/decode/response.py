@@ -173,7 +173,7 @@ class Received:
         try:
             return decoding.decode(self.frames, self.contract.decoding)
         except LimitExceeded as error:
-            return InvalidJson(f"the stream holds {error}")
+            return InvalidJson(f"the stream contains {error}")
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -19,8 +19,8 @@ _STAGES = {"delta": "deltas", "done": "done"}
 
 @dataclass
 class Text:
-    """One text: its ``kind`` (what the contract's table says of such texts), its stages, and the event that closed each
-    of them. ``content_index`` is None for a call."""
+    """One text: its ``kind`` (the row of such texts in the contract's table), its stages, and the event that closed
+    each of them. ``content_index`` is None for a call."""
 
     kind: TextKind
     output_index: int
@@ -97,7 +97,7 @@ def _writings(event: Event, index: int | None) -> Iterator[tuple[TextKind, int, 
 
 
 def item_texts(item: dict[str, Any], table: EventTable) -> Iterator[tuple[TextKind, int | None, Any]]:
-    """The texts of a whole item: (kind, content_index or None, text)."""
+    """The texts of a complete item: (kind, content_index or None, text)."""
     for kind in table.items.get(text(item.get("type")), ()):
         if kind.in_item:
             yield kind, None, item.get(kind.name)

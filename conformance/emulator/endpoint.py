@@ -25,7 +25,7 @@ class Endpoint:
     another service than that of the revision;
     `first_byte_ms` and `event_ms` the waits before the first byte and between the events of a stream;
     `behaviour` what it does differently from the contract; `seed` what identifiers are derived from (two
-    endpoints with the same seed hand out the same ones); `clock` tells the time in unix seconds.
+    endpoints with the same seed hand out the same ones); `clock` returns the time in unix seconds.
     Raises ValueError for an unknown revision.
     """
 

@@ -29,7 +29,7 @@ class Server:
     """A running server; a context manager.
 
     `url` is the base to give a client (it ends in /v1, unless the endpoint has another `base`), `requests` how many
-    requests have been answered.
+    requests have been served.
     """
 
     def __init__(self, endpoint: Responder, host: str, port: int, log: TextIO | None) -> None:

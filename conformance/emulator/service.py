@@ -19,7 +19,7 @@ class Service:
     """What one revision of a service takes, and how it refuses.
 
     `revision` is the one whose items and tools it takes; `path` where it lives; `unthinking` the efforts with which
-    it does not think (None: no effort is given); `ways` the headers that hold a key, each with the scheme before it;
+    it does not think (None: no effort is given); `ways` the headers that carry a key, each with the scheme before it;
     `envelope` makes the body of a refusal.
     """
 

@@ -18,7 +18,7 @@ DEEPEST = 100
 STRINGS = ("instructions",)
 FLAGS = ("stream",)
 
-# The plain numbers: the least and the most, and whether they are whole.
+# The plain numbers: minimum, maximum, and whether they are integers.
 NUMBERS: dict[str, tuple[float, float, bool]] = {
     "temperature": (0, 1.5, False),
     "top_p": (0.01, 1.0, False),

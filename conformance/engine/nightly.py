@@ -29,15 +29,15 @@ from conformance.results.results_file import Results
 
 CHECKS = Path(__file__).parent.parent / "checks"
 
-#: How often a case that newly fails is asked again.
+#: How often a case that newly fails is retried.
 RETRIES = 2
 
-#: Most issues that a night asks for: a server that is broken whole needs no thousand of them.
+#: Maximum number of issues of a nightly run: a server on which every case fails needs no thousand of them.
 MAX_ISSUES = 10
 
 _SUMMARY_FILE, _RECORD_FILE, _ISSUES_FILE = "night.md", "night.json", "issues.jsonl"
 
-#: What a night leaves in its folder for others to read.
+#: The files in the folder of a nightly run that other programs read.
 OUTPUT_FILES = (_SUMMARY_FILE, _RECORD_FILE, _ISSUES_FILE, "results.jsonl")
 
 #: How often a case failed, and how often it was evaluated.
@@ -46,7 +46,7 @@ Ratio = tuple[int, int]
 
 @dataclass(frozen=True)
 class NightlyOutcome:
-    """What came of a night: its folder, the exit code, the summary as Markdown."""
+    """The outcome of a nightly run: its folder, the exit code, the summary as Markdown."""
 
     folder: Path
     exit: int
@@ -54,7 +54,7 @@ class NightlyOutcome:
 
 
 def run_nightly(target: str, options: Sequence[str], root: Path, keep: int) -> NightlyOutcome:
-    """Spend a night with a target; ``options`` are pytest's options, the target file among them.
+    """Check a target, retry the cases that newly fail, and add the run to the history.
 
     ``target`` is the target's name. ``options`` are passed to pytest and contain ``--target``. ``root`` is the history
     folder. The last ``keep`` nightly runs keep their run folders; of older ones only the rows in the history remain.
@@ -109,7 +109,7 @@ def _finished_run(folder: Path) -> Results | None:
 
 
 def _previous_run(folder: Path) -> Results | None:
-    """The last night that ended."""
+    """The last nightly run that ended."""
     for path in sorted(_run_folders(folder), reverse=True):
         if run := _finished_run(path):
             return run
@@ -126,7 +126,7 @@ def _remove_old_runs(folder: Path, keep: int) -> None:
 
 
 def _flaky_cases(run: Results) -> set[str]:
-    """The cases that were flaky that night: a failure now is news again."""
+    """The cases that were flaky in that nightly run: a failure now is reported again."""
     try:
         record = json.loads((run.path.parent / _RECORD_FILE).read_text(encoding="utf-8"))
         return set(record["flaky"])
@@ -191,7 +191,7 @@ def _store(
     exit_code: int,
     root: Path,
 ) -> NightlyOutcome:
-    """Keep the night in the history, write what it leaves, and say how it ends."""
+    """Add the nightly run to the history, write its output files, and return its outcome."""
     target = run.head.target.name
     measured = measures(run)
     with history.opened(root / "history.sqlite", create=True) as kept:
@@ -254,7 +254,7 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
     by_id = {line.id: line for line in run.cases}
     for change in regressions[:MAX_ISSUES]:
         failed, asked = confirmed.get(change.id, (1, 1))
-        was = "was not judged" if change.before == NOT_EVALUATED else f"was {change.before}"
+        was = "was not evaluated" if change.before == NOT_EVALUATED else f"was {change.before}"
         yield {
             "title": f"{change.id} fails at {target}"[:250],
             "body": "\n".join(
@@ -265,7 +265,7 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
                     f"- found: {code(change.message, 500)}",
                     f"- rule: `conformance explain {by_id[change.id].requirement}`",
                     f"- cases that follow from it: {change.consequences}",
-                    f"- regressions that night: {len(regressions)}",
+                    f"- regressions in that nightly run: {len(regressions)}",
                 ]
             ),
         }

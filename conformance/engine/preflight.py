@@ -34,7 +34,7 @@ these ways."""
 #: Requests that confirm the first one's refusal, at most.
 _MAX_CONFIRMATIONS = 5
 
-#: Seconds that the other requests of a run wait for the first response; a slow model must not hold them up.
+#: Seconds that the other requests of a run wait for the first response; a slow model must not delay them.
 _MAX_HEAD_START = 3.0
 
 #: Models and characters of a name or message that are shown.

@@ -5,7 +5,7 @@ a set. Sought is a small subset that violates the same rule. The other random re
 costs nothing: a subset of one that passed is taken to pass, and what all failing ones have in common is tried first.
 After that, members are found one by one by bisection (QuickXplain; Junker, AAAI 2004): about log2(n) requests a member.
 
-All of it is a function of the recorded exchanges, so that each process of a run, and a replay, come to the same.
+All of it is a function of the recorded exchanges, so that each process of a run, and a replay, compute the same.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from conformance.exchange.exchange import WITHHELD, Exchange, Request
 
 #: Why a request is withheld that is not in the recording that is replayed.
-NOT_RECORDED = "the recording does not hold this request"
+NOT_RECORDED = "the recording does not contain this request"
 
 
 def unsent(key: str, scenario: str, sample: int, request: Request, why: str) -> Exchange:

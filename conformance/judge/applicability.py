@@ -57,9 +57,9 @@ class Where:
 
     ``kind``: the kind of response. ``reads``: what the record of the exchange must contain. ``depends_on``: request
     members that must be absent or as documented (``*``: all of them). ``when``: a condition on the request body; None
-    if the rule does not read the request. ``without_thinking``: the request turns thinking off as the contract says.
-    ``other_scenarios``: in a run the rule is also evaluated on exchanges that none of its own cases contains; otherwise
-    the predicate is used for captured traffic only.
+    if the rule does not read the request. ``without_thinking``: the request turns reasoning off as the contract
+    defines. ``other_scenarios``: in a run the rule is also evaluated on exchanges that none of its own cases contains;
+    otherwise the predicate is used for captured traffic only.
     """
 
     kind: Kind

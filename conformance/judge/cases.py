@@ -13,7 +13,7 @@ from conformance.scenarios import scenarios
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
-#: The package of the checks; named only, as each of its modules imports what stands above this one.
+#: The package of the checks, by name only: each of its modules imports modules of a layer above this one.
 _CHECKS = "conformance.checks"
 
 

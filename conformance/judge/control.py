@@ -1,8 +1,9 @@
-"""Whether a response says something of what its scenario asks about: only beside a control that was served.
+"""Whether a response is evidence for what its scenario is about: only if its control was served.
 
-A response that is no 2xx may have any cause that the request holds. Its control (:mod:`conformance.scenarios.controls`)
-holds the same except for what the scenario asks about: where it was served, that cause is left; where it was not, the
-case is inconclusive and names the control. What is served, though it is to be refused, needs no control.
+A response that is no 2xx may have any cause that the request contains. Its control
+(:mod:`conformance.scenarios.controls`) contains the same except for what the scenario is about: if it was served, only
+that cause is left; if it was not, the case is inconclusive and names the control. What is served, though it is
+to be refused, needs no control.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def need_control(received: Received, context: Context, recorded: Lookup) -> None
     if control.exchange.withheld:
         raise CannotEvaluate(control.exchange.detail)
     if not control.exchange.ok:
-        raise NoControl(f"{name}, which holds nothing unusual, is not served either: {_outcome(control)}", name)
+        raise NoControl(f"{name}, which contains nothing unusual, is not served either: {_outcome(control)}", name)
     if other := _others_named(received, control, scenario):
         raise NoControl(
             f"the error names {other}, which this case is not about: {_outcome(received)}", received.scenario
@@ -89,7 +90,7 @@ def need_controls(subject: Received | Sequence[Received], context: Context, reco
 
 
 def _sent_alike(plain: Received, stream: Received, contract: Contract) -> None:
-    """:class:`DoesNotApply` where a request and its streaming twin were sent in different forms of the base."""
+    """:class:`DoesNotApply` where a request and its streaming counterpart were sent in different forms of the base."""
     twins = stream.scenario == f"{plain.scenario}.stream"
     usual = Form(contract.way.name)
     without = {form_sent(one.exchange, usual, contract).without for one in (plain, stream)}
@@ -116,7 +117,7 @@ def message_of(received: Received, size: int = 160) -> str:
 
 
 def shortened(words: str, size: int) -> str:
-    """The words with their middle left out where they are longer: the cause often stands at the end."""
+    """The words with their middle left out where they are longer: the cause is often at the end."""
     if len(words) <= size:
         return words
     end = size // 3
@@ -124,7 +125,7 @@ def shortened(words: str, size: int) -> str:
 
 
 def _others_named(received: Received, control: Received, scenario: Scenario) -> str:
-    """The member that an error names, if it is not what the scenario asks about and the control had it otherwise."""
+    """The member that an error names, if the scenario is not about it and the control had another value."""
     sent, usual = received.sent, control.sent
     named = _named(received, sent)
     own = {str(scenario.about.get(name, "")).partition(".")[0].partition("[")[0] for name in ("parameter", "of")}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.judge.verdict import Case, Record
 
 
-#: Why a case with a predicate does not apply to a response that the predicate does not hold of.
+#: Why a case with a predicate does not apply to a response for which the predicate is false.
 NOT_OF_THIS_KIND = "no such response"
 
 
@@ -132,13 +132,13 @@ def _answered(responses: Sequence[Received]) -> None:
 
 
 def _usable(received: Received, case: Case) -> None:
-    """A request that was never sent says nothing, one without a response next to nothing, and a refusal nothing of a
+    """A request that was never sent is no evidence, one without a response nearly none, and a refusal none for a
     Response object."""
     scenario, target = case.context.scenarios[received.scenario], case.context.target
     if received.exchange.ended == "not-sent":
         if scenario.searches and not received.exchange.withheld:
             raise DoesNotApply("no more random requests fail")
-        # What follows from an answer is known only when it is built; what was held back may be as sound as any.
+        # A request built from a response is known only when it is built; a withheld request may be valid.
         ours = scenario.must_fit_schema and not scenario.follow and not received.exchange.withheld
         if ours and (why := schema_violation(case.context.contract, encode(scenario.body, target.model))):
             raise InternalError(f"internal error: {scenario.name} sends a request that violates request.json: {why}")
@@ -148,7 +148,7 @@ def _usable(received: Received, case: Case) -> None:
     refused = received.exchange.refused
     followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
-        raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
+        raise CannotEvaluate(f"the output of {scenario.after} is malformed when sent back: {why}")
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()
     if case.where and not case.where.applies(received, frozenset(), strange):
         raise DoesNotApply(NOT_OF_THIS_KIND)

@@ -2,14 +2,14 @@
 
 Within one run, :func:`without_numbers` leaves only the sentence: the same departure at another place, with another
 value or status, has the same words. Between runs, :func:`message_pattern` keeps the names and statuses, as another name
-or another status is another finding, and takes out only what is generated anew or measured.
+or another status is another finding, and takes out only what is generated for each run or measured.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Names made for one run or one answer: ids with a prefix, and the nonce inside a name.
+#: Names made for one run or one response: ids with a prefix, and the nonce inside a name.
 _MINTED = re.compile(r"\b(?:resp|msg|rs|fc|call|item|req|ctc)_[0-9A-Za-z]{6,}\b|(?<![0-9a-z])[0-9a-f]{8,}(?![0-9a-z])")
 
 #: A status code stays: 404 and 500 are two findings.
@@ -22,12 +22,12 @@ _NAME = 40
 
 
 def strip_generated_ids(text: str) -> str:
-    """The text with ids and nonces blanked; all else stays, as it may be what was recorded."""
+    """The text with ids and nonces redacted; all else stays, as it may be what was recorded."""
     return _MINTED.sub("#", text)
 
 
 def message_pattern(text: str) -> str:
-    """What a message says apart from the place: ids, numbers (not statuses) and quoted texts are blanked."""
+    """The message without its location: ids, numbers (not statuses) and quoted texts are redacted."""
     text = _VALUE.sub(lambda found: _name_or_blank(found[0]), strip_generated_ids(text))
     return _NUMBER.sub(lambda found: found[1] or "#", text)
 

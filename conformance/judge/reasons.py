@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: The rule is not evaluated at all: its row in the catalogue says why.
+#: The rule is not evaluated at all: its row in the catalogue contains the reason.
 EXCLUDED = "excluded"
 
 #: The target's profile does not claim a feature that the case needs.

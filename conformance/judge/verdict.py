@@ -37,10 +37,10 @@ __all__ = [
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
 
-_UNSUPPORTED = "the target's profile lacks "
+_UNSUPPORTED = "the target's profile excludes "
 
-#: The reason of a case for which the responses hold nothing.
-_NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses hold nothing that this rule is about")
+#: The reason of a case for which the responses contain nothing to check.
+_NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses contain nothing that this rule is about")
 
 #: Verdicts that a baseline assigns: the case fails as listed, or is listed and passes (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
@@ -225,7 +225,7 @@ _RANDOM = {"streams": f"{EXPLORE}.stream", "plain": f"{EXPLORE}.plain"}
 
 
 def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
-    """The verdict of a case; a pure function of the recorded answers. ``examine`` may keep what it returned before."""
+    """The verdict of a case; a pure function of the recorded responses. ``examine`` may cache its results."""
     names, reason = _applicable(case)
     if reason:
         return Result(case, NOT_APPLICABLE, reason=reason)

@@ -171,7 +171,7 @@ def _problem(
     """The problem of an entry that matches the ids ``matched``, of which the run evaluated ``evaluated``; None if the
     entry applies, or if too few cases were evaluated to decide."""
     if _expired(entry, today):
-        return Problem("expired", entry, f"it held until {entry.until}: delete the line, or give a later date")
+        return Problem("expired", entry, f"it was valid until {entry.until}: delete the line, or give a later date")
     if not matched:
         near = difflib.get_close_matches(entry.case, known, n=1) if entry.exact else []
         meant = f"; did you mean {near[0]!r}?" if near else ""
@@ -187,7 +187,7 @@ def _problem(
         return None
     without_failure = [line for line in evaluated if line.verdict in (PASS, NOT_APPLICABLE)]
     if len(without_failure) < len(matched):
-        return None  # Some were not asked, or could not be judged: nobody can tell.
+        return None  # Some were not sent, or could not be evaluated: the entry is undecided.
     now = "is not-applicable" if all(line.verdict == NOT_APPLICABLE for line in without_failure) else "passes"
     return Problem("stale", entry, f"it {now} now: delete the line")
 

@@ -37,7 +37,7 @@ def causes_of_inconclusive(lines: Iterable[CaseRecord], broken: Sequence[CaseRec
 
 
 def concerns(cause: CaseRecord, members: tuple[str, ...]) -> bool:
-    """Whether a finding of the case is at one of these members, inside one, or at the whole body; True without
+    """Whether a finding of the case is at one of these members, inside one, or at the complete body; True without
     members."""
     pointers = [finding.pointer.split("/") for finding in cause.findings]
     return not members or any(pointer == [""] or member in pointer for pointer in pointers for member in members)

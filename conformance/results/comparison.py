@@ -48,12 +48,12 @@ class Figure:
 class Comparison:
     """The differences between two runs. Only ``failing`` and ``vanished`` are regressions.
 
-    ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
-    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``,
-    ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with another verdict;
-    ``vanished`` are cases that the new run does not have; ``reworded`` have the same verdict with another message;
-    ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run did
-    not have.
+    ``new_rules`` are cases of rules that were added in a later version of the suite than the old run's: what they
+    find may be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``,
+    ``passing``, ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with
+    another verdict; ``vanished`` are cases that the new run does not have; ``reworded`` have the same verdict with
+    another message; ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members
+    that the old run did not have.
     """
 
     failing: tuple[Change, ...]

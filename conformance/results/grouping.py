@@ -136,7 +136,7 @@ def _facts(one: CaseRecord) -> set[str]:
 
 def _cause_for_client(one: CaseRecord, broken: Sequence[CaseRecord]) -> str:
     """Of a client of the lane: the id of the first broken case of a rule that can affect it, if such cases explain
-    each answer that it did not take."""
+    each response that it did not accept."""
     if one.area != CLIENT:
         return ""
     clients = set(requirement(one.requirement).breaks)
@@ -154,7 +154,7 @@ def _messages(one: CaseRecord) -> set[str]:
 
 
 def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None:
-    """Put a case all of whose findings were told before under the one that told the first of them."""
+    """Group a case all of whose findings were reported before under the one that reported the first of them."""
     first: dict[str, str] = {}
     requests = [one for one in roots if one.area != "auth"]  # A lock that breaks is a defect of its own.
     failing_rules = {one.requirement for one in requests for each in one.findings if _SERVER_ERROR.match(each.message)}
@@ -174,7 +174,7 @@ def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> Non
 
 
 def _fact(message: str, area: str, always: bool, few: bool) -> str:
-    """What a message says wherever it was found; of a server that breaks ``always``, only that it does, and with which
+    """The message without its location; of a server that breaks ``always``, only that it does, and with which
     words where they are ``few``."""
     if (server_error := _SERVER_ERROR.match(message)) and (always or area == "auth"):
         words = _without_location(message[server_error.end() :]) if few else ""

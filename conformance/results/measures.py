@@ -91,7 +91,7 @@ def _seen_names(received: Received) -> Iterator[str]:
 
 
 def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """The paths of all members; ``*`` stands for every index of an array."""
+    """The paths of all members; ``*`` represents every index of an array."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):

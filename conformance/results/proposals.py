@@ -11,25 +11,25 @@ from conformance.results.plain_words import refused_in_words
 from conformance.results.records import CaseRecord
 
 #: Statuses by which a server refuses a credential; 400 for one that it does not find in the header it reads. Any other
-#: says nothing of the header: an endpoint that is gone answers with 404.
+#: is no evidence about the header: an endpoint that is gone responds with 404.
 _DENIALS = (400, 401, 403)
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A thing that a profile may say the target lacks, and why."""
+    """A feature that a profile may exclude for the target, and why."""
 
     lacks: str
     reason: str
 
     @property
     def line(self) -> str:
-        """The line of the profile that says it."""
+        """The line of the profile that excludes it."""
         return f'lacks = ["{self.lacks}"]'
 
 
 def proposals(lines: Sequence[CaseRecord]) -> list[Proposal]:
-    """What a profile may list as lacking, by the case lines of a run."""
+    """What a profile may exclude, by the case lines of a run."""
     seen = _Seen(lines)
     return [Proposal(lacks, reason) for lacks, reason in _proposed(seen)]
 
@@ -99,5 +99,5 @@ def _once(found: Sequence[Proposal]) -> list[Proposal]:
 
 
 def _comment(reason: str) -> str:
-    """A reason on one line: it may hold a server's words."""
+    """A reason on one line: it may contain a server's words."""
     return "".join(letter if letter.isprintable() else " " for letter in reason)

@@ -105,7 +105,7 @@ def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
 
 @dataclass(frozen=True)
 class RunVerdict:
-    """The verdict of a whole run: ``verdict`` is the name of a case verdict, ``word`` a short label, ``says`` a
+    """The verdict of a complete run: ``verdict`` is the name of a case verdict, ``word`` a short label, ``says`` a
     sentence."""
 
     verdict: str
@@ -114,16 +114,17 @@ class RunVerdict:
 
 
 def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
-    """The verdict of a whole run; ``end`` is None where it broke off."""
+    """The verdict of a complete run; ``end`` is None if it was interrupted."""
     found = causes(lines)
     rules = Counter(one.verdict for one in found)
     counts = Counter(line.verdict for line in lines)
     if end is None or end.interrupted:
-        return RunVerdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
+        says = "The run was interrupted: its results are incomplete and prove no conformance."
+        return RunVerdict(ERROR, "interrupted", says)
     if counts[ERROR]:
         return RunVerdict(ERROR, "no verdict", f"{many(counts[ERROR], 'check')} of the suite itself broke.")
     if end.stopped and not rules[FAIL]:
-        says = f"{many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
+        says = f"{many(counts[INCONCLUSIVE], 'case')} could not be evaluated: {end.stopped}."
         return RunVerdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
         return RunVerdict(FAIL, "fails", f"{faults(lines)}, in {many(counts[FAIL], 'case')}.")

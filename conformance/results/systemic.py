@@ -1,6 +1,6 @@
 """One defect that many requests meet: what is wrong with each of their responses follows from it.
 
-A server that answers every refusal with 200 violates the rule of each refused request; each of these rules is right,
+A server that sends every refusal with 200 violates the rule of each refused request; each of these rules is right,
 and none of them names the defect. Where more than :data:`FEW` requests meet the same, it is the cause of all that was
 found in their responses.
 """

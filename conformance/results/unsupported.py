@@ -26,7 +26,7 @@ class UnsupportedFeature:
     def says(self) -> str:
         """The feature and the number of cases and rules that it excludes, in one sentence."""
         description = PROFILE_FEATURES.get(self.name, "")
-        numbers = ((self.excluded_rules, "as a whole"), (self.partly_excluded_rules, "in part"))
+        numbers = ((self.excluded_rules, "completely"), (self.partly_excluded_rules, "in part"))
         rules = " and ".join(f"{_counted(number, 'rule')} {how}" for number, how in numbers if number)
         shown = f"{self.name} ({description})" if description else self.name
         return f"{shown}: {_counted(self.cases, 'case')} not evaluated, {rules}"

@@ -32,7 +32,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
 
 
 def _key_in_its_header(way: Way, contract: Contract) -> list[Scenario]:
-    """The key alone; where that is the usual way, the base request says the same if it is served so."""
+    """The key alone; where that is the usual way, the base request shows the same if it is served so."""
     found = both(_key_alone(way))
     if way != contract.way:
         return found

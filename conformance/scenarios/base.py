@@ -6,7 +6,7 @@ refuse nearly every request, each for a reason that is not its own. So the first
 forms if it is refused, until one is served: each form is a sample of that scenario. The served sample is the evidence:
 :func:`form_of` reads the form from its recorded request, and :func:`adapted` gives every later request that form.
 
-A scenario that asks about a part of the base itself (:func:`asks_about`) keeps that part; so each refused part is
+A scenario that is about a part of the base itself (:func:`asks_about`) keeps that part; so each refused part is
 reported by its own rule.
 """
 
@@ -30,7 +30,7 @@ BASE, STREAM_BASE = BASES = ("text", "text.stream")
 #: The parts of the base that a form may leave out or write otherwise.
 EFFORT, CAP, STRING = PARTS = ("effort none", "max_output_tokens", "string input")
 
-#: What a scenario asks about that is about a way to authenticate.
+#: The subject of a scenario that is about a way to authenticate.
 AUTH = "authentication"
 
 #: Statuses by which servers refuse a credential.
@@ -54,7 +54,7 @@ class Form:
 
 
 def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
-    """The form with which a run begins: the documented one, except what the target's profile lacks."""
+    """The form with which a run begins: the documented one, except what the target's profile excludes."""
     usual = contract.way.name
     ways = [one.name for one in contract.authentication if one.name not in lacks] if usual in lacks else [usual]
     return Form(next(iter(ways), usual), frozenset({EFFORT} if "reasoning" in lacks else ()))
@@ -79,7 +79,7 @@ def next_form(
     samples: Sequence[Exchange], forms: Sequence[Form], contract: Contract, most: int = len(PARTS)
 ) -> Form | None:
     """The form to try after these samples of the base, each with its form; None if one was served, or none is left that
-    may be. A target that does not know the path refuses every form alike. ``most`` parts are left out at once."""
+    may be. A target that does not know the path refuses every form. ``most`` parts are left out at once."""
     last = samples[-1]
     if not refuses(last) or last.status in (404, 405):
         return None
@@ -132,7 +132,7 @@ def evaluated(samples: Sequence[Exchange]) -> Sequence[Exchange]:
 
 
 def asks_about(scenario: Scenario, contract: Contract) -> frozenset[str]:
-    """The parts of the base that a scenario asks about, and so keeps: names of :data:`PARTS`, or :data:`AUTH`."""
+    """The parts of the base that a scenario is about, and so keeps: names of :data:`PARTS`, or :data:`AUTH`."""
     body, about = scenario.body, scenario.about
     found = {AUTH} if any(tag.startswith("auth-") for tag in scenario.tags) else set()
     off = contract.effort.off
@@ -168,7 +168,7 @@ def adapted(
 
 
 def _raise_cap(scenario: Scenario, body: dict[str, Any], contract: Contract) -> None:
-    """Leave room for the thinking that cannot be turned off, unless the cap is what the scenario is about."""
+    """Leave room for the reasoning that cannot be turned off, unless the cap is what the scenario is about."""
     cap = body.get("max_output_tokens")
     if CAP not in asks_about(scenario, contract) and isinstance(cap, int) and 1 < cap < contract.caps.thinking:
         body["max_output_tokens"] = contract.caps.thinking
@@ -177,12 +177,12 @@ def _raise_cap(scenario: Scenario, body: dict[str, Any], contract: Contract) -> 
 def auth_of(scenario: Scenario, form: Form, contract: Contract) -> str:
     """The credential that a scenario sends: the usual one in the form's way, any other as it is."""
     usual = contract.way.name
-    if "auth-first" in scenario.tags:  # A wrong key in whichever header: it asks what else is looked at.
+    if "auth-first" in scenario.tags:  # A wrong key in either header: it tests what else the server reads.
         return scenario.auth.replace(usual, form.auth)
     return form.auth if scenario.auth == usual and AUTH not in asks_about(scenario, contract) else scenario.auth
 
 
 def speaks_for(scenario: Scenario, whole: Exchange, contract: Contract) -> bool:
-    """Whether a served request holds what a scenario within it asks about, however it was adapted."""
+    """Whether a served request contains what a scenario within it is about, however it was adapted."""
     asked, form = asks_about(scenario, contract), form_sent(whole, Form(contract.way.name), contract)
     return not (asked & form.without) and not (AUTH in asked and form.auth != scenario.auth)

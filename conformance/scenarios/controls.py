@@ -1,6 +1,6 @@
-"""The control of each scenario: a documented request that differs from it in little more than what it asks about.
+"""The control of each scenario: a documented request that differs from it in little more than what it is about.
 
-A response says something of what a scenario asks about only where its control was served in the same run. Else the
+A response is evidence for what a scenario is about only if its control was served in the same run. Else the
 cause may be anything that both requests share. Controls have controls of their own, up to the base request.
 """
 
@@ -37,7 +37,7 @@ def _way(auth: str, contract: Contract) -> str:
 
 
 def effort_of(one: Scenario, contract: Contract) -> str:
-    """The scenario that asks for nothing but the effort with which this one is to think; empty if it asks for none."""
+    """The scenario that sets only the reasoning effort that this one sets; empty if it sets none."""
     effort = mapping(one.body.get("reasoning")).get("effort")
     wanted = isinstance(effort, str) and effort != contract.effort.off and not one.tags & {"effort", "violation"}
     return f"effort.{effort}{'.stream' if one.streaming else ''}" if wanted else ""

@@ -17,7 +17,7 @@ from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Effort
 from conformance.scenarios.tools import WEATHER
 
-#: A request that is cheap even where a lenient server answers it: the members of the base request and no other, so that
+#: A request that is cheap even where a lenient server serves it: the members of the base request and no other, so that
 #: a probe built on it differs from a served request in one thing.
 CHEAP: Body = {**SHORT, "input": "Say hello."}
 

@@ -37,7 +37,7 @@ _LONGEST = 40
 
 
 def explored(count: int, seed: int, schemas: Schemas, lacks: frozenset[str] = frozenset()) -> list[Scenario]:
-    """So many random requests, and those that stand for the smallest failing ones; nothing for 0. ``lacks`` are the
+    """So many random requests, and those that represent the smallest failing ones; nothing for 0. ``lacks`` are the
     features that a profile excludes.
 
     :class:`Misconfigured` if there cannot be so many, or Hypothesis is not installed.
@@ -117,7 +117,7 @@ def _nested() -> SearchStrategy[Any]:
 
 
 def _words(least: int) -> SearchStrategy[str]:
-    """Texts without control characters, halves of pairs, and code points that stand for no character."""
+    """Texts without control characters, halves of pairs, and code points that represent no character."""
     from hypothesis import strategies as st
 
     return st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co")), min_size=least, max_size=_LONGEST)

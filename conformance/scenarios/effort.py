@@ -21,7 +21,7 @@ def has_reasoning(received: Received) -> bool:
     return received.has_reasoning
 
 
-REASONS = Need("the model thinks", has_reasoning)
+REASONS = Need("the model reasons", has_reasoning)
 
 
 def effort_values(schemas: Schemas) -> list[str]:

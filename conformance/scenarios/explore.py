@@ -26,7 +26,7 @@ EXPLORED, LEGAL = "explored", "explored-legal"
 #: the smallest failing one, which is then evaluated.
 SHRUNK, MOST_SMALLER = 3, 12
 
-#: What the final message says, and what stands in each text of the conversation, by the value of ``text``. ``random``
+#: The content of the final message, and of each text of the conversation, by the value of ``text``. ``random``
 #: is drawn for each request.
 TEXTS: Mapping[str, str] = {
     "ascii": "a short text",
@@ -109,7 +109,7 @@ def scenario_of_choice(number: int, choice: Choice, contract: Contract) -> Scena
 
 
 def smallest() -> list[Scenario]:
-    """The requests that stand for the smallest forms of failing random requests; what they send is known only then."""
+    """The requests that represent the smallest forms of failing random requests; what they send is known only then."""
     return [
         Scenario(
             f"explore.smallest.{number}",
@@ -161,7 +161,7 @@ def body_of(choice: Choice, contract: Contract) -> dict[str, Any]:
         body.update(NO_REASONING)
     elif choice["effort"] != "none":
         body["reasoning"] = {"effort": Effort.LIGHT if choice["effort"] == "light" else Effort.USUAL}
-    # A model that thinks needs tokens for it.
+    # Reasoning needs tokens.
     body["max_output_tokens"] = Cap.CALL if choice["effort"] != "off" else Cap[choice["max_output_tokens"].upper()]
     for name in ("temperature", "top_p"):
         if choice[name] != "none":
@@ -232,7 +232,7 @@ def _history(choice: Choice) -> list[dict[str, Any]]:
 
 
 def _reasoning(choice: Choice) -> list[dict[str, Any]]:
-    """A returned reasoning item between a question and its answer, or before the call that it led to."""
+    """A returned reasoning item between a user message and its response, or before the call that it led to."""
     if choice["reasoning_item"] == "none":
         return []
     thought: dict[str, Any] = {"type": "reasoning", "id": "rs_e1"}

@@ -96,7 +96,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     )
     thinking = Scenario(
         "cut.thinking",
-        f"thinking under a cap of {caps.cut} tokens",
+        f"reasoning under a cap of {caps.cut} tokens",
         {"reasoning": {"effort": Effort.USUAL}, "max_output_tokens": Cap.CUT, "input": long},
         need=CUT,
         tries=2,
@@ -168,8 +168,8 @@ def _forms() -> list[Scenario]:
     parts = {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]}
     typed = {"type": "message", "status": "completed", "role": "user", "content": [part]}
     output = [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}]
-    # A form by its name, what is sent, and the request that holds it with others: it is sent alone only where that one
-    # is not served, so that a refusal is one of this form.
+    # A form by its name, what is sent, and the request that contains it with others: it is sent alone only where that
+    # one is not served, so that a refusal is one of this form.
     forms: list[tuple[str, str, object, str | None]] = [
         ("messages", "input-messages", [typed], None),
         ("role-developer", "input-roles", [user, developer, parts], None),

@@ -41,8 +41,8 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
 
 
 def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
-    """The most output tokens that these may cost if all are answered, tries included; ``uncapped`` is the most that the
-    contract allows a request, which is also what one without a limit of its own may cost."""
+    """The most output tokens that these may cost if all are served, attempts included; ``uncapped`` is the most that
+    the contract allows a request, which is also what one without a limit of its own may cost."""
     return sum(_most(one, one.body, uncapped) * one.tries for one in scenarios)
 
 
@@ -186,7 +186,7 @@ class Plan:
         return [self.key_of[name] for name in earlier if name in self.key_of]
 
     def _effort(self, scenario: Scenario) -> str:
-        """The scenario that asks for nothing but the effort of this one; empty if this one has none that it needs."""
+        """The scenario that sets only the effort of this one; empty if this one has none that it needs."""
         return effort_of(scenario, self.contract) if "reasoning" in scenario.claims else ""
 
     def _form(self, scenario: Scenario, after: Sequence[str], before: Sequence[Exchange]) -> Form:
@@ -223,7 +223,7 @@ class Plan:
 
 
 def is_covered_by(scenario: Scenario, containing: Exchange, contract: Contract = DEFAULT) -> bool:
-    """Whether the answer to the request that this one is within tells what this one would.
+    """Whether the response to the request that this one is within shows what this one would show.
 
     A final Response shows that every part of the request was accepted; a refusal does not show which part was not.
     """

@@ -1,6 +1,6 @@
 """Random values that the request schema does not allow, one a request: other types, other ranges, nulls inside.
 
-What must come of them is the same as for the violations of :mod:`conformance.scenarios.derived`: the request is refused
+The expected response is that to the violations of :mod:`conformance.scenarios.derived`: the request is refused
 with an error body, or served as if the value were not there.
 """
 
@@ -16,7 +16,7 @@ from conformance.scenarios.explore import EXPLORED
 from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.templates import MODEL, fill
 
-#: Numbers that JSON can write and Python's writer does not: they are put in as they stand here.
+#: Numbers that JSON can write and Python's writer does not: they are inserted literally.
 NUMBERS = ("1e400", "-1e400", "-0", "1E2", "0.1e1", "16.000")
 
 #: Values of other types, by the class that names them; lists and objects are also drawn.
@@ -69,7 +69,7 @@ def scenario_of_value(number: int, parameter: Parameter, kind: str, value: Any, 
 
 
 def _spelled(body: Mapping[str, Any], number: str) -> bytes:
-    """The body's bytes with a number written as it stands in a string of the body."""
+    """The body's bytes with a number written literally as it is in a string of the body."""
     written = json.dumps({"model": "", **body}, ensure_ascii=False, separators=(",", ":"))
     written = written.replace('"model":""', f'"model":{MODEL.decode()}', 1)
     return written.replace(json.dumps(number), number, 1).encode()

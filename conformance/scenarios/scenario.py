@@ -34,13 +34,13 @@ class Need:
 class Scenario:
     """One request of the plan.
 
-    ``name`` is unique and made to be searched for. ``asks`` says in words what is sent. ``body`` is the JSON body;
-    ``raw`` takes its place where bytes that are no JSON object are sent on purpose; the model stands in it as
+    ``name`` is unique and made to be searched for. ``asks`` describes what is sent. ``body`` is the JSON body;
+    ``raw`` takes its place where bytes that are no JSON object are sent on purpose; the model is in it as
     :data:`~conformance.scenarios.templates.MODEL`. ``auth`` is a variant of
     :func:`conformance.wire.client.credentials`, empty for the contract's usual way. A scenario with ``after`` is built
-    by ``follow`` from the answer to that one (None: it gives nothing to build on). One ``within`` another is sent only
-    where that other, which asks for the same and more, was not served: a served one speaks for all in it. One with a
-    ``need`` is repeated up to ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags``
+    by ``follow`` from the response to that one (None: it gives nothing to build on). One ``within`` another is sent
+    only where that other, which contains the same and more, was not served: a served one speaks for all in it. One with
+    a ``need`` is repeated up to ``tries`` times until it is met. ``about`` fills the placeholders of rule ids. ``tags``
     is what checks select by, ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request
     schema on purpose. ``last`` is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is
     added to the endpoint's URL. A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with

@@ -1,7 +1,7 @@
 """What the bodies of scenarios leave to the contract, and how it is filled in.
 
-A scenario's body is written once for every contract: where the contract decides, a placeholder stands. :data:`BASE` is
-a member that stands for those of the contract's base body, and keeps their place in the JSON; a member behind it with
+A scenario's body is written once for every contract: a placeholder is used where the contract decides. :data:`BASE` is
+a member that represents those of the contract's base body, and keeps their place in the JSON; a member behind it with
 the same name replaces one of them. :class:`Cap` and :class:`Effort` are values.
 """
 
@@ -15,15 +15,15 @@ from conformance.contract.revisions import Contract
 
 Body = Mapping[str, Any]
 
-#: The member that stands for the base body: a request that is to be answered without thinking.
+#: The member that represents the base body: a request that is to be served without reasoning.
 BASE = "${base}"
 
-#: Stands in raw bytes for the target's model, as a JSON string.
+#: Represents the target's model in raw bytes, as a JSON string.
 MODEL = b"${model}"
 
 
 class Cap(StrEnum):
-    """``max_output_tokens`` by what the answer needs: the members of :class:`conformance.contract.revisions.Caps`."""
+    """``max_output_tokens`` by what the response needs: the members of :class:`conformance.contract.revisions.Caps`."""
 
     CUT_CALL = "${cap.cut_call}"
     CUT = "${cap.cut}"
@@ -36,7 +36,7 @@ class Cap(StrEnum):
 
 
 class Effort(StrEnum):
-    """An effort value by its use; ``OFF`` is the light one where no value turns thinking off."""
+    """An effort value by its use; ``OFF`` is the light one where no value turns reasoning off."""
 
     OFF = "${effort.off}"
     LIGHT = "${effort.light}"

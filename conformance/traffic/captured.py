@@ -36,8 +36,8 @@ _BEGUN = ("queued", "in_progress")
 
 @dataclass(frozen=True)
 class Captured:
-    """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not hold,
-    ``missing`` says in words why it holds too little to judge anything."""
+    """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not
+    contain, ``missing`` the reason why it contains too little to evaluate anything."""
 
     label: str
     exchange: Exchange
@@ -119,12 +119,12 @@ class Captures(Recorded):
 
 
 def is_ours(method: str, url: str, contract: Contract = DEFAULT) -> bool:
-    """Whether a request asks for a response: ``POST`` to a path that ends as the contract says (``/responses``)."""
+    """Whether a request creates a response: ``POST`` to a path that ends as the contract defines (``/responses``)."""
     return method.strip().upper() == "POST" and is_path_of_ours(url, contract)
 
 
 def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
-    """Whether the path of a URL, which may be relative, ends as the contract says (``/responses``)."""
+    """Whether the path of a URL, which may be relative, ends as the contract defines (``/responses``)."""
     try:
         path = urlsplit(url.strip()).path
     except ValueError:

@@ -40,7 +40,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 @dataclass(frozen=True)
 class Body:
     """``data``: the bytes, as far as they were kept. ``missing``: why they cannot be evaluated at all, empty if they
-    can. ``short``: how many bytes are not there. ``unavailable``: what the record does not hold."""
+    can. ``short``: how many bytes are not there. ``unavailable``: what the record does not contain."""
 
     data: bytes = b""
     missing: str = ""

@@ -35,7 +35,7 @@ _WHO = "conformance watch"
 
 @dataclass(frozen=True)
 class ForwardedExchange:
-    """One exchange as it was passed on, credentials and all: nobody may keep it as it is.
+    """One exchange as it was passed on, credentials and all: it must not be stored as it is.
 
     ``url`` is that of the upstream, ``status`` None without a response; ``sent_at`` unix seconds, ``elapsed``
     milliseconds.

@@ -10,7 +10,7 @@ gone.
 One request may also block a server for a while, so that no other is served. A request that ended without a response
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
 served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
-holds for a busy status (429, 5xx): a server may answer so only to several requests at a time.
+applies to a busy status (429, 5xx): a server may send it only for several requests at a time.
 """
 
 from __future__ import annotations

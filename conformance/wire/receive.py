@@ -178,6 +178,6 @@ def _streams(headers: Headers) -> bool:
 
 
 def _ends(contract: Contract) -> re.Pattern[bytes]:
-    """What a stream holds once its terminal event has begun."""
+    """What a stream contains once its terminal event has begun."""
     types = "|".join(map(re.escape, contract.decoding.ends))
     return re.compile(rf'"type"\s*:\s*"(?:{types})"|^data: ?\[DONE\]'.encode(), re.MULTILINE)

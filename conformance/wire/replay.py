@@ -45,7 +45,7 @@ class Recording:
     exchanges: Mapping[tuple[str, int], Exchange]
 
     def find(self, outgoing: OutgoingRequest) -> Exchange | None:
-        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same, with
+        """The exchange of a request whatever its scenario was called, or of that scenario if it sent the same, with
         another limit of output tokens at most."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))

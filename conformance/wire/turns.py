@@ -36,7 +36,7 @@ class Turns:
 
     @contextlib.contextmanager
     def take(self) -> Iterator[Turn]:
-        """The turn of one request, once nobody has the turn alone."""
+        """The turn of one request, once no request has the turn alone."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_exclusive)
             turn = Turn(time.monotonic(), bool(self._under_way))

@@ -38,7 +38,7 @@ def value_faults(value: str) -> list[Behaviour]:
     ]  # fmt: skip
     if value != "none":
         faults.append(
-            fault(f"effort.{value}-does-not-think", f"Does not think at effort {value}.",
+            fault(f"effort.{value}-does-not-think", f"Sends no reasoning at effort {value}.",
                   ALIKE, parsed=thinks(False, asked(value)))
         )  # fmt: skip
     return faults
@@ -116,12 +116,12 @@ def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:
 
 FAULTS = [
     *(fault for value in EFFORTS["2026-10"] for fault in value_faults(value)),
-    fault("effort.never-thinks", "Never thinks.",
+    fault("effort.never-thinks", "Never sends reasoning.",
           *(f"effort.{value}-thinks" for value in EFFORTS["2026-10"] if value != "none"),
           parsed=thinks(False, lambda _: True)),
-    fault("effort.never-thinks-streaming", "Never thinks when a stream is asked for.", "effort.plain-equals-stream",
+    fault("effort.never-thinks-streaming", "Sends no reasoning with stream: true.", "effort.plain-equals-stream",
           parsed=thinks(False, lambda ctx: ctx.stream)),
-    fault("effort.none-thinks", "Thinks at effort none.", "effort.none-does-not-think",
+    fault("effort.none-thinks", "Sends reasoning at effort none.", "effort.none-does-not-think",
           parsed=thinks(True, asked("none"))),
     fault("effort.none-thinks-streaming", "Sends reasoning at effort none with stream: true.",
           "effort.none-does-not-think", "effort.plain-equals-stream",
