@@ -11,6 +11,7 @@ from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RES
 from conformance.judge.common import (
     BUSY,
     all_busy,
+    body_has_its_end,
     breaks_every_time,
     busy_elsewhere,
     envelope,
@@ -171,6 +172,7 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
         size = len(received.exchange.body)
         message = f"the body ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         yield Finding(message, want="the announced end", got=received.exchange.ended)
+    yield from body_has_its_end(received)
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))
@@ -185,6 +187,14 @@ def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
             f"the body of a refusal ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         )
         yield Finding(message, want="the announced end", got=received.exchange.ended)
+
+
+@check("http.body-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
+def test_a_compressed_stream_has_its_end(received: Received) -> Findings:
+    if not content_coding(received.exchange.headers):
+        raise DoesNotApply("the stream is not compressed")
+    yield EXAMINED
+    yield from body_has_its_end(received)
 
 
 @check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)

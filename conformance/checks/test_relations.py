@@ -30,6 +30,7 @@ _SPREAD = 4
 _FORMS, _LEAST = 0.01, 0.95
 
 _POINTER = "/usage/input_tokens"
+_DETAILS = ("output_tokens_details", "reasoning_tokens")
 
 #: An answer with its input_tokens.
 Counted = tuple[Received, int]
@@ -107,7 +108,7 @@ def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
 
 @check(
     "usage.more-input-more-tokens",
-    over=_pairs(("stream=false", "tools.unused"), ("tools.call", "tools.output")),
+    over=_pairs(("max_output_tokens=1", "tools.unused"), ("tools.call", "tools.output")),
     together=True,
     not_for_captured=COMPARES,
 )
@@ -117,6 +118,29 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
     if count <= known:
         message = f"input_tokens is {count}, and {known} in {less.scenario}, which holds less"
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
+
+
+def _efforts(context: Context) -> list[Group]:
+    """One question at the effort that turns thinking off, and at each other."""
+    found = [one for one in context.scenarios.values() if one.tags & {"thinking", "not-thinking"}]
+    names = tuple(one.name for one in sorted(found, key=lambda one: "thinking" in one.tags))
+    return [Group("efforts", names)] if len(names) > len([one for one in found if "thinking" in one.tags]) else []
+
+
+@check("usage.reasoning-not-input", over=_efforts, together=True, not_for_captured=COMPARES)
+def test_reasoning_is_not_counted_as_input(responses: list[Received]) -> Findings:
+    counted = [(one, count) for one in responses if (count := _count(one)) is not None]
+    quiet = next(((one, count) for one, count in counted if not one.has_reasoning), None)
+    thoughts = [(one, count, one.tokens(*_DETAILS) or 0) for one, count in counted if one.has_reasoning]
+    thoughts = [each for each in thoughts if each[2] > 2 * _SPREAD]
+    if quiet is None or len(thoughts) < 2:
+        raise DoesNotApply("reasoning was not counted twice, or no response is without")
+    yield Examined(len(thoughts))
+    more = [each for each in thoughts if abs(each[1] - quiet[1] - each[2]) <= _SPREAD]
+    if len(more) == len(thoughts):
+        first, count, reasoning = more[0]
+        message = f"input_tokens is {count}: {quiet[1]} as without thinking, and {reasoning} reasoning tokens"
+        yield between(quiet[0], first, message, first.pointer + _POINTER, quiet[1], count)
 
 
 #: From here on it is no count of tokens; whether it is a number at all is told by usage.integers.
@@ -151,6 +175,6 @@ def _characters(sent: dict[str, Any]) -> int:
     items = objects(given)
     texts = [text(sent.get("instructions")), text(given)]
     for item in items:
-        for name in ("content", "output"):
+        for name in ("content", "output", "arguments"):
             texts += [text(item.get(name)), *(text(mapping(part).get("text")) for part in objects(item.get(name)))]
     return sum(map(len, texts))

@@ -33,6 +33,7 @@ class Recorded:
         self._contract = plan.contract
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
+        self._combinations = {one.name for one in plan.scenarios if one.factors}
         self._get_or_send = get_or_send
         self._answers: dict[str, Received] = {}
         self._weights: dict[str, int] = {}
@@ -43,16 +44,19 @@ class Recorded:
         return self._judged.get(scenario) or self._key_of.get(scenario, "")
 
     def received(self, scenario: str) -> Received:
-        """The answer of a planned scenario: the last sample, which met the need if any did; or the answer that speaks
-        for it."""
+        """The answer of a planned scenario: the last sample, which met the need if any did (of a combination the first,
+        which holds all of it); or the answer that speaks for it."""
         received = self._answers.pop(scenario, None)
         if received is not None:
             self._answers[scenario] = received  # Now the one used last.
             return received
         samples = self._samples(self._key_of[scenario])
+        whole = scenario
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
-            samples = self._samples(self._key_of[self._within[scenario]])
-        received = Received(samples[-1], scenario, samples, self._seen, self._contract)
+            samples = self._samples(self._key_of[whole := self._within[scenario]])
+        received = Received(
+            samples[0 if whole in self._combinations else -1], scenario, samples, self._seen, self._contract
+        )
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
         self._keep(received, weight(received, decoded=False))

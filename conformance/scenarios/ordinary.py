@@ -79,9 +79,9 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The good request that is sent when all others have been answered."""
-    body = {**SHORT, "input": "Reply with one short sentence about the mountains."}
-    return [Scenario("good.last", "a good request after all others", body, tags=frozenset({"survives"}), last=True)]
+    """The first request once more, byte for byte, when all others have been answered."""
+    asks = "the first request again, after all others"
+    return [Scenario("good.last", asks, TEXT, tags=frozenset({"survives"}), last=True)]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:

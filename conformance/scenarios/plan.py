@@ -9,6 +9,7 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
+from conformance.scenarios.combinations import Levels, reduced, smaller
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario, encode, schema_violation
 
@@ -76,7 +77,9 @@ class Plan:
                 found.append(one)
         return found
 
-    def _planned(self, scenario: Scenario, sample: int) -> PlannedRequest:
+    def _planned(self, whole: Scenario, sample: int, levels: Levels | None = None) -> PlannedRequest:
+        """The request of a sample; ``levels`` are the factors of a combination that are left in it."""
+        scenario = whole if levels is None else reduced(whole, levels, self.contract)
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
         after: tuple[str, ...] = ()
         if scenario.last:
@@ -89,9 +92,10 @@ class Plan:
             plain = body if _GZIP not in scenario.headers else gzip.decompress(body or b"")
             if scenario.meant_well and not scenario.follow and schema_violation(self.contract, plain or b"null"):
                 return None  # A bug of the suite: told where it is judged, and no server is asked.
-            if body is None or (scenario.within and before and is_covered_by(scenario, before[0], self.contract)):
+            if body is None or (scenario.within and before and self._covers(scenario, before[0])):
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
+            tries = 1 if scenario.factors and sample else tries  # That it fails each time is known of the whole.
             auth = self._auth(scenario)
             return OutgoingRequest(
                 key, scenario.name, sample, scenario.method, body, auth, scenario.headers, tries,
@@ -99,12 +103,19 @@ class Plan:
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
+            if scenario.factors:
+                _, levels = smaller(whole.factors, [was_refused(one) for one in samples])
+                return self._planned(whole, len(samples), levels) if levels else None
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
 
         return PlannedRequest(key, after, build, more)
+
+    def _covers(self, scenario: Scenario, whole: Exchange) -> bool:
+        """Whether the exchange of the request that a scenario is within speaks for it: not one with less in it."""
+        return whole.key == self.key_of.get(scenario.within or "") and is_covered_by(scenario, whole, self.contract)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange]) -> bytes | None:
         if (raw := scenario.raw_for(self._target.model)) is not None:
@@ -129,6 +140,11 @@ class Plan:
         if scenario.auth != usual or usual not in self._target.lacks:
             return scenario.auth
         return next((one.name for one in self.contract.authentication if one.name != usual), usual)
+
+
+def was_refused(exchange: Exchange) -> bool:
+    """Whether a combination was refused, or failed each time it was tried."""
+    return exchange.refused or exchange.status == 500
 
 
 def is_covered_by(scenario: Scenario, whole: Exchange, contract: Contract = DEFAULT) -> bool:

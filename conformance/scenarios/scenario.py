@@ -67,6 +67,7 @@ class Scenario:
     last: bool = False
     escaped: bool = False
     suffix: str = ""
+    factors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def meant_well(self) -> bool:
