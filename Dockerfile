@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check . \
     && useradd --uid 10001 --create-home judge \
     && install -d -o judge -g judge /runs
 
-# Runs and history are left in /runs: mount a volume there to keep them.
+# Runs and the history are written to /runs: mount a volume there to keep them.
 USER 10001
 WORKDIR /runs
 ENTRYPOINT ["conformance"]

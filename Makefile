@@ -1,13 +1,13 @@
-# The targets are listed by `make help`, from the comments that begin with two number signs.
+# `make help` lists the targets, from the comments that begin with ##.
 .DEFAULT_GOAL := help
 .PHONY: help run check lint test generate matrix
 VENV := .venv
 READY := $(VENV)/.ready
 
-# The tests of `make check`: no servers, no fault matrix. tests/test_habits.py checks that it stays so.
+# The tests of `make check`: without servers and the fault matrix. tests/test_habits.py checks this list.
 UNIT := $(addprefix tests/test_,$(addsuffix .py,architecture baseline capture_prose catalogue \
   client_evidence codings events evidence exchange fold history jsonprefix lifecycle matrix_report page_example \
-  redact report_html report_texts scenarios schemas sse target verdict)) \
+  redact report_html report_texts scenarios schemas sse target verdict words)) \
   tests/emulator/test_emulator_answers.py tests/emulator/test_emulator_refusals.py tests/traffic/test_traffic_rules.py
 
 help: ## list the targets
@@ -17,13 +17,14 @@ help: ## list the targets
 run: $(READY) ## check an endpoint: ENDPOINT=https://host/v1 MODEL=name ARGS="..."; without ENDPOINT the built-in one
 	@$(VENV)/bin/pytest conformance $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
-check: lint ## lint, types and the fast unit tests (at most a minute)
+check: lint ## lint, types and the fast unit tests (less than a minute)
 	$(VENV)/bin/pytest -q -n 2 $(UNIT) $(ARGS)
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## ruff, mypy and codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
 
 test: lint ## everything that CI runs: lint, schemas, workflows, image and all tests
 	$(VENV)/bin/check-jsonschema --check-metaschema $$(find schemas -name '*.json')
@@ -34,7 +35,7 @@ test: lint ## everything that CI runs: lint, schemas, workflows, image and all t
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
 	$(VENV)/bin/pytest -q -n 2 --dist worksteal tests $(ARGS)
 
-generate: $(READY) ## write everything that is generated: fault matrix, pages, evidence of the clients
+generate: $(READY) ## write all generated files: fault matrix, pages, client evidence
 	$(VENV)/bin/python -m tools.fault_matrix --write
 	$(VENV)/bin/python -m tools.pages
 	$(VENV)/bin/python -m tools.client_evidence --write
@@ -42,7 +43,7 @@ generate: $(READY) ## write everything that is generated: fault matrix, pages, e
 matrix: $(READY) ## install, start and check third-party servers (docs/servers.md): NAMES="litellm llmock"
 	@$(VENV)/bin/python -m targets $(NAMES)
 
-# With uv where it is installed, else with venv and pip; made again only when the dependencies change.
+# Uses uv if it is installed, else venv and pip; runs again only when the dependencies change.
 $(READY): pyproject.toml constraints.txt
 	@command -v python3 >/dev/null || { echo "python3 (3.11 or newer) is needed"; exit 1; }
 	@if command -v uv >/dev/null; then \

@@ -1,1 +1,1 @@
-"""How fast the suite is, as ratios to what cannot be faster: ``python -m benchmarks``."""
+"""The speed of the suite, as ratios to lower bounds: ``python -m benchmarks``."""

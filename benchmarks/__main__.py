@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: everything, as one table of ratios. Minutes; ``--quick`` leaves the largest out."""
+"""``python -m benchmarks``: all measurements in one table. It takes minutes; ``--quick`` omits the largest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import hostile, judging, runs
 
-#: Events of the single streams.
+#: Numbers of events of the single streams.
 _STREAMS = (10_000, 100_000, 1_000_000)
 
 #: The server's delays: milliseconds before the first byte and between events.
@@ -25,9 +25,11 @@ Row = tuple[str, str, str]
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    quick = "one repeat, no delays, no stream of a million events, no servers that are waited for"
+    quick = "one repeat, without delays, streams of a million events, and servers that need timeouts"
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--repeats", type=int, default=3, help="runs of which the median counts (default 3)")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="number of repeats, of which the median is reported (default: 3)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         for row in _rows(Path(scratch), options.quick, 1 if options.quick else options.repeats):
@@ -36,48 +38,48 @@ def main() -> int:
 
 
 def _rows(scratch: Path, quick: bool, repeats: int) -> Iterator[Row]:
-    yield "what", "measured", "aim"
+    yield "measurement", "value", "goal"
     for delays in _DELAYS[: 1 if quick else None]:
         with runs.serving(*delays) as url:
             yield from _runs(scratch, url, delays, repeats)
-    seconds, cases = judging.whole_run(scratch / "run", repeats)
-    yield f"judging alone: {cases} cases", f"{cases / seconds:,.0f} a second", ""
-    yield "  the whole recorded run", f"{seconds:.2f} s", "under 3 s"
+    seconds, cases = judging.recorded_run(scratch / "run", repeats)
+    yield f"evaluation alone: {cases} cases", f"{cases / seconds:,.0f} a second", ""
+    yield "  a recorded full run", f"{seconds:.2f} s", "under 3 s"
     for events in _STREAMS[: 2 if quick else None]:
-        found = judging.stream_apart(events, scratch)
+        found = judging.stream_in_process(events, scratch)
         yield f"a stream of {events:,} events", f"{found.events_a_second:,.0f} a second", "20,000 a second"
-        yield "  peak memory over the recording's size", f"{found.memory_ratio:.1f}", "at most 3"
-    yield "a run against a server that answers with", "", ""
+        yield "  peak memory / size of the recording", f"{found.memory_ratio:.1f}", "at most 3"
+    yield "a run with a server that responds with", "", ""
     for name, aim in hostile.ROWS.items():
         if aim == hostile.QUICK or not quick:
             yield from _hostile(name, scratch / "hostile", aim)
 
 
 def _hostile(name: str, folder: Path, seconds: int) -> Iterator[Row]:
-    """One large body at a time takes the most memory; several share the budget, and none is taken whole."""
+    """Without concurrency one large body needs the most memory; concurrent ones share the budget and are truncated."""
     for concurrency in (4, 1) if seconds == hostile.QUICK else (4,):
         cost = hostile.run(name, folder, concurrency=concurrency)
         found = f"{cost.seconds:.0f} s, {cost.peak / 1e6:.0f} MB"
-        yield f"  {name}, {concurrency} at a time", found, f"{seconds} s, {hostile.MOST_MEMORY / 1e6:.0f} MB"
+        yield f"  {name}, {concurrency} concurrent", found, f"{seconds} s, {hostile.MOST_MEMORY / 1e6:.0f} MB"
 
 
 def _runs(scratch: Path, url: str, delays: tuple[int, int], repeats: int) -> Iterator[Row]:
-    """Each round measures everything once, one after another, so that a busy machine slows all of it alike."""
+    """Each round takes every measurement once, so that a busy machine affects all of them equally."""
     folder = scratch / "run"
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
-        more = {workers: runs.whole(url, folder, workers) for workers in (2, 4)}
-        whole = runs.whole(url, folder)
+        more = {workers: runs.full_run(url, folder, workers) for workers in (2, 4)}
+        alone = runs.full_run(url, folder)
         floor = runs.floor(url, folder)
         requests, cases = runs.size(folder)
         if delays == (0, 0):
             empty = runs.empty(cases, scratch)
-            found.setdefault("run / (3 floors + empty pytest cases)", []).append(whole / (3 * floor + empty))
-            found.setdefault("run / empty pytest cases", []).append(whole / empty)
+            found.setdefault("run / (3 floors + empty pytest cases)", []).append(alone / (3 * floor + empty))
+            found.setdefault("run / empty pytest cases", []).append(alone / empty)
         else:
-            found.setdefault("run / floor", []).append(whole / floor)
+            found.setdefault("run / floor", []).append(alone / floor)
         for workers, seconds in more.items():
-            found.setdefault(f"run -n {workers} / run -n 0", []).append(seconds / whole)
+            found.setdefault(f"run -n {workers} / run -n 0", []).append(seconds / alone)
     yield f"at {delays[0]} ms + {delays[1]} ms an event: {requests} requests, {cases} cases", "", ""
     for name, ratios in found.items():
         yield f"  {name}", f"{statistics.median(ratios):.2f}", _AIMS.get(name, "")

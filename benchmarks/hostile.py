@@ -1,6 +1,6 @@
-"""Runs against servers that answer every request with as much as is taken, or with nothing: peak memory and seconds.
+"""Runs with servers that send a very large response to every request, or none: peak memory and duration.
 
-``python -m benchmarks.hostile NAME`` serves one of them until it is stopped.
+``python -m benchmarks.hostile NAME`` runs one of these servers until it is stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 KEY = "benchmark-key-0b7e44d1"
 
-#: Bytes of a large body: just below what is taken of one (``--max-body``), and just below what is taken of all.
+#: Bytes of a large body: just below the limit of one body (``--max-body``), and just below the budget of all bodies.
 _SIZE, _WITHIN = 15_000_000, 11_500_000
 
 _JSON = "Content-Type: application/json"
@@ -34,7 +34,7 @@ Script = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took: ``peak`` is the most memory of any single process, in bytes; ``exit`` the exit code."""
+    """The cost of a run: ``peak`` is the peak memory of its largest process in bytes, ``exit`` the exit code."""
 
     seconds: float
     peak: int
@@ -42,7 +42,7 @@ class Cost:
 
 
 def run(name: str, folder: Path, workers: int = 0, only: str = "", concurrency: int = 4) -> Cost:
-    """A run against a server of :data:`SERVERS`: of all cases, or of ``only`` those that match."""
+    """A run with a server of :data:`SERVERS`, of all cases or of those that match ``only``."""
     shutil.rmtree(folder, ignore_errors=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CONFORMANCE"))}
     environ["MIMO_API_KEY"] = KEY
@@ -62,7 +62,7 @@ def run(name: str, folder: Path, workers: int = 0, only: str = "", concurrency: 
 def _serving(name: str) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.hostile", name]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None  # It was asked for.
+        assert server.stdout is not None  # Because of stdout=PIPE.
         try:
             yield server.stdout.readline().strip()
         finally:
@@ -136,7 +136,7 @@ def _chunk(data: bytes) -> bytes:
 
 _DELTA = _event("response.output_text.delta", 5, item_id="msg_1", output_index=0, content_index=0, delta="x")
 
-#: What each server does with every request, made when it is started.
+#: The servers: name -> factory of the response to every request, called when the server starts.
 SERVERS: dict[str, Callable[[], Script]] = {
     "a Response of 15 MB": lambda: _says(json.dumps(_response("sea " * (_SIZE // 8))).encode(), _JSON),
     "a Response of 11 MB": lambda: _says(json.dumps(_response("sea " * (_WITHIN // 8))).encode(), _JSON),
@@ -176,13 +176,13 @@ SERVERS: dict[str, Callable[[], Script]] = {
 }
 
 
-#: Seconds that a run may take against a server that answers at once, and against one that is waited for.
+#: Maximum seconds of a run, with a server that responds at once and with one that needs timeouts.
 QUICK, WAITED_FOR = 120, 300
 
-#: Bytes of memory that a run may take in any single process.
+#: Maximum peak memory of a single process, in bytes.
 MOST_MEMORY = 400_000_000
 
-#: The servers of the table, with the seconds that a run may take.
+#: The servers of the table, with the maximum seconds of a run.
 ROWS = {
     "a Response of 15 MB": QUICK,
     "a Response of 11 MB": QUICK,

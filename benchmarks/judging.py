@@ -1,6 +1,6 @@
-"""Judging without a network: a whole recorded run, and single streams of many events in a process of their own.
+"""Evaluation without a network: a recorded full run, and single streams of many events in a separate process.
 
-The seconds are those of the processor: nothing here waits, and other work on the machine must not count.
+Times are CPU seconds: nothing here waits, and other processes of the machine must not count.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from conformance.judge.verdict import evaluate
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan
 
-#: The stream that is blown up; its first delta stands for all.
+#: The scenario whose stream is enlarged by repeating its first delta.
 _SUBJECT = "text.stream"
 _DELTA = "response.output_text.delta"
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What one stream took; ``memory_ratio`` is the peak over that of an idle process, by the recording's bytes."""
+    """The cost of one stream; ``memory_ratio`` is the additional peak memory divided by the size of the recording."""
 
     events_a_second: float
     memory_ratio: float
 
 
-def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
-    """Seconds to read and judge all of a recorded run (median), and how many cases that is."""
+def recorded_run(folder: Path, repeats: int) -> tuple[float, int]:
+    """CPU seconds to read and evaluate a recorded run (median), and its number of cases."""
     context = _context(folder)
     cases = all_cases(context)
     seconds = []
@@ -53,8 +53,8 @@ def whole_run(folder: Path, repeats: int) -> tuple[float, int]:
     return statistics.median(seconds), len(cases)
 
 
-def stream_apart(events: int, scratch: Path) -> Stream:
-    """A stream of so many events, read and judged in a process of its own."""
+def stream_in_process(events: int, scratch: Path) -> Stream:
+    """The cost of a stream of ``events`` events, read and evaluated in a separate process."""
     big = scratch / "big"
     _blow_up(RunDirectory(scratch / "run"), RunDirectory(big), events)
     command = [sys.executable, "-m", "benchmarks.judging", str(scratch / "run"), str(big), str(events)]
@@ -80,7 +80,7 @@ def _recorded(context: Context, folder: RunDirectory) -> Recorded:
 
 
 def _blow_up(small: RunDirectory, big: RunDirectory, events: int) -> None:
-    """Writes the subject's exchange with so many deltas in place of its own, a chunk each."""
+    """Write the exchange of the subject with ``events`` deltas, one chunk each."""
     context = _context(small.path)
     received = _recorded(context, small).received(_SUBJECT)
     big.exchanges.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def _stream(received: Received, events: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _put_text(value: Any, text: str) -> None:
-    """Puts the text where a whole text stands."""
+    """Replace each complete text by ``text``, recursively."""
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _put_text(inner, text)
     if (
@@ -123,13 +123,13 @@ def _measure(small: Path, big: Path, events: int) -> dict[str, float]:
     context = _context(small)
     cases = [case for case in all_cases(context) if _SUBJECT in case.scenarios]
     others = _recorded(context, RunDirectory(small))
-    for case in cases:  # The other answers of these cases are then read and decoded.
+    for case in cases:  # Reads and decodes the other responses of these cases first.
         evaluate(case, others)
     file = RunDirectory(big)
     idle = _peak()
     started = time.process_time()
     exchange = file.read(_SUBJECT)
-    assert exchange is not None  # It has just been written.
+    assert exchange is not None  # stream_in_process has written it.
     subject = Received(exchange, _SUBJECT)
     del exchange
 
@@ -145,7 +145,7 @@ def _measure(small: Path, big: Path, events: int) -> dict[str, float]:
 
 
 def _peak() -> float:
-    """The most memory this process has held, in bytes (kilobytes on Linux, bytes on macOS)."""
+    """The peak memory of this process in bytes (ru_maxrss is in kilobytes on Linux, in bytes on macOS)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

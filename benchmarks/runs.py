@@ -1,4 +1,4 @@
-"""Whole runs against the built-in endpoint in a process of its own, and the floors under them."""
+"""Full runs with the built-in endpoint in a separate process, and their lower bounds."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from conformance.exchange.run_directory import RunDirectory
 ROOT = Path(__file__).parent.parent
 KEY = "benchmark-key-0b7e44d1"
 
-#: Requests under way at a time, by the suite and by the floor alike.
+#: Concurrent requests, of the suite and of the floor.
 CONCURRENCY = 4
 
-#: Plugins that neither the suite's runs nor the empty cases beside them load.
+#: pytest options that disable plugins, for the suite's runs and for the empty cases.
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
 
 _EMPTY = """import pytest
@@ -38,20 +38,20 @@ Sendable = tuple[str, list[tuple[str, str]], bytes]
 
 @contextlib.contextmanager
 def serving(first_byte_ms: int, event_ms: int) -> Iterator[str]:
-    """The built-in endpoint with these delays; gives its base URL."""
+    """Run the built-in endpoint with these delays; the value is its base URL."""
     command = [sys.executable, "-m", "conformance.emulator"]
     command += ["--first-byte-ms", str(first_byte_ms), "--event-ms", str(event_ms)]
     environ = {**os.environ, "MIMO_API_KEY": KEY}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None  # It was asked for.
+        assert server.stdout is not None  # Because of stdout=PIPE.
         try:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
 
 
-def whole(url: str, folder: Path, workers: int = 0) -> float:
-    """Seconds of a full run, which is left in the folder."""
+def full_run(url: str, folder: Path, workers: int = 0) -> float:
+    """The duration of a full run in seconds; its run folder is kept."""
     shutil.rmtree(folder, ignore_errors=True)
     by = ["-n", str(workers)] if workers else []
     seconds = _pytest("conformance", "--endpoint", url, "--run-dir", str(folder), *by)
@@ -62,13 +62,13 @@ def whole(url: str, folder: Path, workers: int = 0) -> float:
 
 
 def size(folder: Path) -> tuple[int, int]:
-    """How many requests and cases a run had."""
+    """The numbers of requests and cases of a run."""
     end = json.loads((folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     return end["requests"], sum(end["counts"].values())
 
 
 def floor(url: str, folder: Path) -> float:
-    """Seconds to send what that run sent by httpx alone, read to the end and thrown away."""
+    """The time in seconds to send the requests of that run with httpx alone and to discard the responses."""
     record = RunDirectory(folder)
     exchanges = [one for key in record.recorded() if (one := record.read(key)) and one.ended != "not-sent"]
     requests = [
@@ -89,13 +89,13 @@ def floor(url: str, folder: Path) -> float:
 
 
 def empty(cases: int, scratch: Path) -> float:
-    """Seconds of a pytest run of so many cases that do nothing."""
+    """The duration in seconds of a pytest run with ``cases`` empty cases."""
     (scratch / "test_empty.py").write_text(_EMPTY.format(count=cases), encoding="utf-8")
     return _pytest(str(scratch / "test_empty.py"))
 
 
 def _filled(value: str) -> str:
-    """A recorded header as it was sent, near enough: wrong keys are refused whichever they are."""
+    """A recorded header with the key filled in. Invalid keys need not be the sent ones: all are refused."""
     return (
         value.replace("${MIMO_API_KEY%?}", KEY[:-1])
         .replace("${MIMO_API_KEY}", KEY)

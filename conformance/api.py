@@ -22,13 +22,13 @@ from conformance.report.summary import quoted
 from conformance.results import baseline_file
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
-from conformance.traffic.captured import Captured, is_ours, lost_in
+from conformance.traffic.captured import Captured, is_ours, unavailable_in
 from conformance.traffic.evaluation import evaluate_captures
-from conformance.traffic.observer import seen
-from conformance.traffic.proxy import Passed
-from conformance.traffic.sources import read_source, results_of, selected, target_of
+from conformance.traffic.observer import to_exchange
+from conformance.traffic.proxy import ForwardedExchange
+from conformance.traffic.sources import read_source, results_of, select_cases, target_of
 
-#: File that results are named after which are not written yet.
+#: ``Results.path`` of results that are not written.
 _UNWRITTEN = Path("results.jsonl")
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -36,10 +36,11 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class CapturedExchange:
-    """One request to ``POST .../responses`` and its response, as some program captured them.
+    """A captured request to ``POST .../responses`` and its response.
 
-    ``request`` is the JSON body, as a mapping or as the bytes that were sent. ``body`` is the body of the response,
-    whole or as the chunks that were received. Credentials in the headers are never kept or shown.
+    ``request`` is the JSON body, as a mapping or as the bytes that were sent. ``status``, ``headers`` and ``body`` are
+    those of the response; ``body`` is one byte string or the received chunks. Credentials in the headers and the URL
+    are redacted in everything stored and shown.
     """
 
     request: Mapping[str, Any] | bytes
@@ -57,12 +58,12 @@ def evaluate(
     only: Sequence[str] = (),
     strict: bool = False,
 ) -> Results:
-    """Evaluate captured exchanges by the rules that need no scenario; sends and writes nothing.
+    """Evaluate captured exchanges by the rules that need no scenario. Sends no request and writes no file.
 
-    ``exchanges`` are given as objects, or by the path of a HAR file or of a run folder. ``revision`` is that of the
-    contract (the run folder's, else the first). ``only`` selects cases as ``conformance judge --only`` does. With
-    ``strict`` a warning makes the exit code 1. :class:`conformance.Misconfigured` says in one line what cannot be read
-    or selected.
+    ``exchanges`` are objects, or the path of a HAR file or a run folder. ``revision`` is the revision of the contract
+    (default: that of the run folder, else the first). ``only`` are selections as for ``conformance judge --only``. With
+    ``strict`` a warning makes the exit code 1. Raises :class:`conformance.Misconfigured`, with a message of one line,
+    for a file that cannot be read or a selection that selects no case.
     """
     started = time.monotonic()
     if isinstance(exchanges, str | Path):
@@ -72,7 +73,7 @@ def evaluate(
     else:
         captured, secrets = _captured(exchanges)
         target, websockets, file = target_of(captured, secrets, revision), 0, _UNWRITTEN
-    evaluated = selected(evaluate_captures(captured, target, secrets), only)
+    evaluated = select_cases(evaluate_captures(captured, target, secrets), only)
     return results_of(evaluated, captured, target, file, time.monotonic() - started, strict, websockets)
 
 
@@ -82,16 +83,16 @@ def _captured(exchanges: Iterable[CapturedExchange]) -> tuple[tuple[Captured, ..
     found = []
     for number, one in enumerate(passed, 1):
         if not is_ours(one.method, one.url):
-            raise Misconfigured(f"exchange {number} is not of POST .../responses: {one.url}")
-        exchange = seen(one, number, known)
-        found.append(Captured(exchange.scenario, exchange, lost_in(exchange)))
+            raise Misconfigured(f"exchange {number}: the URL is {one.url}, expected one that ends in /responses")
+        exchange = to_exchange(one, number, known)
+        found.append(Captured(exchange.scenario, exchange, unavailable_in(exchange)))
     return tuple(found), known
 
 
-def _passed(one: CapturedExchange) -> Passed:
+def _passed(one: CapturedExchange) -> ForwardedExchange:
     body = one.request if isinstance(one.request, bytes) else json.dumps(one.request).encode()
     chunks = [one.body] if isinstance(one.body, bytes) else one.body
-    return Passed(
+    return ForwardedExchange(
         "POST", one.url, _pairs(one.request_headers), body, one.status, _pairs(one.headers),
         tuple(Chunk(0.0, data) for data in chunks), "clean", "", time.time(), 0.0,
     )  # fmt: skip
@@ -115,33 +116,33 @@ def run(
     evaluated: Callable[[CaseRecord], object] = lambda case: None,
     **settings: str | float | None,
 ) -> Results:
-    """Run the suite against an endpoint; the exchanges and results are written into the run folder.
+    """Run the suite against an endpoint and write the exchanges, results and HTML report into the run folder.
 
-    ``target`` is the base URL of the endpoint (``https://host/v1``) or the path of a target file; without it the
-    built-in endpoint is evaluated. ``settings`` are those of ``conformance run`` (``model``, ``revision``, ``rpm``,
-    ...); the key is read from the environment variable that ``api_key_env`` names. ``only``, ``baseline``, ``strict``,
-    ``run_dir``, ``overwrite`` and ``replay`` are the options of that name. ``max_failures`` ends the run after so many
-    failed cases: what is not sent by then is not sent. ``evaluated`` is called with each case as it is evaluated,
-    before cases are grouped under their causes.
+    ``target`` is the base URL of the endpoint (``https://host/v1``) or the path of a target file; None is the built-in
+    endpoint. ``settings`` are those of ``conformance run`` (``model``, ``revision``, ``rpm``, ...); the key is read
+    from the environment variable named by ``api_key_env``. ``only``, ``baseline``, ``strict``, ``run_dir``,
+    ``overwrite`` and ``replay`` are the options of these names. ``max_failures`` is the number of failed cases that
+    ends the run and the sending; 0: no limit. ``evaluated`` is called with each case after its evaluation, before cases
+    are grouped under their root causes.
 
-    :class:`conformance.Misconfigured` says in one line which setting cannot be used.
+    Raises :class:`conformance.Misconfigured`, with a message of one line, for a setting that cannot be used.
     """
     file = Path(target) if target and (isinstance(target, Path) or target.endswith(".toml")) else None
     options: dict[str, Any] = {"endpoint": None if file or target is None else target}
     for name, value in settings.items():
         if name.replace("_", "-") not in {one.name for one in SETTINGS}:
-            raise Misconfigured(f"{name} is no setting; settings: {', '.join(one.name for one in SETTINGS)}")
+            raise Misconfigured(f"unknown setting {name}; expected one of {', '.join(one.name for one in SETTINGS)}")
         options[name.replace("_", "-")] = value
     entries = baseline_file.read(map(Path, baseline))
-    session, server = setup.in_controller(
+    session, server = setup.create_session(
         options, file, Path(run_dir) if run_dir else None, False, Path(replay) if replay else None,
         overwrite=overwrite, selections=only,
     )  # fmt: skip
     revision = session.context.target.revision
     known = catalogue.case_ids(revision) if entries else ()
-    again = f"conformance run {quoted(str(target))}" if target else "conformance run"
+    command = f"conformance run {quoted(str(target))}" if target else "conformance run"
     try:
-        return run_session(session, RunOptions(only, entries, known, strict, max_failures, again), evaluated)
+        return run_session(session, RunOptions(only, entries, known, strict, max_failures, command), evaluated)
     finally:
         if server:
             server.close()

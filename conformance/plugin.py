@@ -1,4 +1,4 @@
-"""The pytest plugin by the name that users give: ``-p conformance.plugin``."""
+"""The module name under which users load the pytest plugin: ``-p conformance.plugin``."""
 
 from conformance.pytest_plugin.plugin import (
     pytest_addoption,

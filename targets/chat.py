@@ -1,8 +1,8 @@
-"""What the upstream of the translators answers: pure functions from a chat-completions request to its reply.
+"""The responses of the translators' upstream: pure functions from a chat-completions request to a reply.
 
-Deterministic. It calls the tools that a question names, thinks where it is asked to, stops at the cap with
-``finish_reason`` ``length``, counts its tokens, and refuses what is out of MiMo's ranges. It answers the questions that
-the suite asks; any other question gets one sentence.
+Deterministic. It calls the tools that a question names, reasons if the request enables it, stops at the token limit
+with ``finish_reason`` ``length``, counts its tokens, and refuses values outside MiMo's ranges. It knows the suite's
+questions; the reply to any other question is one sentence.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ROLES = ("system", "developer", "user", "assistant", "tool")
 _RANGES = {"temperature": (0, 1.5), "top_p": (0.01, 1), "max_tokens": (1, 131072), "max_completion_tokens": (1, 131072)}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-#: Letters to a token.
+#: Characters a token.
 _LETTERS = 4
 
-#: Tokens that a call takes beside its arguments.
+#: Tokens of a call in addition to its arguments.
 _CALL = 4
 
 _THOUGHTS = "Let me think about what is asked. It is simple enough."
@@ -34,7 +34,7 @@ _PRIMES = "There are nine of them."
 
 
 class Refused(Exception):
-    """A request that is answered with an error: its status and what is wrong."""
+    """A request that is refused: the status and the message of the error."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered, in tokens: thoughts, text, calls (a name and the arguments' tokens), why it ends, usage."""
+    """A reply in tokens: reasoning, text, calls (name and tokens of the arguments), ``finish_reason``, usage."""
 
     reasoning_texts: list[str]
     text: list[str]
@@ -53,7 +53,7 @@ class Reply:
 
 
 def reply(body: Json) -> Reply:
-    """The answer to a request that :func:`check` has let pass."""
+    """The reply to a request that :func:`check` accepted."""
     messages = body["messages"]
     cap = body.get("max_completion_tokens") or body.get("max_tokens") or 131072
     reasoning_texts, room = _cut(_tokens(_THOUGHTS) if _thinks(body) else [], cap)
@@ -95,7 +95,7 @@ def _cut(tokens: list[str], room: int) -> tuple[list[str], int]:
 
 
 def _thinks(body: Json) -> bool:
-    """Whether it is asked to think, in any of the ways in use for this API."""
+    """Whether the request enables reasoning, by any of the parameters in use for this API."""
     nested, thinking = body.get("reasoning"), body.get("thinking")
     efforts = [body.get("reasoning_effort"), nested.get("effort") if isinstance(nested, dict) else None]
     enabled = isinstance(thinking, dict) and thinking.get("type") == "enabled"
@@ -103,7 +103,7 @@ def _thinks(body: Json) -> bool:
 
 
 def _calls(messages: list[Json], tools: list[Json]) -> list[tuple[str, Json]]:
-    """The calls a question names a tool for; none once the tool has answered."""
+    """The calls of the tool that the question names; none after a tool result."""
     if messages[-1]["role"] == "tool":
         return []
     question = _question(messages)
@@ -145,7 +145,7 @@ def _text(content: Any) -> str:
 
 
 def check(body: Any) -> Json:
-    """The body if it can be answered; :class:`Refused` says what is wrong with it."""
+    """The valid body. Raises :class:`Refused` for an invalid one."""
     if not isinstance(body, dict):
         raise Refused(400, "the body is not an object")
     if body.get("model") != MODEL:
@@ -153,9 +153,9 @@ def check(body: Any) -> Json:
     for name, (least, most) in _RANGES.items():
         value = body.get(name)
         if value is not None and not (_number(value) and least <= value <= most):
-            raise Refused(400, f"{name} is wrong")
+            raise Refused(400, f"{name} is out of range")
         if value is not None and "tokens" in name and not isinstance(value, int):
-            raise Refused(400, f"{name} is no integer")
+            raise Refused(400, f"{name} is not an integer")
     _check_messages(body.get("messages"))
     _check_tools(body.get("tools"))
     return body
@@ -170,25 +170,25 @@ def _check_messages(messages: Any) -> None:
         raise Refused(400, "messages is required")
     for message in messages:
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            raise Refused(400, "messages: a role is wrong")
+            raise Refused(400, "messages: a role is invalid")
         if not isinstance(message.get("content"), str | list | None):
-            raise Refused(400, "messages: a content is wrong")
+            raise Refused(400, "messages: a content is invalid")
 
 
 def _check_tools(tools: Any) -> None:
     if tools is None:
         return
     if not isinstance(tools, list):
-        raise Refused(400, "tools is no array")
+        raise Refused(400, "tools is not an array")
     for tool in tools:
         function = tool.get("function") if isinstance(tool, dict) else None
         name = function.get("name") if isinstance(function, dict) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise Refused(400, "tools: a name is wrong")
+            raise Refused(400, "tools: a name is invalid")
 
 
-def whole(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
-    """The plain answer."""
+def plain(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
+    """The plain response."""
     message: Json = {"role": "assistant", "content": "".join(received.text) or None}
     if received.reasoning_texts:
         message["reasoning_content"] = "".join(received.reasoning_texts)
@@ -202,7 +202,7 @@ def whole(received: Reply, base: Json, call_ids: Iterator[str]) -> Json:
 
 
 def chunks(received: Reply, base: Json, call_ids: Iterator[str]) -> Iterator[Json]:
-    """The same as chunks, the usage in one of its own at the end."""
+    """The same as stream chunks, with the usage in a separate last chunk."""
     base = {**base, "object": "chat.completion.chunk"}
     for delta in _deltas(received, call_ids):
         yield {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}

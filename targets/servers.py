@@ -1,8 +1,8 @@
-"""Third-party servers: how each is installed into a scratch folder, started on a free loopback port, and stopped.
+"""Third-party servers: install each into a directory, start it on a free loopback port, and stop it.
 
-A file in ``targets/`` with a table ``[server]`` says it: ``pip`` or ``npm`` (one pinned package), ``start`` (the
-command), ``environ``, ``files`` (written into its folder). In these, ``{port}``, ``{upstream}`` (base without ``/v1``),
-``{key}`` (what a client sends), ``{upstream_key}``, ``{model}`` and ``{folder}`` are filled in.
+A file in ``targets/`` describes a server in the table ``[server]``: ``pip`` or ``npm`` (one pinned package), ``start``
+(the command), ``environ``, ``files`` (written into its directory). ``{port}``, ``{upstream}`` (base URL without
+``/v1``), ``{key}`` (the key that clients send), ``{upstream_key}``, ``{model}`` and ``{folder}`` are replaced in them.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from urllib.parse import urlsplit
 
 from targets.upstream import KEY
 
-#: Seconds to install, until it listens, and to end by itself once asked to.
+#: Timeouts in seconds: to install, to listen, and to exit after SIGTERM.
 INSTALL, LISTEN, END = 900.0, 90.0, 5.0
 
 _KEYS = {"pip", "npm", "start", "environ", "files"}
 
 
 class Unusable(Exception):
-    """A server that cannot be judged; the message is one line that says why."""
+    """A server that cannot be checked; the message is the reason, one line."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A target file with its ``[server]``; ``path`` is what follows the port in its address, ``package`` is pinned."""
+    """A target file with ``[server]``; ``path`` is the path of its endpoint URL, ``package`` the pinned requirement."""
 
     name: str
     path: str
@@ -50,21 +50,21 @@ class Recipe:
 
     @property
     def version(self) -> str:
-        """The pinned version."""
+        """The version of the package."""
         return self.package.replace("==", "@").rpartition("@")[2]
 
 
 def recipe(file: Path) -> Recipe | None:
-    """What a target file says of its server; None if it has none. ``ValueError`` if it is not understood."""
+    """The server of a target file; None if it has no ``[server]``. Raises ValueError if that is invalid."""
     document = tomllib.loads(file.read_text(encoding="utf-8"))
     server = document.get("server")
     if server is None:
         return None
     if unknown := set(server) - _KEYS:
-        raise ValueError(f"{file}, [server]: {', '.join(sorted(unknown))} is not known")
+        raise ValueError(f"{file}, [server]: unknown key {', '.join(sorted(unknown))}")
     named = [name for name in ("pip", "npm") if name in server]
     if len(named) != 1 or "start" not in server:
-        raise ValueError(f"{file}, [server]: one of pip and npm is needed, and start")
+        raise ValueError(f"{file}, [server]: expected start and either pip or npm")
     package = server[named[0]]
     if "@" not in package.replace("==", "@")[1:]:
         raise ValueError(f"{file}, [server]: {package} has no version")
@@ -82,7 +82,7 @@ def recipe(file: Path) -> Recipe | None:
 
 
 def install(one: Recipe, folder: Path) -> None:
-    """Install the package into the folder unless that was done; :class:`Unusable` if it cannot be."""
+    """Install the package, unless it is installed already. Raises :class:`Unusable` if that fails."""
     marker = folder / "installed"
     if marker.is_file() and marker.read_text(encoding="utf-8") == one.package:
         return
@@ -91,7 +91,7 @@ def install(one: Recipe, folder: Path) -> None:
     if one.installer == "npm":
         npm = shutil.which("npm")
         if npm is None:
-            raise Unusable("npm is not here")
+            raise Unusable("npm is not installed")
         _command([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), one.package], folder)
     else:
         _command([sys.executable, "-m", "venv", str(folder / "venv")], folder)
@@ -113,7 +113,7 @@ def _command(words: list[str], folder: Path) -> None:
 
 @contextmanager
 def running(one: Recipe, folder: Path, upstream: str, key: str) -> Iterator[str]:
-    """The server while it runs: its endpoint. It is stopped, with all it started, however the block is left."""
+    """Run the server; the value is its endpoint. On exit, the server and all processes that it started are stopped."""
     port = _free_port()
     values = {
         "port": str(port), "upstream": upstream, "key": key, "upstream_key": KEY, "model": one.model,
@@ -133,7 +133,7 @@ def running(one: Recipe, folder: Path, upstream: str, key: str) -> Iterator[str]
 
 
 def _plain(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what might be a secret, or would lead requests elsewhere."""
+    """The environment without variables that may be secrets, proxies or a virtual environment."""
     return {
         name: value
         for name, value in environ.items()
@@ -155,7 +155,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _group(words: list[str], folder: Path, environ: Mapping[str, str], out: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A command in a process group of its own, ended with all that it started."""
+    """Run a command in a separate process group, which is stopped on exit."""
     try:
         process = subprocess.Popen(
             words, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -195,7 +195,7 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 def _last(log: Path) -> str:
-    """The last line of a log that tells an error, or else says something."""
+    """The last line of a log with the word error, or else its last line that is not empty."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    told = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
-    return told[-1][:200] if told else "it says nothing"
+    relevant = [line for line in lines if "error" in line.lower()] or [line for line in lines if line]
+    return relevant[-1][:200] if relevant else "empty log"

@@ -1,7 +1,7 @@
-"""A chat-completions endpoint for servers that translate: what they are asked is plain, what they answer is theirs.
+"""A chat-completions endpoint for servers that translate the Responses API to chat completions.
 
-What it answers is in :mod:`targets.chat`; only ids and times differ from run to run. ``python -m targets.upstream``
-with ``--port 9000`` runs it alone; the key is ``upstream-key``.
+:mod:`targets.chat` makes its responses; only ids and times differ between runs. ``python -m targets.upstream --port
+9000`` runs it alone; the key is ``upstream-key``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 
-from targets.chat import MODEL, Json, Refused, check, chunks, reply, whole
+from targets.chat import MODEL, Json, Refused, check, chunks, plain, reply
 
 KEY = "upstream-key"
 
@@ -24,7 +24,7 @@ _PAUSE = 0.002
 
 
 class Upstream(ThreadingHTTPServer):
-    """The endpoint on 127.0.0.1; ``url`` is its base without ``/v1``."""
+    """The endpoint on 127.0.0.1; ``url`` is its base URL without ``/v1``."""
 
     daemon_threads = True
 
@@ -34,7 +34,7 @@ class Upstream(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL without ``/v1``."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -44,12 +44,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Write no access log."""
 
     def do_GET(self) -> None:
-        """The list of models, for whoever asks for it."""
+        """The list of models."""
         if not self.path.endswith("/models"):
-            self._refuse(Refused(404, "only /models is to be got"))
+            self._refuse(Refused(404, "GET is supported only for /models"))
             return
         self._json(200, {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 1, "owned_by": "x"}]})
 
@@ -68,21 +68,21 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(chunks(received, base, call_ids))
         else:
-            self._json(200, whole(received, base, call_ids))
+            self._json(200, plain(received, base, call_ids))
 
     def _checked(self, raw: bytes) -> Json:
         if not self.path.endswith("/chat/completions"):
-            raise Refused(404, "only /chat/completions is here")
+            raise Refused(404, "POST is supported only for /chat/completions")
         if self.headers.get("Authorization") != f"Bearer {KEY}":
             raise Refused(401, "Invalid API Key")
         try:
             return check(json.loads(raw))
         except ValueError:
-            raise Refused(400, "the body is no JSON") from None
+            raise Refused(400, "the body is not JSON") from None
 
     def _refuse(self, error: Refused) -> None:
-        told = {"message": str(error), "type": "invalid_request_error", "param": None, "code": str(error.status)}
-        self._json(error.status, {"error": told})
+        body = {"message": str(error), "type": "invalid_request_error", "param": None, "code": str(error.status)}
+        self._json(error.status, {"error": body})
 
     def _json(self, status: int, value: Json) -> None:
         data = json.dumps(value).encode()
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for at, value in enumerate(values):
             self.wfile.write(b"data: " + json.dumps(value).encode() + b"\n\n")
-            if at < 100:  # A long answer need not take long.
+            if at < 100:  # Limits the total delay of a long stream.
                 time.sleep(_PAUSE)
         self.wfile.write(b"data: [DONE]\n\n")
 

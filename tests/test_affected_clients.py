@@ -21,9 +21,9 @@ from conformance.report.bug import issue
 from conformance.report.catalogue import explain
 from conformance.report.html.data import document
 from conformance.results import affected_clients, score
-from conformance.results.affected_clients import upgraded
+from conformance.results.affected_clients import with_known_effects
 from conformance.results.causes import Cause, causes
-from conformance.results.client_trials import index, kind, known_rows, trials
+from conformance.results.client_trials import effect_rows, effects_by_rule, finding_kind, trials
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results, case_record, in_order
@@ -94,7 +94,7 @@ def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -
     mine = [one for one in TRIALS if one.fault == fault]
     for line in lines:
         for finding in line.findings:
-            pair = (line.requirement, kind(line.requirement, finding.message, finding.pointer))
+            pair = (line.requirement, finding_kind(line.requirement, finding.message, finding.pointer))
             modes = {name.endswith(".stream") for name in (finding.scenario, *finding.also)}
             fed = [one for one in mine if one.streams in modes and pair in one.found]
             each = [{one.client for one in fed if one.streams == mode} for mode in modes]
@@ -111,7 +111,7 @@ def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
     told = affected_clients.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
-    assert "not tried: a trial feeds responses" in told[0]
+    assert "not tried: trials replay responses" in told[0]
     plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
     assert "codex" not in plain.breaks  # It only streams.
 
@@ -121,7 +121,7 @@ def test_a_request_that_a_client_sends_and_that_is_not_answered_affects_that_cli
 
 
 def test_event_seen_is_known_by_type() -> None:
-    rows = {rule: rows for (rule, _), rows in known_rows().items() if rule.startswith("event.seen.")}
+    rows = {rule: rows for (rule, _), rows in effect_rows().items() if rule.startswith("event.seen.")}
     assert {row.effect.client for row in rows["event.seen.response.output_item.done"]} == {"codex"}
     assert "event.seen.response.content_part.done" not in rows
     assert "event.seen.response.output_text.done" not in rows
@@ -129,13 +129,17 @@ def test_event_seen_is_known_by_type() -> None:
 
 def test_an_undocumented_type_is_known_by_its_name() -> None:
     rule = "response.documented-items-only"
-    one = affected_clients.Found("an output item has the undocumented type 'tool_call'", "", frozenset((True,)))
-    other = affected_clients.Found("an output item has the undocumented type 'web_search_call'", "", frozenset((True,)))
+    one = affected_clients.LocatedFinding(
+        "an output item has the undocumented type 'tool_call'", "", frozenset((True,))
+    )
+    other = affected_clients.LocatedFinding(
+        "an output item has the undocumented type 'web_search_call'", "", frozenset((True,))
+    )
     assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 
 
 def test_what_was_never_tried_affects_nobody() -> None:
-    one = affected_clients.Found("nobody has tried this", "", frozenset((True, False)))
+    one = affected_clients.LocatedFinding("nobody has tried this", "", frozenset((True, False)))
     assert all(
         affected_clients.affected(row.id, [one]) == ({},) for row in catalogue().values() if row.area != "client"
     )
@@ -150,7 +154,9 @@ def test_what_was_never_tried_affects_nobody() -> None:
     ],
 )
 def test_a_client_of_the_lane_is_its_own_trial(message: str, does: dict[str, str]) -> None:
-    (hit,) = affected_clients.affected("client.codex", [affected_clients.Found(message, "", frozenset((True,)))])
+    (hit,) = affected_clients.affected(
+        "client.codex", [affected_clients.LocatedFinding(message, "", frozenset((True,)))]
+    )
     assert {name: effect.does for name, effect in hit.items()} == does
 
 
@@ -171,7 +177,7 @@ def known(**faults: tuple[dict[str, str], dict[str, list[str]], dict[str, list[s
 
 
 def hit(evidence: dict[str, Any]) -> list[tuple[list[str], str, bool]]:
-    rows = index(evidence).get(("sum.text-deltas", True), ())
+    rows = effects_by_rule(evidence).get(("sum.text-deltas", True), ())
     return [(sorted(row.kinds), row.effect.client, row.follows) for row in rows]
 
 
@@ -211,8 +217,8 @@ def test_the_worse_mode_of_a_client_counts() -> None:
 @pytest.mark.parametrize(
     ("message", "says"),
     [
-        ("answered with HTTP 401: Invalid API Key", "answered with HTTP refusal"),
-        ("answered with HTTP 500: boom 17", "answered with HTTP failure"),
+        ("received HTTP 401: Invalid API Key", "received HTTP refusal"),
+        ("received HTTP 500: boom 17", "received HTTP failure"),
         ("the stream ends in error: out of memory", "the stream ends in error"),
         ("the body ends in a cut after 12 events (in process: cut)", "the body ends in a cut after # events"),
         (
@@ -223,8 +229,8 @@ def test_the_worse_mode_of_a_client_counts() -> None:
     ],
 )
 def test_a_kind_is_the_message_without_what_varies(message: str, says: str) -> None:
-    assert kind("http.success-is-200", message) == says
-    assert kind("identity.name", message, "/item/3/name") == f"{says} at /item/#/name"
+    assert finding_kind("http.success-is-200", message) == says
+    assert finding_kind("identity.name", message, "/item/3/name") == f"{says} at /item/#/name"
 
 
 # -- the evidence is that of today ------------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_every_trial_has_findings_of_its_row() -> None:
 
 
 def test_the_catalogue_names_the_clients_that_some_finding_affects() -> None:
-    expected = expected_breaks(known_rows())
+    expected = expected_breaks(effect_rows())
     judged_rows = {row.id: row.breaks for row in catalogue().values() if row.level != "MAY"}
     assert judged_rows == {row: clients for row, clients in expected.items() if row in judged_rows}
 
@@ -323,9 +329,9 @@ def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> 
         )
         for line in lines
     ]
-    assert [upgraded(line) for line in old] == lines
+    assert [with_known_effects(line) for line in old] == lines
     unknown = replace(old[0], requirement="gone.rule", findings=(FindingRecord("m"),))
-    assert upgraded(unknown) == unknown
+    assert with_known_effects(unknown) == unknown
 
 
 def test_a_rule_is_explained_with_client_version_finding_and_trial() -> None:

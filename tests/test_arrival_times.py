@@ -115,11 +115,11 @@ def test_streams_of_tools_and_reasoning_have_a_case_too() -> None:
 @pytest.mark.parametrize(
     ("ended", "detail"),
     [
-        ("time-out", "a head, but no event of the model's output in 120 s"),
+        ("time-out", "headers, but no event of the model's output within 120 s"),
         ("time-out", "no byte for 30 s"),
-        ("time-out", "the whole answer took over 180 s"),
+        ("time-out", "the response took more than 180 s in all"),
         ("time-out", "still open 5 s after the terminal event"),
-        ("oversize", "more than 16000000 bytes of body"),
+        ("oversize", "the body has more than 16000000 bytes (--max-body)"),
     ],
 )
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 1.0])
@@ -151,7 +151,7 @@ def _without_response(exchange: Exchange, ended: Ended, detail: str, elapsed: fl
 def test_no_response_is_a_warning_only_where_others_are_fast() -> None:
     name = "undocumented.store"
     clean = good().received(name).exchange
-    hung = _without_response(clean, "time-out", "no answer, or none with a whole head, in 120 s", 120_000.0)
+    hung = _without_response(clean, "time-out", "no response, or incomplete headers, within 120 s", 120_000.0)
     found = evaluate(case("http.no-stall", "all"), Modified(good(), {name: hung}))
     assert found.verdict == "warning"
     assert evaluate(case("undocumented.store", name), Modified(good(), {name: hung})).verdict == "inconclusive"

@@ -44,9 +44,9 @@ def test_a_target_file_that_is_wrong_says_what_is(text: str, tmp_path: Path) -> 
     [
         (("--first-byte-timeout", "soon"), "--first-byte-timeout is 'soon', not a number"),
         (("--endpoint", "ftp://127.0.0.1/v1"), "is not a URL such as"),
-        (("--api-key-env", KEY), "api-key-env is not the name of a variable"),
-        (DEAD, "nothing answers at http://127.0.0.1:9/v1: Connection refused"),
-        ((*DEAD, "-n", "2"), "nothing answers at http://127.0.0.1:9/v1: Connection refused"),
+        (("--api-key-env", KEY), "api-key-env is not the name of an environment variable"),
+        (DEAD, "cannot connect to http://127.0.0.1:9/v1: Connection refused"),
+        ((*DEAD, "-n", "2"), "cannot connect to http://127.0.0.1:9/v1: Connection refused"),
     ],
 )
 def test_an_option_that_is_wrong_says_what_is(arguments: tuple[str, ...], says: str) -> None:
@@ -62,12 +62,12 @@ def test_an_option_that_is_wrong_says_what_is(arguments: tuple[str, ...], says: 
     ("option", "value", "says"),
     [
         ("total-timeout", "-1", "total-timeout is -1; it must be more than 0"),
-        ("max-body", "1.5", "max-body is 1.5; it must be a whole number"),
+        ("max-body", "1.5", "max-body is 1.5; it must be an integer"),
         ("concurrency", "0", "concurrency is 0; it must be more than 0"),
         ("endpoint", "http://127.0.0.1:99999/v1", "is not a URL"),
-        ("endpoint", "http://127.0.0.1:0/v1", "nothing answers at http://127.0.0.1:0/v1"),
-        ("endpoint", "http://a..b/v1", "nothing answers at http://a..b/v1"),
-        ("endpoint", "http://no-such-host.invalid/v1", "nothing answers at http://no-such-host.invalid/v1"),
+        ("endpoint", "http://127.0.0.1:0/v1", "cannot connect to http://127.0.0.1:0/v1"),
+        ("endpoint", "http://a..b/v1", "cannot connect to http://a..b/v1"),
+        ("endpoint", "http://no-such-host.invalid/v1", "cannot connect to http://no-such-host.invalid/v1"),
     ],
 )
 def test_a_value_that_is_wrong_is_one_line(option: str, value: str, says: str) -> None:
@@ -93,10 +93,10 @@ def test_a_variable_that_is_wrong_is_named() -> None:
     [
         (
             "CONFORMANCE_ENDPIONT",
-            "environment variable CONFORMANCE_ENDPIONT is no setting; did you mean CONFORMANCE_EN",
+            "environment variable CONFORMANCE_ENDPIONT is not a setting; did you mean CONFORMANCE_EN",
         ),
         ("CONFORMANCE_READTIMEOUT", "did you mean CONFORMANCE_READ_TIMEOUT?"),
-        ("CONFORMANCE_RUN_DIR", "is no setting; known: CONFORMANCE_ENDPOINT, CONFORMANCE_MODEL,"),
+        ("CONFORMANCE_RUN_DIR", "is not a setting; known: CONFORMANCE_ENDPOINT, CONFORMANCE_MODEL,"),
     ],
 )
 def test_a_variable_that_is_no_setting_is_named(name: str, says: str) -> None:
@@ -119,16 +119,16 @@ def test_variables_that_kubernetes_sets_are_none_of_ours(name: str) -> None:
 
 
 SELECTIONS = {
-    "nonsense": "--only 'nonsense' selects no case of revision 2026-06-24; areas: auth,",
+    "nonsense": "--only 'nonsense' matches no case of revision 2026-06-24; areas: auth,",
     "lifecycel": "did you mean 'lifecycle'?",
     "lifecycel.*@text.stream": "did you mean 'lifecycle.*@text.stream'?",
     "lifecycle.in-progress-secnd": "did you mean 'lifecycle.in-progress-second'?",
     "lifecycle.in-progress-second@txt.stream": "did you mean 'lifecycle.in-progress-second@text.stream'?",
     "sse.zz*": "did you mean 'sse.*'?",
-    "auth.*@foo": "a case of it is 'auth.",
-    "client.openai-python-parses": "client rules have cases with --clients only",
-    "effort.minimal-accepted": "selects no case of revision 2026-06-24",
-    "": "--only '' selects no case",
+    "auth.*@foo": "an example is 'auth.",
+    "client.openai-python-parses": "client rules need --clients",
+    "effort.minimal-accepted": "matches no case of revision 2026-06-24",
+    "": "--only '' matches no case",
 }
 
 
@@ -162,10 +162,10 @@ def test_what_selects_what(selection: str, selected: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--only", "lifecycle.*", "--only", "lifecycel.*"), "--only 'lifecycel.*' selects no case"),
+        (("--only", "lifecycle.*", "--only", "lifecycel.*"), "--only 'lifecycel.*' matches no case"),
         (("--only", "lifecycel.*", "-n", "2"), "did you mean 'lifecycle.*'?"),
         (("--only", "lifecycel.*", "--plan"), "did you mean 'lifecycle.*'?"),
-        (("-m", "smok"), "-m: there is no mark 'smok'; did you mean 'smoke'?"),
+        (("-m", "smok"), "-m: unknown mark 'smok'; did you mean 'smoke'?"),
     ],
 )
 def test_a_run_with_a_mistyped_selection_does_not_begin(arguments: tuple[str, ...], says: str) -> None:
@@ -176,14 +176,14 @@ def test_a_run_with_a_mistyped_selection_does_not_begin(arguments: tuple[str, ..
 RECORDING = str(Path(__file__).parent / "recordings" / "format-2")
 
 COMMANDS = {
-    ("list", "--area", "lifecyle"): "no area 'lifecyle'; did you mean 'lifecycle'?",
-    ("list", "--area", "zzz"): "no area 'zzz'; known: auth,",
+    ("list", "--area", "lifecyle"): "unknown area 'lifecyle'; did you mean 'lifecycle'?",
+    ("list", "--area", "zzz"): "unknown area 'zzz'; known: auth,",
     ("explain", "lifecycle.in-progres-second"): "did you mean 'lifecycle.in-progress-second'?",
-    ("explain", "zzz"): "no rule 'zzz'; conformance list names them all",
-    ("judge", RECORDING, "--only", "lifecycel"): "--only 'lifecycel' selects no case of this traffic; did you mean",
-    ("judge", RECORDING, "--only", "auth.wrong-bearer-refused"): "this traffic: the rule has none there",
-    ("clients", "--client", "codx", "--clients", ".", RECORDING): "client 'codx' is not known",
-    ("report-bug", RECORDING, "lifecycel"): "holds no results.jsonl",
+    ("explain", "zzz"): "no rule 'zzz'; conformance list prints all rules",
+    ("judge", RECORDING, "--only", "lifecycel"): "--only 'lifecycel' matches no case of this traffic; did you mean",
+    ("judge", RECORDING, "--only", "auth.wrong-bearer-refused"): "this traffic: the rule has no case there",
+    ("clients", "--client", "codx", "--clients", ".", RECORDING): "unknown client 'codx'",
+    ("report-bug", RECORDING, "lifecycel"): "contains no results.jsonl",
 }
 
 

@@ -16,7 +16,7 @@ from conformance.emulator.faults import FAULTS
 from conformance.judge.reasons import Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS
 from conformance.results import baseline, baseline_file, results_file
-from conformance.results.causes import causes, represented
+from conformance.results.causes import causes, with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, Obstacle
 from conformance.results.score import affected_clients, scores
@@ -48,12 +48,12 @@ def applied(lines: Iterable[CaseRecord], text: str, fault: str) -> tuple[list[Ca
     """The lines of a run with this baseline, as they are written."""
     entries = baseline_file.parse(text, "b.toml")
     made, problems = baseline.apply(group_by_cause(lines), entries, known(revisions(fault)[0]), TODAY)
-    return represented(made), problems
+    return with_representative_causes(made), problems
 
 
 def made_of(lines: Iterable[CaseRecord], fault: str) -> baseline_file.Rewritten:
     """The baseline that is made from a run without one."""
-    written = represented(group_by_cause(lines))
+    written = with_representative_causes(group_by_cause(lines))
     return baseline_file.rewrite("", "b.toml", written, known(revisions(fault)[0]), LISTED, "known")
 
 
@@ -69,7 +69,7 @@ def test_the_next_run_is_green(fault: str) -> None:
     assert problems == []
     assert code(made) == results_file.EXIT_OK
     # To bring it up to date changes nothing, whether the run was with it or without.
-    for again in (made, represented(group_by_cause(lines))):
+    for again in (made, with_representative_causes(group_by_cause(lines))):
         same = baseline_file.rewrite(text, "b.toml", again, known(revisions(fault)[0]), LISTED, "")
         assert (same.text, same.added, same.changed, same.removed, same.notes) == (text, 0, 0, 0, ())
 
@@ -185,7 +185,7 @@ def test_each_obstacle_must_be_explained() -> None:
 @pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "sse.json-lines"])
 def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
     lines = told(fault)
-    plain = represented(group_by_cause(lines))
+    plain = with_representative_causes(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
     assert sum(one.verdict == EXPECTED for one in made) > 1000
     assert scores(made) == scores(plain)
@@ -195,6 +195,6 @@ def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
 def test_a_run_in_which_nothing_was_judged_is_not_green() -> None:
     """A server that is down would else be green with the baseline of the day it was down."""
     one = CaseRecord("a.b@c", "a.b", "c", "a", "MUST", INCONCLUSIVE, reason=Reason("no-evidence", "no answer"))
-    entries = baseline_file.parse(f"[expected]\n{baseline.ready_for(one, 'known')}\n", "b.toml")
+    entries = baseline_file.parse(f"[expected]\n{baseline.format_record(one, 'known')}\n", "b.toml")
     made, problems = baseline.apply([one], entries, (), TODAY)
     assert (made[0].verdict, problems, code(made)) == (EXPECTED, [], results_file.EXIT_NOTHING)

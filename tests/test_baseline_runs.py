@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from conformance.contract.schemas import schema_dir
 from conformance.emulator import Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
-from conformance.results.baseline import ready
+from conformance.results.baseline import format_entry
 from tests.support.lines import command
 from tests.test_plugin import FEW, KEY, lines_of, pytest_run
 
@@ -38,7 +38,7 @@ def first(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("baseline") / "first"
     run = pytest_run(*of(server, folder))
     assert run.returncode == 1
-    (ready,) = [each for each in run.stdout.splitlines() if each.startswith(f'  expect  "{FAILS}"')]
+    (ready,) = [each for each in run.stdout.splitlines() if each.startswith(f'  baseline  "{FAILS}"')]
     assert ready.endswith('reason = "" }')
     return folder
 
@@ -46,7 +46,7 @@ def first(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, first: Path, tmp_path: Path) -> None:
     file = tmp_path / "expected.toml"
     redact = command("baseline", "--from", str(first), "--write", str(file))
-    assert (redact.returncode, "need a reason" in redact.stderr) == (0, True)
+    assert (redact.returncode, "before the file can be used" in redact.stderr) == (0, True)
     refused = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file)))
     assert (refused.returncode, "needs a reason" in refused.stderr) == (2, True)
     file.unlink()
@@ -72,7 +72,7 @@ def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more:
         smoke = ("--endpoint", server.url, "-m", "smoke")
         assert pytest_run(*smoke, "--run-dir", str(tmp_path / "first")).returncode == 1
         made = command("baseline", "--from", str(tmp_path / "first"), "--write", str(tmp_path / "b.toml"))
-        assert (made.returncode, "need a reason" in made.stderr) == (0, True)
+        assert (made.returncode, "before the file can be used" in made.stderr) == (0, True)
         again = ("--write", str(tmp_path / "b.toml"), "--reason", "known")
         made = command("baseline", "--from", str(tmp_path / "first"), *again)
         assert (made.stderr, "given the reason" in made.stdout) == ("", True)
@@ -113,7 +113,7 @@ def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more:
 def test_a_new_failure_shows_beside_the_expected_ones(server: Server, first: Path, tmp_path: Path) -> None:
     file = tmp_path / "expected.toml"
     failed = [one["id"] for one in lines_of(first / "results.jsonl")[1:-1] if one["verdict"] == "fail"]
-    file.write_text(f"[expected]\n{ready(failed[0], 'fail', ['another'], 'known')}\n")
+    file.write_text(f"[expected]\n{format_entry(failed[0], 'fail', ['another'], 'known')}\n")
     run = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
     assert run.returncode == 1
     assert f"{len(failed)} failed" in run.stdout.splitlines()[-1]
@@ -124,11 +124,11 @@ def test_entries_that_do_not_hold_fail_the_run_with_their_lines(server: Server, 
     failed = [one for one in lines_of(first / "results.jsonl")[1:-1] if one["verdict"] == "fail"]
     assert FAILS in [one["id"] for one in failed]
     entries = [
-        ready(one["id"], "fail", ["another"] if one["id"] == FAILS else [one["findings"][0]["message"]], "known")
+        format_entry(one["id"], "fail", ["another"] if one["id"] == FAILS else [one["findings"][0]["message"]], "known")
         for one in failed
     ]
     (tmp_path / "a.toml").write_text(
-        "\n".join(["[expected]", *entries, ready(PASSES, "fail", ["x"], "known"), ""]), encoding="utf-8"
+        "\n".join(["[expected]", *entries, format_entry(PASSES, "fail", ["x"], "known"), ""]), encoding="utf-8"
     )
     (tmp_path / "b.toml").write_text(
         "[expected]\n"

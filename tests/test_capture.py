@@ -136,7 +136,7 @@ def test_only_the_client_that_sends_it_breaks() -> None:
     }
     assert set(told) == {"client.codex.turn", "client.codex.follow-up"}
     assert {result.case.breaks for result in told.values()} == {("codex",)}
-    assert told["client.codex.turn"].findings[0].message == "answered with HTTP 500: Internal Server Error"
+    assert told["client.codex.turn"].findings[0].message == "received HTTP 500: Internal Server Error"
 
 
 def test_the_plan_counts_them_once_each() -> None:

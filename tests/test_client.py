@@ -174,7 +174,7 @@ def test_closed_port_is_unreachable() -> None:
 def test_silence_is_a_time_out(serve: Serve) -> None:
     got = planned(serve(Peer.wait).url, first_byte_timeout=0.1)
     assert (got.status, got.ended) == (None, "time-out")
-    assert got.detail == "no answer, or none with a whole head, in 0.1 s"
+    assert got.detail == "no response, or incomplete headers, within 0.1 s"
     assert 100 <= got.elapsed < 1000
 
 
@@ -534,7 +534,7 @@ def test_a_head_without_a_first_event_ends_at_the_limit_of_the_first_byte(serve:
 
     got = planned(serve(script).url, first_byte_timeout=0.2)
     assert (got.status, got.ended, got.body) == (200, "time-out", early)
-    assert got.detail == "a head, but no event of the model's output in 0.2 s"
+    assert got.detail == "headers, but no event of the model's output within 0.2 s"
 
 
 def test_after_the_first_event_the_silence_counts(serve: Serve) -> None:

@@ -71,7 +71,7 @@ def test_without_a_final_response_the_items_that_were_done_are_expected() -> Non
 def test_where_no_answer_is_nothing_is_expected() -> None:
     with pytest.raises(CannotEvaluate, match="HTTP 401"):
         expected(CLEAN.received("auth.refused.bearer-wrong"))
-    with pytest.raises(DoesNotApply, match="ended incomplete"):
+    with pytest.raises(DoesNotApply, match="has status incomplete"):
         expected(CLEAN.received("cut.stream"))
 
 
@@ -86,13 +86,13 @@ def test_what_a_client_cannot_give_is_not_compared() -> None:
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        ({"text": "other"}, "ended with other text"),
-        ({"reasoning": ""}, "ended with other reasoning"),
-        ({"calls": [{"call_id": "c", "name": "n", "arguments": "{}"}]}, "ended with other calls"),
-        ({"calls": ["odd"]}, "ended with other calls"),
-        ({"calls": "odd"}, "ended with other calls"),
-        ({"shown": "half"}, "showed another text while it streamed"),
-        ({"usage": {"input_tokens": 1}}, "ended with other usage"),
+        ({"text": "other"}, "text differs from the recorded response"),
+        ({"reasoning": ""}, "reasoning differs from the recorded response"),
+        ({"calls": [{"call_id": "c", "name": "n", "arguments": "{}"}]}, "calls differs from the recorded response"),
+        ({"calls": ["odd"]}, "calls differs from the recorded response"),
+        ({"calls": "odd"}, "calls differs from the recorded response"),
+        ({"shown": "half"}, "the streamed text differs from the recorded response"),
+        ({"usage": {"input_tokens": 1}}, "usage differs from the recorded response"),
         ({"error": {"type": "KeyError", "message": "'id'"}}, "raised KeyError: 'id'"),
     ],
 )
@@ -104,8 +104,10 @@ def test_arguments_are_compared_as_json() -> None:
     right = ended(PLAIN).calls[0]
     spread = {**right, "arguments": json.dumps(json.loads(right["arguments"]), indent=2)}
     assert told(PLAIN, calls=[spread]) == []
-    assert told(PLAIN, calls=[{**right, "arguments": '{"city": "Rome"}'}]) == ["ended with other calls"]
-    assert told(PLAIN, calls=[{**right, "arguments": "{"}]) == ["ended with other calls"]
+    assert told(PLAIN, calls=[{**right, "arguments": '{"city": "Rome"}'}]) == [
+        "calls differs from the recorded response"
+    ]
+    assert told(PLAIN, calls=[{**right, "arguments": "{"}]) == ["calls differs from the recorded response"]
 
 
 def test_usage_that_is_not_recorded_is_not_compared() -> None:
@@ -175,7 +177,7 @@ def test_how_often_a_client_asks_is_counted() -> None:
     [
         ("dies", "the driver ended: a last word"),
         ("babbles", "the driver ended"),
-        ("hangs", "the driver said nothing for"),
+        ("hangs", "the driver sent no result for"),
     ],
 )
 def test_a_driver_that_misbehaves_ends_in_an_outcome(way: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +242,10 @@ def test_of_two_turns_the_last_text_and_all_else_of_both_is_expected() -> None:
     assert want.usage == {name: first.usage[name] + last.usage[name] for name in first.usage}
 
 
-@pytest.mark.parametrize(("two", "says"), [((THEN, THEN), "called nothing"), ((CALLS, CALLS), "called again")])
+@pytest.mark.parametrize(
+    ("two", "says"),
+    [((THEN, THEN), "first response calls no tool"), ((CALLS, CALLS), "second response calls a tool too")],
+)
 def test_what_are_no_two_turns_is_not_judged(two: tuple[Received, Received], says: str) -> None:
     with pytest.raises(DoesNotApply, match=says):
         expected(*two)
@@ -296,7 +301,7 @@ def test_a_client_that_ends_with_the_record_passes_and_another_warns() -> None:
     broken = ended(PLAIN, error={"type": "KeyError", "message": "'id'"})
     assert verdict(case, ("", broken)) == ("warning", ["openai-python-plain raised KeyError: 'id'"], "")
     assert verdict(case, ("not installed: no node", None)) == ("not-applicable", [], "not installed: no node")
-    assert verdict(case, ("", None)) == ("inconclusive", [], "the client was not fed this answer")
+    assert verdict(case, ("", None)) == ("inconclusive", [], "the client did not receive this response")
     assert verdict("client.codex@cut.stream", ("", ended(STREAM)))[0] == "not-applicable"
 
 
@@ -329,7 +334,7 @@ def test_the_command_tells_what_each_client_made_of_a_run(tmp_path: Path, capsys
     assert main(["clients", str(recorded), "--clients", str(fakes)]) == 1
     said = capsys.readouterr().out
     assert "openai-node-plain         not applicable (not installed: no " in said
-    assert "litellm-plain at tools.call: ended with other text" in said
+    assert "litellm-plain at tools.call: text differs from the recorded response" in said
     assert main(["clients", str(recorded), "--clients", str(fakes), "--client", "litellm", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [(one["client"], one["exchanges"], one["differs"]) for one in told] == [
@@ -373,8 +378,8 @@ def _recording(tmp_path: Path) -> Path:
         ([], "nothing to do"),
         (["somewhere"], "nothing to do"),
         (["nowhere", "--clients", "."], "nowhere is no recording"),
-        (["nowhere", "--clients", "not-there"], "clients folder not-there is not there"),
-        (["nowhere", "--clients", ".", "--client", "curl"], "client 'curl' is not known"),
+        (["nowhere", "--clients", "not-there"], "the clients directory not-there does not exist"),
+        (["nowhere", "--clients", ".", "--client", "curl"], "unknown client 'curl'"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -385,7 +390,7 @@ def test_what_cannot_be_done_is_one_line(words: list[str], says: str, capsys: py
 
 
 def test_a_clients_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="none is not there; conformance clients --install makes it"):
+    with pytest.raises(Misconfigured, match="none does not exist; conformance clients --install DIR creates it"):
         lane(RunDirectory(tmp_path), tmp_path / "none", None)
     (tmp_path / client_outcomes.FILE).write_text("{}")
     with pytest.raises(Misconfigured, match=r"clients\.jsonl cannot be read"):
@@ -408,14 +413,14 @@ def test_versions_are_pinned() -> None:
 
 def test_without_node_its_clients_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert install.without_node() == "node and npm are not both there"
+    assert install.without_node() == "node or npm is not installed"
     for name, says in (("node", "echo v18.1.0"), ("npm", "true")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{says}\n")
         (tmp_path / name).chmod(0o755)
-    assert install.without_node() == "node v18.1.0; 20 or newer is needed"
+    assert install.without_node() == "node v18.1.0 found, expected 20 or newer"
 
 
 def test_what_cannot_be_installed_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["clients", "--install", str(tmp_path / "file" / "below")]) == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err

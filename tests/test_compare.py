@@ -14,7 +14,7 @@ from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
-from conformance.results.comparison import Change, Comparison, compare, grouped
+from conformance.results.comparison import Change, Comparison, compare, group_changes
 from conformance.results.measures import measure
 from conformance.results.records import CaseRecord
 from tests.support.lines import case, command, end, head, run, written
@@ -26,13 +26,13 @@ KINDS = (
     "failing",
     "new_rules",
     "expected",
-    "warned",
+    "warning",
     "passing",
     "vanished",
     "inconclusive",
-    "set_aside",
+    "not_applicable",
     "reworded",
-    "drifted",
+    "changed_outcomes",
 )
 
 
@@ -99,10 +99,10 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
         (case(A, "fail"), None, "vanished", True),
         (case(A, "fail"), case(A), "passing", False),
         (case(A, "fail"), case(A, "fail"), None, False),
-        (case(A), case(A, "warning"), "warned", False),
+        (case(A), case(A, "warning"), "warning", False),
         (case(A), case(A, "inconclusive"), "inconclusive", False),
         (case(A), case(A, "error"), "inconclusive", False),
-        (case(A), case(A, "not-applicable"), "set_aside", False),
+        (case(A), case(A, "not-applicable"), "not_applicable", False),
         (case(A), case(A, "expected", **EXPECTED), "expected", False),
         (case(A, "expected", **EXPECTED), case(A, "fail"), None, False),
         (case(A, "expected", **EXPECTED), case(A), "passing", False),
@@ -110,9 +110,9 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
         (case(A, "fail", "one"), case(A, "fail", "one", "two"), "reworded", False),
         (case(A, "fail", "event 3 is late"), case(A, "fail", "event 4 is late"), None, False),
         (case(A, "inconclusive", reason="HTTP 429"), case(A, "inconclusive", reason="HTTP 503"), "reworded", False),
-        (case(A, observed=["user: filtered"]), case(A, observed=["user: rejected"]), "drifted", False),
+        (case(A, observed=["user: filtered"]), case(A, observed=["user: rejected"]), "changed_outcomes", False),
         (case(A, observed=["x_5eed5eed: 1"]), case(A, observed=["x_0badcafe: 1"]), None, False),
-        (case(A, observed=["starts at 0"]), case(A, observed=["starts at 1"]), "drifted", False),
+        (case(A, observed=["starts at 0"]), case(A, observed=["starts at 1"]), "changed_outcomes", False),
     ],
 )
 def test_each_kind_of_change(
@@ -128,7 +128,7 @@ def test_what_follows_is_counted_under_a_changed_case_of_the_same_rule() -> None
         Change("c.d@long", "pass", "fail", cause="a.b@short"),
         Change("e.f@long", "pass", "fail", cause="g.h@short"),
     ]
-    assert [(one.id, one.follow) for one in grouped(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
+    assert [(one.id, one.consequences) for one in group_changes(changes)] == [("a.b@long", 1), ("e.f@long", 0)]
 
 
 def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
@@ -140,22 +140,22 @@ def test_what_follows_from_a_new_failure_is_counted_under_it() -> None:
         case("a.b@4", "fail", cause="a.b@3"),
     )
     found = compare(old, new)
-    assert [(one.id, one.follow) for one in grouped(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
+    assert [(one.id, one.consequences) for one in group_changes(found.failing)] == [("a.b@1", 1), ("a.b@4", 0)]
 
 
 def test_what_stays_broken_does_not_hide_behind_what_was_broken_once() -> None:
     new = run(case("a.b@1", "fail"), case("a.b@2", "fail", cause="a.b@1"))
     told = comparison.render(compare(run(case("a.b@1"), case("a.b@2")), new), {"a.b@1": (1, 3)}, {"a.b@2": (3, 3)})
     assert "**1 regression, 1 flaky case**" in told
-    assert "- `a.b@2` was pass, now fail, failed 3 of 3 times" in told
+    assert "- `a.b@2` was pass, now fail, failed 3 of 3 attempts" in told
 
 
 def test_what_changes_along_in_the_same_answer_is_only_counted() -> None:
     old = run(case("a.b@1"), case("a.c@1", exchange="e1"), case("a.c@2", exchange="e2"))
     gone = [case(f"a.c@{number}", "not-applicable", exchange=f"e{number}") for number in (1, 2)]
     found = compare(old, run(case("a.b@1", "fail", exchange="e1"), *gone))
-    assert kinds(found) == {"failing": ["a.b@1"], "set_aside": ["a.c@2"]}
-    assert "1 more cases" in comparison.render(found)
+    assert kinds(found) == {"failing": ["a.b@1"], "not_applicable": ["a.c@2"]}
+    assert "1 more case changed in the same responses" in comparison.render(found)
 
 
 def test_a_file_without_causes_is_read_too() -> None:
@@ -170,8 +170,10 @@ def test_a_case_that_was_flaky_is_news_when_it_fails_again() -> None:
 
 
 def test_a_drift_tells_both_outcomes() -> None:
-    (drift,) = compare(run(case(A, observed=["a: filtered", "b"])), run(case(A, observed=["a: rejected", "b"]))).drifted
-    assert (drift.said, drift.says) == ("a: filtered", "a: rejected")
+    (drift,) = compare(
+        run(case(A, observed=["a: filtered", "b"])), run(case(A, observed=["a: rejected", "b"]))
+    ).changed_outcomes
+    assert (drift.previous_message, drift.message) == ("a: filtered", "a: rejected")
 
 
 def test_the_ids_of_cases_are_the_same_every_night() -> None:
@@ -218,10 +220,10 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     old = written(tmp_path / "old.jsonl", head(), *cases, end(cases))
     worse = written(tmp_path / "worse.jsonl", head(), case(A, "fail"), end([case(A, "fail")]))
     same = command("compare", str(old), str(old))
-    assert (same.returncode, "nothing got better or worse" in same.stdout) == (0, True)
+    assert (same.returncode, "no verdict changed" in same.stdout) == (0, True)
     told = command("compare", str(old), str(worse))
     assert told.returncode == 1
-    assert "1 regression, 1 vanished case" in told.stdout
+    assert "1 regression, 1 missing case" in told.stdout
     broken = written(tmp_path / "broken.jsonl", head(), case(A))
     other = written(tmp_path / "other.jsonl", head(revision="2026-10"), end([]))
     stopped = written(tmp_path / "stopped.jsonl", head(), end([], interrupted=True))
@@ -229,9 +231,9 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
     bare.write_text('{"kind": "run", "format": 1}\n')
     for file, says in (
         (broken, "no end line"),
-        (stopped, "was interrupted"),
+        (stopped, "interrupted run"),
         (other, "different revisions"),
-        (bare, "has no suite"),
+        (bare, "has no member suite"),
         (tmp_path / "no", "cannot be read"),
     ):
         refused = command("compare", str(old), str(file))

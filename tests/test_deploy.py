@@ -80,7 +80,7 @@ def test_a_newly_failing_case_gets_one_issue_and_never_a_second(tmp_path: Path) 
         {"title": '"x" $(touch no) @2', "body": "b"},
     ]
     (tmp_path / "out" / "issues.jsonl").write_text("".join(json.dumps(one) + "\n" for one in issues))
-    script = step(WORKFLOW, "Open an issue for each case that newly fails")
+    script = step(WORKFLOW, "Open an issue for each new failure")
     for _ in range(2):
         done = bash(script, tmp_path)
         assert done.returncode == 0, done.stderr
@@ -117,7 +117,7 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
     night = bash(step(WORKFLOW, "Run"), tmp_path, **more)
     assert night.returncode == 0, night.stdout + night.stderr
     assert bash(step(WORKFLOW, "Summarize"), tmp_path, **more).returncode == 0
-    assert "The first night" in (tmp_path / "summary").read_text()
+    assert "the first nightly run" in (tmp_path / "summary").read_text()
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
         "night.md",
         "night.json",
@@ -137,7 +137,7 @@ def test_the_action_judges_and_ends_as_the_run_does(tmp_path: Path, options: str
     (tmp_path / "conformance" / "bin" / "conformance").symlink_to(BIN / "conformance")
     given = dict.fromkeys(("ENDPOINT", "TARGET", "BASELINE"), "") | {"OPTIONS": options, "RUN_DIR": "my run"}
     files = {"GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary", "RUNNER_TEMP": str(tmp_path)}
-    done = bash(step(ACTION, "Judge"), tmp_path, **given, **files)
+    done = bash(step(ACTION, "Run"), tmp_path, **given, **files)
     assert done.returncode == want, done.stdout + done.stderr
     assert (tmp_path / "output").read_text() == "results=my run/results.jsonl\n"
     assert (tmp_path / "summary").read_text().startswith("#")
@@ -145,7 +145,7 @@ def test_the_action_judges_and_ends_as_the_run_does(tmp_path: Path, options: str
 
 def test_the_inputs_of_the_action_reach_its_script() -> None:
     document = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
-    (evaluate,) = [one for one in document["runs"]["steps"] if one.get("name") == "Judge"]
+    (evaluate,) = [one for one in document["runs"]["steps"] if one.get("name") == "Run"]
     used = {value.removeprefix("${{ inputs.").removesuffix(" }}") for value in evaluate["env"].values()}
     assert used == set(document["inputs"])
     assert all(f"${name}" in evaluate["run"] for name in evaluate["env"])

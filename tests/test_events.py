@@ -37,8 +37,8 @@ def test_what_is_no_json_object_is_set_aside(data: str) -> None:
 
 @pytest.mark.parametrize("data", ['{"type":"x"}', ' {"type":"x"} ', '{\n"type":"x"}', '{"type":"x","a":"\\ud800"}'])
 def test_json_object_is_an_event(data: str) -> None:
-    events, strange = decode([frame(data)])
-    assert ([one.type for one in events], strange) == (["x"], ())
+    events, invalid_frames = decode([frame(data)])
+    assert ([one.type for one in events], invalid_frames) == (["x"], ())
 
 
 @pytest.mark.parametrize("data", ["[DONE]", " [DONE]", "[DONE]\n"])
@@ -48,15 +48,15 @@ def test_done_marker_is_neither(data: str) -> None:
 
 def test_events_are_counted_without_the_rest() -> None:
     frames = [frame('{"type":"a"}'), frame("no"), frame("[DONE]"), frame('{"type":"b"}', index=3)]
-    events, strange = decode(frames)
+    events, invalid_frames = decode(frames)
     assert [(one.index, one.type, one.frame) for one in events] == [(0, "a", frames[0]), (1, "b", frames[3])]
-    assert strange == (frames[1],)
+    assert invalid_frames == (frames[1],)
 
 
 @pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"])
 def test_deep_nesting_is_set_aside(deep: str) -> None:
-    events, strange = decode([frame(deep), frame('{"type":"x"}')])
-    assert ([one.type for one in events], len(strange)) == (["x"], 1)
+    events, invalid_frames = decode([frame(deep), frame('{"type":"x"}')])
+    assert ([one.type for one in events], len(invalid_frames)) == (["x"], 1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases
 from conformance.results.causes import causes as grouped
-from conformance.results.causes import represented
+from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import case_record
@@ -94,7 +94,7 @@ def test_every_report_names_one_case_for_a_cause() -> None:
     ]
     precise = {one.id: one.cause for one in group_by_cause(lines)}
     assert precise["sum.part@long.stream"] == "sum.text-deltas@long.stream"
-    told = represented(group_by_cause(lines))
+    told = with_representative_causes(group_by_cause(lines))
     assert [one.cause for one in told] == ["", "", "sum.text-deltas@short.stream"]
     (cause,) = grouped(told)
     assert cause.cases[0].id == "sum.text-deltas@short.stream"
@@ -104,7 +104,7 @@ def test_every_report_names_one_case_for_a_cause() -> None:
                                    "usage.null-streaming", "error.is-empty"])  # fmt: skip
 def test_the_causes_of_a_run_are_those_that_its_reports_name(fault: str) -> None:
     found, recorded = evaluated(FAULTS[fault])
-    lines = represented(group_by_cause([case_record(one, recorded, 0) for one in found]))
+    lines = with_representative_causes(group_by_cause([case_record(one, recorded, 0) for one in found]))
     named = {one.cause for one in lines if one.cause}
     told = {cause.cases[0].id: cause for cause in grouped(lines)}
     assert named
@@ -120,7 +120,7 @@ def test_some_causes_count_anywhere_in_the_run() -> None:
 
 
 def test_a_server_that_needs_no_key_has_one_defect() -> None:
-    served, broke = "answered with HTTP 200", "answered with HTTP 500"
+    served, broke = "received HTTP 200", "received HTTP 500"
     told = causes(
         line("auth.missing-key-refused@a", served),
         line("auth.wrong-bearer-refused@b", served),
@@ -143,8 +143,8 @@ def test_a_lock_that_breaks_is_another_defect_than_requests_that_break_the_serve
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", "answered with HTTP 500") for name in names]
-    keys = [line(f"auth.{name}-refused@{name}", "answered with HTTP 500") for name in ("missing-key", "empty-key")]
+    lines = [line(f"request.{name}@{name}", "received HTTP 500") for name in names]
+    keys = [line(f"auth.{name}-refused@{name}", "received HTTP 500") for name in ("missing-key", "empty-key")]
     told = causes(*keys, *lines)
     assert told["auth.empty-key-refused@empty-key"] == "auth.missing-key-refused@missing-key"
     assert "auth.missing-key-refused@missing-key" not in told
@@ -205,22 +205,22 @@ def test_a_fail_is_never_put_under_a_warning() -> None:
 
 
 def test_the_same_words_are_one_fact() -> None:
-    refused = "answered with HTTP 401: Invalid key"
+    refused = "received HTTP 401: Invalid key"
     told = causes(
         line("request.input-string@text", refused),
         line("auth.api-key-header-accepted@auth.api-key", refused),
-        line("effort.low-accepted@effort.low", "answered with HTTP 400: low is not known"),
+        line("effort.low-accepted@effort.low", "received HTTP 400: low is not known"),
     )
     assert told == {"request.input-string@text": "auth.api-key-header-accepted@auth.api-key"}
 
 
 def test_two_wrong_requests_that_are_served_are_two_defects() -> None:
-    served = "answered with HTTP 200"
+    served = "received HTTP 200"
     assert causes(line("request.missing-model@a", served), line("request.missing-input@b", served)) == {}
 
 
 def test_the_rule_that_the_words_name_tells_the_fact() -> None:
-    refused = "answered with HTTP 400: temperature is not supported"
+    refused = "received HTTP 400: temperature is not supported"
     told = causes(
         line("request.input-string@text", refused), line("request.temperature-accepted@temperature=0", refused)
     )
@@ -252,7 +252,7 @@ def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", f"answered with HTTP 500: {name} failed") for name in names[:rules]]
+    lines = [line(f"request.{name}@{name}", f"received HTTP 500: {name} failed") for name in names[:rules]]
     assert len(causes(*lines)) == grouped
 
 
@@ -290,7 +290,7 @@ def test_a_client_that_stops_where_nothing_names_it_stands_for_itself() -> None:
 
 
 def test_causes_in_a_ring_end() -> None:
-    from conformance.results.grouping import _top
+    from conformance.results.grouping import _root
 
     ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
-    assert [_top(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]
+    assert [_root(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from conformance.report.terminal import hints
+from conformance.results.records import CaseRecord, FindingRecord
 
 
-def line(requirement: str, verdict: str, got: int) -> dict[str, Any]:
-    findings = [{"got": got}] if verdict == "fail" else []
-    return {"requirement": requirement, "verdict": verdict, "findings": findings}
+def line(requirement: str, verdict: str, got: int) -> CaseRecord:
+    findings = (FindingRecord(f"received HTTP {got}", got=got),) if verdict == "fail" else ()
+    return CaseRecord(f"{requirement}@x", requirement, "x", "auth", "MUST", verdict, findings=findings)
 
 
 @pytest.mark.parametrize(("status", "hinted"), [(401, True), (403, True), (400, True), (404, False), (302, False)])

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance.report.trend import Trend, page, text
-from conformance.results.history import FLAKY, FORMAT, HistoryError, Night, opened
+from conformance.results.history import FLAKY, FORMAT, HistoryError, NightlyRun, opened
 from conformance.results.measures import Measures
 from tests.support.lines import case, command, head, run
 
@@ -37,7 +37,7 @@ NIGHTS = (
 def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite", *NIGHTS)
     told = command("history", "--history", str(tmp_path)).stdout.splitlines()
-    assert told[0] == "proxy: 4 nights, 2026-06-01 to 2026-06-04"
+    assert told[0] == "proxy: 4 nightly runs, 2026-06-01 to 2026-06-04"
     assert told[1].endswith("50.0% passed, 1 failed, exit 0")
     assert len(told) == 4, told
     assert told[2].startswith("  ·█·█  a.b")
@@ -45,15 +45,15 @@ def test_the_trend_is_told_by_target_and_rule(tmp_path: Path) -> None:
     assert len(told) == 4
     assert command("history", "--history", str(tmp_path), "--rule", "a.*").stdout.splitlines()[3].startswith("  ····")
     last = command("history", "--history", str(tmp_path), "--nights", "1").stdout
-    assert "1 nights, 2026-06-04" in last
+    assert "1 nightly run, 2026-06-04" in last
 
 
 def test_a_night_kept_twice_is_kept_once(tmp_path: Path) -> None:
     for _ in range(2):
         fill(tmp_path / "h", *NIGHTS)
     with opened(tmp_path / "h") as kept:
-        assert len(kept.nights("proxy", 99)) == 4
-        assert kept.nights("proxy", 1)[0].counts == {"fail": 1, "pass": 1}
+        assert len(kept.last_runs("proxy", 99)) == 4
+        assert kept.last_runs("proxy", 1)[0].counts == {"fail": 1, "pass": 1}
 
 
 def test_members_are_first_seen_once_for_each_target(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_two_processes_may_keep_nights_at_once(tmp_path: Path) -> None:
     for one in threads:
         one.join()
     with opened(tmp_path / "h") as kept:
-        assert {name: len(kept.nights(name, 9)) for name in kept.targets()} == dict.fromkeys("abcd", 4)
+        assert {name: len(kept.last_runs(name, 9)) for name in kept.targets()} == dict.fromkeys("abcd", 4)
 
 
 def test_years_of_nights_fit(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_years_of_nights_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        ("pragma user_version = 99", f"has format 99; this version reads {FORMAT}"),
-        ("create table other (x)", "is a database of something else"),
+        ("pragma user_version = 99", f"has format 99, expected {FORMAT}"),
+        ("create table other (x)", "but not a history of nightly runs"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, made: str, says: str) -> None:
@@ -107,18 +107,18 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, made: str, says: str)
 
 def test_no_history_is_one_line(tmp_path: Path) -> None:
     told = command("history", "--history", str(tmp_path))
-    assert (told.returncode, "is not there" in told.stderr) == (2, True)
+    assert (told.returncode, "does not exist" in told.stderr) == (2, True)
     assert not (tmp_path / "history.sqlite").exists()
     fill(tmp_path / "history.sqlite", *NIGHTS)
     told = command("history", "--history", str(tmp_path), "--target", "prxy")
-    assert (told.returncode, "there are 'proxy'" in told.stderr) == (2, True)
+    assert (told.returncode, "its targets: 'proxy'" in told.stderr) == (2, True)
 
 
 HOSTILE = '<script>alert(1)</script>\x1b[2J & "quoted" \''
 
 
 def test_the_page_holds_its_drawings_and_lets_no_text_become_more(tmp_path: Path) -> None:
-    nights = (Night(1, HOSTILE, "2026-06-01", 1, {"fail": 2, "pass": 1}), Night(2, HOSTILE, HOSTILE, 6, {}))
+    nights = (NightlyRun(1, HOSTILE, "2026-06-01", 1, {"fail": 2, "pass": 1}), NightlyRun(2, HOSTILE, HOSTILE, 6, {}))
     found = Trend(HOSTILE, nights, {HOSTILE: ({"fail": 2}, {})})
     html = page([found])
     assert "<script" not in html

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import hostile
 from conformance.decode import sse
-from conformance.decode.json_text import MOST_VALUES, Reader, TooMuch, load
+from conformance.decode.json_text import MOST_VALUES, LimitExceeded, Reader, load
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
 from conformance.exchange.planned import PlannedRequest
@@ -20,7 +20,7 @@ from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Finding, merge
 from conformance.scenarios import plan as module
 from conformance.scenarios.plan import Plan
-from conformance.wire.deadlines import FEW, TRICKLE, Taken
+from conformance.wire.deadlines import FEW, TRICKLE, PartialResponse
 from conformance.wire.pool import Pool
 from tools.in_process import context, record
 
@@ -51,7 +51,7 @@ def test_a_run_against_large_bodies_stays_small_and_ends(name: str, tmp_path: Pa
 
 
 def test_answers_are_dropped_when_others_need_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_DECODED", 3_000_000)
+    monkeypatch.setattr(module, "MAX_DECODED_BYTES", 3_000_000)
     clean, read = record(None), []
     names = ["text", "unicode", "count"]
     made = {name: large(name, 1_000_000) for name in names}
@@ -109,12 +109,12 @@ def test_a_large_body_beyond_ascii_is_kept_as_base64() -> None:
 
 
 def test_a_trickle_of_single_bytes_is_kept_in_few_chunks() -> None:
-    taken = Taken()
+    taken = PartialResponse()
     for number in range(20 * TRICKLE):
         taken.add(number / 100, b"x")
     assert taken.size == 20 * TRICKLE
     assert len(taken.chunks) < TRICKLE + 20
-    whole = Taken()
+    whole = PartialResponse()
     for number in range(5 * TRICKLE):
         whole.add(float(number), b"x" * FEW)
     assert len(whole.chunks) == 5 * TRICKLE
@@ -124,7 +124,7 @@ def test_a_trickle_of_single_bytes_is_kept_in_few_chunks() -> None:
 
 
 def test_a_text_of_too_many_values_is_not_parsed() -> None:
-    with pytest.raises(TooMuch, match="more than 500,000 values"):
+    with pytest.raises(LimitExceeded, match="more than 500,000 values"):
         load("[" + "1," * MOST_VALUES + "1]")
     assert len(load("[" + "1," * (MOST_VALUES // 2) + "1]")) == MOST_VALUES // 2 + 1
 
@@ -133,7 +133,7 @@ def test_many_texts_together_may_hold_no_more_than_one() -> None:
     reader, text = Reader(), "[" + "1," * 90_000 + "1]"
     for _ in range(5):
         reader.load(text)
-    with pytest.raises(TooMuch):
+    with pytest.raises(LimitExceeded):
         reader.load(text)
 
 

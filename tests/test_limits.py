@@ -63,7 +63,7 @@ def test_a_server_that_never_answers_is_left_alone_after_a_while(tmp_path: Path)
         first.leave(0, silent)
         assert second.enter(0) == ""
     first.leave(0, silent)
-    assert second.enter(0) == "time-outs have taken 864 s of this run, so nothing more is asked"
+    assert second.enter(0) == "limit for time-outs reached (864 s in this run)"
 
 
 def test_a_model_that_may_think_for_long_is_waited_for_several_times(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_workers_share_the_requests_a_minute(tmp_path: Path) -> None:
 def test_requests_in_all_hold_over_processes(tmp_path: Path) -> None:
     first, second = (limits(tmp_path, max_requests="3") for _ in range(2))
     assert [first.enter(0), second.enter(0), first.enter(0)] == ["", "", ""]
-    assert second.enter(0) == first.enter(0) == "--max-requests 3 is used up"
+    assert second.enter(0) == first.enter(0) == "--max-requests (3) reached"
 
 
 def test_no_limits_leave_nothing_behind(tmp_path: Path) -> None:
@@ -127,10 +127,10 @@ def test_tokens_are_set_aside_and_settled(tmp_path: Path) -> None:
     one = limits(tmp_path, max_output_tokens="100")
     assert one.enter(60) == ""
     one.leave(60, answered(10))
-    assert one.enter(91).startswith("--max-output-tokens 100 might be exceeded; 10 are used, and this may take 91")
+    assert one.enter(91).startswith("--max-output-tokens (100) could be exceeded; 10 used, and this request may use 91")
     assert one.enter(90) == ""
     one.leave(90, answered(95))  # More than it was allowed.
-    assert one.enter(0).startswith("--max-output-tokens 100 might be exceeded")
+    assert one.enter(0).startswith("--max-output-tokens (100) could be exceeded")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ os.kill(os.getpid(), 9)
 def test_what_a_dead_process_had_under_way_is_spent(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", _DIES, str(tmp_path)], cwd=ROOT, timeout=60).returncode == -9
     one = limits(tmp_path, max_output_tokens="100")
-    assert one.enter(41).startswith("--max-output-tokens 100 might be exceeded; 60 are used")
+    assert one.enter(41).startswith("--max-output-tokens (100) could be exceeded; 60 used")
     assert one.enter(40) == ""
 
 
@@ -261,7 +261,7 @@ def test_a_used_up_limit_ends_the_tries(tmp_path: Path) -> None:
         got = send(server.url, limiter)
         held = send(server.url, limiter)
     assert (got.status, [(one.status, one.waited) for one in got.attempts]) == (503, [(503, 0.2)])
-    assert (held.status, held.ended, held.detail) == (None, "not-sent", WITHHELD + "--max-requests 2 is used up")
+    assert (held.status, held.ended, held.detail) == (None, "not-sent", WITHHELD + "--max-requests (2) reached")
     assert held.withheld
     assert len(stub.bodies) == 2
 
@@ -278,9 +278,9 @@ def test_a_run_stops_asking_and_says_what_is_open(tmp_path: Path) -> None:
     assert (done.returncode, len(stub.bodies), end["requests"]) == (6, 3, 3), done.stdout
     assert {one["verdict"] for one in found} <= {"pass", "inconclusive", "not-applicable"}
     opened = [one for one in found if one["verdict"] == "inconclusive"]
-    assert {one["reason"] for one in opened} == {"not asked: --max-requests 3 is used up"}
+    assert {one["reason"] for one in opened} == {"not sent: --max-requests (3) reached"}
     assert len(opened) > 50
-    assert "not asked: --max-requests 3 is used up" in " ".join(done.stdout.split())
+    assert "not sent: --max-requests (3) reached" in " ".join(done.stdout.split())
 
 
 def test_tokens_of_a_run_stay_below_the_limit(tmp_path: Path) -> None:
@@ -324,8 +324,8 @@ def test_what_sets_no_limit_is_set_aside_as_the_most_there_is() -> None:
     plan = Plan(context(), context().scenarios)
     free = {one.name for one in plan.scenarios if uncapped(one)}
     assert "max_output_tokens=null" in free
-    built = {planned.key: planned.build([]) for planned in plan.requests if not planned.after}
-    most = {name: outgoing.most for name, key in plan.key_of.items() if (outgoing := built.get(key))}
+    built = {planned.key: outgoing for planned in plan.requests if (outgoing := planned.build([]))}
+    most = {name: built[key].most for name, key in plan.key_of.items()}
     assert {most[name] for name in free} == {plan.uncapped} == {131_072}
     assert (most["text"], most["bad.malformed-json"]) == (200, 0)
 
@@ -342,16 +342,18 @@ def planned(**options: str) -> list[str]:
 def test_the_plan_says_how_long_it_takes() -> None:
     *_, time_it_takes, free, last = planned(rpm="100")
     requests = int(last.split()[0])
-    assert time_it_takes.startswith(f"at 100 requests a minute, 4 at a time: {duration(requests, 100)}, with repeated")
-    assert "of them set no usable max_output_tokens: each that is served may cost 131,072 more" in free
+    assert time_it_takes.startswith(
+        f"at 100 requests a minute, 4 concurrent: {duration(requests, 100)}, with all repeated"
+    )
+    assert "without a valid max_output_tokens: each may cost 131,072 more tokens" in free
     assert (duration(1, 100), duration(101, 100), duration(199, 100)) == ("0 s", "1 min 1 s", "2 min 1 s")
 
 
 def test_the_plan_says_what_stops_it() -> None:
     *_, free, requests, tokens, _, _ = planned(max_requests="3", max_output_tokens="9")
-    assert free == "4 at a time, as fast as they are answered"
+    assert free == "4 concurrent, without a rate limit"
     assert requests.startswith("--max-requests 3: ")
-    assert tokens == "--max-output-tokens 9: what might exceed them is not sent"
+    assert tokens == "--max-output-tokens 9: requests that might exceed it are not sent"
 
 
 # -- large bodies, and waits that are shortened -----------------------------------------------------------------------
@@ -385,7 +387,7 @@ def test_large_bodies_beyond_the_budget_are_cut_and_say_so(tmp_path: Path, monke
         ("clean", len(body)), ("oversize", module.LARGE), ("oversize", module.LARGE),
     ]  # fmt: skip
     assert got[1].detail == (
-        "more than 64,000 bytes: this run's budget of 300,000 bytes for large bodies is used up"
+        "the body has more than 64,000 bytes, and the run's budget for large bodies (300,000) is used up"
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-from conformance.config.target import LACKABLE
+from conformance.config.target import PROFILE_FEATURES
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.cases import all_cases, context_of
 from conformance.judge.recorded import Recorded
@@ -26,16 +26,16 @@ BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", re
 
 def test_targets_stand_beside_each_other_by_area_and_broken_rule() -> None:
     assert markdown(matrix([GOOD, BAD])) == (
-        "| target | judged at | contract | suite | requests | MUST rules that hold | SHOULD rules that hold "
-        "| affected clients, by causes |\n"
+        "| target | run at | contract | suite | requests | MUST rules passed | SHOULD rules passed "
+        "| affected clients (root causes) |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
         "| good | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | 1 of 1 |  |  |\n"
         "| bad | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | 0 of 1 |  |  |\n"
         "\n| area | good | bad |\n| --- | --- | --- |\n"
         "| a | ✅ all 2 pass | ❌ 1 fail of 2 |\n"
         "| x | not applicable | ⚠️ 1 inconclusive |\n"
-        "\nThe first cause in each red area:\n\n- **bad, a**: a.b: HTTP 500\n"
-        "\nRules that any of them breaks:\n\n"
+        "\nThe first root cause in each failed area:\n\n- **bad, a**: a.b: HTTP 500\n"
+        "\nRules that a target violates:\n\n"
         "| rule | good | bad |\n| --- | --- | --- |\n"
         "| a.b | ✅ all 2 pass | ❌ 1 fail of 2 |\n"
     )
@@ -48,7 +48,7 @@ def test_an_expected_failure_is_a_failure_here_too() -> None:
 
 def test_a_row_of_one_target_only_is_said_to_be_not_judged() -> None:
     other = run(case("z.z@1"), first=head("other"))
-    assert "| z | not judged | ✅ all 1 pass |" in markdown(matrix([GOOD, other]))
+    assert "| z | not evaluated | ✅ all 1 pass |" in markdown(matrix([GOOD, other]))
 
 
 def test_runs_of_one_target_are_told_apart() -> None:
@@ -78,7 +78,7 @@ def test_the_command_reads_files_from_anywhere_and_names_a_run_that_broke_off(tm
     assert told.returncode == 0, told.stderr
     assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 13
     told = command("matrix", str(good), str(broken))
-    assert (told.returncode, "bad broke off" in told.stdout) == (2, True)
+    assert (told.returncode, "bad was interrupted" in told.stdout) == (2, True)
     told = command("matrix", str(good), str(tmp_path / "none.jsonl"))
     assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (2, "", 1)
 
@@ -93,7 +93,7 @@ def test_a_red_area_names_its_own_cause_before_one_it_follows_from() -> None:
     (why,) = matrix([run(*lines)]).why
     assert why == {
         "a": "a.b: no key is needed",
-        "x": "follows from a.b: no key is needed",
+        "x": "consequence of a.b: no key is needed",
         "z": "z.own: it is empty",
     }
 
@@ -110,18 +110,18 @@ LEFT = run(
 
 def test_what_a_profile_leaves_out_is_listed() -> None:
     says = (
-        "auth (any authentication): 2 cases not judged, 1 rule as a whole",
-        "tools (function tools): 2 cases not judged, 1 rule as a whole and 1 rule in part",
+        "auth (any authentication): 2 cases excluded (1 rule completely)",
+        "tools (function tools): 2 cases excluded (1 rule completely and 1 rule in part)",
     )
     found = matrix([LEFT, GOOD])
     assert found.left == (says, ())
     for text in (markdown(found), page(found)):
-        assert "Not claimed by a profile, and so not judged" in text
+        assert "Excluded by a profile" in text
         assert "any authentication" in text
     assert "Not claimed" not in markdown(matrix([GOOD]))
     for one in says:
         assert f"- {cell(one)}" in job_summary.render(LEFT, "again").splitlines()
-        assert f">lacks {one}</p>" in html.render(LEFT, RunDirectory(Path("nowhere")), "again")
+        assert f">excluded {one}</p>" in html.render(LEFT, RunDirectory(Path("nowhere")), "again")
 
 
 def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
@@ -142,9 +142,10 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         left = [line for line in lines if name in line.reason.text]
         rules = len({line.requirement for line in left})
         assert rule in {line.requirement for line in left}
-        says = f"lacks {name} ({LACKABLE[name]}): {len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        cases = f"{len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        says = f"excluded {name} ({PROFILE_FEATURES[name]}): {cases}"
         assert says in screen
-    assert "lacks" not in "\n".join(shown([case("a.b@1")]))
+    assert "excluded" not in "\n".join(shown([case("a.b@1")]))
 
 
 def test_notes_come_first_and_both_forms_can_be_written(tmp_path: Path) -> None:

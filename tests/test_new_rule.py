@@ -130,15 +130,15 @@ def test_what_is_only_recorded_gets_no_fault() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["usage.total-is-sum"], "rule 'usage.total-is-sum' exists"),
-        (["item.message.schema"], "rule 'item.message.schema' exists: it belongs to item.{type}.schema"),
-        (["usag.new"], "no area 'usag'; did you mean 'usage'?"),
-        (["zzz.new"], "no area 'zzz'; known: auth, "),
-        (["usage"], "'usage' is no rule id"),
-        (["Usage.New"], "'Usage.New' is no rule id"),
-        (["usage.new rule"], "'usage.new rule' is no rule id"),
-        (["usage.../../x"], "'usage.../../x' is no rule id"),
-        (["usage.new", "--clause", "5.usag"], "no clause '5.usag'; did you mean '5.usage'?"),
+        (["usage.total-is-sum"], "rule 'usage.total-is-sum' already exists"),
+        (["item.message.schema"], "rule 'item.message.schema' already exists: it is covered by item.{type}.schema"),
+        (["usag.new"], "unknown area 'usag'; did you mean 'usage'?"),
+        (["zzz.new"], "unknown area 'zzz'; known: auth, "),
+        (["usage"], "'usage' is not a rule id"),
+        (["Usage.New"], "'Usage.New' is not a rule id"),
+        (["usage.new rule"], "'usage.new rule' is not a rule id"),
+        (["usage.../../x"], "'usage.../../x' is not a rule id"),
+        (["usage.new", "--clause", "5.usag"], "unknown clause '5.usag'; did you mean '5.usage'?"),
     ],
 )
 def test_what_cannot_be_made_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +153,7 @@ def test_an_installed_package_is_no_checkout(
 ) -> None:
     monkeypatch.setattr(new_rule, "PACKAGE", tmp_path / "conformance")
     assert main(["new-rule", "usage.new"]) == 2
-    assert "needs a checkout" in capsys.readouterr().err
+    assert "needs a source checkout" in capsys.readouterr().err
 
 
 def test_no_stub_is_left_in_the_catalogue() -> None:

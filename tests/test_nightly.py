@@ -18,7 +18,7 @@ from conformance.emulator import Behaviour, Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import Context, combine
 from conformance.emulator.shapes import Refusal
-from conformance.engine.nightly import _exit, _folder_name
+from conformance.engine.nightly import _exit_code, _folder_name
 from conformance.results.comparison import compare
 from conformance.results.history import opened
 from tests.support.lines import case, run
@@ -56,7 +56,7 @@ def nightly(target: Path, history: Path, *more: str) -> subprocess.CompletedProc
     )  # fmt: skip
 
 
-def spend(behaviour: Behaviour | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run_nightly(behaviour: Behaviour | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """One night with an endpoint of this twist."""
     target = tmp_path / "proxy.toml"
     with serve(Endpoint(key=KEY, behaviour=behaviour)) as server:
@@ -76,24 +76,24 @@ def section(text: str, title: str) -> list[str]:
 
 
 def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_other(tmp_path: Path) -> None:
-    first = spend(None, tmp_path)
+    first = run_nightly(None, tmp_path)
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "The first night" in first.stdout
+    assert "the first nightly run" in first.stdout
     results = folders(tmp_path)[0] / "results.jsonl"
     head, *rest = results.read_text(encoding="utf-8").splitlines()
     results.write_text("\n".join([head, json.dumps(case(VANISHED).to_json()), *rest, ""]), encoding="utf-8")
 
-    second = spend(BROKEN, tmp_path)
+    second = run_nightly(BROKEN, tmp_path)
     assert second.returncode == 1
     folder = folders(tmp_path)[1]
     summary = (folder / "night.md").read_text(encoding="utf-8")
     assert summary in second.stdout
-    assert "**1 regression, 1 vanished case, 1 flaky case**" in summary
+    assert "**1 regression, 1 missing case, 1 flaky case**" in summary
     assert section(summary, "Regressions") == [REGRESSION]
-    assert section(summary, "Vanished") == [VANISHED]
+    assert section(summary, "Missing") == [VANISHED]
     assert section(summary, "Flaky") == [FLAKY]
-    assert "failed 3 of 3 times" in summary
-    assert "failed 1 of 3 times" in summary
+    assert "failed 3 of 3 attempts" in summary
+    assert "failed 1 of 3 attempts" in summary
     named = set(re.findall(r"`([^`@]+@[^`]+)`", summary))
     assert named == {REGRESSION, FLAKY, VANISHED}
     record = json.loads((folder / "night.json").read_text(encoding="utf-8"))
@@ -102,13 +102,13 @@ def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_oth
     assert issue["title"] == f"{REGRESSION} fails at my proxy"
     assert KEY not in "".join(one.read_text("utf-8", "replace") for one in tmp_path.rglob("*") if one.is_file())
 
-    third = spend(once(FAULTS["auth.other-scheme-let-in"]), tmp_path, "--keep", "2")
+    third = run_nightly(once(FAULTS["auth.other-scheme-let-in"]), tmp_path, "--keep", "2")
     assert third.returncode == 0, "a case that passes when it is asked again is no failure"
     assert "**1 flaky case, 3 newly passing**" in third.stdout
     assert (folders(tmp_path)[-1] / "issues.jsonl").read_text(encoding="utf-8") == ""
     assert len(folders(tmp_path)) == 2
     with opened(tmp_path / "history" / "history.sqlite") as kept:
-        nights = kept.nights("my proxy", 10)
+        nights = kept.last_runs("my proxy", 10)
         assert [(night.exit, night.counts.get("fail", 0), night.counts.get("flaky", 0)) for night in nights] == [
             (0, 0, 0), (1, 1, 1), (0, 0, 1),
         ]  # fmt: skip
@@ -133,15 +133,15 @@ def test_the_exit_code_is_the_run_s_without_what_was_flaky(
     same = run(*lines)
     found = compare(same, same)
     ratios = dict.fromkeys(flaky, (1, 3))
-    assert _exit(same, found, ratios, code, strict) == _exit(same, None, ratios, code, strict) == want
+    assert _exit_code(same, found, ratios, code, strict) == _exit_code(same, None, ratios, code, strict) == want
     if code in (0, 1, 5, 6):
-        assert _exit(same, compare(run(case("a.b@0"), *lines), same), ratios, code, strict) == 1
+        assert _exit_code(same, compare(run(case("a.b@0"), *lines), same), ratios, code, strict) == 1
 
 
 def test_a_baseline_that_does_not_hold_is_no_good_night() -> None:
     problem = {"kind": "stale", "entry": "b.toml:2", "case": "a.b@3", "says": "it passes now: delete the line"}
     bad = run(case("a.b@1", "fail"), case("a.b@2"), baseline=[problem])
-    assert _exit(bad, None, {"a.b@1": (1, 3)}, 1, False) == 1
+    assert _exit_code(bad, None, {"a.b@1": (1, 3)}, 1, False) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_baseline_that_does_not_hold_is_no_good_night() -> None:
     [
         ('name = "p"\nendpoint = "nonsense"', (), "is not a URL"),
         ('name = "p"\nendpoint = "http://127.0.0.1:9/v1"', (), "nothing answers"),
-        ('name = "p"', ("--keep", "0"), "last night at least"),
+        ('name = "p"', ("--keep", "0"), "expected 1 or more"),
         ('name = "p"', ("--baseline", "none.toml"), "cannot be read"),
     ],
 )

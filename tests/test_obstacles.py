@@ -35,7 +35,7 @@ def told(name: str) -> dict[str, list[dict[str, object]]]:
         ("http.body-with-comment", "usage.present@count", "body", "count"),
         ("usage.null-streaming", "effort.reasoning-item-shape@effort.high.stream", "body", "effort.high.stream"),
         ("tools.arguments-are-null", "usage.present@tools.output", "earlier", "tools.call"),
-        ("auth.api-key-not-accepted", "usage.present@tools.output", "HTTP 401", "tools.call"),
+        ("request.stream-true-refused", "usage.present@tools.output.stream", "HTTP 400", "text.stream"),
         ("response.thoughts-only", "usage.present@tools.output", "need", "tools.call"),
         ("unsupported.context-management-hangs", "error.envelope@undocumented.context_management", "time-out",
          "undocumented.context_management"),

@@ -15,7 +15,7 @@ import pytest
 
 from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
-from conformance.engine.session import Session, head
+from conformance.engine.session import Session, run_head
 from conformance.exchange.exchange import Chunk, Ended, Headers
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
@@ -93,8 +93,8 @@ def test_what_is_not_recorded_is_told_with_what_is() -> None:
     assert said["type"] == "not_recorded"
     assert said["recorded"] == ["tools.call", "tools.output.stream"]
     assert "(nearest is tools.call, which differs in max_output_tokens, top_p)" in str(said["message"])
-    assert "the right key is not in the recording" in str(said["message"])
-    assert "a wrong credential is not" in str(error(planned(CALL.request.body, [("api-key", "no")]))["message"])
+    assert "a valid key is not in the recording" in str(said["message"])
+    assert "an invalid credential is not" in str(error(planned(CALL.request.body, [("api-key", "no")]))["message"])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 200_000, b'"x"'])
@@ -181,7 +181,7 @@ def evaluated(url: str, path: Path) -> dict[str, str]:
     """The verdicts of a whole run against what answers there, recorded in that folder."""
     here = replace(context(), target=replace(target(), endpoint=url))
     session = Session(here, RunDirectory(path), KEY)
-    session.folder.create(head(here.target, "live"), here.target.nonce, [], "either")
+    session.folder.create(run_head(here.target, "live").to_json(), here.target.nonce, [], "either")
     session.start(cases())
     found = {case.id: evaluate(case, session.record()).verdict for case in cases()}
     session.close()
@@ -221,8 +221,8 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--replay", "no-such-folder"), "no-such-folder is no recording: there is no run.json"),
-        (("--replay", str(FOLDER), "--speed", "0"), "--speed is 0; it must be more than 0"),
+        (("--replay", "no-such-folder"), "no-such-folder is not a recording: run.json is missing"),
+        (("--replay", str(FOLDER), "--speed", "0"), "--speed is 0; expected a finite number greater than 0"),
         ((f"--replay={FOLDER}", "--port", "99999"), "port must be 0-65535"),
     ],
 )

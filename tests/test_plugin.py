@@ -98,9 +98,9 @@ def test_a_failure_exits_with_1_and_tells_all(server: Server, tmp_path: Path, wo
     assert run.returncode == 1
     for part in (
         "lifecycle.in-progress-second@text.stream   MUST",
-        "rule    response.in_progress is the second event.",
-        "source  doc 2026-06-24",
-        "want    response.in_progress",
+        "rule      response.in_progress is the second event.",
+        "source    doc 2026-06-24",
+        "expected  response.in_progress",
         "--only 'lifecycle.in-progress-second@text.stream'",
         '-H "api-key: $MIMO_API_KEY"',
     ):
@@ -149,7 +149,7 @@ def test_nothing_selected_is_no_success(server: Server, tmp_path: Path) -> None:
     ("arguments", "key", "says"),
     [
         (("--endpoint", "localhost"), KEY, "is not a URL"),
-        (("--endpoint", "http://127.0.0.1:9/v1"), KEY, "nothing answers at http://127.0.0.1:9/v1"),
+        (("--endpoint", "http://127.0.0.1:9/v1"), KEY, "cannot connect to http://127.0.0.1:9/v1"),
         (("--endpoint", "http://127.0.0.1:9/v1"), None, "MIMO_API_KEY is not set"),
         (("--endpoint", "http://127.0.0.1:9/v1", "--api-key-env", "OTHER_KEY"), KEY, "OTHER_KEY is not set"),
         (("--revision", "2026-09"), KEY, "did you mean"),

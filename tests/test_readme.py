@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.config.settings import SETTINGS
-from conformance.config.target import LACKABLE, UNKNOWN_PARAMETERS, resolve
+from conformance.config.target import PROFILE_FEATURES, UNKNOWN_PARAMETERS, resolve
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -67,7 +67,7 @@ def test_the_options_of_serve_exist() -> None:
 
 def test_the_profile_of_the_readme_is_whole() -> None:
     line = next(line for line in README.splitlines() if line.startswith("lacks = "))
-    assert all(name in line for name in LACKABLE)
+    assert all(name in line for name in PROFILE_FEATURES)
     assert all(name in README for name in UNKNOWN_PARAMETERS)
 
 
@@ -96,7 +96,7 @@ def test_rules_are_listed_and_explained() -> None:
     listed = conformance("list").stdout.splitlines()
     assert len(listed) == len(catalogue())
     said = conformance("explain", "sequence.contiguous").stdout
-    assert "Each sequence_number is one more than the one before." in said
+    assert "Each sequence_number is one greater than the previous one." in said
     assert "text.stream" in said
 
 

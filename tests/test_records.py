@@ -97,9 +97,9 @@ def test_a_reason_without_a_code_is_known_by_its_text(text: str, code: str, feat
 
 def test_the_verdict_that_counts_is_the_one_before_the_baseline() -> None:
     aside = case("a.b@c", "expected", reason="r", baseline=BaselineMark("inconclusive", "f:1", "known").to_json())
-    assert (aside.own_verdict, aside.counted, aside.broken) == ("inconclusive", "not-applicable", False)
+    assert (aside.own_verdict, aside.counted, aside.has_problem) == ("inconclusive", "not-applicable", False)
     known = case("a.b@c", "expected", baseline=BaselineMark("fail", "f:1", "known").to_json())
-    assert (known.own_verdict, known.counted, known.broken, known.why) == ("fail", "expected", True, "known")
+    assert (known.own_verdict, known.counted, known.has_problem, known.why) == ("fail", "expected", True, "known")
     assert known.without_baseline().verdict == "fail"
 
 
@@ -127,4 +127,4 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert again == run
     assert (again.counts, again.exit_code) == ({"fail": 1, "pass": 1, "warning": 1}, 1)
     assert [one.message for one in again.findings] == ["wrong", "odd"]
-    assert [(one.rule, len(one.follow)) for one in again.causes] == [("a.b", 1)]
+    assert [(one.rule, len(one.consequences)) for one in again.causes] == [("a.b", 1)]

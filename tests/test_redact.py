@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange import entropy
 from conformance.exchange.credential_forms import RANDOM_END, filler, forms
 from conformance.exchange.exchange import Chunk, Headers, decode
@@ -390,5 +390,5 @@ def test_a_hostile_body_takes_time_in_proportion_to_its_length(bit: bytes) -> No
 
 def test_a_value_without_credentials_is_given_back_as_it_is() -> None:
     value = {"findings": [{"got": ["x", 1, None]}]}
-    assert without([KEY], value) is value
-    assert without([KEY], {KEY: [KEY, (1, KEY)]}) == {FILLER: [FILLER, [1, FILLER]]}
+    assert redact_value([KEY], value) is value
+    assert redact_value([KEY], {KEY: [KEY, (1, KEY)]}) == {FILLER: [FILLER, [1, FILLER]]}

@@ -14,6 +14,7 @@ from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.engine import setup
+from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import FORMAT, RunDirectory
 from conformance.judge.cases import all_cases
 from conformance.judge.verdict import Result, evaluate
@@ -70,7 +71,7 @@ def _ids(folder: Path) -> set[str]:
 
 def again(folder: Path, into: Path, only: str = "") -> dict[str, Result]:
     """The results of a replay by case, judged in this process."""
-    session, _ = setup.in_controller({}, None, into, plan_only=False, replay=folder)
+    session, _ = setup.create_session({}, None, into, plan_only=False, replay=folder)
     context()  # It has all checks registered.
     every = all_cases(session.context)
     cases = [case for case in every if (fnmatchcase(case.id, only) if only else session.selects(case))]
@@ -119,11 +120,11 @@ def test_a_replay_can_be_replayed(copied: Path, tmp_path: Path) -> None:
     assert {case: result.verdict for case, result in first.items()} == {
         case: result.verdict for case, result in second.items()
     }
-    assert RunDirectory(tmp_path / "two").recorded() == RunDirectory(copied).recorded()
+    assert set(RunDirectory(tmp_path / "two").recorded()) >= set(RunDirectory(copied).recorded())
 
 
 def test_a_plan_of_a_replay_makes_nothing(copied: Path, tmp_path: Path) -> None:
-    session, server = setup.in_controller({}, None, tmp_path / "run", plan_only=True, replay=copied)
+    session, server = setup.create_session({}, None, tmp_path / "run", plan_only=True, replay=copied)
     assert (session.context.target.nonce, server) == (open_recording(copied).nonce, None)
     assert not (tmp_path / "run").exists()
 
@@ -132,7 +133,7 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
     copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [setup.in_controller({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
+    folders = [setup.create_session({}, None, None, plan_only=False, replay=copied)[0].folder.path for _ in range(3)]
     assert len({path.name for path in folders}) == 3
     assert {path.parent for path in folders} == {tmp_path / "reports" / "runs"}
 
@@ -143,21 +144,21 @@ def test_a_run_without_a_folder_of_its_own_gets_a_fresh_one(
         ({"model": "other"}, "run", "model cannot be set with --replay: recording {path} has mimo-v2.5-pro"),
         ({"revision": "2026-10"}, "run", "revision cannot be set with --replay: recording {path} has 2026-06-24"),
         ({"endpoint": "http://h/v1"}, "run", "endpoint cannot be set with --replay: recording {path} has built-in"),
-        ({}, "recording", "run folder {path} is the recording itself; name another"),
+        ({}, "recording", "--run-dir {path} is the recording to replay; expected another folder"),
     ],
 )
 def test_what_was_recorded_cannot_be_set(
     options: dict[str, str], into: str, says: str, copied: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Misconfigured) as raised:
-        setup.in_controller(options, None, tmp_path / into, plan_only=False, replay=copied)
+        setup.create_session(options, None, tmp_path / into, plan_only=False, replay=copied)
     assert str(raised.value) == says.format(path=copied)
 
 
 def test_what_is_no_recording_ends_a_run_in_one_line(tmp_path: Path) -> None:
     done = run("--replay", str(tmp_path / "none"), key=None, checks=["response"])
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"conformance: {tmp_path / 'none'} is no recording: there is no run.json\n"
+    assert done.stderr == f"conformance: {tmp_path / 'none'} is not a recording: run.json is missing\n"
 
 
 def test_the_environment_and_equal_options_do_not_matter(copied: Path) -> None:
@@ -207,13 +208,13 @@ def _unknown_revision(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_no_folder, "is no recording: there is no run.json"),
-        (_no_head, "is no recording: there is no run.json"),
+        (_no_folder, "is not a recording: run.json is missing"),
+        (_no_head, "is not a recording: run.json is missing"),
         (_later_format, "run.json has format 99; this version reads [1, 2]"),
         (_later_exchange, "recording has format 99; this version reads"),
         (_half_an_exchange, "cannot be read: "),
         (_no_object, "cannot be read: "),
-        (_unknown_revision, "is of revision '2031-01-01', which is not known"),
+        (_unknown_revision, "has the unknown revision '2031-01-01'"),
     ],
 )
 def test_what_is_no_recording_is_one_line(spoil: object, says: str, copied: Path) -> None:
@@ -241,7 +242,7 @@ def test_a_malformed_body_that_named_another_model_is_found(sent: bytes, same: b
     recording = open_recording(copied)
     one = next(iter(recording.exchanges.values()))
     older = replace(one, scenario=scenario.name, sample=0, request=replace(one.request, body=sent))
-    outgoing = Plan(context(), [scenario.name]).requests[0].build([])
+    outgoing = Plan(context(), [scenario.name]).requests[-1].build([])
     assert outgoing is not None
     assert f'"model": "{context().target.model}"'.encode() in outgoing.body
     found = replace(recording, exchanges={("0123456789ab", 1): older}).find(outgoing)
@@ -260,3 +261,13 @@ def test_a_new_run_takes_the_old_one_out(tmp_path: Path) -> None:
         folder.close()
     folder.select(True, ["a@b"])
     assert folder.selected() == (True, None)
+
+
+def test_a_request_that_had_another_limit_is_the_same_request(copied: Path) -> None:
+    recording = open_recording(copied)
+    (place, one), *_ = recording.exchanges.items()
+    body = json.dumps({**json.loads(one.request.body), "max_output_tokens": 12345}).encode()
+    sent = OutgoingRequest(f"{one.scenario}-0123456789ab", one.scenario, place[1] - 1, "POST", body, "api-key", (), 1)
+    assert recording.find(sent) == one
+    other = replace(sent, body=json.dumps({**json.loads(body), "top_p": 0.5}).encode())
+    assert recording.find(other) is None

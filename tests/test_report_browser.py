@@ -85,7 +85,7 @@ def shown_rules(window: Browser) -> list[str]:
 def test_it_renders_and_asks_for_nothing(opened: Browser, failing: Path) -> None:
     said = opened.run("return [document.title, document.querySelector('h1').textContent, document.body.innerText]")
     assert said[0] == "fails: my proxy"
-    assert "MUST rules are broken" in said[1]
+    assert "MUST rules fail because of" in said[1]
     assert "NaN" not in said[2]
     assert "undefined" not in said[2]
     assert shown_rules(opened)[0] in said[2]
@@ -124,7 +124,7 @@ def test_a_case_shows_its_evidence(window: Browser, failing: Path) -> None:
     for part in (
         "A part has one content_part.done.",
         "doc 2026-06-24, response.content_part.done",
-        "closes a part that was closed before",
+        "closes a part that is already closed",
         f"pytest conformance --only '{CLOSED}'",
         "curl -sN http://in-process/v1/responses",
         "exchanges/text.stream-",

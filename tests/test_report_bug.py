@@ -61,7 +61,7 @@ def test_it_can_be_written_to_a_file(run: Path, tmp_path: Path, capsys: pytest.C
 def test_what_only_follows_names_its_cause(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, text, _ = report(capsys, run, "event.seen.response.in_progress")
     assert code == 0
-    assert f"This only follows from another defect, `{RULE}@" in text
+    assert f"This is a consequence of `{RULE}@" in text
 
 
 def test_affected_clients_are_told_with_version_and_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,9 +77,9 @@ def test_no_client_is_named_that_copes(run: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (RULE[:-1], f"no rule {RULE[:-1]!r} in this run; failing, nearest by name: {RULE}"),
+        (RULE[:-1], f"no rule {RULE[:-1]!r} in this run; failed rules with similar names: {RULE}"),
         ("usage.present", "usage.present does not fail in this run (pass"),
-        (f"{RULE}@nowhere", "has no case at 'nowhere' in this run; it fails at "),
+        (f"{RULE}@nowhere", "has no case with scenario 'nowhere' in this run; it fails with "),
     ],
 )  # fmt: skip
 def test_what_does_not_fail_is_one_line(run: Path, rule: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_what_a_server_sent_cannot_break_out(tmp_path: Path, capsys: pytest.Capt
     code, text, _ = report(capsys, hostile(tmp_path), "response.schema")
     assert code == 0
     assert not any(letter in text for letter in "\x1b\u202e\r")
-    assert "In it, at `/output/0/deep`" in text
+    assert "The part at `/output/0/deep`" in text
     fence = ""
     for one in text.splitlines():
         mark = re.match(r"(`{3,})(\w*)$", one)
@@ -144,7 +144,7 @@ def test_results_without_exchanges_still_make_an_issue(tmp_path: Path, capsys: p
     for file in (path / "exchanges").iterdir():
         file.unlink()
     code, text, _ = report(capsys, path, "response.schema")
-    assert (code, "bytes are not kept" in text) == (0, True)
+    assert (code, "exchange is not stored" in text) == (0, True)
 
 
 def test_only_the_key_is_for_the_shell() -> None:

@@ -46,7 +46,7 @@ def test_a_run_leaves_what_machines_read(server: Server, tmp_path: Path, workers
     lines = {one["id"]: one for one in lines_of(tmp_path / "run" / "results.jsonl")[1:-1]}
     _junit(files["junit.xml"], lines)
     _allure(files["allure"], lines)
-    assert "for 1 cause" in files["page.html"].read_text(encoding="utf-8")
+    assert "because of" in files["page.html"].read_text(encoding="utf-8")
     assert not (tmp_path / "run" / "report.html").exists()
     markdown = files["page.md"].read_text(encoding="utf-8")
     assert f"--only '{SECOND}'" in markdown
@@ -87,11 +87,11 @@ def _allure(folder: Path, lines: dict[str, dict[str, object]]) -> None:
     wanted = {"feature": "lifecycle", "story": "lifecycle.in-progress-second", "severity": "critical"}
     assert labels.items() >= wanted.items()
     assert (result["status"], result.get("parameters", [])) == ("failed", [])
-    assert "  curl    curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
+    assert "  curl      curl -sN" in result["statusDetails"]["trace"]  # It stands for itself.
     assert result["statusDetails"]["message"] == "event 1 is response.output_item.added, not response.in_progress"
     attached = {one["name"]: (folder / one["source"]).read_text() for one in result["attachments"]}
-    assert set(attached) == {"request", "answer", "timeline", "reproduce", "finding"}
-    assert "data: {" in attached["answer"]
+    assert set(attached) == {"request", "response", "timeline", "reproduce", "finding"}
+    assert "data: {" in attached["response"]
     assert any(one.startswith(">    1 ") for one in attached["timeline"].splitlines())
     assert '-H "api-key: $MIMO_API_KEY"' in attached["reproduce"]
     sse = next(one for name, one in found.items() if name.startswith("sse.event-line-present"))
@@ -131,9 +131,9 @@ def test_there_is_colour_at_a_terminal_unless_it_is_not_wanted(server: Server, t
         pass  # The other end is closed.
     assert process.wait(30) == 1
     text = said.decode()
-    assert ("\x1b[32m  want" in text) == colour
+    assert ("\x1b[32m  expected" in text) == colour
     assert ("\x1b[1m" in text or "\x1b[31m" in text) == colour
-    assert "0 of 1 answered" in text
+    assert "of 2 responses received" in text
 
 
 def test_a_report_that_cannot_be_written_is_no_success(server: Server, tmp_path: Path) -> None:

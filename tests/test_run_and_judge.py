@@ -33,6 +33,10 @@ MORE_IN_A_RUN = {
     "auth.key-never-echoed": "the refusal of two keys is in traffic one of a key: auth.refusal-never-echoes-key",
     "tools.none-declared-none-called": "in traffic an undocumented tool_choice may ask for a call",
     "truncation.incomplete": "in traffic nobody knows whether a response that used up its cap was cut",
+    "response.schema": "an error body under 200 is no Response in traffic: error.success-is-no-error reports it",
+    "response.nullable-members-present": "as response.schema",
+    "response.output-text-present": "as response.schema",
+    "usage.present": "as response.schema",
     "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
 }
 MORE_IN_TRAFFIC = {

@@ -66,7 +66,7 @@ def test_a_plan_needs_no_lock(held: RunDirectory) -> None:
 
 def test_a_recording_that_is_being_written_is_not_replayed(held: RunDirectory, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=rf"still being written \(pid {os.getpid()}\)"):
-        setup.in_controller({}, None, tmp_path / "again", plan_only=False, replay=held.path)
+        setup.create_session({}, None, tmp_path / "again", plan_only=False, replay=held.path)
 
 
 def test_a_killed_process_lets_the_folder_go(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
     begin(held.path).close()
     begin(held.path).close()  # The one before received nothing.
     (held.path / "results.jsonl").write_text("")
-    with pytest.raises(Misconfigured, match="holds the run of"):
+    with pytest.raises(Misconfigured, match="contains the run of"):
         begin(held.path)
     (held.path / "run.json").write_text("[")
     with pytest.raises(Misconfigured, match="holds a run that cannot be read"):
@@ -124,7 +124,7 @@ def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
 def test_fresh_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(16) as threads:
-        made = list(threads.map(lambda _: setup.fresh(), range(48)))
+        made = list(threads.map(lambda _: setup.create_run_folder(), range(48)))
     assert len(set(made)) == 48
     assert all(path.is_dir() for path in made)
 
@@ -133,8 +133,8 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MIMO_API_KEY", "some-key")
     with pytest.raises(Misconfigured, match="nothing answers"):
-        setup.in_controller({"endpoint": "http://127.0.0.1:9/v1"}, None, None, plan_only=False)
-    setup.in_controller({}, None, None, plan_only=True)
+        setup.create_session({"endpoint": "http://127.0.0.1:9/v1"}, None, None, plan_only=False)
+    setup.create_session({}, None, None, plan_only=True)
     assert list((tmp_path / "reports" / "runs").iterdir()) == []
 
 
@@ -142,4 +142,4 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
     (tmp_path / "reports").write_text("")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Misconfigured, match="cannot be written"):
-        setup.in_controller({}, None, None, plan_only=False)
+        setup.create_session({}, None, None, plan_only=False)

@@ -19,7 +19,7 @@ from conformance.emulator import Behaviour, serve
 from conformance.emulator.event_edits import cut, events, put
 from conformance.emulator.hooks import fault
 from conformance.emulator.request_hooks import forgive
-from conformance.engine.session import Session, head
+from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
 from conformance.judge.cases import all_cases, context_of
 from conformance.judge.verdict import Result, evaluate
@@ -139,16 +139,16 @@ FAULTS = {
     ),
     "an error under 200": (
         fault("lumen.ok", "Refuses under 200.", reply=lambda ctx, reply: reply if ctx.served else reply.coded(200)),
-        {"error.real-status": "an error body under HTTP 200"},
+        {"error.real-status": "an error body with HTTP 200"},
     ),
     "an effort is refused": (
         fault("lumen.effort", "Knows no deep thinking.", validate=lambda ctx, refusal: refusal or (
             lumen.refusal("reasoning.effort") if "deep" in str(ctx.body.get("reasoning")) else None)),
-        {"effort.deep-accepted": "answered with HTTP 400: Param Incorrect / reasoning.effort is not supported"},
+        {"effort.deep-accepted": "received HTTP 400: Param Incorrect / reasoning.effort is not supported"},
     ),
     "any token is accepted": (
         fault("lumen.open", "Looks at no key.", auth=lambda _, refusal: None),
-        {"auth.wrong-bearer-refused": "answered with HTTP 200", "auth.missing-key-refused": "answered with HTTP 200"},
+        {"auth.wrong-bearer-refused": "received HTTP 200", "auth.missing-key-refused": "received HTTP 200"},
     ),
     "the limit of another contract": (
         fault("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
@@ -157,7 +157,7 @@ FAULTS = {
     "a model that nearly exists": (
         fault("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (
             ctx.body.get("model") == "lumen-1-m") else refusal),
-        {"request.unknown-model": "answered with HTTP 200"},
+        {"request.unknown-model": "received HTTP 200"},
     ),
 }  # fmt: skip
 
@@ -175,7 +175,7 @@ def test_a_run_over_the_wire_passes(tmp_path: Path) -> None:
         assert server.url.endswith("/llm/api")
         target = lumen.target(server.url)
         folder = RunDirectory(tmp_path / "run")
-        folder.create(head(target, "live").to_json(), target.nonce, [], "either", False)
+        folder.create(run_head(target, "live").to_json(), target.nonce, [], "either", False)
         session = Session(context_of(target), folder, KEY)
         try:
             chosen = [one for one in all_cases(session.context) if one.id.endswith(("@text", "@text.stream"))]

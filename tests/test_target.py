@@ -10,7 +10,7 @@ import pytest
 
 from conformance.config.settings import BUILT_IN, SETTINGS
 from conformance.config.target import (
-    LACKABLE,
+    PROFILE_FEATURES,
     Misconfigured,
     Target,
     is_loopback,
@@ -171,7 +171,7 @@ def test_broken_url_is_refused(endpoint: str) -> None:
 @pytest.mark.parametrize("place", ["someone:hidden@", "hidden@", ":hidden@"])
 def test_credentials_in_the_url_are_refused_and_not_repeated(place: str) -> None:
     message = refused({"endpoint": f"https://{place}api.example.com/v1"})
-    assert "endpoint holds credentials" in message
+    assert "endpoint contains credentials" in message
     assert "environment variable" in message
     assert "hidden" not in message
 
@@ -211,7 +211,7 @@ def test_unknown_revision_far_from_all_lists_them() -> None:
         ("zzz = 1", "'zzz' is not known; known: name, profile, endpoint"),
         ("[profile]\nlack = []", "'lack' is not known; did you mean 'lacks'?"),
         ('[profile]\nlacks = ["custom-tool"]', "'custom-tool' is not known; did you mean 'custom-tools'?"),
-        ('[profile]\nlacks = ["zzz"]', f"'zzz' is not known; known: {', '.join(LACKABLE)}"),
+        ('[profile]\nlacks = ["zzz"]', f"'zzz' is not known; known: {', '.join(PROFILE_FEATURES)}"),
         ('[profile]\nlacks = ["tools", "stream"]', "'stream' is not known; did you mean 'streaming'?"),
         ('[profile]\nunknown_parameters = "rejects"', "'rejects' is not known; did you mean 'reject'?"),
         ("[profile]\nunknown_parameters = 7", "7 is not known; known: either, reject, filter"),
@@ -242,9 +242,9 @@ def test_unknown_word_says_where_it_stands(text: str, where: str, toml: Path) ->
         ({"concurrency": "many"}, {}, "--concurrency is 'many', not a number"),
         ({"read-timeout": "1s"}, {}, "--read-timeout is '1s', not a number"),
         ({}, {"CONFORMANCE_MAX_BODY": "16M"}, "CONFORMANCE_MAX_BODY is '16M', not a number"),
-        ({"model": "  "}, {}, "--model is '  ', not a text"),
-        ({"model": ""}, {}, "--model is '', not a text"),
-        ({"endpoint": 7}, {}, "--endpoint is 7, not a text"),
+        ({"model": "  "}, {}, "--model is '  ', not a string"),
+        ({"model": ""}, {}, "--model is '', not a string"),
+        ({"endpoint": 7}, {}, "--endpoint is 7, not a string"),
     ],
 )
 def test_wrong_type_says_which_option(options: Mapping[str, Any], environ: Mapping[str, str], says: str) -> None:
@@ -254,8 +254,8 @@ def test_wrong_type_says_which_option(options: Mapping[str, Any], environ: Mappi
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("model = 7", "model is 7, not a text"),
-        ("endpoint = true", "endpoint is True, not a text"),
+        ("model = 7", "model is 7, not a string"),
+        ("endpoint = true", "endpoint is True, not a string"),
         ("concurrency = [1]", "concurrency is [1], not a number"),
         ('max_body = "big"', "max_body is 'big', not a number"),
     ],
@@ -311,5 +311,5 @@ def test_missing_key_names_its_variable(environ: Mapping[str, str]) -> None:
 
 @pytest.mark.parametrize("key", [" hidden", "hidden ", "hidden\n", "hid\nden", "hid\tden", "hidd\u00e9n", "hid\x00den"])
 def test_key_that_cannot_stand_in_a_header_is_refused_and_not_repeated(key: str) -> None:
-    with pytest.raises(Misconfigured, match=r"^MIMO_API_KEY holds blanks, line ends or letters outside ASCII$"):
+    with pytest.raises(Misconfigured, match=r"^MIMO_API_KEY contains spaces, line ends or characters outside ASCII$"):
         key_of(target(), {"MIMO_API_KEY": key})

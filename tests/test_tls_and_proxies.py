@@ -138,8 +138,8 @@ def test_a_proxy_is_asked_for_the_world_outside(variable: str, monkeypatch: pyte
 def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "elsewhere.invalid")
-    assert refused("http://elsewhere.invalid/v1").startswith("nothing answers at http://elsewhere.invalid/v1")
-    assert refused("http://other.invalid/v1").startswith("nothing answers at the proxy 127.0.0.1:9")
+    assert refused("http://elsewhere.invalid/v1").startswith("cannot connect to http://elsewhere.invalid/v1")
+    assert refused("http://other.invalid/v1").startswith("cannot connect to the proxy 127.0.0.1:9")
 
 
 @pytest.mark.parametrize("proxy", ["http://[::1", "gopher://127.0.0.1:9", "http://127.0.0.1:port"])

@@ -119,13 +119,13 @@ def case(
     level: str = "MUST",
     together: bool = False,
     takes_case: bool = False,
-    whole: bool = False,
+    requires_all: bool = False,
     where: Context | None = None,
     **row: Any,
 ) -> Case:
     rule = Requirement("area.rule", level, "What must hold.", "rfc 1, section 2", **row)
     bare = Check(rule.id, lambda context: [], evaluated, together, takes_case)
-    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), whole)
+    return Case(rule, rule.id, "label", names or ("one",), {}, bare, where or context(), requires_all)
 
 
 def result(evaluated: Judge, *names: str, **options: Any) -> Result:
@@ -196,7 +196,7 @@ def test_what_was_examined_before_a_check_gave_up_is_no_evidence() -> None:
 def test_an_exchange_without_a_response_is_no_evidence(ended: Ended, together: bool) -> None:
     silent = Responder(replace(exchange(), status=None, chunks=(), ended=ended, detail="refused"))
     got = evaluate(case(clean, together=together), silent)
-    assert (got.verdict, got.reason.text) == ("inconclusive", f"no answer: {ended} (refused)")
+    assert (got.verdict, got.reason.text) == ("inconclusive", f"no response: {ended} (refused)")
 
 
 @pytest.mark.parametrize("level", ["MUST", "SHOULD"])
@@ -309,7 +309,7 @@ def test_group_that_is_lacked_whole_names_everything() -> None:
 @pytest.mark.parametrize("together", [False, True])
 def test_whole_group_needs_all_of_its_scenarios(together: bool) -> None:
     where = context("tools", {"two": "tools"})
-    got = result(broken, "one", "two", together=together, whole=True, where=where)
+    got = result(broken, "one", "two", together=together, requires_all=True, where=where)
     assert (got.verdict, got.reason.text) == ("not-applicable", "the target's profile lacks tools")
     assert result(broken, "one", "two", together=together, where=where).verdict == "fail"
 
@@ -551,12 +551,12 @@ def test_failure_says_what_by_which_rule_and_how_to_see_it_again(tmp_path: Path)
     assert text.splitlines()[0] == "area.rule@label   MUST"
     assert told["rule"] == "What must hold."
     assert told["source"] == "rfc 1, section 2"
-    assert told["found"] == "it is wrong (3 times in all, here first)"
+    assert told["found"] == "it is wrong (3 occurrences, this is the first)"
     assert told["where"] == "in one, event 4, at /delta"
-    assert (told["want"], told["got"]) == ("what was due", "what came")
+    assert (told["expected"], told["received"]) == ("what was due", "what came")
     assert "affects" not in told  # No trial shows it.
-    assert told["again"] == "pytest conformance --only 'area.rule@label'"
-    assert told["bytes"] == str(tmp_path / "exchanges" / "one-0a1b.json")
+    assert told["rerun"] == "pytest conformance --only 'area.rule@label'"
+    assert told["exchange"] == str(tmp_path / "exchanges" / "one-0a1b.json")
     assert told["curl"].startswith("curl -sN http://127.0.0.1:8080/v1/responses ")
 
 
@@ -576,16 +576,16 @@ def test_failure_at_an_edge_shows_what_is_there(event: int, numbers: list[str], 
 
 def test_what_is_not_said_takes_no_lines(tmp_path: Path) -> None:
     text = shown(Finding("m", scenario="one"), tmp_path=tmp_path)
-    assert "  want " not in text
-    assert "  got " not in text
-    assert "times in all" not in text
-    assert "  affects " not in text
+    assert "  expected " not in text
+    assert "  received " not in text
+    assert "occurrences" not in text
+    assert "  affects" not in text
 
 
 @pytest.mark.parametrize("value", [None, 0, False, ""])
 def test_empty_got_is_shown(value: object, tmp_path: Path) -> None:
     text = shown(Finding("m", got=value, scenario="one"), tmp_path=tmp_path)
-    assert f"in one\n  got     {show(value) or '(an empty text)'}\n" in text
+    assert f"in one\n  received  {show(value) or '(empty string)'}\n" in text
 
 
 def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
@@ -595,11 +595,11 @@ def test_failure_fits_on_a_screen(tmp_path: Path) -> None:
     ]
     lines = shown(*found, tmp_path=tmp_path, breaks=("codex", "rust")).splitlines()
     assert len(lines) <= 40
-    assert max(len(one) for one in lines if not one.startswith(("  again", "  bytes", "  curl", "  expect"))) <= 80
-    assert "  ... and 2 more findings, all in the results file" in lines
-    assert [one for one in lines if one.startswith("  found")] == [f"  found   {name} is wrong" for name in "abc"]
-    assert "  want    " + "w" * 70 in lines
-    assert " " * 10 + "w" * 30 + "..." in lines  # The results keep 2,000 characters of it.
+    assert max(len(one) for one in lines if not one.startswith(("  rerun", "  exchange", "  curl", "  baseline"))) <= 80
+    assert "  ... and 2 more findings, in the results file" in lines
+    assert [one for one in lines if one.startswith("  found")] == [f"  found     {name} is wrong" for name in "abc"]
+    assert "  expected  " + "w" * 68 in lines
+    assert " " * 12 + "w" * 32 + "..." in lines  # The results keep 2,000 characters of it.
 
 
 def test_failure_holds_no_control_characters(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Which rules each real client really needs: each is broken by its faults, and the clients are fed what comes of it.
+"""The rules that each real client needs: faults violate each rule, and the clients receive the responses.
 
 ``python -m tools.client_evidence --install DIR --write`` runs the clients that are installed in DIR, and writes
-``conformance/contract/client_evidence.json`` and the page of it; what other clients did before is kept.
+``conformance/contract/client_evidence.json`` and its page; the results of other clients stay.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from conformance.exchange.client_outcomes import Outcome, Outcomes, read, write
 from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, evaluate
-from conformance.results.client_trials import STOPS, Effect, Index, Trial, index, kind, trials
+from conformance.results.client_trials import STOPS, Effect, EffectsByRule, Trial, effects_by_rule, finding_kind, trials
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import case_record
@@ -43,19 +43,19 @@ from tools.in_process import cases, context, evaluated, record
 
 PAGE = Path(__file__).parent.parent / "docs" / "clients.md"
 
-#: Rules about requests, refusals and keys: to feed an answer to a client shows nothing of them.
+#: Rules about requests, refusals and keys, which a response that a client receives cannot show.
 _ELSEWHERE = ("auth", "request", "error", "undocumented", "unsupported", "client")
 
-#: What breaks these is in the words, which every client passes on as they are.
+#: Rules about the text itself, which every client passes on unchanged.
 _WORDS = ("format.json-object", "tools.arguments-fit-schema")
 
-#: Faults tried of a rule (of one with a part in braces, of each value), and answers fed of each kind.
+#: The most faults for each rule (for a rule with a placeholder, for each value), and responses of each kind.
 _FAULTS, _ANSWERS = 5, 2
 
-#: The answers to look at first: text, a call, reasoning, several calls.
+#: The responses to use first: text, a call, reasoning, several calls.
 _FIRST = ("text", "tools.call", "effort.high", "tools.parallel", "tools.thinking")
 
-#: A clean answer, and a fault's, by name.
+#: The conformant response, and that of a fault, by name.
 _CLEAN = "clean"
 
 _SECONDS = 6.0
@@ -79,7 +79,7 @@ Job = tuple[str, str, str, str]
 
 
 def broken(fault: str, rules: Sequence[str]) -> list[tuple[Job, ClientInput, ClientInput]]:
-    """What the endpoint answers with this fault where these rules fail, and what it answers without it."""
+    """The endpoint's responses with this fault for which these rules fail, and those without it."""
     revision = revisions(fault)[0]
     recorded, clean = record(FAULTS[fault], revision), _right(revision)
     results = [evaluate(case, recorded) for case in cases(revision) if case.rule in rules]
@@ -102,7 +102,7 @@ def _right(revision: str) -> Recorded:
 
 
 def _then(name: str, revision: str, recorded: Recorded, clean: Recorded) -> Exchange | None:
-    """What a client is given after it called: what the endpoint answers then, or, if that is no use, what is right."""
+    """The response to a client's follow-up request: the endpoint's, or the conformant one if that is unusable."""
     follows = turns(context(revision).scenarios).get(name)
     if follows is None:
         return None
@@ -115,7 +115,7 @@ def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
-    """A few of the answers, of each kind, that a client can be fed and would take if they were right."""
+    """Some responses of each kind that a client can receive and would accept if they were conformant."""
     scenarios = context(revision).scenarios
 
     def usable(name: str) -> bool:
@@ -137,10 +137,10 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
 
 
 def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
-    """How a client ended other than with the right answer though what was sent holds it; empty if it did not, None if
-    the right answer stops it too, or what MiMo's page does not have.
+    """How the outcome of a client differs from the conformant response although the bytes contain it; empty if it does
+    not, None if the conformant response or an undocumented member stops the client too.
 
-    Where other words, thoughts or calls were sent, whole and in their form, a client that shows them works.
+    If other text, reasoning or calls were sent, complete and well formed, a client that shows them works.
     """
     if raised(right) or right.text is None or (outcome.error and not raised(outcome) and outcome.text is None):
         return None
@@ -157,7 +157,7 @@ def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str 
 
 
 def _content(outcome: Outcome, name: str) -> Any:
-    """Of calls what is called with what: the id may be any text."""
+    """Name and arguments of calls, without their ids."""
     value = getattr(outcome, name)
     if name != "calls" or not isinstance(value, list):
         return value
@@ -165,7 +165,7 @@ def _content(outcome: Outcome, name: str) -> Any:
 
 
 def _sent(responses: Sequence[Received], part: str) -> Any:
-    """What the record says."""
+    """The expected outcome by the recording."""
     try:
         wanted = expected(*responses)
     except (CannotEvaluate, DoesNotApply):
@@ -174,7 +174,7 @@ def _sent(responses: Sequence[Received], part: str) -> Any:
 
 
 def _held(wanted: Any, responses: Sequence[Received]) -> bool:
-    """Whether what was sent holds the right text, or the arguments of each right call, somewhere."""
+    """Whether the bytes contain the conformant text, or the arguments of each conformant call, anywhere."""
     sought = [arguments for _, arguments in wanted] if isinstance(wanted, list) else [wanted]
     texts = [text for received in responses for text in _texts(_read(received))]
     texts += [text for one in texts if (text := canonical(one)) != one]
@@ -198,7 +198,7 @@ def _texts(value: Any) -> Iterator[str]:
 def gathered(
     jobs: Sequence[Job], outcomes: Outcomes, given: Mapping[str, ClientInput]
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """What each client did, by row of the catalogue and fault: the worst of the answers it was fed."""
+    """The outcome of each client, by row of the catalogue and fault: the worst over all responses."""
     rules: dict[str, dict[str, dict[str, str]]] = {}
     for rule, fault, revision, scenario in jobs:
         row = rules.setdefault(requirement(rule).id, {}).setdefault(fault, {})
@@ -218,8 +218,8 @@ def _answers(what: ClientInput, client: Client) -> list[Received]:
 
 
 def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
-    """The kinds of finding in the responses that are fed for each of these rows: by row, mode, part and rule, where the
-    part says whether the finding stands for itself or is a consequence."""
+    """The kinds of finding in the responses of these rows: by row, mode, part and rule, where the part is whether the
+    finding is a root cause or a consequence."""
     revision = revisions(fault)[0]
     results, recorded = evaluated(FAULTS[fault], revision)
     lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
@@ -229,7 +229,7 @@ def findings(fault: str, rows: Sequence[str]) -> dict[str, dict[str, dict[str, d
 def findings_in(
     lines: Sequence[CaseRecord], recorded: Recorded, revision: str, rows: Sequence[str]
 ) -> dict[str, dict[str, dict[str, dict[str, list[str]]]]]:
-    """The same of the folded case lines of a run."""
+    """The same for the grouped case lines of a run."""
     clean, scenarios = _right(revision), context(revision).scenarios
     kinds: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = {}
     for row in rows:
@@ -255,12 +255,12 @@ def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> d
     for line in lines:
         for one in line.findings if line.is_consequence == follows else ():
             if scenarios & {one.scenario, *one.also}:
-                found.setdefault(line.requirement, set()).add(kind(line.requirement, one.message, one.pointer))
+                found.setdefault(line.requirement, set()).add(finding_kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}
 
 
 def all_findings(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The kinds of finding of every trial, by row and fault; the responses are made and judged again."""
+    """The kinds of finding of every trial, by row and fault; the responses are generated and evaluated again."""
     by_fault: dict[str, list[str]] = {}
     for row, faults in rules.items():
         for fault in faults:
@@ -282,7 +282,7 @@ def run(
         responses = list(pool.map(broken, by_fault, by_fault.values(), chunksize=8))
     given = {one.key: one for found in responses for _, *pair in found for one in pair}
     jobs = [job for found in responses for job, *_ in found]
-    print(f"{len(by_fault)} faults, {len(given)} answers, {len(jobs)} to look at", flush=True)
+    print(f"{len(by_fault)} faults, {len(given)} responses, {len(jobs)} jobs", flush=True)
     clients = [one for one in CLIENTS if not only or one.client in only or one.name in only]
     if most < len(jobs):
         few = _few(jobs, most)
@@ -299,7 +299,7 @@ def run(
     return versions, gathered(jobs, outcomes, given)
 
 
-def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
+def expected_breaks(known: EffectsByRule) -> dict[str, tuple[str, ...]]:
     """What the catalogue's ``breaks`` must be: by row the clients that some finding of it affects."""
     hit: dict[str, set[str]] = {row.id: set() for row in catalogue().values()}
     for (rule, _), rows in known.items():
@@ -314,7 +314,7 @@ def expected_breaks(known: Index) -> dict[str, tuple[str, ...]]:
 
 
 def _few(jobs: Sequence[Job], most: int) -> set[str]:
-    """The keys of the first answers of each rule and kind, and of what is right in their place."""
+    """The keys of the first responses of each rule and kind, and of the conformant ones in their place."""
     found: set[str] = set()
     counted: Counter[tuple[str, bool]] = Counter()
     for rule, fault, revision, scenario in jobs:
@@ -352,7 +352,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     ran = {one.client: evidence["versions"][one.name] for one in CLIENTS if one.name in evidence["versions"]}
     columns = [name for name in NAMES if any(one.breaks == name and one.client in ran for one in CLIENTS)]
     every = list(trials(evidence))
-    effects = _effects(index(evidence))
+    effects = _effects(effects_by_rule(evidence))
     yield "# Real clients and the rules they need\n"
     yield "Made by `python -m tools.client_evidence --install DIR --write`: each rule is violated by up to five faults"
     yield "of the built-in endpoint, and the responses are sent to each client. `python -m tools.client_evidence"
@@ -370,7 +370,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
     for one in CLIENTS:
         if one.waived:
             yield f"- {one.name}: {', '.join(sorted(one.waived))}"
-    yield "- LiteLLM streams only with models that it is told can stream; the driver tells it"
+    yield "- LiteLLM streams only with models that are configured to stream; the driver configures them"
     yield "- langchain-openai and the AI SDK pass reasoning_text on in some forms only: the rest is not compared"
     yield "- a response that ends incomplete makes some raise, and is not fed\n"
     yield "## By rule\n"
@@ -401,7 +401,7 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
                 yield f"- {row_id}, by {fault}: {said}"
 
 
-def _effects(known: Index) -> dict[tuple[str, str], list[Effect]]:
+def _effects(known: EffectsByRule) -> dict[tuple[str, str], list[Effect]]:
     """The effects by row of the catalogue and client."""
     found: dict[tuple[str, str], list[Effect]] = {}
     for (rule, _), rows in known.items():
@@ -420,10 +420,10 @@ def _cell(name: str, mine: Sequence[Trial], effects: Sequence[Effect]) -> str:
 def _kinds_page(evidence: Mapping[str, Any]) -> Iterator[str]:
     """A row a kind of finding that affects a client."""
     yield "\n## By kind of finding\n"
-    yield "`#` stands for a number or an id, `_` for a quoted value; several kinds in one row affect only together.\n"
+    yield "`#` is a number or an id, `_` a quoted value; several kinds in one row affect only together.\n"
     yield "| rule | response | kind of finding | affected clients |"
     yield "| --- | --- | --- | --- |"
-    for (rule, streams), rows in sorted(index(evidence).items()):
+    for (rule, streams), rows in sorted(effects_by_rule(evidence).items()):
         for kinds in dict.fromkeys(row.kinds for row in rows):
             hit = {row.effect.client: row.effect.does for row in rows if row.kinds == kinds}
             said = ", ".join(f"{NAMES[name]} {hit[name]}" for name in NAMES if name in hit)
@@ -440,13 +440,15 @@ def _ways(by_client: Mapping[str, str]) -> str:
 
 
 def main() -> int:
-    """Run the clients, and write what they did or say what differs from what is written."""
+    """Run the clients, and write their outcomes or report differences from the file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--install", type=Path, help="the folder that conformance clients --install made")
     parser.add_argument("--client", action="append", default=[], help="only this client; may be given several times")
     parser.add_argument("--rule", action="append", default=[], help="only this rule; the others stay as they are")
-    parser.add_argument("--outcomes", type=Path, help="keep what they end with in this file, or take it from there")
-    parser.add_argument("--answers", type=int, default=99, help="feed at most so many answers of each kind a rule")
+    parser.add_argument("--outcomes", type=Path, help="write the outcomes to this file, or read them from it")
+    parser.add_argument(
+        "--answers", dest="responses", type=int, default=99, help="the most responses of each kind for a rule"
+    )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     before = after = kept.evidence()
@@ -461,7 +463,7 @@ def main() -> int:
     for rule in sorted(after["rules"].keys() | before["rules"].keys()):
         if any(before[part].get(rule) != after[part].get(rule) for part in ("rules", "findings")):
             print(f"{rule} differs")
-    for rule, breaks in expected_breaks(index(after)).items():
+    for rule, breaks in expected_breaks(effects_by_rule(after)).items():
         if catalogue()[rule].breaks != breaks:
             print(f"{rule}: the catalogue's breaks are {list(catalogue()[rule].breaks)}, expected {list(breaks)}")
     return int(after != before)

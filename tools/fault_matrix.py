@@ -1,6 +1,6 @@
-"""Which rules each fault breaks, from judging them all; ``python -m tools.fault_matrix --write`` notes it down.
+"""The rules that each fault violates, by evaluating all of them; ``python -m tools.fault_matrix --write`` writes it.
 
-The file is generated and then read by a person; a test compares it with what the checks say today.
+The file is generated and reviewed; a test compares it with the current results of the checks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from conformance.contract.fault_matrix import FILE, Broken
+from conformance.contract.fault_matrix import FILE, Violated
 from conformance.contract.schemas import REVISIONS
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
@@ -39,11 +39,11 @@ def revisions(fault: str) -> tuple[str, ...]:
     return (next((one for one in REVISIONS if 2 * len(_rules(one) & made_for) > len(made_for)), REVISIONS[0]),)
 
 
-def broken(name: str) -> dict[str, Broken]:
-    """The rules that a fault breaks, each with the verdict it gives: those that tell it, and those that follow."""
+def broken(name: str) -> dict[str, Violated]:
+    """The rules that a fault violates, each with its verdict: those that report it, and their consequences."""
     timed = _EVENT_MS if "sse.incremental" in FAULTS[name].rules else 0.0
-    causes: Broken = {}
-    follows: Broken = {}
+    causes: Violated = {}
+    follows: Violated = {}
     for revision in revisions(name):
         results, recorded = violated(FAULTS[name], revision, event_ms=timed)
         lines = [case_record(result, recorded, 0) for result in results]
@@ -63,7 +63,7 @@ def failed_cases(variant: str) -> list[str]:
     ]
 
 
-def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
+def markdown(matrix: Mapping[str, Mapping[str, Violated]]) -> str:
     """The matrix as a page: a table an area, a row a fault, and the legal variants behind."""
     lines = [
         "# Faults and the rules that report them",
@@ -80,7 +80,7 @@ def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
                 "",
                 f"## {area}",
                 "",
-                "| fault | what it does | told by | consequences |",
+                "| fault | behavior | reported by | consequences |",
                 "| --- | --- | --- | --- |",
             ]
         told = ", ".join(rule if verdict == FAIL else f"**{rule}**" for rule, verdict in rules["causes"].items())
@@ -95,7 +95,7 @@ def markdown(matrix: Mapping[str, Mapping[str, Broken]]) -> str:
 
 
 def main() -> None:
-    """Judge every fault and write the file, or say what differs from it."""
+    """Evaluate every fault and write the file, or report the differences from it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--fault", action="append", help="only this fault, and those not noted yet")

@@ -1,4 +1,4 @@
-"""The built-in endpoint asked without a network: the same exchanges, thousands a second."""
+"""The built-in endpoint without a network: the same exchanges, thousands a second."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
-from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Request
+from conformance.engine.shrinking import Shrinking
+from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import PASSING, OutgoingRequest, PlannedRequest
+from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
 from conformance.exchange.redaction import redact_response
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Record, Result, evaluate
 from conformance.scenarios.context import Context
+from conformance.scenarios.controls import control_of
 from conformance.scenarios.plan import Plan
 from conformance.wire.client import credentials
 from conformance.wire.retry import attempt_of
 
 KEY = "in-process-key-77c1d09e"
 
-#: The endpoint's clock and ours: it stands, so that every run gives the same.
+#: The fixed clock of endpoint and client, so that every run has equal exchanges.
 NOW = 1_790_000_000.0
 
 _ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
 
 class InProcess:
-    """What the client is to a run, without sockets: sends to an endpoint object, tries again without waiting."""
+    """A sender without sockets: calls an endpoint object, and retries without waiting."""
 
     def __init__(self, endpoint: Endpoint, contract: Contract = DEFAULT) -> None:
         self._endpoint = endpoint
@@ -50,7 +52,7 @@ class InProcess:
         attempts: list[Attempt] = []
         while True:
             exchange = self._once(outgoing, tuple(attempts))
-            if len(attempts) + 1 >= outgoing.tries or exchange.status not in PASSING:
+            if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
 
@@ -62,11 +64,11 @@ class InProcess:
         auth = credentials(outgoing.auth, KEY, self._contract)
         path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
-        return _exchange(outgoing, path, reply, [value for _, value in auth], attempts)
+        return _exchange(outgoing, path, reply, auth, attempts)
 
 
 def _exchange(
-    outgoing: OutgoingRequest, path: str, reply: Reply, sent: Sequence[str], attempts: tuple[Attempt, ...]
+    outgoing: OutgoingRequest, path: str, reply: Reply, auth: Headers, attempts: tuple[Attempt, ...]
 ) -> Exchange:
     headers = tuple((name.lower(), value) for name, value in reply.headers)
     chunks = tuple(_timed(reply))
@@ -81,9 +83,10 @@ def _exchange(
         and sum(len(one.data) for one in chunks) < int(size)
     ):
         ended = "cut"
-    secrets = (KEY, *(value.partition(" ")[2] or value for value in sent))
+    secrets = (KEY, *(value.partition(" ")[2] or value for _, value in auth))
     kept, chunks, leaks = _redacted(headers, chunks, secrets)
-    request = Request(outgoing.method, "http://in-process" + path, (), outgoing.body)
+    described = tuple((name, "$KEY") for name, _ in auth)
+    request = Request(outgoing.method, "http://in-process" + path, described, outgoing.body)
     no_status = reply.ending in ("reset", "stall") and not reply.chunks
     return Exchange(
         outgoing.key,
@@ -107,8 +110,8 @@ _redacted = lru_cache(maxsize=5000)(redact_response)
 
 
 def _detail(reply: Reply) -> str:
-    """What the transport would say."""
-    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no answer, or none with a whole head, in 120 s"
+    """The end and the detail that the transport would report."""
+    stalled = f"{NO_BYTE}30 s" if reply.chunks else "no response, or incomplete headers, within 120 s"
     return stalled if reply.ending == "stall" else f"in process: {reply.ending}"
 
 
@@ -121,13 +124,13 @@ def _timed(reply: Reply) -> Iterator[Chunk]:
 
 @cache
 def target(revision: str = "2026-06-24") -> Target:
-    """The target that the in-process endpoint stands for."""
+    """The target of the in-process endpoint."""
     options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
     return resolve(options, {}, "5eed5eed", None)
 
 
-#: The plan of the scenarios of each :func:`context`, by its identity, and the requests of it that follow no other.
-_plans: dict[int, tuple[Plan, dict[str, OutgoingRequest | None]]] = {}
+#: The plan of the scenarios of each :func:`context`, by its identity.
+_plans: dict[int, Plan] = {}
 
 
 @cache
@@ -135,7 +138,7 @@ def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
     load_checks()
     made = context_of(target(revision))
-    _plans[id(made)] = Plan(made, made.scenarios), {}
+    _plans[id(made)] = Plan(made, made.scenarios)
     return made
 
 
@@ -153,7 +156,7 @@ def client_cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
 
 
 def record(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> Recorded:
-    """What an endpoint with this twist answers to every planned request."""
+    """The exchanges of every planned request with an endpoint that has this fault or variant."""
     return record_of(context(revision), behaviour, **options)
 
 
@@ -167,19 +170,26 @@ def record_of(
         model = target(revision).model
         endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
     sender = InProcess(endpoint, asked.contract)
-    plan, built = _plans.get(id(asked)) or (Plan(asked, asked.scenarios), {})
+    plan = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
     settled: dict[str, tuple[Exchange, ...]] = {}
-    for planned in plan.requests:
-        before = [settled[key][-1] for key in planned.after]
-        samples: list[Exchange] = []
-        following: PlannedRequest | None = planned
-        while following:
-            if following.after or following.key not in built:
-                built[following.key] = following.build(before)
-            outgoing = built[following.key]
-            samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
-            following = following.more(samples)
-        settled[planned.key] = tuple(samples)
+    if any(one.searches for one in plan.scenarios):
+        plan = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[plan.key_of[name]]))
+    requests = {planned.key: planned for planned in plan.requests}
+
+    def get_or_send(key: str) -> tuple[Exchange, ...]:
+        if key not in settled:
+            following: PlannedRequest | None = requests[key]
+            before = [get_or_send(earlier)[-1] for earlier in requests[key].after]
+            samples: list[Exchange] = []
+            while following:
+                outgoing = following.build(before)
+                samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+                following = following.more(samples)
+            settled[key] = tuple(samples)
+        return settled[key]
+
+    for key in requests:  # In the order of the plan.
+        get_or_send(key)
     return Recorded(plan, settled.__getitem__)
 
 
@@ -191,7 +201,7 @@ class Modified:
         self._answers = {name: Received(exchange, name) for name, exchange in exchanges.items()}
 
     def received(self, scenario: str) -> Received:
-        """The answer of a scenario."""
+        """The response of a scenario."""
         return self._answers.get(scenario) or self._record.received(scenario)
 
 
@@ -200,7 +210,7 @@ _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 
 
 def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
-    """What a schema says of an instance never changes, and most of what one fault sends is what another sends."""
+    """Cache schema validation: most instances of one fault are equal to those of another."""
     key = (self.revision, path, json.dumps(instance))
     if key not in _described:
         if len(_described) > 50_000:
@@ -209,30 +219,47 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
     return _described[key]
 
 
-Schemas.errors = _told_before  # type: ignore[method-assign]  # For the tests that judge thousands of answers.
+Schemas.errors = _told_before  # type: ignore[method-assign]  # For tests that evaluate thousands of responses.
 
 
 def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
-    """The results of all cases against an endpoint with this twist."""
+    """The results of all cases against an endpoint with this fault or variant."""
     return evaluated(behaviour, revision, **options)[0]
 
 
 def evaluated(
     behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any
 ) -> tuple[list[Result], Recorded]:
-    """The results of all cases, and what they were judged by.
+    """The results of all cases, and their recorded responses.
 
-    A verdict is a pure function of what was recorded: where that is what the clean endpoint says, so is the verdict.
+    A verdict is a pure function of the recording: a case whose exchanges equal the conformant ones has the conformant
+    verdict, and is not evaluated again.
     """
     if behaviour is None and not options:
         return _clean(revision)
     recorded = record(behaviour, revision, **options)
     changed, examine = _changed(recorded, revision), Keeping(revision)
+    controls = _controls(revision)
+    uncontrolled = {name for name, control in controls.items() if changed.intersection(control)}
     results = [
-        evaluate(case, recorded, examine) if changed.intersection(case.scenarios) else result
+        evaluate(case, recorded, examine) if (changed | uncontrolled).intersection(case.scenarios) else result
         for case, result in zip(cases(revision), _clean(revision)[0], strict=True)
     ]
     return results, recorded
+
+
+@cache
+def _controls(revision: str) -> dict[str, frozenset[str]]:
+    """For each scenario its control, the control of that one, and so on."""
+    asked = context(revision)
+    found: dict[str, frozenset[str]] = {}
+    for name, one in asked.scenarios.items():
+        chain: list[str] = []
+        while control := control_of(one, asked.scenarios, asked.contract):
+            chain.append(control)
+            one = asked.scenarios[control]
+        found[name] = frozenset(chain)
+    return found
 
 
 def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any) -> tuple[list[Result], Recorded]:
@@ -243,7 +270,11 @@ def violated(behaviour: Behaviour, revision: str = "2026-06-24", **options: Any)
     found = []
     for case in cases(revision):
         seen = tuple(name for name in case.scenarios if name in changed)
-        part = case if case.whole or case.check.together or seen == case.scenarios else replace(case, scenarios=seen)
+        part = (
+            case
+            if case.requires_all or case.check.together or seen == case.scenarios
+            else replace(case, scenarios=seen)
+        )
         if seen and (result := evaluate(part, recorded, examine)).verdict in (FAIL, WARNING):
             found.append(result if part is case else evaluate(case, recorded, examine))
     return found, recorded

@@ -23,16 +23,16 @@ def rules() -> str:
 def _rules(rows: list[Requirement]) -> Iterator[str]:
     yield "# The rules"
     yield ""
-    yield f"Made by `python -m tools.pages` from the catalogue: {len(rows)} rows. A part in braces stands for each"
-    yield "value of that kind. MUST: broken, it fails. SHOULD: it warns. MAY: what was seen is recorded."
+    yield f"Made by `python -m tools.pages` from the catalogue: {len(rows)} rows. A placeholder in braces is one of"
+    yield "several values. A violated MUST fails, a violated SHOULD warns, a MAY is only recorded."
     area = ""
     for row in rows:
         if row.area != area:
             area = row.area
             yield f"\n## {area}\n"
-            yield "| rule | level | what must hold | source | affected clients |"
+            yield "| rule | level | requirement | source | affected clients |"
             yield "| --- | --- | --- | --- | --- |"
-        says = f"{row.says} *Not judged: {row.excluded}.*" if row.excluded else row.says
+        says = f"{row.says} *Not evaluated: {row.excluded}.*" if row.excluded else row.says
         says += f" *Since version {row.since}.*" if row.since != FIRST_RELEASE else ""
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
@@ -56,7 +56,7 @@ _STEP_NAMES = {
 
 
 def lifecycle() -> str:
-    """The state machines of the lifecycle as diagrams, and the table of event types, from the judge's own tables."""
+    """The state machines of the lifecycle as diagrams, and the table of event types, from the tables of the checks."""
     return "\n".join(_lifecycle()) + "\n"
 
 

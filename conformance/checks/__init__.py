@@ -1,1 +1,1 @@
-"""The checks, one area a file: bare generators of findings over recorded answers."""
+"""The checks, one file for each area: generators of findings over recorded responses."""

@@ -1,14 +1,23 @@
-"""Authentication: each documented way is accepted, everything else is refused with a 401 that says nothing secret."""
+"""Authentication: each documented way is accepted; everything else is refused with 401, without credentials in it."""
 
 from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
-from conformance.judge.common import envelope, must_be_served, retried, said, scenario_of, settled
-from conformance.judge.selectors import Wanted, each, everything
+from conformance.judge.common import (
+    always_busy,
+    definite_status,
+    envelope,
+    error_detail,
+    must_be_served,
+    retried,
+    scenario_of,
+)
+from conformance.judge.selectors import Wanted, beside, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
 _REFUSED = each("auth-refused")
+_WRONG = beside(together("wrong-keys", "auth-refused", stream=False), "text", "text.stream", "auth.bearer")
 
 
 @check("{accepted}", over=each("auth-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -22,16 +31,26 @@ def test_documented_way_is_accepted(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_credential_is_refused(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"answered with HTTP {status}{said(received)}", want=401, got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want=401, got=status)
+
+
+@check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
+def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Findings:
+    wrong = [one for one in responses if one.scenario in case.scenarios]
+    yield Examined(sum(one.exchange.status is not None for one in wrong))
+    if status := always_busy(wrong, responses[len(wrong) :]):
+        message = f"every invalid key received HTTP {status}, and no valid key did{error_detail(wrong[0])}"
+        first, *others = (one.scenario for one in wrong)
+        yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
 
 
 def _denied(received: Received) -> int:
-    """The status of a refused key; ``DoesNotApply`` where it was not refused."""
-    if (status := settled(received)) not in (401, 403):
-        raise DoesNotApply(f"HTTP {status} is no refusal of a key")
+    """The status, 401 or 403; :class:`DoesNotApply` for any other."""
+    if (status := definite_status(received)) not in (401, 403):
+        raise DoesNotApply(f"HTTP {status} does not refuse the key")
     return status
 
 
@@ -45,10 +64,10 @@ def test_refusal_is_401(received: Received) -> Findings:
 
 @check("auth.refused-before-body-is-judged", over=each("auth-first"), not_for_captured=UNKNOWN_SENDER)
 def test_key_is_judged_before_the_body(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status not in (401, 403):
-        yield Finding(f"a wrong key with a malformed body is answered with HTTP {status}", want=401, got=status)
+        yield Finding(f"invalid key with a malformed body: received HTTP {status}", want=401, got=status)
 
 
 @check("auth.refusal-is-enveloped", over=_REFUSED, where=Where("denials", reads=REQUEST))
@@ -63,18 +82,18 @@ def test_refusal_has_an_error_envelope(received: Received, case: Case) -> Findin
 def test_refusal_does_not_echo_the_credential(received: Received) -> Findings:
     yield EXAMINED
     for place in received.exchange.leaks:
-        yield Finding(f"the credential that was sent comes back in the {place}", want="nowhere", got=place)
+        yield Finding(f"the response contains the credential that was sent, in the {place}", want="nowhere", got=place)
 
 
 @check(
     "auth.key-never-echoed",
     over=everything("answers", where=lambda one: "auth-refused" not in one.tags),
-    where=Where("others", elsewhere=False),
+    where=Where("others", other_scenarios=False),
 )
 def test_answer_does_not_echo_the_key(received: Received) -> Findings:
     yield EXAMINED
     for place in received.exchange.leaks:
-        yield Finding(f"the key comes back in the {place}", want="nowhere", got=place)
+        yield Finding(f"the response contains the key, in the {place}", want="nowhere", got=place)
 
 
 @check(
@@ -85,18 +104,18 @@ def test_answer_does_not_echo_the_key(received: Received) -> Findings:
 )
 def test_nothing_but_the_key_brings_a_401(responses: list[Received], case: Case) -> Findings:
     if not any(one.exchange.ok for one in responses):
-        raise CannotEvaluate("no request with the key was served")
+        raise CannotEvaluate("no request with the valid key was served")
     for received in responses:
         yield Examined(received.exchange.status is not None)
         if received.exchange.status == 401 and scenario_of(received, case).expect != "answer":
-            message = f"HTTP 401, though the key is right and served elsewhere{said(received)}"
+            message = f"HTTP 401 for a valid key, with which other requests were served{error_detail(received)}"
             yield Finding(message, want="another 4xx status", got=401, scenario=received.scenario)
 
 
 @check("auth.refusal-names-scheme", over=each("auth-refused", stream=False))
 def test_refusal_names_the_scheme(received: Received) -> Findings:
-    said = received.exchange.header("www-authenticate")
-    yield Finding(f"WWW-Authenticate: {said}" if said else "no WWW-Authenticate")
+    error_detail = received.exchange.header("www-authenticate")
+    yield Finding(f"WWW-Authenticate: {error_detail}" if error_detail else "no WWW-Authenticate")
 
 
 @check("{of}", over=each("auth-both"), not_for_captured=UNKNOWN_SENDER)
@@ -112,7 +131,7 @@ def _echoed_before_a_retry(received: Received, what: str) -> Findings:
     for one in retried(received):
         yield EXAMINED
         for place in one.exchange.leaks:
-            message = f"HTTP {one.exchange.status}, which is retried: {what} comes back in the {place}"
+            message = f"HTTP {one.exchange.status}, which is retried: the response contains {what}, in the {place}"
             yield Finding(message, want="nowhere", got=place)
 
 

@@ -1,4 +1,4 @@
-"""Real clients, fed the recorded bytes, end with what the record says."""
+"""Real clients that receive the recorded bytes end with the text, calls and usage of the recorded Response."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from conformance.scenarios.context import Context
 from conformance.scenarios.tools import turns
 
 
-def _fed(context: Context) -> list[Group]:
-    """Each client of the lane at each ordinary request of the kind that it takes."""
+def _single_turn_cases(context: Context) -> list[Group]:
+    """A case for each client with one turn and each documented request of the kind, plain or streamed, it sends."""
     return [
         replace(group, about={**group.about, "fed": name})
         for name in context.clients
@@ -25,17 +25,17 @@ def _fed(context: Context) -> list[Group]:
     ]
 
 
-def _turns(context: Context) -> list[Group]:
-    """Each client of two turns at each call that is followed by the turn after it."""
+def _two_turn_cases(context: Context) -> list[Group]:
+    """A case for each client with two turns and each pair of a call and its follow-up request."""
     return [
-        Group(calls, (calls, then), {"fed": name}, whole=True)
+        Group(calls, (calls, then), {"fed": name}, requires_all=True)
         for name in context.clients
         if client(name).turns
         for calls, then in turns(context.scenarios).items()
     ]
 
 
-@check("client.{fed}", over=_fed, not_for_captured=NEEDS_CLIENTS)
+@check("client.{fed}", over=_single_turn_cases, not_for_captured=NEEDS_CLIENTS)
 def test_a_client_ends_with_what_was_sent(received: Received, case: Case) -> Findings:
     name = case.about["fed"]
     outcome = received.ended(name)
@@ -45,7 +45,7 @@ def test_a_client_ends_with_what_was_sent(received: Received, case: Case) -> Fin
         yield Finding(f"{name} {one.message}", want=one.want, got=one.got)
 
 
-@check("client.{fed}", over=_turns, together=True, not_for_captured=NEEDS_CLIENTS)
+@check("client.{fed}", over=_two_turn_cases, together=True, not_for_captured=NEEDS_CLIENTS)
 def test_a_client_calls_and_goes_on_with_the_next_answer(responses: Sequence[Received], case: Case) -> Findings:
     name = case.about["fed"]
     calls, then = responses

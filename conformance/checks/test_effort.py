@@ -1,13 +1,16 @@
-"""Effort: none does not think, every other value does, all alike, and the reasoning is well formed."""
+"""reasoning.effort: none turns reasoning off, every other value causes it, and the reasoning is well formed."""
 
 from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
 
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
-from conformance.judge.common import between, must_be_served, refused
+from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, check
+from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
@@ -29,39 +32,58 @@ def test_effort_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
 
 
+def _off_in(received: Received) -> str:
+    """The effort that turned thinking off, in words; :class:`DoesNotApply` where the request was sent without it."""
+    off = f"effort {received.contract.effort.off}"
+    if not received.contract.turns_thinking_off(received.sent):
+        raise DoesNotApply(f"sent without {off}, which is refused")
+    return off
+
+
 @check(
     "effort.none-does-not-think",
     over=_off,
-    where=Where("finished", leans_on=("*",), without_thinking=True),
+    where=Where("finished", depends_on=("*",), without_thinking=True),
 )
 def test_none_does_not_think(received: Received) -> Findings:
-    off = f"effort {received.contract.effort.off}"
+    off = _off_in(received)
     if received.response:
         yield EXAMINED
     for place, _ in received.items("reasoning"):
         pointer = f"{received.pointer}/output/{place}"
-        yield Finding(f"{off}, and yet a reasoning item", pointer, received.event, "no reasoning", "reasoning")
+        yield Finding(f"received a reasoning item at {off}", pointer, received.event, "no reasoning", "reasoning")
     if received.looks_like_stream:
         for event in received.events:
             if "reasoning" in event.type:
-                yield Finding(f"{off}, and yet {event.type}", "/type", event.index, "no reasoning", event.type)
+                yield Finding(f"received {event.type} at {off}", "/type", event.index, "no reasoning", event.type)
     if isinstance(received.response.get("usage"), dict) and (counted := received.tokens(*_DETAILS)):
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
-        yield Finding(f"{off}, and yet {counted} reasoning tokens", pointer, received.event, 0, counted)
+        yield Finding(f"reasoning_tokens is {counted} at {off}", pointer, received.event, 0, counted)
 
 
-@check("effort.{effort}-thinks", over=each("thinking"), not_for_captured=UNKNOWN_SENDER)
-def test_effort_thinks(received: Received) -> Findings:
-    yield from _thinks(received)
+def _among_all(tag: str) -> Selector:
+    """A case for each scenario with the tag, beside all others that may show that the model thinks."""
+
+    def select(context: Context) -> list[Group]:
+        tags = {"thinking", "thinking-call", "effort-default"}
+        others = tuple(one.name for one in context.scenarios.values() if one.tags & tags)
+        return [replace(group, beside=others) for group in each(tag)(context)]
+
+    return select
 
 
-@check("effort.{effort}-thinks", over=each("thinking-call"), not_for_captured=UNKNOWN_SENDER)
-def test_effort_thinks_with_tools_too(received: Received) -> Findings:
-    yield from _thinks(received)
+@check("effort.{effort}-thinks", over=_among_all("thinking"), together=True, not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks(responses: list[Received]) -> Findings:
+    yield from _must_reason(responses)
+
+
+@check("effort.{effort}-thinks", over=_among_all("thinking-call"), together=True, not_for_captured=UNKNOWN_SENDER)
+def test_effort_thinks_with_tools_too(responses: list[Received]) -> Findings:
+    yield from _must_reason(responses)
 
 
 def _follow_ups(context: Context) -> list[Group]:
-    """A question that is thought about, and the turns with that effort that send a call and its output back."""
+    """A question that the model reasons about, and the turns with that effort that return a call and its output."""
     effort = context.contract.effort.usual
     found = [one for one in context.scenarios.values() if {"reasoning-returned", "follow-up"} <= one.tags]
     names = tuple(one.name for one in found if (one.body.get("reasoning") or {}).get("effort") == effort)
@@ -74,20 +96,31 @@ def test_effort_thinks_in_later_turns_too(responses: list[Received]) -> Findings
     control, *later = responses
     later = [one for one in later if one.exchange.ok]
     if not control.exchange.ok or not control.has_reasoning or len(later) < _SURE:
-        raise DoesNotApply("the question itself was not thought about, or too few later turns were served")
+        raise DoesNotApply("no reasoning about the question itself, or too few later turns were served")
     yield Examined(len(later))
     if not any(one.has_reasoning for one in later):
-        message = f"no sign of reasoning in {len(later)} later turns, though {control.scenario} shows it"
+        message = f"no sign of reasoning in {len(later)} later turns, although {control.scenario} has it"
         yield Finding(message, want="reasoning", got="none", scenario=later[0].scenario)
 
 
-def _thinks(received: Received) -> Findings:
+def _must_reason(responses: list[Received]) -> Findings:
+    received, *others = responses
     if received.response:
         yield EXAMINED
     if not received.response or received.has_reasoning:
         return
-    message = f"no sign of reasoning with a question worth it (asked {len(received.samples)} times at the most)"
+    if thinking := next((one for one in others if one.exchange.ok and _shows_thinking(one)), None):
+        raise CannotEvaluate(f"the model did not reason here, but did in {thinking.scenario}")
+    message = f"no reasoning for a question that needs it, in {len(received.samples)} attempts"
+    message += ", nor in any other response of the run" if others else ""
     yield Finding(message, received.pointer + "/output", received.event, "reasoning", "none")
+
+
+def _shows_thinking(received: Received) -> bool:
+    try:
+        return received.has_reasoning
+    except CannotEvaluate:
+        return False
 
 
 @check(
@@ -98,11 +131,12 @@ def _thinks(received: Received) -> Findings:
 )
 def test_values_do_the_same(given: list[Received]) -> Findings:
     kinds = {received.scenario: _kinds(received) for received in given}
-    usual = next(iter(kinds.values()))
+    usual = Counter(kinds.values()).most_common(1)[0][0]
+    most = next(name for name, got in kinds.items() if got == usual)
     for name, got in kinds.items():
         yield Examined(bool(got or usual))
         if got != usual:
-            message = f"{name} gives other kinds than {given[0].scenario}"
+            message = f"{name} has other types of items or events than {most}"
             yield Finding(message, want=sorted(usual), got=sorted(got), scenario=name)
 
 
@@ -120,11 +154,11 @@ def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
         first = kinds.index("reasoning")
         ahead = [kind for kind in kinds[:first] if kind in ("message", "function_call", "custom_tool_call")]
         if ahead and all(kind == "reasoning" for kind in kinds[first:]):
-            message = f"the reasoning item comes after the {ahead[0]} it led to"
+            message = f"the reasoning item follows the {ahead[0]} item"
             yield Finding(message, f"{received.pointer}/output/{first}", received.event, "reasoning first", kinds)
 
 
-@check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", leans_on=("reasoning", "include")))
+@check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", depends_on=("reasoning", "include")))
 def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
     for place, item in received.items("reasoning"):
         yield EXAMINED
@@ -132,11 +166,11 @@ def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
         parts = objects(item.get("content"))
         for index, part in enumerate(parts):
             if isinstance(part.get("type"), str) and part["type"] != "reasoning_text":
-                message = f"a reasoning item's part has type {part['type']!r}"
+                message = f"a part of a reasoning item has type {part['type']!r}"
                 yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
         cut = received.response.get("status") != "completed"
         if not cut and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
-            message = "a reasoning item holds no reasoning text though reasoning tokens are counted"
+            message = "a reasoning item contains no reasoning text, but reasoning_tokens is greater than 0"
             yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
 
 
@@ -148,7 +182,7 @@ def test_reasoning_text_is_counted(received: Received) -> Findings:
     if received.reasoning_texts and counted == 0:
         pointer = f"{received.pointer}/usage/{'/'.join(_DETAILS)}"
         yield Finding(
-            "reasoning is there, and 0 reasoning tokens are counted", pointer, received.event, "more than 0", 0
+            "reasoning_tokens is 0, but the output contains reasoning", pointer, received.event, "more than 0", 0
         )
 
 
@@ -157,12 +191,12 @@ def test_counted_reasoning_is_visible_where_it_usually_is(given: list[Received])
     counted = [received for received in given if _counted(received)]
     visible = [received for received in counted if received.reasoning_texts]
     if not counted:
-        raise CannotEvaluate("no answer counted reasoning tokens")
+        raise CannotEvaluate("no response has reasoning_tokens greater than 0")
     if len(visible) * 2 > len(counted):
         for received in counted:
             yield EXAMINED
             if not received.reasoning_texts:
-                message = "reasoning tokens are counted and no reasoning is shown, unlike in most answers"
+                message = "reasoning_tokens is greater than 0, but the output has no reasoning, unlike most responses"
                 yield Finding(
                     message, received.pointer + "/output", received.event, "reasoning", "none", received.scenario
                 )
@@ -182,7 +216,7 @@ def test_no_thinking_markup_in_the_answer(received: Received) -> Findings:
     for mark in ("<think>", "</think>", "<|channel|>", "◁think▷"):
         if mark in received.words:
             yield Finding(
-                f"the visible text holds {mark}", received.pointer + "/output", received.event, "no markup", mark
+                f"the output text contains {mark}", received.pointer + "/output", received.event, "no markup", mark
             )
 
 
@@ -195,21 +229,22 @@ def test_unknown_effort_is_refused(received: Received) -> Findings:
     was_refused = refused(received)
     yield EXAMINED
     if not was_refused:
-        yield Finding(f"answered with HTTP {received.arrived}", want="a 4xx status", got=received.arrived)
+        message = f"received HTTP {received.arrived}{error_detail(received)}"
+        yield Finding(message, want="a 4xx status", got=received.arrived)
 
 
 @check("effort.default", over=each("effort-default"))
 def test_default_effort(received: Received) -> Findings:
-    yield Finding("thinks" if received.has_reasoning else "does not think")
+    yield Finding("reasoning" if received.has_reasoning else "no reasoning")
 
 
 @check("effort.plain-equals-stream", over=pairs("effort"), together=True, not_for_captured=COMPARES)
 def test_thinking_is_the_same_plain_and_streaming(given: list[Received]) -> Findings:
     plain, stream = given
     if not (plain.response and stream.response):
-        raise DoesNotApply("one of the two has no Response")
+        raise DoesNotApply("the plain or the streamed response has no Response object")
     yield EXAMINED
     if plain.has_reasoning != stream.has_reasoning:
-        says = {True: "thinks", False: "does not think"}
-        message = f"plain {says[plain.has_reasoning]}, streaming {says[stream.has_reasoning]}"
-        yield between(plain, stream, message, "", says[plain.has_reasoning], says[stream.has_reasoning])
+        names = {True: "reasoning", False: "no reasoning"}
+        message = f"plain response: {names[plain.has_reasoning]}, streamed response: {names[stream.has_reasoning]}"
+        yield between(plain, stream, message, "", names[plain.has_reasoning], names[stream.has_reasoning])

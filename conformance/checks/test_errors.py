@@ -1,4 +1,4 @@
-"""Errors: an envelope with a real status, the same plain and streaming, and an endpoint that survives them."""
+"""Errors: an envelope with a 4xx status, the same plain and streaming; the endpoint serves requests after them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import re
 from dataclasses import replace
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
+from conformance.exchange.planned import attempts
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import (
     BUSY,
     all_busy,
     between,
-    breaks_every_time,
-    busy_elsewhere,
+    definite_status,
+    ends_in_failure,
     envelope,
+    error_detail,
     excerpt,
+    fails_every_attempt,
     is_error_body,
-    must_be_an_answer,
+    must_be_a_response,
     must_be_served,
     retried,
-    settled,
+    status_occurs_elsewhere,
 )
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
@@ -42,8 +45,8 @@ def _with(*tags: str) -> Selector:
     return lambda context: [Group(one.name, (one.name,)) for one in context.scenarios.values() if one.tags & set(tags)]
 
 
-#: Each request that is wrong on purpose, and the credentials that are: their envelope has a rule of its own.
-_strange = _with("bad", "violation", "outside")
+#: Invalid requests, without and with those whose credential is invalid: their envelope is checked by another rule.
+_invalid_requests = _with("bad", "violation", "outside")
 _refusals = _with("bad", "violation", "outside", "method", "auth-refused")
 
 
@@ -62,7 +65,7 @@ _INTERNALS = (
 )  # fmt: skip
 
 
-@check("error.envelope", over=_strange, where=Where("refusals", reads=REQUEST))
+@check("error.envelope", over=_invalid_requests, where=Where("refusals", reads=REQUEST))
 def test_error_is_enveloped(received: Received, case: Case) -> Findings:
     _when_refused(received)
     yield EXAMINED
@@ -70,7 +73,7 @@ def test_error_is_enveloped(received: Received, case: Case) -> Findings:
         received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
         yield Finding(
-            f"the error is not in UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
+            f"the error body is not UTF-8: {error.reason} at byte {error.start}", want="UTF-8", got=excerpt(received)
         )
         return
     for problem in case.context.schemas.errors("error.json", envelope(received)):
@@ -88,14 +91,14 @@ def test_error_is_application_json(received: Received) -> Findings:
         "application/problem+json",
     ):
         got = received.exchange.header("content-type")
-        yield Finding(f"the Content-Type of the error is {got!r}", want="application/json", got=got)
+        yield Finding(f"the Content-Type of the error response is {got!r}", want="application/json", got=got)
 
 
 @check("error.no-internals", over=_refusals, where=Where("refused"), not_for_captured=WORDING)
 def test_error_shows_no_internals(received: Received) -> Findings:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    yield from _internals(received, "the error")
+    yield from _internals(received, "the error body")
 
 
 def _internals(received: Received, who: str) -> Findings:
@@ -103,19 +106,38 @@ def _internals(received: Received, who: str) -> Findings:
     yield Examined(bool(body))
     for what, pattern in _INTERNALS:
         if match := pattern.search(body):
-            yield Finding(f"{who} shows {what}", want="words for a client", got=match[0].strip()[:120])
+            yield Finding(f"{who} contains {what}", want="a message for the client", got=match[0].strip()[:120])
 
 
-@check("error.real-status", over=_strange, not_for_captured=UNKNOWN_SENDER)
+@check("error.real-status", over=_invalid_requests, not_for_captured=UNKNOWN_SENDER)
 def test_error_has_an_error_status(received: Received) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     if status >= 500:
-        yield Finding(f"a bad request is answered with HTTP {status}", want="a 4xx status", got=status)
-    elif received.exchange.ok and is_error_body(received):
         yield Finding(
-            f"an error body under HTTP {status}", received.contract.error.pointer, None, "a 4xx status", status
+            f"invalid request: received HTTP {status}{error_detail(received)}", want="a 4xx status", got=status
         )
+    else:
+        yield from _under_success(received)
+
+
+@check("error.real-status", over=_with("auth-refused", "method", "captured"), not_for_captured=UNKNOWN_SENDER)
+def test_refusal_has_an_error_status(received: Received) -> Findings:
+    _ = definite_status(received)
+    yield EXAMINED
+    yield from _under_success(received)
+
+
+def _under_success(received: Received) -> Findings:
+    """A finding for an error that has the status of a success: as the body, or as all that a stream holds."""
+    status = received.exchange.status
+    if received.exchange.ok and is_error_body(received):
+        pointer = received.contract.error.pointer
+        yield Finding(
+            f"an error body with HTTP {status}{error_detail(received)}", pointer, None, "a 4xx status", status
+        )
+    elif (failure := ends_in_failure(received)) and not received.of("response.created"):
+        yield Finding(f"an error with HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
 
 
 @check(
@@ -129,9 +151,9 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
         status = received.exchange.status
         is_busy = status in BUSY
         yield Examined(status is not None and not is_busy)
-        if is_busy and breaks_every_time(received.exchange) and not busy_elsewhere(received, responses):
-            tries = len(received.exchange.attempts) + 1
-            message = f"a bad request is answered with HTTP {status} in each of {tries} tries, and no other request is"
+        if is_busy and fails_every_attempt(received.exchange) and not status_occurs_elsewhere(received, responses):
+            count = attempts(received.exchange)
+            message = f"invalid request: received HTTP {status} in each of {count}, and for no other request"
             yield Finding(message, want="a 4xx status", got=status, scenario=received.scenario)
     all_busy(responses)
 
@@ -139,62 +161,63 @@ def test_bad_request_does_not_make_the_server_busy(responses: list[Received]) ->
 @check(
     "error.success-is-no-error",
     over=everything("answers", where=lambda one: one.expect == "answer"),
-    where=Where("answers", elsewhere=False),
+    where=Where("answers", other_scenarios=False),
 )
 def test_answer_is_no_error(received: Received) -> Findings:
     form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(
-            f"an error body under HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived
-        )
+        yield Finding(f"an error body with HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived)
 
 
 def _before_and_after(context: Context) -> list[Group]:
-    return [replace(group, scenarios=("text", *group.scenarios), whole=True) for group in each("survives")(context)]
+    return [
+        replace(group, scenarios=("text", *group.scenarios), requires_all=True) for group in each("survives")(context)
+    ]
 
 
 @check("error.endpoint-survives", over=_before_and_after, together=True, not_for_captured=UNKNOWN_SENDER)
 def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findings:
     before, after = responses
     if not before.exchange.ok:
-        raise CannotEvaluate("a good request was not served before the bad ones either")
-    if unconnected(after.exchange):  # Nobody knows whether one of the bad requests has to do with it.
-        raise CannotEvaluate(f"no connection was accepted any more: {after.exchange.detail}")
+        raise CannotEvaluate("the valid request before the invalid ones was not served either")
+    if unconnected(after.exchange):  # The cause need not be one of the invalid requests.
+        raise CannotEvaluate(f"the endpoint accepted no connection: {after.exchange.detail}")
     yield EXAMINED
-    for one in _served_still(after):
+    for one in _still_served(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one
 
 
-def _served_still(received: Received) -> Findings:
+def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
-        yield Finding("a good request after the bad ones is not served, and one before them was", want=200, got=got)
+        message = "the valid request after the invalid ones is not served; the one before them was"
+        yield Finding(message, want=200, got=got)
         return
     yield from must_be_served(received)
     if received.exchange.ok:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
-def _twins(context: Context) -> list[Group]:
+def _plain_and_streamed(context: Context) -> list[Group]:
     found = [group for tag in ("bad", "violation", "auth-refused") for group in pairs(tag)(context)]
     return list({group.label: group for group in found}.values())
 
 
-@check("error.streaming-same-status", over=_twins, together=True, not_for_captured=COMPARES)
+@check("error.streaming-same-status", over=_plain_and_streamed, together=True, not_for_captured=COMPARES)
 def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
-    plain, stream = (settled(received) for received in given)
+    plain, stream = (definite_status(received) for received in given)
     yield EXAMINED
     if plain // 100 != stream // 100:
-        message = f"plain HTTP {plain}, with stream: true HTTP {stream}"
+        message = f"HTTP {plain} for the plain request, HTTP {stream} with stream: true"
         yield between(given[0], given[1], message, "", plain, stream)
 
 
 def _when_refused(received: Received) -> None:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
-    if not 400 <= settled(received) < 500:
-        raise CannotEvaluate(f"HTTP {received.arrived}")
+    if not 400 <= definite_status(received) < 500:
+        raise CannotEvaluate(f"received HTTP {received.arrived}")
 
 
 @check("error.envelope", over=everything("retried"), not_for_captured=RETRIED_APART)
@@ -212,4 +235,4 @@ def test_refusal_that_is_retried_is_enveloped(received: Received, case: Case) ->
 @check("error.no-internals", over=everything("retried"), not_for_captured=RETRIED_APART)
 def test_error_that_is_retried_shows_no_internals(received: Received) -> Findings:
     for one in retried(received):
-        yield from _internals(one, f"HTTP {one.arrived}, which is retried,")
+        yield from _internals(one, f"the body of HTTP {one.arrived}, which is retried,")

@@ -1,14 +1,14 @@
-"""The events one by one: each against the schema of its type, each documented type seen, numbers in order."""
+"""Single events: each fits the schema of its type, each documented type occurs, sequence numbers are in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.decode.events import Event, whole
+from conformance.decode.events import Event, integral
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import needs, not_seen, received_whole, refuses
+from conformance.judge.common import need_complete, needs, not_seen, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -22,7 +22,7 @@ from conformance.judge.verdict import (
 )
 from conformance.scenarios.context import Context
 
-#: So many broken events of one type in one stream tell it all; each takes a thousand times as long as a good one.
+#: The most invalid events of one type in one stream that are reported; each takes 1,000 times as long as a valid one.
 _ENOUGH = 500
 
 
@@ -42,15 +42,15 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
     for received in responses:
         yield Examined(len(_events(received, kind)))
         for found in _problems(_events(received, kind), case):
-            if not _told_elsewhere(found.pointer, kind in ends):
+            if not _checked_by_another_rule(found.pointer, kind in ends):
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         raise not_seen(kind, responses)
 
 
 def _shape(event: Event) -> object:
-    """What decides whether an event fits its schema, None where that is not plain to see: of deltas, which differ in
-    their number and their piece of text only, one stands for all."""
+    """A key that is equal for events of which all or none fit the schema: everything except a valid sequence_number and
+    delta. None if the event must be validated by itself. Avoids validating each of thousands of deltas."""
     data = {**event.data}
     number, delta = data.pop("sequence_number", None), data.pop("delta", None)
     if type(number) is not int or number < 0 or type(delta) is not str or not delta:
@@ -75,8 +75,8 @@ def _problems(events: list[Event], case: Case) -> Iterator[Finding]:
                 fine.add(message_pattern)
 
 
-def _told_elsewhere(pointer: str, ends: bool) -> bool:
-    """The Response in a terminal event has a rule of its own, and so have items, missing types and numbers."""
+def _checked_by_another_rule(pointer: str, ends: bool) -> bool:
+    """Whether another rule checks the member: items, types, sequence numbers and the Response in a terminal event."""
     if pointer in ("/type", "/sequence_number"):
         return True
     return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
@@ -100,34 +100,34 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
         yield Examined(len(seen))
         return
     needs(received, case)
-    _owes(received, kind)
-    received_whole(received)
+    _need_event(received, kind)
+    need_complete(received)
     got = ", ".join(dict.fromkeys(event.type for event in received.events))
-    yield Finding(f"{kind} is not in the stream", want=kind, got=got)
+    yield Finding(f"the stream contains no {kind}", want=kind, got=got)
 
 
-def _owes(received: Received, kind: str) -> None:
-    """:class:`CannotEvaluate` if the model did something for which a stream needs no event of that type."""
+def _need_event(received: Received, kind: str) -> None:
+    """Raise :class:`CannotEvaluate` if what the model did requires no event of that type."""
     if not received.events:
-        raise CannotEvaluate("the stream has no event")
+        raise CannotEvaluate("the stream contains no event")
     if "output_text" in kind and not received.words and refuses(received):
-        raise CannotEvaluate("the model refused, and wrote no text")
+        raise CannotEvaluate("the model wrote a refusal and no text")
     if "reasoning" in kind and not received.items("reasoning"):
-        raise CannotEvaluate("the model thinks and shows nothing of it")
+        raise CannotEvaluate("the output contains no reasoning item")
     if kind == "response.completed" and received.terminal.type == "response.incomplete":
-        raise CannotEvaluate("the answer ended incomplete")
+        raise CannotEvaluate("the response ended with status incomplete")
 
 
 @check(
     "event.documented-types-only",
     over=together("streams", "core", stream=True),
-    where=Where("streams", leans_on=("tools", "include"), elsewhere=False),
+    where=Where("streams", depends_on=("tools", "include"), other_scenarios=False),
 )
 def test_event_types_are_documented(received: Received, case: Case) -> Findings:
     for event in received.events:
         yield EXAMINED
         if event.type and event.type not in case.context.schemas.event_types:
-            yield Finding(f"the event type {event.type} is not documented", "/type", event.index, got=event.type)
+            yield Finding(f"undocumented event type {event.type}", "/type", event.index, got=event.type)
 
 
 @check("event.has-type", over=STREAMS, where=STREAM)
@@ -135,7 +135,7 @@ def test_event_has_a_type(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
-            message = "an event's data has no type"
+            message = "the data of an event has no type"
             yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
 
 
@@ -144,16 +144,16 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
     for event in received.of("response.function_call_arguments.done"):
         yield EXAMINED
         if "name" not in event.data:
-            yield finding_at(event, "the name of the function is missing", "/name", "the call's name")
+            yield finding_at(event, "the name of the function is missing", "/name", "the name of the function")
 
 
 @check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
-        if whole(event.number) is None:
+        if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
-            message = "an event has no sequence_number that is an integer"
+            message = "the sequence_number of an event is missing or not an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
 
 
@@ -161,7 +161,7 @@ def test_every_event_is_numbered(received: Received) -> Findings:
 def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     last, since = None, 1
     for event in received.events:
-        number = whole(event.number)
+        number = integral(event.number)
         if number is None:
             since += 1
             continue
@@ -171,11 +171,11 @@ def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
             yield Finding(message, "/sequence_number", event.index, last + since, number)
         last, since = number, 1
     if last is None:
-        raise CannotEvaluate("no event has a sequence_number")
+        raise CannotEvaluate("no event has an integer sequence_number")
 
 
 @check("sequence.starts-at-zero", over=together("streams", "core", stream=True))
 def test_first_number(received: Received) -> Findings:
     if not received.events:
-        raise CannotEvaluate("the stream has no event")
-    yield Finding(f"starts at {received.events[0].number}")
+        raise CannotEvaluate("the stream contains no event")
+    yield Finding(f"the first sequence_number is {received.events[0].number}")

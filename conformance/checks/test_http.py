@@ -1,54 +1,58 @@
-"""HTTP around the answers: statuses, content types, whole and valid JSON bodies, no redirects."""
+"""HTTP: statuses, content types, complete bodies in valid JSON, no redirects."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
+from conformance.exchange.planned import attempts
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
     BUSY,
     all_busy,
+    authenticated_status,
     body_has_its_end,
-    breaks_every_time,
-    busy_elsewhere,
+    definite_status,
     envelope,
+    error_detail,
     excerpt,
-    judged_past_the_key,
-    must_be_an_answer,
+    fails_every_attempt,
+    must_be_a_response,
     must_be_served,
     must_be_served_or_refused,
-    no_answer,
-    received_whole,
-    said,
-    settled,
+    need_complete,
+    no_response,
+    scenario_of,
+    status_occurs_elsewhere,
 )
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 from conformance.scenarios.scenario import Scenario
+from conformance.wire.retry import BESIDE_OTHERS
 
-#: Tags of scenarios whose acceptance has a rule of its own.
+#: Tags of scenarios whose acceptance another rule checks.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
     "reasoning-returned",
 })  # fmt: skip
 
-#: Responses that show the server's usual time to the first byte, and the factor from which on a wait is unusual.
+#: The least number of responses from which the usual time to the first byte is known, and the factor above it that is
+#: unusual.
 _SEVERAL, _MUCH = 10, 5
 
-#: Milliseconds by which a reader is so late that its time-outs may be its own.
+#: Milliseconds of delay of this process above which its time-outs are no evidence against the server.
 _LATE = 1000.0
 
 
 def _no_rule_of_its_own(scenario: Scenario) -> bool:
-    """What is documented, or sent by real clients, has a rule of its own that says it is answered."""
+    """Whether no other rule requires a response: it is neither a documented request nor one of a real client."""
     return scenario.expect != "answer" and "captured" not in scenario.tags
 
 
 def _at_the_endpoint(scenario: Scenario) -> bool:
-    """With a slash behind it the path is another one, from which frameworks redirect."""
+    """Whether the path is the endpoint's. With a trailing slash it is another one, for which frameworks redirect."""
     return not scenario.suffix.startswith("/")
 
 
@@ -58,29 +62,31 @@ _EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
 @check("http.success-is-200", over=RESPONSES, where=ANY_2XX)
 def test_success_is_200(received: Received, case: Case) -> Findings:
     if not received.exchange.ok and case.context.scenarios[received.scenario].tags & _OWN_RULE:
-        raise DoesNotApply(f"HTTP {received.status}: whether this is served has a rule of its own")
+        raise DoesNotApply(f"received HTTP {received.status}, which the rule about this request reports")
     yield from must_be_served(received)
+    if received.exchange.ok and received.status != 200:
+        yield Finding(f"received HTTP {received.status}", want=200, got=received.status)
 
 
 @check("http.documented-request-served", over=_EXPECTED, together=True, not_for_captured=UNKNOWN_SENDER)
-def test_documented_request_is_not_broken_every_time(responses: list[Received]) -> Findings:
+def test_documented_request_is_not_broken_every_time(responses: list[Received], case: Case) -> Findings:
     if not any(received.exchange.ok for received in responses):
         raise CannotEvaluate("no documented request was served at all")
     for received in responses:
         exchange = received.exchange
         yield Examined(exchange.status is not None)
-        tries = len(exchange.attempts) + 1
-        if breaks_every_time(exchange) and not busy_elsewhere(received, responses):
-            message = f"HTTP {exchange.status} in each of {tries} tries, while other requests are served"
+        which = f"{scenario_of(received, case).description} is not served, while other requests are"
+        if fails_every_attempt(exchange) and not status_occurs_elsewhere(received, responses):
+            message = f"{which}: HTTP {exchange.status} in each attempt{error_detail(received)}"
             yield Finding(message, want=200, got=exchange.status, scenario=received.scenario)
         elif exchange.status is None and exchange.ended in ("reset", "invalid"):
-            message = f"no HTTP answer in {tries} tries ({exchange.detail}), while other requests are served"
-            yield Finding(message, want="an HTTP answer", got=exchange.ended, scenario=received.scenario)
+            message = f"{which}: no HTTP response in {len(exchange.attempts) + 1} attempts ({exchange.detail})"
+            yield Finding(message, want="an HTTP response", got=exchange.ended, scenario=received.scenario)
 
 
 @check("http.client-request-answered", over=each("captured"), without_response=True, not_for_captured=UNKNOWN_SENDER)
 def test_what_a_client_sends_is_answered_or_refused(received: Received, case: Case) -> Findings:
-    yield from no_answer(received)
+    yield from no_response(received)
     yield from must_be_served_or_refused(received)
     if received.exchange.refused:
         yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
@@ -96,17 +102,18 @@ def test_what_a_client_sends_does_not_make_the_server_busy(responses: list[Recei
     for received in responses:
         exchange = received.exchange
         yield Examined(exchange.status is not None and exchange.status not in BUSY)
-        if exchange.status in BUSY and breaks_every_time(exchange) and not _busy_elsewhere(received, responses):
-            tries = len(exchange.attempts) + 1
-            message = f"HTTP {exchange.status} in each of {tries} tries, while what other clients send is answered"
-            yield Finding(message, want="an answer or a 4xx", got=exchange.status, scenario=received.scenario)
+        if exchange.status in BUSY and fails_every_attempt(exchange) and not _busy_elsewhere(received, responses):
+            message = (
+                f"HTTP {exchange.status} in each of {attempts(exchange)}, while requests of other clients are served"
+            )
+            yield Finding(message, want="200 or a 4xx status", got=exchange.status, scenario=received.scenario)
     all_busy(responses)
 
 
 def _busy_elsewhere(received: Received, responses: list[Received]) -> bool:
-    """Whether what other clients send meets the same."""
+    """Whether requests of other clients received the same status."""
     client = received.scenario.split(".")[1]
-    return busy_elsewhere(received, [one for one in responses if one.scenario.split(".")[1] != client])
+    return status_occurs_elsewhere(received, [one for one in responses if one.scenario.split(".")[1] != client])
 
 
 @check("http.no-sporadic-error", over=everything("all"), not_for_captured=UNKNOWN_SENDER)
@@ -114,8 +121,10 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
     yield EXAMINED
     failed = [one.status for one in received.exchange.attempts if one.status in (500, 502, 504)]
     if failed and received.arrived < 500:
-        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same is sent again"
-        yield Finding(message, want="the same each time, or 429 or 503 from a busy server", got=failed[0])
+        alone = any(one.detail == BESIDE_OTHERS for one in received.exchange.attempts)
+        again = "alone, after requests at the same time" if alone else "again"
+        message = f"HTTP {failed[0]}, and HTTP {received.arrived} when the same request is sent {again}"
+        yield Finding(message, want="the same status each time, or 429 or 503", got=failed[0])
 
 
 @check(
@@ -125,7 +134,7 @@ def test_no_request_fails_now_and_then(received: Received) -> Findings:
 def test_every_request_gets_a_response(responses: list[Received]) -> Findings:
     for received in responses:
         yield Examined(received.exchange.status is not None)
-        for one in no_answer(received):
+        for one in no_response(received):
             yield replace(one, scenario=received.scenario) if isinstance(one, Finding) else one
 
 
@@ -141,7 +150,7 @@ def test_no_response_stalls(responses: list[Received]) -> Findings:
         if exchange.detail.startswith((NO_BYTE, STILL_OPEN)) and exchange.chunks:
             yield Finding(f"a response stalls: {exchange.detail}", got="silence", scenario=received.scenario)
         elif exchange.status is None and len(firsts) >= _SEVERAL and exchange.elapsed > _MUCH * slowest:
-            message = f"no response, while others begin after {slowest / 1000:.1f} s at most: {exchange.detail}"
+            message = f"no response, while others begin after at most {slowest / 1000:.1f} s: {exchange.detail}"
             yield Finding(message, want="an HTTP response", got="silence", scenario=received.scenario)
 
 
@@ -165,13 +174,13 @@ def test_stream_is_text_event_stream(received: Received) -> Findings:
 
 @check("http.body-complete", over=PLAIN, where=Where("plain", reads=FRAMING))
 def test_plain_body_arrives_whole(received: Received) -> Findings:
-    received_whole(received)
+    need_complete(received)
     if received.status == 200:
         yield EXAMINED
     if received.status == 200 and received.exchange.ended in ("cut", "reset", "invalid"):
         size = len(received.exchange.body)
-        message = f"the body ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
-        yield Finding(message, want="the announced end", got=received.exchange.ended)
+        message = f"the body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
+        yield Finding(message, want="a complete body", got=received.exchange.ended)
     yield from body_has_its_end(received)
 
 
@@ -179,68 +188,61 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
 def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
     if not received.exchange.refused:
         raise DoesNotApply("the request was not refused")
-    received_whole(received)
+    need_complete(received)
     yield EXAMINED
-    if received.exchange.ended == "cut":  # A reset may take away what was sent whole.
+    if received.exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
         size = len(received.exchange.body)
         message = (
-            f"the body of a refusal ends after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
+            f"the error body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         )
-        yield Finding(message, want="the announced end", got=received.exchange.ended)
-
-
-@check("http.body-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
-def test_a_compressed_stream_has_its_end(received: Received) -> Findings:
-    if not content_coding(received.exchange.headers):
-        raise DoesNotApply("the stream is not compressed")
-    yield EXAMINED
-    yield from body_has_its_end(received)
+        yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
 @check("http.body-is-utf8-json", over=PLAIN, where=PLAIN_RESPONSE)
 def test_plain_body_is_one_json_value(received: Received) -> Findings:
     if received.status != 200 or received.exchange.ended != "clean":
-        raise CannotEvaluate(f"HTTP {received.status}, {received.exchange.ended}")
+        raise CannotEvaluate(f"received HTTP {received.status}; the response ended {received.exchange.ended}")
     received.need_decoded()
     yield EXAMINED
     coding = content_coding(received.exchange.headers).lower()
     if coding in CODINGS and received.exchange.body == b"".join(chunk.data for chunk in received.exchange.chunks):
-        yield Finding(f"Content-Encoding is {coding}, and the body is not", want=coding, got=excerpt(received))
+        yield Finding(f"Content-Encoding is {coding}, but the body is not encoded", want=coding, got=excerpt(received))
     try:
         Reader().load(received.exchange.body.decode("utf-8"))
-    except TooMuch as error:
-        raise CannotEvaluate(f"the body holds {error}") from None
+    except LimitExceeded as error:
+        raise CannotEvaluate(f"the body contains {error}") from None
     except ValueError as error:
         yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(received))
 
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)
 def test_no_object_names_a_member_twice(received: Received) -> Findings:
-    for index, names in _named_twice(received):
+    for index, names in _duplicate_members(received):
         yield EXAMINED
         for name in names:
-            yield Finding(f"the member {name!r} stands twice in one object", event=index, got=name)
+            yield Finding(f"duplicate member {name!r} in one object", event=index, got=name)
 
 
 @check("http.other-method-refused", over=each("method"), not_for_captured=UNKNOWN_SENDER)
 def test_other_method_is_refused(received: Received, case: Case) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     method = received.exchange.request.method
-    if status == 501 and method != "GET":  # What a server does not know at all (RFC 9110 9.1).
+    if status == 501 and method != "GET":  # The status for a method that the server does not implement (RFC 9110 9.1).
         return
     if status not in (404, 405):
-        yield Finding(f"{method} is answered with HTTP {status}", want="404 or 405", got=status)
+        yield Finding(f"{method}: received HTTP {status}", want="404 or 405", got=status)
     else:
         yield from map(finding_from_schema, case.context.schemas.errors("error.json", envelope(received)))
 
 
-@check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", elsewhere=False))
+@check("http.no-redirect", over=everything("all", where=_at_the_endpoint), where=Where("others", other_scenarios=False))
 def test_no_redirect(received: Received) -> Findings:
     yield EXAMINED
     if 300 <= received.arrived < 400:
         place = received.exchange.header("location")
-        yield Finding(f"HTTP {received.arrived} sends the request, key and all, to {place}", want="no 3xx", got=place)
+        message = f"HTTP {received.arrived} redirects the request, including the key, to {place}"
+        yield Finding(message, want="no 3xx", got=place)
 
 
 @check("http.head-and-accept-tolerated", over=together("accept", "accept"))
@@ -248,8 +250,8 @@ def test_accept_headers(received: Received) -> Findings:
     yield Finding(f"{received.scenario}: HTTP {received.arrived}")
 
 
-def _named_twice(received: Received) -> list[tuple[int | None, tuple[str, ...]]]:
-    """The member names that one object holds twice, with the index of the event; ``CannotEvaluate`` without JSON."""
+def _duplicate_members(received: Received) -> list[tuple[int | None, tuple[str, ...]]]:
+    """Duplicate member names of each event, with its index, or of the body; :class:`CannotEvaluate` without JSON."""
     if received.looks_like_stream:
         return [(event.index, event.twice) for event in received.events]
     received.need_decoded()
@@ -261,38 +263,38 @@ def _named_twice(received: Received) -> list[tuple[int | None, tuple[str, ...]]]
     return [(None, reader.twice)]
 
 
-# -- requests in forms that the page does not show ---------------------------------------------------------------------
+# -- request forms that HTTP allows and the documentation does not show ------------------------------------------------
 
-#: Statuses by which a server may refuse a form that the RFCs let it refuse, by the scenario.
+#: By scenario, the statuses with which the RFCs allow a server to refuse this form of request.
 _MAY_REFUSE = {"http.chunked": (411,), "http.expect-continue": (417,)}
 
 
 @check("http.unusual-request-answered", over=each("tolerated"), not_for_captured=UNKNOWN_SENDER)
 def test_unusual_request_is_served_or_refused(received: Received, case: Case) -> Findings:
-    status = settled(received)
+    status = definite_status(received)
     yield EXAMINED
     scenario = case.context.scenarios[received.scenario]
     method = received.exchange.request.method
     if status == 501 and method != "POST":
-        return  # The status for a method or protocol that a server does not have (RFC 9110 9.1).
+        return  # The status for a method or protocol that the server does not implement (RFC 9110 9.1).
     if status >= 500:
         want = "a status below 500" if method != "POST" else "200 or a 4xx status"
-        yield Finding(f"{scenario.description}: HTTP {status}{said(received)}", want=want, got=status)
+        yield Finding(f"{scenario.description}: HTTP {status}{error_detail(received)}", want=want, got=status)
     elif method == "POST" and 200 <= status < 300 and _at_the_endpoint(scenario):
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check("http.request-form-served", over=each("request-form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_a_request_is_served(received: Received, case: Case) -> Findings:
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     if status in _MAY_REFUSE.get(received.scenario, ()):
-        raise DoesNotApply(f"HTTP {status}: a server may refuse this form")
+        raise DoesNotApply(f"received HTTP {status}, with which a server may refuse this form of request")
     yield EXAMINED
     if status != 200:
         description = case.context.scenarios[received.scenario].description
-        yield Finding(f"{description}: HTTP {status}{said(received)}", want=200, got=status)
+        yield Finding(f"{description}: HTTP {status}{error_detail(received)}", want=200, got=status)
     else:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check(
@@ -302,14 +304,16 @@ def test_form_of_a_request_is_served(received: Received, case: Case) -> Findings
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_forms_are_served_together(responses: list[Received], case: Case) -> Findings:
-    whole, *alone = responses
-    status = judged_past_the_key(whole)
+    combined, *alone = responses
+    status = authenticated_status(combined)
     if status == 200:
         yield EXAMINED
         return
     refused = [one.scenario for one in alone if not one.exchange.ok]
     if refused:
-        raise DoesNotApply(f"HTTP {status}, and {', '.join(refused)} is not served alone either")
+        raise DoesNotApply(f"received HTTP {status}; {', '.join(refused)} alone is not served either")
     yield EXAMINED
-    description = case.context.scenarios[whole.scenario].description
-    yield Finding(f"{description}: HTTP {status}{said(whole)}, while each alone is served", want=200, got=status)
+    description = case.context.scenarios[combined.scenario].description
+    yield Finding(
+        f"{description}: HTTP {status}{error_detail(combined)}, while each alone is served", want=200, got=status
+    )

@@ -1,4 +1,4 @@
-"""The output items one by one: each, wherever it stands, against the schema of its type."""
+"""Single output items: each fits the schema of its type, in events and in the final output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.scenarios.context import Context
 
 
 def _by_type(context: Context) -> list[Group]:
-    """A case for each documented type of item, over every answer that may hold one."""
+    """A case for each documented type of item, over every response that may contain one."""
     found: list[Group] = []
     for kind in context.schemas.item_types:
         custom = kind == "custom_tool_call"
@@ -43,12 +43,12 @@ def test_item_fits_its_schema(responses: list[Received], case: Case) -> Findings
 
 
 def _says(kind: str, pointer: str, message: str) -> str:
-    """The same words wherever the item stands, so that it is one finding."""
+    """A message without the item's place, so that the same problem in several places is one finding."""
     return f"{kind}: {pointer} {message}"
 
 
 def _items(received: Received, kind: str) -> Iterator[tuple[dict[str, Any], str, Event | None]]:
-    """The items of a type with their pointers: announced, closed, and in the final output."""
+    """The items of a type, with pointer and event: from output_item.added and .done, and in the final output."""
     try:
         event = received.terminal if received.looks_like_stream else None
         for opened in received.of("response.output_item.added", "response.output_item.done") if event else ():

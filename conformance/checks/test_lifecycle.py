@@ -1,4 +1,4 @@
-"""The lifecycle: what the automata report, and what the snapshots and statuses on the way say."""
+"""The lifecycle: the violations of the state machines, and the snapshots and statuses in events."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from conformance.judge.verdict import (
     finding_from_violation,
 )
 
-_SAYS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
+_STATUS_OF = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
 
 def _automaton(rule: str) -> Any:
-    """The check that passes on what the automata report under a rule."""
+    """The check that reports the violations of a rule that the state machines found."""
 
     def evaluate(received: Received, case: Case) -> Findings:
         if not received.events:
-            raise CannotEvaluate("the stream has no event")
+            raise CannotEvaluate("the stream contains no event")
         yield Examined(received.examined[rule])
         for one in received.violations:
-            # The contract says nothing of items of undocumented types: neither of their ids nor of their order.
+            # The contract defines neither ids nor order of items of undocumented types.
             kind = received.item_types.get(one.place) if one.place is not None else None
             if one.rule == rule and (kind is None or kind in case.context.schemas.item_types):
                 yield finding_from_violation(one)
@@ -69,7 +69,7 @@ test_part_type_stays = _automaton("identity.part-type")
 @check("lifecycle.one-terminal-last", over=STREAMS, where=STREAM)
 def test_one_terminal_event_and_that_last(received: Received) -> Findings:
     if received.exchange.ended not in ("clean", "cut") and not any(event.terminal for event in received.events):
-        raise CannotEvaluate(f"the stream did not come to its end: {received.exchange.ended}")
+        raise CannotEvaluate(f"the stream was not received to its end: {received.exchange.ended}")
     yield Examined(len(received.events))
     yield from (finding_from_violation(one) for one in received.violations if one.rule == "lifecycle.one-terminal-last")
 
@@ -78,18 +78,18 @@ def test_one_terminal_event_and_that_last(received: Received) -> Findings:
 def test_terminal_event_says_what_the_status_says(received: Received) -> Findings:
     event = received.terminal
     status = event.response.get("status")
-    if event.type in _SAYS and isinstance(status, str):
+    if event.type in _STATUS_OF and isinstance(status, str):
         yield EXAMINED
-    if event.type in _SAYS and isinstance(status, str) and status != _SAYS[event.type]:
+    if event.type in _STATUS_OF and isinstance(status, str) and status != _STATUS_OF[event.type]:
         where = ("/type", f"response.{status}", event.type)
-        if status not in _SAYS.values():
-            where = ("/response/status", _SAYS[event.type], status)
-        yield finding_at(event, f"ends a response whose status is {status!r}", *where)
+        if status not in _STATUS_OF.values():
+            where = ("/response/status", _STATUS_OF[event.type], status)
+        yield finding_at(event, f"carries status {status!r}", *where)
 
 
 @check("lifecycle.snapshots", over=STREAMS, where=STREAM)
 def test_snapshots_are_of_a_response_just_begun(received: Received) -> Findings:
-    # A response in the background, which the contract does not document, is created as queued.
+    # A background response, which the contract does not document, is created with status queued.
     in_background = received.sent.get("background") not in (None, False)
     begun = ("in_progress", "queued") if in_background else ("in_progress",)
     for event in received.of(*received.contract.decoding.of("begin")):
@@ -98,10 +98,10 @@ def test_snapshots_are_of_a_response_just_begun(received: Received) -> Findings:
         if isinstance(status, str) and status not in begun:
             yield finding_at(event, f"carries status {status!r}", "/response/status", "in_progress", status)
         if output:
-            yield finding_at(event, "carries output already", "/response/output", [], output)
+            yield finding_at(event, "carries non-empty output", "/response/output", [], output)
         for member in ("error", "incomplete_details"):
             if (value := event.response.get(member)) is not None:
-                yield finding_at(event, f"carries {member} already", f"/response/{member}", None, value)
+                yield finding_at(event, f"carries non-null {member}", f"/response/{member}", None, value)
 
 
 @check("lifecycle.added-status-in-progress", over=STREAMS, where=STREAM)
@@ -109,10 +109,10 @@ def test_added_items_are_in_progress(received: Received, case: Case) -> Findings
     for event in received.of("response.output_item.added"):
         status = event.item.get("status")
         if event.item.get("type") not in case.context.schemas.item_types:
-            continue  # The contract says nothing of the statuses of other types.
+            continue  # The contract does not define the statuses of other types.
         yield Examined(isinstance(status, str))
         if isinstance(status, str) and status != "in_progress":
-            yield finding_at(event, f"the item is {status!r}", "/item/status", "in_progress", status)
+            yield finding_at(event, f"the item has status {status!r}", "/item/status", "in_progress", status)
 
 
 @check("lifecycle.done-status-final", over=STREAMS, where=STREAM)
@@ -121,14 +121,16 @@ def test_done_items_are_final(received: Received, case: Case) -> Findings:
     for event in received.of("response.output_item.done"):
         status = event.item.get("status")
         if event.item.get("type") not in case.context.schemas.item_types:
-            continue  # The contract says nothing of the statuses of other types.
+            continue  # The contract does not define the statuses of other types.
         yield Examined(isinstance(status, str))
         if isinstance(status, str) and status not in ("completed", "incomplete") and not cut:
-            yield finding_at(event, f"the item is {status!r}", "/item/status", "completed or incomplete", status)
+            yield finding_at(
+                event, f"the item has status {status!r}", "/item/status", "completed or incomplete", status
+            )
 
 
 def _item_of(event: Event) -> str:
-    """The type of the item that an event must be about, by its own type or by its part's; empty where it may be any."""
+    """The item type that an event requires, by its type or that of its part; empty if any is allowed."""
     text = event.text_kind or event.table.by_part.get(event.part_type)
     return text.item if text else ""
 
@@ -141,8 +143,13 @@ def test_event_is_of_its_items_kind(received: Received) -> Findings:
         kind = kinds.get(index) if index is not None else None
         yield Examined(bool(fits) and isinstance(kind, str))
         if fits and isinstance(kind, str) and kind != fits:
-            message = f"output_index {index} is a {kind}"
+            message = f"output_index {index} is an item of type {kind}"
             yield finding_at(event, message, "/output_index", f"the index of a {fits}", index)
+        closed = event.item.get("type") if event.type == ITEM_DONE else kind
+        if isinstance(kind, str) and closed != kind:
+            yield finding_at(
+                event, f"closes the {kind} of output_index {index} as {closed!r}", "/item/type", kind, closed
+            )
 
 
 @check("lifecycle.items-in-sequence", over=together("streams", "core", stream=True))
@@ -156,5 +163,5 @@ def test_items_overlap(received: Received) -> Findings:
         elif event.type == ITEM_DONE:
             open_items.discard(index)
     if not received.of(ITEM_ADDED):
-        raise CannotEvaluate("the stream opens no item")
+        raise CannotEvaluate("the stream contains no output_item.added")
     yield Finding("items overlap" if overlap else "one item after another")

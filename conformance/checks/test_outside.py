@@ -1,4 +1,4 @@
-"""What the contract does not document: filtered or refused, never a 5xx, never a hang, never honoured by halves."""
+"""Undocumented parameters: ignored or refused, no 5xx, no hanging request, not partly in effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from conformance.decode.events import mapping
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
-from conformance.judge.common import holder, must_be_served_or_refused, scenario_of
+from conformance.judge.common import must_be_served_or_refused, pointer_to, scenario_of
 from conformance.judge.selectors import each
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 
@@ -27,18 +27,20 @@ def test_unknown_value_is_nowhere_in_the_answer(received: Received, case: Case) 
     yield Examined(bool(received.exchange.body))
     headers = "\n".join(text for _, text in received.exchange.headers)
     if value.encode() in received.exchange.body or value in headers:
-        message = f"the value {value!r} of an unknown parameter comes back in the answer"
+        message = f"the response contains the value {value!r} of an unknown parameter"
         event, pointer = _place(received, value)
         yield Finding(message, pointer, event, want="nowhere", got=value)
 
 
 def _place(received: Received, value: str) -> tuple[int | None, str]:
-    """The first event that holds a value and where in it, or where in the body; empty if it stands elsewhere."""
-    return next(((event, pointer) for event, one in _held(received) if (pointer := holder(one, value))), (None, ""))
+    """The index of the first event that contains the value (None: plain body) and the pointer; empty if not found."""
+    return next(
+        ((event, pointer) for event, one in _json_values(received) if (pointer := pointer_to(one, value))), (None, "")
+    )
 
 
-def _held(received: Received) -> list[tuple[int | None, Any]]:
-    """Each event with its place, or the body; nothing if that is no JSON."""
+def _json_values(received: Received) -> list[tuple[int | None, Any]]:
+    """The data of each event with its index, or the JSON body; empty if it is not JSON."""
     if received.looks_like_stream:
         return [(event.index, event.data) for event in received.events]
     try:
@@ -54,7 +56,8 @@ def test_refusal_does_not_quote_the_unknown_value(received: Received, case: Case
     value = scenario_of(received, case).about["value"]
     yield EXAMINED
     if value.encode() in received.exchange.body:
-        yield Finding(f"the refusal quotes the value {value!r} of an unknown parameter", want="its name", got=value)
+        message = f"the error body contains the value {value!r} of an unknown parameter"
+        yield Finding(message, want="its name", got=value)
 
 
 @check("unsupported.background-not-honoured", over=_BACKGROUND, not_for_captured=UNKNOWN_SENDER)
@@ -64,22 +67,22 @@ def test_background_is_not_honoured(received: Received) -> Findings:
     if isinstance(status, str):
         yield EXAMINED
     if isinstance(status, str) and status not in FINAL:
-        message = f"background: true is answered with status {status!r} and no result"
+        message = f"background: true is in effect: the response has status {status!r} and no result"
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
 @check("unsupported.previous-response-id-not-honoured", over=_PREVIOUS, not_for_captured=UNKNOWN_SENDER)
 def test_previous_response_is_not_taken_into_context(received: Received, case: Case) -> Findings:
     _when_filtered(received)
-    for event, one in _held(received):
+    for event, one in _json_values(received):
         yield EXAMINED
         response = mapping(mapping(one).get("response") if received.looks_like_stream else one)
         if (echoed := response.get("previous_response_id")) is not None:
-            message = "previous_response_id comes back as if it were in effect"
+            message = "the response contains previous_response_id as if it were in effect"
             yield Finding(message, received.pointer + "/previous_response_id", event, "absent or null", echoed)
     codeword = scenario_of(received, case).about.get("codeword")
     if codeword and codeword in received.words:
-        message = f"the answer knows {codeword!r}, which only the earlier response held"
+        message = f"the output contains {codeword!r}, which occurs only in the earlier response"
         yield Finding(message, received.pointer + "/output", received.event, "no memory of it", codeword)
 
 
@@ -96,12 +99,13 @@ def test_outcome(received: Received, case: Case) -> Findings:
 def test_outcome_is_the_one_the_profile_demands(received: Received, case: Case) -> Findings:
     demanded = case.context.target.unknown_parameters
     if demanded == "either":
-        raise DoesNotApply("the target's profile demands neither of the two")
+        raise DoesNotApply("unknown_parameters of the target's profile is either")
     want = {"reject": "rejected", "filter": "filtered"}[demanded]
     got = _outcome(received)
     yield EXAMINED
     if got != want:
-        yield Finding(f"the parameter is {got}, and the target's profile says {demanded}", want=want, got=got)
+        message = f"the parameter is {got}, but unknown_parameters of the target's profile is {demanded}"
+        yield Finding(message, want=want, got=got)
 
 
 def _outcome(received: Received) -> str:

@@ -1,7 +1,7 @@
-"""Relations between requests: what counts the same, and what counts more.
+"""Token counts compared between requests: equal inputs have equal counts, longer inputs have higher ones.
 
-The contract does not say how a text is counted, so that one count alone proves little. Two counts of one server do:
-they are made by the same tokenizer and the same template.
+The contract does not define the tokenizer, so one count alone proves little. Two counts of one server can be compared:
+they are made by the same tokenizer and the same chat template.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selec
 from conformance.scenarios.context import Context
 from conformance.scenarios.inputs import MEASURE
 
-#: Members of a request that say how to answer and add nothing to what the model reads.
+#: Members of a request that do not change the input of the model.
 _NOT_READ = ("stream", "max_output_tokens", "temperature", "top_p")
 
-#: Tokens by which two counts of one input may differ: a template that holds the time of day, for one.
+#: Tokens by which two counts of one input may differ, for instance because the chat template contains the time.
 _SPREAD = 4
 
-#: The share by which two forms of one long text may differ, and the share of its tokens that a long text must have:
-#: numbers and line ends are counted unevenly, and what surrounds a text only adds to it.
+#: The relative difference allowed between two forms of one long text, and the least share of the expected tokens of a
+#: long text: the tokens per character vary with numbers and line ends, and the chat template only adds tokens.
 _FORMS, _LEAST = 0.01, 0.95
 
 _POINTER = "/usage/input_tokens"
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
-#: An answer with its input_tokens.
+#: A response with its input_tokens.
 Counted = tuple[Received, int]
 
 
 def _pairs(*named: tuple[str, str]) -> Selector:
-    """A case for each pair of scenarios, called by the second."""
+    """A case for each pair of scenarios, labelled with the second."""
 
     def select(context: Context) -> list[Group]:
-        return [Group(pair[1], pair, whole=True) for pair in named if set(pair) <= set(context.scenarios)]
+        return [Group(pair[1], pair, requires_all=True) for pair in named if set(pair) <= set(context.scenarios)]
 
     return select
 
@@ -58,12 +58,12 @@ def test_the_same_input_counts_the_same(responses: list[Received]) -> Findings:
     yield Examined(len(pairs))
     for (first, expected), (received, count) in pairs:
         if abs(count - expected) > _SPREAD:
-            message = f"input_tokens is {count}, and {expected} for the same input in {first.scenario}"
+            message = f"input_tokens is {count}, but {expected} for the same input in {first.scenario}"
             yield between(first, received, message, received.pointer + _POINTER, expected, count)
 
 
 def _same_input(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]:
-    """Each answer after the first to the same input, with that first one."""
+    """For each response to an input that was sent before: the first response to it, and this one."""
     first: dict[str, Counted] = {}
     for received in responses:
         count = _count(received)
@@ -83,7 +83,7 @@ def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> F
     (string, expected), (parts, count) = _counted(responses)
     yield EXAMINED
     if abs(count - expected) > expected * _FORMS + _SPREAD:
-        message = f"input_tokens is {count}, and {expected} for the same text in {string.scenario}"
+        message = f"input_tokens is {count}, but {expected} for the same text in {string.scenario}"
         yield between(string, parts, message, parts.pointer + _POINTER, expected, count)
 
 
@@ -95,12 +95,12 @@ def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> F
 )
 def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
     (measure, known), (long, count) = _counted(responses)
-    size, whole = _characters(measure.sent), _characters(long.sent)
-    least = int(known * whole / size * _LEAST)
+    size, long_size = _characters(measure.sent), _characters(long.sent)
+    least = int(known * long_size / size * _LEAST)
     yield EXAMINED
     if count < least:
         message = (
-            f"input_tokens is {count} for {whole} characters, expected at least {least}: "
+            f"input_tokens is {count} for {long_size} characters, expected at least {least}: "
             f"{measure.scenario} has {known} for {size} characters of such text"
         )
         yield between(measure, long, message, long.pointer + _POINTER, f"at least {least}", count)
@@ -116,39 +116,38 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
     (less, known), (more, count) = _counted(responses)
     yield EXAMINED
     if count <= known:
-        message = f"input_tokens is {count}, and {known} in {less.scenario}, which holds less"
+        message = f"input_tokens is {count}, but {known} in {less.scenario}, whose input is shorter"
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
 
 
 def _efforts(context: Context) -> list[Group]:
-    """One question at the effort that turns thinking off, and at each other."""
+    """One question at the effort that turns thinking off, and at each other effort."""
     found = [one for one in context.scenarios.values() if one.tags & {"thinking", "not-thinking"}]
     names = tuple(one.name for one in sorted(found, key=lambda one: "thinking" in one.tags))
-    return [Group("efforts", names)] if len(names) > len([one for one in found if "thinking" in one.tags]) else []
+    return [Group("efforts", names)] if any("not-thinking" in one.tags for one in found) else []
 
 
 @check("usage.reasoning-not-input", over=_efforts, together=True, not_for_captured=COMPARES)
 def test_reasoning_is_not_counted_as_input(responses: list[Received]) -> Findings:
     counted = [(one, count) for one in responses if (count := _count(one)) is not None]
     quiet = next(((one, count) for one, count in counted if not one.has_reasoning), None)
-    thoughts = [(one, count, one.tokens(*_DETAILS) or 0) for one, count in counted if one.has_reasoning]
-    thoughts = [each for each in thoughts if each[2] > 2 * _SPREAD]
-    if quiet is None or len(thoughts) < 2:
-        raise DoesNotApply("reasoning was not counted twice, or no response is without")
-    yield Examined(len(thoughts))
-    more = [each for each in thoughts if abs(each[1] - quiet[1] - each[2]) <= _SPREAD]
-    if len(more) == len(thoughts):
-        first, count, reasoning = more[0]
-        message = f"input_tokens is {count}: {quiet[1]} as without thinking, and {reasoning} reasoning tokens"
+    reasoning = [(one, count, one.tokens(*_DETAILS) or 0) for one, count in counted if one.has_reasoning]
+    reasoning = [each for each in reasoning if each[2] > 2 * _SPREAD]
+    if quiet is None or len(reasoning) < 2:
+        raise DoesNotApply("fewer than two responses count reasoning, or no response is without it")
+    yield Examined(len(reasoning))
+    if all(abs(count - quiet[1] - tokens) <= _SPREAD for _, count, tokens in reasoning):
+        first, count, tokens = reasoning[0]
+        message = f"input_tokens is {count}, expected about {quiet[1]} as without reasoning ({tokens} reasoning tokens)"
         yield between(quiet[0], first, message, first.pointer + _POINTER, quiet[1], count)
 
 
-#: From here on it is no count of tokens; whether it is a number at all is told by usage.integers.
+#: Values from here on are not compared; usage.integers reports values that are no integers.
 _NO_COUNT = 10**12
 
 
 def _count(received: Received) -> int | None:
-    """input_tokens of a served request, None where there is none to read."""
+    """input_tokens of a served request; None if it is missing or implausible."""
     try:
         count = received.tokens("input_tokens") if received.exchange.ok else None
     except CannotEvaluate:
@@ -159,18 +158,18 @@ def _count(received: Received) -> int | None:
 def _counted(responses: list[Received]) -> list[Counted]:
     """Both responses with their input_tokens.
 
-    :class:`DoesNotApply` where one was refused, :class:`CannotEvaluate` where a count is missing.
+    Raises :class:`DoesNotApply` if one was refused, :class:`CannotEvaluate` if a count is missing.
     """
     if refused := next((one for one in responses if one.exchange.refused), None):
         raise DoesNotApply(f"{refused.scenario} was refused with HTTP {refused.exchange.status}")
     counts = [(one, count) for one in responses if (count := _count(one)) is not None]
     if len(counts) < len(responses):
-        raise CannotEvaluate("a response to compare has no input_tokens")
+        raise CannotEvaluate("one of the responses to compare has no input_tokens")
     return counts
 
 
 def _characters(sent: dict[str, Any]) -> int:
-    """The characters that the model is to read as text: instructions, messages and tool results."""
+    """The number of characters in instructions, messages and tool results."""
     given = sent.get("input")
     items = objects(given)
     texts = [text(sent.get("instructions")), text(given)]

@@ -1,4 +1,4 @@
-"""Requests: every documented one is accepted, a wrong one is refused or does no harm."""
+"""Requests: documented ones are accepted, invalid ones are refused or ignored without a server error."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import (
+    always_busy,
+    authenticated_status,
+    definite_status,
+    does_not_apply_if_too_long,
     ends_in_failure,
-    judged_past_the_key,
-    must_be_an_answer,
+    error_detail,
+    fails_every_attempt,
+    must_be_a_response,
     must_be_refused,
     must_be_served,
     must_be_served_or_refused,
     refused,
-    refused_for_its_size,
-    said,
+    refused_as_too_long,
     scenario_of,
-    unless_for_its_size,
 )
-from conformance.judge.selectors import each, together
+from conformance.judge.control import NoControl
+from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.scenarios.combinations import in_words, smaller
-from conformance.scenarios.plan import was_refused
+from conformance.scenarios.combinations import in_words, is_refused, smaller
 from conformance.scenarios.scenario import Scenario
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
 _VALUE = each("violation", where=lambda one: bool(one.tags & {"enum", "pattern"}))
 
-#: The effort has a rule of its own.
+#: Without reasoning.effort, which effort.unknown-value checks.
 _OTHER_VALUE = each(
     "violation",
     where=lambda one: bool(one.tags & {"enum", "pattern"}) and one.about["parameter"] != "reasoning.effort",
@@ -41,7 +44,7 @@ _OTHER_VALUE = each(
 def test_documented_value_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
     if received.exchange.status == 200:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 def _with_headers(one: Scenario) -> bool:
@@ -73,7 +76,7 @@ def test_headers_of_clients_do_no_harm(received: Received, case: Case) -> Findin
 
 def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
     """The smallest combination that was refused; empty where the request was served."""
-    statuses = [was_refused(one) for one in received.samples]
+    statuses = [is_refused(one) for one in received.samples]
     levels = scenario_of(received, case).factors
     return smaller(levels, statuses)[0] if statuses[0] else {}
 
@@ -87,7 +90,7 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
         words, status = in_words(smallest), first.exchange.status
         tried = len(received.samples)
         more = f" (the smallest refused combination, by {tried} requests)" if tried > 1 else ""
-        yield Finding(f"{words}: refused with HTTP {status}{said(first)}{more}", want=200, got=status)
+        yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
 @check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)
@@ -97,32 +100,37 @@ def test_model_is_accepted(received: Received) -> Findings:
 
 @check(
     "request.stream-accepted",
-    over=together("streams", "core", stream=True),
+    over=beside(together("streams", "core", stream=True), "text"),
     together=True,
     not_for_captured=UNKNOWN_SENDER,
 )
-def test_streams_are_accepted(responses: list[Received]) -> Findings:
-    yield from _never_served(responses, "stream: true")
+def test_streams_are_accepted(responses: list[Received], case: Case) -> Findings:
+    yield from _never_served(responses, case, "stream: true")
 
 
 @check(
     "request.reasoning.effort-accepted",
-    over=together("efforts", "effort"),
+    over=beside(together("efforts", "effort"), "text"),
     together=True,
     not_for_captured=UNKNOWN_SENDER,
 )
-def test_effort_is_accepted(responses: list[Received]) -> Findings:
-    yield from _never_served(responses, "reasoning.effort")
+def test_effort_is_accepted(responses: list[Received], case: Case) -> Findings:
+    yield from _never_served(responses, case, "reasoning.effort")
 
 
-def _never_served(responses: list[Received], what: str) -> Findings:
-    """A parameter of which no value at all is served; single values have rules of their own."""
-    statuses = [received.status for received in responses]
-    yield Examined(len(statuses))
-    if responses and all(status != 200 for status in statuses):
-        first = responses[0]
-        message = f"no request with {what} is served: HTTP {first.status}"
-        yield Finding(message, want=200, got=first.status, scenario=first.scenario)
+def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
+    """A parameter of which no value at all is served, while the request without it is; single values have rules of
+    their own."""
+    sent = [one for one in responses if one.scenario in case.scenarios and one.exchange.ended != "not-sent"]
+    if not (status := always_busy(sent, [one for one in responses if one.scenario not in case.scenarios])):
+        statuses = [definite_status(one) if fails_every_attempt(one.exchange) else one.status for one in sent]
+        if set(statuses) == {401}:
+            raise CannotEvaluate("HTTP 401: the valid key was refused")
+        status = statuses[0] if statuses else None
+    yield Examined(len(sent))
+    if status and not any(received.exchange.ok for received in sent):
+        message = f"no request with {what} is served: HTTP {status}{error_detail(sent[0])}"
+        yield Finding(message, want=200, got=status, scenario=sent[0].scenario)
 
 
 @check("request.tools-accepted", over=each("tools-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -132,16 +140,18 @@ def test_tools_are_accepted(received: Received) -> Findings:
 
 @check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
 def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
-    unless_for_its_size(received, case)
+    does_not_apply_if_too_long(received, case)
+    if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
+        raise NoControl("sent as a list of messages, as a string is refused", "input.string")
     yield from must_be_served(received)
     if received.exchange.status == 200:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
 @check("request.reasoning-returned", over=each("reasoning-returned"), not_for_captured=UNKNOWN_SENDER)
 def test_returned_reasoning_is_accepted(received: Received) -> Findings:
     if not any(item.get("type") == "reasoning" for item in objects(received.sent.get("input"))):
-        raise CannotEvaluate("the answer before held no reasoning item to send back")
+        raise CannotEvaluate("the earlier response contains no reasoning item to return")
     yield from must_be_served(received)
 
 
@@ -237,22 +247,22 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     form = received.contract.error
     error = mapping(form.of(received.envelope))
     members = {name: error.get(name) for name in form.names}
-    told = " / ".join(str(value) for value in members.values() if value)
+    reported = " / ".join(str(value) for value in members.values() if value)
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
-    if not any(name in told.lower() for name in names):
-        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error names {parameter}"
-        yield Finding(f"{told_by}: {told[:160]}", form.pointer, want=parameter, got=members)
+    if not any(name in reported.lower() for name in names):
+        told_by = f"neither {', '.join(form.names[:-1])} nor {form.names[-1]} of the error contains {parameter}"
+        yield Finding(f"{told_by}: {reported[:160]}", form.pointer, want=parameter, got=members)
 
 
 def _should_be_refused(received: Received) -> Findings:
-    status = judged_past_the_key(received)
+    status = authenticated_status(received)
     if status >= 500 or ends_in_failure(received) is not None:
-        raise DoesNotApply("neither served nor refused: that is told by another rule")
+        raise DoesNotApply("neither served nor refused, which another rule reports")
     yield EXAMINED
     if status == 200:
-        yield Finding("served with HTTP 200 as if nothing were wrong", want=400, got=200)
+        yield Finding("received HTTP 200 for an invalid request", want=400, got=200)
     elif status != 400:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
 
@@ -265,7 +275,7 @@ def test_long_input_does_no_harm(received: Received) -> Findings:
 @check("request.long-input-served", over=each("sizable"), not_for_captured=UNKNOWN_SENDER)
 def test_long_input_is_served(received: Received, case: Case) -> Findings:
     yield EXAMINED
-    if refused_for_its_size(received, case):
+    if refused_as_too_long(received, case):
         size, status = len(received.exchange.request.body), received.exchange.status
-        message = f"a request of {size} bytes is refused with HTTP {status}{said(received)}"
+        message = f"a request of {size} bytes is refused with HTTP {status}{error_detail(received)}"
         yield Finding(message, want=200, got=status)

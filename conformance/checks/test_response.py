@@ -1,4 +1,4 @@
-"""The Response object: plain, and inside the terminal event of a stream."""
+"""The Response object: as the body, and in the terminal event of a stream."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from conformance.judge.applicability import (
     CLOCK,
     FINAL_RESPONSE,
     Where,
-    names_a_model,
-    no_replacement,
-    unmangled,
+    has_model,
+    has_no_encoding_errors,
+    has_no_replacement_character,
 )
-from conformance.judge.common import HALF_A_PAIR, encoded_twice, no_output, refuses
+from conformance.judge.common import LONE_SURROGATE, encoded_twice, no_output, refuses
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
-#: Seconds that created_at may be away from the clock.
+#: Seconds by which created_at may differ from the clock. Values are limited to _FAR before they become floats.
 _MINUTES = 600.0
 _FAR = 10**15
 
-#: Members that OpenAI echoes from the request; where they stand they must not lie.
+#: Members that OpenAI echoes from the request; if present they must equal what was sent.
 _ECHOED = ("instructions", "max_output_tokens", "temperature", "top_p", "tool_choice", "tools")
 
 _OF_ITEM = re.compile(r"/output/(\d+)/")
@@ -42,17 +42,17 @@ def test_response_has_the_documented_shape(received: Received, case: Case) -> Fi
     value = _response_or_other_json(received)
     yield EXAMINED
     for problem in case.context.schemas.errors("response.json", value):
-        if not _told_elsewhere(received, problem.pointer, case):
+        if not _checked_by_another_rule(received, problem.pointer, case):
             yield finding_from_schema(problem, received.pointer, event)
 
 
 def _response_or_other_json(received: Received) -> object:
-    """The Response, or what JSON stands in a plain answer in its place."""
+    """The Response; in a plain response any JSON value."""
     return received.json if received.exchange.ok and not received.looks_like_stream else received.response
 
 
-def _told_elsewhere(received: Received, pointer: str, case: Case) -> bool:
-    """The counters of usage, and the items of documented types, have rules of their own."""
+def _checked_by_another_rule(received: Received, pointer: str, case: Case) -> bool:
+    """Whether another rule checks the member: those of usage and of items of documented types."""
     place = _OF_ITEM.match(pointer)
     output = mapping(_response_or_other_json(received)).get("output")
     if place and isinstance(output, list) and int(place[1]) < len(output):
@@ -60,7 +60,7 @@ def _told_elsewhere(received: Received, pointer: str, case: Case) -> bool:
     return pointer.startswith("/usage/")
 
 
-@check("response.ends-final", over=RESPONSES, where=Where("answers", leans_on=("*",)))
+@check("response.ends-final", over=RESPONSES, where=Where("answers", depends_on=("*",)))
 def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
     if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
         event = received.terminal
@@ -85,13 +85,13 @@ def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
             place = f"{received.scenario} at {pointer}"
             first = seen.setdefault(name, place)
             if first != place:
-                message = f"the id at {pointer} was given before, in {first}"
+                message = f"the id at {pointer} was used before, in {first}"
                 yield Finding(message, received.pointer + pointer, None, "an id of its own", name, received.scenario)
 
 
 def _ids(received: Received, item_types: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The ids of a Response and of its items of documented types; those that the request itself returned may be
-    kept."""
+    """The ids of a Response and of its items of documented types, with their pointers, except ids in the request's
+    input, which may be reused."""
     response = _response_or_none(received) if received.exchange.ok else {}
     returned = [item.get("id") for item in objects(received.sent.get("input"))]
     named = {"/id": response.get("id")}
@@ -116,24 +116,25 @@ def test_id_prefixes(received: Received) -> Findings:
 def test_created_at_is_now(received: Received) -> Findings:
     created = received.response.get("created_at")
     if not isinstance(created, int | float) or isinstance(created, bool):
-        return  # The schema's finding.
+        return  # response.schema reports it.
     yield EXAMINED
-    created = max(-_FAR, min(created, _FAR))  # What no float can hold is far away all the same.
+    created = max(-_FAR, min(created, _FAR))  # An integer may be too large for a float.
     clocks = [received.exchange.sent_at, _date(received)]
     away = min(abs(created - clock) for clock in clocks if clock is not None)
     if away > _MINUTES:
         hint = " (milliseconds?)" if abs(created / 1000 - received.exchange.sent_at) < _MINUTES else ""
-        message = f"created_at is {away:.0f} seconds away from the clock{hint}"
+        message = f"created_at differs from the clock by {away:.0f} seconds{hint}"
         want = f"about {int(received.exchange.sent_at)}"
         yield Finding(message, received.pointer + "/created_at", received.event, want, created)
 
 
-@check("response.model-echoed", over=RESPONSES, where=Where("finished", leans_on=("model",), when=names_a_model))
+@check("response.model-echoed", over=RESPONSES, where=Where("finished", depends_on=("model",), when=has_model))
 def test_model_is_the_one_asked_for(received: Received) -> Findings:
     asked, named = received.sent.get("model"), received.response.get("model")
     yield Examined(isinstance(named, str))
     if isinstance(named, str) and named != asked:
-        yield Finding("another model answers", received.pointer + "/model", received.event, asked, named)
+        message = "model differs from the model of the request"
+        yield Finding(message, received.pointer + "/model", received.event, asked, named)
 
 
 @check("response.completed-is-clean", over=RESPONSES, where=FINAL_RESPONSE)
@@ -142,7 +143,7 @@ def test_completed_response_has_no_error(received: Received) -> Findings:
         yield EXAMINED
         for member in ("error", "incomplete_details"):
             if (value := received.response.get(member)) is not None:
-                message = f"{member} is set though the status is completed"
+                message = f"{member} is not null although the status is completed"
                 yield Finding(message, f"{received.pointer}/{member}", received.event, None, value)
 
 
@@ -160,30 +161,32 @@ def test_items_of_a_completed_response_are_finished(received: Received, case: Ca
     if received.final_status == "completed":
         for index, item in enumerate(received.output):
             if item.get("type") not in case.context.schemas.item_types:
-                continue  # The contract says nothing of the statuses of other types.
+                continue  # The contract does not define the statuses of other types.
             yield EXAMINED
             if item.get("status") == "in_progress":
                 pointer = f"{received.pointer}/output/{index}/status"
-                message = f"item {index} is {item['status']} in a completed response"
+                message = f"item {index} has status {item['status']} in a completed response"
                 yield Finding(message, pointer, received.event, "completed", item["status"])
 
 
 @check("response.output-text-matches", over=RESPONSES, where=FINAL_RESPONSE)
 def test_output_text_is_the_text_of_the_parts(received: Received) -> Findings:
-    said = received.response.get("output_text")
-    yield Examined(isinstance(said, str))
-    if isinstance(said, str) and said != received.words:
-        message = "output_text is not the concatenation of the output_text parts"
-        yield Finding(message, received.pointer + "/output_text", received.event, received.words, said)
+    actual = received.response.get("output_text")
+    yield Examined(isinstance(actual, str))
+    if isinstance(actual, str) and actual != received.words:
+        message = "output_text is not the concatenation of all output_text parts"
+        yield Finding(message, received.pointer + "/output_text", received.event, received.words, actual)
 
 
 @check("response.output-text-present", over=RESPONSES, where=FINAL_RESPONSE)
 def test_output_text_is_there(received: Received) -> Findings:
-    said = received.response.get("output_text", ABSENT)
+    actual = received.response.get("output_text", ABSENT)
     yield EXAMINED
-    if said in (None, ABSENT):
-        missing = "is missing" if said == ABSENT else "is null"
-        yield Finding(f"output_text {missing}", received.pointer + "/output_text", received.event, received.words, said)
+    if actual in (None, ABSENT):
+        missing = "is missing" if actual == ABSENT else "is null"
+        yield Finding(
+            f"output_text {missing}", received.pointer + "/output_text", received.event, received.words, actual
+        )
 
 
 @check("response.message-shape", over=RESPONSES, where=FINAL_RESPONSE)
@@ -192,42 +195,46 @@ def test_message_holds_output_text(received: Received) -> Findings:
         pointer = f"{received.pointer}/output/{place}"
         yield EXAMINED
         if item.get("role") != "assistant":
-            message = "a message's role is not assistant"
+            message = "the role of a message is not assistant"
             yield Finding(message, pointer + "/role", received.event, "assistant", item.get("role", ABSENT))
         if not isinstance(item.get("content"), list):
-            message = "a message's content is not an array of parts"
+            message = "the content of a message is not an array of parts"
             yield Finding(message, pointer + "/content", received.event, "an array", item.get("content", ABSENT))
         for index, part in enumerate(objects(item.get("content"))):
             if isinstance(part.get("type"), str) and part["type"] not in ("output_text", "refusal"):
                 pointer = f"{received.pointer}/output/{place}/content/{index}/type"
-                message = f"a message's part has type {part['type']!r}"
+                message = f"a part of a message has type {part['type']!r}"
                 yield Finding(message, pointer, received.event, "output_text", part["type"])
 
 
-@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=unmangled))
+@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=has_no_encoding_errors))
 def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
     yield Examined(bool(received.words))
-    if HALF_A_PAIR.search(received.words):
-        message = "the text holds half a surrogate pair"
+    if LONE_SURROGATE.search(received.words):
+        message = "the text contains a lone surrogate"
         yield Finding(
-            message, received.pointer + "/output", received.event, "whole characters", repr(received.words[:160])
+            message, received.pointer + "/output", received.event, "valid Unicode", repr(received.words[:160])
         )
     if (meant := encoded_twice(received.words)) is not None:
-        message = "the text was encoded twice: UTF-8 taken for Latin-1"
+        message = "the text was encoded twice: UTF-8 was decoded as Latin-1"
         yield Finding(message, received.pointer + "/output", received.event, meant[:160], received.words[:160])
 
 
-@check("response.no-lost-character", over=RESPONSES, where=Where("finished", reads=BYTES, when=no_replacement))
+@check(
+    "response.no-lost-character",
+    over=RESPONSES,
+    where=Where("finished", reads=BYTES, when=has_no_replacement_character),
+)
 def test_no_character_was_lost(received: Received) -> Findings:
     if received.final_status != "completed":
-        raise DoesNotApply("what was cut may end inside a character")
+        raise DoesNotApply("an incomplete response may end inside a character")
     yield Examined(bool(received.words))
     if "\ufffd" in received.words and "\ufffd" not in received.exchange.request.body.decode("utf-8", "replace"):
-        message = "the text holds U+FFFD: a character was lost"
+        message = "the text contains U+FFFD: a character was lost"
         yield Finding(message, received.pointer + "/output", received.event, "no U+FFFD", received.words[:160])
 
 
-@check("response.documented-items-only", over=RESPONSES, where=Where("finished", leans_on=("tools",)))
+@check("response.documented-items-only", over=RESPONSES, where=Where("finished", depends_on=("tools",)))
 def test_items_are_of_documented_types(received: Received, case: Case) -> Findings:
     for place, item in enumerate(received.output):
         kind = item.get("type")
@@ -248,7 +255,7 @@ def test_output_text_has_annotations(received: Received) -> Findings:
                 yield Finding("an output_text part has no annotations", pointer, received.event, [])
 
 
-@check("response.not-empty", over=RESPONSES, where=Where("finished", leans_on=("*",)))
+@check("response.not-empty", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_completed_response_says_something(received: Received) -> Findings:
     if received.final_status != "completed":
         return
@@ -257,32 +264,32 @@ def test_completed_response_says_something(received: Received) -> Findings:
     if not received.output:
         yield no_output(received)
     elif not kinds - {"message", "reasoning"} and not received.words and not refuses(received):
-        message = "a completed response has neither text nor call"
+        message = "a completed response contains neither text nor a call"
         yield Finding(message, received.pointer + "/output", received.event, "text or a call", sorted(kinds))
 
 
-@check("response.echo-honest", over=RESPONSES, where=Where("finished", leans_on=("*",)))
+@check("response.echo-honest", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
     has_reasoning = not received.contract.turns_thinking_off(received.sent)
     for member in (one for one in _ECHOED if one in received.sent):
-        sent, said = received.sent[member], received.response.get(member)
-        compared = said is not None and not (has_reasoning and member in ("temperature", "top_p"))
+        sent, actual = received.sent[member], received.response.get(member)
+        compared = actual is not None and not (has_reasoning and member in ("temperature", "top_p"))
         yield Examined(compared)
-        if compared and not _same(member, sent, said):
-            message = f"{member} comes back as another value than was sent"
-            yield Finding(message, f"{received.pointer}/{member}", received.event, sent, said)
+        if compared and not _same(member, sent, actual):
+            message = f"{member} in the response differs from the value sent"
+            yield Finding(message, f"{received.pointer}/{member}", received.event, sent, actual)
     effort = mapping(received.response.get("reasoning")).get("effort")
     asked = mapping(received.sent.get("reasoning")).get("effort")
     yield Examined(asked is not None and effort is not None)
     if asked is not None and effort is not None and effort != asked:
-        message = "reasoning.effort comes back as another value than was sent"
+        message = "reasoning.effort in the response differs from the value sent"
         yield Finding(message, received.pointer + "/reasoning/effort", received.event, asked, effort)
 
 
-def _same(member: str, sent: object, said: object) -> bool:
-    if member == "tools":  # Servers add defaults to a tool; its name must stay.
-        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(said)]
-    return sent == said
+def _same(member: str, sent: object, actual: object) -> bool:
+    if member == "tools":  # Servers add defaults to a tool, so only its name is compared.
+        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(actual)]
+    return sent == actual
 
 
 def _response_or_none(received: Received) -> dict[str, object]:

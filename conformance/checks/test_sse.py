@@ -1,4 +1,4 @@
-"""The stream as bytes and frames: UTF-8, frames that parse, whole to the end, and nothing after the end."""
+"""The bytes and frames of a stream: UTF-8, valid frames, complete, and nothing after the terminal event."""
 
 from __future__ import annotations
 
@@ -7,59 +7,60 @@ import re
 from conformance.decode.events import DONE_MARKER
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
+from conformance.exchange.exchange import content_coding
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import excerpt, received_whole
+from conformance.judge.common import body_has_its_end, excerpt, need_complete
 from conformance.judge.selectors import RESPONSES, STREAMS, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
-#: Milliseconds that a whole stream must take, and events of the model's output that it must hold, to be checked for
-#: bursts: a fast model makes a short answer in less.
+#: The least duration in milliseconds and number of output events of a stream that is checked for bursts: a fast model
+#: writes a short response in less.
 _LONG_ENOUGH, _EVENTS_ENOUGH = 1000.0, 30
 
-#: Events received within so many milliseconds, or within so many milliseconds each, were received at once: no model
-#: makes thousands of tokens a second.
+#: Events received within this many milliseconds in all, or for each, were sent at once: no model generates thousands of
+#: tokens a second.
 _AT_ONCE, _AT_ONCE_EACH = 10.0, 0.2
 
-#: By how many milliseconds the reader may have been late: later, it reads at once what was sent one by one.
+#: The most delay of this process in milliseconds: with more, it reads at once what was sent one by one.
 _IN_TIME = 20.0
 
-#: What a server may send before it has read the prompt.
+#: Events that a server may send before the model starts.
 _BEFORE_THE_MODEL = ("response.created", "response.queued", "response.in_progress")
 
-#: A line that begins as a document would, where a field name belongs.
+#: A line that begins like JSON or HTML instead of with a field name.
 _NO_FIELD = re.compile(rb"[\r\n]([{\[<][^\r\n]{0,119})")
 
-#: The first line that a reader of events looks at, also where bytes without a line end of their own stand before it.
+#: The first line with a field of the event stream, also after bytes that do not end with a line end.
 _FIELD = re.compile(rb"(?:[\r\n]|\0)(?:data|event|id|retry)(?::|[\r\n])")
 
-#: A line that a reader passes over: empty, a comment, or a field whose name it does not know, with or without a value.
+#: A line that a parser accepts: empty, a comment, or a field of any name, with or without a value.
 _ANY_FIELD = re.compile(rb"[\w.-]*(?::|\Z)")
 
 _BOM = b"\xef\xbb\xbf"
 
 
-@check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", leans_on=("stream",)))
+@check("sse.plain-stays-plain", over=RESPONSES, where=Where("answers", depends_on=("stream",)))
 def test_stream_only_where_asked_for(received: Received) -> Findings:
     if received.status != 200:
-        raise CannotEvaluate(f"HTTP {received.status}")
+        raise CannotEvaluate(f"received HTTP {received.status}")
     if received.exchange.body:
         yield EXAMINED
     if received.looks_like_stream != received.streaming and received.exchange.body:
-        asked, came = (("a stream", "none"), ("no stream", "one"))[received.looks_like_stream]
-        yield Finding(f"{asked} was asked for and {came} came", want=asked, got=excerpt(received))
+        expected, actual = (("a stream", "no stream"), ("no stream", "a stream"))[received.looks_like_stream]
+        yield Finding(f"the body is {actual}, expected {expected}", want=expected, got=excerpt(received))
 
 
 @check("sse.utf8", over=STREAMS, where=Where("streams", reads=BYTES))
 def test_stream_is_utf8(received: Received) -> Findings:
     if not received.exchange.ok:
-        raise CannotEvaluate(f"HTTP {received.status}")
+        raise CannotEvaluate(f"received HTTP {received.status}")
     if received.exchange.body:
         yield EXAMINED
     try:
         received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data":
-            return  # The stream ends inside a character: another rule's finding.
+            return  # The stream ends inside a character, which another rule reports.
         message = f"byte {error.start} is not UTF-8: {error.reason}"
         yield Finding(message, want="UTF-8", got=error.object[error.start : error.end].hex())
 
@@ -68,18 +69,19 @@ def test_stream_is_utf8(received: Received) -> Findings:
 def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     yield Examined(len(received.frames))
     if received.exchange.ended == "clean" and not received.frames:
-        yield Finding("the stream holds no event", want="events", got=excerpt(received))
+        yield Finding("the stream contains no event", want="events", got=excerpt(received))
     foreign = _before_the_first_field(received.exchange.body)
     if foreign and received.frames:
         got = foreign[:120].decode("utf-8", "replace")
-        yield Finding("bytes that are no field stand before the first event", want="event: or data:", got=got)
+        message = "bytes before the first event are not a field of the event stream"
+        yield Finding(message, want="event: or data:", got=got)
     for found in _NO_FIELD.finditer(b"\n" + received.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
-        yield Finding("a line stands in the stream without a field name", want="data: ...", got=got)
+        yield Finding("a line of the stream has no field name", want="data: ...", got=got)
 
 
 def _before_the_first_field(body: bytes) -> bytes:
-    """What stands before the first event of a stream and is no field: neither a comment nor a name and a colon."""
+    """The bytes before the first event if they contain a line that is neither a comment nor a field; else empty."""
     begun = _FIELD.search(b"\n" + body)
     ahead = body[: begun.start()] if begun else b""
     return ahead if any(not _ANY_FIELD.match(line) for line in ahead.removeprefix(_BOM).splitlines()) else b""
@@ -88,7 +90,7 @@ def _before_the_first_field(body: bytes) -> bytes:
 @check("sse.data-is-json-object", over=STREAMS, where=STREAM)
 def test_data_is_a_json_object(received: Received) -> Findings:
     yield Examined(len(received.frames))
-    for frame in received.strange:
+    for frame in received.invalid_frames:
         message = f"the data of frame {frame.index} is not a JSON object"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
 
@@ -98,7 +100,7 @@ def test_last_frame_is_dispatched(received: Received) -> Findings:
     if received.exchange.ended == "clean":
         yield Examined(bool(received.frames or received.undispatched))
     if received.exchange.ended == "clean" and received.undispatched:
-        message = "the stream ends inside a frame: no blank line dispatches it"
+        message = "the stream ends inside an event: the blank line that dispatches it is missing"
         yield Finding(message, want="a blank line at the end", got=received.undispatched[:160])
 
 
@@ -108,7 +110,7 @@ def test_event_line_is_the_type(received: Received) -> Findings:
         named, kind = event.frame.event, event.data.get("type")
         yield Examined(bool(named) and isinstance(kind, str))
         if named and isinstance(kind, str) and named != kind:
-            yield Finding(f"the event line of {kind} says {named}", "/type", event.index, kind, named)
+            yield Finding(f"the event field of {kind} is {named}", "/type", event.index, kind, named)
 
 
 @check("sse.event-line-present", over=STREAMS, where=Where("streams", reads=LINES))
@@ -116,7 +118,7 @@ def test_event_line_is_there(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
         if not event.frame.event:
-            yield Finding("an event has no event line", "", event.index, f"event: {event.type}", "none")
+            yield Finding("an event has no event field", "", event.index, f"event: {event.type}", "none")
 
 
 def _done_markers(received: Received) -> list[Frame]:
@@ -127,7 +129,7 @@ def _done_markers(received: Received) -> list[Frame]:
 def test_done_marker(received: Received) -> Findings:
     marks = _done_markers(received)
     if not received.frames:
-        raise CannotEvaluate("the stream has no event")
+        raise CannotEvaluate("the stream contains no event")
     yield Finding("[DONE] is sent" if marks else "no [DONE]")
 
 
@@ -138,7 +140,7 @@ def test_done_marker_is_last(received: Received) -> Findings:
     if marks and marks[0] is not received.frames[-1]:
         after = received.frames[marks[0].index + 1]
         yield Finding(
-            f"[DONE] is frame {marks[0].index} and not the last",
+            f"[DONE] is frame {marks[0].index}, not the last",
             want="nothing after it",
             got=after.data[:120],
         )
@@ -148,19 +150,19 @@ def test_done_marker_is_last(received: Received) -> Findings:
 def test_nothing_follows_the_terminal_event(received: Received) -> Findings:
     yield Examined(any(event.terminal for event in received.events))
     yield from (finding_from_violation(one) for one in received.violations if one.rule == "sse.ends-after-terminal")
-    received_whole(received)
+    need_complete(received)
 
 
 @check("sse.not-cut", over=STREAMS, where=Where("streams", reads=FRAMING))
 def test_stream_ends_by_the_protocol(received: Received) -> Findings:
     if not received.exchange.ok:
-        raise CannotEvaluate(f"HTTP {received.status}")
-    received_whole(received)
+        raise CannotEvaluate(f"received HTTP {received.status}")
+    need_complete(received)
     yield Examined(bool(received.exchange.body))
     ended = received.exchange.ended
     if ended in ("cut", "reset", "invalid"):
-        message = f"the body ends in a {ended} after {len(received.events)} events ({received.exchange.detail})"
-        yield Finding(message, want="the protocol's own end", got=ended)
+        message = f"the body is incomplete after {len(received.events)} events: {ended} ({received.exchange.detail})"
+        yield Finding(message, want="a complete body", got=ended)
 
 
 @check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
@@ -168,14 +170,22 @@ def test_deltas_come_as_they_are_made(received: Received) -> Findings:
     times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
         took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"
-        least = f"at least {_EVENTS_ENOUGH} in {_LONG_ENOUGH:.0f} ms or more"
-        raise DoesNotApply(f"the stream holds {took}; {least} are needed to see whether they are sent one by one")
+        least = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
+        raise DoesNotApply(f"the stream contains {took}; the rule needs at least {least}")
     yield EXAMINED
     apart = times[-1] - times[0]
     if apart >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
         return
     if received.exchange.lag_ms is not None and received.exchange.lag_ms > _IN_TIME:
-        late = f"this process read up to {received.exchange.lag_ms:.0f} ms late (at most {_IN_TIME:.0f} ms are in time)"
-        raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, and {late}")
+        late = f"this process read with a delay of up to {received.exchange.lag_ms:.0f} ms (limit: {_IN_TIME:.0f} ms)"
+        raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, but {late}")
     message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
-    yield Finding(message, want="events spread over the time it takes to make them", got=f"{apart:.1f} ms apart in all")
+    yield Finding(message, want="events sent as they are generated", got=f"{apart:.1f} ms")
+
+
+@check("http.body-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
+def test_a_compressed_stream_has_its_end(received: Received) -> Findings:
+    if not content_coding(received.exchange.headers):
+        raise DoesNotApply("the stream is not compressed")
+    yield EXAMINED
+    yield from body_has_its_end(received)

@@ -1,7 +1,8 @@
-"""The sums: deltas, dones, parts, items and the final output repeat each other; plain and streaming look alike."""
+"""Sums: deltas, done events, parts, items and final output have equal text; plain and streamed have equal shape."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,15 +11,15 @@ from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
-from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, unmangled
-from conformance.judge.common import HALF_A_PAIR, between, encoded_twice, needs, scenario_of
+from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, has_no_encoding_errors
+from conformance.judge.common import LONE_SURROGATE, between, encoded_twice, needs, scenario_of
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 
-#: Of these, which the page's table does not list, null is as good as absent.
+#: For these members, which the documentation's table does not list, null is equivalent to absent.
 _NULLABLE = ("metadata", "output_text")
 
-_LOST = "\ufffd"
+_REPLACEMENT_CHARACTER = "\ufffd"
 
 
 Object = dict[str, Any]
@@ -33,7 +34,7 @@ _DETAILS = ("input_tokens_details", "output_tokens_details")
 
 
 def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
-    """A finding if a stage's text is not that of the nearest stage before it."""
+    """A finding if the text of a stage differs from that of the previous stage that the stream contains."""
     here, before = getattr(one, stage), one.before(stage)
     if here is None or before is None:
         return
@@ -41,19 +42,17 @@ def _differs(one: Text, stage: str, pointer: str, what: str) -> Findings:
     if here == before[1]:
         return
     event, shown = one.events[stage], one.kind.shown
-    message = (
-        f"the {shown} of output_index {one.output_index} is not that of its {before[0]} ({_where(before[1], here)})"
-    )
+    message = f"the {shown} of output_index {one.output_index} differs from its {before[0]} ({_where(before[1], here)})"
     yield Finding(f"{what}: {message}", pointer, event.index, before[1], here)
 
 
 def _where(one: str, other: str) -> str:
-    """Where two texts part, in words."""
+    """The lengths of two texts and the offset of the first difference, for a message."""
     at = next(
         (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
         min(len(one), len(other)),
     )
-    return f"{len(one)} and {len(other)} characters, apart from character {at} on"
+    return f"expected {len(one)} characters, received {len(other)}; first difference at character {at}"
 
 
 def _deltas(received: Received, rule: str) -> Findings:
@@ -62,12 +61,12 @@ def _deltas(received: Received, rule: str) -> Findings:
             continue
         done = one.events["done"].row if "done" in one.events else None
         yield from _differs(one, "done", f"/{done.member}" if done else "", "done")
-        whole = one.done or one.item
-        yield Examined(bool(whole))
-        if one.deltas is None and whole:
+        complete = one.done or one.item
+        yield Examined(bool(complete))
+        if one.deltas is None and complete:
             stage = "done" if one.done else "item"
-            message = f"no delta carried the {one.kind.shown} of output_index {one.output_index}"
-            yield Finding(message, "", one.events[stage].index, "deltas that add up to it", whole[:160])
+            message = f"no delta contains the {one.kind.shown} of output_index {one.output_index}"
+            yield Finding(message, "", one.events[stage].index, "deltas with this text", complete[:160])
 
 
 @check("sum.text-deltas", over=STREAMS, where=STREAM)
@@ -98,7 +97,7 @@ def test_item_holds_its_texts(received: Received) -> Findings:
         if one.item is None and (one.deltas or one.done):
             last = list(one.events.values())[-1]
             if any(place == one.output_index for event, place in received.placed if event.type == ITEM_DONE):
-                message = f"output_item.done lacks the {one.kind.shown} of output_index {one.output_index}"
+                message = f"output_item.done does not contain the {one.kind.shown} of output_index {one.output_index}"
                 yield Finding(message, "/item", last.index, one.done or one.deltas, ABSENT)
 
 
@@ -108,44 +107,65 @@ def test_final_output_holds_the_items(received: Received, case: Case) -> Finding
     items, done = _streamed_items(received)
     streamed = [index for index, item in items.items() if not _may_be_left_out(item, case)]
     kept = [place for place, item in enumerate(output) if not _may_be_left_out(item, case)]
-    want, got = [items[index].get("type") for index in streamed], [output[place].get("type") for place in kept]
+    want, got = [items[index] for index in streamed], [output[place] for place in kept]
     yield Examined(max(len(got), len(want)))
-    if got != want:
-        message = f"{event.type}: the final output has other items than were streamed"
-        yield Finding(message, "/response/output", event.index, want, got)
+    if differs := _order(want, got) or _other_items(_types(want), _types(got)):
+        yield finding_at(event, f"the final output {differs}", "/response/output", _types(want), _types(got))
         return
     for index, place in zip(streamed, kept, strict=True):
         yield from _same_item(items[index], output[place], f"/response/output/{place}", event.index, index in done)
-    left_out = len(items) + len(output) > 2 * len(kept)
-    yield from _final_texts(received, dict(zip(streamed, kept, strict=True)) if left_out else {})
+    moved = dict(zip(streamed, kept, strict=True)) if len(items) + len(output) > 2 * len(kept) else {}
+    yield from _final_texts(received, moved)
+
+
+def _order(streamed: Sequence[Object], final: Sequence[Object]) -> str:
+    """How the final output has all streamed items, and in another order; empty where it does not."""
+    before, after = [item.get("id") for item in streamed], [item.get("id") for item in final]
+    moved = before != after and sorted(map(str, before)) == sorted(map(str, after))
+    return "has the streamed items in another order" if moved and len(set(map(str, before))) == len(before) else ""
+
+
+def _types(items: Sequence[Object]) -> list[Any]:
+    return [item.get("type") for item in items]
+
+
+def _other_items(streamed: Sequence[Any], final: Sequence[Any]) -> str:
+    """What the final output lacks of the streamed items, by type, or has beside them; empty where neither."""
+    if streamed == final:
+        return ""
+    lacking, added = Counter(map(str, streamed)), Counter(map(str, final))
+    lacks = ", ".join(f"{number} {kind}" for kind, number in (lacking - added).items())
+    more = ", ".join(f"{number} {kind}" for kind, number in (added - lacking).items())
+    words = [f"lacks {lacks} of the streamed items"] * bool(lacks) + [f"has {more} that was not streamed"] * bool(more)
+    return " and ".join(words) or "has items of the streamed types in another order"
 
 
 def _streamed_items(received: Received) -> tuple[dict[int, Object], dict[int, Object]]:
-    """The items of a stream by their place, as they were last sent; and those that were closed."""
+    """The items of a stream by output_index, as last sent, and those that were closed by output_item.done."""
     done, opened = _by_index(received, ITEM_DONE), _by_index(received, ITEM_ADDED)
     return {index: done.get(index, item) for index, item in sorted(opened.items())}, done
 
 
 def _final_texts(received: Received, moved: Mapping[int, int]) -> Findings:
-    """What the final output has of each text; ``moved`` are the places of items that stand elsewhere than streamed."""
+    """The findings about each text in the final output. ``moved``: the final position of each streamed output_index, if
+    they differ; else empty."""
     event, output = received.terminal, objects(received.response.get("output"))
     for one in received.texts:
         yield from _final_text(_moved(one, moved, output, event) if moved else one, event, moved)
 
 
 def _may_be_left_out(item: Object, case: Case) -> bool:
-    """Whether an item is of an undocumented type: whether such items are streamed, or stay in the final output, is not
-    said."""
+    """Whether an item has an undocumented type. The contract does not define whether such items are streamed or are in
+    the final output."""
     kind = item.get("type")
     return isinstance(kind, str) and kind not in case.context.schemas.item_types
 
 
 def _moved(one: Text, moved: Mapping[int, int], output: Sequence[Object], event: Event) -> Text:
-    """A text with that of its item in the final output, where the item stands at another place than it was streamed
-    at; without a final text if it was not streamed."""
+    """A text whose ``final`` is taken from the item's position in the final output; None if the item is not in it."""
     place = moved.get(one.output_index)
-    said = item_texts(output[place], event.table) if place is not None else ()
-    final = next((value for _, content, value in said if content == one.content_index), None)
+    string = item_texts(output[place], event.table) if place is not None else ()
+    final = next((value for _, content, value in string if content == one.content_index), None)
     return replace(one, final=final if isinstance(final, str) else None, events={**one.events, "final": event})
 
 
@@ -168,24 +188,24 @@ def _by_index(received: Received, kind: str) -> dict[int, dict[str, Any]]:
 def _same_item(item: dict[str, Any], final: dict[str, Any], pointer: str, event: int, done: bool) -> Findings:
     for member in ("id", "role", "call_id", "name") if done else ():
         if member in item and item[member] != final.get(member):
-            message = f"the final item's {member} is not that of its output_item.done"
+            message = f"{member} of the final item differs from its output_item.done"
             yield Finding(message, f"{pointer}/{member}", event, item[member], final.get(member))
 
 
-@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=unmangled))
+@check("sum.no-replacement-characters", over=STREAMS, where=Where("streams", reads=BYTES, when=has_no_encoding_errors))
 def test_no_character_was_mangled(received: Received) -> Findings:
-    for event, member, said in _said(received):
-        yield Examined(bool(said))
-        if HALF_A_PAIR.search(said):
+    for event, member, string in _strings(received):
+        yield Examined(bool(string))
+        if LONE_SURROGATE.search(string):
             message = f"{member} holds half a surrogate pair"
-            yield finding_at(event, message, f"/{member}", "whole characters", repr(said[:80]))
-        elif event.type.endswith(".done") and (meant := encoded_twice(said)) is not None:
-            message = f"{member} was encoded twice: UTF-8 taken for Latin-1"
-            yield finding_at(event, message, f"/{member}", meant[:80], said[:80])
+            yield finding_at(event, message, f"/{member}", "whole characters", repr(string[:80]))
+        elif event.type.endswith(".done") and (meant := encoded_twice(string)) is not None:
+            message = f"{member} was encoded twice: UTF-8 was decoded as Latin-1"
+            yield finding_at(event, message, f"/{member}", meant[:80], string[:80])
 
 
-def _said(received: Received) -> Iterator[tuple[Event, str, str]]:
-    """What events hold of what the model says: event, member, text."""
+def _strings(received: Received) -> Iterator[tuple[Event, str, str]]:
+    """The strings of model output in events, as (event, member, string)."""
     for event in received.events:
         for member in ("delta", "text", "arguments", "input"):
             yield event, member, text(event.data.get(member))
@@ -195,31 +215,31 @@ def _said(received: Received) -> Iterator[tuple[Event, str, str]]:
     "sum.no-replacement-characters", over=everything("answers", where=lambda one: one.expect == "answer"), together=True
 )
 def test_no_character_was_split(responses: list[Received]) -> Findings:
-    """Plain answers show whether the model writes U+FFFD itself; what was cut may end inside a character."""
-    if any(_holds_lost(one.exchange.body) for one in responses if not one.looks_like_stream):
-        raise DoesNotApply("plain answers hold U+FFFD too")
+    """Plain responses show whether the model itself writes U+FFFD; an incomplete stream may end inside a character."""
+    if any(_contains_replacement(one.exchange.body) for one in responses if not one.looks_like_stream):
+        raise DoesNotApply("plain responses contain U+FFFD too")
     if not any(one.streaming for one in responses):
-        raise DoesNotApply("no stream was asked for")
+        raise DoesNotApply("no stream was requested")
     streams = [one for one in responses if one.exchange.ok and one.looks_like_stream]
     if not streams:
-        raise CannotEvaluate("no stream came")
+        raise CannotEvaluate("no stream was received")
     for received in streams:
         if not received.of("response.incomplete"):
-            yield Examined(sum(bool(said) for _, _, said in _said(received)))
+            yield Examined(sum(bool(string) for _, _, string in _strings(received)))
             yield from _split(received)
 
 
-def _holds_lost(body: bytes) -> bool:
-    return _LOST.encode() in body or b"\\ufffd" in body.lower()
+def _contains_replacement(body: bytes) -> bool:
+    return _REPLACEMENT_CHARACTER.encode() in body or b"\\ufffd" in body.lower()
 
 
 def _split(received: Received) -> Findings:
-    if _holds_lost(received.exchange.request.body):
+    if _contains_replacement(received.exchange.request.body):
         return
-    for event, member, said in _said(received):
-        if _LOST in said:
+    for event, member, string in _strings(received):
+        if _REPLACEMENT_CHARACTER in string:
             found = finding_at(
-                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", said[:80]
+                event, f"{member} holds U+FFFD: a character was split", f"/{member}", "no U+FFFD", string[:80]
             )
             yield replace(found, scenario=received.scenario)
 
@@ -228,58 +248,59 @@ def _split(received: Received) -> Findings:
 def test_added_items_and_parts_are_empty(received: Received, case: Case) -> Findings:
     for event in received.of("response.output_item.added"):
         if event.item.get("type") not in case.context.schemas.item_types:
-            continue  # The contract says nothing of items of other types.
+            continue  # The contract does not define items of other types.
         yield EXAMINED
         for member in ("arguments", "input"):
             if event.item.get(member):
-                yield finding_at(event, f"{member} has text already", f"/item/{member}", "", event.item[member])
+                yield finding_at(event, f"{member} is not empty", f"/item/{member}", "", event.item[member])
         for index, content in enumerate(objects(event.item.get("content"))):
             if content.get("text"):
-                yield finding_at(event, "the item has text already", f"/item/content/{index}/text", "", content["text"])
+                yield finding_at(event, "text is not empty", f"/item/content/{index}/text", "", content["text"])
     for event in received.of("response.content_part.added"):
         yield EXAMINED
         if event.part.get("text"):
-            yield finding_at(event, "the part has text already", "/part/text", "", event.part["text"])
+            yield finding_at(event, "the part is not empty", "/part/text", "", event.part["text"])
 
 
 def _comparable(given: list[Received], case: Case) -> tuple[Received, Received]:
-    """The two answers, if both did what the scenario needs and ended alike."""
+    """The plain and the streamed response; :class:`CannotEvaluate` if one does not meet the scenario's need or their
+    final statuses differ."""
     plain, stream = given
     for received in given:
         needs(received, case)
     if plain.final_status != stream.final_status:
-        raise CannotEvaluate(f"plain ended {plain.final_status}, streaming {stream.final_status}")
+        raise CannotEvaluate(f"the plain response ended {plain.final_status}, the streamed one {stream.final_status}")
     return plain, stream
 
 
 @check("sum.plain-same-kinds", over=pairs("core"), together=True, not_for_captured=COMPARES)
 def test_streamed_response_has_the_kinds_of_items_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
-    # The model may call or not, and what was cut may be cut before its message began.
+    # The model may call a tool or not, and an incomplete response may end before its message begins.
     free = ("tools" in plain.sent and not scenario_of(plain, case).need) or plain.final_status != "completed"
     kinds = [sorted(_by_kind(received)) for received in given]
     yield EXAMINED
     if kinds[0] != kinds[1] and not free:
-        message = "the plain and the streamed Response hold items of other kinds"
+        message = "the plain and the streamed Response contain different types of items"
         yield between(plain, stream, message, "/response/output", kinds[0], kinds[1])
 
 
 @check("sum.plain-same-shape", over=pairs("core"), together=True, not_for_captured=COMPARES)
 def test_streamed_response_has_the_members_of_the_plain_one(given: list[Received], case: Case) -> Findings:
     plain, stream = _comparable(given, case)
-    for what, pointer, one, other, members in _holders(plain, stream):
+    for what, pointer, one, other, members in _compared_objects(plain, stream):
         for member in members:
             yield EXAMINED
             absent = (None, ABSENT) if member in _NULLABLE else (ABSENT,)
             want, got = one.get(member, ABSENT), other.get(member, ABSENT)
             if (want in absent) != (got in absent):
                 way = "plain" if got in absent else "streamed"
-                message = f"{member} of {what} stands in the {way} answer only"
+                message = f"{member} of {what} is in the {way} response only"
                 yield between(plain, stream, message, f"/response{pointer}/{member}", want, got)
 
 
-def _holders(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
-    """What to compare, as: words, pointer, the plain and the streamed object, the members that count."""
+def _compared_objects(plain: Received, stream: Received) -> Iterator[tuple[str, str, Object, Object, tuple[str, ...]]]:
+    """The objects to compare, as (name, pointer, plain object, streamed object, members)."""
     yield "the Response", "", plain.response, stream.response, _RESPONSE
     kinds, others = _by_kind(plain), _by_kind(stream)
     for kind in kinds.keys() & others.keys():

@@ -1,4 +1,4 @@
-"""Calls: well formed, of declared tools, with arguments that fit, and answered when their output comes back."""
+"""Calls: well formed, of declared tools, with arguments that fit the schema; requests with their output are served."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Finding
 
 _CALLS = each("call")
 
-#: How a call may be asked for, and whether that is in a stream.
+#: The two kinds of request, and their value of ``stream``.
 _WAYS = {"plain": False, "streamed": True}
 
-#: So many calls without exception one way, and twice as many answers without any the other, are no whim of the model.
+#: The least number of responses that must all contain a call; if twice as many of the other kind contain none, the
+#: difference is not a choice of the model.
 _SURE = 3
 _MARKUP = ("<tool_call>", "</tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]")
 
 
 def _declared(received: Received, case: Case) -> dict[str, dict[str, Any]]:
-    """The function tools that the request declares, each name with its parameters: at the top level, in an
-    additional_tools item of the input, and within a namespace. :class:`DoesNotApply` where the input holds an item of
-    an undocumented type, as nobody can say which tools that declares."""
+    """The parameters of each function that the request declares, by name: in ``tools``, in an additional_tools item of
+    the input, and in a namespace. :class:`DoesNotApply` if the input contains an item of an undocumented type, which
+    may declare tools."""
     items = objects(received.sent.get("input"))
     kinds = [text(item.get("type")) or "message" for item in items]
     if unknown := [kind for kind in kinds if kind not in case.context.schemas.input_types]:
@@ -49,25 +50,25 @@ def _declared(received: Received, case: Case) -> dict[str, dict[str, Any]]:
 
 
 def _calls(received: Received, case: Case) -> list[tuple[str, dict[str, Any]]]:
-    """The calls with their pointers; where the model made none there is nothing to judge."""
+    """The calls with their pointers; :class:`CannotEvaluate` if the scenario needs a call and there is none."""
     if not received.items("function_call"):
         needs(received, case)
     return [(f"{received.pointer}/output/{place}", item) for place, item in received.items("function_call")]
 
 
-@check("tools.call-shape", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+@check("tools.call-shape", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
 def test_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
     declared = _declared(received, case)
     if not declared:
-        raise DoesNotApply("the request declares no tool: another rule's finding")
+        raise DoesNotApply("the request declares no tool, for which another rule checks that none is called")
     for pointer, call in _calls(received, case):
         yield EXAMINED
         if isinstance(call.get("name"), str) and call["name"] not in declared:
-            message = "the call names no declared tool"
+            message = "the name of a call is not that of a declared tool"
             yield Finding(message, pointer + "/name", received.event, " or ".join(declared), call["name"])
         for member in ("id", "call_id", "name", "arguments"):
             if not isinstance(call.get(member), str) or (member != "arguments" and not call[member]):
-                message = f"the call's {member} is no {'' if member == 'arguments' else 'non-empty '}string"
+                message = f"{member} of the call is not a {'' if member == 'arguments' else 'non-empty '}string"
                 yield Finding(message, f"{pointer}/{member}", received.event, "a string", call.get(member))
 
 
@@ -86,14 +87,14 @@ def test_arguments_are_a_json_object(received: Received, case: Case) -> Findings
             yield Finding(message, pointer + "/arguments", received.event, "a JSON object", call.get("arguments"))
 
 
-@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", leans_on=TOOL_SOURCES, when=functions_only))
+@check("tools.arguments-fit-schema", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
 def test_arguments_fit_the_tool(received: Received, case: Case) -> Findings:
     schemas = _declared(received, case)
     for pointer, call in _finished(received, case):
         try:
             value = parsed(call.get("arguments"))
         except ValueError:
-            continue  # Another rule's finding.
+            continue  # tools.arguments-are-json reports it.
         yield EXAMINED
         for error in Draft202012Validator(schemas.get(text(call.get("name")), {})).iter_errors(value):
             message = f"the arguments do not fit the tool's parameters: {error.message}"
@@ -115,11 +116,11 @@ def test_call_ids_are_distinct(received: Received, case: Case) -> Findings:
         yield Examined(bool(name))
         if name and name in seen:
             yield Finding(
-                "two calls share a call_id", pointer + "/call_id", received.event, "a call_id of its own", name
+                "two calls have the same call_id", pointer + "/call_id", received.event, "a unique call_id", name
             )
         elif name in items:
-            message = "a call_id is the id of an item"
-            yield Finding(message, pointer + "/call_id", received.event, "a call_id of its own", name)
+            message = "the call_id of a call equals the id of an item"
+            yield Finding(message, pointer + "/call_id", received.event, "a unique call_id", name)
         seen[name] = pointer
 
 
@@ -137,49 +138,50 @@ def test_call_ids_differ_between_responses(responses: list[Received]) -> Finding
             first = seen.setdefault(name, received.scenario)
             yield EXAMINED
             if name and first != received.scenario:
-                message = f"the call_id was given before, in {first}"
-                yield Finding(message, pointer, received.event, "a call_id of its own", name, received.scenario)
+                message = f"the call_id was used before, in {first}"
+                yield Finding(message, pointer, received.event, "a unique call_id", name, received.scenario)
 
 
 @check("tools.called-either-way", over=together("calls", "call"), together=True, not_for_captured=COMPARES)
 def test_tools_are_called_plain_and_streaming(responses: list[Received]) -> Findings:
-    """The model may call or not, as it likes; that it always does one way and never the other is the server's doing."""
+    """The model may call a tool or not; if it always does for plain and never for streamed requests, or the other way
+    round, the server causes it."""
     ways = _by_way(responses)
-    called = {way: [_calls_somewhere(one) for each in given for one in _tries(each)] for way, given in ways.items()}
+    called = {way: [_contains_call(one) for each in given for one in _tries(each)] for way, given in ways.items()}
     for way, other in (("plain", "streamed"), ("streamed", "plain")):
         there, missing = called[way], called[other]
         if len(there) >= _SURE and all(there) and len(missing) >= 2 * _SURE and not any(missing):
             silent = ways[other][0]
-            message = f"all {len(there)} {way} answers call a tool, and none of {len(missing)} {other} ones"
+            message = f"all {len(there)} {way} responses contain a call, and none of {len(missing)} {other} ones"
             yield Finding(message, f"{silent.pointer}/output", want="a call", got="none", scenario=silent.scenario)
             return
     if not all(map(any, called.values())):
-        raise CannotEvaluate("the model called too seldom to tell")
+        raise CannotEvaluate("the plain or the streamed responses contain no call")
     yield EXAMINED
 
 
 def _by_way(responses: list[Received]) -> dict[str, list[Received]]:
-    """The answers, plain and streamed apart."""
+    """The plain and the streamed responses; :class:`DoesNotApply` if there are none of one kind."""
     ways = {way: [one for one in responses if one.streaming == stream] for way, stream in _WAYS.items()}
     if not all(ways.values()):
-        raise DoesNotApply("calls were requested in one way only")
+        raise DoesNotApply("calls were requested only plain or only streamed")
     return ways
 
 
 def _tries(received: Received) -> list[Received]:
-    """Each answer that the scenario got and that ended as it should."""
+    """The completed responses of a scenario, earlier samples included."""
     earlier = [Received(each, received.scenario, contract=received.contract) for each in received.samples[:-1]]
-    return [one for one in (*earlier, received) if _completed(one)]
+    return [one for one in (*earlier, received) if _is_completed(one)]
 
 
-def _completed(received: Received) -> bool:
+def _is_completed(received: Received) -> bool:
     try:
         return received.exchange.ok and received.final_status == "completed"
     except CannotEvaluate:
         return False
 
 
-def _calls_somewhere(received: Received) -> bool:
+def _contains_call(received: Received) -> bool:
     items = [event.item for event in received.events] if received.looks_like_stream else []
     return any(one.get("type") == "function_call" for one in (*received.output, *items) if one)
 
@@ -194,7 +196,7 @@ def test_no_call_markup_in_the_text(received: Received) -> Findings:
     yield Examined(bool(received.words))
     for mark in _MARKUP:
         if mark in received.words:
-            message = f"the visible text holds {mark} in place of a call"
+            message = f"the output text contains {mark} instead of a call item"
             yield Finding(message, received.pointer + "/output", received.event, "a function_call item", mark)
 
 
@@ -219,7 +221,7 @@ def test_output_in_parts_is_accepted(received: Received) -> Findings:
 @check(
     "tools.none-declared-none-called",
     over=responses(where=lambda one: "tools" not in one.body),
-    where=Where("finished", leans_on=("*",), when=no_tools),
+    where=Where("finished", depends_on=("*",), when=no_tools),
 )
 def test_without_tools_nothing_is_called(received: Received, case: Case) -> Findings:
     if _declared(received, case):
@@ -232,7 +234,7 @@ def _calls_nothing(received: Received) -> Findings:
         yield EXAMINED
     for kind in ("function_call", "custom_tool_call"):
         for place, item in received.items(kind):
-            message = "a call although the request declares no tool"
+            message = "the output contains a call although the request declares no tool"
             yield Finding(message, f"{received.pointer}/output/{place}", received.event, "no call", item.get("name"))
 
 
@@ -248,7 +250,7 @@ def test_custom_and_namespace_tools(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_a_call_that_is_required_needs_a_tool(received: Received) -> Findings:
-    """What tool_choice demands acts as auto, or the request is refused: a call of nothing is no way out."""
+    """Without tools, tool_choice acts as auto or the request is refused; a call is not allowed."""
     if received.exchange.refused:
         raise DoesNotApply("the request was refused")
     yield from _calls_nothing(received)

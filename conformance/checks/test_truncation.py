@@ -1,4 +1,4 @@
-"""The cap: what it cuts is incomplete and says so; what it does not cut is not."""
+"""max_output_tokens: a response that reaches it is incomplete with that reason; other responses are completed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
     response = received.response
     yield EXAMINED
     if response.get("status") != "incomplete":
-        yield from _not_called_incomplete(received)
+        yield from _not_reported_incomplete(received)
         return
     reason = mapping(response.get("incomplete_details")).get("reason")
     if reason != "max_output_tokens":
         pointer = received.pointer + "/incomplete_details/reason"
-        message = "an answer that its cap cut is called incomplete for no such reason"
+        message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
     if response.get("error") is not None:
-        message = "error is set though the answer was only cut"
+        message = "error is not null although the response is only incomplete"
         yield Finding(message, received.pointer + "/error", received.event, None, response["error"])
 
 
@@ -33,29 +33,29 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
 def test_what_is_incomplete_says_why(received: Received) -> Findings:
     ends_completed = received.looks_like_stream and received.terminal.type == COMPLETED
     if received.response.get("status") != "incomplete" or ends_completed:
-        raise DoesNotApply("the response is not incomplete, or its event says otherwise")
+        raise DoesNotApply("the response is not incomplete, or ends with response.completed")
     yield EXAMINED
     reason = mapping(received.response.get("incomplete_details")).get("reason")
     if reason not in ("max_output_tokens", "content_filter"):
         pointer = received.pointer + "/incomplete_details/reason"
-        message = "an answer that its cap cut is called incomplete for no such reason"
+        message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
 
 
-def _not_called_incomplete(received: Received) -> Findings:
-    """A finding if the answer used its cap up; one that is shorter or longer shows nothing here."""
+def _not_reported_incomplete(received: Received) -> Findings:
+    """A finding if the response has exactly max_output_tokens tokens; :class:`CannotEvaluate` otherwise."""
     cap, used = int(received.sent["max_output_tokens"]), received.tokens("output_tokens") or 0
     if used != cap:
-        says = "was too short to be cut" if used < cap else "ignored its cap"
-        raise CannotEvaluate(f"the answer {says}: {used} output tokens under a cap of {cap}")
-    if "tools" in received.sent and not any(_broken_off(call) for _, call in received.items("function_call")):
-        raise CannotEvaluate("the answer used up its cap, and yet holds no call that is cut")
-    message = f"the answer used up its cap of {cap} tokens and is not called incomplete"
+        relation = "fewer" if used < cap else "more"
+        raise CannotEvaluate(f"the response has {used} output tokens, {relation} than max_output_tokens ({cap})")
+    if "tools" in received.sent and not any(_is_incomplete(call) for _, call in received.items("function_call")):
+        raise CannotEvaluate("the response reached max_output_tokens, but contains no incomplete call")
+    message = f"the response reached max_output_tokens ({cap}), but its status is not incomplete"
     got = received.response.get("status")
     yield Finding(message, received.pointer + "/status", received.event, "incomplete", got)
 
 
-def _broken_off(call: dict[str, Any]) -> bool:
+def _is_incomplete(call: dict[str, Any]) -> bool:
     try:
         parsed(call.get("arguments"))
     except ValueError:
@@ -69,7 +69,7 @@ def test_output_stays_within_the_cap(received: Received) -> Findings:
     if cap is not None and used is not None:
         yield EXAMINED
     if cap is not None and used is not None and used > cap:
-        message = f"{used} output tokens under a cap of {cap}"
+        message = f"output_tokens is {used}, more than max_output_tokens ({cap})"
         yield Finding(message, received.pointer + "/usage/output_tokens", received.event, f"at most {cap}", used)
 
 
@@ -89,7 +89,7 @@ def test_what_is_not_cut_is_completed(received: Received) -> Findings:
     if received.response.get("status") != "incomplete" or reason.get("reason") == "content_filter":
         return
     used = received.tokens("output_tokens")
-    # A server may stop a few tokens before its cap.
+    # A server may stop a few tokens before the limit.
     if used is not None and (cap is None or cap - used > max(4, cap / 2)):
-        message = f"the answer is called incomplete after {used} output tokens under a cap of {cap}"
+        message = f"the response is incomplete after {used} output tokens, fewer than max_output_tokens ({cap})"
         yield Finding(message, received.pointer + "/status", received.event, "completed", "incomplete")

@@ -1,4 +1,4 @@
-"""Structure and turns: JSON on demand, conversations, and concurrent requests that do not mix."""
+"""JSON output, conversations of several turns, and concurrent requests whose responses are not mixed up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from conformance.decode.events import objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER, Where
-from conformance.judge.common import must_be_served, must_be_served_or_refused, scenario_of, unless_for_its_size
+from conformance.judge.common import does_not_apply_if_too_long, must_be_served, must_be_served_or_refused, scenario_of
 from conformance.judge.selectors import each
 from conformance.judge.selectors import together as all_of
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
@@ -26,10 +26,11 @@ _RETURNS = Where("finished", when=_returns_items)
 @check("format.json-object", over=each("json"), not_for_captured=NEEDS_A_CAUSE)
 def test_json_object_is_one(received: Received) -> Findings:
     if received.response.get("status") != "completed":
-        raise DoesNotApply("the answer did not end completed")
+        raise DoesNotApply("the response is not completed")
     yield EXAMINED
     if not IS_JSON.met(received):
-        message = f"in {len(received.samples)} tries the text was no JSON object"
+        count = len(received.samples)
+        message = f"the text was not a JSON object in {count} response{'s' * (count > 1)}"
         yield Finding(message, received.pointer + "/output", received.event, "a JSON object", received.words[:160])
 
 
@@ -39,7 +40,7 @@ def test_json_object_is_one(received: Received) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_history_is_accepted(received: Received, case: Case) -> Findings:
-    unless_for_its_size(received, case)
+    does_not_apply_if_too_long(received, case)
     yield from must_be_served(received)
 
 
@@ -70,13 +71,13 @@ def _keep_to_themselves(given: list[Received], case: Case) -> Findings:
     if len(served) < 2 and all(received.exchange.refused for received in given if received not in served):
         raise DoesNotApply(f"{len(served) or 'none'} of {len(given)} requests was served, the others refused")
     if len(served) < 2:
-        raise CannotEvaluate(f"{len(served) or 'none'} of {len(given)} requests at once was served")
+        raise CannotEvaluate(f"{len(served)} of {len(given)} concurrent requests served; the rule needs at least 2")
     for received in served:
         body = received.exchange.body
         yield Examined(bool(body))
         for other, word in words.items():
             if other != received.scenario and word.encode() in body:
-                message = f"the answer holds {word!r}, which only {other} asked for"
+                message = f"the response contains {word!r}, which only {other} requested"
                 yield Finding(message, want=words[received.scenario], got=word, scenario=received.scenario)
 
 

@@ -1,4 +1,4 @@
-"""Usage: there, made of integers, and adding up."""
+"""usage: present, all counters integers, totals and details consistent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.judge.applicability import FINAL_RESPONSE
 from conformance.judge.selectors import RESPONSES
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
-#: Characters that one token may stand for on average; beyond it the count cannot be of this text.
+#: The most characters for each token on average; with more, the count is implausible for the text.
 _LONGEST_TOKEN = 40
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
@@ -36,7 +36,7 @@ def test_counters_are_integers(received: Received, case: Case) -> Findings:
         value = received.usage.get(name)
         if isinstance(value, float):  # 12.0 is an integer to JSON Schema, and to few clients.
             yield Finding(
-                f"{name} is written with a fraction", f"{pointer}/{name}", received.event, "digits only", value
+                f"{name} is written as a decimal fraction", f"{pointer}/{name}", received.event, "an integer", value
             )
 
 
@@ -63,14 +63,14 @@ def test_cached_is_part_of_input(received: Received) -> Findings:
     yield from _within(received, ("input_tokens_details", "cached_tokens"), "input_tokens")
 
 
-def _within(received: Received, part: tuple[str, str], whole: str) -> Findings:
-    some, every = received.tokens(*part), received.tokens(whole)
+def _within(received: Received, part: tuple[str, str], total_name: str) -> Findings:
+    some, every = received.tokens(*part), received.tokens(total_name)
     if some is not None and every is not None:
         yield EXAMINED
     if some is not None and every is not None and some > every:
         pointer = f"{received.pointer}/usage/{'/'.join(part)}"
         yield Finding(
-            f"{part[1]} is {some}, more than {whole}, {every}",
+            f"{part[1]} is {some}, more than {total_name}, {every}",
             pointer,
             received.event,
             f"at most {every}",
@@ -81,10 +81,10 @@ def _within(received: Received, part: tuple[str, str], whole: str) -> Findings:
 @check("usage.nonzero", over=RESPONSES, where=FINAL_RESPONSE)
 def test_something_is_counted(received: Received) -> Findings:
     cut = received.response.get("status") != "completed"
-    said = not cut and bool(received.words or received.items("function_call"))
-    for name, owed in (("input_tokens", True), ("output_tokens", said)):
-        yield Examined(owed and received.tokens(name) is not None)
-        if owed and received.tokens(name) == 0:
+    has_output = not cut and bool(received.words or received.items("function_call"))
+    for name, required in (("input_tokens", True), ("output_tokens", has_output)):
+        yield Examined(required and received.tokens(name) is not None)
+        if required and received.tokens(name) == 0:
             yield Finding(f"{name} is 0", f"{received.pointer}/usage/{name}", received.event, "more than 0", 0)
 
 
@@ -94,10 +94,8 @@ def test_output_tokens_cover_the_text(received: Received) -> Findings:
     size = len(received.words) + len(received.reasoning_texts)
     yield Examined(bool(output and size))
     if output and size > _LONGEST_TOKEN * output:
-        message = f"{output} output tokens are counted for {size} characters"
-        yield Finding(
-            message, received.pointer + "/usage/output_tokens", received.event, "a count of this text", output
-        )
+        message = f"output_tokens is {output} for {size} characters"
+        yield Finding(message, received.pointer + "/usage/output_tokens", received.event, "a plausible count", output)
 
 
 @check("usage.details-present", over=RESPONSES, where=FINAL_RESPONSE)
@@ -122,7 +120,7 @@ def test_output_details_hold_reasoning_tokens(received: Received) -> Findings:
 
 @check("usage.details-hold-integers", over=RESPONSES)
 def test_input_details_hold_cached_tokens(received: Received) -> Findings:
-    """Recorded only: the page's own example leaves these details empty."""
+    """Recorded only: in the documentation's own example these details are empty."""
     details = received.usage.get("input_tokens_details")
     if isinstance(details, dict):
         yield EXAMINED

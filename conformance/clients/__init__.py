@@ -1,6 +1,6 @@
-"""The client lane: real clients, fed the recorded bytes from loopback, end with what was recorded, or say what breaks.
+"""Real clients read the recorded responses from a loopback server; their results are compared with the recording.
 
-Optional, and no further request to the endpoint. ``table`` lists the clients, ``install`` makes a folder with them,
-``server`` answers them from the record, ``drive`` runs them, ``outcome`` keeps what each ended with, ``compare`` sets
-it against the record. The programs in ``drivers`` run with the client's own interpreter and import nothing of ours.
+This is optional, and sends no further request to the endpoint. ``install`` creates a directory with the clients,
+``server`` serves the recorded responses, ``drive`` runs the clients, ``differences`` compares their results. The
+programs in ``drivers`` run with the client's own interpreter and import nothing of the suite.
 """

@@ -1,4 +1,4 @@
-"""What a client ended with against the record: pure."""
+"""The differences between a client's result and the recorded response: pure functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COUNTERS = ("input_tokens", "output_tokens", "total_tokens")
 
 @dataclass(frozen=True)
 class Expected:
-    """What the record says; ``usage`` is None where it holds no usage, which is then not compared."""
+    """The result that follows from the recorded response; ``usage`` is None (not compared) if the response has none."""
 
     text: str
     calls: Sequence[tuple[str, str, str]]
@@ -27,7 +27,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Difference:
-    """One way in which a client did not end with what is recorded: ``what`` is raised, or a part of the answer."""
+    """One difference: ``what`` is ``raised``, or the part that differs (text, calls, reasoning, usage)."""
 
     what: str
     message: str
@@ -36,19 +36,21 @@ class Difference:
 
 
 def expected(received: Received, then: Received | None = None) -> Expected:
-    """What a client must end with, by the final Response, or by the items that were done where there is none.
+    """The expected result of a client, from the final Response object, or without one from the items that were done.
 
-    One of two turns is given ``then`` once it has run what ``answer`` calls: it ends with the text of the last, the
-    calls and the reasoning of both, and their tokens added.
+    A client of two turns receives ``then`` after the results of the calls in ``received``. Its result has the text of
+    the last response, the calls and the reasoning of both, and the sum of their tokens.
 
-    ``CannotEvaluate`` where there is no response; ``DoesNotApply`` where one did not end completed (some clients may
-    raise then), where a first turn does not call, or a second calls again, which would go on.
+    Raises CannotEvaluate if there is no response, and DoesNotApply if a response is not completed (some clients raise
+    an exception then), if the first turn has no call, or if the second has one, which would need a third turn.
     """
     if then is None:
         return _expected(received)
     first, last = _expected(received), _expected(then)
     if not first.calls or last.calls:
-        raise DoesNotApply("the model called again" if first.calls else "the model called nothing")
+        raise DoesNotApply(
+            "the second response calls a tool too" if first.calls else "the first response calls no tool"
+        )
     return Expected(last.text, first.calls, first.reasoning + last.reasoning, _added(first.usage, last.usage))
 
 
@@ -61,7 +63,7 @@ def _expected(received: Received) -> Expected:
         response = {"output": [event.data.get("item") for event in received.of("response.output_item.done")]}
     status = response.get("status", "completed")
     if status in ("incomplete", "failed"):
-        raise DoesNotApply(f"the answer ended {status}, and some clients raise then")
+        raise DoesNotApply(f"the response has status {status}, at which some clients raise an exception")
     items = objects(response.get("output"))
     usage = response.get("usage")
     return Expected(
@@ -94,25 +96,25 @@ def _texts(items: Sequence[dict[str, Any]], kind: str, part: str) -> str:
 
 
 def differences(outcome: Outcome, want: Expected) -> Iterator[Difference]:
-    """How the outcome differs from what is expected: what was raised, or else each part that is not the same."""
+    """The exception that the client raised, or each part of its result that differs from the expected one."""
     if raised(outcome):
         yield Difference("raised", f"raised {raised(outcome)}", "no exception", mapping(outcome.error).get("type"))
         return
     got = {"text": outcome.text, "reasoning": outcome.reasoning, "calls": _calls(outcome.calls), "usage": outcome.usage}
     for name, wanted in (("text", want.text), ("calls", list(want.calls)), ("reasoning", want.reasoning)):
         if got[name] is not None and got[name] != wanted:
-            yield Difference(name, f"ended with other {name}", wanted, got[name])
-    # What comes piece by piece is the text of all messages, as the text at the end is.
+            yield Difference(name, f"{name} differs from the recorded response", wanted, got[name])
+    # The streamed text is that of all messages, as the final text is.
     if outcome.shown is not None and outcome.shown != want.text and got["text"] in (None, want.text):
-        yield Difference("text", "showed another text while it streamed", want.text, outcome.shown)
+        yield Difference("text", "the streamed text differs from the recorded response", want.text, outcome.shown)
     if want.usage is not None and outcome.usage is not None:
         counted = {name: mapping(outcome.usage).get(name) for name in _COUNTERS}
         if counted != want.usage:
-            yield Difference("usage", "ended with other usage", want.usage, counted)
+            yield Difference("usage", "usage differs from the recorded response", want.usage, counted)
 
 
 def raised(outcome: Outcome) -> str:
-    """What the client raised, its kind and words; empty if nothing, or only for what MiMo's page does not have."""
+    """Type and message of the client's exception; empty without one, or if it is only about undocumented members."""
     if not outcome.error:
         return ""
     complaints = outcome.error["message"].split("; ")
@@ -130,7 +132,7 @@ def _calls(calls: Any) -> Any:
 
 
 def canonical(arguments: Any) -> str:
-    """The same text for arguments that are the same JSON: some clients give them parsed."""
+    """Arguments as canonical JSON, because some clients return them parsed; unchanged if they are not JSON."""
     try:
         value = json.loads(arguments) if isinstance(arguments, str) else arguments
         return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Runs the drivers: jobs go in, answers come out, and a driver that dies or hangs ends in an outcome that says so."""
+"""Run the drivers of clients: write jobs, read results. A driver that exits or hangs gives an outcome with an error."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from conformance.exchange.exchange import Exchange
 
 DRIVERS = Path(__file__).parent / "drivers"
 
-#: Seconds a client has for one answer, and what its driver has beyond that; a client starts within _START.
+#: Seconds for one response, the additional time of the driver, and the time for its start.
 SECONDS, _GRACE, _START = 20.0, 10.0, 60.0
 
-#: How often a driver that ended is started anew; then its client counts as broken off.
+#: Maximum number of starts of a driver that exits; the remaining jobs of its client then fail.
 _STARTS = 20
 
-#: Nothing but loopback is reached: a proxy that is not there takes all else. Each client's own telemetry is off too.
+#: Only loopback is reachable: the proxy for all other hosts does not exist. The clients' telemetry is disabled.
 _NO_PROXY = "http://127.0.0.1:9"
 _ENVIRONMENT = {
     "MIMO_API_KEY": "built-in-key",
@@ -52,8 +52,10 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 
 @dataclass(frozen=True)
 class ClientInput:
-    """One thing to feed a client: the exchange, the JSON body of its request, and what its next turn gets, if it is of
-    two turns."""
+    """The input of a client: the exchange and the JSON body of its request.
+
+    ``then`` is the exchange of the next turn, for clients of two turns.
+    """
 
     key: str
     exchange: Exchange
@@ -62,16 +64,16 @@ class ClientInput:
 
 
 class NotInstalled(Exception):
-    """The client is not there; the message says what is missing."""
+    """The client is not installed; the message names what is missing."""
 
 
 def fed(key: str, exchange: Exchange, then: Exchange | None = None) -> ClientInput:
-    """An exchange as it is fed to clients."""
+    """The input of clients for an exchange."""
     return ClientInput(key, exchange, Received(exchange, exchange.scenario).sent, then)
 
 
 def words(client: Client, install: Path) -> list[str]:
-    """The command of a client's driver; ``NotInstalled`` where its interpreter or packages are not there."""
+    """The command of a client's driver. Raises NotInstalled if its interpreter or packages are missing."""
     if client.runs == "python":
         python = install / "venv" / "bin" / "python"
         if not python.exists():
@@ -92,9 +94,9 @@ def drive(
     seconds: float = SECONDS,
     command: Callable[[Client, Path], list[str]] = words,
 ) -> Outcomes:
-    """Feed these exchanges to these clients, each the kind that it takes, and gather what they end with.
+    """Replay these exchanges to these clients, each those of its mode, and return the outcomes.
 
-    Clients run side by side, the modes of one after another. The exchanges come from a server on loopback.
+    Different clients run concurrently, the modes of one client in turn. A server on loopback serves the exchanges.
     """
     then = {_then(one): one.then for one in given if one.then}
     record = Record({one.key: one.exchange for one in given} | then)
@@ -145,7 +147,7 @@ def _takes(client: Client, what: ClientInput) -> bool:
 
 
 def _then(what: ClientInput) -> str:
-    """Under which key the replay server has what the next turn gets."""
+    """The key under which the replay server has the exchange of the next turn."""
     return f"{what.key}/then"
 
 
@@ -160,7 +162,7 @@ def _outcome(client: Client, what: ClientInput, driver: Driver, lane: _Lane) -> 
 
 
 class Driver:
-    """A running driver; ``version`` is what it said of its client."""
+    """A running driver process; ``version`` is the version of its client, as the driver reports it."""
 
     def __init__(self, words: Sequence[str], home: Path, seconds: float) -> None:
         self._words = list(words)
@@ -178,21 +180,21 @@ class Driver:
         self._start()
 
     def planned(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer to a job; where there is none, one whose ``error`` says why."""
+        """The driver's result for a job; without one, a result with the member ``error``."""
         try:
             if self._process.poll() is not None:
                 self._start()
             self._write(job)
             line = self._read(self._limit)
             if line.get("id") != job["id"]:
-                raise _Broken(f"the driver answered {line.get('id')!r}")
+                raise _Broken(f"the driver sent the result of job {line.get('id')!r}")
             return line
         except (_Broken, NotInstalled, OSError) as error:
             self._kill()
             return {"error": {"type": "DriverError", "message": str(error)}}
 
     def close(self) -> None:
-        """End the driver and all that it started."""
+        """Stop the driver and all processes that it started."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -203,10 +205,10 @@ class Driver:
         self._starts += 1
         if self._starts > _STARTS:
             raise _Broken(f"the driver ended {_STARTS} times")
-        self._said = (self._home / "stderr").open("w+b")
+        self._stderr = (self._home / "stderr").open("w+b")
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._process = subprocess.Popen(
-            self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, env=self._environ,
+            self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=self._environ,
             cwd=self._home, start_new_session=True,
         )  # fmt: skip
         threading.Thread(target=_pass_on, args=(self._process.stdout, self._lines), daemon=True).start()
@@ -225,45 +227,45 @@ class Driver:
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
-            raise _Broken(f"the driver said nothing for {limit:g} s") from None
+            raise _Broken(f"the driver sent no result for {limit:g} s") from None
         try:
             read = json.loads(line)
         except ValueError:
             raise _Broken(f"the driver ended{self._last_words()}") from None
         if not isinstance(read, dict):
-            raise _Broken("the driver said no JSON object")
+            raise _Broken("the result of the driver is not a JSON object")
         return read
 
     def _last_words(self) -> str:
-        self._said.seek(0)
-        said = self._said.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        self._stderr.seek(0)
+        said = self._stderr.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
         return f": {said[-1][:300]}" if said else ""
 
     def _kill(self) -> None:
-        """Its whole process group, so that nothing it started stays."""
+        """Kill the process group, so that no process of the driver is left."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdin, self._said):
+        for stream in (self._process.stdin, self._stderr):
             with contextlib.suppress(OSError):
                 if stream:
                     stream.close()
 
 
 class _Broken(Exception):
-    """The driver does not do as it should; the message says how."""
+    """The driver did not send a valid result; the message gives the reason."""
 
 
 def _pass_on(stream: Any, lines: queue.Queue[bytes]) -> None:
     for line in stream:
         lines.put(line)
-    lines.put(b"")  # The end.
+    lines.put(b"")  # End of the output.
 
 
 def feedable(exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[ClientInput]:
-    """What of these is worth feeding: a 2xx answer to a POST of a JSON object, not one that only stood still.
+    """The inputs of clients among these exchanges: 2xx responses to a POST with a JSON object that did not time out.
 
-    ``exchanges`` are by scenario, ``turns`` are scenarios of calls, each with that of the turn after it.
+    ``exchanges`` are by scenario. ``turns`` maps the scenario of a call to that of the next turn.
     """
     usable = {name: one for name, one in exchanges.items() if one.ok and one.ended != "time-out"}
     found = {one.key: fed(one.key, one, usable.get(turns.get(name, ""))) for name, one in usable.items()}

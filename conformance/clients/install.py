@@ -1,4 +1,4 @@
-"""Makes the folder with the clients: a Python environment, and Node's packages where Node is present."""
+"""Install the clients in a directory: a Python environment, and npm packages if Node is available."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-#: The oldest Node that the pinned packages run on.
+#: The minimum version of Node for the pinned packages.
 NODE = 20
 
-#: Seconds that a package manager may take.
-_PATIENCE = 1800
+#: Timeout of a package manager, in seconds.
+_TIMEOUT = 1800
 
 
 class CannotInstall(Exception):
@@ -23,14 +23,14 @@ class CannotInstall(Exception):
 
 
 def install(folder: Path, say: Callable[[str], None]) -> None:
-    """Make or renew the folder with the pinned clients; ``say`` gets what is done and what is left out, a line each.
+    """Create or update the directory with the pinned clients. ``say`` is called with one line for each step.
 
-    The registries are those that pip and npm are configured for. :class:`CannotInstall` if one of them fails.
+    pip and npm use their configured registries. Raises :class:`CannotInstall` if one of them fails.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotInstall(f"{folder} cannot be made: {error.strerror}") from None
+        raise CannotInstall(f"{folder} cannot be created: {error.strerror}") from None
     python = folder / "venv" / "bin" / "python"
     say(f"Python clients: {', '.join(pinned())}")
     if not python.exists():
@@ -40,33 +40,33 @@ def install(folder: Path, say: Callable[[str], None]) -> None:
     missing = without_node()
     package = HERE / "package.json"
     if missing or not package.exists():
-        say(f"Node clients are left out: {missing or 'there is no package.json'}")
+        say(f"Node clients are not installed: {missing or 'package.json is missing'}")
         return
-    say(f"Node clients: those of {package.name}")
+    say(f"Node clients: the packages of {package.name}")
     shutil.copyfile(package, folder / package.name)
     _run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"], folder)
 
 
 def pinned() -> list[str]:
-    """The Python packages with their versions."""
+    """The pinned Python packages, as requirements."""
     lines = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def without_node() -> str:
-    """Why the clients that need Node cannot be installed; empty if they can."""
+    """The reason why the Node clients cannot be installed; empty if they can."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        return "node and npm are not both there"
+        return "node or npm is not installed"
     said = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
     version = re.match(r"v(\d+)", said)
     if version is None or int(version[1]) < NODE:
-        return f"node {said.strip() or 'says no version'}; {NODE} or newer is needed"
+        return f"node {said.strip() or 'without a version'} found, expected {NODE} or newer"
     return ""
 
 
 def _run(words: Sequence[str], folder: Path) -> None:
     try:
-        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotInstall(f"{words[0]} failed: {error}") from None
     if done.returncode:

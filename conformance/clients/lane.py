@@ -1,4 +1,4 @@
-"""The lane of a run: once all answers are in, one process runs the clients; all read what they ended with."""
+"""The clients of a run: after the last response, one process runs them; all processes read the outcomes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.exchange.run_directory import RunDirectory, locked
 
 
 class Lane:
-    """What the clients of a run end with: those in folder ``install`` are run, or what was ``recorded`` is taken."""
+    """The outcomes of the clients of a run: of the clients installed in ``install``, or the ``recorded`` ones."""
 
     def __init__(self, folder: RunDirectory, install: Path | None, recorded: Outcomes | None = None) -> None:
         self._folder = folder
@@ -26,16 +26,16 @@ class Lane:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The clients, each with its mode, that are judged."""
+        """The evaluated clients (name and mode)."""
         return NAMES if self._recorded is None else tuple(name for name in NAMES if name in self._recorded.clients)
 
     def prepare(self, feed: Callable[[], Sequence[ClientInput]], clean: Callable[[Any], Any]) -> Outcomes:
-        """What they end with at what they are fed; kept in the run folder, ``clean``-ed of what must not be kept.
+        """The outcomes of the clients with the inputs of ``feed``, stored in the run folder.
 
-        ``OSError`` if the run folder cannot take it.
+        ``clean`` redacts an outcome before it is stored. Raises OSError if the file cannot be written.
         """
         if self._outcomes is None:
-            given = feed()  # Before the lock: to wait for them may take long.
+            given = feed()  # Before the lock, because it waits for the responses.
             path = self._folder.path / client_outcomes.FILE
             with locked(self._folder.locks / "clients.lock"):
                 if not path.exists():
@@ -50,13 +50,15 @@ class Lane:
 
 
 def lane(folder: RunDirectory, install: Path | None, recording: Path | None) -> Lane | None:
-    """The lane of a run: with the clients in a folder, or with what a recorded run kept; None where there is neither.
+    """The clients of a run: those installed in a directory, or the outcomes of a recorded run; None without both.
 
-    :class:`Misconfigured` says what cannot be used.
+    Raises :class:`Misconfigured` if the directory does not exist or the recorded outcomes are invalid.
     """
     if install is not None:
         if not install.is_dir():
-            raise Misconfigured(f"clients folder {install} is not there; conformance clients --install makes it")
+            raise Misconfigured(
+                f"the clients directory {install} does not exist; conformance clients --install DIR creates it"
+            )
         return Lane(folder, install.absolute())
     if recording is None or not (recording / client_outcomes.FILE).exists():
         return None
@@ -67,7 +69,7 @@ def lane(folder: RunDirectory, install: Path | None, recording: Path | None) -> 
 
 
 def made_of(outcomes: Outcomes, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
-    """Why a client was not run (empty if it was), and what it made of an exchange."""
+    """The reason why a client was not run (empty if it was), and its outcome for an exchange."""
     ran = outcomes.clients.get(client)
     reason = "the client was not run" if ran is None else ran.reason
     return reason, None if reason else outcomes.of(client, exchange.key)

@@ -1,4 +1,4 @@
-"""The record as an endpoint for clients: ``/x/KEY,JOB/v1/responses`` gets exchange KEY, whatever is sent."""
+"""The recorded responses as an endpoint for clients: ``/x/KEY,JOB/v1/responses`` returns exchange KEY for any body."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from conformance.wire.playback import refusal, reply
 
 
 def base(root: str, keys: Sequence[str], job: str) -> str:
-    """The base URL under which a job's requests get these exchanges, one after the other; the last stays.
+    """The base URL under which the requests of a job get these exchanges in order, and then the last one again.
 
-    ``root`` is the server's own URL, which ends in ``/v1``.
+    ``root`` is the URL of the server, which ends in ``/v1``.
     """
     place = "+".join(quote(key, safe="") for key in keys)
     return f"{root.removesuffix('/v1')}/x/{place},{quote(job, safe='')}/v1"
 
 
 class Record:
-    """What an endpoint is to the emulator's server."""
+    """The recorded exchanges, with the interface of the emulator's ``Endpoint``."""
 
     def __init__(self, exchanges: Mapping[str, Exchange]) -> None:
         self._exchanges = exchanges
@@ -30,11 +30,11 @@ class Record:
         self._mutex = threading.Lock()
 
     def asked(self, job: str) -> int:
-        """How many requests came of a job."""
+        """The number of requests received for a job."""
         return self._asked[job]
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-        """The recorded answer; a 404 for what no job was told to ask."""
+        """The recorded response; 404 for a URL that belongs to no job."""
         parts = path.partition("?")[0].split("/")
         keys, _, job = parts[2].partition(",") if len(parts) > 2 and parts[1] == "x" else ("", "", "")
         found = [self._exchanges[key] for one in keys.split("+") if (key := unquote(one)) in self._exchanges]
@@ -43,5 +43,5 @@ class Record:
         with self._mutex:
             turn = self._asked[unquote(job)]
             self._asked[unquote(job)] += 1
-        # Each job has a connection of its own: what is wrong in one answer is not in the way of the next.
+        # One connection a request: a malformed response must not affect the next one.
         return reply(found[min(turn, len(found) - 1)]).having("Connection", "close")

@@ -1,4 +1,4 @@
-"""``conformance baseline``: the expected failures of a run, as a new file or an old one brought up to date."""
+"""``conformance baseline``: write the expected failures of a run to a new file, or update an existing one."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from conformance.report import catalogue
 from conformance.results.baseline import EXPECTABLE
 from conformance.results.baseline_file import Rewritten, parse, rewrite
 
-#: What is listed unless the user says otherwise: all but warnings, which fail no run.
+#: The default of --verdict: all except warnings, which do not fail a run.
 _VERDICTS = (FAIL, INCONCLUSIVE)
 
-HELP = "make a baseline of a run's failures, or bring one up to date"
+HELP = "write the failures of a run to a baseline file, or update one"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run, which file."""
+    """Add the options: the run, and the baseline file."""
     parser.add_argument(
         "--from", dest="run", type=Path, required=True, metavar="RUN", help="run folder or results file"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="file to make or bring up to date; else it is shown")
-    parser.add_argument("--reason", default="", help="reason of what is added, and of entries that have none")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="file to write or update (default: standard output)")
+    parser.add_argument("--reason", default="", help="reason of added entries, and of existing entries without one")
     parser.add_argument(
         "--verdict",
         action="append",
         choices=EXPECTABLE,
-        help="what to list, unless it follows from what is listed (default: fail and inconclusive); "
-        "may be given several times",
+        help="verdict to list, except for consequences of listed cases (default: fail and inconclusive); "
+        "may be repeated",
     )
 
 
@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         run = load_whole(options.run)
         known = catalogue.case_ids(run.head.revision)
-        text = _old(options.write)
+        text = _existing(options.write)
         file = str(options.write or "baseline")
         made = rewrite(text, file, run.cases, known, options.verdict or _VERDICTS, options.reason)
     except Misconfigured as error:
@@ -54,11 +54,11 @@ def main(options: argparse.Namespace) -> int:
         write_atomically(options.write, made.text)
     except OSError as error:
         raise CommandError(f"{options.write} cannot be written: {error.strerror}") from None
-    _tell(options.write, made)
+    _report(options.write, made)
     return 0
 
 
-def _old(file: Path | None) -> str:
+def _existing(file: Path | None) -> str:
     if file is None or not file.exists():
         return ""
     try:
@@ -67,13 +67,15 @@ def _old(file: Path | None) -> str:
         raise CommandError(f"baseline {file} cannot be read: {error}") from None
 
 
-def _tell(file: Path, made: Rewritten) -> None:
-    filled = f", {made.filled} given the reason" if made.filled else ""
+def _report(file: Path, made: Rewritten) -> None:
+    filled = f", {made.filled} completed with the reason" if made.filled else ""
     print(f"{file}: {made.added} added, {made.changed} changed, {made.removed} removed, {made.kept} kept{filled}")
     for note in made.notes:
         print(note)
-    redact = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
-    if redact:
+    incomplete = [entry for entry in parse(made.text, str(file), needs_reason=False) if not entry.reason]
+    if incomplete:
         print(
-            f"{len(redact)} need a reason before the file can be used, the first at {redact[0].place}", file=sys.stderr
+            f"{len(incomplete)} {'entry needs' if len(incomplete) == 1 else 'entries need'} a reason before the file "
+            f"can be used, the first at {incomplete[0].place}",
+            file=sys.stderr,
         )

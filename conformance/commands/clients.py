@@ -1,4 +1,4 @@
-"""``conformance clients``: install real clients, and feed them the answers of a recorded run."""
+"""``conformance clients``: install real clients, and replay the responses of a recorded run to them."""
 
 from __future__ import annotations
 
@@ -25,26 +25,30 @@ from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.tools import turns
 from conformance.wire.replay import Recording, open_recording
 
-HELP = "feed the answers of a recorded run to real clients, or install those"
+HELP = "replay the responses of a recorded run to real clients, or install the clients"
 
-#: Troubles of one client that are told; the file has all.
-_TOLD = 5
+#: Differences printed for one client; the outcomes file has all of them.
+_MAX_PRINTED = 5
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run, which clients, and where they are."""
-    parser.add_argument("run", nargs="?", type=Path, help="the run folder of a recorded run")
+    """Add the options: the run, the clients and the directory of their installations."""
+    parser.add_argument("run", nargs="?", type=Path, help="run folder of a recorded run")
     parser.add_argument("--install", type=Path, metavar="DIR", help="install the pinned clients in DIR (pip and npm)")
-    parser.add_argument("--clients", type=Path, metavar="DIR", help="the folder that --install made")
-    parser.add_argument("--client", action="append", default=[], metavar="NAME", help="only this one; several times")
+    parser.add_argument("--clients", type=Path, metavar="DIR", help="the directory given to --install earlier")
+    parser.add_argument(
+        "--client", action="append", default=[], metavar="NAME", help="only this client; may be repeated"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print what each client made of the run; 1 if one did not end with what is recorded."""
+    """Print the result of each client; exit code 1 if one differs from the recorded response."""
     where = options.clients or options.install
     if where is None or (options.run is None and options.install is None):
-        raise CommandError("nothing to do: --install DIR installs the clients, RUN --clients DIR feeds them")
+        raise CommandError(
+            "nothing to do; expected --install DIR (installs the clients) or RUN --clients DIR (replays a run to them)"
+        )
     chosen = _chosen(options.client)
     if options.install:
         try:
@@ -54,11 +58,13 @@ def main(options: argparse.Namespace) -> int:
     if options.run is None:
         return 0
     if not where.is_dir():
-        raise CommandError(f"clients folder {where} is not there; conformance clients --install makes it")
-    return _feed(options.run, where.absolute(), chosen, options.json)
+        raise CommandError(
+            f"the clients directory {where} does not exist; conformance clients --install DIR creates it"
+        )
+    return _replay(options.run, where.absolute(), chosen, options.json)
 
 
-def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> int:
+def _replay(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> int:
     try:
         recording = open_recording(run)
         known = scenarios(Schemas(recording.head["revision"]), recording.nonce)
@@ -76,14 +82,14 @@ def _feed(run: Path, where: Path, chosen: Sequence[Client], as_json: bool) -> in
 
 
 def _ordinary(recording: Recording, known: Mapping[str, Scenario]) -> dict[str, Exchange]:
-    """The last exchange of each scenario that expects an answer: no client sends what the others ask."""
+    """The last exchange of each scenario that expects a 200; no client sends requests like those of the others."""
     last = {one.scenario: one for one in sorted(recording.exchanges.values(), key=lambda one: one.sample)}
     return {name: one for name, one in last.items() if name in known and known[name].expect == "answer"}
 
 
 @dataclass
 class Tally:
-    """What one client made of a run: ``troubles`` are scenario and difference."""
+    """The results of one client: numbers of exchanges, and in ``troubles`` each difference with its scenario."""
 
     ran: Ran
     fed: int = 0
@@ -92,24 +98,26 @@ class Tally:
 
     @property
     def raised(self) -> int:
-        """How many exchanges it raised at."""
+        """The number of exchanges at which the client raised an exception."""
         return sum(one.what == "raised" for _, one in self.troubles)
 
     @property
     def differs(self) -> int:
-        """How many exchanges it ended differently with."""
+        """The number of exchanges whose result differs from the recorded response."""
         return self.fed - self.same - self.raised
 
     def as_json(self) -> dict[str, Any]:
-        """The form for machines."""
+        """The JSON representation."""
         troubles = [{"scenario": name, **vars(one)} for name, one in self.troubles]
         counts = {"exchanges": self.fed, "same": self.same, "raised": self.raised, "differs": self.differs}
         return {**vars(self.ran), **counts, "troubles": troubles}
 
 
 def tally(outcomes: Outcomes, exchanges: Mapping[str, Exchange], turns: Mapping[str, str]) -> list[Tally]:
-    """What each client made of these exchanges, given by scenario (``turns`` are scenarios of calls, each with that of
-    the turn after it); one that did not end completed is not counted."""
+    """The results of each client with these exchanges, given by scenario.
+
+    ``turns`` maps the scenario of a call to that of the next turn. A response without status completed is not counted.
+    """
     scenario = {one.key: name for name, one in exchanges.items()}
     found = {name: Tally(ran) for name, ran in outcomes.clients.items()}
     for one in outcomes.all:
@@ -136,19 +144,19 @@ def _described(found: Sequence[Tally]) -> Iterator[str]:
         else:
             yield f"{one.ran.client:<26}{one.ran.version:<12}{one.fed:>9}{one.same:>8}{one.raised:>8}{one.differs:>9}"
     for one in found:
-        for scenario, trouble in one.troubles[:_TOLD]:
+        for scenario, trouble in one.troubles[:_MAX_PRINTED]:
             yield f"\n{one.ran.client} at {scenario}: {trouble.message}"
-            yield f"  want  {_short(trouble.want)}"
-            yield f"  got   {_short(trouble.got)}"
-        if len(one.troubles) > _TOLD:
-            yield f"\n{one.ran.client}: {len(one.troubles) - _TOLD} more"
+            yield f"  expected  {_short(trouble.want)}"
+            yield f"  received  {_short(trouble.got)}"
+        if len(one.troubles) > _MAX_PRINTED:
+            yield f"\n{one.ran.client}: {len(one.troubles) - _MAX_PRINTED} more"
 
 
 def _chosen(names: Sequence[str]) -> list[Client]:
     known = sorted({one.client for one in CLIENTS} | {one.name for one in CLIENTS})
     for name in names:
         if name not in known:
-            raise CommandError(f"client {name!r} is not known; known: {', '.join(known)}")
+            raise CommandError(f"unknown client {name!r}; expected one of {', '.join(known)}")
     return [one for one in CLIENTS if not names or one.client in names or one.name in names]
 
 

@@ -1,4 +1,4 @@
-"""``conformance compare``: what differs between two runs."""
+"""``conformance compare``: the differences between two runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conformance.commands.runs import load_whole
 from conformance.report import comparison
 from conformance.results.comparison import compare
 
-HELP = "what differs between two runs: exit 0 without a regression, 1 with one, 2 if they cannot be compared"
+HELP = "show the differences between two runs: exit 0 without a regression, 1 with one, 2 if they cannot be compared"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which runs."""
+    """Add the arguments: the two runs."""
     parser.add_argument("old", type=Path, help="run folder or results file")
     parser.add_argument("new", type=Path, help="run folder or results file")
 

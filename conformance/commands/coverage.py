@@ -1,4 +1,4 @@
-"""``conformance coverage``: the contract, and what a run really judged of it."""
+"""``conformance coverage``: the clauses of the contract, and those that a run checked."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from conformance.commands import CommandError
 from conformance.report import coverage
 from conformance.results import results_file
 
-HELP = "the contract clause by clause: the rules, scenarios and faults by which a run judged it"
+HELP = "list the clauses of the contract with the rules, scenarios and faults by which a run checked each"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run."""
-    parser.add_argument("run", type=Path, help="a run folder or its results file")
+    """Add the argument: the run."""
+    parser.add_argument("run", type=Path, help="run folder or results file")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the coverage; 1 if there is a gap."""
+    """Print the coverage; exit code 1 if there is a gap."""
     try:
         read = results_file.read(options.run)
     except ValueError as error:
@@ -27,5 +27,5 @@ def main(options: argparse.Namespace) -> int:
     for line in coverage.render(found):
         print(line)
     gaps = coverage.gaps(found, read.cases, read.head.revision)
-    print(f"\n{len(gaps)} gaps" + "".join(f"\n  {gap}" for gap in gaps))
+    print(f"\n{len(gaps)} gap{'' if len(gaps) == 1 else 's'}" + "".join(f"\n  {gap}" for gap in gaps))
     return 1 if gaps else 0

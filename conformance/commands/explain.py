@@ -1,4 +1,4 @@
-"""``conformance explain``: one rule, whole."""
+"""``conformance explain``: everything known about one rule."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from conformance.commands import CommandError
 from conformance.contract.schemas import REVISIONS
 from conformance.report import catalogue
 
-HELP = "one rule: what, why, affected clients, where it is judged"
+HELP = "explain one rule: requirement, source, affected clients, cases"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which rule."""
-    parser.add_argument("rule")
+    """Add the arguments: the rule and the revision."""
+    parser.add_argument("rule", help="rule id or case id")
     parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0])
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the rule."""
-    rule = options.rule.partition("@")[0]  # Reports name cases, which are copied from there.
+    rule = options.rule.partition("@")[0]  # Accepts a case id, as copied from a report.
     text = catalogue.explain(rule, options.revision)
     if text is None:
-        raise CommandError(f"no rule {rule!r}{catalogue.nearest(rule) or '; conformance list names them all'}")
+        raise CommandError(f"no rule {rule!r}{catalogue.nearest(rule) or '; conformance list prints all rules'}")
     print(text)
     return 0

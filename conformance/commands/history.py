@@ -1,4 +1,4 @@
-"""``conformance history``: the trend of the nights."""
+"""``conformance history``: the trend of the nightly runs."""
 
 from __future__ import annotations
 
@@ -11,33 +11,37 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.exchange.run_directory import write_atomically
 from conformance.report.trend import Trend, page, text, trend
-from conformance.results.baseline import named
+from conformance.results.baseline import matches_any
 from conformance.results.history import History, HistoryError, opened
 
-#: As a number of nights.
+#: A number of nightly runs without limit.
 _ALL = sys.maxsize
 
-HELP = "the trend of the nights, by target and rule"
+HELP = "show the trend of the nightly runs, by target and rule"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which nights of what."""
+    """Add the options: the history, the target, the rules and the number of runs."""
     parser.add_argument("--history", type=Path, default=Path("history"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--target", metavar="NAME", help="only this target")
-    parser.add_argument("--rule", metavar="GLOB", help="these rules (default: those that failed in these nights)")
-    parser.add_argument("--nights", type=int, default=30, metavar="N", help="the last N (default: %(default)s)")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    parser.add_argument(
+        "--rule", metavar="GLOB", help="only these rules (default: those that failed in one of the runs)"
+    )
+    parser.add_argument(
+        "--nights", type=int, default=30, metavar="N", help="the last N nightly runs (default: %(default)s)"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page instead")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the trend or write it."""
     if options.nights < 1:
-        raise CommandError(f"--nights is {options.nights}; it must be 1 or more")
+        raise CommandError(f"--nights is {options.nights}; expected 1 or more")
     try:
         with opened(options.history / "history.sqlite") as kept:
             targets = _targets(kept, options.target)
             _check_rule(kept, targets, options.rule)
-            found = [_of(kept, target, options) for target in targets]
+            found = [_trend_of(kept, target, options) for target in targets]
     except HistoryError as error:
         raise CommandError(str(error)) from None
     if options.html is None:
@@ -55,22 +59,24 @@ def main(options: argparse.Namespace) -> int:
 def _targets(kept: History, wanted: str | None) -> list[str]:
     names = kept.targets()
     if not names:
-        raise CommandError("the history holds no night")
+        raise CommandError("the history contains no nightly run")
     if wanted is not None and wanted not in names:
-        raise CommandError(f"no night of {wanted!r}; there are {', '.join(map(repr, names))}")
+        raise CommandError(
+            f"the history contains no nightly run of {wanted!r}; its targets: {', '.join(map(repr, names))}"
+        )
     return names if wanted is None else [wanted]
 
 
 def _check_rule(kept: History, targets: Sequence[str], wanted: str | None) -> None:
     if not wanted:
         return
-    rules = {rule for target in targets for rule in kept.by_rule(kept.nights(target, _ALL))}
-    if not any(named(rule, (wanted,)) for rule in rules):
+    rules = {rule for target in targets for rule in kept.by_rule(kept.last_runs(target, _ALL))}
+    if not any(matches_any(rule, (wanted,)) for rule in rules):
         near = difflib.get_close_matches(wanted, sorted(rules), n=1)
         offer = f"; did you mean {near[0]!r}?" if near else ""
-        raise CommandError(f"--rule {wanted!r} is no rule of these nights{offer}")
+        raise CommandError(f"--rule {wanted!r} matches no rule of these nightly runs{offer}")
 
 
-def _of(kept: History, target: str, options: argparse.Namespace) -> Trend:
-    wanted = (lambda rule: named(rule, (options.rule,))) if options.rule else None
+def _trend_of(kept: History, target: str, options: argparse.Namespace) -> Trend:
+    wanted = (lambda rule: matches_any(rule, (options.rule,))) if options.rule else None
     return trend(kept, target, options.nights, wanted)

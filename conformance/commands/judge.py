@@ -1,4 +1,4 @@
-"""``conformance judge``: traffic that others made, by the rules that need no scenario."""
+"""``conformance judge``: evaluate captured traffic by the rules that need no scenario."""
 
 from __future__ import annotations
 
@@ -15,44 +15,52 @@ from conformance.report.summary import quoted
 from conformance.results.results_file import Results
 from conformance.traffic import summary
 from conformance.traffic.evaluation import evaluate_captures
-from conformance.traffic.sources import read_source, results_of, selected
+from conformance.traffic.sources import read_source, results_of, select_cases
 
-HELP = "judge captured traffic, a HAR file or a run folder, by the rules that need no scenario"
+HELP = "evaluate captured traffic (a HAR file or a run folder) by the rules that need no scenario"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What was captured, and what to make of it."""
+    """Add the options: the captured traffic, the contract, the cases and the output."""
     parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
-    parser.add_argument("--revision", choices=REVISIONS, help="of the contract (default: the run's, else the first)")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="GLOB", help="only these cases: rule@exchange, a rule, an area"
+        "--revision", choices=REVISIONS, help="revision of the contract (default: that of the run, else the first)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only these cases: rule@exchange, rule or area; may be repeated",
     )
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
-    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="write the results as JSON lines too")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead of the report")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="also write the results as JSON lines to this file"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Judge and tell; the exit code is that of the verdicts."""
+    """Evaluate the traffic and print the report; the exit code follows from the verdicts."""
     started = time.monotonic()
     try:
         source = read_source(options.traffic, options.revision, options.target)
         traffic, target = source.traffic, source.target
-        evaluated = selected(evaluate_captures(traffic.captured, target, traffic.secrets), options.only)
+        evaluated = select_cases(evaluate_captures(traffic.captured, target, traffic.secrets), options.only)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     run = results_of(
         evaluated, traffic.captured, target, options.results or options.traffic,
         time.monotonic() - started, options.strict, len(traffic.websockets),
     )  # fmt: skip
-    written = _write(options, source.of_watch, run)
+    written = _write(options, source.is_traffic_run, run)
     if options.json:
         for line in run.lines():
             print(json.dumps(line))
         return run.exit_code
     where = str(options.traffic)
-    summary.tell(
+    summary.report(
         summary.Screen(), evaluated, traffic.captured, target,
         source=where, again=f"conformance judge {quoted(where)}", others=traffic.others, run=run, written=written,
         beside={**traffic.websockets, **traffic.repeated},
@@ -60,10 +68,10 @@ def main(options: argparse.Namespace) -> int:
     return run.exit_code
 
 
-def _write(options: argparse.Namespace, of_watch: bool, run: Results) -> dict[str, str]:
-    """Write the results where they are asked for, and into a folder of traffic, which has none of another kind."""
+def _write(options: argparse.Namespace, is_traffic_run: bool, run: Results) -> dict[str, str]:
+    """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
-    if of_watch and not options.only:
+    if is_traffic_run and not options.only:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:

@@ -9,11 +9,11 @@ from conformance.commands import CommandError
 from conformance.contract.rules import LEVELS
 from conformance.report import catalogue
 
-HELP = "the rules, one a line"
+HELP = "list the rules, one a line"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to list."""
+    """Add the options: area and level."""
     parser.add_argument("--area", help="only rules of this area, such as auth or lifecycle")
     parser.add_argument("--level", choices=LEVELS, help="only rules of this level")
 
@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> int:
     if options.area not in (None, *areas):
         near = difflib.get_close_matches(options.area, areas, n=1)
         offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
-        raise CommandError(f"no area {options.area!r}; {offer}")
+        raise CommandError(f"unknown area {options.area!r}; {offer}")
     for line in catalogue.listing(options.area, options.level):
         print(line)
     return 0

@@ -1,4 +1,4 @@
-"""``conformance matrix``: several runs side by side."""
+"""``conformance matrix``: a table of several runs, one column a run."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from conformance.commands.runs import load
 from conformance.exchange.run_directory import write_atomically
 from conformance.report.matrix import markdown, matrix, page
 
-HELP = "several runs side by side, by area and by broken rule; exit 2 if a run broke off"
+HELP = "compare several runs in a table, by area and by violated rule; exit 2 if a run was interrupted"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which runs."""
+    """Add the options: the runs and the output files."""
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder or results file")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the Markdown there, do not print it")
-    parser.add_argument("--note", action="append", default=[], metavar="TEXT", help="say this first; may be repeated")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the Markdown to this file instead of printing it"
+    )
+    parser.add_argument("--note", action="append", default=[], metavar="TEXT", help="text at the top; may be repeated")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -30,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
         print(markdown(found, options.note), end="")
     if options.html:
         _write(options.html, page(found, options.note))
-    return 2 if found.broken_off else 0
+    return 2 if found.interrupted else 0
 
 
 def _write(path: Path, text: str) -> None:

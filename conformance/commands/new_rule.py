@@ -1,4 +1,4 @@
-"""``conformance new-rule``: the stubs of a rule in a checkout: its row, its check, its fault, its clause."""
+"""``conformance new-rule``: write the stubs of a rule in a source checkout: row, check, fault and clause."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import CLIENT, LEVELS, catalogue, requirement
 from conformance.emulator.faults import MODULES
 
-HELP = "write the stubs of a new rule (in a checkout)"
+HELP = "write the stubs of a new rule (in a source checkout)"
 
 PACKAGE = Path(inspect.getfile(conformance)).parent
 
-#: Areas of which most rules read the events of a stream.
+#: Areas whose rules mostly read the events of a stream.
 _STREAM_AREAS = frozenset({"event", "identity", "lifecycle", "sequence", "sse", "sum"})
 
 _UNRELEASED = re.compile(r"^## Unreleased \(([\d.]+)\)", re.MULTILINE)
@@ -59,18 +59,18 @@ _FAULT = """    fault("{rule}-violated", "TODO: what the server does, in one sen
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The rule's id and level."""
-    parser.add_argument("rule", metavar="area.name", help="the id of the new rule, such as usage.total-is-positive")
-    parser.add_argument("--level", choices=LEVELS, default="MUST", help="how binding it is (default MUST)")
-    parser.add_argument("--clause", help="the clause of the contract that it belongs to (default: chosen by area)")
+    """Add the arguments: the rule's id, level and clause."""
+    parser.add_argument("rule", metavar="area.name", help="id of the new rule, such as usage.total-is-positive")
+    parser.add_argument("--level", choices=LEVELS, default="MUST", help="level of the rule (default: MUST)")
+    parser.add_argument("--clause", help="clause of the contract that the rule checks (default: chosen by area)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the stubs, and print what is left to do."""
+    """Write the stubs and print the next steps."""
     root = PACKAGE.parent
     if not (root / "tools" / "fault_matrix.py").is_file():
-        raise CommandError(f"new-rule needs a checkout of the suite, and {PACKAGE} is an installed package")
-    _refuse(options.rule)
+        raise CommandError(f"new-rule needs a source checkout of the suite, but {PACKAGE} is an installed package")
+    _check_id(options.rule)
     texts, clause = stubs(options.rule, options.level, options.clause)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
@@ -81,28 +81,30 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse(rule: str) -> None:
-    """:class:`CommandError` for an id that is not well formed, exists, or is of no known area."""
+def _check_id(rule: str) -> None:
+    """Raise :class:`CommandError` for a malformed id, an existing rule or an unknown area."""
     if not _NAME.fullmatch(rule):
-        raise CommandError(f"{rule!r} is no rule id; expected area.name in lower case, such as usage.total-is-positive")
+        raise CommandError(
+            f"{rule!r} is not a rule id; expected area.name in lower case, such as usage.total-is-positive"
+        )
     try:
         row = requirement(rule).id
     except KeyError:
         pass
     else:
-        raise CommandError(f"rule {rule!r} exists" + (f": it belongs to {row}" if row != rule else ""))
+        raise CommandError(f"rule {rule!r} already exists" + (f": it is covered by {row}" if row != rule else ""))
     area = rule.partition(".")[0]
     areas = list(dict.fromkeys(row.area for row in catalogue().values() if row.area != CLIENT))
     if area not in areas:
         near = difflib.get_close_matches(area, areas, n=1)
         offer = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(areas)}"
-        raise CommandError(f"no area {area!r}; {offer}")
+        raise CommandError(f"unknown area {area!r}; {offer}")
 
 
 def stubs(rule: str, level: str, clause: str | None = None) -> tuple[dict[Path, str], str]:
-    """The new text of each file that the rule changes, and the id of its clause; nothing is written."""
+    """The new content of each file that the rule changes, and the id of its clause. Writes nothing."""
     texts = dict([_with_row(rule, level), _with_check(rule)])
-    if level != "MAY":  # What is only recorded needs no fault.
+    if level != "MAY":  # A MAY rule is only recorded and needs no fault.
         texts.update([_with_fault(rule)])
     chosen, changed = _with_clause(rule, clause)
     return texts | changed, chosen
@@ -138,7 +140,7 @@ def _since() -> str:
 
 
 def _with_check(rule: str) -> tuple[Path, str]:
-    """The check, at the end of the module that holds most checks of its area, with what it imports."""
+    """The check, at the end of the module with most checks of its area, and the imports it needs."""
     path = _most((PACKAGE / "checks").glob("test_*.py"), f'"{_area(rule)}.')
     streams = _area(rule) in _STREAM_AREAS
     over, where = ("STREAMS", "STREAM") if streams else ("RESPONSES", "FINAL_RESPONSE")
@@ -158,7 +160,7 @@ def _with_check(rule: str) -> tuple[Path, str]:
 
 
 def _importing(text: str, module: str, names: set[str]) -> str:
-    """A module's text that imports these names too, in the order that ruff keeps."""
+    """The module's source with these names imported too, in ruff's import order."""
     lines = text.splitlines(keepends=True)
     imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
     found = next((node for node in imports if node.module == module), None)
@@ -179,7 +181,7 @@ def _import(module: str, names: Iterable[str]) -> str:
 
 
 def _with_fault(rule: str) -> tuple[Path, str]:
-    """The fault, at the end of the list of the module that holds most faults of the area."""
+    """The fault, at the end of the list of the module with most faults of the area."""
     area = _area(rule)
 
     def share(module: object) -> tuple[int, int]:
@@ -198,12 +200,14 @@ def _with_fault(rule: str) -> tuple[Path, str]:
 
 
 def _with_clause(rule: str, wanted: str | None) -> tuple[str, dict[Path, str]]:
-    """The clause that names the rule (by a glob, as wanted, or the one with most rules of its area), and the change
-    that this needs."""
+    """The clause of the rule and the changed file: ``wanted``, else one whose globs match, else the one with most rules
+    of the area. No file changes if the clause matches already."""
     known = {one.id: one for one in clauses()}
     if wanted is not None and wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=1)
-        raise CommandError(f"no clause {wanted!r}; " + (f"did you mean {near[0]!r}?" if near else "see clauses.toml"))
+        raise CommandError(
+            f"unknown clause {wanted!r}; " + (f"did you mean {near[0]!r}?" if near else "see clauses.toml")
+        )
     path = PACKAGE / "contract" / "clauses.toml"
     naming = [one.id for one in known.values() if one.covers(rule)]
     if naming and wanted in (None, *naming):

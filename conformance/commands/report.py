@@ -1,4 +1,4 @@
-"""``conformance report``: the files that a finished run leaves, made from its results once more."""
+"""``conformance report``: render the reports of a finished run again, from its results."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from conformance.commands import CommandError
 from conformance.report import outputs
 from conformance.results import results_file
 
-HELP = "make the HTML report, the Markdown summary or the badge of a finished run"
+HELP = "render the HTML report, the Markdown summary or the badge of a finished run"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run, and what to make of it."""
+    """Add the options: the run and the output files."""
     parser.add_argument("run", type=Path, help="run folder or results file")
     for kind, says in outputs.HELP.items():
-        parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{says}; - for standard output")
+        parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{says}; - is standard output")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write what was asked for; without any option the HTML report beside the results."""
+    """Write the requested files; without any option the HTML report next to the results."""
     try:
         run = results_file.read(options.run)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""``conformance report-bug``: a broken rule of a run as an issue, ready to be sent."""
+"""``conformance report-bug``: a violated rule of a run as a Markdown issue."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from pathlib import Path
 from conformance.commands import CommandError
 from conformance.commands.runs import load
 from conformance.contract.revisions import CONTRACTS
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge.verdict import STALE
 from conformance.report.bug import issue
-from conformance.results.causes import Cause, causes, plainness
-from conformance.results.records import QUIET, CaseRecord
+from conformance.results.causes import Cause, causes, readability_key
+from conformance.results.records import VERDICTS_WITHOUT_PROBLEM, CaseRecord
 from conformance.results.results_file import Results
 
-HELP = "a broken rule of a recorded run as a Markdown issue: what, evidence, reproduction, affected clients"
+HELP = "write a Markdown issue about a violated rule of a recorded run: evidence, reproduction, affected clients"
 
-#: Rules that are offered in the place of one that does not fail.
+#: Number of failing rules suggested instead of one that does not fail.
 _NEAREST = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which rule of which run."""
+    """Add the options: the run, the rule and the output file."""
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder or results file")
-    parser.add_argument("rule", metavar="RULE[@SCENARIO]", help="a rule that fails there, or one case of it")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: standard output)")
+    parser.add_argument("rule", metavar="RULE[@SCENARIO]", help="a rule that failed in the run, or one case of it")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
 
 def main(options: argparse.Namespace) -> int:
     """Write the issue."""
     if options.run.is_dir() and (options.run / "run.json").exists() and not (options.run / RESULTS).exists():
-        raise CommandError(f"{options.run} holds no {RESULTS}: conformance judge or --replay judges what is recorded")
+        raise CommandError(
+            f"{options.run} contains no {RESULTS}; conformance judge or conformance run --replay writes it"
+        )
     run = load(options.run)
     line = _wanted(run, options.rule)
     try:
         text = issue(run, line, *_cause(run, line))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"the exchange of {line.id} cannot be read: {error}") from None
-    # A recording of an older suite may hold it.
-    text = without([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
+    # Older versions recorded it.
+    text = redact_value([os.environ.get(one.api_key_env, "") for one in CONTRACTS.values()], text)
     if options.output is None:
         print(text, end="")
         return 0
@@ -56,46 +58,48 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _wanted(run: Results, name: str) -> CaseRecord:
-    """The broken case that is read fastest, or the one that is named."""
+    """The failed case named by the argument, or the simplest failed case of the rule."""
     rule, _, scenario = name.partition("@")
-    failing = [one for one in run.cases if one.broken and one.verdict != STALE and one.findings]
+    failing = [one for one in run.cases if one.has_problem and one.verdict != STALE and one.findings]
     found = [one for one in failing if one.requirement == rule and scenario in ("", one.scenario)]
     if not found:
         raise CommandError(_why_not(run, failing, rule, scenario))
     wanted = {one.id for one in found}
-    told = [one for cause in causes(run.cases) for one in cause.cases if one.id in wanted]
-    # The rule by its own case, where it is a cause; else by what is read fastest of what follows from others.
-    return told[0] if told else min(found, key=plainness)
+    reported = [one for cause in causes(run.cases) for one in cause.cases if one.id in wanted]
+    # A root cause by its first case; a consequence by its simplest case.
+    return reported[0] if reported else min(found, key=readability_key)
 
 
 def _why_not(run: Results, failing: Sequence[CaseRecord], rule: str, scenario: str) -> str:
     cases = [one for one in run.cases if one.requirement == rule]
     here = [one for one in cases if one.scenario == scenario]
     if scenario and cases and not here:
-        says = f"{rule} has no case at {scenario!r} in this run"
+        says = f"{rule} has no case with scenario {scenario!r} in this run"
         names = [one.scenario for one in failing if one.requirement == rule]
-        return f"{says}{_offer('it fails at', scenario, names) if names else ', and fails nowhere'}"
+        return f"{says}{_suggest('it fails with', scenario, names) if names else ', and fails with no other'}"
     if cases:
-        quiet = ", ".join(name for name in QUIET if any(one.verdict == name for one in here or cases))
+        quiet = ", ".join(
+            name for name in VERDICTS_WITHOUT_PROBLEM if any(one.verdict == name for one in here or cases)
+        )
         says = f"{rule}{'@' * bool(scenario)}{scenario} does not fail in this run ({quiet or 'no finding'})"
     else:
         says = f"no rule {rule!r} in this run"
     names = list(dict.fromkeys(one.requirement for one in failing))
-    return f"{says}{_offer('failing, nearest by name:', rule, names) if names else '; nothing fails there'}"
+    return f"{says}{_suggest('failed rules with similar names:', rule, names) if names else '; no rule failed'}"
 
 
-def _offer(words: str, wanted: str, names: Sequence[str]) -> str:
+def _suggest(words: str, wanted: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=_NEAREST, cutoff=0.0)
     return f"; {words} {', '.join(near)}"
 
 
 def _cause(run: Results, line: CaseRecord) -> tuple[Cause, str]:
-    """The cases of the rule with what follows from it, and the rule that it was put under, if there is one."""
-    same = [one for one in run.cases if one.requirement == line.requirement and one.broken]
+    """The cases of the rule with their consequences, and the root cause under which it was grouped, or empty."""
+    same = [one for one in run.cases if one.requirement == line.requirement and one.has_problem]
     for cause in causes(run.cases):
         if cause.rule == line.requirement and any(one.id == line.id for one in cause.cases):
             return cause, ""
-        if any(one.id == line.id for one in cause.follow):
+        if any(one.id == line.id for one in cause.consequences):
             alone = Cause(line.requirement, line.level, line.verdict, tuple(same), ())
             return alone, cause.cases[0].id
     return Cause(line.requirement, line.level, line.verdict, tuple(same), ()), ""

@@ -1,4 +1,4 @@
-"""``conformance run``: hand over to pytest, and show the line that does the same."""
+"""``conformance run``: run pytest with the plugin, and print the equivalent pytest command."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-HELP = "judge an endpoint; every option of the pytest plugin may follow"
+HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True
 
 _CHECKS = Path(__file__).parent.parent / "checks"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The endpoint; all else is pytest's."""
-    parser.add_argument("url", nargs="?", help="base URL ending in /v1; without it the built-in endpoint is judged")
+    """Add the argument: the endpoint. All other arguments belong to pytest."""
+    parser.add_argument("url", nargs="?", help="base URL ending in /v1 (default: the built-in endpoint)")
 
 
 def main(words: list[str]) -> int:
-    """A first word that is no option is the endpoint, all else is as pytest takes it."""
+    """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
     passed = ["-p", "conformance.plugin", "-p", "no:cacheprovider", str(_CHECKS)]
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]

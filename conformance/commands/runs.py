@@ -1,4 +1,4 @@
-"""Runs that a command is given by name."""
+"""Load the runs that are arguments of a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.results.results_file import Results
 
 
 def load(path: Path) -> Results:
-    """The results in a file or run folder; :class:`CommandError` says in one line what is wrong with it."""
+    """The results in a file or run folder. Raises :class:`CommandError` if they cannot be read."""
     try:
         return results_file.read(path)
     except ValueError as error:
@@ -18,10 +18,10 @@ def load(path: Path) -> Results:
 
 
 def load_whole(path: Path) -> Results:
-    """As :func:`load`; a run that broke off or was interrupted is refused."""
+    """As :func:`load`. Raises :class:`CommandError` for a run that was interrupted too."""
     run = load(path)
     if run.end is None:
-        raise CommandError(f"{run.path} has no end line: the run broke off, and cannot be compared")
+        raise CommandError(f"{run.path} has no end line: the run was interrupted and cannot be compared")
     if run.end.interrupted:
-        raise CommandError(f"{run.path} is of a run that was interrupted; it cannot be compared")
+        raise CommandError(f"{run.path} is from an interrupted run, which cannot be compared")
     return run

@@ -1,4 +1,4 @@
-"""``conformance serve``: the built-in endpoint alone, or a recording as an endpoint."""
+"""``conformance serve``: run the built-in endpoint, or serve a recording as an endpoint."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from conformance.emulator.__main__ import main as serve_built_in
 from conformance.wire.playback import Playback
 from conformance.wire.replay import open_recording
 
-HELP = "run the built-in endpoint alone, or answer from a recording (conformance serve --help)"
+HELP = "run the built-in endpoint, or serve a recording (see conformance serve --help)"
 PASSES_ON = True
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """None of ours: see :func:`main`."""
+    """Add nothing: :func:`main` parses the arguments."""
 
 
 def main(words: list[str]) -> int:
-    """Serve until interrupted: a recording where ``--replay`` is given, else as the built-in endpoint's own program."""
+    """Serve until interrupted: a recording with ``--replay``, else the built-in endpoint with its own options."""
     if any(word.partition("=")[0] == "--replay" for word in words):
         return _replay(_parser().parse_args(words))
     if {"-h", "--help"} & set(words):
@@ -37,14 +37,14 @@ def main(words: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="conformance serve",
-        description="Answer requests from a recorded run, in the recorded chunks.",
-        epilog=f"The key it takes for the right one comes from {KEY_VARIABLE}; without it, it is {DEFAULT_KEY!r}.",
+        description="Serve the responses of a recorded run, in the recorded chunks.",
+        epilog=f"{KEY_VARIABLE} sets the valid key (default: {DEFAULT_KEY!r}).",
     )
-    parser.add_argument("--replay", required=True, type=Path, metavar="DIR", help="the run folder of a recorded run")
+    parser.add_argument("--replay", required=True, type=Path, metavar="DIR", help="run folder of a recorded run")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0, the default, is any free one")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: 0, any free port)")
     parser.add_argument(
-        "--speed", type=float, metavar="N", help="wait as recorded, N times as fast (default: no waits)"
+        "--speed", type=float, metavar="N", help="replay the recorded delays N times as fast (default: no delays)"
     )
     parser.add_argument("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
     return parser
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _replay(options: argparse.Namespace) -> int:
     if options.speed is not None and not 0 < options.speed < float("inf"):
-        raise CommandError(f"--speed is {options.speed:g}; it must be more than 0")
+        raise CommandError(f"--speed is {options.speed:g}; expected a finite number greater than 0")
     stopped = threading.Event()
     with contextlib.ExitStack() as stack:
         try:
@@ -62,7 +62,7 @@ def _replay(options: argparse.Namespace) -> int:
             server = stack.enter_context(serve(playback, options.host, options.port, log))
         except (Misconfigured, OSError, OverflowError) as error:
             raise CommandError(str(error)) from None
-        with contextlib.suppress(ValueError):  # Only the main thread may set this.
+        with contextlib.suppress(ValueError):  # Signal handlers can be set only in the main thread.
             signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         print(server.url, flush=True)
         with contextlib.suppress(KeyboardInterrupt):

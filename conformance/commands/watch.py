@@ -1,4 +1,4 @@
-"""``conformance watch``: a proxy between a real client and an endpoint, and the violations while it works."""
+"""``conformance watch``: a proxy between a client and an endpoint that reports violations as they occur."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
-from conformance.engine.session import head
-from conformance.engine.setup import run_folder
+from conformance.engine.session import run_head
+from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, RunDirectory
 from conformance.report.summary import quoted
 from conformance.traffic import summary
@@ -23,45 +23,45 @@ from conformance.traffic.captured import read_run
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.observer import Observer
 from conformance.traffic.proxy import Proxy
-from conformance.traffic.sources import MODE, results_of
+from conformance.traffic.sources import TRAFFIC_MODE, results_of
 from conformance.traffic.upstream import Upstream
 
-HELP = "pass a client's requests on to an endpoint unchanged, and judge the answers as they end"
+HELP = "forward a client's requests to an endpoint unchanged, and evaluate each response when it ends"
 
 
 _UPSTREAM = f"the endpoint's base, such as https://host{DEFAULT.base_path}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to, and where to listen."""
+    """Add the options: the endpoint, the address of the proxy and the run folder."""
     parser.add_argument("--upstream", required=True, metavar="URL", help=_UPSTREAM)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free one)")
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where the exchanges go, keys redacted")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in that folder")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free port)")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="run folder for the exchanges, with keys redacted")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
-    parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="of the contract")
+    parser.add_argument("--revision", choices=REVISIONS, default=REVISIONS[0], help="revision of the contract")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Watch until interrupted; the exit code is that of the verdicts."""
+    """Run the proxy until interrupted; the exit code follows from the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
         target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
         upstream = Upstream(target.endpoint)
-        with run_folder(options.run_dir, options.overwrite) as folder:
-            begun = head(target, MODE).to_json()
+        with open_run_folder(options.run_dir, options.overwrite) as folder:
+            begun = run_head(target, TRAFFIC_MODE).to_json()
             folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
         folder.select(False, [])
         observer = Observer(target, folder, screen)
         proxy = Proxy(upstream, options.host, options.port, observer)
     except (Misconfigured, OSError, OverflowError) as error:
         raise CommandError(str(error)) from None
-    with contextlib.suppress(ValueError):  # Only the main thread may set these.
+    with contextlib.suppress(ValueError):  # Signal handlers can be set only in the main thread.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
-    screen.line(f"watching {target.endpoint}, revision {target.revision}; Ctrl-C ends")
-    screen.line(f"point a client at  {proxy.url}")
+    screen.line(f"watching {target.endpoint}, revision {target.revision}; stop with Ctrl-C")
+    screen.line(f"client base URL    {proxy.url}")
     screen.line(f"run folder         {folder.path}")
     stopped.wait()
     screen.line("")
@@ -74,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _end(target: Target, folder: RunDirectory, observer: Observer, screen: summary.Screen, started: float) -> int:
-    """Judge all of it once more, side by side, and tell it as the end of any run."""
+    """Evaluate all exchanges together, write the results and print the report."""
     captured, _, _ = read_run(folder.path)
     target = replace(
         target,
@@ -89,7 +89,7 @@ def _end(target: Target, folder: RunDirectory, observer: Observer, screen: summa
     except OSError as error:
         written = {"NOT WRITTEN": f"{file} ({error.strerror})"}
     again = f"conformance judge {quoted(str(folder.path))}"
-    summary.tell(
+    summary.report(
         screen, evaluated, captured, target,
         source=str(folder.path), again=again, others=observer.others, run=run, written=written,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Names of headers that a profile gives."""
+"""Validation of header names in a profile."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is judged and how: one frozen :class:`Target` that knows where each of its settings came from.
+"""The target of a run: one frozen :class:`Target` with every setting and the source of its value.
 
 Precedence: command line, then environment (``CONFORMANCE_<SETTING>``), then the target file, then the default.
-The key itself is never part of a target; it stays in the environment variable that ``api_key_env`` names.
+The key itself is never part of a target; it is read from the environment variable that ``api_key_env`` names.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from conformance.config.loopback import is_loopback as is_loopback
 from conformance.config.settings import SETTINGS, Setting
 from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 
-#: How the source of a setting begins that comes from a recorded run.
+#: Prefix of the source of a setting that is read from a recorded run.
 RECORDING = "recording "
 
-#: What a profile may say a server does not offer; scenarios that need it become not-applicable.
+#: Features that a profile may list as unsupported; scenarios that need them are not applicable.
 _LACKABLE = {
     "auth": "any authentication",
     "streaming": "stream: true",
@@ -41,7 +41,7 @@ def lackable(contract: Contract) -> dict[str, str]:
     return {**{one.name: f"the {one.shown} header" for one in contract.authentication}, **_LACKABLE}
 
 
-LACKABLE = lackable(DEFAULT)
+PROFILE_FEATURES = lackable(DEFAULT)
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
@@ -49,13 +49,13 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Misconfigured(Exception):
-    """A setting that cannot be used; the message is one line for the person who gave it."""
+    """An invalid setting; the message is one line for the user, and the exit code is 2."""
 
 
-#: Begins the environment variable of a setting.
+#: Prefix of the environment variable of a setting.
 _PREFIX = "CONFORMANCE_"
 
-#: What Kubernetes sets in every container for a Service whose name begins with "conformance".
+#: The variables that Kubernetes sets in every container for a Service whose name begins with "conformance".
 _OF_KUBERNETES = re.compile(
     r"CONFORMANCE(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -63,7 +63,7 @@ _OF_KUBERNETES = re.compile(
 
 @dataclass(frozen=True)
 class Target:
-    """The endpoint under judgement, with every setting resolved.
+    """The endpoint under test, with every setting resolved.
 
     ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
     know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to where its value came
@@ -93,12 +93,12 @@ class Target:
 
     @property
     def built_in(self) -> bool:
-        """Whether the suite's own endpoint is judged."""
+        """Whether the target is the built-in endpoint."""
         return self.sources.get("endpoint") == "default"
 
     @property
     def recorded(self) -> bool:
-        """Whether a recording is judged in the place of the endpoint."""
+        """Whether a recording is evaluated instead of sending requests."""
         return self.sources.get("endpoint", "").startswith(RECORDING)
 
     @property
@@ -135,7 +135,7 @@ def resolve(
     if sources["api-key-env"] == "default":
         values["api-key-env"] = contract.api_key_env
     if not _VARIABLE.fullmatch(values["api-key-env"]):
-        raise Misconfigured("api-key-env is not the name of a variable; never give the key itself, it stays in one")
+        raise Misconfigured("api-key-env is not the name of an environment variable; it must not be the key itself")
     if values["model"] is None:
         values["model"] = contract.default_model
     local = True
@@ -150,7 +150,7 @@ def resolve(
         model=values["model"],
         api_key_env=values["api-key-env"],
         contract=contract,
-        concurrency=_whole(values, "concurrency"),
+        concurrency=_integer(values, "concurrency"),
         rpm=None if local and values["rpm"] is None else _positive(values, "rpm", contract.requests_per_minute),
         max_requests=_if_given(values, "max-requests"),
         max_output_tokens=_if_given(values, "max-output-tokens"),
@@ -158,7 +158,7 @@ def resolve(
         first_byte_timeout=_positive(values, "first-byte-timeout", 120 if local else 600),
         read_timeout=_positive(values, "read-timeout", 30 if local else 300),
         total_timeout=_positive(values, "total-timeout", 180 if local else 900),
-        max_body=_whole(values, "max-body"),
+        max_body=_integer(values, "max-body"),
         wait=_positive(values, "wait") if values["wait"] else 0.0,
         lacks=frozenset(_known(profile.get("lacks", []), lackable(contract), "profile.lacks")),
         unknown_parameters=_known(
@@ -177,10 +177,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"target file {file} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
-    # How a server is started is for whoever starts it: see targets/.
+    # The table "server" is for targets/, which starts servers.
     _known(document, ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS), "server"], str(file))
     if not isinstance(document.get("name", ""), str):
-        raise Misconfigured(f"{file}: name is not a text")
+        raise Misconfigured(f"{file}: name is not a string")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
     _known(document.get("profile", {}), ["lacks", "unknown_parameters", "credential_headers"], f"{file}, [profile]")
@@ -192,8 +192,8 @@ def _variable(setting: Setting) -> str:
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    """:class:`Misconfigured` for a variable that looks like a setting and is none: a typo would be passed over, and
-    the run would be one of another target."""
+    """Raise :class:`Misconfigured` for a variable with the prefix that is not a setting: a typo would silently change
+    the target."""
     known = {_variable(setting).removeprefix(_PREFIX): _variable(setting) for setting in SETTINGS}
     for name in sorted(environ):
         rest = name.removeprefix(_PREFIX)
@@ -201,7 +201,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
             continue
         near = difflib.get_close_matches(rest, known, n=1)
         offer = f"did you mean {known[near[0]]}?" if near else f"known: {', '.join(known.values())}"
-        raise Misconfigured(f"environment variable {name} is no setting; {offer}")
+        raise Misconfigured(f"environment variable {name} is not a setting; {offer}")
 
 
 def _pick(
@@ -229,7 +229,7 @@ def _typed(setting: Setting, value: Any, where: str) -> Any:
         except (TypeError, ValueError):
             raise Misconfigured(f"{where} is {value!r}, not a number") from None
     if not isinstance(value, str) or not value.strip():
-        raise Misconfigured(f"{where} is {value!r}, not a text")
+        raise Misconfigured(f"{where} is {value!r}, not a string")
     return value.strip()
 
 
@@ -240,19 +240,19 @@ def _positive(values: Mapping[str, Any], name: str, default: float = 0) -> float
     return value
 
 
-def _whole(values: Mapping[str, Any], name: str) -> int:
+def _integer(values: Mapping[str, Any], name: str) -> int:
     value = _positive(values, name)
     if value != int(value):
-        raise Misconfigured(f"{name} is {value:g}; it must be a whole number")
+        raise Misconfigured(f"{name} is {value:g}; it must be an integer")
     return int(value)
 
 
 def _if_given(values: Mapping[str, Any], name: str) -> int | None:
-    return None if values[name] is None else _whole(values, name)
+    return None if values[name] is None else _integer(values, name)
 
 
 def _shown(url: str) -> str:
-    """The URL without what may be secret in it."""
+    """The URL without user information, query and fragment, which may contain secrets."""
     return repr(re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0]))
 
 
@@ -266,7 +266,7 @@ def _check_endpoint(url: str, contract: Contract) -> bool:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080{contract.base_path}")
     if parts.username is not None or parts.password is not None:
-        raise Misconfigured("endpoint holds credentials; give the key in the environment variable only")
+        raise Misconfigured("endpoint contains credentials; set the key in the environment variable only")
     base, one = (f"the {what} that ends in {contract.base_path}" for what in ("base", "one"))
     if parts.query or parts.fragment:
         raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give {base}")
@@ -277,7 +277,7 @@ def _check_endpoint(url: str, contract: Contract) -> bool:
 
 def _known(given: Any, known: Any, where: str) -> list[Any]:
     if not isinstance(given, str | list | dict):
-        raise Misconfigured(f"{where} is {given!r}, not a list of texts")
+        raise Misconfigured(f"{where} is {given!r}, not a list of strings")
     values = [given] if isinstance(given, str) else list(given)
     for value in values:
         if not isinstance(value, str) or value not in known:
@@ -291,13 +291,13 @@ def _nearest(value: str, known: Any) -> str:
 
 
 def key_of(target: Target, environ: Mapping[str, str] = os.environ) -> str:
-    """The key from its variable; :class:`Misconfigured` if it is missing or cannot stand in a header."""
+    """The key from its variable; :class:`Misconfigured` if it is missing or not allowed in a header."""
     key = environ.get(target.api_key_env, "")
     if not key:
         raise Misconfigured(
-            f"{target.api_key_env} is not set: put the endpoint's key there "
-            "(--api-key-env names another variable; any text will do for a server without keys)"
+            f"{target.api_key_env} is not set: set it to the API key of the endpoint "
+            "(--api-key-env names another variable; any string for a server without keys)"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise Misconfigured(f"{target.api_key_env} holds blanks, line ends or letters outside ASCII")
+        raise Misconfigured(f"{target.api_key_env} contains spaces, line ends or characters outside ASCII")
     return key

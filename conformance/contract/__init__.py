@@ -1,1 +1,1 @@
-"""What must hold, as data: event, item and part types, and the clauses of the contract."""
+"""The contract as data: clauses, rules, schemas, event, item and part types, and the needs of clients."""

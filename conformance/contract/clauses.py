@@ -1,4 +1,4 @@
-"""The contract's clauses and the rules that judge them: the rows of ``clauses.toml``."""
+"""The clauses of the contract and the rules that check them: the rows of ``clauses.toml``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Clause:
-    """One sentence or table row of the contract: ``rules`` are globs over rule ids; ``unjudged`` says why there are
-    none; ``since`` names the revision that brought it."""
+    """One sentence or table row of the contract.
+
+    ``rules`` are globs over rule ids. ``unjudged`` is the reason why no rule checks the clause, or why its rules are
+    evaluated only on a condition; empty otherwise. ``since`` is the revision that introduced it; empty for the first.
+    """
 
     id: str
     says: str
@@ -33,11 +36,11 @@ class Clause:
 
     @property
     def section(self) -> str:
-        """The number of its section."""
+        """The number of the section, a key of :data:`SECTIONS`."""
         return self.id.partition(".")[0]
 
     def covers(self, rule: str) -> bool:
-        """Whether a rule is one of those that judge it."""
+        """Whether the rule with this id checks the clause."""
         return any(fnmatchcase(rule, glob) for glob in self.rules)
 
 

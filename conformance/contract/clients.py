@@ -1,4 +1,4 @@
-"""The clients of the lane: which driver runs each, in which mode, over which answers."""
+"""The real clients that read recorded responses: driver, mode and kind of response of each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from functools import cache
 class Client:
     """One client in one mode; ``name`` is the last part of its rule's id.
 
-    ``runs``: the interpreter of its driver, ``python`` (that of the clients' environment), ``node``, or ``self`` (a
-    program of the standard library, run by ours). ``streams``: which answers it is fed (None: both kinds).
-    ``breaks``: its name in the catalogue's ``breaks``. ``waived``: what it complains of though MiMo's page does not
-    have it, as the driver tells it (``member: kind``); that alone is no failure.
+    ``runs``: the interpreter of its driver: ``python`` (that of the clients' environment), ``node``, or ``self`` (the
+    interpreter of the suite; the driver needs only the standard library). ``streams``: whether it reads streams or
+    plain responses (None: both). ``breaks``: its name in the catalogue's ``breaks``. ``waived``: complaints of the
+    client, as the driver reports them (``member: kind``), about members that MiMo's page does not document; they alone
+    are not a failure.
     """
 
     name: str
@@ -27,11 +28,11 @@ class Client:
 
     @property
     def turns(self) -> bool:
-        """Whether it is fed two answers, one that calls and one to what its calls gave."""
+        """Whether it reads two responses: one with calls, and the response to their results."""
         return self.mode == "turns"
 
 
-#: Members of OpenAI's Response that it marks required and MiMo's page does not have, or not always.
+#: Members that OpenAI's Response object requires and MiMo's page does not document, or not in every response.
 _NOT_ON_THE_PAGE = frozenset(
     f"{name}: missing"
     for name in (
@@ -41,7 +42,7 @@ _NOT_ON_THE_PAGE = frozenset(
 )  # fmt: skip
 
 
-#: Plain, the AI SDK takes a reasoning item only with OpenAI's ``summary``.
+#: In plain responses, the AI SDK accepts a reasoning item only with OpenAI's ``summary``.
 _SUMMARY = frozenset({"output.*.summary: expected array"})
 
 
@@ -70,5 +71,5 @@ NAMES = tuple(one.name for one in CLIENTS)
 
 @cache
 def client(name: str) -> Client:
-    """The client of that name; ``KeyError`` if there is none."""
+    """The client of that name. Raises KeyError if there is none."""
     return {one.name: one for one in CLIENTS}[name]

@@ -1,4 +1,4 @@
-"""Which rules cannot hold, or cannot be judged, where another is broken: the rows of ``consequences.toml``."""
+"""Which rules fail, or cannot be evaluated, because another is violated: the rows of ``consequences.toml``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Consequence:
-    """Where a rule of ``follow`` is broken, the breach of one of ``rules`` follows from it: in the same answers, or
-    with ``anywhere`` in any, with ``overlap`` in one of them (a pair of which one is wrong); with ``members`` only
-    where one of these is wrong, with ``alike`` only what is found in the same words, with ``same_member`` only what is
-    about a member in which the cause found something. Both are globs over rule ids."""
+    """A violation of one of ``rules`` is a consequence where one of ``follow`` is violated; both are globs of rule ids.
+
+    The two must concern the same responses; with ``anywhere`` any response of the run, with ``overlap`` at least one
+    in common (a pair of which one is wrong). ``members``: only where one of these members is wrong. ``alike``: only
+    findings with the same message. ``same_member``: only findings about a member in which the cause has one too.
+    """
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
@@ -27,15 +29,18 @@ class Consequence:
     same_member: bool = False
 
     def concerns(self, rule: str) -> bool:
-        """Whether a breach of this rule can be a consequence."""
-        return _any(rule, self.rules)
+        """Whether a violation of this rule can be a consequence by this row."""
+        return _matches_any(rule, self.rules)
 
 
 @dataclass(frozen=True)
 class Blocked:
-    """Where a rule of ``follow`` is broken, a case of one of ``rules`` that could not be judged follows from it: where
-    one of the obstacles ``by`` (see :mod:`conformance.results.obstacles`) is in the same response, or with ``anywhere``
-    in any. All three are globs, ``rules`` and ``follow`` over rule ids; ``{type}`` stands for the same word in both."""
+    """An inconclusive case of one of ``rules`` is a consequence where a rule of ``follow`` is violated.
+
+    One of the obstacles ``by`` (see :mod:`conformance.results.obstacles`) must be in the same response as the
+    violation, or with ``anywhere`` in any. All three are globs, ``rules`` and ``follow`` over rule ids; ``{type}``
+    matches the same string in both.
+    """
 
     rules: tuple[str, ...]
     follow: tuple[str, ...]
@@ -44,17 +49,17 @@ class Blocked:
     anywhere: bool = False
 
     def ties(self, rule: str, cause: str, by: str) -> bool:
-        """Whether a case of ``rule`` with this obstacle follows from a breach of ``cause``."""
-        return _any(by, self.by) and any(
+        """Whether a case of ``rule`` with this obstacle is a consequence of a violation of ``cause``."""
+        return _matches_any(by, self.by) and any(
             fnmatchcase(cause, glob.replace("{type}", word))
-            for word in (_word(rule, pattern) for pattern in self.rules)
+            for word in (_matched_type(rule, pattern) for pattern in self.rules)
             if word is not None
             for glob in self.follow
         )
 
 
-def _word(rule: str, pattern: str) -> str | None:
-    """What ``{type}`` of a pattern stands for in a rule's id; empty if it holds none, None if it does not match."""
+def _matched_type(rule: str, pattern: str) -> str | None:
+    """The part of a rule id that matches ``{type}``: empty if the pattern has none, None if the id does not match."""
     before, mark, after = pattern.partition("{type}")
     if not mark:
         return "" if fnmatchcase(rule, pattern) else None
@@ -64,7 +69,7 @@ def _word(rule: str, pattern: str) -> str | None:
 
 @cache
 def blocked() -> tuple[Blocked, ...]:
-    """Every row about cases that could not be judged, in the order of the file."""
+    """Every row about inconclusive cases, in the order of the file."""
     return tuple(
         Blocked(tuple(row["rules"]), tuple(row["follow"]), tuple(row["by"]), row["why"], row.get("anywhere", False))
         for row in _tables()["blocked"]
@@ -73,13 +78,13 @@ def blocked() -> tuple[Blocked, ...]:
 
 @cache
 def blocking(rule: str, cause: str, by: str) -> tuple[Blocked, ...]:
-    """The rows by which a case of ``rule`` that could not be judged for an obstacle follows from ``cause``."""
+    """The rows by which an inconclusive case of ``rule`` with this obstacle is a consequence of ``cause``."""
     return tuple(row for row in blocked() if row.ties(rule, cause, by))
 
 
 @cache
 def consequences() -> tuple[Consequence, ...]:
-    """Every row, in the order of the file: the outermost causes first."""
+    """Every row about findings, in the order of the file: rules of HTTP and framing first."""
     return tuple(_consequence(row) for row in _tables()["consequence"])
 
 
@@ -99,14 +104,14 @@ def _consequence(row: dict[str, Any]) -> Consequence:
 
 @cache
 def follows(rule: str, cause: str) -> tuple[Consequence, ...]:
-    """The rows by which a breach of ``rule`` follows from one of ``cause``."""
-    return () if rule == cause else tuple(row for row in _concerning(rule) if _any(cause, row.follow))
+    """The rows by which a violation of ``rule`` is a consequence of one of ``cause``."""
+    return () if rule == cause else tuple(row for row in _rows_about(rule) if _matches_any(cause, row.follow))
 
 
 @cache
-def _concerning(rule: str) -> tuple[Consequence, ...]:
+def _rows_about(rule: str) -> tuple[Consequence, ...]:
     return tuple(row for row in consequences() if row.concerns(rule))
 
 
-def _any(rule: str, globs: tuple[str, ...]) -> bool:
+def _matches_any(rule: str, globs: tuple[str, ...]) -> bool:
     return any(fnmatchcase(rule, glob) for glob in globs)

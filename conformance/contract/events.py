@@ -1,7 +1,7 @@
-"""The event, item and part types of a stream: one table, from which every table of the decoder and the checks derives.
+"""The event, item and part types of a stream: one table, from which the decoder and the checks derive theirs.
 
-The rows stand in ``schemas/<revision>/contract.toml``. A type that is in the schemas and has no row (or the other way
-round) is reported by :mod:`conformance.contract.completeness`, and fails a test.
+The rows are in ``schemas/<revision>/contract.toml``. :mod:`conformance.contract.completeness` checks that they and the
+schemas list the same types.
 
 Sources: doc 2026-06-24 and doc 2026-10, "Response chunk"; openai, ResponseStreamEvent.
 """
@@ -15,23 +15,25 @@ from typing import Literal, get_args
 Step = Literal["begin", "end", "open-item", "close-item", "open-part", "close-part", "delta", "done", "mark"]
 """What an event does in the lifecycle of its stream.
 
-``begin``: a snapshot of a response just begun. ``end``: the response is final. ``open-item``, ``close-item``: an output
-item is announced, or is complete. ``open-part``, ``close-part``: the same for a content part. ``delta``: a piece of a
-text. ``done``: the whole text. ``mark``: says something else about a text; it stands while its part is open.
+``begin``: a snapshot of the initial Response object. ``end``: the response is final. ``open-item``, ``close-item``: an
+output item is added, or is done. ``open-part``, ``close-part``: the same for a content part. ``delta``: a fragment of a
+text. ``done``: the complete text. ``mark``: adds something to a text while its part is open.
 """
 
 STEPS: tuple[str, ...] = get_args(Step)
 
-#: Undocumented types that end a stream all the same (openai, ResponseStreamEvent).
+#: Undocumented event types that end a stream too (openai, ResponseStreamEvent).
 FAILING_ENDS = ("response.failed", "error")
 
 
 @dataclass(frozen=True)
 class TextKind:
-    """A text that streams and items hold: ``shown`` is its name in messages; ``item`` the type of its item; ``part``
-    the type of the content part around it, empty where it stands in a member of the item (called as the text);
-    ``part_events`` is ``optional`` where content_part events may be left out around it; ``checked_by`` is the rule by
-    which its deltas must add up."""
+    """One kind of streamed text.
+
+    ``shown`` is its name in messages. ``item`` is the type of the item that contains it. ``part`` is the type of its
+    content part, empty if it is a member of the item with the name of the kind. ``part_events`` is ``optional`` where
+    content_part events may be omitted. ``checked_by`` is the rule that compares it with its deltas.
+    """
 
     name: str
     shown: str
@@ -42,7 +44,7 @@ class TextKind:
 
     @property
     def in_item(self) -> bool:
-        """Whether it stands in no part: a member of the item holds it whole."""
+        """Whether it is a member of the item, not of a content part."""
         return not self.part
 
 
@@ -50,8 +52,8 @@ class TextKind:
 class EventType:
     """One documented event type.
 
-    ``text`` names what a ``delta``, ``done`` or ``mark`` is about, ``member`` the member that holds that text (empty
-    for a mark). ``caused_by`` is the scenario whose stream must contain the event.
+    ``text`` is the kind of text of a ``delta``, ``done`` or ``mark``, ``member`` the member that contains it (empty for
+    a mark). ``caused_by`` is the scenario whose stream must contain the event.
     """
 
     type: str
@@ -62,13 +64,13 @@ class EventType:
 
     @property
     def about_item(self) -> bool:
-        """Whether it is about one output item."""
+        """Whether the event concerns one output item."""
         return self.step not in ("begin", "end")
 
 
 @dataclass(frozen=True, eq=False)
 class EventTable:
-    """The event types, in the order of the page, and the texts that they carry."""
+    """The event types, in the order of the page, and their kinds of texts."""
 
     events: tuple[EventType, ...]
     texts: tuple[TextKind, ...]
@@ -86,7 +88,7 @@ class EventTable:
         set_to(self, "items", {kind: tuple(one for one in self.texts if one.item == kind) for kind in kinds})
 
     def of(self, *steps: Step) -> tuple[str, ...]:
-        """The types that take one of these steps, in order."""
+        """The event types with one of these steps, in order."""
         return tuple(one.type for one in self.events if one.step in steps)
 
     @property
@@ -95,13 +97,13 @@ class EventTable:
         return (*self.of("end"), *FAILING_ENDS)
 
     def text_of(self, kind: str) -> TextKind | None:
-        """The text that events of a type are about; None where they are about none, or the type has no row."""
+        """The kind of text of an event type; None if it has none, or the type has no row."""
         row = self.by_type.get(kind)
         return self.by_text[row.text] if row and row.text else None
 
 
 def table_of(events: Sequence[EventType], texts: Sequence[TextKind]) -> EventTable:
-    """A table of these rows; ``ValueError`` names the first row that is not well formed."""
+    """A table of these rows. Raises ValueError for the first invalid row."""
     known = {one.name for one in texts}
     for row in events:
         about_text = row.step in ("delta", "done", "mark")

@@ -1,4 +1,4 @@
-"""What each client needs of an endpoint: the reasons behind ``breaks``, the rows of ``needs.toml``."""
+"""What each client needs of an endpoint: the reasons for ``breaks``, the rows of ``needs.toml``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from conformance.contract.rules import requirement
 
 @dataclass(frozen=True)
 class Need:
-    """``says`` completes the sentence that begins with the client's name; ``version`` is what was tried; ``rules`` are
-    globs over the rules that it needs. ``finding``: a regular expression over the message of a finding at which the
-    client stops by construction, and ``unshown`` why no trial can show that; both are empty for other needs."""
+    """One property of a client that depends on rules.
+
+    ``says`` is a predicate whose subject is the client's name. ``version`` is the tested version. ``rules`` are globs
+    over the rules that the client depends on. ``finding`` is a regular expression over the messages of findings that
+    stop the client, by its source; ``unshown`` is the reason why no trial can reproduce that. Both are empty otherwise.
+    """
 
     client: str
     version: str
@@ -35,8 +38,8 @@ def needs() -> tuple[Need, ...]:
 
 @cache
 def need_for(client: str, rule: str) -> Need | None:
-    """Why a client breaks where a rule does: the need that names the rule, or its row in the catalogue, most closely;
-    None if nothing is known."""
+    """Why a violation of a rule affects a client: the need with the longest glob that matches the rule id or the id of
+    its catalogue row; None if there is none."""
     found = [
         (len(glob), need)
         for need in needs()
@@ -49,7 +52,7 @@ def need_for(client: str, rule: str) -> Need | None:
 
 @cache
 def certain(rule: str, message: str) -> tuple[Need, ...]:
-    """The needs by which such a finding stops a client without a trial."""
+    """The needs by which a finding with this message stops a client, without evidence from a trial."""
     found = (need for need in needs() if need.finding and re.search(need.finding, message))
     return tuple(need for need in found if any(fnmatchcase(rule, glob) for glob in need.rules))
 
@@ -57,5 +60,5 @@ def certain(rule: str, message: str) -> tuple[Need, ...]:
 def _row(rule: str) -> str:
     try:
         return requirement(rule).id
-    except KeyError:  # Of a run that another version made.
+    except KeyError:  # A rule of another version of the suite, in its results.
         return rule

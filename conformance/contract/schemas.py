@@ -1,8 +1,8 @@
-"""The JSON Schemas of the contract: which file holds for which revision, and what an instance gets wrong.
+"""The JSON Schemas of the contract: the file that applies to a revision, and the problems of an instance.
 
-Each revision is a folder; a later one holds only what differs, so a document is the newest file at or before
-the revision asked for. The schemas branch on ``type`` with ``if`` and ``then``, not by a union: a problem is
-told where it is, one :class:`SchemaProblem` a wrong member, by its JSON pointer.
+Each revision is a directory; a later one contains only the files that differ, so a document is the newest file at or
+before the requested revision. The schemas branch on ``type`` with ``if`` and ``then`` instead of ``oneOf``, so that an
+error has the location of the wrong member: one :class:`SchemaProblem` a member, with its JSON pointer.
 """
 
 from __future__ import annotations
@@ -28,35 +28,37 @@ from conformance.contract.revisions import CONTRACTS, DEFAULT, REVISIONS, Contra
 __all__ = ["ABSENT", "REVISIONS", "Schema", "SchemaProblem", "Schemas", "pointer", "schema_dir", "schemas_of"]
 
 Schema = dict[str, Any]
-ABSENT = "(absent)"  #: Stands for the value of a member that is not there.
-_MOST = 500  #: Items of an array, and errors of an instance, that are looked at: a flood must not take hours.
+ABSENT = "(absent)"  #: The actual value of a member that is missing.
+_MAX_ERRORS = 500  #: Limit on array items and errors of an instance, which bounds the time for a hostile body.
 _SPECIFIC = ["required", "additionalProperties", "const", "enum", "type"]
 _ARTICLE = {"integer": "an ", "object": "an ", "array": "an ", "null": ""}
 _WORDS = {"type": "not", "const": "not", "enum": "not one of", "minimum": "less than", "maximum": "more than"}
 
 
 def _first_items(validator: Any, items: Any, instance: Any, schema: Any) -> Any:
-    some = instance[:_MOST] if isinstance(instance, list) else instance
-    return Draft202012Validator.VALIDATORS["items"](validator, items, some, schema)
+    limited = instance[:_MAX_ERRORS] if isinstance(instance, list) else instance
+    return Draft202012Validator.VALIDATORS["items"](validator, items, limited, schema)
 
 
-_Validator = cast(type[Validator], validators.extend(Draft202012Validator, {"items": _first_items}))  # type: ignore[no-untyped-call]  # Its stubs name no types.
+_Validator = cast(type[Validator], validators.extend(Draft202012Validator, {"items": _first_items}))  # type: ignore[no-untyped-call]  # The stubs of extend() have no types.
 
 
 @dataclass(frozen=True)
 class SchemaProblem:
-    """One wrong member, told by its JSON pointer (RFC 6901) and the JSON Schema keyword it breaks."""
+    """One invalid member: its JSON pointer (RFC 6901) and the JSON Schema keyword it violates."""
 
-    pointer: str  #: Where the member is, or would be were it there.
+    pointer: str  #: The location of the member, present or missing.
     keyword: str
     message: str  #: A short predicate ("is missing").
-    want: object  #: What the schema says there: type, values, const or limit.
-    got: object  #: The value found, or ABSENT.
+    want: object  #: The expected type, values, constant or limit, from the schema.
+    got: object  #: The actual value, or ABSENT.
 
 
 class Schemas:
-    """The schemas of a contract, which may be given by its revision, and the event and item types that it documents;
-    ValueError if the revision is unknown."""
+    """The schemas of a contract (or of its revision), with its event and item types.
+
+    Raises ValueError for an unknown revision.
+    """
 
     def __init__(self, contract: Contract | str = DEFAULT) -> None:
         if isinstance(contract, str):
@@ -75,44 +77,44 @@ class Schemas:
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
         self.part_types = tuple(name for name in self._names("parts/") if name != "part")
-        #: The most output tokens that a request may ask for, which is also what one without a cap may get.
+        #: The maximum of max_output_tokens, which also limits a request without it.
         self.most_output_tokens = int(
             self.resolve(self.document("request.json")["properties"]["max_output_tokens"])["maximum"]
         )
-        #: The types of the items that ``input`` may hold.
+        #: The types of the items that ``input`` accepts.
         self.input_types: tuple[str, ...] = tuple(self.document("input/item.json")["properties"]["type"]["enum"])
 
     def _names(self, folder: str) -> list[str]:
         return sorted(path[len(folder) : -5] for path in self._documents if path.startswith(folder))
 
     def document(self, path: str) -> Schema:
-        """The schema at a path ("events/response.created.json"), shared, so do not change it.
+        """The schema at a path ("events/response.created.json"), a shared object that must not be modified.
 
-        Its references are made absolute: :meth:`resolve` takes any part of it. LookupError: no such file.
+        Its references are absolute, so :meth:`resolve` accepts any part of it. Raises LookupError for an unknown path.
         """
         if path not in self._documents:
             raise LookupError(f"revision {self.revision} has no schema {path!r}")
         return self._documents[path]
 
     def resolve(self, schema: Schema) -> Schema:
-        """The schema, or what its ``$ref`` leads to, with the keywords beside the reference laid over it."""
+        """The schema, or the target of its ``$ref`` with the sibling keywords of the reference merged over it."""
         while "$ref" in schema:
-            beside = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = {**self._registry.resolver().lookup(schema["$ref"]).contents, **beside}
+            siblings = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**self._registry.resolver().lookup(schema["$ref"]).contents, **siblings}
         return schema
 
     def validator(self, path: str) -> Validator:
-        """The validator of the schema at a path, made once; LookupError as :meth:`document`."""
+        """The cached validator of the schema at a path. Raises LookupError as :meth:`document`."""
         if path not in self._validators:
             self._validators[path] = _Validator(self.document(path), registry=self._registry)
         return self._validators[path]
 
     def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
-        """One problem a wrong place of the decoded JSON, deepest first; LookupError as :meth:`document`."""
-        errors = islice(self.validator(path).iter_errors(instance), _MOST)
+        """The problems of the decoded JSON, one a location, deepest first. Raises LookupError as :meth:`document`."""
+        errors = islice(self.validator(path).iter_errors(instance), _MAX_ERRORS)
         found = [each for error in errors for each in self._described(error)]
         found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
-        places = {each.pointer: each for each in found}  # of one place the last, most specific one stays
+        places = {each.pointer: each for each in found}  # keeps the last, most specific problem of a location
         return sorted(places.values(), key=lambda each: (-each.pointer.count("/"), each.pointer))
 
     def _described(self, error: ValidationError) -> Iterator[SchemaProblem]:
@@ -120,25 +122,25 @@ class Schemas:
         members: Schema = cast(Schema, error.schema).get("properties", {})
         if keyword == "required":
             for name in set(want) - set(got):
-                says = self.resolve(members[name]) if isinstance(members.get(name), dict) else {}
-                says_first = next((says[key] for key in ("const", "enum", "type") if key in says), "present")
-                yield SchemaProblem(_pointer(error, name), keyword, "is missing", says_first, ABSENT)
+                member = self.resolve(members[name]) if isinstance(members.get(name), dict) else {}
+                expected = next((member[key] for key in ("const", "enum", "type") if key in member), "present")
+                yield SchemaProblem(_pointer(error, name), keyword, "is missing", expected, ABSENT)
         elif keyword == "additionalProperties" and want is False:
             for name in set(got) - set(members):
                 yield SchemaProblem(_pointer(error, name), keyword, "is not documented", ABSENT, got[name])
         else:
-            yield SchemaProblem(_pointer(error), keyword, _say(keyword, want, got), want, got)
+            yield SchemaProblem(_pointer(error), keyword, _message(keyword, want, got), want, got)
 
 
 @cache
 def schemas_of(contract: Contract) -> Schemas:
-    """The schemas of a contract, made once."""
+    """The schemas of a contract (cached)."""
     return Schemas(contract)
 
 
 @cache
 def _library(family: Path, revisions: tuple[str, ...]) -> tuple[dict[str, dict[str, Schema]], Registry[Any]]:
-    """Every schema of a family of revisions on disk, by revision and path, and by its id."""
+    """Every schema file of a family of revisions by revision and path, and a registry of the schemas by ``$id``."""
     found: dict[str, dict[str, Schema]] = {revision: {} for revision in revisions}
     registry = Registry[Any]()
     for revision, documents in found.items():
@@ -164,13 +166,13 @@ def pointer(*steps: str | int) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def _say(keyword: str, want: Any, got: object) -> str:
+def _message(keyword: str, want: Any, got: object) -> str:
     if keyword in ("minLength", "minItems") and not got:
         return "is empty"
     wants = want if isinstance(want, list) else [want]
     types = " or ".join(_ARTICLE.get(name, "a ") + name for name in wants) if keyword == "type" else ""
-    says = types or ", ".join(map(_show, wants))
-    return f"is {_show(got)}, {_WORDS.get(keyword, f'which breaks {keyword}')} {says}"
+    expected = types or ", ".join(map(_show, wants))
+    return f"is {_show(got)}, {_WORDS.get(keyword, f'which violates {keyword}')} {expected}"
 
 
 def _show(value: object) -> str:

@@ -1,1 +1,1 @@
-"""From recorded bytes to frames, events, lifecycle violations and sums; pure functions all."""
+"""Pure functions from recorded bytes to frames, events, lifecycle violations and sums."""

@@ -1,4 +1,4 @@
-"""A stream as the automata follow it: opening, lifecycle and identity together."""
+"""The state machines over a stream: opening, lifecycle and identity."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from conformance.decode.violation import Violation
 
 
 def followed(events: Sequence[Event], ended_by_us: bool) -> tuple[list[Violation], Counter[str]]:
-    """What violates opening, lifecycle and identity, and for each rule on how many events it was evaluated.
+    """The violations of opening, lifecycle and identity, and for each rule the number of events it was evaluated on.
 
-    ``ended_by_us``: a limit of the suite ended the stream; of a single event it may have cut the next one off, so that
-    nothing is said of how the stream begins.
+    ``ended_by_us``: a limit of the suite ended the stream. With fewer than two events the opening is then not
+    evaluated, as the second event may not have been read.
     """
     begun, ends = opening(events)
     if ended_by_us and len(events) < 2:

@@ -1,38 +1,38 @@
-"""Why a check comes to no verdict, and JSON that is none: what stands in the way of judging."""
+"""The exceptions of checks without a verdict, and the placeholder for invalid JSON."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.decode.json_text import TooMuch, load
+from conformance.decode.json_text import LimitExceeded, load
 
 
 class CannotEvaluate(Exception):
-    """The record does not hold what the check needs; the message says what is missing."""
+    """The recording does not contain what the check needs; the message names it."""
 
 
 class DoesNotApply(Exception):
-    """The rule is about something that did not happen and need not happen; the message says what."""
+    """What the rule is about did not occur and need not occur; the message names it."""
 
 
 @dataclass(frozen=True)
-class Broken:
-    """Stands for the JSON of a text that is none, so that it is not tried again by every check."""
+class InvalidJson:
+    """Placeholder for the value of invalid JSON, so that not every check parses it again."""
 
     why: str
 
 
-def loaded(text: str | bytes) -> Any:
+def load_or_invalid(text: str | bytes) -> Any:
     try:
         return load(text)
-    except TooMuch as error:
-        return Broken(f"the body holds {error}")
+    except LimitExceeded as error:
+        return InvalidJson(f"the body holds {error}")
     except ValueError as error:
-        return Broken(f"the body is not JSON: {error}")
+        return InvalidJson(f"the body is not JSON: {error}")
 
 
-def unless_broken(value: Any) -> Any:
-    if isinstance(value, Broken):
+def need_valid(value: Any) -> Any:
+    if isinstance(value, InvalidJson):
         raise CannotEvaluate(value.why)
     return value

@@ -8,15 +8,15 @@ from typing import Any
 
 from conformance.contract.events import FAILING_ENDS, EventTable, EventType, TextKind
 from conformance.contract.revisions import DEFAULT
-from conformance.decode.json_text import Reader, TooMuch
+from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.sse import Frame
 
-#: The marker some servers send last; not an event of the Responses API.
+#: The marker that some servers send last; not an event of the Responses API.
 DONE_MARKER = "[DONE]"
 
 ITEM_ADDED, ITEM_DONE = DEFAULT.table.of("open-item", "close-item")
 
-#: The end before which everything must be closed; what was cut may stay open.
+#: The terminal event before which everything must be closed; in an incomplete response items may stay open.
 COMPLETED = "response.completed"
 
 #: The types that end a stream, the documented ones first.
@@ -25,7 +25,7 @@ TERMINAL = DEFAULT.table.ends
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: ``index`` in the stream, its frame, and ``data``, the JSON object the frame carried.
+    """One event: ``index`` in the stream, its frame, and ``data``, the JSON object in the frame.
 
     ``type`` is ``data.type``, else the frame's event line: what a client that looks at either would take it for; empty
     if it has none. ``twice`` are the members that one object of it names twice. ``row`` is what the contract's
@@ -42,14 +42,14 @@ class Event:
 
     def __post_init__(self) -> None:
         named = self.data.get("type")
-        # The usual thing is that both say the same: then one text is kept.
+        # Usually both are equal: then one string is kept in memory.
         same = not isinstance(named, str) or named == self.frame.event
         object.__setattr__(self, "type", self.frame.event if same else named)
         object.__setattr__(self, "row", self.table.by_type.get(self.type))
 
     @property
     def number(self) -> Any:
-        """``sequence_number`` as it stands, None if it is missing."""
+        """``sequence_number``, of any type; None if it is missing."""
         return self.data.get("sequence_number")
 
     @property
@@ -59,7 +59,7 @@ class Event:
 
     @property
     def content_index(self) -> int:
-        """``content_index``, 0 where it is missing: most items have one part, and the schema tells the lack."""
+        """``content_index``; 0 if it is missing, which the schema reports."""
         return integer(self.data.get("content_index")) or 0
 
     @property
@@ -105,11 +105,11 @@ class Event:
 
 
 def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
-    """Each event with the index of the item it is about, None for an event that is about no item.
+    """Each event with the index of the item it belongs to; None for an event without an item.
 
-    That is the index under which the item of its ``item_id`` was announced (a wrong index is reported once, and must
-    not make everything after it look wrong), else its own ``output_index``. Without an index the item is found by its
-    id, else by order: an announced item is the next one, and an event without an id is about the item opened last.
+    That is the index under which the item of its ``item_id`` was added (so that a wrong index is reported once, not at
+    every later event), else its own ``output_index``. Without an index the item is found by its id, else by order: an
+    added item is the next one, and an event without an id belongs to the item opened last.
     """
     announced: dict[str, list[int]] = {}
     opened: list[int] = []
@@ -132,12 +132,12 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
                 announced[named] = [index]
         if event.step == "close-item" and index in opened:
             opened.remove(index)
-            opened.insert(0, index)  # It is closed: what follows without an id is about another one.
+            opened.insert(0, index)  # It is closed: later events without an id belong to another item.
         yield event, index
 
 
 def item_types(placed: Iterable[tuple[Event, int | None]]) -> dict[int, str]:
-    """The type of the item at each place of a stream, as the first event that holds the item says it."""
+    """The type of the item at each output_index, from the first event that contains the item."""
     found: dict[int, str] = {}
     for event, place in placed:
         if place is not None and isinstance(kind := event.item.get("type"), str):
@@ -146,18 +146,18 @@ def item_types(placed: Iterable[tuple[Event, int | None]]) -> dict[int, str]:
 
 
 def reasoning_tokens(response: dict[str, Any]) -> int:
-    """The reasoning tokens that a Response counts, 0 where it has none."""
+    """``reasoning_tokens`` of a Response, 0 if it is missing."""
     details = mapping(mapping(response.get("usage")).get("output_tokens_details"))
     return integer(details.get("reasoning_tokens")) or 0
 
 
 def integer(value: Any) -> int | None:
-    """The value if it is an integer (a boolean is none)."""
+    """The value if it is an integer and no boolean, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def whole(value: Any) -> int | None:
-    """The value if it is a whole number, written ``1`` or ``1.0`` (JSON knows one kind of number)."""
+def integral(value: Any) -> int | None:
+    """The value if it is an integer, written ``1`` or ``1.0`` (JSON has one type of number); else None."""
     return int(value) if isinstance(value, float) and value.is_integer() else integer(value)
 
 
@@ -180,9 +180,9 @@ def decode(
     frames: Iterable[Frame], table: EventTable = DEFAULT.decoding
 ) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
     """The events of these frames, and the frames that are neither an event nor the ``[DONE]`` marker;
-    :class:`conformance.decode.json_text.TooMuch` where they hold more values together than are read."""
+    :class:`conformance.decode.json_text.LimitExceeded` where they hold more values together than are read."""
     events: list[Event] = []
-    strange: list[Frame] = []
+    invalid_frames: list[Frame] = []
     reader = Reader()
     for frame in frames:
         text = frame.data
@@ -190,7 +190,7 @@ def decode(
             continue
         try:
             data = reader.load(text)
-        except TooMuch as error:
+        except LimitExceeded as error:
             if not error.alone:
                 raise
             data = None
@@ -199,5 +199,5 @@ def decode(
         if isinstance(data, dict):
             events.append(Event(len(events), frame, data, reader.twice, table))
         else:
-            strange.append(frame)
-    return tuple(events), tuple(strange)
+            invalid_frames.append(frame)
+    return tuple(events), tuple(invalid_frames)

@@ -1,4 +1,4 @@
-"""What is bound at first sight: ids, names, the model and the time of a response, and which index is whose."""
+"""Values that must not change within a stream: ids, names, model, created_at, and the index of each item."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from conformance.decode.violation import Violation
 
 
 def identities(events: Sequence[Event]) -> tuple[list[Violation], Counter[str]]:
-    """What is bound at first sight and later changes: the ids, model and time of the response, the items' ids, the
-    calls' ids and names, and which ``output_index`` belongs to which item; and for each rule how many values were
-    compared with an earlier one."""
-    keeper = _Keeper()
+    """The violations where a value differs from its first occurrence (id, model and created_at of the response, ids of
+    items, ids and names of calls, ``output_index`` of items), and for each rule how many values were compared."""
+    tracker = _IdentityTracker()
     for event, place in places(events):
-        keeper.response(event)
-        keeper.item(event, place)
-    return keeper.found, keeper.examined
+        tracker.response(event)
+        tracker.item(event, place)
+    return tracker.found, tracker.examined
 
 
-class _Keeper:
+class _IdentityTracker:
     """Remembers the first value of each thing that must not change, and reports each change once."""
 
     _RESPONSE: ClassVar = {"id": "identity.response-id", "model": "identity.model", "created_at": "identity.created-at"}
@@ -42,10 +41,12 @@ class _Keeper:
     def _final_output(self, event: Event, output: list[dict[str, Any]]) -> None:
         streamed = sum(what[0] == "item" and what[2] == "type" for what in self._bound)
         if streamed and len(output) != streamed:
-            return  # Where more or fewer items stand than were streamed, none can be told by its place.
+            return  # With another number of items than were streamed, positions do not identify items.
+        if any(self._index_of.get(str(item.get("id")), place) != place for place, item in enumerate(output)):
+            return  # Streamed items in another order: that is told where the output is compared as a whole.
         for place, item in enumerate(output):
             if self._bound.get(("item", place, "type"), item.get("type")) != item.get("type"):
-                continue  # Another item stands there: that is told where the output is compared as a whole.
+                continue  # It is another item, which sum.final-output reports.
             for member, rule in self._ITEM.items():
                 pointer = f"/response/output/{place}/{member}"
                 self._same(rule, ("item", place, member), item.get(member), event, pointer)
@@ -55,22 +56,22 @@ class _Keeper:
         if index is None:
             return
         named = event.data.get("item_id")
-        if self._elsewhere(event, named if isinstance(named, str) else event.item.get("id")):
+        if self._report_moved_id(event, named if isinstance(named, str) else event.item.get("id")):
             return
         if event.item:
             self._bound.setdefault(("item", index, "type"), event.item.get("type"))
         for member, rule in self._ITEM.items():
             self._same(rule, ("item", index, member), event.item.get(member), event, f"/item/{member}")
-        # One that is empty names nothing: that is told by the event's schema.
+        # The event's schema reports an empty id.
         self._same("identity.item-id", ("item", index, "id"), named or None, event, "/item_id")
-        # Summaries, which the page does not have, are numbered by themselves.
+        # Summary parts, which the documentation does not list, are numbered separately.
         part = event.part_type or None if "summary" not in event.type else None
         self._same("identity.part-type", ("part", index, event.content_index), part, event, "/part/type")
         for member in ("name", "call_id"):
             self._same(self._ITEM[member], ("item", index, member), event.data.get(member), event, f"/{member}")
 
-    def _elsewhere(self, event: Event, item_id: Any) -> bool:
-        """Whether an id that was first seen under one index turns up under another; reports it."""
+    def _report_moved_id(self, event: Event, item_id: Any) -> bool:
+        """Report an id that occurs under another index than at first; whether it does."""
         index = event.output_index
         if not isinstance(item_id, str) or not item_id or index is None:
             return False
@@ -81,7 +82,7 @@ class _Keeper:
         if first == index:
             return False
         if event.step == "open-item":
-            rule, message = "identity.item-ids-distinct", f"{item_id} already names output_index {first}"
+            rule, message = "identity.item-ids-distinct", f"{item_id} is already the id of output_index {first}"
         else:
             rule = "identity.index-belongs-to-item"
             message = f"{item_id} belongs to output_index {first}, not {index}"
@@ -94,6 +95,6 @@ class _Keeper:
         self.examined[rule] += what in self._bound
         first = self._bound.setdefault(what, value)
         if first != value:
-            message = f"{pointer.rpartition('/')[2]} was {first!r} at first sight and is {value!r} here"
+            message = f"{pointer.rpartition('/')[2]} is {value!r}, expected {first!r} as in its first occurrence"
             place = what[1] if what[0] != "response" else None
             self.found.append(Violation(rule, message, event, pointer, first, value, place))

@@ -1,10 +1,10 @@
 """Whether bytes are a JSON text, the beginning of one, or neither (RFC 8259, in UTF-8 as its section 8.1 requires).
 
-A capture may stop before the response does. What is the beginning of a JSON text may have been mended by the bytes that
-are missing; what is not is invalid whatever follows. :mod:`json` reports the first error only, without that difference.
+A capture may stop before the response does. A prefix of a JSON text may have been completed by the missing bytes;
+anything else is invalid whatever follows. :mod:`json` reports the first error only, without that difference.
 
-The scanner is a pushdown automaton: a stack of the arrays and objects that are open, and what may come next. It needs
-no recursion, and each step moves forward, so that its time is linear in the length.
+The scanner is a pushdown automaton: a stack of the arrays and objects that are open, and the tokens that may follow. It
+needs no recursion, and each step moves forward, so that its time is linear in the length.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = Literal["complete", "prefix", "broken"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
-#: A string from its opening quote, as far as it is valid, without the closing one. Possessive: nothing is tried twice.
+#: A string from its opening quote, as far as it is valid, without the closing one. Possessive: no backtracking.
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+')
 _ESCAPE_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 
@@ -30,8 +30,8 @@ _LITERALS = ("true", "false", "null")
 
 @dataclass(frozen=True)
 class Scan:
-    """What was found: ``offset`` is the byte (in a ``str``: the character) of the first error, the length of the input
-    without one; ``why`` says what was expected there or received instead, empty without an error."""
+    """The result: ``offset`` is the byte (in a ``str``: the character) of the first error, or the length of the input;
+    ``why`` is what was expected or received there, empty without an error."""
 
     state: State
     offset: int
@@ -39,7 +39,7 @@ class Scan:
 
 
 class _Found(Exception):
-    """The scan is over."""
+    """Ends the scan with its result."""
 
     def __init__(self, state: State, at: int, why: str = "", in_string: bool = False) -> None:
         super().__init__(why)
@@ -59,13 +59,13 @@ def scan(data: bytes, deepest: int | None = None) -> Scan:
         return Scan("broken", len(text[: found.scan.offset].encode("utf-8")), found.scan.why)
     if invalid is None:
         return Scan(found.scan.state, len(data))
-    if cut and found.in_string:  # The last character is not there as a whole.
+    if cut and found.in_string:  # The last character is incomplete.
         return Scan("prefix", len(data))
     return Scan("broken", invalid.start, f"not UTF-8: {invalid.reason}")
 
 
 def scan_text(text: str, deepest: int | None = None) -> Scan:
-    """The same of text that is decoded already."""
+    """The same as :func:`scan`, for a string."""
     return _scan(text, deepest).scan
 
 
@@ -74,11 +74,11 @@ def _scan(text: str, deepest: int | None) -> _Found:
         _walk(text, deepest)
     except _Found as found:
         return found
-    raise AssertionError("the walk ends with what it found")
+    raise AssertionError("_walk always raises its result")
 
 
 def _walk(text: str, deepest: int | None) -> None:
-    """Read token after token; what is found is raised."""
+    """Read token after token; raises the result."""
     closers: list[str] = []
     at, awaited = 0, "a value"
     while True:

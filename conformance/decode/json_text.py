@@ -1,10 +1,8 @@
-"""JSON texts from a server: read within limits, the members that stand twice noted, the rest as the standard library
-reads it.
+"""JSON texts from a server: parsed within limits, with duplicate members recorded, otherwise as by :mod:`json`.
 
-Beyond RFC 8259 nothing is accepted but NaN and Infinity, and those only on request. Its section 9 lets a reader set
-limits: what is deeper than :data:`DEEPEST` or holds more than :data:`MOST` or :data:`MOST_VALUES` is refused, and an
-integer of thousands of digits is read as a number without end. What is refused is never parsed: a value takes up to a
-hundred bytes of memory, and two bytes of text.
+Beyond RFC 8259 only NaN and Infinity are accepted, and only by :func:`load`. Its section 9 allows limits: a text deeper
+than :data:`DEEPEST` or with more than :data:`MOST` or :data:`MOST_VALUES` is refused before it is parsed, as a value
+of two bytes takes up to a hundred bytes of memory. An integer of thousands of digits is read as infinity.
 """
 
 from __future__ import annotations
@@ -13,51 +11,50 @@ import json
 from collections import Counter
 from typing import Any
 
-#: Levels of arrays and objects; readers in use (serde_json) take no more.
+#: Levels of arrays and objects; parsers in use (serde_json) accept no more.
 DEEPEST = 128
 
-#: Arrays and objects in one text, their opening brackets counted (those within strings too).
+#: Arrays and objects in one text, counted by opening brackets (including those within strings).
 MOST = 100_000
 
-#: Members and elements in one text, by its commas, colons and opening brackets (those within strings too). The longest
-#: text there is, 131,072 tokens of digits and commas, has half as many.
+#: Members and elements in one text, counted by commas, colons and opening brackets (including those within strings).
+#: The longest output, 131,072 tokens of digits and commas, has half as many.
 MOST_VALUES = 500_000
 
-#: By how much an event raises these two limits for the stream it is in; a delta with log probabilities has fewer.
+#: By how much each event raises these two limits for its stream; a delta with log probabilities has fewer.
 EACH, EACH_VALUES = 8, 60
 
-#: Members whose value comes again and again in one stream.
+#: Members whose value repeats in one stream.
 _SAME = frozenset({"type", "item_id", "id"})
 
 
-class TooMuch(ValueError):
-    """The text may be JSON, and holds more than is read; the message says of what. ``alone``: it does by itself, not
-    only together with the texts before it."""
+class LimitExceeded(ValueError):
+    """The text may be JSON, but exceeds a limit, which the message names. ``alone``: it does by itself, not only
+    together with the texts before it."""
 
     def __init__(self, most: int, what: str, alone: bool) -> None:
-        super().__init__(f"more than {most:,} {what}, which is not read")
+        super().__init__(f"more than {most:,} {what}, which is the limit of the suite")
         self.alone = alone
 
 
 def load(text: str | bytes) -> Any:
-    """The value of a JSON text, NaN and Infinity included; ``ValueError`` says why there is none."""
+    """The value of a JSON text, which may contain NaN and Infinity; ``ValueError`` if it is invalid."""
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "surrogatepass")
     return _read(text, _LOOSE, _LOOSE_WIDE, size(text))
 
 
 def size(text: str) -> tuple[int, int]:
-    """The opening brackets of a JSON text, and with them its commas and colons: the values it may hold."""
+    """The number of opening brackets of a JSON text, and the number of values it can contain at most."""
     opened = text.count("[") + text.count("{")
     return opened, opened + text.count(",") + text.count(":")
 
 
 class Reader:
-    """Reads many texts of one stream: what they share, such as the names of members, is kept once. The limits of a text
-    hold for all of them together, with :data:`EACH` and :data:`EACH_VALUES` more for every text.
+    """Parses the texts of one stream; equal member names share one string. The limits of a text apply to all of them
+    together, raised by :data:`EACH` and :data:`EACH_VALUES` for every text.
 
-    :attr:`values` counts the values that were read. :attr:`twice` are the names that stood twice in one object of the
-    text read last.
+    :attr:`values`: number of values read. :attr:`twice`: names of duplicate members in the text read last.
     """
 
     def __init__(self) -> None:
@@ -71,7 +68,7 @@ class Reader:
         self._wide = json.JSONDecoder(object_pairs_hook=hook, parse_constant=_refuse, parse_int=_integer)
 
     def load(self, text: str) -> Any:
-        """The value of a JSON text; ``ValueError`` says why there is none."""
+        """The value of a JSON text; ``ValueError`` if it is invalid."""
         self.twice = ()
         opened, values = size(text)
         spare = self._texts * EACH - self._opened, self._texts * EACH_VALUES - self.values
@@ -100,18 +97,18 @@ def _read(
     holds: tuple[int, int],
     spare: tuple[int, int] = (0, 0),
 ) -> Any:
-    """``holds`` is the :func:`size` of the text; ``spare`` is 0, or below by what earlier texts took too much."""
+    """``holds`` is the :func:`size` of the text; ``spare`` is 0, or negative if earlier texts used more."""
     opened, values = holds
     if opened > MOST + spare[0]:
-        raise TooMuch(MOST, "brackets", opened > MOST)
+        raise LimitExceeded(MOST, "brackets", opened > MOST)
     if values > MOST_VALUES + spare[1]:
-        raise TooMuch(MOST_VALUES, "values", values > MOST_VALUES)
+        raise LimitExceeded(MOST_VALUES, "values", values > MOST_VALUES)
     try:
         try:
             value = decoder.decode(text)
         except json.JSONDecodeError:
             raise
-        except ValueError:  # More digits than Python takes, or a constant, which is refused again.
+        except ValueError:  # More digits than Python accepts, or a constant, which is refused again.
             value = wide.decode(text)
     except RecursionError:
         raise ValueError(f"arrays and objects more than {DEEPEST} deep") from None

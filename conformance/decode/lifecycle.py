@@ -1,10 +1,10 @@
-"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and what violates them.
+"""The lifecycle of items, their parts and a call's arguments: state machines as tables, and their violations.
 
-How a stream is made. It begins with response.created and response.in_progress and ends with one terminal event
-(``opening``). In between stand output items, each opened by output_item.added and closed by output_item.done; several
-may be open at a time. An item of text holds content parts, each opened by content_part.added and closed by
-content_part.done; a part's text comes in deltas, and its done repeats the whole text before the part is closed. Around
-reasoning text the part events are optional. A call has no parts: its arguments come in deltas and end with their done.
+A stream begins with response.created and response.in_progress and ends with one terminal event (``opening``). Between
+them are output items, each opened by output_item.added and closed by output_item.done; several may be open at a time.
+An item of text contains content parts, each opened by content_part.added and closed by content_part.done. The text of
+a part is sent in deltas, and its done event repeats the complete text before the part is closed. For reasoning text
+the part events are optional. A call has no parts: its arguments are sent in deltas and end with their done event.
 
 So each item is a small machine (open, closed), and holds one machine per part (:data:`PART`) or one for its arguments
 (:data:`ARGUMENTS`). Which event takes which step says the contract's table (:mod:`conformance.contract.events`);
@@ -27,12 +27,14 @@ from conformance.decode.violation import Violation
 
 @dataclass
 class Part:
-    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``; ``owed``: it had deltas and was
-    closed before the done of its text."""
+    """A content part: ``state`` is ``absent``, ``open``, ``text-done`` or ``closed``.
+
+    ``done_missing``: it had deltas and was closed before the done of its text.
+    """
 
     state: str = "absent"
     announced: bool = False
-    owed: bool = False
+    done_missing: bool = False
     deltas: int = 0
     kind: str = ""
     last: Event | None = None
@@ -40,8 +42,8 @@ class Part:
 
 @dataclass
 class Item:
-    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: its added event was seen; ``arguments`` is a
-    call's own little automaton."""
+    """An output item: ``state`` is ``open`` or ``closed``; ``announced``: output_item.added was received;
+    ``arguments``: the state of a call's arguments."""
 
     state: str
     name: Any
@@ -74,7 +76,7 @@ PART = {
     ("closed", "mark"): ("closed", "lifecycle.deltas-before-done"),
 }
 
-#: A call's arguments have no part around them: a delta opens them, their done closes them.
+#: A call's arguments have no part: a delta opens them, their done event closes them.
 ARGUMENTS = {
     ("absent", "use"): ("open", None),
     ("absent", "text"): ("text-done", None),
@@ -84,21 +86,21 @@ ARGUMENTS = {
     ("text-done", "text"): ("text-done", "lifecycle.done-once"),
 }
 
-#: What each event does to a part, or to the text that stands in an item without parts.
+#: The step of each event for a part, or for the text of an item without parts.
 _STEPS = {"open-part": "add", "delta": "use", "done": "text", "close-part": "close", "mark": "mark"}
 
-_BROKEN = {
-    "lifecycle.part-opened-before-use": "comes before the content_part.added of its part",
-    "lifecycle.part-opened-once": "opens a part that was opened before",
-    "lifecycle.part-closed-once": "closes a part that was closed before",
-    "lifecycle.text-done-before-part-done": "comes in the wrong order: a text's done goes before the end of its part",
-    "lifecycle.deltas-before-done": "adds to a text whose done was sent before",
-    "lifecycle.done-once": "is the second done of the same text",
+_MESSAGES = {
+    "lifecycle.part-opened-before-use": "precedes the content_part.added of its part",
+    "lifecycle.part-opened-once": "opens a part that is already open or closed",
+    "lifecycle.part-closed-once": "closes a part that is already closed",
+    "lifecycle.text-done-before-part-done": "follows the content_part.done of its part, expected before it",
+    "lifecycle.deltas-before-done": "follows the done event of its text",
+    "lifecycle.done-once": "is the second done event of the same text",
 }
 
 _AFTER_PART = "comes after the content_part.done of its part"
 
-#: The rules that each step of a part, or of a call's arguments, is evidence for.
+#: The rules that are evaluated at each step of a part or of a call's arguments.
 _EXAMINED = {
     "add": ("lifecycle.part-opened-once",),
     "use": ("lifecycle.part-opened-before-use", "lifecycle.deltas-before-done"),
@@ -109,8 +111,8 @@ _EXAMINED = {
 
 
 def walk(events: Sequence[Event]) -> tuple[list[Violation], dict[int, Item], Counter[str]]:
-    """What violates the lifecycle of items and parts, the items by their place as they ended up, and for each rule how
-    many events it was evaluated on."""
+    """The violations of the lifecycle of items and parts, the final state of each item by output_index, and for each
+    rule the number of events it was evaluated on."""
     walker = _Walker()
     for event, index in places(events):
         walker.step(event, index)
@@ -131,7 +133,7 @@ class _Walker:
         found = Counter(self._counted)
         for (of_part, step), count in self._steps.items():
             for rule in _EXAMINED[step]:
-                # A call's arguments have no part that could be opened or closed.
+                # The rules about parts do not apply to a call's arguments.
                 found[rule] += count if of_part or "part-" not in rule else 0
         return found
 
@@ -159,7 +161,7 @@ class _Walker:
         if before and before.name == event.item.get("id"):
             if before.announced:
                 self._report("lifecycle.item-opened-once", f"opens output_index {index} a second time", event)
-            before.announced = True  # One that comes late was told when the item was first used.
+            before.announced = True  # A late one was reported when the item was first used.
             return
         if index != len(self.items):
             self._report(
@@ -207,7 +209,7 @@ class _Walker:
         part.announced = part.announced or step == "add"
         part.kind = part.kind or event.part_type or (text.part if text else "")
         if step == "close" and part.kind not in event.table.by_part:
-            part.state = "text-done"  # Parts of another kind have no text done of their own.
+            part.state = "text-done"  # Parts of other types have no done event for their text.
         self._move(PART, part, step, event)
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
@@ -218,11 +220,11 @@ class _Walker:
         part.deltas += step == "use"
         part.last = event if step == "use" else part.last
         if (before, step) == ("open", "close"):
-            part.owed = part.deltas > 0  # A part that had no delta owes no text done.
-        elif step == "text" and part.owed:
-            rule, part.owed = "lifecycle.text-done-before-part-done", False
+            part.done_missing = part.deltas > 0  # A part that had no delta owes no text done.
+        elif step == "text" and part.done_missing:
+            rule, part.done_missing = "lifecycle.text-done-before-part-done", False
         if rule:
-            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _BROKEN[rule], event)
+            self._report(rule, _AFTER_PART if (before, step) == ("closed", "mark") else _MESSAGES[rule], event)
 
     def _close(self, event: Event, item: Item) -> None:
         if item.state == "closed":
@@ -234,19 +236,19 @@ class _Walker:
             if part.announced and part.state in ("open", "text-done"):
                 self._report(
                     "lifecycle.part-done-before-item-done",
-                    f"closes the item while its part {index} has had no content_part.done", event,
+                    f"closes the item before the content_part.done of its part {index}", event,
                 )  # fmt: skip
-            if part.owed or (part.state == "open" and part.deltas):
-                self._owed(event, part)
+            if part.done_missing or (part.state == "open" and part.deltas):
+                self._report_missing_done(event, part)
         self._counted["lifecycle.done-present"] += item.arguments.deltas > 0
         if item.arguments.state == "open":
-            self._owed(event, item.arguments)
+            self._report_missing_done(event, item.arguments)
 
-    def _owed(self, event: Event, part: Part) -> None:
+    def _report_missing_done(self, event: Event, part: Part) -> None:
         sent = part.last.type if part.last else "delta"
         self._report(
             "lifecycle.done-present",
-            f"closes an item whose text had deltas but no {sent.replace('.delta', '.done')}", event,
+            f"closes an item whose text had deltas, but no {sent.replace('.delta', '.done')}", event,
         )  # fmt: skip
 
     def _end(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""How much memory an answer takes, and how it gives it back."""
+"""The memory that a response takes, and its release."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from conformance.decode import sse
 from conformance.decode.json_text import EACH_VALUES, MOST_VALUES
 from conformance.decode.response import Received
 
-#: What an answer keeps once it was decoded.
+#: The cached properties of a response with decoded data.
 _DECODED = (
     "asked", "_json", "_envelope", "_frames", "_decoded", "by_type", "_followed", "placed", "item_types", "texts",
     "response",
 )  # fmt: skip
 
-#: Bytes of memory, as measured: of a frame with its event, and of a value in JSON.
+#: Measured bytes of memory of a frame with its event, and of a JSON value.
 _FRAME, _VALUE = 450, 50
 
 
-def weight(received: Received, decoded: bool) -> int:
-    """About how many bytes of memory it takes, as recorded or decoded."""
-    recorded = sum(one.weight for one in received.samples)
+def estimated_bytes(received: Received, decoded: bool) -> int:
+    """The estimated number of bytes of memory, as recorded or decoded."""
+    recorded = sum(one.estimated_bytes for one in received.samples)
     if not decoded:
         return recorded
     body = received.exchange.body
     values = sum(map(body.count, (b"[", b"{", b",")))
     frames = body.count(b"\ndata:") if received.looks_like_stream else 0
     if frames > sse.most_frames(body) or values > MOST_VALUES + EACH_VALUES * frames:
-        frames = values = 0  # None of it is kept.
+        frames = values = 0  # Above the limits nothing is decoded.
     return recorded + 2 * len(body) + _FRAME * frames + _VALUE * values
 
 
-def forget(received: Received) -> None:
-    """Drop what was decoded; it is decoded again when it is asked for."""
+def discard_decoded(received: Received) -> None:
+    """Discard the decoded data; it is decoded again when needed."""
     for name in _DECODED:
         received.__dict__.pop(name, None)
-    received.exchange.forget()
+    received.exchange.discard_decoded()

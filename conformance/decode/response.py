@@ -1,7 +1,6 @@
-"""A recorded exchange as the checks read it: the answer, its events, the final Response.
+"""A recorded exchange as the checks read it: the response, its events, the final Response object.
 
-What a check cannot read because something else is broken raises :class:`CannotEvaluate`; the verdict is then
-*inconclusive* and says why, and the check whose duty the broken thing is reports it.
+Missing or malformed data raises :class:`CannotEvaluate`: the case is inconclusive, another check reports the defect.
 """
 
 from __future__ import annotations
@@ -18,15 +17,16 @@ from conformance.decode import events as decoding
 from conformance.decode import sse
 from conformance.decode.automata import followed
 from conformance.decode.body_kind import is_stream
-from conformance.decode.cannot_evaluate import Broken, CannotEvaluate, DoesNotApply, loaded, unless_broken
+from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply, InvalidJson, load_or_invalid, need_valid
 from conformance.decode.events import Event, integer, item_types, mapping, objects, places, text
-from conformance.decode.json_text import TooMuch, load
+from conformance.decode.json_text import LimitExceeded, load
 from conformance.decode.sums import Text, texts
 from conformance.decode.violation import Violation
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
+from conformance.exchange.planned import attempts
 
-#: What others import from here.
+#: The names that other modules import from here.
 __all__ = ["EVENT_STREAM", "FINAL", "CannotEvaluate", "DoesNotApply", "OutcomeLookup", "Received"]
 
 EVENT_STREAM = "text/event-stream"
@@ -35,7 +35,7 @@ FINAL = ("completed", "incomplete")
 _DATA_PREFIX = re.compile(r"^\ufeff?(?:event:[^\r\n]*\s+)?data:\s*")
 
 
-#: Why a client of the lane was not run (empty if it was), and what it made of an exchange.
+#: (client, exchange) -> why the client was not run (empty if it was), and its outcome.
 OutcomeLookup = Callable[[str, Exchange], tuple[str, Outcome | None]]
 
 
@@ -55,12 +55,12 @@ class Received:
         self.exchange = exchange
         self.scenario = scenario
         self.samples = tuple(samples) or (exchange,)
-        #: Called whenever something large was decoded, so that its owner can let other answers forget.
+        #: Called whenever something large was decoded, so that the owner can release other responses.
         self.decoded: Callable[[Received], None] = lambda _: None
 
     @cached_property
     def request_json(self) -> dict[str, Any] | None:
-        """The request's body; None if it is no JSON object."""
+        """The request body; None if it is not a JSON object."""
         try:
             body = load(self.exchange.request.body or b"null")
         except ValueError:
@@ -69,97 +69,97 @@ class Received:
 
     @property
     def sent(self) -> dict[str, Any]:
-        """The request's body as a JSON object, empty if it is none."""
+        """The request body as a JSON object; empty if it is not one."""
         return self.request_json or {}
 
     def ended(self, client: str) -> Outcome:
-        """How a client ended; :class:`DoesNotApply` if it was not run, :class:`CannotEvaluate` if it was not fed."""
+        """The outcome of a client; :class:`DoesNotApply` if it was not run, :class:`CannotEvaluate` without outcome."""
         reason, outcome = self._seen(client, self.exchange) if self._seen else ("the clients were not run", None)
         if reason:
             raise DoesNotApply(reason)
         if outcome is None:
-            raise CannotEvaluate("the client was not fed this answer")
+            raise CannotEvaluate("the client did not receive this response")
         return outcome
 
     @property
     def streaming(self) -> bool:
-        """Whether a stream was asked for."""
+        """Whether the request has ``stream: true``."""
         return self.sent.get("stream") is True
 
     @property
     def status(self) -> int:
-        """The status code; :class:`CannotEvaluate` if none arrived or the trouble may pass (429, 5xx)."""
+        """The status code; :class:`CannotEvaluate` if none was received or it may be temporary (429, 5xx)."""
         status = self.arrived
         if status == 429 or status >= 500:
-            raise CannotEvaluate(f"HTTP {status} after {len(self.exchange.attempts) + 1} tries")
+            raise CannotEvaluate(f"received HTTP {status} after {attempts(self.exchange)}")
         return status
 
     def need_response(self) -> None:
-        """:class:`CannotEvaluate` if no response arrived."""
+        """Raise :class:`CannotEvaluate` if no response was received."""
         _ = self.arrived
 
     @property
     def arrived(self) -> int:
-        """The status code as it came; :class:`CannotEvaluate` if none did."""
+        """The status code received, whatever it is; :class:`CannotEvaluate` if there is none."""
         if self.exchange.ended == "not-sent":
             raise CannotEvaluate(self.exchange.detail)
         if self.exchange.status is None:
-            raise CannotEvaluate(f"no answer: {self.exchange.ended} ({self.exchange.detail})")
+            raise CannotEvaluate(f"no response: {self.exchange.ended} ({self.exchange.detail})")
         return self.exchange.status
 
     @property
     def json(self) -> Any:
-        """The body as JSON; :class:`CannotEvaluate` if it is none."""
+        """The body as JSON; :class:`CannotEvaluate` if it is not JSON."""
         self.need_decoded()
-        if self.exchange.ended_by_us and isinstance(self._json, Broken):
-            raise CannotEvaluate(f"the body was not received whole: {self.exchange.detail}")
-        return unless_broken(self._json)
+        if self.exchange.ended_by_us and isinstance(self._json, InvalidJson):
+            raise CannotEvaluate(f"the body was not received completely: {self.exchange.detail}")
+        return need_valid(self._json)
 
     def need_decoded(self) -> None:
-        """:class:`CannotEvaluate` if the body is in a content coding that is not decoded here."""
+        """Raise :class:`CannotEvaluate` if the suite does not support the content coding of the body."""
         if name := self.exchange.undecoded:
-            raise CannotEvaluate(f"Content-Encoding {name} is not decoded here")
+            raise CannotEvaluate(f"Content-Encoding {name} is not supported by the suite")
 
     @property
     def envelope(self) -> Any:
-        """The JSON of an error body, after ``data:`` or without it; :class:`CannotEvaluate` if there is none."""
-        return unless_broken(self._envelope)
+        """The JSON of an error body, with or without ``data:``; :class:`CannotEvaluate` if it is not JSON."""
+        return need_valid(self._envelope)
 
     @cached_property
     def _json(self) -> Any:
         self.decoded(self)
-        return loaded(self.exchange.body)
+        return load_or_invalid(self.exchange.body)
 
     @cached_property
     def _envelope(self) -> Any:
-        if not self.sent.get("stream") and not isinstance(self._json, Broken):
+        if not self.sent.get("stream") and not isinstance(self._json, InvalidJson):
             return self._json
         self.decoded(self)
         body = self.exchange.body.decode("utf-8", "replace")
-        return loaded(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
+        return load_or_invalid(_DATA_PREFIX.sub("", body, count=1) if self.sent.get("stream") else body)
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
     @cached_property
     def _frames(self) -> sse.Frames:
         if not self.exchange.ok:
-            raise CannotEvaluate(f"no stream: HTTP {self.status}")
+            raise CannotEvaluate(f"no stream: received HTTP {self.status}")
         self.need_decoded()
         if not self.looks_like_stream:
-            raise CannotEvaluate("no stream: the body holds no event")
+            raise CannotEvaluate("no stream: the body contains no event")
         self.decoded(self)
         return sse.parse(self.exchange.decoded, self.exchange.body)
 
     @cached_property
     def looks_like_stream(self) -> bool:
-        """Whether the body reads as an event stream, whatever its content type says."""
+        """Whether the body is an event stream by its content, whatever its content type."""
         return is_stream(self.exchange.body, self.exchange.media_type == EVENT_STREAM)
 
     @property
     def frames(self) -> tuple[sse.Frame, ...]:
-        """The dispatched frames; :class:`CannotEvaluate` where there are more than are read."""
+        """The dispatched frames; :class:`CannotEvaluate` if there are more than the limit."""
         if self._frames.too_many:
-            raise CannotEvaluate(f"the stream holds more than {self._frames.too_many:,} events, which is not read")
+            raise CannotEvaluate(f"the stream has more events than the limit of the suite ({self._frames.too_many:,})")
         return self._frames.frames
 
     @property
@@ -168,23 +168,23 @@ class Received:
         return self._frames.undispatched
 
     @cached_property
-    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | Broken:
+    def _decoded(self) -> tuple[tuple[Event, ...], tuple[sse.Frame, ...]] | InvalidJson:
         self.decoded(self)
         try:
             return decoding.decode(self.frames, self.contract.decoding)
-        except TooMuch as error:
-            return Broken(f"the stream holds {error}")
+        except LimitExceeded as error:
+            return InvalidJson(f"the stream holds {error}")
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The events in order; the ``[DONE]`` marker is none."""
-        found: tuple[Event, ...] = unless_broken(self._decoded)[0]
+        """The events in order, without the ``[DONE]`` marker."""
+        found: tuple[Event, ...] = need_valid(self._decoded)[0]
         return found
 
     @property
-    def strange(self) -> tuple[sse.Frame, ...]:
+    def invalid_frames(self) -> tuple[sse.Frame, ...]:
         """Frames whose data is not a JSON object."""
-        found: tuple[sse.Frame, ...] = unless_broken(self._decoded)[1]
+        found: tuple[sse.Frame, ...] = need_valid(self._decoded)[1]
         return found
 
     def of(self, *types: str) -> list[Event]:
@@ -194,7 +194,7 @@ class Received:
 
     @cached_property
     def by_type(self) -> dict[str, list[Event]]:
-        """The events of each type, the types in order of first sight."""
+        """The events of each type, the types in order of first occurrence."""
         found: dict[str, list[Event]] = {}
         for event in self.events:
             found.setdefault(event.type, []).append(event)
@@ -215,12 +215,12 @@ class Received:
 
     @property
     def violations(self) -> list[Violation]:
-        """All that violates opening, lifecycle and identity."""
+        """All violations of opening, lifecycle and identity."""
         return self._followed[0]
 
     @property
     def examined(self) -> Counter[str]:
-        """For each rule of opening, lifecycle and identity on how many events it was evaluated."""
+        """For each rule of opening, lifecycle and identity the number of events it was evaluated on."""
         return self._followed[1]
 
     @cached_property
@@ -230,12 +230,12 @@ class Received:
 
     @cached_property
     def item_types(self) -> dict[int, str]:
-        """The type of the item at each place of the stream, as the first event that holds the item says it."""
+        """The type of the item at each output_index, from the first event that contains the item."""
         return item_types(self.placed)
 
     @cached_property
     def texts(self) -> list[Text]:
-        """The texts of the stream, station by station."""
+        """The texts of the stream, stage by stage."""
         return texts(self.events)
 
     # -- the Response, plain or from the terminal event ------------------------------------------------------------
@@ -244,7 +244,7 @@ class Received:
     def response(self) -> dict[str, Any]:
         """The final Response object; :class:`CannotEvaluate` if there is none."""
         if not self.exchange.ok:
-            raise CannotEvaluate(f"no Response: HTTP {self.status}")
+            raise CannotEvaluate(f"no Response object: received HTTP {self.status}")
         response = self.terminal.data.get("response") if self.looks_like_stream else self.json
         if not isinstance(response, dict):
             raise CannotEvaluate("no Response object")
@@ -252,7 +252,7 @@ class Received:
 
     @property
     def final_status(self) -> str:
-        """The status of the final Response; :class:`CannotEvaluate` if it is no string."""
+        """The status of the final Response; :class:`CannotEvaluate` if it is not a string."""
         status = self.response.get("status")
         if not isinstance(status, str):
             raise CannotEvaluate("the Response has no status")
@@ -260,24 +260,24 @@ class Received:
 
     @property
     def pointer(self) -> str:
-        """Where the Response stands in what was received: empty, or ``/response`` in a terminal event."""
+        """The JSON pointer of the Response: empty in a plain response, ``/response`` in a terminal event."""
         return "/response" if self.looks_like_stream else ""
 
     @property
     def event(self) -> int | None:
-        """The index of the event that holds the Response, None in a plain answer."""
+        """The index of the event that contains the Response; None in a plain response."""
         return self.terminal.index if self.looks_like_stream else None
 
     @property
     def output(self) -> list[dict[str, Any]]:
-        """The output items that are objects; of a stream whose Response holds no list of them, those that were done."""
+        """The output items that are objects; from output_item.done events if the Response of a stream has no array."""
         output = self.response.get("output")
         if isinstance(output, list) or not self.looks_like_stream:
             return objects(output)
         return [event.item for event in self.of("response.output_item.done") if event.item]
 
     def items(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
-        """The output items of a type, each with its place."""
+        """The output items of a type, each with its index in ``output``."""
         return [(index, item) for index, item in enumerate(self.output) if item.get("type") == kind]
 
     @property
@@ -297,12 +297,12 @@ class Received:
 
     @property
     def words(self) -> str:
-        """The visible text: all output_text parts, joined."""
+        """All output_text parts, concatenated."""
         return self._joined("message", "output_text")
 
     @property
     def reasoning_texts(self) -> str:
-        """The visible reasoning: all reasoning_text parts, joined."""
+        """All reasoning_text parts, concatenated."""
         return self._joined("reasoning", "reasoning_text")
 
     def _joined(self, kind: str, part_type: str) -> str:
@@ -311,7 +311,7 @@ class Received:
 
     @property
     def has_reasoning(self) -> bool:
-        """Whether any sign of reasoning is there: an item, an event, a counted token."""
+        """Whether there is a reasoning item, a reasoning event, or a reasoning token counted."""
         seen = bool(self.items("reasoning"))
         if self.looks_like_stream:
             seen = seen or any("reasoning" in name for name in self.by_type)

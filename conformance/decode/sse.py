@@ -1,5 +1,5 @@
 """Bytes to frames, by the event-stream grammar of the WHATWG HTML standard (section 9.2.6, "Interpreting an event
-stream"). Nothing is judged here; what a reader would ignore is ignored, what it would discard is kept aside.
+stream"). What a parser ignores is ignored; an event at the end that it would discard is in ``undispatched``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 
 from conformance.exchange.exchange import Chunk
 
-#: A line's end and an empty line after it. Only CR, LF and CRLF end a line: U+2028 and its like are ordinary
-#: characters of a value.
+#: A line end and an empty line after it. Only CR, LF and CRLF end a line: U+2028 and others are part of the value.
 _EMPTY_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r|\n)")
 _EMPTY_LINE_OF_LF = re.compile(rb"\n\n")
 _AT_TEXT = re.compile(rb"[^\r\n]|\Z")
 _BOM = b"\xef\xbb\xbf"
 
-#: Events of one stream that are read however small they are; beyond them, no more than one for every so many bytes of
-#: the stream. The smallest event of the API has 60 bytes, and a frame takes several hundred bytes of memory.
+#: The limit of events in one stream: ALWAYS, or one for each BYTES_EACH bytes if that is more. The smallest event of
+#: the API has 60 bytes, and a frame takes several hundred bytes of memory.
 ALWAYS, BYTES_EACH = 2_000, 48
 
 
@@ -39,16 +38,16 @@ class Frame:
 
     @property
     def data(self) -> str:
-        """The data lines joined by line feeds; read anew each time, as a copy of each would double a long stream."""
+        """The data lines joined by line feeds. Parsed at each access: a copy would double the memory of a long
+        stream."""
         return "\n".join(_fields(self.body[self.start : self.end])[1])
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a body, and the text of a last event that no blank line ended (empty when there is none).
+    """The frames of a body, and the data of a last event that no blank line ended (empty if there is none).
 
-    ``too_many``: how many are read at most (see :data:`ALWAYS`) where the body holds more; none is then kept. 0
-    elsewhere.
+    ``too_many``: the limit (see :data:`ALWAYS`) if the body contains more frames, ``frames`` is then empty; else 0.
     """
 
     frames: tuple[Frame, ...]
@@ -57,8 +56,8 @@ class Frames:
 
 
 def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
-    """The frames of these bytes; how they were cut into chunks changes nothing but ``at``. ``body`` are all of them
-    joined, where the caller has that already."""
+    """The frames of these bytes; the chunks only determine ``at``. ``body``: the chunks joined, if the caller has
+    that."""
     body = b"".join(chunk.data for chunk in chunks) if body is None else body
     frames: list[Frame] = []
     names: dict[str, str] = {}
@@ -73,7 +72,7 @@ def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
             while arrived < end:
                 number += 1
                 arrived += len(chunks[number].data)
-            # The names are few: each is kept once.
+            # The names are few: equal names share one string.
             event = names.setdefault(event, event) if len(event) < 99 and len(names) < 999 else event
             if len(frames) >= most:
                 return Frames((), "", too_many=most)
@@ -82,13 +81,12 @@ def parse(chunks: Sequence[Chunk], body: bytes | None = None) -> Frames:
 
 
 def most_frames(body: bytes) -> int:
-    """How many frames of a body are read."""
+    """The limit of frames for a body."""
     return max(ALWAYS, len(body) // BYTES_EACH)
 
 
 def _blocks(body: bytes) -> Iterator[tuple[int, int, bool]]:
-    """Where each run of lines that are not empty begins, the byte after the empty line that ends it, and whether there
-    is one."""
+    """Start and end offset of each run of non-empty lines, and whether an empty line ends it."""
     pattern = _EMPTY_LINE if b"\r" in body else _EMPTY_LINE_OF_LF
     start = len(_BOM) if body.startswith(_BOM) else 0
     while True:
@@ -104,7 +102,7 @@ def _blocks(body: bytes) -> Iterator[tuple[int, int, bool]]:
 
 
 def _fields(block: bytes) -> tuple[str, list[str]]:
-    """The last event line's value and the values of the data lines; a comment has an empty name."""
+    """The value of the last event line and the values of the data lines; a comment has an empty name."""
     event, data = "", []
     for line in block.splitlines():
         name, _, value = line.partition(b":")

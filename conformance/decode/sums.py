@@ -1,7 +1,7 @@
 """The texts of a stream at each of their stages: deltas, their done, the part, the item, the final output.
 
-Each stage repeats the one before it. :func:`texts` lays them side by side for the checks; a stage that the
-stream does not have is None. Source: openai, ResponseStreamEvent; doc 2026-10, section 6.
+Each stage repeats the text of the one before it. :func:`texts` collects them for the checks; a stage that the stream
+does not contain is None. Source: openai, ResponseStreamEvent; doc 2026-10, section 6.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Text:
 
     @property
     def deltas(self) -> str | None:
-        """What the deltas add up to, None without any."""
+        """The concatenated deltas; None if there are none."""
         if len(self.pieces) > 1:
             self.pieces[:] = ["".join(self.pieces)]
         return self.pieces[0] if self.pieces else None
 
     def put(self, stage: str, value: Any, event: Event) -> None:
-        """Note a stage's text; deltas add up, a repeated stage keeps its last word."""
+        """Store the text of a stage; deltas are concatenated, a repeated stage is overwritten."""
         if not isinstance(value, str):
             return
         if stage == "deltas":
@@ -55,7 +55,7 @@ class Text:
         self.events[stage] = event
 
     def before(self, stage: str) -> tuple[str, str] | None:
-        """The nearest earlier stage that the stream has, and its text."""
+        """Name and text of the previous stage that the stream contains; None if there is none."""
         order = ("deltas", "done", "part", "item", "final")
         for name in reversed(order[: order.index(stage)]):
             value = getattr(self, name)
@@ -65,7 +65,7 @@ class Text:
 
 
 def texts(events: Sequence[Event]) -> list[Text]:
-    """Every text of the stream, in order of first sight."""
+    """Every text of the stream, in order of first occurrence."""
     found: dict[tuple[int, int | None], Text] = {}
     for event, place in places(events):
         for kind, index, content, stage, value in _writings(event, place):

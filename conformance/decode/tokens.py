@@ -1,4 +1,4 @@
-"""What an exchange cost, in tokens."""
+"""The tokens that an exchange used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.exchange.exchange import Exchange
 
 
 def cost(exchange: Exchange) -> tuple[int, int]:
-    """Input and output tokens by the answer's own count, 0 where it has none."""
+    """Input and output tokens by the response's usage, 0 where it has none."""
     try:
         usage = Received(exchange, exchange.scenario).usage
     except CannotEvaluate:

@@ -1,4 +1,4 @@
-"""What the automata and the keeper of identities report."""
+"""The violations that the state machines and the identity checks report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from conformance.decode.events import Event
 
 @dataclass(frozen=True)
 class Violation:
-    """``rule`` is the requirement's id; ``event`` the offending event (None: the stream as a whole); ``place`` the
-    ``output_index`` of the item it is about (None: about no item)."""
+    """``rule`` is the requirement's id; ``event`` the event in violation (None: no single event); ``place`` the
+    ``output_index`` of its item (None: no item); ``want`` and ``got`` the expected and the actual value."""
 
     rule: str
     message: str

@@ -1,6 +1,6 @@
-"""The built-in endpoint: an independent stand-in for the service, right by default and wrong on demand.
+"""The built-in endpoint: an independent implementation of the contract, conformant by default, with faults on request.
 
-It shares no code with the rest of the suite, for a judge and a defendant who share code share mistakes.
+It shares no code with the rest of the suite: shared code would have the same mistakes in server and checks.
 """
 
 from .endpoint import Endpoint

@@ -86,21 +86,21 @@ def _list(known: Mapping[str, Behaviour]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m conformance.emulator",
-        description="A stand-in for POST /v1/responses: right by default, wrong on demand.",
-        epilog=f"The key it accepts comes from {KEY_VARIABLE}; without it, it is {DEFAULT_KEY!r}.",
+        description="A built-in endpoint for POST /v1/responses: conformant by default, with faults on request.",
+        epilog=f"It accepts the key in {KEY_VARIABLE}; the default is {DEFAULT_KEY!r}.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=0, help="port to listen on; 0, the default, is any free one")
-    add("--fault", action="append", default=[], metavar="NAME", help="break a rule; repeatable")
+    add("--fault", action="append", default=[], metavar="NAME", help="violate a rule; repeatable")
     add("--variant", action="append", default=[], metavar="NAME", help="differ legally; repeatable")
     add("--revision", choices=REVISIONS, default=REVISIONS[0], help="default: %(default)s")
-    add("--model", metavar="ID", help="a model to know besides those of the revision")
-    add("--first-byte-ms", type=float, default=0, metavar="MS", help="wait before an answer")
+    add("--model", metavar="ID", help="a model to accept in addition to those of the revision")
+    add("--first-byte-ms", type=float, default=0, metavar="MS", help="wait before a response")
     add("--event-ms", type=float, default=0, metavar="MS", help="wait between events")
     add("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
     add("--list-faults", action="store_true", help="name all faults and stop")
-    add("--list-variants", action="store_true", help="name all varieties and stop")
+    add("--list-variants", action="store_true", help="list all variants and exit")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Arguments that fit a tool's JSON schema, as far as a pretend model needs to go."""
+"""Arguments that fit a tool's JSON schema, for the model of the built-in endpoint."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from .shapes import Dict
 
-# A schema may refer to itself; below this depth optional things are left out and strings stand in.
+# A schema may refer to itself; below this depth optional members are omitted and strings replace other values.
 DEEPEST = 12
 
 
 def fit(schema: Dict, words: Iterator[str]) -> Dict:
-    """An object with the properties the schema requires, or with all of them where it requires none.
+    """An object with the required properties of the schema, or with all properties if none is required.
 
-    Strings take the next of `words`, and "example" once those are used up.
+    Strings are the next of `words`, and "example" after the last of them.
     """
     value = _value({"type": "object", **schema}, schema, words, 0)
     return value if isinstance(value, dict) else {}

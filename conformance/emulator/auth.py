@@ -1,4 +1,4 @@
-"""Who may come in: the two documented ways of presenting a key, and the one refusal."""
+"""Authentication: the two documented ways to send a key, and the refusal."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ WAYS = (("api-key", ""), ("authorization", "bearer"))
 def authenticate(headers: Sequence[Header], key: str, ways: Sequence[tuple[str, str]] = WAYS) -> Refusal | None:
     """None when the request carries the key, else the refusal.
 
-    A key may stand in `api-key` or in `Authorization: Bearer`. Whatever is present must be right: one good
-    credential beside a bad one is refused, since nobody can say which of them the caller meant.
+    A key may be in `api-key` or in `Authorization: Bearer`. Each one present must be valid: a valid credential together
+    with an invalid one is refused.
     """
     given = [_credential(value, scheme) for header, scheme in ways for value in sent(headers, header)]
     if given and all(_same(one, key) for one in given):

@@ -19,12 +19,12 @@ from .validate import parse, validate
 
 
 class Endpoint:
-    """A pretend `POST /v1/responses`, safe to call from many threads.
+    """An implementation of `POST /v1/responses`; thread-safe.
 
     `key` is the one credential let in; `model` an id known besides those of the `revision`; `service` is
     another service than that of the revision;
     `first_byte_ms` and `event_ms` the waits before the first byte and between the events of a stream;
-    `twist` what it does differently from the contract; `seed` what identifiers are derived from (two
+    `behaviour` what it does differently from the contract; `seed` what identifiers are derived from (two
     endpoints with the same seed hand out the same ones); `clock` tells the time in unix seconds.
     Raises ValueError for an unknown revision.
     """
@@ -64,7 +64,7 @@ class Endpoint:
         refusal = self._judge(ctx)
         reply = self._refuse(ctx, refusal) if refusal else self._serve(ctx)
         reply = through(self._twist.reply, ctx, reply).complete()
-        # The answer to HEAD has the headers of a GET's and ends there.
+        # The response to HEAD has the headers of GET and no body.
         return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
 
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
@@ -85,7 +85,7 @@ class Endpoint:
     def _judge(self, ctx: Context) -> Refusal | None:
         ctx.body, unreadable = parse(ctx.raw)
         ctx.stream = ctx.body.get("stream") is True
-        # The key comes before everything: a stranger learns nothing about paths, methods or bodies.
+        # The key is checked first: without it nothing about paths, methods or bodies is disclosed.
         if refusal := through(self._twist.auth, ctx, authenticate(ctx.headers, self._key, self._service.ways)):
             return refusal
         if ctx.path.partition("?")[0] != self._service.path:
@@ -100,7 +100,7 @@ class Endpoint:
     def _refuse(self, ctx: Context, refusal: Refusal) -> Reply:
         text = to_json(self._service.envelope(refusal.members))
         headers = [*self._headers(ctx), ("Content-Type", "application/json"), *refusal.headers]
-        # Seen on the service: the status stays what it is, the body looks like the start of an event.
+        # Observed on the service: the status is unchanged, the body begins like an event.
         chunk = (f"data:{text}" if ctx.stream else text).encode()
         return Reply(refusal.status, phrase(refusal.status), headers, [(self._first_byte_ms, chunk)])
 

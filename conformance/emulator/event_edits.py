@@ -1,7 +1,7 @@
-"""Ready-made hooks: the small grammar in which faults and varieties are written.
+"""Functions that make hooks, with which faults and variants are written.
 
-An `Edit` changes a dictionary in place; whatever it returns is ignored, so that `dict.pop` and `dict.update`
-will do. Event names are written without their `response.` prefix.
+An `Edit` changes a dictionary in place; its return value is ignored, so that `dict.pop` and `dict.update` can be used.
+Event names are written without their `response.` prefix.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DELTAS = (
 
 
 def put(**members: Any) -> Edit:
-    """Sets members, in their old place where they exist."""
+    """Sets members, at their position if they exist."""
     return lambda one: one.update(copy.deepcopy(members))
 
 
@@ -40,7 +40,7 @@ def cut(*names: str) -> Edit:
 
 
 def change(name: str, how: Callable[[Any], Any]) -> Edit:
-    """Replaces a member by a function of itself, where it is there."""
+    """Replaces a member by a function of its value, if it is present."""
     return lambda one: one.update({name: how(one[name])}) if name in one else None
 
 
@@ -143,7 +143,7 @@ def drop_one(name: str, at: int = 0) -> Hook[list[Dict]]:
 
 
 def twice(*names: str, once: bool = False) -> Hook[list[Dict]]:
-    """Sends the events of these types twice in a row; only the first of them with `once`."""
+    """Sends the events of these types twice in a row; with `once` only the first of them."""
 
     def hook(_: Context, stream: list[Dict]) -> list[Dict]:
         sent: list[Dict] = []
@@ -159,7 +159,7 @@ def twice(*names: str, once: bool = False) -> Hook[list[Dict]]:
 
 
 def late(name: str, *behind: str) -> Hook[list[Dict]]:
-    """Holds back each event of a type until the next event of one of the others has gone out."""
+    """Delays each event of a type until the next event of one of the others is sent."""
 
     def hook(_: Context, stream: list[Dict]) -> list[Dict]:
         sent: list[Dict] = []
@@ -179,12 +179,12 @@ def late(name: str, *behind: str) -> Hook[list[Dict]]:
 
 
 def before_end(make: Callable[[list[Dict]], list[Dict]]) -> Hook[list[Dict]]:
-    """Adds the events made from the stream just before its terminal event."""
+    """Adds events, made from the stream, before its terminal event."""
     return lambda _, stream: [*stream[:-1], *make(stream), *stream[-1:]]
 
 
 def places(stream: list[Dict], *names: str) -> list[int]:
-    """Where the events of these types stand."""
+    """The indexes of the events of these types."""
     return [place for place, event in enumerate(stream) if is_a(event, *names)]
 
 
@@ -192,7 +192,7 @@ def places(stream: list[Dict], *names: str) -> list[int]:
 
 
 def draft(how: Callable[[Item], Item], *kinds: str) -> Hook[list[Item]]:
-    """Replaces each item of these kinds before the cap applies, so that all sums stay true."""
+    """Replaces each item of these kinds before max_output_tokens applies, so that all sums stay correct."""
     return lambda _, items: [how(one) if one.kind in kinds else one for one in items]
 
 

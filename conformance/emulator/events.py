@@ -28,12 +28,12 @@ MEMBERS: dict[str, tuple[str, ...]] = {
 TYPES = (*LIFE, *MEMBERS)
 
 
-# Uneven on purpose: a reader that counts on a fixed size is wrong.
+# Different sizes on purpose: a client must not rely on a fixed size.
 SIZES = (5, 3, 7, 4, 8, 6)
 
 
 def pieces(text: str) -> list[str]:
-    """A text in bites of 3 to 8 characters, at least two of them where it has two characters; none for ''."""
+    """A text in pieces of 3 to 8 characters, at least two if it has two characters; none for ''."""
     cut: list[str] = []
     at = 0
     while at < len(text):
@@ -81,13 +81,13 @@ def _call(one: Item, index: int) -> Iterator[Dict]:
     kind = "function_call_arguments" if function else "custom_tool_call_input"
     for piece in pieces(text):
         yield {"type": f"response.{kind}.delta", **at, "delta": piece}
-    # Only a function's arguments are documented to come with the name again.
+    # Only for the arguments of a function the done event is documented to contain the name.
     last: Dict = {"arguments": text, "name": one.name} if function else {"input": text}
     yield {"type": f"response.{kind}.done", **at, **last}
 
 
 def number(events: Iterable[Dict], first: int = 0) -> list[Dict]:
-    """The events with `sequence_number` right behind `type`, counting up from `first`."""
+    """The events with `sequence_number` after `type`, counting from `first`."""
     numbered: list[Dict] = []
     for value, event in enumerate(events, first):
         head = {"type": event["type"]} if "type" in event else {}
@@ -102,5 +102,5 @@ def frame(event: Dict) -> Frame:
 
 
 def to_bytes(one: Frame) -> bytes:
-    """A frame as it goes over the wire, its blank line included."""
+    """The bytes of a frame, including its blank line."""
     return "".join(f"{line}\n" for line in (*one.lines, "")).encode()

@@ -1,9 +1,8 @@
-"""The hook interface by which faults and varieties change what the endpoint does.
+"""The hook interface with which faults and variants change the endpoint.
 
-A `Behaviour` is a name, one sentence and a few functions, each sitting at one layer of the flow. A hook takes the
-request's `Context` and the layer's value and returns the value to go on with; it may change dictionaries and
-lists in place, for they are made afresh for every request. Twists hold no state of their own: what must be
-remembered between requests goes into `Context.memory`.
+A `Behaviour` is a name, one sentence and some functions, each at one layer of the flow. A hook receives the request's
+`Context` and the value of its layer, and returns the value to use; it may change dictionaries and lists in place, as
+they are created for every request. Behaviours are stateless: state between requests is stored in `Context.memory`.
 """
 
 from __future__ import annotations
@@ -21,13 +20,12 @@ Stage = Literal["none", "plain", "created", "in_progress", "terminal"]
 
 @dataclass
 class Context:
-    """One request as hooks see it.
+    """One request, as the argument of hooks.
 
-    `number` counts requests of the endpoint from 1 and `responses` the answers given before this one;
-    `body` is the parsed object (empty when the body is not one), `stream` whether a stream was asked for;
-    `served` turns true once the request has passed validation; `stage` names the response being rendered
-    while the `response` hook runs; `memory` is shared by all requests of the endpoint (hold `lock` to use
-    it); `mint` makes an identifier with a prefix, distinct from all others.
+    `number` counts requests of the endpoint from 1, and `responses` the responses before this one; `body` is the parsed
+    object (empty if the body is not one), `stream` whether `stream` is true; `served` is true once the request has
+    passed validation; `stage` names the response being rendered while the `response` hook runs; `memory` is shared by
+    all requests of the endpoint (acquire `lock` to use it); `mint` generates a unique identifier with a prefix.
     """
 
     method: str
@@ -64,18 +62,17 @@ Hook = Callable[[Context, T], T]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """A named departure from the clean endpoint.
+    """A named difference from the conformant endpoint.
 
-    `says` is one sentence: what a server with this fault does, or, for a variety, why it is legal.
-    `rules` names the rules a fault is made to violate (none for a variety), `evidence` a public report of it.
-    The hooks, in the order of the flow:
+    `says` is one sentence: what a server with this fault does, or why a variant is legal. `rules` are the rules that a
+    fault violates (none for a variant), `evidence` a public report of it. The hooks, in the order of the flow:
 
-    * `auth` (None: let in, or the `Refusal`), `validate` (likewise, for the body), `ask` (the request read);
-    * `draft` (the items before the cap applies), `plan` (the finished answer with its usage);
+    * `auth` (None: accepted, or the `Refusal`), `validate` (likewise, for the body), `parsed` (the request);
+    * `draft` (the items before max_output_tokens applies), `plan` (the complete response with its usage);
     * `response` (each rendered Response object; see `Context.stage`), `events` (the stream before it is
       numbered), `numbered` (the same with sequence numbers), `frame` (one event as lines),
       `chunks` (the stream as byte strings, one for each network chunk);
-    * `reply` (every answer, refusals included, just before it is sent).
+    * `reply` (every response, refusals included, before it is sent).
     """
 
     name: str
@@ -101,12 +98,12 @@ CLEAN = Behaviour("clean", "none", "Changes nothing.")
 
 
 def through(hook: Hook[T] | None, ctx: Context, value: T) -> T:
-    """The value after the hook, or as it is where there is none."""
+    """The value returned by the hook, or unchanged without one."""
     return value if hook is None else hook(ctx, value)
 
 
 def combine(twists: Iterable[Behaviour]) -> Behaviour:
-    """One twist doing what all of them do, in the order given, layer by layer."""
+    """One behaviour that combines all of them, in the given order, layer by layer."""
     whole = CLEAN
     for behaviour in twists:
         hooks: dict[str, Any] = {}
@@ -131,5 +128,5 @@ def fault(name: str, says: str, *rules: str, evidence: str = "", **hooks: Any) -
 
 
 def variant(name: str, says: str, **hooks: Any) -> Behaviour:
-    """A legal behaviour, which violates no rule; ``says`` is the reason why it is legal."""
+    """A legal variant, which violates no rule; ``says`` is the reason why it is legal."""
     return fault(name, says, **hooks)

@@ -1,4 +1,4 @@
-"""Judging the two lists of a request: input items and tools."""
+"""Validation of the two arrays of a request: input items and tools."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
 }
 MEDIA = ("input_image", "input_audio", "input_video")
 SEEING_MODELS = ("mimo-v2.6-flash", "mimo-v2.6-pro", "mimo-v2.6-pro-ultraspeed", "mimo-v2.5")
-# Strings an item cannot do without; an empty call_id would tie nothing together.
+# The required strings of an item; an empty call_id could not be matched.
 NEEDED = {
     "function_call": ("call_id", "name", "arguments"),
     "function_call_output": ("call_id",),
@@ -32,7 +32,7 @@ TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def check_input(given: Any, revision: str, model: str) -> None:
-    """Raises Refused for the first thing wrong with `input`; media no text model can take are a 404."""
+    """Raises Refused for the first violation in `input`; media that a text model does not support are a 404."""
     if isinstance(given, str):
         return
     if not isinstance(given, list):
@@ -44,7 +44,7 @@ def check_input(given: Any, revision: str, model: str) -> None:
 
 
 def check_tools(tools: Any, revision: str, where: str = "tools") -> None:
-    """Raises Refused for the first thing wrong with `tools` (None: nothing declared)."""
+    """Raises Refused for the first violation in `tools` (None: absent)."""
     for index, tool in enumerate(tools or ()):
         _check_tool(tool, f"{where}[{index}]", revision)
 

@@ -1,4 +1,4 @@
-"""What the pretend model says: the same request gets the same answer, plain or streamed, now or next year."""
+"""The deterministic model of the built-in endpoint: equal requests have equal output, plain or streamed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COUNT = re.compile(r"count from (\d{1,6}) to (\d{1,6})", re.IGNORECASE)
 ASKS_CODEWORD = re.compile(r"\b(what|which|tell|say|recall|repeat|give)\b[^.!?]*\bcodeword", re.IGNORECASE)
 TELLS_CODEWORD = re.compile(r"\bcodeword is[:\s]+[\"'“]?([\w-]+)", re.IGNORECASE)
 QUOTES = ('""', "''", "“”", "``", "«»")
-# Counting further than this would only test the patience of whoever reads along.
+# The highest number that it counts to.
 FARTHEST = 5000
 
 
 def draft(parsed: ParsedRequest, new_id: Callable[[str], str]) -> list[Item]:
-    """The items of the answer before any cap: a thought if thinking is on, then calls or one message."""
+    """The output items before max_output_tokens applies: reasoning if it is enabled, then calls or one message."""
     items: list[Item] = []
     if parsed.thinking:
         items.append(Item("reasoning", new_id("rs_"), (thought(parsed),)))
@@ -47,14 +47,14 @@ def draft(parsed: ParsedRequest, new_id: Callable[[str], str]) -> list[Item]:
 
 
 def thought(parsed: ParsedRequest) -> str:
-    """The reasoning text: never empty, and told apart from the answer at a glance."""
+    """The reasoning text: never empty, and different from the output text."""
     start = " ".join(last_text(parsed).split())[:40]
     tools = "A tool may help here. " if parsed.tools else ""
     return f"Let me think: the request begins with “{start}”. {tools}I will keep the reply short and plain."
 
 
 def calls(parsed: ParsedRequest) -> list[tuple[Tool, str]]:
-    """The calls made, in order: one for each time the last user message names a declared tool."""
+    """The calls, in order: one for each occurrence of a declared tool's name in the last user message."""
     if not parsed.tools or not parsed.turns or parsed.turns[-1].who != "user":
         return []
     text = parsed.turns[-1].text
@@ -73,7 +73,7 @@ def calls(parsed: ParsedRequest) -> list[tuple[Tool, str]]:
 
 
 def respond(parsed: ParsedRequest) -> str:
-    """The visible text, never empty; a JSON object where that format was asked for."""
+    """The output text, never empty; a JSON object if that format was requested."""
     text = _plain(parsed)
     if not parsed.json_object:
         return text
@@ -85,7 +85,7 @@ def respond(parsed: ParsedRequest) -> str:
 
 
 def last_text(parsed: ParsedRequest) -> str:
-    """The text of the last user turn, or the instructions where there is none."""
+    """The text of the last user message, or the instructions if there is none."""
     return next((turn.text for turn in reversed(parsed.turns) if turn.who == "user"), parsed.instructions)
 
 
@@ -119,7 +119,7 @@ def _said(parsed: ParsedRequest) -> Iterator[str]:
 
 def _capitalised(text: str) -> Iterator[str]:
     words = [word for word in re.findall(r"[^\W\d_][\w'-]*", text) if word[0].isupper()]
-    # A schema with more strings than the text has names gets the last name again rather than a stranger.
+    # If a schema has more strings than the text has names, the last name is repeated.
     return itertools.chain(words, itertools.repeat(words[-1])) if words else iter(())
 
 

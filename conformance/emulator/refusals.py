@@ -1,4 +1,4 @@
-"""How the service turns a request down: `code` is always a string, the reason stands in `param`."""
+"""The refusals of the service: `code` is always a string, `param` contains the reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .shapes import Refusal, phrase
 
 
 class Refused(Exception):
-    """Raised while a body is judged; carries the refusal to answer with."""
+    """Raised during validation, with the refusal to send."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.members.get("message"))
@@ -14,12 +14,12 @@ class Refused(Exception):
 
 
 def bad_parameter(where: str, why: str) -> Refused:
-    """400: the parameter at `where` (a path such as `input[0].role`) is wrong in the way `why` says."""
+    """400: the parameter at `where` (a path such as `input[0].role`) is invalid for the reason `why`."""
     return Refused(of(400, "Param Incorrect", f"{where} {why}", "invalid_request_error"))
 
 
 def bad_body(why: str) -> Refused:
-    """400: the body as a whole cannot be read."""
+    """400: the body cannot be parsed."""
     return Refused(of(400, "Param Incorrect", f"request body {why}", "invalid_request_error"))
 
 
@@ -31,12 +31,12 @@ def unsupported(where: str, what: str) -> Refused:
 
 
 def of(status: int, message: str, param: str, kind: str) -> Refusal:
-    """A refusal whose code is the status in words of digits."""
+    """A refusal whose code is the status as a string."""
     return Refusal(status, {"message": message, "param": param, "code": str(status), "type": kind})
 
 
 def not_found(path: str) -> Refusal:
-    """404: nothing lives at this path."""
+    """404: unknown path."""
     return of(404, f"{phrase(404)}: there is no such endpoint", path, "not_found")
 
 
@@ -47,6 +47,6 @@ def wrong_method(allowed: str) -> Refusal:
 
 
 def encoded() -> Refusal:
-    """415: a compressed body; RFC 9110 12.5.3 has the answer say which codings are taken."""
+    """415: a compressed body; by RFC 9110 12.5.3 the response lists the supported codings."""
     refusal = of(415, f"{phrase(415)}: the body must not be compressed", "Content-Encoding", "invalid_request_error")
     return Refusal(refusal.status, refusal.members, (("Accept-Encoding", "identity"),))

@@ -15,7 +15,7 @@ def part(item: Item, text: str) -> Dict:
 
 
 def item(one: Item) -> Dict:
-    """An item as it stands in `output` and in output_item.done."""
+    """An item as in `output` and in output_item.done."""
     if not one.is_call:
         shell: Dict = {"id": one.id, "type": one.kind, "status": one.status}
         if one.kind == "message":
@@ -31,7 +31,7 @@ def item(one: Item) -> Dict:
 
 
 def opened(one: Item) -> Dict:
-    """The same item as output_item.added shows it: begun, with nothing in it yet."""
+    """The same item as in output_item.added: in progress and empty."""
     return item(replace(one, texts=("",) if one.is_call else (), status="in_progress"))
 
 

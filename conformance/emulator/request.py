@@ -1,7 +1,7 @@
-"""Reading a request body into an `ParsedRequest`.
+"""Parses a request body into a `ParsedRequest`.
 
-Nothing here complains: validation has spoken before. A fault may have waved a broken body through, so every
-member is looked at with suspicion and left out where it makes no sense.
+Nothing is refused here, as validation precedes it. A fault may let an invalid body pass, so each member is checked
+and ignored if it is invalid.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from . import tokens
 from .shapes import Dict, ParsedRequest, Tool, Turn, to_json
 
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
-# What a prompt costs before its first word, and what each turn costs beside its text.
+# The tokens of an empty prompt, and the tokens of each turn in addition to its text.
 TEMPLATE_TOKENS = 8
 TURN_TOKENS = 4
 
@@ -56,14 +56,14 @@ def text_of(content: object) -> str:
 
 
 def _cost(given: object) -> int:
-    """The tokens of `input`: what is said counts, and not the JSON around it."""
+    """The tokens of `input`: those of its texts, not of its JSON."""
     if not isinstance(given, list):
         return TURN_TOKENS + tokens.count(_text(given))
     return sum(TURN_TOKENS + tokens.count(_words(one)) for one in given)
 
 
 def _words(item: object) -> str:
-    """All that an input item says: texts, calls, results, and media by what names them."""
+    """All strings of an input item: texts, calls, tool outputs, and the names of media."""
     content = _inside(item, "content")
     said = [text_of(content), text_of(_inside(item, "output"))]
     said += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]

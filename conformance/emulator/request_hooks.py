@@ -1,4 +1,4 @@
-"""Ready-made hooks for the two doors: what is let in, and how a reply leaves."""
+"""Functions that make hooks for requests (authentication, validation) and for replies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def input_parts(body: Dict) -> Iterator[Dict]:
 
 
 def inside(body: Dict, *path: str) -> Any:
-    """A member deep in the body, None where any step is missing."""
+    """A nested member of the body; None if any step is missing."""
     value: Any = body
     for step in path:
         value = value.get(step) if isinstance(value, dict) else None
@@ -41,27 +41,27 @@ def inside(body: Dict, *path: str) -> Any:
 
 
 def refuse(test: Test, where: str) -> Hook[Refusal | None]:
-    """Turns down bodies that pass the test though nothing is wrong with them."""
+    """Refuses valid bodies that pass the test."""
     return _judge(test, bad_parameter(where, "is not supported").refusal)
 
 
 def crash(test: Test) -> Hook[Refusal | None]:
-    """Answers 500 to bodies that pass the test, right or wrong."""
+    """Responds with HTTP 500 to bodies that pass the test, valid or not."""
     return _judge(test, SPOILED, always=True)
 
 
 def crash_streaming(test: Test) -> Hook[Refusal | None]:
-    """Answers 500 to bodies that pass the test and ask for a stream."""
+    """Responds with HTTP 500 to bodies that pass the test and have stream: true."""
     return crash(lambda body: body.get("stream") is True and test(body))
 
 
 def forgive(test: Callable[[str], bool]) -> Hook[Refusal | None]:
-    """Lets through what was refused, if the place and reason given in `param` pass the test."""
+    """Accepts refused requests if the `param` of the refusal passes the test."""
     return lambda _, refusal: None if refusal and test(str(refusal.members.get("param"))) else refusal
 
 
 def worsen(test: Callable[[str], bool], status: int = 500) -> Hook[Refusal | None]:
-    """Answers with another status what was refused for a reason that passes the test."""
+    """Changes the status of refusals whose `param` passes the test."""
 
     def hook(_: Context, refusal: Refusal | None) -> Refusal | None:
         if refusal is None or not test(str(refusal.members.get("param"))):
@@ -81,7 +81,7 @@ Rewrite = Callable[[Reply], Reply]
 
 
 def hung_up(reply: Reply) -> Reply:
-    """No answer at all: the connection is reset."""
+    """No response: the connection is reset."""
     return Reply(reply.status, reply.reason, [], [], "length", "reset")
 
 
@@ -91,12 +91,12 @@ def served(how: Rewrite, stream: bool | None = None) -> Hook[Reply]:
 
 
 def refused(how: Rewrite, but: tuple[int, ...] = (401,)) -> Hook[Reply]:
-    """Rewrites refusals; those for want of a key are left alone unless `but` says otherwise."""
+    """Rewrites refusals; those of a missing or invalid key stay unchanged unless `but` is set."""
     return lambda ctx, reply: reply if ctx.served or reply.status in but else how(reply)
 
 
 def envelope(how: Callable[[Dict], Any], but: tuple[int, ...] = (401,)) -> Hook[Reply]:
-    """Rewrites the whole JSON value of refusals, keeping the `data:` prefix where there is one."""
+    """Rewrites the JSON value of refusals and keeps a `data:` prefix."""
 
     def rewrite(reply: Reply) -> Reply:
         text = reply.body.decode()

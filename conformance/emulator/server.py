@@ -1,4 +1,4 @@
-"""The endpoint on a socket: HTTP/1.1, kept alive, a thread for each connection, chunks sent when due."""
+"""The endpoint as a server: HTTP/1.1 with persistent connections, one thread for each, timed chunks."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any, Protocol, TextIO
 
 from .shapes import Header, Reply, phrase
 
-# A stalled answer holds its connection this long, unless the server closes before.
+# A stalled response keeps its connection open this long, unless the server is closed before.
 STALL_SECONDS = 600
 
 
 class Responder(Protocol):
-    """What gives the answers: the endpoint, or something that takes its place."""
+    """The source of responses: the endpoint, or a replacement."""
 
     def respond(self, method: str, path: str, headers: list[Header], body: bytes) -> Reply:
         """The reply to one request."""
 
 
 class Server:
-    """A running server; a context manager that closes itself.
+    """A running server; a context manager.
 
     `url` is the base to give a client (it ends in /v1, unless the endpoint has another `base`), `requests` how many
     requests have been answered.
@@ -49,7 +49,7 @@ class Server:
         return self._tcp.answered
 
     def close(self) -> None:
-        """Stops listening and lets go of stalled connections; answers under way are left to end."""
+        """Stops listening and closes stalled connections; responses under way are completed."""
         self._tcp.closing.set()
         self._tcp.shutdown()
         self._tcp.server_close()
@@ -67,8 +67,8 @@ class Server:
 def serve(endpoint: Responder, host: str = "127.0.0.1", port: int = 0, log: TextIO | None = None) -> Server:
     """Starts serving and returns once the port is open.
 
-    Port 0 takes any free one. With `log`, every request leaves one JSON line there: method, path, SHA-256 of
-    the body and status, never a header. Raises OSError when the port cannot be had.
+    Port 0 selects a free one. With `log`, one JSON line for each request is written there: method, path, SHA-256 of
+    the body and status, never a header. Raises OSError if the port cannot be bound.
     """
     return Server(endpoint, host, port, log)
 
@@ -98,7 +98,7 @@ class _Listener(ThreadingHTTPServer):
                 self._log.flush()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no event worth a traceback."""
+        """Prints no traceback if a client disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Listener
 
     def __getattr__(self, name: str) -> Any:
-        # The standard handler looks for do_GET and its like; the endpoint itself knows what to say to each.
+        # The standard handler calls do_GET and others; the endpoint handles every method.
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             reply = self.server.endpoint.respond(self.command, path, list(self.headers.items()), body)
         except Exception:
-            # Only a twist can get here; a client must still be told in the service's own form.
+            # Only a behaviour can raise here; the client still receives an error in the service's format.
             reply = _complaint(500, phrase(500))
         self.server.note(self.command, path, body, reply.status)
         try:
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         chunks = list(reply.chunks)
         if reply.framing != "chunked" and chunks:
-            # An answer of known length is ready as a whole or not at all: the wait comes before its head.
+            # A response of known length is complete before it is sent, so the wait is before its headers.
             self._wait(chunks[0][0])
             chunks[0] = (0, chunks[0][1])
         lines = [f"{self.protocol_version} {reply.status} {reply.reason}"]
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.ending == "stall":
             self._stall()
         if reply.ending == "reset":
-            # Lingering for no time at all makes close() abort instead of saying goodbye.
+            # With a linger time of 0, close() resets the connection.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait(milliseconds / 1000)
 
     def _read_body(self) -> bytes | None:
-        """The request's body, or None when its framing makes no sense."""
+        """The request body; None if its framing is invalid."""
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return self._read_chunks()
@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """For what is not HTTP at all: the standard library would answer with a page of HTML."""
+        """Responds to bytes that are not HTTP with JSON, instead of the HTML of the standard library."""
         self.close_connection = True
         self._send(_complaint(code, message or phrase(code)).having("Connection", "close"))
 

@@ -1,7 +1,7 @@
-"""The plain data that travels through the built-in endpoint, in the order it comes to life.
+"""The data types of the built-in endpoint, in the order in which they are created.
 
 headers and body -> `ParsedRequest` -> `Item`s -> `Plan` -> dictionaries -> `Frame`s -> `Reply`;
-a request that is turned down becomes a `Refusal` and then a `Reply`.
+a refused request becomes a `Refusal` and then a `Reply`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class Turn:
-    """One input item reduced to what the pretend model reads; `who` is a role, `call` or `output`."""
+    """One input item reduced to what the model reads; `who` is a role, `call` or `output`."""
 
     who: str
     text: str
@@ -63,7 +63,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class ParsedRequest:
-    """What the request asks for, once read; every field has a usable value even for a broken body."""
+    """The parsed request; every field has a usable value even for an invalid body."""
 
     model: str = ""
     instructions: str = ""
@@ -104,7 +104,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The finished answer: what plain and streaming rendering both start from."""
+    """The complete response, from which the plain and the streamed form are rendered."""
 
     items: tuple[Item, ...]
     usage: Usage
@@ -137,14 +137,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer ready for a transport.
+    """A response ready for a transport.
 
-    `headers` holds everything but what the framing itself needs, which `complete` adds;
-    `chunks` are pairs (milliseconds to wait before sending, bytes as they travel: still compressed where a
-    Content-Encoding says so);
-    `ending` says how the connection behaves after the last chunk: `clean` ends as HTTP demands, `cut` closes
-    without the protocol's end, `reset` aborts the connection, `stall` goes silent and keeps it open (with no
-    chunks at all, nothing is ever sent, the status line included).
+    `headers` contains all headers except those of the framing, which `complete` adds; `chunks` are pairs (milliseconds
+    to wait before sending, bytes, encoded if there is a Content-Encoding); `ending` is the end of the connection after
+    the last chunk: `clean` by the framing of HTTP, `cut` closes without it, `reset` resets the connection, `stall`
+    sends no more and keeps it open (without chunks nothing is sent, not even the status line).
     """
 
     status: int
@@ -156,7 +154,7 @@ class Reply:
 
     @property
     def body(self) -> bytes:
-        """All bytes of the body, whatever the chunks."""
+        """All bytes of the body."""
         return b"".join(data for _, data in self.chunks)
 
     def header(self, name: str) -> str | None:
@@ -173,7 +171,7 @@ class Reply:
         return replace(bare, headers=[*bare.headers, (name, value)])
 
     def saying(self, body: bytes | str | Dict) -> Reply:
-        """The same reply with another body, sent whole; a dictionary is written as JSON."""
+        """The same reply with another body, sent as one chunk; a dictionary is encoded as JSON."""
         if isinstance(body, dict):
             body = to_json(body)
         data = body.encode() if isinstance(body, str) else body
@@ -206,5 +204,5 @@ def phrase(status: int) -> str:
 
 
 def sent(headers: Sequence[Header], name: str) -> list[str]:
-    """All values of a request header, the name in any case, blanks around them removed."""
+    """All values of a request header, with case-insensitive name, without surrounding whitespace."""
     return [value.strip() for key, value in headers if key.lower() == name.lower()]

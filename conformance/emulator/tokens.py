@@ -1,4 +1,4 @@
-"""A pretend tokenizer, and what an output cap does to a list of items."""
+"""A simple tokenizer, and the effect of max_output_tokens on a list of items."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def count(text: str) -> int:
 
 
 def of_item(item: Item) -> int:
-    """Tokens an item costs; an item never costs nothing, or a cap of one could be met by endless calls."""
+    """The tokens of an item, at least 1, so that the number of items is limited."""
     return max(1, sum(count(text) for text in item.texts))
 
 
 def truncate(items: Sequence[Item], cap: int | None) -> tuple[list[Item], bool]:
-    """The items that fit under `cap` tokens, and whether anything was lost.
+    """The items that fit into `cap` tokens, and whether anything was removed.
 
-    The item that crosses the cap is kept as far as it goes and is `incomplete`; when the cap is met exactly
-    between two items the later ones vanish and the earlier ones stay whole. What is left costs exactly `cap`.
+    The item that exceeds the limit is truncated and `incomplete`; if the limit is reached exactly between two items,
+    the later ones are removed and the earlier ones stay complete. The result has exactly `cap` tokens.
     """
     if cap is None:
         return list(items), False

@@ -1,4 +1,4 @@
-"""Judging a request body: the documented parameters, their types and their bounds."""
+"""Validation of a request body: the documented parameters, their types and their bounds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JSON_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boo
 
 
 def parse(raw: bytes) -> tuple[Dict, Refusal | None]:
-    """The body as an object, or an empty object and what is wrong with it."""
+    """The body as an object, or an empty object and the refusal."""
     if not raw.strip():
         return {}, bad_body("is empty").refusal
     try:
@@ -45,8 +45,8 @@ def parse(raw: bytes) -> tuple[Dict, Refusal | None]:
 def validate(body: Dict, service: Service, models: Collection[str]) -> Refusal | None:
     """The first thing wrong with the body, or None.
 
-    `null` counts as absent for whatever is optional. Parameters nobody documented are not looked at, but for
-    `previous_response_id`, which the service turns down rather than forget a conversation silently.
+    `null` is equivalent to absent for optional parameters. Undocumented parameters are ignored, except
+    `previous_response_id`, which the service refuses instead of silently ignoring the conversation.
     """
     try:
         _check(body, service, models)
@@ -119,7 +119,7 @@ def _bounded(body: Dict, name: str, low: float, high: float, whole: bool = False
     if value is None:
         return
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # JSON knows one kind of number: 16.0 is as whole as 16.
+    # JSON has one type of number: 16.0 is an integer.
     if not number or (whole and isinstance(value, float) and not value.is_integer()):
         raise bad_parameter(name, "must be an integer" if whole else "must be a number")
     if not low <= value <= high:

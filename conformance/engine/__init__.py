@@ -1,1 +1,1 @@
-"""A run without pytest: which cases in which order, what is sent, the evaluation, and what is written at the end."""
+"""A run without pytest: the order of its cases, the requests, the evaluation and the output files."""

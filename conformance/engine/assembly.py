@@ -1,7 +1,7 @@
-"""The cases of a run put together: grouped under their root causes, and set against a baseline, once.
+"""The final results of a run: its cases are grouped under their root causes, then compared with a baseline.
 
-Grouping comes first: a case that only follows from an expected failure is expected too. Until both are done no text of
-a failure is rendered, and then only for the cases that are shown.
+Grouping is first, because a consequence of an expected failure is expected too. Failure texts are rendered after both
+steps, and only for the cases that are shown.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from datetime import UTC, date, datetime
 
 from conformance.results import results_file
 from conformance.results.baseline import Entry, Problem, apply
-from conformance.results.causes import represented
+from conformance.results.causes import with_representative_causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """The cases in the order of the results file, and the baseline entries that do not apply."""
+    """The cases in the order of the results file, and the problems of the baseline."""
 
     cases: list[CaseRecord]
     problems: list[Problem]
 
     def exit_code(self, strict: bool) -> int:
-        """The exit code of the verdicts and of the baseline; ``strict``: warnings fail too."""
+        """The exit code of the verdicts and the baseline. With ``strict`` a warning counts as a failure."""
         code = results_file.exit_code([case.counted for case in self.cases], strict)
         return results_file.EXIT_FAILED if self.problems and code != results_file.EXIT_BROKEN else code
 
@@ -36,8 +36,11 @@ def assemble(
     known: Sequence[str] = (),
     today: date | None = None,
 ) -> Assembled:
-    """Group the cases and apply a baseline; ``known`` are the ids of all cases of the revision, by which an entry is
-    called stale or unmatched. ``today`` is in UTC unless it is given."""
+    """Group the cases and apply a baseline.
+
+    ``known`` are the ids of all cases of the revision; they decide whether an entry is stale or unmatched. ``today``
+    is compared with the ``until`` of entries; None is the current date in UTC.
+    """
     grouped = group_by_cause(results_file.in_order(cases))
     marked, problems = apply(grouped, entries, known, today or datetime.now(UTC).date())
-    return Assembled(represented(marked), problems)
+    return Assembled(with_representative_causes(marked), problems)

@@ -1,4 +1,4 @@
-"""One case evaluated, whoever asks for it: a pytest item, a run without pytest, or captured traffic."""
+"""The evaluation of one case, used by the pytest plugin, by runs without pytest and for captured traffic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from conformance.engine.redaction import redacted_case, without
+from conformance.engine.redaction import redact_value, redacted_case
 from conformance.exchange.redaction import Secret
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.recorded import Recorded
@@ -19,20 +19,20 @@ from conformance.wire.pool import CannotRecord
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """The record of a case. ``error`` is what its check raised, None unless the suite itself is wrong; ``trace`` is
-    the text that shows it."""
+class EvaluatedCase:
+    """The record of a case. ``error`` is the exception of an internal error, else None; ``trace`` is its traceback."""
 
     case: CaseRecord
     error: Exception | None = None
     trace: str = ""
 
 
-def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), planned: bool = True) -> Evaluated:
+def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), planned: bool = True) -> EvaluatedCase:
     """Evaluate a case; the record and the trace contain none of the secrets.
 
-    Not ``planned``: nobody planned the requests of the case, so that it does not apply where it cannot be evaluated.
-    :class:`CannotRecord` and :class:`Stopped` where the responses cannot be had any more: nothing is evaluated then.
+    ``planned`` is False for captured traffic, whose requests the suite did not choose: a case that cannot be evaluated
+    is then not applicable instead of inconclusive. Raises :class:`CannotRecord` if the run folder cannot be written,
+    and :class:`Stopped` if sending has stopped.
     """
     started = time.perf_counter()
     try:
@@ -42,8 +42,8 @@ def evaluate_case(case: Case, record: Recorded, secrets: Sequence[Secret] = (), 
         made = case_record(result, record, (time.perf_counter() - started) * 1000)
     except (CannotRecord, Stopped):
         raise
-    except Exception as error:  # A check that fails is a bug of the suite; it must not cost the other verdicts.
+    except Exception as error:  # An exception in a check is an internal error; the other cases are still evaluated.
         failed = error_record(case.id, Reason(INTERNAL_ERROR, str(error)))
         trace = f"{case.id}\n{''.join(traceback.format_exception(error))}"
-        return Evaluated(redacted_case(secrets, failed), error, without(secrets, trace))
-    return Evaluated(redacted_case(secrets, made))
+        return EvaluatedCase(redacted_case(secrets, failed), error, redact_value(secrets, trace))
+    return EvaluatedCase(redacted_case(secrets, made))

@@ -1,4 +1,5 @@
-"""Credentials taken out of what is kept and shown: what stood in pieces in a response may stand whole in a finding."""
+"""Redaction of credentials in case records: a credential split over several events of a response can be complete in a
+finding."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from conformance.exchange.scrubbing import scrubbed
 from conformance.results.records import CaseRecord, FindingRecord
 
 
-def without(secrets: Sequence[Secret], value: Any) -> Any:
-    """The value with the credentials redacted in every string of it; the same object where it contains none."""
+def redact_value(secrets: Sequence[Secret], value: Any) -> Any:
+    """The value with the credentials redacted in all its strings; the same object if it contains none."""
     if not secrets:
         return value
-    # Most values contain none, which one look at the whole of it shows.
-    said = "\n".join(_strings(value))
-    return value if said == scrubbed(said, secrets) else _without(secrets, value)
+    # Most values contain none: one search in the joined strings is faster than one search in each.
+    text = "\n".join(_strings(value))
+    return value if text == scrubbed(text, secrets) else _redact(secrets, value)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -32,21 +33,21 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _without(secrets: Sequence[Secret], value: Any) -> Any:
+def _redact(secrets: Sequence[Secret], value: Any) -> Any:
     if isinstance(value, str):
         return scrubbed(value, secrets)
     if isinstance(value, dict):
-        return {_without(secrets, name): _without(secrets, inner) for name, inner in value.items()}
-    return [_without(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {_redact(secrets, name): _redact(secrets, inner) for name, inner in value.items()}
+    return [_redact(secrets, inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def redacted_case(secrets: Sequence[Secret], case: CaseRecord) -> CaseRecord:
-    """A case with the credentials redacted in what comes from the endpoint."""
+    """The case with the credentials redacted in its findings, observations and reason."""
     if not secrets or not (case.findings or case.observed or case.reason):
         return case
-    said = [[one.to_json() for one in case.findings], case.observed, case.reason.text]
-    kept = without(secrets, said)
-    if kept is said:
+    text = [[one.to_json() for one in case.findings], case.observed, case.reason.text]
+    kept = redact_value(secrets, text)
+    if kept is text:
         return case
     findings, observed, reason = kept
     return replace(

@@ -1,4 +1,4 @@
-"""A run in one process without pytest: send what its cases need, evaluate them, write the results."""
+"""A run in one process, without pytest: send the requests, evaluate the cases, write the results."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from conformance.config.target import Misconfigured
 from conformance.engine.assembly import assemble
-from conformance.engine.ending import NOT_WRITTEN, Ending, conclude, write_all
-from conformance.engine.order import part_of_run
+from conformance.engine.ending import NOT_WRITTEN, OutputOptions, build_results, write_outputs
+from conformance.engine.order import position_in_run
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.cases import all_cases, load_checks
@@ -21,17 +21,18 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 from conformance.wire.limits import Stopped
 
-#: Called with each case when it is evaluated, in the order of the evaluation.
-Evaluated = Callable[[CaseRecord], object]
+#: A callback that is called with each case when it is evaluated.
+OnEvaluated = Callable[[CaseRecord], object]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is evaluated and when the run ends.
+    """The options of a run.
 
-    ``only`` selects cases as ``--only`` does; all without any. ``entries`` are those of a baseline, ``known`` the ids
-    of all cases of the revision. ``max_failures`` ends the run after so many failed cases; 0 never. ``renderings`` are
-    further files by kind (see :data:`conformance.report.outputs.KINDS`).
+    ``only`` are selections as for ``--only``; empty: all cases. ``entries`` are the entries of a baseline, ``known``
+    the ids of all cases of the revision. ``strict``: a warning makes the exit code 1. ``max_failures`` is the number of
+    failed cases that ends the run; 0: no limit. ``rerun_command`` is the command shown to evaluate a case again.
+    ``renderings`` are further output files by kind (see :data:`conformance.report.outputs.KINDS`).
     """
 
     only: Sequence[str] = ()
@@ -39,20 +40,20 @@ class RunOptions:
     known: Sequence[str] = ()
     strict: bool = False
     max_failures: int = 0
-    again: str = "conformance run"
+    rerun_command: str = "conformance run"
     renderings: Mapping[str, Path] = field(default_factory=dict)
 
 
-def run_session(session: Session, options: RunOptions, evaluated: Evaluated = lambda case: None) -> Results:
+def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = lambda case: None) -> Results:
     """Evaluate what is selected and write the results into the run folder.
 
-    :class:`Misconfigured` if the target is set up wrong: nothing is evaluated then. ``CannotRecord`` if the run folder
-    takes nothing more, ``OSError`` if the results cannot be written.
+    Raises :class:`Misconfigured` if the endpoint's address, key or model is wrong, ``CannotRecord`` if an exchange
+    cannot be written into the run folder, and ``OSError`` if the results cannot be written.
     """
     started = time.monotonic()
     load_checks()
     cases = [case for case in all_cases(session.context) if _selected(case, session, options.only)]
-    cases.sort(key=part_of_run(session.context, cases))
+    cases.sort(key=position_in_run(session.context, cases))
     records: list[CaseRecord] = []
     interrupted = True
     try:
@@ -64,8 +65,8 @@ def run_session(session: Session, options: RunOptions, evaluated: Evaluated = la
         session.close(wait=not interrupted)
     assembled = assemble(records, options.entries, options.known)
     seconds, code = time.monotonic() - started, assembled.exit_code(options.strict)
-    ending = Ending(options.again, seconds, code, interrupted, None, options.renderings)
-    run, written = write_all(conclude(session.folder, assembled, ending), session.folder, ending)
+    ending = OutputOptions(options.rerun_command, seconds, code, interrupted, None, options.renderings)
+    run, written = write_outputs(build_results(session.folder, assembled, ending), session.folder, ending)
     if problem := written.get(NOT_WRITTEN):
         raise OSError(f"cannot be written: {problem}")
     return run
@@ -76,9 +77,9 @@ def _selected(case: Case, session: Session, only: Sequence[str]) -> bool:
 
 
 def _evaluate(
-    session: Session, cases: Sequence[Case], most: int, records: list[CaseRecord], evaluated: Evaluated
+    session: Session, cases: Sequence[Case], most: int, records: list[CaseRecord], evaluated: OnEvaluated
 ) -> bool:
-    """Add the record of each case; whether that ended before all were evaluated."""
+    """Evaluate the cases and append their records; True if it ended before all were evaluated."""
     failed = 0
     with suppress(Stopped):
         for case in cases:

@@ -1,4 +1,4 @@
-"""One run in one process: the target, its world of scenarios, the pool that sends them, and the judging."""
+"""A run in one process: the target, its scenarios, the pool that sends the requests, and the evaluation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
-from conformance.engine.evaluation import Evaluated, evaluate_case
+from conformance.engine.evaluation import EvaluatedCase, evaluate_case
 from conformance.engine.preflight import Preflight
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
+from conformance.engine.shrinking import Shrinking
 from conformance.exchange.client_outcomes import Outcome
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.redaction import Secret
@@ -28,42 +29,42 @@ from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
 from conformance.wire.client import Client
 from conformance.wire.limits import Limits
-from conformance.wire.memory import give_large_blocks_back
+from conformance.wire.memory import return_large_blocks
 from conformance.wire.pool import Pool, Sender
 from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
 
-#: Seconds that judging may keep the threads that send and read from their turn: five milliseconds, as Python has it,
-#: several times in each exchange would come to a second in a run.
-_SWITCH = 0.0005
+#: Seconds after which the evaluation yields to the threads that send requests and read responses. Python's default of 5
+#: ms delays each exchange several times: about a second in a run.
+_SWITCH_INTERVAL = 0.0005
 
 
 class Session:
-    """Sends what the cases need, each request once, and judges them; or judges what a recording holds."""
+    """Sends each request that the cases need once and evaluates the cases; in a replay it reads a recording instead."""
 
     def __init__(
         self,
         context: Context,
         folder: RunDirectory,
         key: str,
-        turn: int = 0,
+        worker_number: int = 0,
         recording: Recording | None = None,
         lane: Lane | None = None,
     ) -> None:
         self.lane = lane
-        self._fed: list[str] = []
+        self._lane_scenarios: list[str] = []
         self.context = context
         self.folder = folder
         self.recording = recording
         self._key = key
-        self._turn = turn
+        self._worker_number = worker_number
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
         self._preflight: Preflight | None = None
         self.plan: Plan | None = None
 
     def selects(self, case: Case) -> bool:
-        """Whether a case is to be judged unless the user says which: in a replay, those that were to be judged."""
+        """Whether a case is evaluated without ``--only``: in a replay, only if the recorded run had selected it."""
         if self.recording is None:
             return True
         return self.recording.selects(case.id, {name: self._keys.get(name, "") for name in case.scenarios})
@@ -72,43 +73,49 @@ class Session:
     def _keys(self) -> Mapping[str, str]:
         return Plan(self.context, self.context.scenarios).key_of
 
-    def begin(self) -> None:
-        """Begin to send what all the cases there are need, before they are known."""
+    def start_all(self) -> None:
+        """Start to send the requests of all scenarios, before the cases are collected."""
         self._send(self.context.scenarios)
 
     def start(self, cases: Sequence[Case]) -> None:
-        """Begin to send what these cases need, if that has not begun."""
+        """Start to send the requests of these cases, unless sending has started."""
         needed = [name for case in cases for name in case.scenarios]
         pool = self._pool or self._send(needed)
-        self._fed = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
-        whole = len(plan(self.context, needed)) == len(plan(self.context, self.context.scenarios))
+        self._lane_scenarios = [name for case in cases if case.requirement.area == CLIENT for name in case.scenarios]
+        complete = len(plan(self.context, needed)) == len(plan(self.context, self.context.scenarios))
         try:
-            self.folder.select(whole, [case.id for case in cases])
+            self.folder.select(complete, [case.id for case in cases])
         except OSError as error:
             pool.give_up(error)
 
     def _send(self, needed: Iterable[str]) -> Pool:
         needed, sender = list(needed), self._sender()
-        self.plan = Plan(self.context, needed)
-        self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._turn)
-        self._recorded = Recorded(self.plan, self._pool.get_or_send, self._seen)
-        self._switch = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH)
-        give_large_blocks_back()
+        self.plan = Plan(self.context, needed, Shrinking(self.context, self._samples))
+        self._pool = Pool(self.plan.requests, self.folder, sender, self.context.target.concurrency, self._worker_number)
+        self._recorded = Recorded(self.plan, self._pool.get_or_send, self._client_outcome)
+        self._previous_interval = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        return_large_blocks()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
         self._preflight.start(self._pool.start)
         return self._pool
 
+    def _samples(self, scenario: str) -> tuple[Exchange, ...]:
+        """The exchanges of a planned scenario."""
+        assert self.plan is not None
+        assert self._pool is not None
+        return self._pool.get_or_send(self.plan.key_of[scenario])
+
     def setup_error(self) -> str:
-        """What of the target is set up wrong, so that nothing is to be evaluated; empty if nothing is. Waits for the
-        first requests."""
+        """The error in the endpoint's address, key or model that makes a run impossible, in one line; empty if there is
+        none. Waits for the first requests."""
         error = self._preflight.error() if self._preflight else ""
         if not error:
             return ""
-        if self.recording:  # What was found out then cannot be asked again.
+        if self.recording:  # The recorded error can contain results of probes, which a replay cannot send.
             error = RunDirectory(self.recording.path).stopped() or error
-        error = str(without(self.secrets, error))
+        error = str(redact_value(self.secrets, error))
         try:
             self.folder.stop(error)
         except OSError as problem:
@@ -127,59 +134,61 @@ class Session:
 
         return Presence(Client(target, self._key, limits), target, self.folder, within)
 
-    def _seen(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
-        """What a client of the lane made of an exchange; the first to ask waits until all have run."""
+    def _client_outcome(self, client: str, exchange: Exchange) -> tuple[str, Outcome | None]:
+        """What a real client did with an exchange: a reason why it was not run, or its outcome. The first call runs all
+        clients."""
         if self.lane is None:
             return "the clients were not run", None
         try:
-            outcomes = self.lane.prepare(self._feed, partial(without, self.secrets))
+            outcomes = self.lane.prepare(self._client_inputs, partial(redact_value, self.secrets))
         except OSError as error:
             assert self._pool is not None
             raise self._pool.give_up(error) from error
         return made_of(outcomes, client, exchange)
 
-    def _feed(self) -> list[ClientInput]:
+    def _client_inputs(self) -> list[ClientInput]:
         planned = self.plan.key_of if self.plan else {}
-        found = {name: self.record().received(name).exchange for name in self._fed if name in planned}
+        found = {name: self.record().received(name).exchange for name in self._lane_scenarios if name in planned}
         return feedable(found, turns(self.context.scenarios))
 
     @property
     def planned(self) -> int:
-        """How many requests are planned, repeated tries left out."""
+        """The number of planned requests, without retries."""
         return self.plan.expected if self.plan else 0
 
     def wait(self) -> None:
-        """Wait until all has been answered."""
+        """Wait until all responses are received."""
         if self._pool and not self.setup_error():
             self._pool.join()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What is redacted in all that is kept and shown: the key."""
+        """The credentials that are redacted in everything stored and shown: the key."""
         return (self._key,)
 
-    def evaluate(self, case: Case) -> Evaluated:
-        """Evaluate a case; waits for its exchanges. ``CannotRecord`` if the run folder cannot take them."""
+    def evaluate(self, case: Case) -> EvaluatedCase:
+        """Evaluate a case; waits for its exchanges. Raises ``CannotRecord`` if they cannot be written."""
         return evaluate_case(case, self.record(), self.secrets)
 
     def record(self) -> Recorded:
-        """The answers so far."""
+        """The recorded responses; reading one waits for it."""
         if self._recorded is None:
             raise RuntimeError("the session has not been started")
         return self._recorded
 
     def close(self, wait: bool = True) -> None:
-        """Stop sending, after what is being received; without ``wait`` at once, and in every process of the run."""
+        """Stop sending and wait for the current responses; without ``wait``, stop at once in all processes of the
+        run."""
         if not wait:
             self.folder.halt()
         if self._preflight and self._pool and wait:
             self._preflight.error()
         if self._pool:
             self._pool.close(wait)
-            sys.setswitchinterval(self._switch)
+            sys.setswitchinterval(self._previous_interval)
 
 
-def head(target: Target, mode: str) -> RunHead:
-    """The first record of a run that begins now."""
+def run_head(target: Target, mode: str) -> RunHead:
+    """The head record of a run that starts now."""
     named = TargetRecord(target.name, target.endpoint, target.model)
     return RunHead(__version__, target.revision, named, mode, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -1,1 +1,1 @@
-"""Frozen records: what was sent and received, the run directory that keeps it, and the redaction of credentials."""
+"""Frozen records of requests and responses, the run directory that stores them, and the redaction of credentials."""

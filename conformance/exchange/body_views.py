@@ -1,5 +1,5 @@
-"""A body as it is searched for credentials: as it stands, with its escapes undone, and with the deltas of its stream
-joined; what is found there can be replaced in the body, in the writing it has."""
+"""The views of a body in which credentials are searched: as received, with escapes decoded, and with the deltas of its
+stream joined. A match in a view can be replaced in the body, in its original escaping."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cached_property
 
 from conformance.exchange.credential_forms import Index
 
-#: The deltas of a stream: a credential may be dealt out over many of them, and stands whole where they are joined.
+#: The deltas of a stream: a credential may be split over several of them.
 _DELTA = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
 
 _HEX, _SEMICOLON = frozenset(b"0123456789abcdefABCDEF"), 0x3B
@@ -19,7 +19,7 @@ _HEX, _SEMICOLON = frozenset(b"0123456789abcdefABCDEF"), 0x3B
 
 @dataclass(frozen=True)
 class View:
-    """A text read from a body: as it stands, or joined from pieces of it, and with its escapes undone.
+    """A text derived from a body: as received, or joined from pieces of it, or with its escapes decoded.
 
     ``pieces`` are (place in the joined text, place in the body) of each piece, one without any. ``escapes`` are (place
     in the text, start and end in the joined text).
@@ -31,7 +31,7 @@ class View:
 
     @cached_property
     def lower(self) -> bytes:
-        """The text in lower case, which is what is searched."""
+        """The text in lower case, which is searched."""
         return self.text.lower()
 
     @cached_property
@@ -44,11 +44,11 @@ class View:
 
     @property
     def is_body(self) -> bool:
-        """Whether the text is the body as it stands."""
+        """Whether the text is the body as received."""
         return not self.escapes and len(self.pieces) == 1
 
     def unescaped(self, wanted: Index) -> View | None:
-        """The view with the escapes undone that may stand for a character of a credential; None without any."""
+        """The view with decoded escapes of characters that may be in a credential; None if there are none."""
         if not any(mark in self.text for mark in (b"\\", b"%", b"&#")):
             return None
         escapes, out, after = [], bytearray(), 0
@@ -60,11 +60,11 @@ class View:
         return View(bytes(out + self.text[after:]), self.pieces, escapes) if escapes else None
 
     def put(self, body: bytearray, place: int, byte: int) -> None:
-        """Write a character of the text into the body, as an escape where one stands there."""
+        """Write a character of the text into the body, escaped as it was."""
         start, end = self._span(place)
         if end - start == 1:
             body[self._source(start)] = byte
-        elif byte != self.text[place]:  # Two hexadecimal digits stand for it.
+        elif byte != self.text[place]:  # It is written as two hexadecimal digits.
             last = end - 2 if body[self._source(end - 1)] == _SEMICOLON else end - 1
             body[self._source(last - 1)], body[self._source(last)] = b"%02x" % byte
 
@@ -88,7 +88,7 @@ class View:
 
 
 def _meant(escape: bytes) -> int:
-    """The character that an escape stands for."""
+    """The character of an escape sequence."""
     digits = escape.rstrip(b";")[-2:]
     return int(digits, 16) if len(escape) > 2 and _HEX.issuperset(digits) else escape[-1]
 
@@ -103,7 +103,7 @@ def views(body: bytes, wanted: Index, more: Sequence[View]) -> Iterator[View]:
 
 
 def deltas(body: bytes) -> Sequence[View]:
-    """The deltas of a stream, joined; none where there are not two of them."""
+    """The deltas of a stream, joined; None for fewer than two."""
     found = list(_DELTA.finditer(body)) if body.count(b'"delta"') > 1 else []
     pieces, size = [], 0
     for one in found:

@@ -1,7 +1,7 @@
-"""What a client ended with, and the file ``clients.jsonl`` of a run folder that keeps it.
+"""The outcomes of clients, and the file ``clients.jsonl`` of a run folder that stores them.
 
 Its first line is ``{"kind": "clients", "format": 1}``; then a line ``client`` for each client (its version, or why it
-was not run) and a line ``outcome`` for each exchange it was fed.
+was not run) and a line ``outcome`` for each exchange it received.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ FILE = "clients.jsonl"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a client (``client`` is its name with the mode) made of the exchange ``key``.
+    """The outcome of a client (``client`` is its name with the mode) for the exchange ``key``.
 
-    A member that the client cannot give is None. ``shown`` is the text as it was streamed, ``text`` that at the end;
-    ``calls`` have ``call_id``, ``name`` and ``arguments``; ``error`` has ``type`` and ``message``, what was raised.
-    ``asked`` is how many requests it made.
+    A member that the client does not provide is None. ``shown`` is the text as it was streamed, ``text`` that at the
+    end; ``calls`` have ``call_id``, ``name`` and ``arguments``; ``error`` has ``type`` and ``message`` of the
+    exception. ``asked`` is the number of requests the client sent.
     """
 
     client: str
@@ -60,12 +60,12 @@ class Outcomes:
         return {(one.client, one.key): one for one in self.all}
 
     def of(self, client: str, key: str) -> Outcome | None:
-        """What that client made of that exchange; None if it was not fed it."""
+        """The outcome of that client for that exchange; None if the client did not receive it."""
         return self._by_place.get((client, key))
 
 
 def write(path: Path, outcomes: Outcomes, clean: Callable[[Any], Any] = lambda line: line) -> None:
-    """Write a ``clients.jsonl`` so that no reader sees half of it; ``clean`` takes out what must not be kept."""
+    """Write a ``clients.jsonl`` atomically; ``clean`` redacts each line."""
     lines: list[dict[str, Any]] = [{"kind": "clients", "format": FORMAT}]
     lines += [{"kind": "client", **asdict(one)} for one in outcomes.clients.values()]
     lines += [{"kind": "outcome", **asdict(one)} for one in outcomes.all]
@@ -75,7 +75,7 @@ def write(path: Path, outcomes: Outcomes, clean: Callable[[Any], Any] = lambda l
 
 
 def read(path: Path) -> Outcomes:
-    """Read one; ``ValueError`` says in one line what is wrong with it."""
+    """Read a ``clients.jsonl``; ``ValueError`` if it is invalid."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
         if lines[0].get("format") != FORMAT or lines[0]["kind"] != "clients":

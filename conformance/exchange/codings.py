@@ -1,8 +1,8 @@
 """Decodes content codings (RFC 9110 8.4.1) piece by piece and within a limit.
 
-gzip and deflate come with Python. br (RFC 7932) and zstd (RFC 8878) are decoded where a library for them can be
-imported, one of those that httpx uses: ``brotli`` or ``brotlicffi``, and ``compression.zstd`` (Python 3.14),
-``backports.zstd`` or ``zstandard``. None of them is a dependency: whoever reads a body asks :data:`CODINGS` first.
+gzip and deflate are in the standard library. br (RFC 7932) and zstd (RFC 8878) are decoded where a library for them can
+be imported, one of those that httpx uses: ``brotli`` or ``brotlicffi``, and ``compression.zstd`` (Python 3.14),
+``backports.zstd`` or ``zstandard``. None of them is a dependency: :data:`CODINGS` lists the supported codings.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
-#: The most members of one body that follow one another (RFC 1952 2.2): thousands of empty ones keep a reader busy.
+#: The limit of members in one body (RFC 1952 2.2): thousands of empty ones take long to decode.
 _MEMBERS = 1000
 
-#: Bytes that go at a time into a library that cannot limit its output: one command of brotli may yield 16 MB.
+#: Bytes of input at a time for a library that cannot limit its output: one brotli command may produce 16 MB.
 _PIECE = 16
 
 
 class _Engine(Protocol):
-    """Decodes one member; ``rest`` is what follows its end, once ``ended`` is True."""
+    """Decodes one member; ``rest`` is the input after its end, once ``ended`` is True."""
 
     ended: bool
     rest: bytes
 
     def feed(self, data: bytes, most: int) -> bytes:
-        """The decoded bytes, about ``most`` of them; raises whatever its library raises."""
+        """The decoded bytes, about ``most`` of them; raises the errors of its library."""
 
 
 class _Zlib:
@@ -47,7 +47,7 @@ class _Zlib:
             # Some servers leave the wrapper of zlib out, and clients cope: it is deflate (RFC 1951) from the start.
             self._engine, self._raw = zlib.decompressobj(-15), False
             out = self._engine.decompress(self._fed + data, most)
-        if self._raw:  # Until something was decoded: the error may come in a later piece than the first.
+        if self._raw:  # Until bytes were decoded: the error may occur later than in the first piece.
             self._fed, self._raw = self._fed + data, not out
         self.ended, self.rest = self._engine.eof, self._engine.unused_data
         return out
@@ -128,8 +128,7 @@ CODINGS = tuple(_ENGINES)
 
 
 class Decoding:
-    """One coding of one body; ``failed``: these bytes are not in that coding, and what came from there on is as it
-    came."""
+    """One coding of one body; ``failed``: the bytes are not in that coding, and from there on are passed through."""
 
     def __init__(self, coding: str) -> None:
         self._new = _ENGINES[coding]
@@ -144,7 +143,7 @@ class Decoding:
         return self._begun and not self.failed
 
     def feed(self, data: bytes, room: int) -> bytes:
-        """The next bytes decoded; more than ``room`` of them say only that there are more."""
+        """The next decoded bytes, more than ``room`` of them only if there are more."""
         out = bytearray()
         while data and not self.failed and len(out) <= room:
             self._begun = True
@@ -177,8 +176,9 @@ _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]{32}")
 
 
 def is_text(data: bytes) -> bool:
-    """Whether bytes read as text, so that no content coding is on them any more: browsers keep the header and decode
-    the body. Text in another charset than UTF-8 counts; the odds that 64 compressed bytes do are under 1 in 2,000."""
+    """Whether the bytes are text, so that the content coding is already decoded: HAR files of browsers keep the header
+    and contain the decoded body. Text in any charset counts; 64 compressed bytes are taken for text in fewer than 1 of
+    2,000 cases."""
     head = data[:256]
     if _PRINTABLE.match(head):
         return True

@@ -1,8 +1,8 @@
-"""The forms in which a credential may be written, and what is written in its place.
+"""The encodings in which a credential may occur, and its replacement.
 
-Each form of a credential is replaced by the same form of its filler: as many characters, each of the kind of the one it
-replaces, the same wherever the credential stands. So JSON stays valid, types and lengths stay, and what was equal stays
-equal: a redacted exchange gives the verdicts of the original.
+Each form of a credential is replaced by the same form of its filler: of equal length, each character of the same kind,
+the same at every place. So JSON stays valid, types and lengths stay, and equal values stay equal: a redacted exchange
+has the same verdicts as the original.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Literal
 from conformance.contract.schemas import schema_dir
 from conformance.exchange import entropy
 
-#: A credential of fewer characters cannot be told from a word: it is neither looked for nor replaced.
+#: A credential of fewer characters cannot be distinguished from a word: it is neither searched nor replaced.
 PART = 8
 
 #: The credentials that are made at random to be refused: six characters of one count (eight in a large body), or its
@@ -30,10 +30,10 @@ PART = 8
 RANDOM_PREFIX = "sk-wrong"
 RANDOM_PART, RANDOM_PART_IN_LARGE, RANDOM_END = 6, 8, 4
 
-#: Characters of an anchor: what is looked for in a text before a form is compared.
+#: Characters of an anchor: the substring that is searched before a form is compared.
 ANCHOR = 4
 
-#: A cookie with fewer bits, or characters, may stand in a response by chance.
+#: A cookie with fewer bits, or characters, may occur in a response by chance.
 _COOKIE_BITS, _COOKIE = 54.0, 20
 
 #: Letters and digits that replace others, one after another. No digit is 0, which may not begin a JSON number.
@@ -44,7 +44,7 @@ _USUAL = "application/json; charset=utf-8 text/event-stream no-cache keep-alive 
 
 Kind = Literal["raw", "hex", "base64"]
 
-#: How many characters of a form stand for how many bytes.
+#: How many characters of a form encode how many bytes.
 _SCALE: Mapping[Kind, tuple[int, int]] = {"raw": (1, 1), "hex": (2, 1), "base64": (4, 3)}
 
 #: Of base64 after no, one or two other bytes: how many characters those share with the credential.
@@ -55,7 +55,7 @@ _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 
 @dataclass(frozen=True)
 class Cookie:
-    """A secret that is not searched in parts and whose return is no finding: its digits are times and counters."""
+    """A secret that is not searched in parts and whose echo is no finding: its digits are times and counters."""
 
     value: str
 
@@ -64,7 +64,7 @@ Secret = str | Cookie
 
 
 class Known(tuple[Secret, ...]):
-    """Thousands of credentials, looked up again and again: their hash is made once."""
+    """A tuple of thousands of credentials whose hash is computed once."""
 
     @cached_property
     def _hash(self) -> int:
@@ -75,7 +75,7 @@ class Known(tuple[Secret, ...]):
 
 
 def known(secrets: Sequence[Secret], said: bytes = b"") -> tuple[Secret, ...]:
-    """The credentials as a tuple, without the words that the request ``said`` itself."""
+    """The credentials as a tuple, without those that occur in the request body ``said``."""
     if isinstance(secrets, Known):
         return secrets
     return tuple(
@@ -88,8 +88,8 @@ class Form:
     """One way to write a credential: ``text`` in lower case.
 
     ``bits`` are those of the credential's bytes. In base64 the credential begins ``shift`` bytes after a group of
-    three, and the form lacks the ``cut`` first characters, which depend on what stands before. ``parts`` are the
-    shortest runs (start, end) that are replaced. ``whole``: the whole counts as an echo; nothing does without ``bits``.
+    three, and the form is without the ``cut`` first characters, which depend on the bytes before. ``parts`` are the
+    shortest runs (start, end) that are replaced. ``whole``: the complete form is an echo (never without ``bits``).
     """
 
     text: bytes
@@ -110,7 +110,7 @@ class Form:
 
     @cached_property
     def anchors(self) -> Sequence[int]:
-        """The places of as few anchors as it takes for every part to hold one of them, in order."""
+        """The offsets of the fewest anchors of which every part contains one, in order."""
         found: list[int] = []
         for start, end in self.parts:
             if not found or start > found[-1]:
@@ -123,19 +123,19 @@ class Form:
         return self.anchors[number] if number < len(self.anchors) else -1
 
     def holds_part(self, start: int, end: int) -> bool:
-        """Whether this run holds one of the parts."""
+        """Whether this run contains one of the parts."""
         first = bisect_left(self.parts, start, key=lambda part: part[0])
         return first < len(self.parts) and self.parts[first][1] <= end
 
     def is_echo(self, start: int, end: int, size: int) -> bool:
-        """Whether this run cannot stand by chance in a text of so many bytes."""
+        """Whether this run does not occur by chance in a text of ``size`` bytes."""
         if not self.bits or (self.whole and end - start == len(self.text)):
             return self.whole
         many, few = _SCALE[self.kind]
         first = -(-(start + self.cut) * few // many) - self.shift
         last = (end + self.cut) * few // many - self.shift
         bits = self._sums[max(last, 0)] - self._sums[max(first, 0)] if last > first else 0.0
-        return entropy.is_no_chance(bits, size, entropy.CHANCE_OF_RANDOM if self.random else entropy.CHANCE)
+        return entropy.is_significant(bits, size, entropy.CHANCE_OF_RANDOM if self.random else entropy.CHANCE)
 
     @cached_property
     def _sums(self) -> list[float]:
@@ -153,8 +153,8 @@ class Index:
 
     @cached_property
     def escapes(self) -> re.Pattern[bytes]:
-        r"""What stands for one character of a credential: ``\\u0041`` or ``\\x41`` (with more backslashes where JSON
-        stands in JSON), ``%41``, ``&#x41;``, and an escaped quote, slash or backslash where a credential holds one."""
+        r"""The escapes of one character of a credential: ``\\u0041`` or ``\\x41`` (with more backslashes for JSON
+        within JSON), ``%41``, ``&#x41;``, and an escaped quote, slash or backslash if a credential contains one."""
         hexed = b"(?i:" + b"|".join(b"%02x" % byte for byte in sorted(self.letters | _uppers(self.letters))) + b")"
         # From the first backslash of a row and never back, as a row may have millions.
         ways = [rb"(?<!\\)\\++(?:u00|x)" + hexed, b"%(?:25)*" + hexed, b"&#[xX]0*+" + hexed + b";"]
@@ -184,8 +184,8 @@ def index(credentials: tuple[Secret, ...], large: bool) -> Index:
 
 @lru_cache(maxsize=8192)
 def forms(secret: Secret, large: bool = False) -> tuple[Form, ...]:
-    """The forms of a credential, none if it is too short or public: as it is, in hexadecimal, and in base64 as it comes
-    out alone or within more."""
+    """The forms of a credential, none if it is too short or public: plain, in hexadecimal, and in base64, alone or
+    within more bytes."""
     value = _value(secret)
     text = value.decode("latin-1")
     if isinstance(secret, Cookie):
@@ -204,14 +204,14 @@ def _is_strong(cookie: str) -> bool:
 
 
 def _parts(text: str, random: bool, large: bool) -> tuple[list[float], list[tuple[int, int]]]:
-    """The bits of each byte, and the shortest parts that are replaced: the whole is one where no other is."""
+    """The bits of each byte, and the shortest parts that are replaced; the complete credential if there are none."""
     whole = (0, len(text))
     if random:
         first, size = len(RANDOM_PREFIX), RANDOM_PART_IN_LARGE if large else RANDOM_PART
         bits = [0.0] * first + [entropy.FULL] * (len(text) - first)
         return bits, [(start, start + size) for start in range(first, len(text) - size + 1)] or [whole]
     bits = entropy.costs(text)
-    return bits, entropy.windows(bits, entropy.replaced(sum(bits), large)) or [whole]
+    return bits, entropy.shortest_parts(bits, entropy.replaced(sum(bits), large)) or [whole]
 
 
 def _forms(
@@ -249,8 +249,8 @@ def _scaled(
 
 
 def random_credential() -> str:
-    """A credential that is worth nothing, to be refused. Its end is no word, number or group of hexadecimal digits, so
-    that four characters of it do not stand alone in an honest response."""
+    """A random invalid credential. Its end is no word, number or group of hexadecimal digits, so that four characters
+    of it do not occur in a response by chance."""
     letters = [letter for letter in string.ascii_letters if letter not in string.hexdigits]
     first = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(36))
     kinds = (str.isupper, str.isdigit, str.islower, str.isupper)
@@ -259,10 +259,11 @@ def random_credential() -> str:
 
 
 def filler(value: bytes) -> bytes:
-    """What replaces a credential: letters for letters of their case, digits for digits, all else as it is.
+    """The replacement of a credential: letters for letters of the same case, digits for digits, other characters as
+    they are.
 
-    Two letters are special. After a backslash one is kept, as not every letter makes an escape. An ``e`` between digits
-    becomes a digit: it may stand in a number, where no other letter may.
+    Two letters are special. A letter after a backslash stays, as not every letter is an escape. An ``e`` between digits
+    becomes a digit: it may be part of a number, where no other letter is allowed.
     """
     out, letters, digits = bytearray(value), 0, 0
     kept = {place for one in re.finditer(rb"\\(?:u[0-9A-Fa-f]{0,4}|.)", value) for place in range(*one.span())}
@@ -287,7 +288,7 @@ def _value(secret: Secret) -> bytes:
 
 
 def _is_public(text: str) -> bool:
-    """Whether a credential is a word of the contract: every response holds those."""
+    """Whether a credential is a word of the contract, which every response contains."""
     return text in _vocabulary()
 
 

@@ -1,9 +1,9 @@
-"""How unpredictable a credential is: the bits of each of its characters, and which parts of it cannot be chance.
+"""The entropy of a credential: the bits of each of its characters, and which parts do not occur by chance.
 
-The model: a text that knows nothing of the credential holds a given part of ``b`` bits at one of ``n`` places with a
-probability of at most ``n * 2**-b``. That bound only holds for characters drawn at random, so what people and programs
-write for other reasons counts nothing: words, separators, characters that continue a row (``0123``, ``a1b2c3``,
-``abab``), and of a number no more than five digits, as clocks and counters make the rest. Case is ignored.
+The model: a text that is independent of the credential contains a given part of ``b`` bits at one of ``n`` offsets with
+a probability of at most ``n * 2**-b``. That bound is valid only for random characters, so what occurs for other reasons
+counts 0 bits: words, separators, characters that continue a sequence (``0123``, ``a1b2c3``, ``abab``), and all but five
+digits of a number, as clocks and counters determine the rest. Case is ignored.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from itertools import accumulate
 #: and one that was made at random to be refused (its refusals are short, and there are about 15 in a run).
 CHANCE, CHANCE_OF_RANDOM = 1e-9, 1e-6
 
-#: Bits of a part that is replaced in what is stored. Fewer than an echo needs: to replace too much changes no verdict.
+#: Bits of a part that is replaced in stored data. Fewer than for an echo: replacing too much changes no verdict.
 REPLACED = 28.0
 
-#: The same in a body of more than :data:`LARGE` bytes, where each place to look for costs milliseconds: what an echo
-#: needs there, but never more than this share of what the credential has in all.
+#: The same in a body of more than :data:`LARGE` bytes, where each anchor costs milliseconds: the bits of an echo, but
+#: at most this share of all bits of the credential.
 REPLACED_IN_LARGE, SHARE = 49.0, 0.6
 LARGE = 1_000_000
 
-#: Bits from which a whole credential is told from a stand-in such as ``local-key``; here a letter of a word counts two
-#: and a separator one.
+#: Bits that distinguish a complete credential from a placeholder such as ``local-key``; here a letter of a word counts
+#: two and a separator one.
 WHOLE = 20.0
 
 #: Bits of a letter or digit that may be any.
@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9]+")
 _SEGMENT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _SAYABLE = re.compile(r"(?!.*[^aeiouy]{4}).*[aeiouy]")
 
-#: The first part of a JSON Web Token says how it is signed; millions begin alike.
+#: The first part of a JSON Web Token is its header, which is equal in millions of tokens.
 _JWT_HEAD = re.compile(r"eyJ[\w-]+\.(?=[\w-]+\.)")
 
 _SEPARATORS = frozenset("-_./: ")
@@ -47,10 +47,10 @@ _HEX = frozenset("0123456789abcdef")
 #: Letters follow digits, as in hexadecimal.
 _RANKS = {letter: int(letter, 36) for letter in string.ascii_letters + string.digits}
 
-#: Letters in one case beyond which nothing is a word; digits from which a row of them is a number.
+#: The most letters of a word in one case; the least digits of a number.
 _LONGEST_WORD, _NUMBER = 16, 6
 
-#: Digits of numbers that count in full (the last five of a clock), and what each further one counts.
+#: Digits of a number that count in full (the last five of a clock), and the bits of each further one.
 _DIGITS, _FURTHER = 5, 0.5
 
 #: Of a character that continues a row: the row might have ended.
@@ -94,7 +94,7 @@ def _is_word(segment: str, alone: bool, full: float) -> bool:
 
 
 def _continued(secret: str) -> set[int]:
-    """The places of characters that repeat, or count up or down, what stood one to four places before."""
+    """The offsets of characters that repeat, or increment or decrement, the character one to four places before."""
     # What is no letter or digit is far from all.
     ranks = [_RANKS.get(letter, -1000 * place - 1000) for place, letter in enumerate(secret)]
     found: set[int] = set()
@@ -115,8 +115,8 @@ def replaced(total: float, large: bool) -> float:
     return min(REPLACED_IN_LARGE, max(REPLACED, SHARE * total)) if large else REPLACED
 
 
-def windows(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
-    """The shortest parts (start, end) that have so many bits; every part that has them holds one of these."""
+def shortest_parts(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
+    """The shortest parts (start, end) with this many bits; every other part with that many contains one of them."""
     sums = [0.0, *accumulate(bits)]
     found: list[tuple[int, int]] = []
     end = 0
@@ -131,10 +131,11 @@ def windows(bits: Sequence[float], least: float) -> list[tuple[int, int]]:
 
 
 def is_whole(secret: str) -> bool:
-    """Whether the whole credential can be told from a word, so that an honest text does not hold it."""
+    """Whether the credential can be distinguished from a word, so that it does not occur in text by chance."""
     return not secret.isalpha() and sum(costs(secret, word=2.0)) >= WHOLE
 
 
-def is_no_chance(bits: float, size: int, chance: float = CHANCE) -> bool:
-    """Whether a part of so many bits stands in a text of so many bytes by chance in fewer cases than that."""
+def is_significant(bits: float, size: int, chance: float = CHANCE) -> bool:
+    """Whether the probability that a part of ``bits`` bits occurs by chance in a text of ``size`` bytes is below the
+    threshold."""
     return size <= chance * math.exp2(bits)

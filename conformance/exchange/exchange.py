@@ -1,7 +1,7 @@
-"""The wire record: one request and every byte that came back, with its time of arrival.
+"""The record of an exchange: one request and every byte received, with its time of arrival.
 
-An :class:`Exchange` is frozen. All that judges is a function of it, so the same record gives the same verdicts
-today and in a year. Its JSON form carries :data:`FORMAT`; a reader refuses a format it does not know.
+An :class:`Exchange` is frozen, and evaluation is a pure function of it. Its JSON form contains :data:`FORMAT`; an
+unknown format is refused.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ _LAYERS = 4
 Ended = Literal["clean", "cut", "reset", "time-out", "oversize", "invalid", "unreachable", "not-sent"]
 """How an exchange ended.
 
-``clean``: by the protocol's own end. ``cut``: the peer closed before the announced end. ``reset``: the connection
-broke. ``time-out``: a limit of ours passed. ``oversize``: more bytes than we take. ``invalid``: not HTTP.
-``unreachable``: no connection. ``not-sent``: never asked; ``detail`` says why.
+``clean``: complete by the framing of HTTP. ``cut``: the peer closed the connection before the announced end. ``reset``:
+the connection was reset. ``time-out``: a time limit of the suite passed. ``oversize``: a size limit of the suite was
+exceeded. ``invalid``: not HTTP. ``unreachable``: no connection. ``not-sent``: no request was sent; ``detail`` is why.
 """
 
-#: The ends that a limit of ours made: what is missing from such a body says nothing about the server.
+#: The ends caused by limits of the suite: what is missing from such a body is no evidence about the server.
 OUR_LIMITS = ("time-out", "oversize")
 
-#: How ``detail`` begins where a response that had begun did not go on, and where one stayed open after its end.
+#: Prefixes of ``detail``, also in recordings: a response did not continue; a connection stayed open after its end.
 NO_BYTE, STILL_OPEN = "no byte for ", "still open "
 
 #: Bytes of memory of a chunk without its data.
 _CHUNK = 150
 
-#: From this many bytes on, a body that is not ASCII is kept in base64: as text, one character beyond the basic plane
-#: makes each of its characters four bytes of memory when the file is read.
+#: From this many bytes on, a body that is not ASCII is stored in base64: in a Python string with one character beyond
+#: the basic plane, every character takes four bytes of memory.
 _LARGE = 1_000_000
 
-#: How ``detail`` begins where the request was held back by a limit of ours, or is not in the recording.
-WITHHELD = "not asked: "
+#: Prefix of ``detail`` if a limit prevented the request or the recording does not have it, now and in earlier versions.
+WITHHELD, _WITHHELD_BEFORE = "not sent: ", "not asked: "
 
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was sent; credentials stand in ``headers`` as a shell makes them from the variable, ``${NAME}``."""
+    """The request as sent, with the credentials in ``headers`` replaced by their variable, ``${NAME}``."""
 
     method: str
     url: str
@@ -70,9 +70,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that was retried: the status of its response (None without one), how it ended, and the wait after it in
-    seconds. ``headers``, ``chunks``, ``detail`` and ``leaks`` are those of the response, as in :class:`Exchange`; empty
-    in recordings that did not keep them."""
+    """An attempt that was retried: the status of its response (None without one), how it ended, and the wait after it
+    in seconds. ``headers``, ``chunks``, ``detail`` and ``leaks`` are as in :class:`Exchange`; empty in recordings that
+    do not contain them."""
 
     status: int | None
     ended: Ended
@@ -85,12 +85,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer as recorded.
+    """One request and its response as recorded.
 
-    ``sent_at`` is unix seconds, ``elapsed`` milliseconds. ``leaks`` names the places where part of the credential
-    came back (the bytes themselves are blanked before anything is kept). ``detail`` is what the transport said.
-    ``lag_ms`` is by how many milliseconds the reading process was late at most while it received the response; None
-    where that was not measured.
+    ``sent_at`` is unix seconds, ``elapsed`` milliseconds. ``leaks``: the places of the response that contained part of
+    the credential (the bytes are redacted before they are stored). ``detail``: the reason of the end, from the
+    transport or a limit. ``lag_ms``: the largest scheduling delay of the reading process during the response, in
+    milliseconds; None if not measured.
     """
 
     key: str
@@ -125,19 +125,19 @@ class Exchange:
 
     @cached_property
     def body(self) -> bytes:
-        """The whole body, content coding undone."""
+        """The complete body, with the content coding decoded."""
         return b"".join(chunk.data for chunk in self.decoded)
 
     @cached_property
     def undecoded(self) -> str:
-        """The content coding that is still on the body because it is not decoded here; empty without one. A body that
-        reads as text has none, whatever the header says."""
+        """The content coding that the suite does not support and that is still applied to the body; empty without one,
+        and for a body that is text, whatever the header."""
         left = next((name for name in reversed(codings_in(content_coding(self.headers))) if name not in CODINGS), "")
         return left if left and not is_text(self.body) else ""
 
     @property
     def refused(self) -> bool:
-        """Whether the status is a 4xx that answers the request: a 429 says nothing of it."""
+        """Whether the status is a 4xx other than 429, which does not depend on the request."""
         return self.status is not None and 400 <= self.status < 500 and self.status != 429
 
     @property
@@ -147,13 +147,13 @@ class Exchange:
 
     @property
     def ended_by_us(self) -> bool:
-        """Whether a limit of ours ended it: the server might have gone on."""
+        """Whether a limit of the suite ended it, before the server did."""
         return self.ended in OUR_LIMITS
 
     @property
     def retried(self) -> tuple[Exchange, ...]:
-        """The responses after which the request was retried, each as an exchange of its own; those without a status,
-        and those that the recording did not keep, are left out."""
+        """The responses after which the request was retried, each as an exchange; without those that have no status or
+        are not in the recording."""
         return tuple(
             replace(
                 self, status=one.status, headers=one.headers, chunks=one.chunks, ended=one.ended, detail=one.detail,
@@ -164,20 +164,20 @@ class Exchange:
         )  # fmt: skip
 
     @property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
+    def estimated_bytes(self) -> int:
+        """The estimated bytes of memory."""
         bodies = (self.chunks, *(one.chunks for one in self.attempts))
         return sum(len(chunk.data) + _CHUNK for chunks in bodies for chunk in chunks) + len(self.request.body)
 
-    def forget(self) -> None:
-        """Drop what was derived from the chunks; it is derived again when it is needed."""
+    def discard_decoded(self) -> None:
+        """Discard what was derived from the chunks; it is derived again when needed."""
         for name in ("decoded", "body"):
             self.__dict__.pop(name, None)
 
     @property
     def withheld(self) -> bool:
-        """Whether it was never asked for a reason that is not the server's."""
-        return self.ended == "not-sent" and self.detail.startswith(WITHHELD)
+        """Whether it was not sent because of a limit of the suite, or is not in the recording."""
+        return self.ended == "not-sent" and self.detail.startswith((WITHHELD, _WITHHELD_BEFORE))
 
 
 def content_coding(headers: Headers) -> str:
@@ -196,15 +196,15 @@ def decode(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
 
 
 def unfold(chunks: tuple[Chunk, ...], coding: str) -> tuple[tuple[Chunk, ...], bool]:
-    """Undo the codings of a Content-Encoding (several are undone from the last), each chunk keeping its time, and
-    say whether that is the whole: False beyond :data:`DECODED_LIMIT`.
+    """The chunks with the codings of a Content-Encoding decoded (from the last to the first), each with its time, and
+    whether they are complete: False beyond :data:`DECODED_LIMIT`.
 
-    Only :data:`CODINGS` are known; bytes that do not decode are kept as they came.
+    Only :data:`CODINGS` are supported; bytes that cannot be decoded stay as received.
     """
     whole = True
     for name in reversed(codings_in(coding)[-_LAYERS:]):
         if name not in CODINGS:
-            break  # What stands under a coding that is not known cannot be undone either.
+            break  # Codings below an unsupported one cannot be decoded either.
         engine = Decoding(name)
         undone = tuple(_undone(chunks, engine, DECODED_LIMIT))
         whole = whole and len(undone) == len(chunks)
@@ -225,7 +225,7 @@ def _undone(chunks: tuple[Chunk, ...], engine: Decoding, room: int) -> Iterator[
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
-    """The JSON form: bytes as text where they are UTF-8, in base64 otherwise, so that any byte survives."""
+    """The JSON form: bytes as a string if they are UTF-8, otherwise in base64, so that every byte is preserved."""
     return {
         "format": FORMAT,
         "key": exchange.key,
@@ -251,7 +251,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def _attempt_to_json(attempt: Attempt) -> list[Any]:
-    """Status, end and wait; then, as recordings have it since they keep it, the response."""
+    """Status, end and wait; then the response, which earlier recordings do not contain."""
     response = {
         "headers": [list(pair) for pair in attempt.headers],
         "chunks": _chunks_to_json(attempt.chunks),
@@ -307,8 +307,8 @@ def _pairs(pairs: list[list[str]]) -> Headers:
 
 
 def _text(data: bytes, ascii_only: bool = False) -> str | dict[str, str]:
-    """Plain text where the bytes are UTF-8 (a recording is read by people too), base64 otherwise; ``ascii_only``: plain
-    text only where they are ASCII."""
+    """A string if the bytes are UTF-8 (so that people can read a recording), otherwise base64; ``ascii_only``: a string
+    only if they are ASCII."""
     try:
         return data.decode("ascii" if ascii_only else "utf-8")
     except UnicodeDecodeError:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from conformance.exchange.exchange import WITHHELD, Exchange, Request
 
+#: Why a request is withheld that is not in the recording that is replayed.
+NOT_RECORDED = "the recording does not hold this request"
+
 
 def unsent(key: str, scenario: str, sample: int, request: Request, why: str) -> Exchange:
     """The exchange of a request that was not sent, for this reason."""
@@ -14,14 +17,25 @@ def unsent(key: str, scenario: str, sample: int, request: Request, why: str) -> 
 
 
 def withheld(key: str, scenario: str, sample: int, request: Request, why: str) -> Exchange:
-    """The same for a reason that is ours and not the server's."""
+    """The same for a reason that is not the server's."""
     return unsent(key, scenario, sample, request, WITHHELD + why)
 
 
 def unbuilt(key: str, before: Sequence[Exchange]) -> Exchange:
-    """The same where no request could be built: the answer before gave nothing for it, or the suite itself is wrong."""
+    """The same if no request could be built: the earlier response does not contain what it needs, or it is invalid
+    because of a defect of the suite."""
     if not before:
-        return unsent(key, key, 0, Request("POST", "", (), b""), "not sent, as the request itself is wrong")
+        return unsent(
+            key,
+            key,
+            0,
+            Request("POST", "", (), b""),
+            "internal error: the request violates request.json and was not sent",
+        )
     first = before[0]
-    why = first.detail if first.withheld else f"not sent, after what {first.scenario} gave"
+    why = (
+        first.detail
+        if first.withheld
+        else f"not sent, because the response of {first.scenario} does not contain what the request needs"
+    )
     return unsent(key, key, 0, first.request, why)

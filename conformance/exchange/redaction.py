@@ -1,8 +1,8 @@
-"""Replaces credentials in what is kept or shown, and says where an endpoint gave one back.
+"""Replaces credentials in what is stored or shown, and reports where an endpoint echoed one.
 
-What is evaluated is the original, or the redacted form of it, which gives the same verdicts by construction (see
-:mod:`conformance.exchange.credential_forms`). Where a credential was returned is read from the original and kept
-beside it.
+Evaluation uses the original, or its redacted form, which has the same verdicts by construction (see
+:mod:`conformance.exchange.credential_forms`). The places of echoes are determined on the original and stored with
+the exchange.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ __all__ = [
     "redacted",
 ]  # fmt: skip
 
-#: From this many anchors on, a text is read once and each place looked up, in place of a search for each anchor.
+#: From this many anchors on, each offset of a text is looked up once, instead of searching each anchor.
 _MANY = 64
 
 _GZIP = b"\x1f\x8b"
 
-#: Content codings that are undone and made again, each with the window bits of zlib.
+#: Content codings that are decoded and encoded again, each with the window bits of zlib.
 _PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a credential or part of it stands in the text of a view, and where that part begins in the form; ``sure``:
-    it is no chance though it is short."""
+    """A match of a credential, or part of it, in the text of a view, and the offset of the part in the form; ``sure``:
+    it is no chance although it is short."""
 
     form: Form
     start: int
@@ -62,23 +62,24 @@ class Run:
     sure: bool = False
 
     def is_echo(self, size: int) -> bool:
-        """Whether it cannot stand by chance in a text of so many bytes."""
+        """Whether it does not occur by chance in a text of ``size`` bytes."""
         return self.sure or self.form.is_echo(self.place, self.place + self.end - self.start, size)
 
 
 def redact(data: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
-    """The same number of bytes with every part of a credential replaced; words that the request ``said`` stay."""
+    """The bytes, of equal length, with every part of a credential replaced, except words of the request body
+    ``said``."""
     return _replaced(data, index(known(secrets, said), len(data) > entropy.LARGE), ())[0]
 
 
 def redact_body(body: bytes, secrets: Sequence[Secret], said: bytes = b"") -> bytes:
-    """The body without the credentials, whole or dealt out over the deltas of a stream."""
+    """The body with the credentials replaced, also if they are split over the deltas of a stream."""
     wanted = index(known(secrets, said), len(body) > entropy.LARGE)
     return _replaced(body, wanted, deltas(body) if wanted.anchors else ())[0]
 
 
 def _replaced(body: bytes, wanted: Index, more: Sequence[View]) -> tuple[bytes, int | None]:
-    """The body without the credentials, and the first byte of what cannot stand there by chance (None: nothing)."""
+    """The body with the credentials replaced, and the offset of the first echo (None: no echo)."""
     out: bytearray | None = None
     echo: int | None = None
     for view in views(body, wanted, more):
@@ -92,7 +93,7 @@ def _replaced(body: bytes, wanted: Index, more: Sequence[View]) -> tuple[bytes, 
 
 
 def _write(view: View, run: Run, out: bytearray) -> None:
-    """Replace a run, each letter in the case it has, except in base64, where case has a meaning."""
+    """Replace a run, each letter in its case, except in base64, where case is significant."""
     before = view.text[run.start : run.end]
     after = run.form.filler[run.place : run.place + len(before)]
     if run.form.kind != "base64":
@@ -111,7 +112,8 @@ def _write(view: View, run: Run, out: bytearray) -> None:
 
 
 def _runs(view: View, wanted: Index) -> Iterator[Run]:
-    """The runs of credentials that are replaced. A body may hold an anchor millions of times: most are left at once."""
+    """The runs of credentials that are replaced. A body may contain an anchor millions of times; most are skipped
+    fast."""
     text = view.lower
     for at, anchor in _hits(text, wanted.anchors):
         for form, place in wanted.anchors[anchor]:
@@ -124,7 +126,7 @@ def _runs(view: View, wanted: Index) -> Iterator[Run]:
 
 
 def _hits(text: bytes, anchors: Collection[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Where one of the anchors stands; the time does not grow with their number."""
+    """The offsets of the anchors; the time does not grow with their number."""
     if len(anchors) > _MANY:
         for at in range(len(text) - ANCHOR + 1):
             if (bit := text[at : at + ANCHOR]) in anchors:
@@ -139,7 +141,8 @@ def _hits(text: bytes, anchors: Collection[bytes]) -> Iterator[tuple[int, bytes]
 
 
 def _ends(text: bytes, secret: bytes, form: Form) -> Iterator[Run]:
-    """The end of a random credential, as it is shown to know it by: at the end of a word, after a mask if anything."""
+    """The last characters of a random credential, as shown in masked form: at the end of a word, after a mask or
+    alone."""
     size = len(secret) - RANDOM_END
     at = text.find(secret[size:])
     while at >= 0:
@@ -153,7 +156,7 @@ def _ends(text: bytes, secret: bytes, form: Form) -> Iterator[Run]:
 
 
 def _longest(text: bytes, form: bytes, at: int, place: int) -> tuple[int, int, int]:
-    """The longest run of a form around an anchor of it: start, end, and where it begins in the form."""
+    """The longest run of a form around one of its anchors: start, end, and its offset in the form."""
     start, first = at, place
     while first > 0 and start > 0 and text[start - 1] == form[first - 1]:
         start, first = start - 1, first - 1
@@ -164,17 +167,17 @@ def _longest(text: bytes, form: bytes, at: int, place: int) -> tuple[int, int, i
 
 
 def echoes(headers: Headers, chunks: tuple[Chunk, ...], keys: Sequence[Secret]) -> tuple[str, ...]:
-    """The places of a response where one of the keys came back, or a part of one that cannot be chance."""
+    """The places of a response that contain one of the keys, or a part that does not occur by chance."""
     return redact_response(headers, chunks, keys)[2]
 
 
 def redact_response(
     headers: Headers, chunks: tuple[Chunk, ...], secrets: Sequence[Secret], said: bytes = b""
 ) -> tuple[Headers, tuple[Chunk, ...], tuple[str, ...]]:
-    """Headers and chunks without the credentials, and the places where one came back.
+    """Headers and chunks with the credentials replaced, and the places that contained one.
 
-    The body is read as a whole, so that a credential split over chunks is found; its length and that of each chunk
-    stay. A compressed body that holds one is compressed anew. ``said`` is the body of the request: see :func:`blank`.
+    The chunks are joined, so that a credential split over chunks is found; their lengths stay. A compressed body with a
+    credential is compressed again. ``said`` is the body of the request: see :func:`blank`.
     """
     leaks: list[str] = []
     clean: list[tuple[str, str]] = []
@@ -194,13 +197,13 @@ def redact_response(
     if clean_body != body:
         kept = tuple(_recut(plain, clean_body))
         chunks = kept if body == sent else _packed(kept, coding)
-        if not chunks:  # A coding that cannot be made again.
+        if not chunks:  # A coding that cannot be encoded.
             clean, chunks = [pair for pair in clean if pair[0].lower() != "content-encoding"], kept
     return tuple(clean), chunks, tuple(leaks)
 
 
 def redacted(exchange: Exchange, secrets: Sequence[Secret]) -> Exchange:
-    """The exchange as it may be kept; the request's headers and URL are as they were."""
+    """The exchange as it may be stored; the request's headers and URL are unchanged."""
     headers, chunks, _ = redact_response(exchange.headers, exchange.chunks, secrets)
     request = replace(exchange.request, body=redact_body(exchange.request.body, secrets))
     return replace(exchange, headers=headers, chunks=chunks, request=request)
@@ -216,7 +219,7 @@ def _recut(chunks: Iterable[Chunk], body: bytes) -> Iterator[Chunk]:
 
 
 def _packed(chunks: tuple[Chunk, ...], coding: str) -> tuple[Chunk, ...]:
-    """The chunks under a content coding, each so that its bytes arrive with it; none if it cannot be made."""
+    """The chunks encoded with a content coding, each with its own bytes; None if it cannot be encoded."""
     names = [name for one in coding.split(",") if (name := one.strip().lower()) not in ("", "identity")]
     made = chunks
     for name in names:

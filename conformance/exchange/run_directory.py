@@ -1,4 +1,4 @@
-"""The folder of a run: who was asked, for which cases, and one file an exchange. Written atomically, read as it was."""
+"""The folder of a run: its target, its cases, and one file for each exchange, written atomically."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from conformance.exchange import client_outcomes as clients
 from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.run_lock import Claim, taken
 
-#: Of ``run.json``. Format 1 had neither the format nor the profile, and no ``cases.json`` beside it.
+#: The format of ``run.json``. Format 1 had neither format nor profile, and no ``cases.json``.
 FORMAT = 2
 
-_HEAD, _CASES = "run.json", "cases.json"
+_HEAD, _CASES, _EXPLORED = "run.json", "cases.json", "explore.json"
 
 RESULTS, REPORT = "results.jsonl", "report.html"
 
 #: File in ``locks/`` of a run that sends nothing more.
 _HALTED = "halted"
 
-#: Member of ``run.json`` of a run that evaluated nothing, as the target is set up wrong: the message.
+#: Member of ``run.json`` of a run that evaluated nothing because the target is misconfigured: the message.
 _SETUP_ERROR = "setup_error"
 
 
@@ -40,8 +40,8 @@ class RunDirectory:
         self._head: Mapping[str, Any] | None = None
 
     def check(self, overwrite: bool) -> None:
-        """:class:`Misconfigured` if a run cannot begin here: another uses the folder, or an earlier run is in it that
-        is not to be replaced. Writes nothing."""
+        """Raise :class:`Misconfigured` if a run cannot begin here: another run uses the folder, or it contains an
+        earlier run that must not be replaced. Writes nothing."""
         if holder := self.claim.holder():
             raise Misconfigured(taken(self.path, holder))
         self._keep_earlier(overwrite)
@@ -54,10 +54,10 @@ class RunDirectory:
         unknown_parameters: str,
         overwrite: bool = False,
     ) -> None:
-        """Begin a run here, with all that decides what is judged, and hold the folder until :meth:`close`.
+        """Begin a run here, record the settings that determine its cases, and lock the folder until :meth:`close`.
 
-        With ``overwrite`` an earlier run is removed. :class:`Misconfigured` as :meth:`check` says it, and where the
-        folder has directories of these names that are not from a run, or cannot be written.
+        With ``overwrite`` an earlier run is removed. :class:`Misconfigured` as by :meth:`check`, and if the folder
+        contains directories of these names that are not from a run, or cannot be written.
         """
         profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters}
         document = {"format": FORMAT, "head": head, "nonce": nonce, "profile": profile}
@@ -78,12 +78,14 @@ class RunDirectory:
         self._keep_earlier(overwrite)
         ours = (self.path / _HEAD).exists()
         if not ours and (self.exchanges.exists() or self.locks.exists()):
-            raise Misconfigured(f"run folder {self.path} holds exchanges or locks of no run of ours; name another")
+            raise Misconfigured(
+                f"run folder {self.path} contains exchanges or locks that are not from a run; choose another folder"
+            )
         for part in (self.exchanges, self.locks):
             part.mkdir(parents=True, exist_ok=True)
             for file in part.iterdir():
                 file.unlink()
-        for name in (_CASES, RESULTS, REPORT, clients.FILE) if ours else ():
+        for name in (_CASES, _EXPLORED, RESULTS, REPORT, clients.FILE) if ours else ():
             (self.path / name).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -93,12 +95,12 @@ class RunDirectory:
     def _keep_earlier(self, overwrite: bool) -> None:
         if not overwrite and (earlier := self._earlier()):
             raise Misconfigured(
-                f"run folder {self.path} holds {earlier}: --overwrite replaces it, or name another folder"
+                f"run folder {self.path} contains {earlier}: replace it with --overwrite, or choose another folder"
             )
 
     def _earlier(self) -> str:
-        """What an earlier run left here, as the words of a message; empty if there is nothing to lose: no run, one
-        that received nothing, or one that ended before it evaluated anything."""
+        """The earlier run in this folder, for a message; empty if there is none to preserve: no run, a run without
+        responses, or one that ended before it evaluated anything."""
         results = (self.path / RESULTS).exists()
         try:
             document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
@@ -111,16 +113,16 @@ class RunDirectory:
             return "a run that cannot be read"
 
     def stop(self, why: str) -> None:
-        """Keep why nothing of this run is evaluated: how the target is set up wrong."""
+        """Record why nothing is evaluated: the message about the misconfigured target."""
         document = json.loads((self.path / _HEAD).read_text(encoding="utf-8"))
         write_atomically(self.path / _HEAD, json.dumps({**document, _SETUP_ERROR: why}, indent=1))
 
     def stopped(self) -> str:
-        """What :meth:`stop` kept; empty where nothing was."""
+        """The message of :meth:`stop`; empty without one."""
         try:
             return str(json.loads((self.path / _HEAD).read_text(encoding="utf-8")).get(_SETUP_ERROR, ""))
         except (OSError, ValueError, AttributeError):
-            return ""  # Whoever writes the report says that the folder is gone.
+            return ""  # Writing the report fails then, with its own message.
 
     def halt(self) -> None:
         """Let no process of the run send anything more."""
@@ -132,17 +134,32 @@ class RunDirectory:
         return (self.locks / _HALTED).exists()
 
     def select(self, whole: bool, cases: Sequence[str]) -> None:
-        """Keep which cases are to be judged: all that the suite has, or these."""
+        """Record the selected cases: all of the suite, or these."""
         chosen = {"whole": True} if whole else {"whole": False, "cases": list(cases)}
         write_atomically(self.path / _CASES, json.dumps(chosen))
 
     def selected(self) -> tuple[bool, frozenset[str] | None]:
-        """What :meth:`select` kept; False and None where nothing was."""
+        """The arguments of :meth:`select`; False and None without."""
         try:
             chosen = json.loads((self.path / _CASES).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return False, None
         return bool(chosen["whole"]), None if chosen["whole"] else frozenset(chosen["cases"])
+
+    def keep_explored(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the random requests of the run; nothing where there are none. :class:`Misconfigured` if that fails."""
+        try:
+            if requests:
+                write_atomically(self.path / _EXPLORED, json.dumps(requests))
+        except OSError as error:
+            raise Misconfigured(f"run folder {self.path} cannot be written: {error}") from None
+
+    def explored(self) -> list[dict[str, Any]]:
+        """What :meth:`keep_explored` kept; ``OSError`` or ``ValueError`` if it cannot be read."""
+        try:
+            return list(json.loads((self.path / _EXPLORED).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return []
 
     def read(self, key: str) -> Exchange | None:
         """The recorded exchange of that key, or None."""
@@ -153,7 +170,7 @@ class RunDirectory:
         return from_json(json.loads(text))
 
     def write(self, exchange: Exchange) -> None:
-        """Keep an exchange; a reader sees all of it or nothing."""
+        """Store an exchange atomically."""
         write_atomically(self.file(exchange.key), json.dumps(to_json(exchange), ensure_ascii=False))
 
     def head(self) -> dict[str, Any]:
@@ -172,7 +189,7 @@ class RunDirectory:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that no reader ever sees half of it."""
+    """Write a text file atomically."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8", newline="")
     part.replace(path)
@@ -180,7 +197,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock on a file; without ``wait``, False if somebody else holds it."""
+    """Hold the lock on a file; without ``wait``, False if another process holds it."""
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,9 +1,9 @@
-"""Who uses a run folder: one run at a time, by locks that the operating system frees when their process ends.
+"""Exclusive use of a run folder: one run at a time, by locks that the operating system releases when a process ends.
 
 ``run.lock`` is held exclusively by the process that began the run, from before its first write to its end; the file
-holds that process's id. ``workers.lock`` is shared by the workers of pytest-xdist: they outlive a killed controller
-by some seconds, in which they would write into the next run. Neither file is ever deleted: a process that waits for
-the lock of a deleted file would get it together with the one that made the file anew.
+contains that process's id. ``workers.lock`` is shared by the workers of pytest-xdist: they outlive a killed controller
+by some seconds, in which they would write into the next run. Neither file is ever deleted: a process that waits for the
+lock of a deleted file would acquire it at the same time as the one that created the file again.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from conformance.config.target import Misconfigured
 
 RUN_LOCK, WORKERS_LOCK = "run.lock", "workers.lock"
 
-#: Seconds in which a lock that is held only for a look, or a process id that is not written yet, is waited for.
+#: Seconds to wait for a lock that another process holds only to check it, or for a process id that is not written yet.
 _PATIENCE, _LOOK = 1.0, 0.05
 
 
 class Claim:
-    """The use of one run folder by this process; nothing is held until :meth:`take` or :meth:`join`."""
+    """The use of one run folder by this process; no lock is held before :meth:`take` or :meth:`join`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._held: IO[str] | None = None
 
     def holder(self) -> str:
-        """Who holds the folder, as the words of a message; empty if nobody does. Writes nothing."""
+        """The process that uses the folder, for a message; empty if none does. Writes nothing."""
         try:
             with (self._path / RUN_LOCK).open(encoding="utf-8") as file:
                 return "" if _locked(file, fcntl.LOCK_SH) else _process(file)
@@ -38,7 +38,7 @@ class Claim:
             return ""
 
     def take(self) -> None:
-        """Hold the folder, which exists, until :meth:`release`; :class:`Misconfigured` names the process that has it.
+        """Lock the folder, which exists, until :meth:`release`; :class:`Misconfigured` if another process uses it.
 
         ``OSError`` if the folder cannot be written or its file system has no locks.
         """
@@ -59,7 +59,7 @@ class Claim:
         self._held = file
 
     def join(self) -> None:
-        """As a worker, keep the next run out of the folder until :meth:`release`."""
+        """As a worker, prevent the next run from using the folder until :meth:`release`."""
         file = (self._path / WORKERS_LOCK).open("a", encoding="utf-8")
         fcntl.flock(file, fcntl.LOCK_SH)
         self._held = file
@@ -77,7 +77,7 @@ def taken(path: Path, holder: str) -> str:
 
 
 def _locked(file: IO[str], kind: int) -> bool:
-    """Whether the lock on an open file could be had within a moment; it is held until the file is closed."""
+    """Whether the lock on an open file was acquired within a short wait; closing the file releases it."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -93,4 +93,4 @@ def _process(file: IO[str]) -> str:
     """The process that the lock file names."""
     file.seek(0)
     number = file.read(32).strip()
-    return f"pid {number}" if number.isascii() and number.isdecimal() else "a process that is not known"
+    return f"pid {number}" if number.isascii() and number.isdecimal() else "an unknown process"

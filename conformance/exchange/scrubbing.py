@@ -1,7 +1,7 @@
-"""What must not be kept of requests that others made: their credentials, found by where they stand.
+"""Removes credentials from captured requests, which are found by header name and query parameter.
 
-Of a request's headers only those are kept that decide what is answered; of a response's, all except cookies. Wherever
-else a credential is found, it is replaced in what is kept or shown (see :mod:`conformance.exchange.redaction`).
+Of the request headers only those are stored that influence the response; of the response headers, all except cookies.
+At any other place a credential is replaced (see :mod:`conformance.exchange.redaction`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from conformance.exchange import entropy
 from conformance.exchange.exchange import Headers
 from conformance.exchange.redaction import PART, Cookie, Secret, redact
 
-#: Stands where a credential stood, as a shell makes it from the usual variable.
+#: Replaces a credential: a reference to the default environment variable.
 VARIABLE = "$MIMO_API_KEY"
 
-#: Request headers that are kept as they are; every other may be private, and none decides what is judged.
+#: Request headers that are stored unchanged; others may be private and do not influence evaluation.
 _KEPT = ("accept", "accept-encoding", "content-encoding", "content-type", "user-agent")
 
 #: Of these the value is the key, after a scheme if there is one.
@@ -27,16 +27,16 @@ _SECRET = re.compile(r"auth|key|token|secret|password|cookie|signature|credentia
 
 _SCHEME = re.compile(r"(?i)(bearer|basic|token)\s+")
 
-#: Headers of answers that are for one client only.
+#: Response headers for one client only.
 _PRIVATE = ("set-cookie", "set-cookie2", "proxy-authenticate", "authentication-info")
 
-#: A key at least so long, with a digit in it, is no word that an honest response may hold, however it is made up.
+#: A key of at least this length with a digit is no word that a response may contain by chance.
 _NO_WORD = 16
 
 
 def secrets_of(headers: Headers, url: str = "", named: Sequence[str] = ()) -> tuple[Secret, ...]:
-    """The credentials in the headers and the query of a request, except those too short to be told from words;
-    ``named`` are further headers (lower case) that a profile says hold one."""
+    """The credentials in the headers and the query of a request, except those too short to distinguish from words;
+    ``named``: further headers (lower case) with credentials, from the profile."""
     found: list[Secret] = []
     for name, value in headers:
         if "cookie" in name.lower():
@@ -55,7 +55,7 @@ def secrets_of(headers: Headers, url: str = "", named: Sequence[str] = ()) -> tu
 
 
 def keys_of(headers: Headers, named: Sequence[str] = ()) -> tuple[str, ...]:
-    """The keys among the credentials of a request: what the endpoint must not give back."""
+    """The keys among the credentials of a request, which the endpoint must not echo."""
     those = (*_CREDENTIALS, *named)
     found = [_SCHEME.sub("", value.strip(), count=1) for name, value in headers if name.lower() in those]
     return tuple(one for one in found if not is_word(one))
@@ -66,7 +66,7 @@ def _cookies(value: str) -> list[str]:
 
 
 def scrubbed_request(headers: Headers, secrets: Sequence[Secret], named: Sequence[str] = ()) -> Headers:
-    """The request's headers as they may be kept: the usual ones, and for a key where it stood."""
+    """The request headers as they may be stored: the allowed ones, and a placeholder for each key."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
         if name.lower() in (*_CREDENTIALS, *named):
@@ -78,7 +78,7 @@ def scrubbed_request(headers: Headers, secrets: Sequence[Secret], named: Sequenc
 
 
 def scrubbed_response(headers: Headers) -> Headers:
-    """The answer's headers without what is for one client only."""
+    """The response headers without those for one client only."""
     return tuple(pair for pair in headers if pair[0].lower() not in _PRIVATE)
 
 
@@ -101,6 +101,6 @@ def scrubbed(text: str, secrets: Sequence[Secret]) -> str:
 
 
 def is_word(secret: str) -> bool:
-    """Whether a credential may stand in an honest response by chance: a stand-in such as ``local-key``."""
+    """Whether a credential may occur in a response by chance: a placeholder such as ``local-key``."""
     few = len(secret) < _NO_WORD or not any(letter.isdigit() for letter in secret)
     return few and sum(entropy.costs(secret)) < entropy.REPLACED

@@ -1,8 +1,8 @@
 """Where a rule applies: predicates on what was recorded of one exchange.
 
-A predicate holds in a run, in a HAR file, in ``watch`` and for real clients alike, whichever scenario or client made
-the request. It asks for a kind of response, for parts of the exchange that a capture must not have lost, and for
-members of the request that must be absent or as documented: nobody can say what an undocumented parameter does.
+The same predicate is used in a run, for a HAR file, in ``watch`` and for real clients, whichever scenario or client
+made the request. It requires a kind of response, parts of the exchange that the capture must contain, and members of
+the request that must be absent or documented: the effect of an undocumented parameter is unknown.
 """
 
 from __future__ import annotations
@@ -24,60 +24,69 @@ from conformance.decode.json_text import load
 from conformance.decode.response import CannotEvaluate, Received
 
 Kind = Literal["answers", "finished", "streams", "plain", "refusals", "denials", "refused", "others", "all-answers"]
-"""The responses that a rule is about.
+"""The responses to which a rule applies.
 
-``answers``: every 2xx. ``finished``: those that end in a final Response. ``streams``, ``plain``: 2xx to requests that
-ask for a stream, or for none. ``refusals``: 4xx except 401, 403 and 429. ``denials``: 401, 403. ``refused``: both.
-``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
+``answers``: every 2xx. ``finished``: every 2xx that ends with a final Response. ``streams``, ``plain``: 2xx to
+requests with, or without, ``stream: true``. ``refusals``: 4xx except 401, 403 and 429. ``denials``: 401, 403.
+``refused``: both. ``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
 """
 
-Lost = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
-"""What a record may not hold.
+Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
+"""Parts of an exchange that a capture may not contain.
 
-``framing``: how the body was cut, ended and compressed. ``bytes``: the body was decoded to text by somebody else.
-``lines``: what stood around the data of the events. ``headers``: those of the response. ``request``: its body.
-``clock``: when it was sent.
+``framing``: chunks, end and content coding of the body. ``bytes``: the body before it was decoded to text.
+``lines``: the lines of the event stream other than ``data``. ``headers``: the response headers. ``request``: the
+request body. ``clock``: the time at which the request was sent.
 """
 
 Sent = Mapping[str, Any]
 
-#: Statuses of responses that have no body (RFC 9110 15.3.5, 15.3.6): nothing can be read from one.
+#: Statuses of responses without a body (RFC 9110 15.3.5, 15.3.6).
 _WITHOUT_BODY = (204, 205)
 
-#: What follows the first byte of a character beyond ASCII, as Latin-1 and Windows-1252 read it.
+#: The continuation bytes of UTF-8, decoded as Latin-1 and as Windows-1252.
 _CONTINUED = "".join(bytes([byte]).decode(code, "ignore") for code in ("latin-1", "cp1252") for byte in range(128, 192))
 
-#: UTF-8 taken for one of the two; or what stands for a character that was lost.
+#: UTF-8 that was decoded as one of the two, or the replacement character.
 _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 
 
 @dataclass(frozen=True)
 class Where:
-    """A rule applies to ``kind`` of responses, where nothing of ``reads`` was lost, where each request member in
-    ``leans_on`` is absent or as documented (``*``: all of them), and where ``when`` holds of the request's body (None:
-    the rule does not need to know the request); ``without_thinking``: and where it turns thinking off, as the contract
-    says how. ``elsewhere``: in a run the rule is evaluated so on every exchange
-    that no case of its own is about; without it only captured traffic is."""
+    """The exchanges to which a rule applies.
+
+    ``kind``: the kind of response. ``reads``: what the record of the exchange must contain. ``depends_on``: request
+    members that must be absent or as documented (``*``: all of them). ``when``: a condition on the request body; None
+    if the rule does not read the request. ``without_thinking``: the request turns thinking off as the contract says.
+    ``other_scenarios``: in a run the rule is also evaluated on exchanges that none of its own cases contains; otherwise
+    the predicate is used for captured traffic only.
+    """
 
     kind: Kind
-    reads: frozenset[Lost] = frozenset()
-    leans_on: tuple[str, ...] = ()
+    reads: frozenset[Unavailable] = frozenset()
+    depends_on: tuple[str, ...] = ()
     when: Callable[[Sent], bool] | None = None
-    elsewhere: bool = True
+    other_scenarios: bool = True
     without_thinking: bool = False
 
-    def applies(self, received: Received, lost: frozenset[Lost], strange: frozenset[str]) -> bool:
-        """Whether the rule is to be evaluated on a response; ``strange`` are the request members that the contract does
-        not document, or not with this value (``*``: the body is no JSON object)."""
-        if lost & self.reads or not _is_kind(self.kind, received, None if lost & REQUEST else received.request_json):
+    def applies(self, received: Received, unavailable: frozenset[Unavailable], undocumented: frozenset[str]) -> bool:
+        """Whether the rule is evaluated on a response.
+
+        ``undocumented`` are the request members that the contract does not document, or not with this value (``*``: the
+        body is no JSON object).
+        """
+        if unavailable & self.reads or not _is_kind(
+            self.kind, received, None if unavailable & REQUEST else received.request_json
+        ):
             return False
-        if self.leans_on and (
-            "*" in strange or (strange if "*" in self.leans_on else strange & frozenset(self.leans_on))
+        if self.depends_on and (
+            "*" in undocumented
+            or (undocumented if "*" in self.depends_on else undocumented & frozenset(self.depends_on))
         ):
             return False
         if not (self.when or self.without_thinking):
             return True
-        if received.request_json is None or lost & REQUEST:
+        if received.request_json is None or unavailable & REQUEST:
             return False
         if self.without_thinking and not received.contract.turns_thinking_off(received.request_json):
             return False
@@ -85,7 +94,7 @@ class Where:
 
 
 def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
-    """The members of a request that the contract does not document, or not with this value; ``*`` for all."""
+    """The members of a request whose name or value the contract does not document; ``*`` if there is no object."""
     if sent is None:
         return frozenset({"*"})
     problems = schemas.errors("request.json", sent)
@@ -94,7 +103,7 @@ def undocumented_members(sent: Sent | None, schemas: Schemas) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def undocumented_in(contract: Contract, body: bytes) -> frozenset[str]:
-    """The same for a request's bytes."""
+    """The same as :func:`undocumented_members`, for the bytes of a request body."""
     try:
         sent = load(body or b"null")
     except ValueError:
@@ -111,38 +120,37 @@ def _is_kind(kind: Kind, received: Received, sent: Sent | None) -> bool:
             "others": not is_denied,
         }[kind]  # fmt: skip
     if kind in ("streams", "plain"):
-        asked = sent.get("stream", False) if sent is not None else received.looks_like_stream
-        # Null is no value that the contract documents: only a plain response to it is what was asked for.
-        plain = asked is False or (asked is None and not received.looks_like_stream)
-        return ok and status not in _WITHOUT_BODY and (asked is True if kind == "streams" else plain)
+        requested = sent.get("stream", False) if sent is not None else received.looks_like_stream
+        # The contract does not document stream: null; the rules for plain responses apply if the response is plain.
+        plain = requested is False or (requested is None and not received.looks_like_stream)
+        return ok and status not in _WITHOUT_BODY and (requested is True if kind == "streams" else plain)
     return ok and (kind == "answers" or not _ends_otherwise(received))
 
 
 def _ends_otherwise(received: Received) -> bool:
-    """Whether the response ends in a failure, or is one of a background request that has not ended: then it holds no
-    final Response."""
+    """Whether the response contains no final Response: it failed, or its background request is still running."""
     try:
         if received.looks_like_stream and received.terminal.type in ("error", "response.failed"):
             return True
         status = received.response.get("status")
         form = received.contract.error
         if isinstance(form.of(received.response), dict) and form.is_error(received.response):
-            return True  # An error body under 200 is no Response: rules about errors report it.
+            return True  # An error body with status 200 is not a Response; rules about errors report it.
         return status == "failed" or (bool(received.sent.get("background")) and status in ("queued", "in_progress"))
     except CannotEvaluate:
         return False
 
 
-# -- what a rule asks of the request -----------------------------------------------------------------------------------
+# -- predicates over the request body ----------------------------------------------------------------------------------
 
 
 def no_tools(sent: Sent) -> bool:
-    """Whether no tool is declared at the top level."""
+    """Whether the request has no ``tools`` member."""
     return "tools" not in sent
 
 
 def functions_only(sent: Sent) -> bool:
-    """Whether every tool is a function whose parameters are a schema that stands for itself."""
+    """Whether every tool is a function whose parameters are a valid JSON Schema without references."""
     added = [one for item in objects(sent.get("input")) if "type" in item for one in objects(item.get("tools"))]
     tools = [*objects(sent.get("tools")), *added]
     return all(tool.get("type") == "function" and _stands_alone(tool.get("parameters")) for tool in tools)
@@ -164,18 +172,18 @@ def _is_schema(written: str) -> bool:
     return True
 
 
-def unmangled(sent: Sent) -> bool:
-    """Whether the request holds no text that was mangled before: a response may be about it."""
+def has_no_encoding_errors(sent: Sent) -> bool:
+    """Whether the request contains no text with encoding errors, which the model could repeat."""
     return not _MANGLED.search(_texts(sent))
 
 
-def no_replacement(sent: Sent) -> bool:
-    """Whether the request holds no U+FFFD."""
+def has_no_replacement_character(sent: Sent) -> bool:
+    """Whether the request contains no U+FFFD."""
     return "\ufffd" not in _texts(sent)
 
 
-def names_a_model(sent: Sent) -> bool:
-    """Whether the request names a model."""
+def has_model(sent: Sent) -> bool:
+    """Whether the ``model`` of the request is a string."""
     return isinstance(sent.get("model"), str)
 
 
@@ -186,29 +194,29 @@ def _texts(value: Any) -> str:
     return "".join(map(_texts, inner))
 
 
-BYTES: frozenset[Lost] = frozenset({"bytes"})
-FRAMING: frozenset[Lost] = frozenset({"framing"})
-LINES: frozenset[Lost] = frozenset({"lines"})
-HEADERS: frozenset[Lost] = frozenset({"headers"})
-REQUEST: frozenset[Lost] = frozenset({"request"})
-CLOCK: frozenset[Lost] = frozenset({"clock"})
+BYTES: frozenset[Unavailable] = frozenset({"bytes"})
+FRAMING: frozenset[Unavailable] = frozenset({"framing"})
+LINES: frozenset[Unavailable] = frozenset({"lines"})
+HEADERS: frozenset[Unavailable] = frozenset({"headers"})
+REQUEST: frozenset[Unavailable] = frozenset({"request"})
+CLOCK: frozenset[Unavailable] = frozenset({"clock"})
 
-#: The usual predicates.
+#: The predicates that most rules use.
 ANY_2XX = Where("answers")
 FINAL_RESPONSE = Where("finished")
 STREAM = Where("streams")
 PLAIN_RESPONSE = Where("plain")
 
-#: The members of a request that may bring tools along: those that are declared, and those of an earlier request.
+#: The members of a request that can declare tools, directly or through an earlier request.
 TOOL_SOURCES = ("tools", "previous_response_id", "conversation", "prompt")
 
 #: Why a rule is not evaluated on captured traffic.
-UNKNOWN_SENDER = "who sent the request, and whether it had to be served, is not known"
-COMPARES = "it compares requests that differ in one thing only"
-NEEDS_A_CAUSE = "it needs a request that must bring it about"
-WORDING = "the words of request or answer may be about just that"
-RETRIED_APART = "captured traffic holds each response as an exchange of its own"
-NEEDS_CLIENTS = "it needs the clients themselves"
+UNKNOWN_SENDER = "the capture does not show whether the endpoint had to accept the request"
+COMPARES = "the rule compares requests that differ in one member only"
+NEEDS_A_CAUSE = "the rule needs a request that requires this behavior"
+WORDING = "the conversation itself may contain the text that the rule looks for"
+RETRIED_APART = "captured traffic contains each attempt as a separate exchange"
+NEEDS_CLIENTS = "the rule needs the installed clients"
 
-#: Responses to requests that say how many output tokens they may have.
-WITH_CAP = Where("finished", leans_on=("max_output_tokens",))
+#: Final responses to requests whose ``max_output_tokens`` is absent or documented.
+WITH_CAP = Where("finished", depends_on=("max_output_tokens",))

@@ -1,7 +1,7 @@
-"""Which cases ``--only`` selects, and the one line about a selection that selects nothing.
+"""The cases that ``--only`` selects, and the error message for a selection that matches no case.
 
 A selection is a case id or a glob over case ids (``rule@scenario``). Without an ``@`` it may also be a rule or a glob
-over rules, with every scenario, or an area, with every rule of it.
+over rules (with every scenario), or an area (with every rule in it).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def selects(case_id: str, selections: Iterable[str]) -> bool:
 
 
 def _selects(case_id: str, one: str) -> bool:
-    if case_id == one or fnmatchcase(case_id, one):  # Ids may hold brackets.
+    if case_id == one or fnmatchcase(case_id, one):  # Ids may contain brackets.
         return True
     rule = case_id.partition("@")[0]
     return "@" not in one and (_named(rule, one) or rule.partition(".")[0] == one)
@@ -34,16 +34,16 @@ def _named(rule: str, one: str) -> bool:
 
 
 def _row(rule: str, one: str) -> bool:
-    """Whether it is the catalogue's row, with placeholders, that the rule stands under."""
+    """Whether ``one`` is the id, with placeholders, of the catalogue row that matches the rule."""
     return "{" in one and one in catalogue() and catalogue()[one].matches(rule)
 
 
 def check(selections: Sequence[str], case_ids: Sequence[str], where: str) -> None:
-    """:class:`Misconfigured` for the first selection that selects none of these cases, with the nearest that does;
-    ``where`` says what they are the cases of."""
+    """Raise :class:`Misconfigured` for the first selection that matches none of the cases, with a suggestion;
+    ``where`` names the set of cases in the message."""
     for one in selections:
         if not any(_selects(case_id, one) for case_id in case_ids):
-            raise Misconfigured(f"--only {one!r} selects no case of {where}{_why(one, case_ids)}")
+            raise Misconfigured(f"--only {one!r} matches no case of {where}{_why(one, case_ids)}")
 
 
 def _why(one: str, case_ids: Sequence[str]) -> str:
@@ -51,19 +51,19 @@ def _why(one: str, case_ids: Sequence[str]) -> str:
     rules = list(dict.fromkeys(case_id.partition("@")[0] for case_id in case_ids))
     areas = list(dict.fromkeys(name.partition(".")[0] for name in rules))
     if rule.partition(".")[0] == CLIENT and CLIENT not in areas:
-        return ": client rules have cases with --clients only"
+        return ": client rules need --clients"
     here = [name for name in rules if _named(name, rule)]
     if not here and rule in catalogue():
-        return ": the rule has none there"
+        return ": the rule has no case there"
     if found := _nearest(rule, at, label, case_ids):
         return f"; did you mean {found!r}?"
     if here:
-        return f"; a case of it is {next(one for one in case_ids if one.partition('@')[0] in here)!r}"
+        return f"; an example is {next(one for one in case_ids if one.partition('@')[0] in here)!r}"
     return f"; areas: {', '.join(areas)}"
 
 
 def _nearest(rule: str, at: str, label: str, case_ids: Sequence[str]) -> str:
-    """The selection that was meant, one that selects something; empty if nothing is near."""
+    """The most similar selection that matches a case; empty if there is none."""
     rules = list(dict.fromkeys(case_id.partition("@")[0] for case_id in case_ids))
     areas = list(dict.fromkeys(name.partition(".")[0] for name in rules))
     if at and (here := {name for name in rules if _named(name, rule)}):
@@ -72,7 +72,7 @@ def _nearest(rule: str, at: str, label: str, case_ids: Sequence[str]) -> str:
     area, dot, rest = rule.partition(".")
     meant = [near + dot + rest for near in _close(area, areas) if dot or not at]
     meant += _close(rule, rules)
-    if _GLOB.search(rest) and area in areas:  # The part before the first wildcard is the one that is mistyped.
+    if _GLOB.search(rest) and area in areas:  # The typo is in the part before the first wildcard.
         meant += [f"{area}.*"]
     tried = [name + at + label for name in meant] + [name for name in meant if at]
     return next((one for one in tried if any(_selects(case_id, one) for case_id in case_ids)), "")

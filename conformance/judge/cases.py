@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 
 from conformance.config.target import Target
 from conformance.contract.schemas import Schemas
 from conformance.judge.verdict import CHECKS, Case, cases
 from conformance.scenarios import scenarios
 from conformance.scenarios.context import Context
+from conformance.scenarios.scenario import Scenario
 
 #: The package of the checks; named only, as each of its modules imports what stands above this one.
 _CHECKS = "conformance.checks"
@@ -22,10 +24,11 @@ def load_checks() -> None:
         importlib.import_module(f"{_CHECKS}.{module.name}")
 
 
-def context_of(target: Target, clients: tuple[str, ...] = ()) -> Context:
-    """The scenarios and schemas of a target's revision, with the clients that are to be judged."""
+def context_of(target: Target, clients: tuple[str, ...] = (), explored: Sequence[Scenario] = ()) -> Context:
+    """The scenarios and schemas of a target's revision, with the clients to evaluate; ``explored`` are the random
+    requests."""
     schemas = Schemas(target.contract)
-    return Context(scenarios(schemas, target.nonce), schemas, target, clients)
+    return Context(scenarios(schemas, target.nonce, explored), schemas, target, clients)
 
 
 def all_cases(context: Context) -> list[Case]:

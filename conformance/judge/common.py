@@ -1,4 +1,4 @@
-"""What several areas ask of an answer."""
+"""Functions that the checks of several areas share."""
 
 from __future__ import annotations
 
@@ -12,123 +12,138 @@ from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
-from conformance.exchange.planned import PASSING
+from conformance.exchange.planned import TEMPORARY_STATUSES, attempts
+from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
 
-#: What no text holds: half a character of UTF-16.
-HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+#: A surrogate without its pair, which is not a Unicode scalar value.
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
-#: Statuses of a trouble that has nothing to do with the request.
+#: Statuses that report a temporary problem of the server, whatever the request.
 BUSY = (429, 503, 529)
 
 
 def scenario_of(received: Received, case: Case) -> Scenario:
-    """The scenario of an answer."""
+    """The scenario of a response."""
     return case.context.scenarios[received.scenario]
 
 
 def refused(received: Received) -> bool:
-    """Whether a request with the right key got a 4xx."""
-    return 400 <= judged_past_the_key(received) < 500
+    """Whether a request with a valid key received a 4xx."""
+    return 400 <= authenticated_status(received) < 500
 
 
-def settled(received: Received) -> int:
-    """The status, a 500 included: for requests that must not cause one. Busy statuses judge nothing."""
+def definite_status(received: Received) -> int:
+    """The status code, including 500; :class:`CannotEvaluate` for 429, 503 and 529."""
     status = received.arrived
     if status in BUSY:
-        raise CannotEvaluate(f"HTTP {status} after {len(received.exchange.attempts) + 1} tries")
+        raise CannotEvaluate(f"received HTTP {status} after {attempts(received.exchange)}")
     return status
 
 
-def breaks_every_time(exchange: Exchange) -> bool:
-    """Whether each try, and there were several, ended in the same 5xx."""
+def fails_every_attempt(exchange: Exchange) -> bool:
+    """Whether each try ended in the same 5xx; one that is not retried (501) counts after one try."""
     status = exchange.status or 0
-    return status >= 500 and bool(exchange.attempts) and all(one.status == status for one in exchange.attempts)
+    tried = status not in TEMPORARY_STATUSES or bool(exchange.attempts)
+    return status >= 500 and tried and all(one.status == status for one in exchange.attempts)
 
 
-def busy_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
-    """Whether the same status came to other requests too: then it may be the server's trouble and not the request's.
-    A 500 is never a passing trouble."""
+def status_occurs_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
+    """Whether other requests received the same status, so that this request need not be the cause. Never for 500, which
+    is not a temporary status."""
     status, name = received.exchange.status, received.scenario.removesuffix(".stream")
     others = [one.exchange for one in responses if one.scenario.removesuffix(".stream") != name]
     return status != 500 and any(status in (one.status, *(each.status for each in one.attempts)) for one in others)
 
 
+def always_busy(refused: Sequence[Received], served: Sequence[Received]) -> int | None:
+    """The busy status that requests of one kind receive in every attempt, if others, which are served, never do: then
+    it is no passing trouble of the server. None where that is not so."""
+    statuses = {one.exchange.status for one in refused if one.exchange.status is not None}
+    elsewhere = {one.exchange.status for one in served}
+    elsewhere |= {attempt.status for one in served for attempt in one.exchange.attempts}
+    if len(statuses) != 1 or not statuses <= set(BUSY) or statuses & elsewhere:
+        return None
+    if not all(fails_every_attempt(one.exchange) or one.exchange.status == 429 for one in refused):
+        return None
+    return statuses.pop() if any(one.exchange.ok for one in served) else None
+
+
 def all_busy(responses: Sequence[Received]) -> None:
-    """:class:`CannotEvaluate` if every response has a busy status: then nobody knows what the requests cause."""
+    """Raise :class:`CannotEvaluate` if every response has a status of :data:`BUSY`."""
     statuses = {one.exchange.status for one in responses if one.exchange.status is not None}
     if statuses and statuses <= set(BUSY):
-        raise CannotEvaluate(f"every response is HTTP {' or '.join(map(str, sorted(statuses)))}")
+        raise CannotEvaluate(f"every response has status {' or '.join(map(str, sorted(statuses)))}")
 
 
-def judged_past_the_key(received: Received) -> int:
-    """The settled status of a request with the right key: a 401 says nothing about what else was sent."""
-    status = settled(received)
+def authenticated_status(received: Received) -> int:
+    """The status code of a request with a valid key; :class:`CannotEvaluate` also for 401."""
+    status = definite_status(received)
     if status == 401:
-        raise CannotEvaluate("HTTP 401: the right key was refused")
+        raise CannotEvaluate("received HTTP 401 for the valid key")
     return status
 
 
 def must_be_served(received: Received) -> Findings:
-    """A documented request gets 200."""
-    status = received.status
+    """A documented request is served (a 2xx other than 200 has its own rule). A 5xx is a finding only if each attempt
+    gets it, and it is not that of a busy server."""
+    status = definite_status(received) if fails_every_attempt(received.exchange) else received.status
     yield EXAMINED
-    if status != 200:
-        yield Finding(f"answered with HTTP {received.status}{said(received)}", want=200, got=received.status)
+    if not received.exchange.ok:
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want=200, got=status)
 
 
-def no_answer(received: Received) -> Findings:
-    """A finding if the connection was closed or reset, or carried no HTTP, each time the request was sent."""
+def no_response(received: Received) -> Findings:
+    """A finding if every attempt ended with a closed or reset connection or with bytes that are not HTTP."""
     exchange = received.exchange
     if exchange.status is None and exchange.ended in ("reset", "invalid"):
-        tries = len(exchange.attempts) + 1
-        how = "is closed without a response" if exchange.ended == "reset" else "carries no HTTP response"
-        message = f"the connection {how} in {tries} {'try' if tries == 1 else 'tries'} ({exchange.detail})"
+        how = "closed the connection without a response" if exchange.ended == "reset" else "sent no HTTP response"
+        message = f"the server {how} in {attempts(exchange)} ({exchange.detail})"
         yield Finding(message, want="an HTTP response", got=exchange.ended)
 
 
 def retried(received: Received) -> list[Received]:
-    """The responses after which the request was retried, and a last one with such a status; :class:`DoesNotApply`
-    where there is none, or a recording did not keep it."""
+    """The responses after which the request was retried, and the last response if it has such a status;
+    :class:`DoesNotApply` if there is none or the recording does not contain it."""
     found = list(received.exchange.retried)
-    if received.exchange.status in PASSING:
+    if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
     if not found:
-        raise DoesNotApply("no request was retried after a response")
+        raise DoesNotApply("no request was retried")
     return [Received(one, received.scenario, contract=received.contract) for one in found]
 
 
-def received_whole(received: Received) -> None:
-    """:class:`CannotEvaluate` where a limit of ours ended the response: what is missing then says nothing."""
+def need_complete(received: Received) -> None:
+    """Raise :class:`CannotEvaluate` if a limit of the suite ended the response before its end."""
     if received.exchange.ended_by_us:
-        raise CannotEvaluate(f"the response was not received whole: {received.exchange.detail}")
+        raise CannotEvaluate(f"the response was not received completely: {received.exchange.detail}")
 
 
 def must_be_refused(received: Received) -> Findings:
-    """A request that cannot be served gets a 4xx."""
-    status = judged_past_the_key(received)
+    """A finding if the status is not 4xx."""
+    status = authenticated_status(received)
     yield EXAMINED
     if not 400 <= status < 500:
         failure = ends_in_failure(received)
-        words = said(received) if failure is None else f", and {failure}"
-        yield Finding(f"answered with HTTP {status}{words}", want="a 4xx status", got=status)
+        words = error_detail(received) if failure is None else f", and {failure}"
+        yield Finding(f"received HTTP {status}{words}", want="a 4xx status", got=status)
 
 
 def must_be_served_or_refused(received: Received) -> Findings:
-    """A request outside the contract gets a 4xx, or is answered as if the strange part were not there."""
-    status = judged_past_the_key(received)
+    """A finding if an undocumented request received neither a 4xx nor a valid Response with status 200."""
+    status = authenticated_status(received)
     yield EXAMINED
     if 400 <= status < 500:
         return
     if status != 200:
-        yield Finding(f"answered with HTTP {status}{said(received)}", want="200 or a 4xx status", got=status)
+        yield Finding(f"received HTTP {status}{error_detail(received)}", want="200 or a 4xx status", got=status)
     else:
-        yield from must_be_an_answer(received)
+        yield from must_be_a_response(received)
 
 
-def must_be_an_answer(received: Received) -> Findings:
-    """The body under a 200 is a finished Response, plain or streaming; its shape has a rule of its own."""
+def must_be_a_response(received: Received) -> Findings:
+    """A finding if the body of a 200 is not a final Response, plain or streamed; other rules check its schema."""
     yield EXAMINED
     if (failure := ends_in_failure(received)) is not None:
         yield Finding(f"HTTP 200, and {failure}", "/type", received.event, "a Response or a 4xx status", "a failure")
@@ -136,7 +151,7 @@ def must_be_an_answer(received: Received) -> Findings:
     try:
         response = received.response
     except CannotEvaluate as error:
-        received_whole(received)
+        need_complete(received)
         yield Finding(f"HTTP 200, but {error}", want="a Response", got=excerpt(received))
         return
     if not isinstance(response.get("output"), list) and not received.output:
@@ -145,23 +160,23 @@ def must_be_an_answer(received: Received) -> Findings:
         yield no_output(received)
     elif "status" in response and response["status"] not in FINAL:
         status = response["status"]
-        message = f"the answer ends with status {status!r}"
+        message = f"the final status of the response is {status!r}"
         yield Finding(message, received.pointer + "/status", received.event, "completed or incomplete", status)
 
 
 def no_output(received: Received) -> Finding:
-    """The finding of a completed response that holds nothing."""
+    """The finding for a completed Response without output items."""
     return Finding("a completed response has no output item", received.pointer + "/output", received.event)
 
 
 def refuses(received: Received) -> bool:
-    """Whether a message of the response holds a refusal, which OpenAI has as a part of its own."""
+    """Whether a message of the response contains a part of type ``refusal``."""
     parts = [part for _, item in received.items("message") for part in objects(item.get("content"))]
     return any(part.get("type") == "refusal" and part.get("refusal") for part in parts)
 
 
 def ends_in_failure(received: Received) -> str | None:
-    """How a stream ends that ends in a failure, with the server's words; None for any other answer."""
+    """The failure event that ends the stream, with its error message; None for any other response."""
     last = next((event for event in received.events if event.terminal), None) if _is_stream(received) else None
     if last is None or last.type not in ("error", "response.failed"):
         return None
@@ -189,23 +204,23 @@ def _coding_without_end(exchange: Exchange) -> str:
 
 
 def excerpt(received: Received, size: int = 96) -> str:
-    """The beginning of the body, for a message."""
+    """The first ``size`` characters of the body, for a message."""
     body = received.exchange.body
     text = body[: size * 4].decode("utf-8", "replace").strip()
     return text[:size] + ("..." if len(text) > size else "")
 
 
 def envelope(received: Received) -> object:
-    """The error body as JSON, or its text where it is none."""
+    """The error body as JSON; as a string if it is not JSON."""
     try:
         return received.envelope
     except CannotEvaluate:
-        received_whole(received)
+        need_complete(received)
         return received.exchange.body.decode("utf-8", "replace")
 
 
 def is_error_body(received: Received) -> bool:
-    """Whether the body is an error envelope and no Response."""
+    """Whether the body is an error envelope and not a Response."""
     try:
         body = mapping(received.envelope)
     except CannotEvaluate:
@@ -214,30 +229,31 @@ def is_error_body(received: Received) -> bool:
 
 
 def needs(received: Received, case: Case) -> None:
-    """The model must have done what the scenario needs; else nothing can be judged."""
+    """Raise :class:`CannotEvaluate` if the model did not do what the scenario needs."""
     need = scenario_of(received, case).need
     if need and not need.met(received):
-        tries = len(received.samples)
+        count = len(received.samples)
         raise CannotEvaluate(
-            f"this needs that {need.says}, and in {tries} {'try' if tries == 1 else 'tries'} it did not"
+            f"needs a response in which {need.says}; not received for {count} request{'s' * (count > 1)}"
         )
 
 
 def not_seen(what: str, responses: Sequence[Received]) -> CannotEvaluate | DoesNotApply:
-    """Why a thing that no answer held cannot be judged; where a server refused all that would hold it, it need not."""
+    """The exception to raise if no response contains ``what``: :class:`DoesNotApply` if the server refused every
+    request that can cause it."""
     if all(received.exchange.refused for received in responses):
-        return DoesNotApply(f"every request that could bring {what} was refused")
-    return CannotEvaluate(f"no answer held {what}")
+        return DoesNotApply(f"every request that can cause {what} was refused")
+    return CannotEvaluate(f"no response contains {what}")
 
 
 def between(plain: Received, stream: Received, message: str, pointer: str, want: Any, got: Any) -> Finding:
-    """A finding that two answers to the same request differ: told of the streamed one, and about both."""
+    """A finding that a plain and a streamed response differ; its place is in the streamed one."""
     event = stream.event if pointer else None
     return Finding(message, pointer, event, want, got, stream.scenario, also=(plain.scenario,))
 
 
 def encoded_twice(text: str) -> str | None:
-    """What a text was before its UTF-8 was taken for Latin-1 or Windows-1252; None for any other text."""
+    """The text before its UTF-8 was decoded as Latin-1 or Windows-1252; None if it was not."""
     for wrong in ("latin-1", "cp1252"):
         try:
             meant = text.encode(wrong).decode("utf-8")
@@ -247,27 +263,27 @@ def encoded_twice(text: str) -> str | None:
     return None
 
 
-def holder(value: Any, sought: str, place: str = "") -> str:
-    """The JSON pointer of the first text (or name of a member) that holds a text; empty if none does."""
+def pointer_to(value: Any, sought: str, place: str = "") -> str:
+    """The JSON pointer of the first string or member name that contains ``sought``; empty if none does."""
     if isinstance(value, str):
         return place if sought in value else ""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in pairs:
         here = place + pointer(name)
-        if found := here if sought in str(name) else holder(inner, sought, here):
+        if found := here if sought in str(name) else pointer_to(inner, sought, here):
             return found
     return ""
 
 
 def parsed(text: Any) -> Any:
-    """The JSON value of a text; ``ValueError`` if it is none."""
+    """The value of a JSON text; ``ValueError`` if it is not JSON."""
     if not isinstance(text, str):
-        raise ValueError("not a text")
+        raise ValueError("not a string")
     return load(text)
 
 
-def said(received: Received) -> str:
-    """What the server said about it, as the end of a sentence."""
+def error_detail(received: Received) -> str:
+    """The message and param of the error body, or the start of the body, as ``": ..."``; empty without either."""
     form = received.contract.error
     try:
         error = mapping(form.of(received.envelope))
@@ -276,21 +292,22 @@ def said(received: Received) -> str:
     words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
     if not words and not received.exchange.ok:
         words = [" ".join(excerpt(received, 80).split())]
-    return f": {' / '.join(words)[:200]}" if any(words) else ""
+    return f": {shortened(' / '.join(words), 200)}" if any(words) else ""
 
 
-#: Words by which servers say that a request is longer than the model can take.
+#: Words in error messages that report a request longer than the model's context.
 _TOO_LONG = re.compile(r"context|too (?:long|large|many)|exceed|length|limit|maximum", re.IGNORECASE)
 
 
-def refused_for_its_size(received: Received, case: Case) -> bool:
-    """Whether a long request was refused because it is long, as far as status and message tell."""
+def refused_as_too_long(received: Received, case: Case) -> bool:
+    """Whether status or error message show that a long request was refused for its length."""
     if "sizable" not in scenario_of(received, case).tags or not refused(received):
         return False
-    return received.exchange.status == 413 or _TOO_LONG.search(said(received)) is not None
+    return received.exchange.status == 413 or _TOO_LONG.search(error_detail(received)) is not None
 
 
-def unless_for_its_size(received: Received, case: Case) -> None:
-    """:class:`DoesNotApply` where a long request was refused for its size: that says nothing of its form."""
-    if refused_for_its_size(received, case):
-        raise DoesNotApply(f"refused with HTTP {received.exchange.status} for its size: a rule of its own reports that")
+def does_not_apply_if_too_long(received: Received, case: Case) -> None:
+    """Raise :class:`DoesNotApply` if a long request was refused for its length, which another rule reports."""
+    if refused_as_too_long(received, case):
+        status = received.exchange.status
+        raise DoesNotApply(f"refused with HTTP {status} for its length, which request.long-input-served reports")

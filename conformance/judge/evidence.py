@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import undocumented_in
+from conformance.judge.control import need_controls, of_run
 from conformance.judge.findings import Examined, Finding
 from conformance.scenarios.scenario import encode, schema_violation
 
@@ -31,12 +32,14 @@ class Part:
     """What the check gave for one subject: findings, and how many things it examined.
 
     ``blocked`` is why it could not evaluate the subject, ``idle`` why the rule does not apply to it; None where it did.
+    ``at`` is the scenario whose response blocks it, where that is another one: its control.
     """
 
     found: tuple[Finding, ...] = ()
     examined: int = 0
     blocked: str | None = None
     idle: str | None = None
+    at: str = ""
 
 
 #: :func:`examine`, or a function that keeps what it returned before.
@@ -57,21 +60,44 @@ class Evidence:
 def collect(case: Case, names: Sequence[str], record: Record, examine: Examine) -> Evidence:
     """What the check of a case gives for the responses to these scenarios."""
     together = case.check.together
-    parts = [(name, examine(case, subject, name)) for name, subject in _subjects(case, names, record)]
+    parts = [
+        (name, _uncontrolled(case, subject, record) or examine(case, subject, name))
+        for name, subject in _subjects(case, names, record)
+    ]
     found = tuple(finding for _, part in parts for finding in part.found)
     blocked = [(name, part.blocked) for name, part in parts if part.blocked is not None]
     return Evidence(
         found,
         max(sum(part.examined for _, part in parts), len(found)),
         [why if together or len(names) == 1 else f"{name}: {why}" for name, why in blocked],
-        [*names] if together and blocked else [name for name, _ in blocked],
+        _blocked_at(names if together else (), parts),
         [part.idle for _, part in parts if part.idle is not None],
     )
 
 
+def _blocked_at(names: Sequence[str], parts: Sequence[tuple[str, Part]]) -> list[str]:
+    """The scenarios whose responses block the parts; those of ``names`` where the responses are taken together."""
+    blocked = [(name, part) for name, part in parts if part.blocked is not None]
+    return [each for name, part in blocked for each in ([part.at] if part.at else names or [name])]
+
+
+def _uncontrolled(case: Case, subject: Received | Sequence[Received], record: Record) -> Part | None:
+    """The part of a subject that shows nothing of its request, as its control was not served; None for others."""
+    if not case.check.controlled:
+        return None
+    try:
+        need_controls(subject, case.context, record.received)
+    except DoesNotApply as error:
+        return Part(idle=str(error))
+    except CannotEvaluate as error:
+        return Part(blocked=str(error), at=getattr(error, "control", ""))
+    return None
+
+
 def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tuple[str, Any]]:
     if case.check.together:
-        yield names[0], [record.received(name) for name in names]
+        beside = of_run(case.beside, record.received)
+        yield names[0], [*(record.received(name) for name in names), *beside]
     else:
         for name in names:
             yield name, record.received(name)
@@ -95,7 +121,7 @@ def examine(case: Case, subject: Received | Sequence[Received], name: str) -> Pa
     except DoesNotApply as error:
         return Part(tuple(found), idle=str(error))
     except CannotEvaluate as error:  # What was examined before the check had to give up is no evidence of a pass.
-        return Part(tuple(found), blocked=str(error))
+        return Part(tuple(found), blocked=str(error), at=getattr(error, "control", ""))
     return Part(tuple(found), looked)
 
 
@@ -110,15 +136,19 @@ def _usable(received: Received, case: Case) -> None:
     Response object."""
     scenario, target = case.context.scenarios[received.scenario], case.context.target
     if received.exchange.ended == "not-sent":
+        if scenario.searches and not received.exchange.withheld:
+            raise DoesNotApply("no more random requests fail")
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
-        ours = scenario.meant_well and not scenario.follow and not received.exchange.withheld
-        if ours and (why := schema_violation(case.context.contract, encode(scenario.body, target.model))):
-            raise InternalError(f"the suite itself is wrong: {scenario.name} would send a request whose {why}")
+        ours = scenario.must_fit_schema and not scenario.follow and not received.exchange.withheld
+        if ours and (
+            why := schema_violation(case.context.contract, encode(scenario.body, target.model, scenario.escaped))
+        ):
+            raise InternalError(f"internal error: {scenario.name} sends a request that violates request.json: {why}")
         raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:
         received.need_response()
     refused = received.exchange.refused
-    followed = refused and scenario.follow and scenario.meant_well
+    followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
         raise CannotEvaluate(f"what {scenario.after} answered is malformed when sent back: {why}")
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()

@@ -1,4 +1,4 @@
-"""Findings: what a check gives for a violated rule, and how much it examined."""
+"""Findings: what a check yields for a violated rule, and how much it examined."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from conformance.judge.normalise import without_numbers
 #: Characters of a finding's message or pointer that are kept.
 _LONGEST = 2000
 
-#: Findings of one case that are kept apart; those beyond are only counted, with the last.
+#: The most findings of one case; further ones only increase the count of the last.
 _MOST_FINDINGS = 200
 
-#: Stands for ``want`` or ``got`` where a finding has nothing to set against each other.
+#: The value of ``want`` or ``got`` in a finding that compares no values.
 MISSING = object()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One departure from a rule: ``event`` is an index in the stream, ``pointer`` a JSON pointer into that event or
-    into the body, ``count`` how often the same was found, ``scenario`` where first and ``also`` where else."""
+    """One violation of a rule. ``event``: index in the stream (None: no event). ``pointer``: JSON pointer into that
+    event, or into the body. ``want``, ``got``: expected and actual value. ``count``: number of equal findings.
+    ``scenario``: where it was found first; ``also``: the other scenarios."""
 
     message: str
     pointer: str = ""
@@ -36,7 +37,7 @@ class Finding:
     also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # A name or a value in it may be megabytes long.
+        # A member name or a value in the message may be megabytes long.
         for name in ("message", "pointer"):
             if len(text := getattr(self, name)) > _LONGEST:
                 object.__setattr__(self, name, text[:_LONGEST] + "...")
@@ -44,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examined:
-    """What a check yields beside its findings: it has evaluated ``count`` things (events, items, members, responses).
+    """What a check yields in addition to findings: the number of events, items, members or responses it evaluated.
 
     A case without a finding passes only if something was examined.
     """
@@ -55,7 +56,7 @@ class Examined:
 #: One thing was examined.
 EXAMINED = Examined()
 
-#: What a check gives: findings, and how much it examined. A finding is evidence by itself.
+#: What a check yields. A finding counts as one thing examined.
 Findings = Iterator[Finding | Examined]
 
 
@@ -65,7 +66,7 @@ def finding_at(event: Event, message: str, pointer: str = "", want: Any = MISSIN
 
 
 def finding_from_violation(violation: Violation) -> Finding:
-    """The finding of what an automaton reported."""
+    """The finding for a violation that a state machine reported."""
     event = violation.event.index if violation.event else None
     want = MISSING if violation.want is None else violation.want
     got = MISSING if violation.got is None else violation.got
@@ -73,7 +74,7 @@ def finding_from_violation(violation: Violation) -> Finding:
 
 
 def finding_from_schema(problem: SchemaProblem, pointer: str = "", event: Event | None = None) -> Finding:
-    """The finding of a schema problem below ``pointer``."""
+    """The finding for a schema problem of the value at ``pointer``."""
     where = pointer + problem.pointer
     message = f"{event.type + ': ' if event else ''}{where or 'the body'} {problem.message}"
     want = "not empty" if problem.keyword in ("minLength", "minItems") else problem.want
@@ -81,7 +82,7 @@ def finding_from_schema(problem: SchemaProblem, pointer: str = "", event: Event 
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings that differ in place only, as one with a count."""
+    """The findings, those that differ only in numbers, ids or place merged into one with a count."""
     merged: dict[str, Finding] = {}
     for one in findings:
         key = without_numbers(one.message)

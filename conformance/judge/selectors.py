@@ -1,14 +1,16 @@
-"""Selectors: which scenarios a check judges, and how they are grouped into cases."""
+"""Selectors: the scenarios that a check evaluates, and how they are grouped into cases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from conformance.judge.verdict import Group, Selector
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import random_requests
 from conformance.scenarios.scenario import Scenario
 
-#: Tags of ordinary requests that are judged together, as one case.
+#: Tags of documented requests that are evaluated together, as one case.
 _OTHERS = frozenset({"accepted", "form", "auth-accepted", "accept", "parallel", "survives"})
 
 Wanted = Callable[[Scenario], bool]
@@ -34,6 +36,21 @@ def together(label: str, *tags: str, stream: bool | None = None, where: Wanted |
     return select
 
 
+def beside(selector: Selector, *names: str) -> Selector:
+    """The same cases, each check of which also gets the responses of these scenarios, behind the others."""
+    return lambda context: [replace(group, beside=names) for group in selector(context)]
+
+
+def explored(label: str, tag: str) -> Selector:
+    """One case for all random requests with the tag."""
+
+    def select(context: Context) -> list[Group]:
+        names = random_requests(context.scenarios.values(), tag)
+        return [Group(label, names)] if names else []
+
+    return select
+
+
 def everything(label: str, where: Wanted | None = None) -> Selector:
     """One case for all scenarios of the run."""
 
@@ -44,7 +61,7 @@ def everything(label: str, where: Wanted | None = None) -> Selector:
 
 
 def responses(stream: bool | None = None, where: Wanted | None = None) -> Selector:
-    """A case for each core scenario, and one for all other requests that expect an answer."""
+    """A case for each core scenario, and one for all other requests that must be served."""
     label = {None: "others", True: "others.stream", False: "others.plain"}[stream]
 
     def other(one: Scenario) -> bool:
@@ -55,12 +72,14 @@ def responses(stream: bool | None = None, where: Wanted | None = None) -> Select
 
 
 def pairs(tag: str) -> Selector:
-    """A case for each plain scenario with the tag that has a streaming twin."""
+    """A case for each plain scenario with the tag that has a streaming counterpart."""
 
     def select(context: Context) -> list[Group]:
         twins = [(one, one.name + ".stream") for one in _with(context, tag, False, None)]
         return [
-            Group(one.name, (one.name, twin), one.about, whole=True) for one, twin in twins if twin in context.scenarios
+            Group(one.name, (one.name, twin), one.about, requires_all=True)
+            for one, twin in twins
+            if twin in context.scenarios
         ]
 
     return select

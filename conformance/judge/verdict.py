@@ -1,4 +1,4 @@
-"""From findings and levels to verdicts: the checks' registry, cases, and the pure function that judges one."""
+"""The registry of checks, their cases, and the pure function from findings and levels to verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import Received
 from conformance.judge import reasons
-from conformance.judge.applicability import Where
+from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where
 from conformance.judge.evidence import Evidence, Examine, InternalError, collect, examine
 from conformance.judge.findings import (
     EXAMINED,
@@ -25,6 +25,7 @@ from conformance.judge.findings import (
 )
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.scenarios.context import Context
+from conformance.scenarios.explore import EXPLORED, random_requests
 
 #: The names that a check uses, so that it imports from one module.
 __all__ = [
@@ -41,26 +42,28 @@ _UNSUPPORTED = "the target's profile lacks "
 #: The reason of a case for which the responses hold nothing.
 _NOTHING = Reason(reasons.NOTHING_EXAMINED, "the responses hold nothing that this rule is about")
 
-#: What a baseline makes of verdicts: fails as listed, or is listed and fails no more (conformance.results.baseline).
+#: Verdicts that a baseline assigns: the case fails as listed, or is listed and passes (conformance.results.baseline).
 EXPECTED, STALE = "expected", "stale"
 
-#: What a broken rule of each level gives.
+#: The verdict of a violated rule, by level.
 _BROKEN = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Scenarios that make one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
+    """The scenarios of one case: ``label`` names it, ``about`` fills the placeholders of the rule's id.
 
-    ``whole``: the case needs every one of them (a pair); else those that the target lacks drop out. ``where``: those
-    whose exchange the predicate does not apply to drop out too, and what cannot be judged is not applicable.
+    ``requires_all``: the case needs every scenario (a pair); otherwise those that the profile excludes are left out.
+    ``where``: only exchanges to which it applies are evaluated, and a case without evidence is not applicable.
+    ``beside``: further scenarios, of which a check of several responses receives those that the run has.
     """
 
     label: str
     scenarios: tuple[str, ...]
     about: Mapping[str, str] = field(default_factory=dict)
-    whole: bool = False
+    requires_all: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
 
 Selector = Callable[[Context], list[Group]]
@@ -68,12 +71,11 @@ Selector = Callable[[Context], list[Group]]
 
 @dataclass(frozen=True)
 class Check:
-    """A check: the rule's id (with placeholders), its selector, and the bare generator.
+    """A check: the rule's id (with placeholders), its selector, and its generator function.
 
-    ``together``: the generator takes the list of a group's answers instead of one at a time. ``without_response``: it
-    also evaluates an exchange in which no response arrived; for every other check such an exchange is no evidence.
-    ``where`` is the predicate by which the rule applies to any exchange, whoever asked for it; ``aside`` says why it is
-    not evaluated on captured traffic.
+    ``together``: the generator receives all responses of a group instead of one. ``takes_case``: it also receives the
+    case. ``without_response``: it also evaluates exchanges without a response, which are no evidence for other checks.
+    ``where``: the predicate for exchanges of any origin. ``not_for_captured``: why captured traffic is not evaluated.
     """
 
     rule: str
@@ -85,10 +87,15 @@ class Check:
     where: Where | None = None
     not_for_captured: str = ""
 
+    @property
+    def controlled(self) -> bool:
+        """Whether it is about what a request causes, so that a response counts only beside a served control."""
+        return self.not_for_captured in (UNKNOWN_SENDER, COMPARES)
+
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """One thing that gets one verdict: a requirement at a scenario or group."""
+    """A requirement and the scenarios on which it is evaluated; it has one verdict."""
 
     requirement: Requirement
     rule: str
@@ -97,15 +104,16 @@ class Case:
     about: Mapping[str, str]
     check: Check
     context: Context
-    whole: bool = False
+    requires_all: bool = False
     where: Where | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """The clients that the rule can affect: the one that the case is about, or all that the rule names.
+        """The clients that the rule can affect: the client of the case, or all in the rule's ``breaks``.
 
-        Codex only streams, so that a plain response does not affect it. Which clients a finding does affect:
-        :mod:`conformance.results.affected_clients`.
+        Codex only streams, so a plain response does not affect it. :mod:`conformance.results.affected_clients`
+        decides which clients a finding affects.
         """
         streams = any(self.context.scenarios[name].streaming for name in self.scenarios)
         mine = self.about.get("client")
@@ -117,15 +125,15 @@ class Case:
         return f"{self.rule}@{self.label}"
 
     def __repr__(self) -> str:
-        """The id: the whole world it stands in would be megabytes, and reporters print parameters."""
+        """The id: reporters print test parameters, and the representation of the context takes megabytes."""
         return self.id
 
 
 @dataclass(frozen=True)
 class Result:
-    """A case's verdict, with findings, or the reason why there is none; ``observed`` is what a MAY rule saw,
-    ``examined`` how many things (events, items, members, responses) were evaluated, ``blocked`` the scenarios whose
-    responses an inconclusive case could not be judged by."""
+    """A case's verdict, with its findings or the reason. ``observed``: the messages of a MAY rule. ``examined``: the
+    number of events, items, members or responses evaluated. ``blocked``: the scenarios whose responses made the case
+    inconclusive."""
 
     case: Case
     verdict: str
@@ -137,10 +145,10 @@ class Result:
 
 
 class Record(Protocol):
-    """Where the answers come from."""
+    """Source of the recorded responses."""
 
     def received(self, scenario: str) -> Received:
-        """The recorded answer of a scenario."""
+        """The recorded response of a scenario."""
 
 
 CHECKS: list[Check] = []
@@ -158,7 +166,7 @@ def check(
         CHECKS.append(registered)
 
         def test(case: Case) -> None:
-            raise NotImplementedError("the plugin judges in place of calling this")
+            raise NotImplementedError("the plugin evaluates the case instead of calling this function")
 
         test.__doc__ = evaluate.__doc__
         test.__name__ = evaluate.__name__
@@ -170,41 +178,50 @@ def check(
 
 
 def cases(check: Check, context: Context) -> list[Case]:
-    """The cases of a check at a target: those of its selector, and one over every other exchange it applies to."""
+    """The cases of a check: those of its selector, and one over all other exchanges to which it applies."""
     groups = check.over(context)
-    return [_case(check, group, context) for group in (*groups, *_elsewhere(check, groups, context))]
+    return [_case(check, group, context) for group in (*groups, *_other_scenarios(check, groups, context))]
 
 
 def _case(check: Check, group: Group, context: Context) -> Case:
     rule = check.rule.format_map(dict(group.about))
     return Case(
-        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.whole, group.where
-    )
+        requirement(rule), rule, group.label, group.scenarios, group.about, check, context, group.requires_all,
+        group.where, group.beside,
+    )  # fmt: skip
 
 
-#: Tag of requests that something before the endpoint may refuse, in a form of its own.
+#: Tag of requests that a gateway may refuse, with a body in its own format.
 _UNUSUAL = "unusual-form"
 
-#: The label of the case over the exchanges that no other case of a check is about, by the kind of response.
-_ELSEWHERE = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
+#: The label of the case over exchanges of other scenarios, by kind of response.
+_OTHER_SCENARIOS = {"streams": "lenient.stream", "plain": "lenient.plain", "answers": "lenient", "finished": "lenient"}
 
 
-def _elsewhere(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
-    """The group of all scenarios that the check's selector leaves out and its predicate may apply to: what a server
-    serves though it might have refused it, and refusals of whatever request."""
-    if check.where is None or not check.where.elsewhere or check.together:
+def _other_scenarios(check: Check, groups: Sequence[Group], context: Context) -> list[Group]:
+    """The group of all scenarios that the check's selector does not contain and its predicate may match: requests that
+    a server may serve or refuse, and refusals of any request."""
+    if check.where is None or not check.where.other_scenarios or check.together:
         return []
-    label = _ELSEWHERE.get(check.where.kind, "answers")
+    label = _OTHER_SCENARIOS.get(check.where.kind, "answers")
     taken = {name for group in groups for name in group.scenarios}
     names = tuple(
         one.name
         for one in context.scenarios.values()
         if one.name not in taken
         and one.method == "POST"
-        and not one.suffix.startswith("/")  # What lies below the endpoint is no response of it.
+        and EXPLORED not in one.tags
+        and not one.suffix.startswith("/")  # A path below the endpoint is another resource.
         and (_UNUSUAL not in one.tags if label == "answers" else one.expect != "refusal")
     )
-    return [Group(label, names, where=check.where)] if names else []
+    random = random_requests(context.scenarios.values())
+    found = [Group(_RANDOM.get(check.where.kind, EXPLORE), random, where=check.where)] if random else []
+    return [*([Group(label, names, where=check.where)] if names else []), *found]
+
+
+#: The label of the case over the random requests, by the kind of response.
+EXPLORE = "explore"
+_RANDOM = {"streams": f"{EXPLORE}.stream", "plain": f"{EXPLORE}.plain"}
 
 
 def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
@@ -214,7 +231,7 @@ def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
         return Result(case, NOT_APPLICABLE, reason=reason)
     withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
     if withheld and (case.check.together or len(withheld) == len(names)):
-        return _unasked(case, withheld)
+        return _not_sent(case, withheld)
     return _decide(case, collect(case, names, record, examine), withheld)
 
 
@@ -225,7 +242,7 @@ def _applicable(case: Case) -> tuple[list[str], Reason]:
     context = case.context
     lacking = {name: context.scenarios[name].claims & context.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
-    if not names or (case.whole and len(names) < len(case.scenarios)):
+    if not names or (case.requires_all and len(names) < len(case.scenarios)):
         features = tuple(sorted(set[str]().union(*lacking.values())))
         return [], Reason(reasons.UNSUPPORTED, _UNSUPPORTED + ", ".join(features), features)
     return names, NO_REASON
@@ -233,26 +250,28 @@ def _applicable(case: Case) -> tuple[list[str], Reason]:
 
 def _decide(case: Case, evidence: Evidence, withheld: Sequence[str]) -> Result:
     """The verdict that the evidence gives; ``withheld`` is why some of the case's requests were not sent."""
-    found, examined, blocked, idle = evidence.found, evidence.examined, evidence.blocked, evidence.idle
+    found, examined, blocked, inapplicable = evidence.found, evidence.examined, evidence.blocked, evidence.idle
     if case.requirement.level == "MAY" and not found and blocked:
         return Result(case, NOT_APPLICABLE, reason=Reason(reasons.NO_EVIDENCE, f"nothing to record: {blocked[0]}"))
     if case.requirement.level == "MAY" and (found or examined):
         return Result(case, PASS, observed=tuple(one.message for one in merge(found)), examined=examined)
     if found:
         return Result(case, _BROKEN[case.requirement.level], tuple(merge(found)), examined=examined)
-    if withheld:  # What was asked is in order; nobody knows of the rest.
-        return _unasked(case, withheld)
+    if withheld:  # The exchanges received pass; the others are unknown.
+        return _not_sent(case, withheld)
     if case.where:
-        idle, blocked = [*idle, *blocked], []
+        inapplicable, blocked = [*inapplicable, *blocked], []
     if blocked and (case.check.together or not examined):
         reason = Reason(reasons.NO_EVIDENCE, "; ".join(dict.fromkeys(blocked)))
         return Result(case, INCONCLUSIVE, reason=reason, blocked=tuple(evidence.blocked_at))
     if not examined:
-        return Result(case, NOT_APPLICABLE, reason=Reason(reasons.DOES_NOT_APPLY, idle[0]) if idle else _NOTHING)
+        return Result(
+            case, NOT_APPLICABLE, reason=Reason(reasons.DOES_NOT_APPLY, inapplicable[0]) if inapplicable else _NOTHING
+        )
     return Result(case, PASS, examined=examined)
 
 
-def _unasked(case: Case, why: Sequence[str]) -> Result:
-    """The result where a limit of ours, or a recording's gap, kept requests of the case from being asked."""
+def _not_sent(case: Case, why: Sequence[str]) -> Result:
+    """The result of a case some of whose requests were not sent because of a limit, or are not in the recording."""
     verdict = NOT_APPLICABLE if case.requirement.level == "MAY" else INCONCLUSIVE
     return Result(case, verdict, reason=Reason(reasons.WITHHELD, "; ".join(dict.fromkeys(why))))

@@ -1,1 +1,1 @@
-"""Glue to pytest: options, collection, reports."""
+"""The pytest plugin: options, collection, reports."""

@@ -1,9 +1,9 @@
-"""Reports to pytest that wait for the end of a run: whose verdict may still change.
+"""Test reports that are deferred until the end of a run, because a baseline may change their verdict.
 
 A baseline is applied when all cases are evaluated, in all processes: a case that fails, warns or is inconclusive may
-follow from an expected failure, and a case that an entry names may pass. Its report then says nothing to pytest's other
-plugins (``when`` is :data:`HELD`); when the run has ended the controller reports it once more, with its final verdict:
-so letters, counts, JUnit files and the exit code agree.
+be a consequence of an expected failure, and a case that an entry names may pass. Other plugins of pytest ignore such a
+report (its ``when`` is :data:`DEFERRED`). When the run has ended, the controller reports the case again with its final
+verdict, so that letters, counts, JUnit files and the exit code agree.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from conformance.report.failure import printable
 from conformance.results.baseline import EXPECTABLE, Entry
 from conformance.results.records import CaseRecord
 
-#: ``when`` of a report that waits; pytest's own are setup, call and teardown.
-HELD = "held"
+#: ``when`` of a deferred report; pytest's own phases are setup, call and teardown.
+DEFERRED = "deferred"
 
 
 def may_change(case: CaseRecord, entries: Sequence[Entry]) -> bool:
-    """Whether a baseline of these entries may give the case another verdict."""
+    """Whether a baseline with these entries can change the verdict of the case."""
     if case.verdict in (PASS, NOT_APPLICABLE):
         return any(entry.case == case.id for entry in entries)
     return bool(entries) and case.verdict in EXPECTABLE
 
 
-def fill(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
-    """Make a report say what a case's record says; ``text`` is shown of a failure."""
+def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
+    """Set the outcome of a report from a case's record; ``text`` is the text of a failure."""
     verdict, path = case.verdict, report.location[0]
     if verdict == FAIL:
         report.outcome, report.longrepr = "failed", text or case.id
     elif verdict == STALE and case.baseline:
-        report.outcome, report.longrepr = "failed", f"{case.id}: listed at {case.baseline.entry}, and passes"
+        report.outcome, report.longrepr = "failed", f"{case.id} passes; expected a failure ({case.baseline.entry})"
     elif verdict == EXPECTED and case.baseline:
         report.outcome, report.wasxfail = "skipped", case.baseline.reason
         report.longrepr = (path, 0, printable(f"{verdict}: {case.baseline.reason}"))
@@ -44,18 +44,19 @@ def fill(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
         report.outcome = "skipped"
         report.longrepr = (path, 0, printable(f"{verdict}: {case.reason}"))
     report.verdict = verdict  # type: ignore[attr-defined]  # Reports take attributes.
-    carry(report, case)
+    attach_record(report, case)
 
 
-def carry(report: pytest.TestReport, case: CaseRecord) -> None:
-    """Put a case's record into a report: as ASCII text it survives the way from a worker, whatever a server sent."""
+def attach_record(report: pytest.TestReport, case: CaseRecord) -> None:
+    """Attach a case's record to a report, as ASCII JSON: a string of the server can contain characters that
+    pytest-xdist cannot transfer."""
     report.conformance = json.dumps(case.to_json())  # type: ignore[attr-defined]  # Reports take attributes.
 
 
-def carried(report: pytest.TestReport) -> CaseRecord | None:
-    """The record that a report carries; None if it carries none."""
-    kept = getattr(report, "conformance", None)
-    return CaseRecord.from_json(json.loads(kept)) if kept else None
+def attached_record(report: pytest.TestReport) -> CaseRecord | None:
+    """The record attached to a report; None if there is none."""
+    text = getattr(report, "conformance", None)
+    return CaseRecord.from_json(json.loads(text)) if text else None
 
 
 def properties(case: CaseRecord) -> list[tuple[str, object]]:
@@ -63,21 +64,21 @@ def properties(case: CaseRecord) -> list[tuple[str, object]]:
     return [("requirement", case.requirement), ("level", case.level), ("verdict", case.verdict)]
 
 
-def hold(report: pytest.TestReport, case: CaseRecord) -> None:
-    """Make a report wait: it carries its record to the controller."""
-    report.when = HELD  # type: ignore[assignment]  # Plugins pass over what is none of pytest's phases.
+def defer(report: pytest.TestReport, case: CaseRecord) -> None:
+    """Defer a report; its record is attached for the main process."""
+    report.when = DEFERRED  # type: ignore[assignment]  # Plugins ignore a value that is not one of pytest's phases.
     report.outcome, report.longrepr = "passed", None
-    carry(report, case)
+    attach_record(report, case)
 
 
-def released(held: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
-    """The reports of a case whose verdict is known now, as pytest makes them: of the call, and of the teardown, with
-    which JUnit's plugin ends a case."""
-    call = copy.copy(held)
+def final_reports(deferred: pytest.TestReport, case: CaseRecord, text: str) -> Iterator[pytest.TestReport]:
+    """The reports of a case with its final verdict: of the call, and of the teardown, at which the JUnit plugin writes
+    a case."""
+    call = copy.copy(deferred)
     call.when, call.duration = "call", 0.0  # Its time was counted when it was evaluated.
-    fill(call, case, text)
+    set_outcome(call, case, text)
     yield call
-    teardown = copy.copy(held)
+    teardown = copy.copy(deferred)
     teardown.when, teardown.duration = "teardown", 0.0
     teardown.user_properties = properties(case)
     del teardown.conformance

@@ -1,4 +1,4 @@
-"""The pytest plugin: its options, and the setting up of a run. Judges nothing."""
+"""The hooks of the pytest plugin: its options and the setup of a run."""
 
 from __future__ import annotations
 
@@ -22,34 +22,39 @@ _SMOKE = "smoke"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The suite's options; ``--strict`` is pytest's own and also makes warnings fail the run."""
+    """Add the options. ``--strict`` is an option of pytest; with it a warning makes the exit code 1."""
     group = parser.getgroup("conformance", "conformance of a Responses API endpoint")
     for setting in SETTINGS:
         group.addoption(f"--{setting.name}", default=None, metavar="VALUE", help=setting.help)
-    group.addoption("--target", default=None, metavar="FILE", help="TOML file with settings and a profile")
+    group.addoption("--target", default=None, metavar="FILE", help="target file: TOML with settings and a profile")
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
-    replaced = "replace an earlier run in the folder that --run-dir names"
-    group.addoption("--overwrite", action="store_true", help=replaced)
-    for kind, says in outputs.HELP.items():
-        group.addoption(f"--{kind}", default=None, metavar="FILE", help=says)
-    only = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be given several times"
-    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only)
-    expected = "TOML file of expected failures; may be given several times"
-    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=expected)
-    group.addoption("--replay", default=None, metavar="DIR", help="judge the recorded run in DIR again; send nothing")
-    fed = "folder of conformance clients --install: real clients are fed the recorded answers, and judged"
-    group.addoption("--clients", default=None, metavar="DIR", help=fed)
-    group.addoption("--plan", action="store_true", help="list the requests and what they may cost; send nothing")
+    overwrite_help = "replace an earlier run in the folder that --run-dir names"
+    group.addoption("--overwrite", action="store_true", help=overwrite_help)
+    for kind, help_text in outputs.HELP.items():
+        group.addoption(f"--{kind}", default=None, metavar="FILE", help=help_text)
+    only_help = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be repeated"
+    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only_help)
+    baseline_help = "TOML file of expected failures; may be repeated"
+    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=baseline_help)
+    replay_help = "evaluate the recorded run in DIR again; send no request"
+    group.addoption("--replay", default=None, metavar="DIR", help=replay_help)
+    clients_help = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
+    group.addoption("--clients", default=None, metavar="DIR", help=clients_help)
+    explore_help = "also send N random requests, and reduce those that fail; needs the extra [explore] (default 0)"
+    group.addoption("--explore", type=int, default=0, metavar="N", help=explore_help)
+    seed_help = "seed of the random requests; the same seed gives the same requests (default: that of the run)"
+    group.addoption("--explore-seed", type=int, default=None, metavar="SEED", help=seed_help)
+    group.addoption("--plan", action="store_true", help="list the requests and their maximum cost; send no request")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Set the run up if the checks are among what pytest was asked to collect; a bad setting is one line and exit 2."""
-    if not setup.asked_for_checks(config.args, config.invocation_params.dir):
+    """Set up the run if pytest's arguments select checks. An invalid setting ends with one line and exit code 2."""
+    if not setup.collects_checks(config.args, config.invocation_params.dir):
         return None
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
-        config.option.numprocesses = None  # A plan is made in one process.
+        config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
     try:
         runner = _runner(config)
@@ -63,38 +68,39 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the suite's mark."""
-    config.addinivalue_line("markers", f"{_SMOKE}: the heart of the suite, in few requests")
+    """Register the mark ``smoke``."""
+    config.addinivalue_line("markers", f"{_SMOKE}: the most important cases, which need few requests")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Let the next run have the folder; now all is written."""
+    """Release the lock on the run folder: all files are written."""
     if runner := config.pluginmanager.get_plugin("conformance-run"):
         runner.session.folder.close()
 
 
 def _runner(config: pytest.Config) -> Runner:
-    # Workers may start elsewhere, and have their options from here.
+    # Absolute paths: a worker can have another working directory.
     config.option.baseline = [str(Path(one).absolute()) for one in config.getoption("baseline")]
     expected = baseline_file.read(map(Path, config.option.baseline))
     if hasattr(config, "workerinput"):
         given = config.workerinput["conformance"]
-        session = setup.in_worker(given, str(config.workerinput["workerid"]))
+        session = setup.create_worker_session(given, str(config.workerinput["workerid"]))
         return Runner(config, session, expected, None, given["wait"])
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
-    session, server = setup.in_controller(
-        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only")
-    )
+    session, server = setup.create_session(
+        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
+        config.getoption("explore"), config.getoption("explore_seed"),
+    )  # fmt: skip
     return Runner(config, session, expected, server)
 
 
 def _check_marks(expression: str, known: Sequence[str]) -> None:
-    """:class:`Misconfigured` for a mistyped ``smoke`` in ``-m``: pytest would select nothing, or all. Other marks may
-    be those of plugins, which are not known this early."""
+    """Raise :class:`Misconfigured` for a misspelled ``smoke`` in ``-m``, with which pytest would select no case or all.
+    Other marks are accepted: plugins register theirs later."""
     for name in re.findall(r"[A-Za-z_]\w*", expression):
         if name != _SMOKE and name not in known and difflib.get_close_matches(name, [_SMOKE], cutoff=0.7):
-            raise Misconfigured(f"-m: there is no mark {name!r}; did you mean {_SMOKE!r}?")
+            raise Misconfigured(f"-m: unknown mark {name!r}; did you mean {_SMOKE!r}?")

@@ -1,4 +1,4 @@
-"""What a run leaves: the letters while it goes, then the results file, what is rendered from it, and the exit code."""
+"""The output of a run: a letter for each case, then the results file, the reports and the exit code."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from conformance.engine.assembly import Assembled, assemble
-from conformance.engine.ending import Ending, conclude, write_all
-from conformance.engine.redaction import without
+from conformance.engine.ending import OutputOptions, build_results, write_outputs
+from conformance.engine.redaction import redact_value
 from conformance.judge.reasons import WORKER_CRASHED, Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
-from conformance.pytest_plugin.deferred import HELD, carried, released
+from conformance.pytest_plugin.deferred import DEFERRED, attached_record, final_reports
 from conformance.pytest_plugin.runner import Runner
 from conformance.report import allure, catalogue, expected, github, outputs, terminal
 from conformance.report.failure import recorded, render
@@ -38,58 +38,58 @@ _LETTERS = {
     results_file.ERROR: ("error", "E", ("ERROR", {"red": True})),
 }
 
-#: Letters of what was held back on one line of the terminal.
-_LETTERS_A_LINE = 72
+#: Number of letters of deferred reports on one line of the terminal.
+_LETTERS_PER_LINE = 72
 
 
 class Reporter:
-    """Collects the evaluated cases of all processes; the controller writes and shows them when the run has ended."""
+    """Collects the evaluated cases of all processes; the main process writes and shows them at the end of the run."""
 
     def __init__(self, config: pytest.Config, runner: Runner) -> None:
         self._config = config
         self._runner = runner
         self._cases: list[CaseRecord] = []
         self._problems: list[baseline.Problem] = []
-        self._held: dict[str, pytest.TestReport] = {}
-        self._releasing = False
+        self._deferred: dict[str, pytest.TestReport] = {}
+        self._reporting_deferred = False
         self._errors: dict[str, str] = {}
         self._started = time.monotonic()
         self._run: Results | None = None
         self._written: dict[str, str] = {}
-        # Failures are shown by root cause at the end, not one by one with tracebacks.
+        # Failures are shown by root cause at the end; a traceback of each one would repeat them.
         config.option.tbstyle = "no"
         if config.option.reportchars == "fE":
             config.option.reportchars = "N"
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Any:
-        """A letter and a category of its own for each verdict; none yet where it may still change."""
-        if report.when == HELD:
-            return "", "", ("HELD", {}) if carried(report) else ""
-        if _crashed(report):
+        """The letter and category of the verdict; none for a deferred report."""
+        if report.when == DEFERRED:
+            return "", "", ("DEFERRED", {}) if attached_record(report) else ""
+        if _is_worker_crash(report):
             return _LETTERS[results_file.ERROR]
         return _LETTERS.get(getattr(report, "verdict", ""))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect the records, from workers too."""
-        if self._runner.worker or self._releasing:
+        """Collect the records of all processes."""
+        if self._runner.worker or self._reporting_deferred:
             return
-        if case := carried(report):
-            if report.when == HELD:
-                self._held[case.id] = report
+        if case := attached_record(report):
+            if report.when == DEFERRED:
+                self._deferred[case.id] = report
             if case.verdict == results_file.ERROR:
                 self._errors[case.id] = report.longreprtext
             self._cases.append(case)
-        elif _crashed(report):
-            # A worker died while it evaluated this; pytest-xdist reports it, and others take over what it had to do.
-            died = Reason(WORKER_CRASHED, str(report.longrepr))
-            case = results_file.error_record(report.nodeid.partition("[")[2][:-1], died)
+        elif _is_worker_crash(report):
+            # A worker crashed while it evaluated this case. pytest-xdist starts another worker for its other cases.
+            crash = Reason(WORKER_CRASHED, str(report.longrepr))
+            case = results_file.error_record(report.nodeid.partition("[")[2][:-1], crash)
             self._errors[case.id] = f"{case.id}\n{case.reason}"
             self._cases.append(case)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Write the results file and set the exit code."""
-        # Also where -x or --maxfail ended the run: what is not sent yet is not sent any more.
+        """Write the results file and the reports, and set the exit code."""
+        # A run ended by -x or --maxfail sends no further requests.
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED or bool(session.shouldfail or session.shouldstop)
         self._runner.close(wait=not interrupted and not self._runner.setup_error)
         config = self._config
@@ -100,7 +100,7 @@ class Reporter:
             session.exitstatus = results_file.EXIT_SETUP
             return
         assembled = self._assemble()
-        self._release()
+        self._report_deferred()
         code = assembled.exit_code(_strict(config))
         if exitstatus not in (
             pytest.ExitCode.OK,
@@ -113,76 +113,80 @@ class Reporter:
         session.exitstatus = end.exit if end else results_file.EXIT_BROKEN
         if end and end.stopped:
             print(f"conformance: {end.stopped}", file=sys.stderr, flush=True)
-        gc.freeze()  # pytest ends by looking through all there is for what nothing refers to, several times.
+        gc.freeze()  # pytest runs the garbage collector several times at its end; nothing here is garbage.
 
     def _assemble(self) -> Assembled:
-        """The cases by root cause, with what the baseline makes of them."""
+        """Group the collected cases and apply the baseline."""
         expected = self._runner.expected
         known = catalogue.case_ids(self._runner.session.context.target.revision) if expected else []
         assembled = assemble(self._cases, expected, known)
         self._cases, self._problems = assembled.cases, assembled.problems
         return assembled
 
-    def _release(self) -> None:
-        """Report to pytest what was held back, by its final verdict; lines of letters, as those before."""
-        self._releasing = True
+    def _report_deferred(self) -> None:
+        """Report the deferred cases to pytest, with their final verdicts."""
+        self._reporting_deferred = True
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         letters = 0
         for case in self._cases:
-            held = self._held.pop(case.id, None)
-            if held is None:
+            deferred = self._deferred.pop(case.id, None)
+            if deferred is None:
                 continue
-            if letters % _LETTERS_A_LINE == 0 and terminal and terminal.verbosity <= 0:
+            if letters % _LETTERS_PER_LINE == 0 and terminal and terminal.verbosity <= 0:
                 terminal.line("")
             letters += 1
-            for report in released(held, case, self._runner.text(case)):
+            for report in final_reports(deferred, case, self._runner.text(case)):
                 self._config.hook.pytest_runtest_logreport(report=report)
         if folder := self._config.getoption("allure_report_dir", None):
             shown = {cause.cases[0].id: self._text(cause.cases[0]) for cause in causes(self._cases)}
             allure.amend(Path(folder), self._cases, shown)
-        self._releasing = False
+        self._reporting_deferred = False
 
     def _text(self, case: CaseRecord) -> str:
-        """The text of a case that stands for itself, with the recorded events around what was found."""
+        """The text of a root cause, with the recorded events around its findings."""
         if case.id in self._errors or not case.findings:
             return self._errors.get(case.id, case.id)
         session = self._runner.session
-        text = render(case, recorded(session.folder), session.folder, self._runner.again)
-        return str(without(session.secrets, text))
+        text = render(case, recorded(session.folder), session.folder, self._runner.rerun_command)
+        return str(redact_value(session.secrets, text))
 
     def _write(self, assembled: Assembled, code: int, interrupted: bool) -> None:
-        """Write the results file and what is rendered from it."""
+        """Write the results file and the reports."""
         folder, config = self._runner.session.folder, self._config
         renderings = {kind: Path(name) for kind in outputs.KINDS if (name := config.getoption(kind))}
         file = Path(named) if (named := config.getoption("results")) else None
         seconds = time.monotonic() - self._started
-        ending = Ending(self._runner.again, seconds, code, interrupted, file, renderings)
-        self._run, self._written = write_all(conclude(folder, assembled, ending), folder, ending)
+        options = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings)
+        self._run, self._written = write_outputs(build_results(folder, assembled, options), folder, options)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """What was found, by cause."""
+        """Show the findings by root cause, then the baseline."""
         if not self._run or not self._run.end:
             return
-        with _no_commands(terminalreporter):
-            again, target, cases = self._runner.again, self._runner.session.context.target, self._run.cases
+        with _workflow_commands_stopped(terminalreporter):
+            rerun_command, target, cases = (
+                self._runner.rerun_command,
+                self._runner.session.context.target,
+                self._run.cases,
+            )
             what = f"a recording of {target.name}" if target.recorded else target.name
             place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
-            judged = f"{what}{place}, {target.model}, revision {target.revision}"
-            terminal.show(terminalreporter, judged, self._run, self._text, again, self._written)
+            evaluated = f"{what}{place}, {target.model}, revision {target.revision}"
+            terminal.show(terminalreporter, evaluated, self._run, self._text, rerun_command, self._written)
             expected.show(terminalreporter, cases, self._problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._cases)):
                 terminalreporter.line(line)
 
 
-def _crashed(report: pytest.TestReport) -> bool:
-    """Whether a worker of pytest-xdist died while it judged this."""
-    return report.when not in ("setup", "call", "teardown", HELD) and "@" in report.nodeid
+def _is_worker_crash(report: pytest.TestReport) -> bool:
+    """Whether this is pytest-xdist's report about a case at which a worker crashed."""
+    return report.when not in ("setup", "call", "teardown", DEFERRED) and "@" in report.nodeid
 
 
 @contextmanager
-def _no_commands(terminalreporter: Any) -> Iterator[None]:
-    """In GitHub Actions a line may be a command to its runner; nothing that a server said is one."""
+def _workflow_commands_stopped(terminalreporter: Any) -> Iterator[None]:
+    """Disable workflow commands of GitHub Actions, so that a line with text of the server is never executed as one."""
     token = secrets.token_hex(16) if os.environ.get("GITHUB_ACTIONS") else ""
     if token:
         terminalreporter.line(f"::stop-commands::{token}")

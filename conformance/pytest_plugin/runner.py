@@ -1,4 +1,4 @@
-"""What pytest does in each process of a run: collect the cases, send what they need, judge them one by one."""
+"""The pytest hooks in each process of a run: collect the cases, send their requests, evaluate them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from conformance import emulator
 from conformance.engine import setup
-from conformance.engine.order import part_of_run
-from conformance.engine.redaction import without
+from conformance.engine.order import position_in_run
+from conformance.engine.redaction import redact_value
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
-from conformance.pytest_plugin.deferred import HELD, fill, hold, may_change, properties
+from conformance.pytest_plugin.deferred import DEFERRED, defer, may_change, properties, set_outcome
 from conformance.report import terminal
 from conformance.report.failure import brief
 from conformance.report.progress import Progress
@@ -27,31 +27,31 @@ from conformance.results.results_file import error_record
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
-#: Options that name this run only, each with a value.
-_NOT_AGAIN = (
+#: Options that apply to one run only, each with a value; the command to evaluate a case again omits them.
+_OPTIONS_OF_ONE_RUN = (
     "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
     "-n", "--numprocesses",
 )  # fmt: skip
 
-#: The same without a value.
-_NOT_AGAIN_FLAGS = ("-q", "--overwrite")
+#: Options that apply to one run only, without a value.
+_FLAGS_OF_ONE_RUN = ("-q", "--overwrite")
 
-
-#: Options under which not every case is judged, or none.
-_NARROWING = (
+#: Options with which not all cases are evaluated.
+_SELECTING_OPTIONS = (
     "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
     "replay",
 )  # fmt: skip
 
-#: When Python looks for garbage: of all that thousands of cases make, little is any, and looking took a sixth of a run.
-_GARBAGE = (20_000, 20, 20)
+#: Thresholds of the garbage collector: thousands of cases produce little garbage, and with Python's defaults the
+#: collector took a sixth of a run.
+_GC_THRESHOLDS = (20_000, 20, 20)
 
-#: What ends the whole run, and is no case's own.
-_STOPS = (pytest.exit.Exception, KeyboardInterrupt)
+#: Exceptions that end the run instead of failing a case.
+_RUN_ENDING_EXCEPTIONS = (pytest.exit.Exception, KeyboardInterrupt)
 
 
 class Runner:
-    """One run in one process: the controller (or only process), or a worker of pytest-xdist."""
+    """The hooks of one process: the main process, or a worker of pytest-xdist."""
 
     def __init__(
         self,
@@ -71,41 +71,42 @@ class Runner:
         self.setup_error = ""
         self._wait = bool(wait)
         self._evaluated: dict[str, CaseRecord] = {}
-        self._held: set[str] = set()
-        self.again = _again(config)
+        self._deferred: set[str] = set()
+        self.rerun_command = _rerun_command(config, session.context.target.nonce)
 
-    # -- before -----------------------------------------------------------------------------------------------------
+    # -- collection and sending -------------------------------------------------------------------------------------
 
     def pytest_report_header(self) -> list[str]:
-        """What is judged, with what, and where each setting came from."""
+        """The target, its settings and the source of each setting."""
         if self.worker:
             return []
         return terminal.header(self.session.context.target, self.session.folder)
 
     def pytest_sessionstart(self) -> None:
-        """Where a person watches, requests go first, under a line that says how far they are."""
+        """In an interactive terminal all requests are sent before the evaluation, with a progress line."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if not self.worker and terminal.interactive(reporter):
-            self._wait = not self.config.getoption("maxfail")  # Else all is sent before the first failure shows.
+            # With --maxfail the evaluation starts at once, so that the first failure can end the sending.
+            self._wait = not self.config.getoption("maxfail")
             self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
             if self.distributed:
-                self.progress.start()  # Only the workers know how many requests there will be.
+                self.progress.start()  # Without the number of requests, which only the workers know.
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand a worker what the controller resolved; the key travels in the environment only."""
-        node.workerinput["conformance"] = {**setup.for_worker(self.session), "wait": self._wait}
+        """Pass the settings to a worker. The key is not among them: a worker reads it from the environment."""
+        node.workerinput["conformance"] = {**setup.worker_settings(self.session), "wait": self._wait}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        """Where nothing narrows the run, send what all of it needs while the cases are being collected."""
-        gc.set_threshold(*_GARBAGE)
-        narrowed = self.distributed or any(getattr(self.config.option, name, None) for name in _NARROWING)
-        if not narrowed and setup.asked_for_all(self.config.args, self.config.invocation_params.dir):
-            self.session.begin()
+        """If all cases are selected, start to send their requests before the cases are collected."""
+        gc.set_threshold(*_GC_THRESHOLDS)
+        is_selection = self.distributed or any(getattr(self.config.option, name, None) for name in _SELECTING_OPTIONS)
+        if not is_selection and setup.collects_all_checks(self.config.args, self.config.invocation_params.dir):
+            self.session.start_all()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """A test for each case of a check."""
+        """Parametrize each check with its cases."""
         check = getattr(metafunc.function, "conformance_check", None)
         if check is None:
             return
@@ -117,27 +118,27 @@ class Runner:
         metafunc.parametrize("case", params)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep what ``--only`` names, or in a replay what the run was to judge; drop the place-holders of checks that
-        have no case in this revision."""
+        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation.
+        Checks without a case in this revision are removed."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
         selections = self.config.getoption("only")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
             case = _case(item)
-            wanted = case is None or (
+            is_selected = case is None or (
                 case_selection.selects(case.id, selections) if selections else self.session.selects(case)
             )
-            (kept if wanted else others).append(item)
+            (kept if is_selected else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
-        _place(items)
-        part = part_of_run(self.session.context, [case for item in items if (case := _case(item))])
+        _set_locations(items)
+        part = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
         items.sort(key=lambda item: part(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Begin to send what the selected cases need; with ``--plan`` only say what that is."""
+        """Send the requests of the selected cases; with ``--plan`` list them instead."""
         if self.distributed and not self.worker:
             return None
         cases = [case for item in session.items if (case := _case(item))]
@@ -146,7 +147,7 @@ class Runner:
             return True
         if session.testsfailed or not cases or self.config.option.collectonly:
             return None
-        gc.freeze()  # The thousands of cases stay to the end: to look through them again and again is of no use.
+        gc.freeze()  # The cases live until the end of the run: the garbage collector need not examine them.
         self.session.start(cases)
         if self.progress:
             self.progress.start(self.session.planned)
@@ -155,14 +156,14 @@ class Runner:
             self.session.wait()
         if self.progress:
             self.progress.stop()
-        # A worker goes through its cases without evaluating them, as pytest-xdist expects to hear of each.
+        # A worker runs its cases without evaluating them: pytest-xdist expects a report of each.
         return True if self.setup_error and not self.worker else None
 
-    # -- judging ----------------------------------------------------------------------------------------------------
+    # -- evaluation -------------------------------------------------------------------------------------------------
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Judge a case without the setting up and the tearing down of fixtures, of which it has none: for thousands of
-        cases that takes longer than judging."""
+        """Evaluate a case without setup and teardown: cases have no fixtures, and for thousands of cases these phases
+        take longer than the evaluation."""
         case = _case(item)
         if case is None:
             return None
@@ -170,12 +171,12 @@ class Runner:
             return True
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _STOPS)
+        call = pytest.CallInfo.from_call(lambda: self.evaluate(case), "call", _RUN_ENDING_EXCEPTIONS)
         hook.pytest_runtest_logreport(report=(report := hook.pytest_runtest_makereport(item=item, call=call)))
         if call.excinfo is not None and report.failed:
             hook.pytest_exception_interact(node=item, call=call, report=report)
         xml = getattr(self.config.option, "xmlpath", None)
-        if xml and case.id not in self._held:  # JUnit's plugin ends a case with its teardown.
+        if xml and case.id not in self._deferred:  # The JUnit plugin writes a case at its teardown.
             call = pytest.CallInfo.from_call(lambda: None, "teardown")
             hook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -183,7 +184,7 @@ class Runner:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Judge in place of calling a function; without a fixture, as thousands of cases are set up."""
+        """Evaluate the case instead of calling the test function."""
         case = _case(pyfuncitem)
         if case is None:
             return None
@@ -191,7 +192,7 @@ class Runner:
         return True
 
     def evaluate(self, case: Case) -> None:
-        """Evaluate a case and keep its record for the report; raises what its check raised."""
+        """Evaluate a case and store its record for the report. Raises the exception of an internal error."""
         evaluated = self.session.evaluate(case)
         self._evaluated[case.id] = evaluated.case
         if evaluated.error:
@@ -201,41 +202,41 @@ class Runner:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Turn the verdict into the report's outcome."""
+        """Set the report's outcome from the verdict."""
         report = yield
         case = _case(item)
         if case is None:
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord | Stopped):
-            # Nothing more can be evaluated, here or in any process.
-            item.session.shouldstop = str(call.excinfo.value) or "the run was stopped"
+            # No further case can be evaluated, in any process.
+            item.session.shouldstop = str(call.excinfo.value) or "the run was interrupted"
             report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(item.session.shouldstop))
             return report
         if call.when != "call":
-            if case.id in self._held:
-                report.when = HELD  # type: ignore[assignment]  # With it JUnit's plugin would end the case.
+            if case.id in self._deferred:
+                report.when = DEFERRED  # type: ignore[assignment]  # Else the JUnit plugin would write the case now.
             return report
         record = self._evaluated.pop(case.id, None) or error_record(case.id, Reason(INTERNAL_ERROR, str(call.excinfo)))
-        # JUnit files are written from the properties of the teardown's report, which takes them from the item.
+        # The JUnit plugin reads the properties of the teardown's report, which are copied from the item.
         item.user_properties += properties(record)
         if may_change(record, self.expected):
-            hold(report, record)
-            self._held.add(case.id)
+            defer(report, record)
+            self._deferred.add(case.id)
         else:
-            fill(report, record, self.text(record))
+            set_outcome(report, record, self.text(record))
         if call.excinfo is not None:
-            report.longrepr = str(without(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
+            report.longrepr = str(redact_value(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
         return report
 
     def text(self, record: CaseRecord) -> str:
-        """What pytest's other plugins show of a case. The terminal shows it only of the cases that stand for
-        themselves, and with the recorded events."""
-        return brief(record, self.session.folder, self.again) if record.findings else ""
+        """The failure text of a case for pytest's other plugins, without recorded events; empty without a finding."""
+        return brief(record, self.session.folder, self.rerun_command) if record.findings else ""
 
-    # -- after ------------------------------------------------------------------------------------------------------
+    # -- end --------------------------------------------------------------------------------------------------------
 
     def close(self, wait: bool = True) -> None:
-        """Stop showing, sending and serving; without ``wait`` at once and in every process of the run."""
+        """Stop the progress line, the sending and the built-in endpoint; without ``wait``, at once and in all processes
+        of the run."""
         if self.progress:
             self.progress.stop()
         self.session.close(wait)
@@ -249,8 +250,8 @@ def _case(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
-def _place(items: Sequence[pytest.Item]) -> None:
-    """Say where each case stands: where its check does. pytest would read the source for each of thousands anew."""
+def _set_locations(items: Sequence[pytest.Item]) -> None:
+    """Set the location of each case to that of its check. pytest would read the source file for each case."""
     known: dict[object, tuple[str, int | None]] = {}
     for item in items:
         check = _function(item)
@@ -264,14 +265,17 @@ def _function(item: pytest.Item) -> object:
     return getattr(item, "function", None)
 
 
-def _again(config: pytest.Config) -> str:
-    """The command as it was given, without what names this run only."""
+def _rerun_command(config: pytest.Config, nonce: str) -> str:
+    """The command line of this run without the options that apply to one run only, and with the seed of its random
+    requests."""
     words: list[str] = []
     skip = False
     for word in map(str, config.invocation_params.args):
         name, equals, _ = word.partition("=")
-        if skip or name in (*_NOT_AGAIN, *_NOT_AGAIN_FLAGS):
-            skip = not skip and not equals and name not in _NOT_AGAIN_FLAGS
+        if skip or name in (*_OPTIONS_OF_ONE_RUN, *_FLAGS_OF_ONE_RUN):
+            skip = not skip and not equals and name not in _FLAGS_OF_ONE_RUN
             continue
         words.append(word)
+    if config.getoption("explore") and config.getoption("explore_seed") is None:
+        words += ["--explore-seed", str(int(nonce, 16))]  # Else another run sends other requests.
     return shlex.join(["pytest", *words])

@@ -1,1 +1,1 @@
-"""What people and machines read: every rendering is one of the results and the recorded exchanges."""
+"""The reports of a run: each is rendered from the results and the recorded exchanges."""

@@ -1,8 +1,8 @@
-"""What an Allure report shows of a case: where it belongs, how grave it is, and the evidence attached.
+"""Allure results of the cases: labels, severity, and the exchange as attachments.
 
-allure-pytest writes the results; here each is filled from the case's line before it is written. allure-pytest's own
-history ids hash the test's path and its parameter, which name the target: here they are made of the case's id, so that
-nights and targets can be set against each other.
+allure-pytest writes the results; this module fills each from the case's line before it is written. The history ids of
+allure-pytest hash the test's path and its parameter, which contains the target. Here they are hashes of the case id, so
+that Allure's history compares nightly runs and targets.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from conformance.results.results_file import ERROR
 
 _SEVERITY = {"MUST": Severity.CRITICAL, "SHOULD": Severity.NORMAL, "MAY": Severity.TRIVIAL}
 
-#: A warning breaks no run, so it is none of Allure's failures; its tag tells it.
+#: A warning does not fail the run, so its status is passed; a tag marks it.
 _STATUS = {
     PASS: Status.PASSED, WARNING: Status.PASSED, INCONCLUSIVE: Status.SKIPPED, NOT_APPLICABLE: Status.SKIPPED,
     "expected": Status.SKIPPED, ERROR: Status.BROKEN,
 }  # fmt: skip
 
-#: Events listed in a timeline.
+#: Maximum number of events in a timeline.
 _EVENTS = 2_000
 
 
 class Allure:
-    """A plugin of pytest, which hears of a case's verdict, and of allure-pytest, whose result it then fills."""
+    """A plugin of pytest, which receives a case's line, and of allure-pytest, whose result it then fills."""
 
     def __init__(self, folder: RunDirectory, revision: str) -> None:
         self._folder = folder
@@ -55,21 +55,21 @@ class Allure:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Remember the record of the case that was evaluated last; a process evaluates one at a time."""
+        """Store the record of the last evaluated case; a process evaluates one case at a time."""
         report = yield
         if kept := getattr(report, "conformance", None):
             self._case = CaseRecord.from_json(json.loads(kept))
-            self._text = report.longreprtext if self._case.broken else ""
+            self._text = report.longreprtext if self._case.has_problem else ""
         return report
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
-        """Fill a result before it is written."""
+        """Fill a result from the stored record before it is written."""
         case, self._case = self._case, None
         if case is None:
             return
         key = next((one.exchange for one in case.findings), case.exchange)
-        exchange = self._folder.read(key) if key and (case.broken or case.verdict == INCONCLUSIVE) else None
+        exchange = self._folder.read(key) if key and (case.has_problem or case.verdict == INCONCLUSIVE) else None
         fill(result, case, self._revision, self._text)
         result.stop = int(time.time() * 1000)
         for name, text, kind in evidence(case, exchange) if exchange else ():
@@ -79,7 +79,7 @@ class Allure:
 
 
 def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") -> None:
-    """Put into a result what the case's record says; ``text`` is shown below its message."""
+    """Fill a result from the case's record; ``text`` is shown below its message."""
     identity = md5(line.id.encode(), usedforsecurity=False).hexdigest()
     result.name = result.fullName = line.id
     result.historyId = result.testCaseId = identity
@@ -88,7 +88,7 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
     result.labels = [*_of_this_run(), *_labels(line, revision)]
     try:
         row = requirement(line.requirement)
-    except KeyError:  # A check without a rule is a bug that other tests tell.
+    except KeyError:  # A check without a rule is a bug that the tests detect.
         return
     result.description = f"{row.says}\n\nSource: {row.source}"
     address = link(row.source)
@@ -98,8 +98,10 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
 
 
 def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -> None:
-    """Bring the results in a folder up to what is known when all cases are evaluated: what a baseline made of a case,
-    and the whole text of those that stand for themselves (by id)."""
+    """Complete the written results with what is known only when all cases are evaluated.
+
+    That is the mark of a baseline, and the full text of each root cause (``texts``, by id of the case).
+    """
     changed = {case.id: case for case in cases if case.baseline or case.id in texts}
     for file in folder.glob("*-result.json") if changed else ():
         made = json.loads(file.read_text(encoding="utf-8"))
@@ -140,7 +142,7 @@ def _labels(line: CaseRecord, revision: str) -> Iterator[Label]:
 
 
 def evidence(line: CaseRecord, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
-    """Name, text and media type of what is attached: never HTML, which Allure would render."""
+    """The attachments: name, text and media type. Never HTML, which Allure would render."""
     received = Received(exchange, line.scenario)
     request = exchange.request
     yield (
@@ -150,10 +152,11 @@ def evidence(line: CaseRecord, exchange: Exchange) -> Iterator[tuple[str, str, s
     )
     status = f"HTTP {exchange.status}" if exchange.status is not None else "no status"
     head = f"{status}, ended: {exchange.ended} {exchange.detail}".rstrip()
-    yield "answer", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
-    with suppress(CannotEvaluate):  # Only a stream has one.
+    yield "response", f"{head}\n{_headers(exchange.headers)}\n\n{_text(exchange.body)}", "text/plain"
+    with suppress(CannotEvaluate):  # Only a stream has a timeline.
         yield "timeline", "\n".join(_timeline(received, line)), "text/plain"
-    yield "reproduce", f"#!/bin/sh\n# {line.id}; the key is taken from its variable.\n{curl(received)}\n", "text/plain"
+    comment = f"{line.id}; the key is read from an environment variable."
+    yield "reproduce", f"#!/bin/sh\n# {comment}\n{curl(received)}\n", "text/plain"
     yield "finding", json.dumps([one.to_json() for one in line.findings], indent=2), "application/json"
 
 
@@ -178,7 +181,7 @@ def _text(body: bytes) -> str:
 
 
 def watch(config: pytest.Config, folder: RunDirectory, revision: str) -> None:
-    """Take part where Allure results are asked for (``--alluredir``)."""
+    """Register the plugin if Allure results are requested (``--alluredir``)."""
     if config.getoption("allure_report_dir", None):
         plugin = Allure(folder, revision)
         config.pluginmanager.register(plugin, "conformance-allure")

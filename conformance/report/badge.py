@@ -1,4 +1,4 @@
-"""A badge as JSON, in the form that shields.io and services like it read from an address ("endpoint" badge)."""
+"""A badge as JSON, in the format of shields.io's endpoint badge."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _COLOURS = {PASS: "brightgreen", WARNING: "yellow", FAIL: "red", "error": "criti
 
 
 def render(results: Results) -> str:
-    """The JSON of the badge: the verdict in a word and the share of MUST cases that passed."""
-    whole = score.verdict(results.cases, results.end)
+    """The JSON of the badge: the verdict and the percentage of MUST cases that passed."""
+    verdict = score.run_verdict(results.cases, results.end)
     share = next((one.percent for one in score.scores(results.cases) if one.level == "MUST"), "")
     badge = {
         "schemaVersion": 1,
         "label": f"Responses API {results.head.revision}",
-        "message": f"{whole.word}, MUST {share}" if share else whole.word,
-        "color": _COLOURS.get(whole.verdict, "lightgrey"),
-        "isError": whole.verdict in (FAIL, "error"),
+        "message": f"{verdict.word}, MUST {share}" if share else verdict.word,
+        "color": _COLOURS.get(verdict.verdict, "lightgrey"),
+        "isError": verdict.verdict in (FAIL, "error"),
     }
     return json.dumps(badge) + "\n"

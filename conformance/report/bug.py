@@ -1,7 +1,7 @@
-"""A broken rule of a recorded run as an issue for those who run the server: whole in itself, and safe to post.
+"""A violated rule of a recorded run as a Markdown issue: self-contained, and safe to post.
 
-Whatever came from the server or the client stands in code, in fences that it cannot close; keys were blanked before
-anything was recorded.
+Text of the server or the client is inside code spans and fences that it cannot close; keys were redacted when the
+exchanges were recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
+from conformance.report.columns import counted
 from conformance.report.failure import clipped, curl, show
 from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
@@ -24,19 +25,22 @@ from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results
 
-#: Events shown before and after the one that is wrong, and characters of each.
+#: Number of events shown before and after the marked one, and characters of each.
 _BEFORE, _AFTER, _LINE = 3, 2, 1_000
 
-#: Characters of a body, and of a command, that are shown; scenarios and rules that are named.
+#: Maximum characters of a body and of a command; maximum number of listed scenarios or rules.
 _BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
 
-#: Headers of an answer that differ from one to the next and say nothing of what is wrong.
+#: Response headers that vary between responses and are irrelevant to a violation.
 _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
 
 
 def issue(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> str:
-    """The Markdown of a broken case of a run; ``cause`` are the cases of its rule, ``folded`` is the rule under which
-    the run told it, if that is another one."""
+    """The Markdown of a failed case of a run.
+
+    ``cause`` has the cases of its rule. ``grouped`` is the id of the root cause under which the run groups the case;
+    empty if the case is a root cause.
+    """
     return "\n".join(_lines(run, line, cause, grouped)) + "\n"
 
 
@@ -45,37 +49,37 @@ def _lines(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> Iterat
     exchange = run.folder.read(finding.exchange) if finding and finding.exchange else None
     yield f"# {code(line.requirement)}: {code(show(finding.message if finding else line.reason.text, 160))}"
     yield ""
-    yield from _what(run, line, finding, grouped)
+    yield from _rule_and_findings(run, line, finding, grouped)
     yield from _expected(finding)
     yield from _evidence(finding, exchange)
-    yield from _further(line, cause)
-    yield from _again(run, line, exchange)
-    yield from _clients(line, cause, grouped)
-    yield from _about(run)
+    yield from _other_cases(line, cause)
+    yield from _reproduction(run, line, exchange)
+    yield from _affected_clients(line, cause, grouped)
+    yield from _about_the_run(run)
 
 
-def _what(run: Results, line: CaseRecord, finding: FindingRecord | None, grouped: str) -> Iterator[str]:
+def _rule_and_findings(run: Results, line: CaseRecord, finding: FindingRecord | None, grouped: str) -> Iterator[str]:
     target = run.head.target
-    yield f"{code(target.endpoint)} breaks a rule of the Responses API that is a {line.level}."
+    yield f"{code(target.endpoint)} violates a {line.level} rule of the Responses API."
     yield ""
     try:
         row = requirement(line.requirement)
         yield f"- Rule: {row.says}"
         yield f"- Source: {row.source}"
     except KeyError:
-        pass  # A rule that this version does not have.
-    times = f" ({finding.count} times, here first)" if finding and finding.count > 1 else ""
+        pass  # A rule of another version of the suite.
+    times = f" ({finding.count} occurrences, this is the first)" if finding and finding.count > 1 else ""
     for number, one in enumerate(line.findings[:3]):
         yield f"- Found: {code(one.message, 600)}{times if number == 0 else ''}"
     if finding:
         yield f"- Where: {_place(finding)}"
     if grouped:
         yield ""
-        yield f"This only follows from another defect, {code(grouped)}, which is better reported in its place."
+        yield f"This is a consequence of {code(grouped)}: report that violation instead."
 
 
 def _place(finding: FindingRecord) -> str:
-    words = [f"the answer to {code(finding.scenario)}"]
+    words = [f"the response to {code(finding.scenario)}"]
     words += [f"event {finding.event}"] if finding.event is not None else []
     words += [f"at {code(finding.pointer)}"] if finding.pointer else []
     return ", ".join(words)
@@ -93,7 +97,7 @@ def _expected(finding: FindingRecord | None) -> Iterator[str]:
 def _evidence(finding: FindingRecord | None, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Evidence", "")
     if exchange is None:
-        yield "The recorded bytes are not kept with these results."
+        yield "The recorded exchange is not stored with these results."
         return
     request = exchange.request
     yield "The request:"
@@ -101,7 +105,8 @@ def _evidence(finding: FindingRecord | None, exchange: Exchange | None) -> Itera
     head = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers)]
     yield block("\n".join([*head, "", _short(_pretty(request.body), _BODY)]), "http")
     yield ""
-    yield f"The answer's head ({code(exchange.ended)} end{f', {code(exchange.detail)}' if exchange.detail else ''}):"
+    detail = f", {code(exchange.detail)}" if exchange.detail else ""
+    yield f"The status and headers of the response (ended: {code(exchange.ended)}{detail}):"
     yield ""
     kept = [f"{name}: {value}" for name, value in exchange.headers if name.lower() not in _NOISE]
     yield block("\n".join([f"HTTP {exchange.status if exchange.status is not None else '(none)'}", *kept]), "http")
@@ -120,20 +125,24 @@ def _body(finding: FindingRecord | None, received: Received) -> Iterator[str]:
         yield from ("The body:", "", block(_short(body, _BODY), "json"))
         if len(body) > _BODY and finding and finding.pointer:
             with contextlib.suppress(CannotEvaluate):
-                yield from _around(received.json, finding.pointer)
+                yield from _parent_value(received.json, finding.pointer)
         return
     first = max(0, index - _BEFORE) if index is not None else max(0, len(events) - _BEFORE)
     shown = events[first : (index + _AFTER + 1) if index is not None else None]
-    yield f"Events {first} to {first + len(shown) - 1} of {len(events)}:" if shown else "No such event:"
+    yield (
+        f"Events {first} to {first + len(shown) - 1} of {len(events)}:"
+        if shown
+        else f"The stream has no event {index}:"
+    )
     yield ""
     yield block("\n".join(_event(event, event.index == index) for event in shown), "text")
     wrong = next((event for event in shown if event.index == index), None)
     if wrong and finding and len(_raw(wrong)) > _LINE:
-        yield from _around(wrong.data, finding.pointer)
+        yield from _parent_value(wrong.data, finding.pointer)
 
 
 def _event(event: Event, wrong: bool) -> str:
-    """The event as it came, its lines below one another."""
+    """The event as it was received, with number and time; further lines are aligned below the first."""
     begun = f"{'>' if wrong else ' '}{event.index:>5} {event.frame.at:>7.0f} ms  "
     return begun + _short(_raw(event), _LINE).replace("\n", "\n" + " " * len(begun))
 
@@ -144,8 +153,8 @@ def _raw(event: Event) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
 
 
-def _around(value: Any, pointer: str) -> Iterator[str]:
-    """What stands where the pointer leads, or as near to it as there is something, where that is not all of it."""
+def _parent_value(value: Any, pointer: str) -> Iterator[str]:
+    """The parent value of the pointer, or its nearest existing ancestor; nothing if that is the whole document."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     inner, taken = value, 0
     for step in steps[:-1]:
@@ -157,7 +166,7 @@ def _around(value: Any, pointer: str) -> Iterator[str]:
             break
         taken += 1
     if taken:
-        yield from ("", f"In it, at {code('/' + '/'.join(steps[:taken]))}:", "")
+        yield from ("", f"The part at {code('/' + '/'.join(steps[:taken]))}:", "")
         yield block(_short(json.dumps(inner, indent=2, ensure_ascii=False), _BODY), "json")
 
 
@@ -172,15 +181,15 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
-def _further(line: CaseRecord, cause: Cause) -> Iterator[str]:
+def _other_cases(line: CaseRecord, cause: Cause) -> Iterator[str]:
     others = [one.scenario for one in cause.cases if one.id != line.id]
-    rules = list(dict.fromkeys(one.requirement for one in cause.follow))
+    rules = list(dict.fromkeys(one.requirement for one in cause.consequences))
     if others:
         yield ""
-        yield f"The same in {len(others)} further {'scenario' if len(others) == 1 else 'scenarios'}: {_names(others)}."
+        yield f"The same violation in {counted(len(others), 'further scenario')}: {_names(others)}."
     if rules:
         yield ""
-        yield f"Broken too, as a consequence: {_names(rules)}."
+        yield f"Rules violated as a consequence: {_names(rules)}."
 
 
 def _names(names: list[str]) -> str:
@@ -188,7 +197,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(code(name) for name in names[:_NAMES]) + more
 
 
-def _again(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:
+def _reproduction(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:
     yield from ("", "## Reproduction", "")
     if exchange is not None:
         command = curl(Received(exchange, exchange.scenario))
@@ -197,27 +206,27 @@ def _again(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterato
         if len(command) <= _COMMAND:
             yield block(command, "sh")
         else:
-            yield f"The request is {len(exchange.request.body)} bytes long; it is kept as {code(exchange.key)}."
+            yield f"The request body has {len(exchange.request.body):,} bytes; see exchange {code(exchange.key)}."
         yield ""
-    yield "With the conformance suite, just this case:"
+    yield "With the conformance suite, only this case:"
     yield ""
     passive = f"conformance judge {quoted(str(run.path.parent))}"
     again = passive if run.head.mode == "traffic" else again_of(run)
     yield block(f"{again} --only {quoted(line.id)}", "sh")
 
 
-def _clients(line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
-    """What it does to which client; where the case stands for itself, as many clients as a report of the run names."""
+def _affected_clients(line: CaseRecord, cause: Cause, grouped: str) -> Iterator[str]:
+    """The effects on clients; for a root cause, also the clients affected by its other cases and consequences."""
     yield from ("", "## Affected clients", "")
     others = [name for name in cause.clients if name not in line.breaks] if not grouped else []
-    said = [code(one, 400) for one in sentences(line)]
-    said += [f"{CLIENTS.get(name, name)}, in further cases or by a consequence" for name in others]
-    yield from (f"- {one}" for one in said)
-    if not said:
-        yield "No client is known to be affected: none was tried with this, or those that were tried cope."
+    effects = [code(one, 400) for one in sentences(line)]
+    effects += [f"{CLIENTS.get(name, name)}, by another case or a consequence" for name in others]
+    yield from (f"- {one}" for one in effects)
+    if not effects:
+        yield "No client is known to be affected: none was tested with it, or all tested ones are unaffected."
 
 
-def _about(run: Results) -> Iterator[str]:
+def _about_the_run(run: Results) -> Iterator[str]:
     head = run.head
     yield from ("", "## About this report", "")
     yield f"- Suite: {code(head.suite)}, revision of the contract: {code(head.revision)}"

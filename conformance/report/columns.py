@@ -1,4 +1,4 @@
-"""Lines for a terminal of 80 columns: wrapped or cut by what letters take up, not by their number."""
+"""Lines for a terminal of 80 columns, wrapped and truncated by display width (East Asian Width), and plural forms."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 WIDTH = 80
 
-#: Where the text of a labelled line begins.
-_INDENT = 10
+#: The labels of the values of a finding, by their names in the results.
+VALUES = {"want": "expected", "got": "received"}
+
+#: The column in which the text of a labelled line begins.
+_INDENT = 12
 
 
 def columns(text: str) -> int:
-    """How many columns a printable text takes up."""
+    """The display width of a printable text, in columns."""
     return sum(_columns(letter) for letter in text)
 
 
@@ -23,26 +26,41 @@ def _columns(letter: str) -> int:
 
 
 def fit(text: str, width: int = WIDTH) -> str:
-    """The text on one line, cut where the line ends."""
+    """The text, truncated with an ellipsis to at most ``width`` columns."""
     if columns(text) <= width:
         return text
     return _head(text, width - 1) + "…"
 
 
 def labelled(label: str, text: str) -> Iterator[str]:
-    """A line ``  label   text``, gone on below the text where it is too long."""
-    begun = f"  {label:<{_INDENT - 2}}"
+    """A line ``  label     text``, wrapped and aligned below the text."""
+    start = with_label(label, "")
     for line in wrapped(text, WIDTH - _INDENT):
-        yield (begun + line).rstrip()
-        begun = " " * _INDENT
+        yield (start + line).rstrip()
+        start = " " * _INDENT
+
+
+def with_label(label: str, text: str) -> str:
+    """One line ``  label     text``, not wrapped: a command or a path that must stay copyable."""
+    return f"  {label:<{_INDENT - 2}}{text}"
+
+
+def label_of(line: str) -> str:
+    """The label of a line of :func:`labelled`; empty for a continuation line."""
+    return line[:_INDENT].strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun in the right form: "1 fault", "1,200 faults"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:
-    """The text in lines of at most ``width`` columns, broken at spaces where there are any; one line if it is empty."""
+    """The text in lines of at most ``width`` columns, broken at spaces if possible; at least one line."""
     while columns(text) > width:
         head = _head(text, width)
         at = len(head) if text[len(head) : len(head) + 1] == " " else head.rfind(" ")
-        # A word longer than half a line is broken: else a long value would leave holes.
+        # A word longer than half a line is broken: a long value would leave lines half empty otherwise.
         at = at if at > width // 2 else len(head)
         yield text[:at]
         text = text[at:].removeprefix(" ")
@@ -50,10 +68,10 @@ def wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def _head(text: str, width: int) -> str:
-    """The longest beginning of at most ``width`` columns."""
-    taken = 0
+    """The longest prefix of at most ``width`` columns."""
+    used = 0
     for at, letter in enumerate(text):
-        taken += _columns(letter)
-        if taken > width:
+        used += _columns(letter)
+        if used > width:
             return text[: max(at, 1)]
     return text

@@ -1,14 +1,15 @@
-"""A comparison as Markdown: short enough for a terminal, whole enough for the summary of a CI job."""
+"""A comparison of two runs as Markdown, for a terminal and for the summary of a CI job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from conformance.report.columns import counted
 from conformance.report.markdown import code
-from conformance.results.comparison import ABSENT, Change, Comparison, Figure, grouped
+from conformance.results.comparison import NOT_EVALUATED, Change, Comparison, Figure, group_changes
 
-#: Cases named of one kind; the rest is counted. Regressions are all named.
-_MOST = 20
+#: Maximum number of listed cases of one kind; the rest is counted. Regressions are all listed.
+_MAX_LISTED = 20
 
 
 def render(
@@ -16,28 +17,31 @@ def render(
     flaky: Mapping[str, tuple[int, int]] | None = None,
     confirmed: Mapping[str, tuple[int, int]] | None = None,
 ) -> str:
-    """The comparison as text. ``flaky`` and ``confirmed`` say how often a case failed and was asked, where it was asked
-    again; without them all that fails newly is a regression."""
+    """The comparison as Markdown.
+
+    ``flaky`` and ``confirmed`` map a retried case to its numbers of failures and of attempts; without them every new
+    failure is a regression.
+    """
     flaky, confirmed = flaky or {}, confirmed or {}
-    # Apart from each other: a case that stays broken must not hide behind one that was broken once.
-    regressions = grouped([one for one in found.failing if one.id not in flaky])
-    shaky = grouped([one for one in found.failing if one.id in flaky])
+    # Grouped separately: a confirmed failure must not be grouped under a flaky one.
+    regressions = group_changes([one for one in found.failing if one.id not in flaky])
+    shaky = group_changes([one for one in found.failing if one.id in flaky])
     lines = [_headline(found, len(regressions), len(shaky)), ""]
     lines += _section("Regressions", regressions, confirmed, most=len(regressions))
-    lines += _section("Vanished", found.vanished, {}, most=len(found.vanished))
+    lines += _section("Missing", found.vanished, {}, most=len(found.vanished))
     lines += _section("Flaky", shaky, flaky)
     for title, changes in (
         ("New rules", found.new_rules),
         ("Newly passing", found.passing),
         ("Newly inconclusive", found.inconclusive),
-        ("New warnings", found.warned),
-        ("Newly failing, as the baseline expects", found.expected),
-        ("No longer applicable", found.set_aside),
-        ("Same verdict, another message", found.reworded),
-        ("Recorded outcomes that differ", found.drifted),
+        ("New warnings", found.warning),
+        ("New expected failures", found.expected),
+        ("No longer applicable", found.not_applicable),
+        ("Same verdict, different message", found.reworded),
+        ("Recorded outcomes that changed", found.changed_outcomes),
     ):
         lines += _section(title, changes, {})
-    lines += _names("Events and members first seen", found.first_seen)
+    lines += _names("New events and members", found.first_seen)
     lines += ["### Figures", "", *(f"- {_figure(one)}" for one in found.figures), ""]
     lines += [f"- note: {code(note)}" for note in found.notes]
     return "\n".join(lines).rstrip() + "\n"
@@ -46,14 +50,14 @@ def render(
 def _headline(found: Comparison, regressions: int, flaky: int) -> str:
     parts = (
         (regressions, "regression"),
-        (len(found.vanished), "vanished case"),
+        (len(found.vanished), "missing case"),
         (flaky, "flaky case"),
         (len(found.new_rules), "case of new rules"),
         (len(found.passing), "newly passing"),
         (len(found.inconclusive), "newly inconclusive"),
     )
-    told = [f"{number} {_plural(number, name)}" for number, name in parts if number]
-    return "**" + (", ".join(told) or "nothing got better or worse") + "**"
+    counts = [f"{number} {_plural(number, name)}" for number, name in parts if number]
+    return "**" + (", ".join(counts) or "no verdict changed") + "**"
 
 
 def _plural(number: int, name: str) -> str:
@@ -64,7 +68,7 @@ def _plural(number: int, name: str) -> str:
 
 
 def _section(
-    title: str, changes: Sequence[Change], ratios: Mapping[str, tuple[int, int]], most: int = _MOST
+    title: str, changes: Sequence[Change], ratios: Mapping[str, tuple[int, int]], most: int = _MAX_LISTED
 ) -> Iterator[str]:
     if not changes:
         return
@@ -78,23 +82,23 @@ def _section(
 
 
 def _what(one: Change, ratio: tuple[int, int] | None) -> str:
-    if one.now == ABSENT:
+    if one.now == NOT_EVALUATED:
         return f"was {one.before}"
-    told = f"said {code(one.said)}" if one.said else f"was {one.before}, now {one.now}"
+    text = f"was {code(one.previous_message)}" if one.previous_message else f"was {one.before}, now {one.now}"
     if ratio:
-        told += f", failed {ratio[0]} of {ratio[1]} times"
-    if one.follow:
-        told += f", {one.follow} more follow from it"
-    return told + (f": {code(one.says)}" if one.says else "")
+        text += f", failed {ratio[0]} of {counted(ratio[1], 'attempt')}"
+    if one.consequences:
+        text += f", {counted(one.consequences, 'consequence')}"
+    return text + (f": {code(one.message)}" if one.message else "")
 
 
 def _names(title: str, names: Sequence[str]) -> Iterator[str]:
     if names:
         yield f"### {title} ({len(names)})"
         yield ""
-        yield from (f"- {code(name)}" for name in names[:_MOST])
-        if len(names) > _MOST:
-            yield f"- and {len(names) - _MOST} more"
+        yield from (f"- {code(name)}" for name in names[:_MAX_LISTED])
+        if len(names) > _MAX_LISTED:
+            yield f"- and {len(names) - _MAX_LISTED} more"
         yield ""
 
 

@@ -1,4 +1,4 @@
-"""What a run really judged of the contract: clause by clause its rules, the scenarios they saw, their faults."""
+"""Coverage of the contract by a run: the evaluated rules of each clause, their scenarios and their faults."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from conformance.contract.client_evidence import faults_that_stop
 from conformance.contract.fault_matrix import faults_of
 from conformance.judge.reasons import NOTHING_EXAMINED
 from conformance.judge.verdict import FAIL, PASS, WARNING
+from conformance.report.columns import counted
 from conformance.results.records import CaseRecord
 
 
 @dataclass(frozen=True)
 class Covered:
-    """A clause with the rules that were judged, the cases by rule, and the faults that each rule tells."""
+    """A clause: ``cases`` maps its evaluated rules to scenarios, ``faults`` to the faults that violate them."""
 
     clause: Clause
     cases: Mapping[str, Sequence[str]]
@@ -24,7 +25,7 @@ class Covered:
 
 
 def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
-    """Every clause with what was judged of it: a case that passed, failed or warned."""
+    """Every clause with its evaluated cases: those that passed, failed or warned."""
     evaluated: dict[str, list[str]] = defaultdict(list)
     for one in cases:
         if one.verdict in (PASS, FAIL, WARNING):
@@ -37,13 +38,13 @@ def covered(cases: Sequence[CaseRecord]) -> list[Covered]:
 
 
 def gaps(found: Sequence[Covered], cases: Sequence[CaseRecord], revision: str) -> list[str]:
-    """What is not covered, a line each: a clause that nothing judged, a rule of no clause, a rule no fault breaks.
+    """The gaps, a line each: clauses without an evaluated case, rules without a clause, rules that no fault violates.
 
-    A clause is no gap whose rules found nothing in the responses that they are about: the endpoint need not send it.
+    A clause is not a gap if its rules are not applicable to any response: the endpoint may omit what they check.
     """
     absent = {one.requirement for one in cases if one.reason.code == NOTHING_EXAMINED}
     lines = [
-        f"clause {one.clause.id} is judged by no case"
+        f"clause {one.clause.id} has no evaluated case"
         for one in found
         if not one.clause.unjudged
         and not one.cases
@@ -55,16 +56,16 @@ def gaps(found: Sequence[Covered], cases: Sequence[CaseRecord], revision: str) -
         if not any(rule in one.cases for one in found):
             lines.append(f"rule {rule} belongs to no clause")
         if level != "MAY" and rule not in WITHOUT_FAULT and not _faults(rule):
-            lines.append(f"rule {rule} is broken by no fault of the built-in endpoint")
+            lines.append(f"no fault of the built-in endpoint violates rule {rule}")
     return lines
 
 
-#: Judged only where a profile demands an outcome; a test of its own shows both verdicts.
+#: Rules evaluated only where a profile requires an outcome; a separate test covers both verdicts.
 WITHOUT_FAULT = ("undocumented.outcome-as-profile",)
 
 
 def render(found: Sequence[Covered]) -> Iterator[str]:
-    """Section, clause, and a line a rule: how many cases, the first scenarios, how many faults and the first."""
+    """Sections, clauses and a line a rule: its cases and faults, each with the number and the first names."""
     section = ""
     for one in found:
         if one.clause.section != section:
@@ -72,22 +73,22 @@ def render(found: Sequence[Covered]) -> Iterator[str]:
             yield f"\n{section} {SECTIONS[section]}"
         yield f"  {one.clause.id}: {one.clause.says}"
         if one.clause.unjudged and not one.cases:
-            yield f"      not judged: {one.clause.unjudged}"
+            yield f"      not checked: {one.clause.unjudged}"
         elif not one.cases:
-            yield "      NOTHING JUDGED" + (f" (since {one.clause.since})" if one.clause.since else "")
+            yield "      NO CASE EVALUATED" + (f" (since {one.clause.since})" if one.clause.since else "")
         for rule, scenarios in one.cases.items():
-            yield f"      {rule:<48} {_some(scenarios, 'case')}; {_some(one.faults[rule], 'fault')}"
+            yield f"      {rule:<48} {_first(scenarios, 'case')}; {_first(one.faults[rule], 'fault')}"
 
 
 def _faults(rule: str) -> list[str]:
     if rule.startswith("client."):
         return faults_that_stop(rule.removeprefix("client."))
-    told, followed = faults_of(rule)
-    return [*told, *followed]
+    causes, followed = faults_of(rule)
+    return [*causes, *followed]
 
 
-def _some(names: Sequence[str], what: str) -> str:
+def _first(names: Sequence[str], what: str) -> str:
     if not names:
         return f"no {what}"
     shown = ", ".join(names[:2]) + (", ..." if len(names) > 2 else "")
-    return f"{len(names)} {what}{'s' * (len(names) > 1)} ({shown})"
+    return f"{counted(len(names), what)} ({shown})"

@@ -1,4 +1,4 @@
-"""What a run says of its baseline: how many failures are expected and why, and which entries do not hold."""
+"""The baseline section of a run: expected failures by reason, and entries that no longer match."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from conformance.judge.verdict import EXPECTED, INCONCLUSIVE
+from conformance.report.columns import counted
 from conformance.report.failure import printable
 from conformance.results.baseline import Problem
 from conformance.results.records import CaseRecord
 
 
 def show(reporter: Any, lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> None:
-    """The section of the baseline at the terminal, if there is anything to say."""
-    told = list(text(lines, problems))
-    if told:
+    """Print the baseline section at the terminal, unless it is empty."""
+    section = list(text(lines, problems))
+    if section:
         reporter.section("baseline", red=bool(problems), yellow=not problems)
-        for line in told:
+        for line in section:
             reporter.line(line)
 
 
 def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[str]:
-    """The expected failures by reason, then each entry that does not hold with its line and what to do."""
+    """The expected failures by reason, then each entry that does not match, with its line and the correction."""
     failed: Counter[tuple[str, str]] = Counter()
     unjudged: Counter[tuple[str, str]] = Counter()
     for line in lines:
@@ -32,13 +33,13 @@ def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[s
             counts[mark.reason, mark.link] += 1
     for (reason, link), _ in (failed + unjudged).most_common():
         fails, others = failed[reason, link], unjudged[reason, link]
-        what = [f"{fails} expected {'failure' if fails == 1 else 'failures'}"] * bool(fails)
+        what = [counted(fails, "expected failure")] * bool(fails)
         what += [f"{others} expected to be inconclusive"] * bool(others)
         yield printable(f"{', '.join(what)}: {reason}{' ' + link if link else ''}")
     for one in problems:
         yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
-        says, _, new = one.says.partition("\n")
-        yield f"  {printable(says)}"
+        message, _, new = one.message.partition("\n")
+        yield f"  {printable(message)}"
         if written := _written(one):
             yield f"  - {printable(written)}"
         if new:
@@ -46,7 +47,7 @@ def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[s
 
 
 def _written(problem: Problem) -> str:
-    """The entry's line as it stands in its file, empty if it cannot be shown."""
+    """The entry's line in its file; empty if the file cannot be read."""
     try:
         lines = Path(problem.entry.file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

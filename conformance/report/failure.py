@@ -1,4 +1,4 @@
-"""A failed case on one screen: what, by which rule, where, the events around it, affected clients, how to repeat it."""
+"""The text of a failed case: findings, rule, location, neighbouring events, affected clients, commands."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.report.columns import fit, labelled
+from conformance.report.columns import VALUES, counted, fit, labelled, with_label
 from conformance.results import affected_clients
-from conformance.results.baseline import ready
+from conformance.results.baseline import format_entry
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
-#: Findings shown in full; the results file has them all.
-_MOST = 3
+#: Number of findings shown in full; the results file has all of them.
+_MAX_SHOWN = 3
 
 _WIDTH = 100
 
-#: Headers of which we wrote the value: the key as a shell makes it from its variable.
+#: Shown for an empty string.
+EMPTY = "(empty string)"
+
+#: Credential headers of the suite: their recorded value contains the key as a shell variable.
 _CREDENTIALS = ("authorization", "api-key", "x-api-key")
 
 
-#: Where the response of a finding is read from; None where it was not kept.
+#: Reads the response of a finding; None if it was not recorded.
 Responses = Callable[[FindingRecord], Received | None]
 
 
 def recorded(folder: RunDirectory) -> Responses:
-    """The responses as they lie in a run folder."""
+    """A reader of the responses in a run folder."""
     last: dict[str, Exchange | None] = {}
 
     def read(finding: FindingRecord) -> Received | None:
@@ -46,61 +49,63 @@ def recorded(folder: RunDirectory) -> Responses:
 
 
 def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
-    """The text of a case with findings; ``again`` is the command that runs just it."""
+    """The text of a case with findings. ``again`` is the command of the run; ``--only`` restricts it to the case."""
     return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
 
 
 def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
-    """The same without what is read from the recorded response, for a case that may be grouped under another."""
+    """The same without the parts from the recorded response, for a case that may be grouped under a root cause."""
     return "\n".join([*told(case), *_next(case, None, folder, again)])
 
 
 def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
-    """What was found, by which rule, where, and which clients it affects."""
+    """The lines about a result: rule, findings with their locations, affected clients."""
     row = requirement(case.requirement)
     yield f"{case.id}   {case.level}"
     yield from labelled("rule", row.says)
     yield from labelled("source", row.source)
-    for one in case.findings[:_MOST]:
+    for one in case.findings[:_MAX_SHOWN]:
         yield from _finding(one, responses)
-    if len(case.findings) > _MOST:
-        yield f"  ... and {len(case.findings) - _MOST} more findings, all in the results file"
+    if len(case.findings) > _MAX_SHOWN:
+        yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
     for place, said in enumerate(affected_clients.sentences(case)):
         yield from labelled("" if place else "affects", show(said, 3 * _WIDTH))
 
 
 def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
     first = case.findings[0]
-    yield f"  again   {again} --only '{case.id}'"
+    yield with_label("rerun", f"{again} --only '{case.id}'")
     if responses and (received := responses(first)):
-        yield f"  curl    {curl(received)}"
-    yield f"  bytes   {folder.file(first.exchange)}"
-    yield f"  expect  {ready(case.id, case.own_verdict, case.messages)}"
+        yield with_label("curl", curl(received))
+    yield with_label("exchange", str(folder.file(first.exchange)))
+    yield with_label("baseline", format_entry(case.id, case.own_verdict, case.messages))
 
 
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
-    times = f" ({one.count} times in all, here first)" if one.count > 1 else ""
+    times = f" ({one.count} occurrences, this is the first)" if one.count > 1 else ""
     yield from labelled("found", show(one.message, 3 * _WIDTH) + times)
-    place = f"in {one.scenario}"
+    known = responses(one) if responses and one.scenario else None
+    sent = known.exchange.scenario if known else one.scenario
+    place = f"in {one.scenario}" + (f", sent as {sent}" if sent != one.scenario else "")
     if one.event is not None:
         place += f", event {one.event}"
     if one.pointer:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
     for name, value in one.compared.items():
-        yield from labelled(name, _value(value))
+        yield from labelled(VALUES[name], _value(value))
     if one.event is not None and responses and (received := responses(one)):
         yield from _around(received, one.event)
 
 
 def _value(value: Any) -> str:
-    """A value of a finding; of one that was cut in the results its length is not known."""
-    shown = show(value) or "(an empty text)"
+    """A value of a finding. The length of one that was shortened in the results is not known."""
+    shown = show(value) or EMPTY
     return clipped(value, _WIDTH) if isinstance(value, str) and len(value) > LONGEST_VALUE else shown
 
 
 def _around(received: Received, index: int) -> Iterator[str]:
-    """The event and its neighbours."""
+    """The event and its neighbours, a line each."""
     try:
         events = received.events
     except CannotEvaluate:
@@ -113,7 +118,7 @@ def _around(received: Received, index: int) -> Iterator[str]:
 
 
 def curl(received: Received) -> str:
-    """The request as a curl command; the key stays an unexpanded variable."""
+    """The request as a curl command, with the key as an unexpanded shell variable."""
     request = received.exchange.request
     words = ["curl -sN"]
     names = {name.lower(): value for name, value in request.headers}
@@ -127,15 +132,15 @@ def curl(received: Received) -> str:
     for name, value in request.headers:
         if name.lower() in ("accept-encoding", "user-agent") or (name.lower(), value) == ("accept", "*/*"):
             continue
-        # Double quotes, so that the shell puts the key in; nothing else of a header is for the shell.
+        # Double quotes, so that the shell expands the key variable; all other headers are fully quoted.
         ours = "$" in value and name.lower() in _CREDENTIALS
         quoted = f'"{name}: {value}"' if ours else shlex.quote(f"{name}: {value}")
         words.append(f"-H {quoted}")
     if has_body and "content-type" not in names:
-        words.append("-H 'Content-Type:'")  # Else curl adds one.
+        words.append("-H 'Content-Type:'")  # curl adds a default otherwise.
     if has_body:
         body = (_unzipped(request.body) if compressed else request.body).decode("utf-8", "replace")
-        # Escaped as JSON does it, so that the command stays the same request and the terminal stays whole.
+        # JSON escapes keep the request equivalent and control characters away from the terminal.
         body = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in body)
         if compressed:
             return f"printf %s {shlex.quote(body)} | gzip | {' '.join(words)} --data-binary @-"
@@ -144,7 +149,7 @@ def curl(received: Received) -> str:
 
 
 def _unzipped(body: bytes) -> bytes:
-    """A body of ours before it was compressed; as it is where it is no gzip."""
+    """The decompressed request body; unchanged if it is not gzip."""
     try:
         return gzip.decompress(body)
     except (OSError, EOFError, zlib.error):
@@ -159,11 +164,11 @@ def show(value: Any, width: int = _WIDTH) -> str:
 
 
 def clipped(value: Any, width: int) -> str:
-    """A value from a results file on one line: it may have been cut there, so that its length says nothing."""
+    """A value from a results file on one line. The file may have truncated it, so its length is not shown."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return printable(text[:width]) + "..." * (len(text) > width) or "(an empty text)"
+    return printable(text[:width]) + "..." * (len(text) > width) or EMPTY
 
 
 def printable(text: str) -> str:
-    """The text with control characters written out: what a server sends must not move the cursor."""
+    """The text with control characters escaped, so that server data cannot control the terminal."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -1,4 +1,4 @@
-"""Annotations for GitHub Actions: lines that its runner turns into errors and warnings on the page of a job."""
+"""Annotations for GitHub Actions: workflow commands that its runner shows as errors and warnings of a job."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from conformance.contract.rules import CLIENTS
 from conformance.judge.verdict import WARNING
+from conformance.report.columns import counted
 from conformance.report.failure import show
 from conformance.results.causes import Cause
 
-#: GitHub shows no more of one step.
+#: The maximum number of annotations that GitHub shows for one step.
 MOST = 10
 
 
 def render(found: Sequence[Cause]) -> Iterator[str]:
-    """A line a cause, the worst ones."""
+    """One annotation a root cause, the most severe ones first."""
     for cause in found[:MOST]:
         first = cause.cases[0]
-        says = [show(one.message, 300) for one in first.findings[:1]]
-        says += [f"affects {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
-        says += [f"in {len(cause.cases)} cases, such as {first.id}"]
-        says += [f"{len(cause.follow)} more follow from this"] * bool(cause.follow)
+        parts = [show(one.message, 300) for one in first.findings[:1]]
+        parts += [f"affects {', '.join(CLIENTS[name] for name in cause.clients)}"] * bool(cause.clients)
+        parts += [f"in {counted(len(cause.cases), 'case')}, such as {first.id}"]
+        parts += [counted(len(cause.consequences), "consequence")] * bool(cause.consequences)
         kind = "warning" if cause.verdict in (WARNING, "expected") else "error"
-        yield f"::{kind} title={_property(f'{cause.rule} ({cause.level})')}::{_message('; '.join(says))}"
+        yield f"::{kind} title={_property(f'{cause.rule} ({cause.level})')}::{_message('; '.join(parts))}"
 
 
 def _message(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The summary of a run as Markdown, for a CI job's page or a comment."""
+"""The summary of a run as Markdown, for the page of a CI job or a comment."""
 
 from __future__ import annotations
 
@@ -8,72 +8,74 @@ from functools import partial
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report import markdown
+from conformance.report.columns import VALUES, counted
 from conformance.report.failure import clipped, show
 from conformance.report.summary import quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.results_file import Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
-#: Commands and messages are told whole.
+#: Inline code, wide enough for complete commands and messages.
 code = partial(markdown.code, width=1_000)
 
-#: Causes told in full, and case ids listed below each.
+#: Maximum number of root causes in full, and of case ids listed below each.
 _CAUSES, _CASES = 20, 5
 
 _SIGNS = {FAIL: "❌", "error": "💥", WARNING: "⚠️", PASS: "✅"}
 
 
 def render(results: Results, again: str) -> str:
-    """The Markdown; ``again`` is the command that judges again."""
+    """The Markdown. ``again`` is the command of the run."""
     return "\n".join(_lines(results, again)) + "\n"
 
 
 def _lines(results: Results, again: str) -> Iterator[str]:
-    whole = score.verdict(results.cases, results.end)
+    verdict = score.run_verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
-    yield f"## {_SIGNS.get(whole.verdict, '❔')} {whole.word.capitalize()}: {code(head.target.name)}"
+    yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head.target.name)}"
     yield ""
-    yield f"{whole.says} Revision {head.revision}, model {code(head.target.model)}."
+    yield f"{verdict.says} Revision {head.revision}, model {code(head.target.model)}."
     yield ""
-    yield "| level | cases passed | | rules that hold |"
+    yield "| level | cases passed | | rules passed |"
     yield "| --- | --- | --- | --- |"
     for one in score.scores(results.cases):
-        undecided = f", {one.undecided} inconclusive" if one.undecided else ""
-        share = "mostly unknown" if one.unknown else one.percent
-        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {one.hold} of {one.rules} |"
+        undecided = f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else ""
+        share = "mostly unknown" if one.mostly_inconclusive else one.percent
+        rules = f"{one.rules_passed} of {one.rules}"
+        yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
     yield ""
     counts = score.affected_clients(found)
-    said = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
-    yield f"Affected clients, by causes: {said or 'none, as far as trials show'}"
-    yield from (f"- {markdown.cell(said)}" for said in score.allowed(results.cases))
+    affected = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
+    yield f"Affected clients, with numbers of root causes: {affected or 'none, by the recorded trials'}"
+    yield from (f"- {markdown.cell(one)}" for one in score.allowed_deviations(results.cases))
     for cause in found[:_CAUSES]:
         yield from _cause(cause, again)
     if len(found) > _CAUSES:
         yield ""
-        yield f"... and {len(found) - _CAUSES} more broken rules, all in the results file."
+        yield f"... and {counted(len(found) - _CAUSES, 'more root cause')}; the results file has all of them."
         for cause in found[_CAUSES:]:
             if cause.clients:
                 yield f"- {code(cause.rule)} affects {', '.join(CLIENTS[name] for name in cause.clients)}"
-    unsettled = list(score.reasons(results.cases))
-    if unsettled:
+    undecided_cases = list(score.reasons(results.cases))
+    if undecided_cases:
         yield ""
         yield "### Inconclusive"
         yield ""
-        for why, cases in unsettled[:_CAUSES]:
-            yield f"- {len(cases)} times {code(show(why, 200))}, such as {code(cases[0])}"
-    if left := lacks(results.cases):
+        for why, cases in undecided_cases[:_CAUSES]:
+            yield f"- {counted(len(cases), 'case')}: {code(show(why, 200))}, such as {code(cases[0])}"
+    if left := unsupported_features(results.cases):
         yield ""
-        yield "### Not claimed by the profile, and not judged"
+        yield "### Excluded by the profile"
         yield ""
         yield from (f"- {markdown.cell(one.says)}" for one in left)
     if results.end:
         end, tokens = results.end, results.end.tokens
         yield ""
         yield (
-            f"{end.requests} requests, {tokens.input} tokens in, {tokens.output} out, "
-            f"{end.seconds:.1f} s, exit {end.exit}."
+            f"{counted(end.requests, 'request')}, {tokens.input:,} input tokens, "
+            f"{tokens.output:,} output tokens, {end.seconds:.1f} s, exit {end.exit}."
         )
 
 
@@ -87,13 +89,13 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         yield f"{row.says} Source: {row.source}."
         yield ""
     except KeyError:
-        pass  # A rule that this version does not have.
+        pass  # A rule of another version of the suite.
     for one in first.findings[:1]:
         place = f"event {one.event}" if one.event is not None else ""
         where = ", ".join(part for part in (place, f"at {one.pointer}" if one.pointer else "") if part)
         yield f"- found {code(show(one.message, 300))}{' in ' + code(show(where, 200)) if where else ''}"
         for name, value in one.compared.items():
-            yield f"- {name} {code(clipped(value, 200))}"
+            yield f"- {VALUES[name]} {code(clipped(value, 200))}"
     if why := first.why:
         yield f"- {code(show(why, 300))}"
     if cause.clients:
@@ -101,8 +103,8 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
     names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
     more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
     yield f"- in {names}{more}"
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")
-        yield f"- {len(cause.follow)} more follow from this: {shown}"
-    yield f"- again {code(again + ' --only ' + quoted(first.id))}"
+        yield f"- {counted(len(cause.consequences), 'consequence')}: {shown}"
+    yield f"- rerun {code(again + ' --only ' + quoted(first.id))}"

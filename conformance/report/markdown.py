@@ -1,4 +1,4 @@
-"""Text from anywhere as Markdown that stays text: no link, no mention, no HTML, no line of its own."""
+"""Escape untrusted text for Markdown: it creates no link, mention, HTML or line break."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conformance.report.failure import printable
 
 
 def code(text: str, width: int = 200) -> str:
-    """The text as inline code, on one line."""
+    """The text as a code span on one line, truncated to ``width`` characters."""
     text = printable(text[:width]) + ("..." if len(text) > width else "")
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
@@ -16,17 +16,17 @@ def code(text: str, width: int = 200) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-#: What may begin or end something; an underscore within a word and a colon before a blank are only themselves.
+#: Characters with a meaning in Markdown. An underscore inside a word and a colon before a space have none.
 _MARKS = re.compile(r"[\\`*{}\[\]<>#|~&@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//|[A-Za-z0-9_+-]+:)")
 
 
 def cell(text: str) -> str:
-    """The text in a table: a bar would end the cell, even in code."""
+    """The escaped text of a table cell; a vertical bar is escaped too, because it ends the cell even in a code span."""
     return _MARKS.sub(r"\\\g<0>", printable(text))
 
 
 def block(text: str, language: str = "") -> str:
-    """The text in a fence that it cannot close: longer than any run of backticks in it."""
+    """The text as a fenced code block, with a fence longer than any run of backticks in the text."""
     lines = [printable(line) for line in text.split("\n")]
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)

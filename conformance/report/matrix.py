@@ -1,5 +1,5 @@
-"""Several runs side by side, from their results files alone: targets by areas, why each red one is red, what the
-profiles leave out, and the rules that any breaks."""
+"""Several runs in one table, from their results files: targets by areas, the first root cause in each failed area, what
+the profiles exclude, and the rules that any target violates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from conformance.results import score
 from conformance.results.causes import causes
 from conformance.results.records import CaseRecord, RunHead
 from conformance.results.results_file import ERROR, Results
-from conformance.results.unsupported import lacks
+from conformance.results.unsupported import unsupported_features
 
-#: One cell: the cases of one target in one area or rule, by verdict.
+#: One cell: numbers of cases of one target in one area or of one rule, by verdict.
 Counts = Mapping[str, int]
 
 _STATES = (("bad", (FAIL, ERROR)), ("shaky", (WARNING, INCONCLUSIVE)), ("good", (PASS,)))
@@ -26,10 +26,11 @@ _STATES = (("bad", (FAIL, ERROR)), ("shaky", (WARNING, INCONCLUSIVE)), ("good", 
 
 @dataclass(frozen=True)
 class Matrix:
-    """``heads`` are the columns, a run each; ``areas`` and ``rules`` the rows, each with a cell a run.
+    """The runs as tables.
 
-    ``runs`` says of each when and by what it was judged; ``why`` maps the red areas of each to their first cause in
-    words; ``left`` what each profile leaves out.
+    ``heads`` are the column titles, one a run; ``areas`` and ``rules`` the rows, each with one cell a run. ``runs`` has
+    the facts about each run (see ``_FACTS``). ``why`` maps the failed areas of each run to their first root cause.
+    ``left`` lists what each profile excludes. ``interrupted`` names the interrupted runs.
     """
 
     heads: tuple[str, ...]
@@ -38,11 +39,11 @@ class Matrix:
     rules: Mapping[str, tuple[Counts, ...]]
     why: tuple[Mapping[str, str], ...]
     left: tuple[tuple[str, ...], ...]
-    broken_off: tuple[str, ...]
+    interrupted: tuple[str, ...]
 
 
 def matrix(runs: Sequence[Results]) -> Matrix:
-    """The runs side by side. Expected failures are failures here too."""
+    """The tables of these runs. Expected failures count as failures."""
     heads = _heads(runs)
     rules = _rows(runs, lambda line: line.requirement)
     return Matrix(
@@ -51,25 +52,25 @@ def matrix(runs: Sequence[Results]) -> Matrix:
         _rows(runs, lambda line: line.area),
         {rule: cells for rule, cells in rules.items() if any(one.get(FAIL) or one.get(ERROR) for one in cells)},
         tuple(map(_why, runs)),
-        tuple(tuple(one.says for one in lacks(run.cases)) for run in runs),
+        tuple(tuple(one.says for one in unsupported_features(run.cases)) for run in runs),
         tuple(head for head, run in zip(heads, runs, strict=True) if _partial(run)),
     )
 
 
 #: The columns of the first table.
 _FACTS = (
-    "target", "judged at", "contract", "suite", "requests", "MUST rules that hold", "SHOULD rules that hold",
-    "affected clients, by causes",
+    "target", "run at", "contract", "suite", "requests", "MUST rules passed", "SHOULD rules passed",
+    "affected clients (root causes)",
 )  # fmt: skip
 
 
 def _facts(run: Results) -> tuple[str, ...]:
-    held = {one.level: f"{one.hold} of {one.rules}" for one in score.scores(run.cases)}
-    requests = str(run.end.requests) if run.end else "broke off"
+    passed = {one.level: f"{one.rules_passed} of {one.rules}" for one in score.scores(run.cases)}
+    requests = str(run.end.requests) if run.end else "interrupted"
     head = run.head
     return (
         _time(head), head.revision, head.suite, requests,
-        held.get("MUST", ""), held.get("SHOULD", ""), _clients(run),
+        passed.get("MUST", ""), passed.get("SHOULD", ""), _clients(run),
     )  # fmt: skip
 
 
@@ -79,22 +80,22 @@ def _clients(run: Results) -> str:
 
 
 def _time(head: RunHead) -> str:
-    """When a run began, to the minute."""
+    """The start of a run in UTC, to the minute."""
     return head.started_at.replace("T", " ")[:16] + " UTC"
 
 
 def _why(run: Results) -> dict[str, str]:
-    """The red areas with the first cause of each: its own, or one that its failures only follow from."""
+    """The failed areas with the first root cause of each, in the area or, if it has only consequences, elsewhere."""
     found = [one for one in causes(run.cases) if one.verdict in (FAIL, EXPECTED, ERROR)]
     own: dict[str, str] = {}
     other: dict[str, str] = {}
     for cause in found:
         first = cause.cases[0]
-        told = f"{cause.rule}: {show(first.message, 200)}"
-        own.setdefault(first.area, told)
-        for line in cause.follow:
+        text = f"{cause.rule}: {show(first.message, 200)}"
+        own.setdefault(first.area, text)
+        for line in cause.consequences:
             if line.own_verdict in (FAIL, ERROR):
-                other.setdefault(line.area, f"follows from {told}")
+                other.setdefault(line.area, f"consequence of {text}")
     return dict(sorted({**other, **own}.items()))
 
 
@@ -103,7 +104,7 @@ def _partial(run: Results) -> bool:
 
 
 def _heads(runs: Sequence[Results]) -> tuple[str, ...]:
-    """The targets' names, with the time or the file where one stands there twice."""
+    """The targets' names, with the time or the file where two runs have the same name."""
     names = [run.head.target.name for run in runs]
     times = [f"{name}, {run.head.started_at}" for name, run in zip(names, runs, strict=True)]
     files = [f"{name}, {run.path}" for name, run in zip(names, runs, strict=True)]
@@ -133,11 +134,11 @@ def _state(counts: Counts) -> str:
 
 
 def _words(counts: Counts) -> str:
-    """A cell: how many of how many failed, or what else came of them."""
+    """A cell: numbers of cases by verdict, and of how many evaluated ones."""
     evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
     parts = [f"{counts[name]} {word}" for name, word in _WORDS if counts.get(name)]
     if not evaluated:
-        return parts[0] if parts else ("not applicable" if counts else "not judged")
+        return parts[0] if parts else ("not applicable" if counts else "not evaluated")
     return ", ".join(parts) + f" of {evaluated}" if parts else f"all {evaluated} pass"
 
 
@@ -145,34 +146,34 @@ _WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"), (INCONCLUSIVE, "i
 
 
 def markdown(found: Matrix, notes: Sequence[str] = ()) -> str:
-    """The runs, areas, first causes, what is left out, and the rules that any target breaks; ``notes`` come first."""
+    """The Markdown: ``notes``, runs, areas, first root causes, excluded features, and rules that a target violates."""
     lines = [line for note in notes for line in (cell(note), "")]
     lines += [*_grid_lines(_FACTS, found.runs), "", *_table("area", found.heads, found.areas), ""]
-    for title, told in _lists(found):
+    for title, entries in _lists(found):
         lines += [f"{title}:", ""]
-        lines += [f"- **{cell(head)}**: {cell(says)}" for head, says in told]
+        lines += [f"- **{cell(head)}**: {cell(text)}" for head, text in entries]
         lines += [""]
     if found.rules:
-        lines += ["Rules that any of them breaks:", "", *_table("rule", found.heads, found.rules), ""]
-    lines += [f"**{cell(head)} broke off: its column is not whole.**\n" for head in found.broken_off]
+        lines += ["Rules that a target violates:", "", *_table("rule", found.heads, found.rules), ""]
+    lines += [f"**{cell(head)} was interrupted: its column is incomplete.**\n" for head in found.interrupted]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _lists(found: Matrix) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """What is told a line a target and thing: why an area is red, and what is not claimed."""
+    """The lists, each with a title and entries of a target: the failed areas, and the excluded features."""
     pairs = list(zip(found.heads, found.why, strict=True))
-    if why := [(f"{head}, {area}", says) for head, areas in pairs for area, says in areas.items()]:
-        yield "The first cause in each red area", why
-    if left := [(head, says) for head, told in zip(found.heads, found.left, strict=True) for says in told]:
-        yield "Not claimed by a profile, and so not judged", left
+    if why := [(f"{head}, {area}", text) for head, areas in pairs for area, text in areas.items()]:
+        yield "The first root cause in each failed area", why
+    if left := [(head, text) for head, excluded in zip(found.heads, found.left, strict=True) for text in excluded]:
+        yield "Excluded by a profile", left
 
 
 _SIGNS = {"bad": "❌ ", "shaky": "⚠️ ", "good": "✅ ", "none": ""}
 
 
 def _table(corner: str, heads: Sequence[str], rows: Mapping[str, Sequence[Counts]]) -> Iterator[str]:
-    told = ([name, *(_SIGNS[_state(one)] + _words(one) for one in cells)] for name, cells in rows.items())
-    yield from _grid_lines([corner, *heads], told)
+    table = ([name, *(_SIGNS[_state(one)] + _words(one) for one in cells)] for name, cells in rows.items())
+    yield from _grid_lines([corner, *heads], table)
 
 
 def _grid_lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -191,21 +192,24 @@ td, th { text-align: left; padding: .15rem .7rem; border-bottom: 1px solid #8885
 
 
 def page(found: Matrix, notes: Sequence[str] = ()) -> str:
-    """The same as one HTML file with nothing from outside."""
-    said = "".join(f"<p>{_safe(note)}</p>\n" for note in notes)
+    """The same as one self-contained HTML file."""
+    paragraphs = "".join(f"<p>{_safe(note)}</p>\n" for note in notes)
     lists = "".join(
         f"<h2>{_safe(title)}</h2>\n<ul>\n"
-        + "".join(f"<li><strong>{_safe(head)}</strong>: {_safe(says)}</li>\n" for head, says in told)
+        + "".join(f"<li><strong>{_safe(head)}</strong>: {_safe(text)}</li>\n" for head, text in entries)
         + "</ul>\n"
-        for title, told in _lists(found)
+        for title, entries in _lists(found)
     )
-    rules = f"<h2>Rules that any of them breaks</h2>{_grid('rule', found.heads, found.rules)}" if found.rules else ""
-    broken = "".join(f"<p><strong>{_safe(head)} broke off, it is not whole.</strong></p>" for head in found.broken_off)
+    rules = f"<h2>Rules that a target violates</h2>{_grid('rule', found.heads, found.rules)}" if found.rules else ""
+    broken = "".join(
+        f"<p><strong>{_safe(head)} was interrupted: its column is incomplete.</strong></p>"
+        for head in found.interrupted
+    )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Conformance by target</title>'
         '<meta name="viewport" content="width=device-width">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{_STYLE}</style></head><body><h1>Conformance by target</h1>\n{said}{broken}"
+        f"<style>{_STYLE}</style></head><body><h1>Conformance by target</h1>\n{paragraphs}{broken}"
         f"{_facts_grid(found.runs)}{_grid('area', found.heads, found.areas)}{lists}{rules}</body></html>\n"
     )
 

@@ -1,4 +1,4 @@
-"""The files that are rendered from results, each by one function, and where they go."""
+"""The report files that are rendered from results, and the command that repeats a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from conformance.report import badge, html, job_summary
 from conformance.report.summary import quoted
 from conformance.results.results_file import Results
 
-#: A kind of file: what makes it of the results, the folder with their exchanges, and the command that judges again.
+#: Kind of file -> its renderer, which takes the results, the run folder and the command that repeats the run.
 KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
     "html": html.render,
     "markdown": lambda results, folder, again: job_summary.render(results, again),
@@ -22,15 +22,15 @@ KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
 HELP = {
     "html": "the report as one HTML file (default: report.html in the run folder)",
     "markdown": "a summary as Markdown, for the page of a CI job",
-    "badge": "a badge as JSON, in the form of shields.io's endpoint badges",
+    "badge": "a badge as JSON, in the format of shields.io's endpoint badge",
 }
 
-#: Where GitHub Actions takes the summary of a job's step from.
+#: The environment variable with the path of the job summary, set by GitHub Actions.
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def write(results: Results, folder: RunDirectory, again: str, files: Mapping[str, Path]) -> None:
-    """Write the files of these kinds, ``-`` is standard output; ``OSError`` if one cannot be written."""
+    """Write the files of these kinds; ``-`` is standard output. Raises OSError if one cannot be written."""
     for kind, path in files.items():
         text = KINDS[kind](results, folder, again)
         if str(path) == "-":
@@ -41,14 +41,14 @@ def write(results: Results, folder: RunDirectory, again: str, files: Mapping[str
 
 
 def write_step_summary(results: Results, again: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Append the Markdown to the summary of the CI job's step, if it is one of GitHub Actions."""
+    """Append the Markdown to the job summary, if the run is a step of a GitHub Actions job."""
     if environ.get(_STEP_SUMMARY):
         with Path(environ[_STEP_SUMMARY]).open("a", encoding="utf-8") as file:
             file.write(job_summary.render(results, again))
 
 
 def again_of(results: Results) -> str:
-    """The command that judges the same target again, as far as the results tell: a target file is not among them."""
+    """The command that repeats the run, from its head line; a target file is not recorded there and not included."""
     head = results.head
     words = ["conformance", "run"]
     if head.mode != "built-in":

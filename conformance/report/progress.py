@@ -1,4 +1,4 @@
-"""The line at the terminal while requests are under way: how many of how many, tokens so far."""
+"""The progress line at the terminal while requests are sent: responses received, planned requests, output tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.exchange.run_directory import RunDirectory
 
 
 class Progress:
-    """Watches the run folder, whichever process fills it; ``rewrite`` puts a line in place of the last one."""
+    """Polls the run folder, which any process may fill; ``rewrite`` replaces the last line of the terminal."""
 
     def __init__(self, folder: RunDirectory, rewrite: Callable[[str], object]) -> None:
         self._folder = folder
@@ -20,13 +20,13 @@ class Progress:
         self._known: dict[str, int] = {}
 
     def start(self, planned: int = 0) -> None:
-        """Begin to show; ``planned`` is 0 where only the workers know."""
+        """Start to show progress; ``planned`` is the number of requests, or 0 if only the workers know it."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, args=(planned,), daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Take the line away."""
+        """Stop, and erase the line."""
         self._stop.set()
         if self._thread:
             self._thread.join()
@@ -40,4 +40,4 @@ class Progress:
                     self._known[key] = cost(exchange)[1]
             total = f" of {planned}" if planned else ""
             tokens = sum(self._known.values())
-            self._rewrite(f"{len(self._known)}{total} answered, {tokens:,} output tokens so far")
+            self._rewrite(f"{len(self._known)}{total} responses received, {tokens:,} output tokens")

@@ -1,4 +1,4 @@
-"""Where a source stands on the web, for those kinds of source that stand at one place."""
+"""The URLs of the sources of rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RFC = re.compile(r"rfc (\d+)(?: (\d+(?:\.\d+)*))?")
 
 
 def link(source: str) -> str:
-    """The address of a source such as ``rfc 9110 11.6.1`` or ``openai, ...``; empty where it has none of its own."""
+    """The URL of a source such as ``rfc 9110 11.6.1`` or ``openai, ...``; empty if it has no public URL."""
     rfc = _RFC.match(source)
     if rfc:
         return f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}{f'#section-{rfc[2]}' if rfc[2] else ''}"

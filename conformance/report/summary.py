@@ -1,4 +1,4 @@
-"""The end of a run in lines of 80 columns: areas, what belongs to a cause, score, affected clients, what is next."""
+"""The parts of the terminal summary of a run: areas, root causes, scores, affected clients, next commands."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.contract.rules import CLIENTS
 from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.report.columns import fit, labelled, wrapped
+from conformance.report.columns import counted, fit, labelled, wrapped
 from conformance.report.failure import printable, show
-from conformance.results import score
+from conformance.results import plain_words, score
 from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, RunEnd
 
-#: A column of the table of areas: the verdict and its heading. The last ones are there only if a case has them.
+#: The columns of the table of areas: verdict and title. Verdicts of ``_LAST`` follow those that are not listed here.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
 _LAST = ((NOT_APPLICABLE, "not applicable"),)
 
-#: Further messages and scenarios told of one cause.
-_ALSO, _NAMES = 3, 5
+#: Maximum number of further messages, and of listed names, of one root cause.
+_MAX_MESSAGES, _MAX_NAMES = 3, 5
 
 Lines = Sequence[CaseRecord]
 
 
 def areas(lines: Lines) -> Iterator[str]:
-    """A table: one row an area, one column a verdict."""
+    """A table with one row an area and one column a verdict."""
     counts = score.by_area(lines)
     usual = dict((*_COLUMNS, *_LAST))
     rare = sorted({verdict for count in counts.values() for verdict in count if verdict not in usual})
@@ -38,35 +38,34 @@ def areas(lines: Lines) -> Iterator[str]:
 
 
 def beside(cause: Cause) -> Iterator[str]:
-    """What belongs to a cause beyond its first case: the others, folded by what they say, and what follows."""
-    told = {without_numbers(one.message) for one in cause.cases[0].findings}
+    """The further cases of a root cause, grouped by message, its consequences and further affected clients."""
+    known = {without_numbers(one.message) for one in cause.cases[0].findings}
     same: list[str] = []
     others = 0
     for line in cause.cases[1:]:
-        new = next((one for one in line.findings if without_numbers(one.message) not in told), None)
-        if new is None or others >= _ALSO:
+        new = next((one for one in line.findings if without_numbers(one.message) not in known), None)
+        if new is None or others >= _MAX_MESSAGES:
             same.append(line.scenario)
             continue
         others += 1
-        told |= {without_numbers(one.message) for one in line.findings}
+        known |= {without_numbers(one.message) for one in line.findings}
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
-        yield from labelled("same", f"in {len(same)} more: {_some(same, 'more')}")
-    if cause.follow:
-        rules = list(dict.fromkeys(line.requirement for line in cause.follow))
-        follow = "follows" if len(cause.follow) == 1 else "follow"
-        yield from labelled("follow", f"{len(cause.follow)} more {follow} from this: {_some(rules, 'rules more')}")
-    if others_too := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
-        yield from labelled("affects", f"also, by further cases: {', '.join(others_too)}")
+        yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {_first(same)}")
+    if cause.consequences:
+        rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
+        yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {_first(rules)}")
+    if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
+        yield from labelled("affects", f"{', '.join(further)} (by further cases)")
 
 
-def _some(names: Sequence[str], what: str) -> str:
-    more = f" and {len(names) - _NAMES} {what}" if len(names) > _NAMES else ""
-    return ", ".join(names[:_NAMES]) + more
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 def brief(cause: Cause) -> Iterator[str]:
-    """A cause on one line, and the clients that it affects."""
+    """A root cause on one line, and the clients that it affects."""
     first = cause.cases[0]
     yield fit(f"  {first.id}  {show(first.message)}")
     if cause.clients:
@@ -74,52 +73,60 @@ def brief(cause: Cause) -> Iterator[str]:
 
 
 def reasons(lines: Lines) -> Iterator[str]:
-    """Why cases are inconclusive, the commonest reason first."""
-    for why, names in score.reasons(lines):
+    """The number of inconclusive cases by cause, then the reasons of the others, the most frequent one first."""
+    if lines_before := plain_words.not_evaluated(lines):
+        yield f"  {lines_before}"
+    for why, names in score.reasons([line for line in lines if not line.cause]):
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         for number, line in enumerate(wrapped(f"{names[0]}{more}: {show(why, 200)}", 76)):
             yield ("  " if number == 0 else "    ") + line
 
 
+def hanging(line: str) -> Iterator[str]:
+    """A numbered line in lines of 80 columns, gone on below its text."""
+    for place, piece in enumerate(wrapped(printable(line), 75)):
+        yield ("  " if place == 0 else "     ") + piece
+
+
 def affected_clients(found: Sequence[Cause]) -> str:
-    """How many causes affect each client."""
+    """The number of root causes that affect each client."""
     counts = score.affected_clients(found)
-    said = (f"{CLIENTS[name]}: {number} cause{'' if number == 1 else 's'}" for name, number in counts.items())
-    return " · ".join(said) or "no client, as far as trials show"
+    clients = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
+    return f"{clients} (root causes)" if clients else "no client, by the recorded trials"
 
 
 def scores(lines: Lines) -> Iterator[str]:
-    """A line a level: cases passed of those judged, and rules that hold."""
+    """One line a level: passed of evaluated cases, and passed rules."""
     for one in score.scores(lines):
-        share = "unknown" if one.unknown else one.percent
-        line = f"  {one.level:<7} {one.passed:>6,} of {one.evaluated:>6,} cases {share:>7}"
-        line += f"   {one.hold:>3} of {one.rules:>3} rules hold"
-        yield line + (f", {one.undecided} inconclusive" if one.undecided else "")
+        share = "unknown" if one.mostly_inconclusive else one.percent
+        line = f"  {one.level:<7} {one.passed:>5,} of {one.evaluated:>5,} cases {share:>7}"
+        line += f"   {one.rules_passed:>3} of {one.rules:>3} rules passed"
+        yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
 
 
 def totals(end: RunEnd) -> str:
-    """What the run took."""
+    """The requests, tokens and seconds of the run."""
     requests, tokens = end.requests, end.tokens
-    sent = f" ({end.attempts:,} sent)" if end.attempts > requests else ""
+    sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
     return (
-        f"{requests:,} request{'' if requests == 1 else 's'}{sent}, {tokens.input:,} tokens in, "
-        f"{tokens.output:,} out, {end.seconds:.1f} s"
+        f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, "
+        f"{tokens.output:,} output tokens, {end.seconds:.1f} s"
     )
 
 
 def following(found: Sequence[Cause], again: str, written: Mapping[str, str]) -> Iterator[str]:
-    """What to do next: the commands, each whole on its line so that it can be copied."""
+    """The next commands, each on one line so that it can be copied, and the written files."""
     if found:
-        yield f"  see the first again    {again} --only {quoted(found[0].cases[0].id)}"
+        yield f"  rerun the first case   {again} --only {quoted(found[0].cases[0].id)}"
     if written.get("html"):
-        yield f"  read it in a browser   {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
+        yield f"  open the report        {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
     for kind, path in written.items():
         if kind != "html":
             yield f"  {kind:<21}  {printable(path)}"
 
 
 def quoted(text: str) -> str:
-    """A text as one word of a shell."""
+    """The text as one word of a POSIX shell."""
     if text and all(letter.isalnum() or letter in "/._-+:=" for letter in text) and text.isascii():
         return text
     return "'" + printable(text).replace("'", "'\\''") + "'"

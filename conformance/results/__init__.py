@@ -1,1 +1,1 @@
-"""The results of a run as typed records, and what is made of them."""
+"""The results of a run as typed records, with root causes, baselines, comparisons, scores and history."""

@@ -1,10 +1,10 @@
-"""What trials showed: which kinds of finding affect which clients (``conformance/contract/client_evidence.json``).
+"""The kinds of finding that affect clients, derived from trials (``conformance/contract/client_evidence.json``).
 
-A trial fed one client what a fault makes of a response, and the checks say which kinds of finding that response holds.
-A client is affected by a kind of finding, plain or streamed, if it did not cope in any trial whose responses held it:
-one response that holds the finding and that the client takes shows that the finding alone does no harm. Where a trial
-holds several kinds of one rule that no other trial tells apart, only all of them together affect the client. A kind
-that was never tried affects nobody.
+A trial replays responses with one fault of the built-in endpoint to one client; the checks determine the kinds of
+finding in these responses. A kind of finding, plain or streamed, affects a client if the client failed in every trial
+whose responses contained it: one such response that the client accepts shows that the finding alone has no effect.
+If a trial contains several kinds of one rule that no other trial separates, only all of them together affect the
+client. A kind without a trial affects no client.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from conformance.contract.clients import client as client_of
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.normalise import without_numbers
 
-#: Rules whose findings compare responses and do not say what is wrong in one: what a client does at it shows nothing.
-UNSPECIFIC = ("effort.values-alike",)
+#: Rules whose findings compare several responses: the effect of one response on a client is no evidence about them.
+COMPARING_RULES = ("effort.values-alike",)
 
 STOPS = "stops"
 
-#: The clients that are run in trials; of others nothing is known.
-TRIED = frozenset(one.breaks for one in TABLE)
+#: The clients with trials; effects on other clients are unknown.
+TESTED_CLIENTS = frozenset(one.breaks for one in TABLE)
 
-#: What is taken out of a message before its numbers, ids and quoted values: the server's or Python's own words, and
-#: the place. The name of an undocumented type and the class of a status stay.
-_CUTS = (
-    (re.compile(r"(answered with HTTP \d{3}).*", re.DOTALL), r"\1"),
+#: Parts of a message that differ between servers and locations, and their replacements: error texts of the server and
+#: of Python, and locations. The name of an undocumented type and the class of a status are kept.
+_VARIABLE_PARTS = (
+    (re.compile(r"(received HTTP \d{3}).*", re.DOTALL), r"\1"),
     (re.compile(r"(the stream ends in [\w.]+):.*", re.DOTALL), r"\1"),
     (re.compile(r"(are not JSON):.*", re.DOTALL), r"\1"),
     (re.compile(r" ?\((?:[^()]|\([^()]*\))*\)"), ""),
@@ -42,27 +42,31 @@ _CUTS = (
 )  # fmt: skip
 
 _STATUS = re.compile(r"\bHTTP ([1-5])\d\d\b")
-_CLASSES = {"1": "information", "2": "success", "3": "redirect", "4": "refusal", "5": "failure"}
+_STATUS_CLASSES = {"1": "information", "2": "success", "3": "redirect", "4": "refusal", "5": "failure"}
 
 
-#: Areas whose messages do not say which member is wrong: there the pointer is part of the kind.
-_POINTED = ("identity",)
+#: Areas whose messages do not contain the member: there the pointer is part of the kind.
+_POINTER_AREAS = ("identity",)
 
 
-def kind(rule: str, message: str, pointer: str = "") -> str:
+def finding_kind(rule: str, message: str, pointer: str = "") -> str:
     """The kind of a finding: its message without what differs from place to place and from server to server."""
-    for pattern, by in _CUTS:
+    for pattern, by in _VARIABLE_PARTS:
         message = pattern.sub(by, message)
-    message_pattern = without_numbers(_STATUS.sub(lambda found: f"HTTP {_CLASSES[found[1]]}", message))
-    return f"{message_pattern} at {without_numbers(pointer)}" if rule.partition(".")[0] in _POINTED else message_pattern
+    message_pattern = without_numbers(_STATUS.sub(lambda found: f"HTTP {_STATUS_CLASSES[found[1]]}", message))
+    return (
+        f"{message_pattern} at {without_numbers(pointer)}"
+        if rule.partition(".")[0] in _POINTER_AREAS
+        else message_pattern
+    )
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a kind of finding does to a client: ``client`` is its name in the catalogue's ``breaks``.
+    """The effect of a kind of finding on a client; ``client`` is its short name in the catalogue's ``breaks``.
 
-    ``does``: "stops" or "ends with other text" (reasoning, tool calls). ``detail``: what it raised, or why it is sure
-    without a trial; may be empty. ``trial``: the fault of the trial, empty where there was none.
+    ``does`` is "stops" or "ends with other text" (or reasoning, or tool calls). ``detail`` is the raised exception, or
+    why the effect is certain without a trial; may be empty. ``trial`` is the fault of the trial; empty without one.
     """
 
     client: str
@@ -72,17 +76,18 @@ class Effect:
     trial: str = ""
 
     def __str__(self) -> str:
-        """One sentence, with version and reason."""
-        said = f"{CLIENTS.get(self.client, self.client)} {self.version}".rstrip()
-        return f"{said} {self.does}{f': {self.detail}' if self.detail else ''}"
+        """A sentence with the client's name, version, effect and detail."""
+        name = f"{CLIENTS.get(self.client, self.client)} {self.version}".rstrip()
+        return f"{name} {self.does}{f': {self.detail}' if self.detail else ''}"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One client fed what one fault makes of the plain or the streamed responses; of its modes, the worst outcome.
+    """The result of replaying the plain or the streamed responses with one fault to one client; if several modes of
+    the client were run, the worst.
 
-    ``own``: kinds of finding, each with its rule, of the row that the trial is about; ``causes``: those of any rule
-    that stand for themselves, ``found``: those of any rule, consequences too.
+    ``own`` are the kinds of finding of the rules of ``row``, each with its rule; ``causes`` are the root causes among
+    the findings of all rules, ``found`` all of them with the consequences.
     """
 
     row: str
@@ -97,12 +102,12 @@ class Trial:
 
     @property
     def coped(self) -> bool:
-        """Whether the client ended as with the conformant response."""
+        """Whether the client's result was the same as with the conformant response."""
         return self.outcome in COPES
 
 
 def trials(known: Mapping[str, Any]) -> Iterator[Trial]:
-    """The trials of an evidence file, without those in which nothing of their row is found today."""
+    """The trials of an evidence file, except those whose responses have no finding of their row in this version."""
     for row, faults in known["rules"].items():
         for fault, outcomes in faults.items():
             for streams, mode in MODES.items():
@@ -118,21 +123,21 @@ def _pairs(kinds: Mapping[str, Iterable[str]]) -> frozenset[tuple[str, str]]:
 
 
 def _worst(outcomes: Mapping[str, str], streams: bool) -> dict[str, tuple[str, str]]:
-    """By client the mode and outcome of the one that did not cope, or else of any."""
+    """For each client, the mode and outcome of a failed run, or else of any run."""
     worst: dict[str, tuple[str, str]] = {}
     for mode, outcome in outcomes.items():
         one = client_of(mode)
-        fed = mode.endswith("-stream") if one.streams is None else one.streams
-        if fed == streams and worst.get(one.breaks, ("", ""))[1] in COPES:
+        tested = mode.endswith("-stream") if one.streams is None else one.streams
+        if tested == streams and worst.get(one.breaks, ("", ""))[1] in COPES:
             worst[one.breaks] = (mode, outcome)
     return worst
 
 
 @dataclass(frozen=True)
-class Row:
+class EffectRow:
     """What affects a client: kinds of finding of one rule that must all be there, and the effect.
 
-    ``follows``: it does so too where the findings are consequences of another defect; false if some trial had them as
+    ``follows``: they have it as consequences of another violation too. It is False if in one trial they were
     consequences and the client coped.
     """
 
@@ -141,30 +146,30 @@ class Row:
     follows: bool
 
 
-Index = Mapping[tuple[str, bool], Sequence[Row]]
+EffectsByRule = Mapping[tuple[str, bool], Sequence[EffectRow]]
 
 
-def index(known: Mapping[str, Any]) -> Index:
-    """What affects whom, by rule and by whether the request streams."""
-    every = list(trials(known))
-    harmless: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
-    harmless_after: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
-    for one in every:
+def effects_by_rule(known: Mapping[str, Any]) -> EffectsByRule:
+    """The effects in an evidence file, by rule and mode (True: streamed)."""
+    all_trials = list(trials(known))
+    accepted: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
+    accepted_with_consequences: dict[tuple[str, bool], set[tuple[str, str]]] = defaultdict(set)
+    for one in all_trials:
         if one.coped:
-            harmless[one.client, one.streams] |= one.causes
-            harmless_after[one.client, one.streams] |= one.found
-    rows: dict[tuple[str, bool], list[Row]] = defaultdict(list)
-    for one in every:
-        # Beside another defect that stands for itself a finding is no better known than a consequence.
-        safe = harmless if one.causes == one.own else harmless_after
-        left = one.own - safe[one.client, one.streams]
-        rules = {rule for rule, _ in left}
-        if one.coped or len(rules) != 1 or rules & set(UNSPECIFIC):
-            continue  # Of two rules nobody knows which it was.
-        follows = not left & harmless_after[one.client, one.streams]
-        row = Row(frozenset(found for _, found in left), _effect(one, known["versions"]), follows)
+            accepted[one.client, one.streams] |= one.causes
+            accepted_with_consequences[one.client, one.streams] |= one.found
+    rows: dict[tuple[str, bool], list[EffectRow]] = defaultdict(list)
+    for one in all_trials:
+        # If the trial has another root cause, its findings are as uncertain as consequences.
+        without_effect = accepted if one.causes == one.own else accepted_with_consequences
+        remaining = one.own - without_effect[one.client, one.streams]
+        rules = {rule for rule, _ in remaining}
+        if one.coped or len(rules) != 1 or rules & set(COMPARING_RULES):
+            continue  # With two rules, which one had the effect is unknown.
+        follows = not remaining & accepted_with_consequences[one.client, one.streams]
+        row = EffectRow(frozenset(found for _, found in remaining), _effect(one, known["versions"]), follows)
         rows[rules.pop(), one.streams].append(row)
-    return {place: tuple(_least(found)) for place, found in rows.items()}
+    return {place: tuple(_minimal(found)) for place, found in rows.items()}
 
 
 def _effect(trial: Trial, versions: Mapping[str, str]) -> Effect:
@@ -174,25 +179,26 @@ def _effect(trial: Trial, versions: Mapping[str, str]) -> Effect:
     return Effect(trial.client, versions.get(trial.mode, ""), does, detail, trial.fault)
 
 
-def _least(rows: Sequence[Row]) -> Iterator[Row]:
-    """Each client and kinds once, and without those that affect it together where some of them do so already."""
+def _minimal(rows: Sequence[EffectRow]) -> Iterator[EffectRow]:
+    """The rows without duplicates, and without those for which a subset of the kinds already affects the client."""
     seen: set[tuple[str, frozenset[str]]] = set()
     for one in rows:
-        fewer = any(other.effect.client == one.effect.client and other.kinds < one.kinds for other in rows)
-        if not fewer and (one.effect.client, one.kinds) not in seen:
+        has_smaller = any(other.effect.client == one.effect.client and other.kinds < one.kinds for other in rows)
+        if not has_smaller and (one.effect.client, one.kinds) not in seen:
             seen.add((one.effect.client, one.kinds))
             yield one
 
 
 @cache
-def known_rows() -> Index:
-    return index(evidence())
+def effect_rows() -> EffectsByRule:
+    """The effects in the evidence file of this version."""
+    return effects_by_rule(evidence())
 
 
 @dataclass(frozen=True)
-class Known:
-    """A kind of finding that was tried (or several that only together affect a client): whom it affects, and the
-    clients that were fed it and coped."""
+class KindEvidence:
+    """The evidence about a kind of finding, or about several that only together affect a client: the effects, and the
+    clients that coped with it."""
 
     rule: str
     streams: bool
@@ -201,22 +207,28 @@ class Known:
     coped: tuple[str, ...]
 
 
-def known_of(name: str) -> Iterator[Known]:
-    """What trials showed of the kinds of finding of a rule, or of every rule of a row of the catalogue."""
-    fed: dict[tuple[str, bool, frozenset[str]], set[str]] = defaultdict(set)
+def kind_evidence(name: str) -> Iterator[KindEvidence]:
+    """The evidence about the kinds of finding of a rule, or of all rules of a row of the catalogue."""
+    tested: dict[tuple[str, bool, frozenset[str]], set[str]] = defaultdict(set)
     coped: dict[tuple[str, bool, str], set[str]] = defaultdict(set)
     for one in trials(evidence()):
         for rule, found in one.own if name in (one.row, *(rule for rule, _ in one.own)) else ():
-            fed[rule, one.streams, frozenset((found,))].add(one.client)
+            tested[rule, one.streams, frozenset((found,))].add(one.client)
             if one.coped:
                 coped[rule, one.streams, found].add(one.client)
     effects: dict[tuple[str, bool, frozenset[str]], list[Effect]] = defaultdict(list)
-    for rule, streams in dict.fromkeys((rule, streams) for rule, streams, _ in fed):
-        for row in known_rows().get((rule, streams), ()):
+    for rule, streams in dict.fromkeys((rule, streams) for rule, streams, _ in tested):
+        for row in effect_rows().get((rule, streams), ()):
             effects[rule, streams, row.kinds].append(row.effect)
-    for place in sorted({*fed, *effects}, key=lambda place: (place[0], place[1], sorted(place[2]))):
+    for place in sorted({*tested, *effects}, key=lambda place: (place[0], place[1], sorted(place[2]))):
         rule, streams, kinds = place
         if name in (rule, requirement(rule).id):
-            well = set.intersection(*(coped[rule, streams, one] for one in kinds))
-            mine = sorted(effects[place], key=lambda one: list(CLIENTS).index(one.client))
-            yield Known(rule, streams, tuple(sorted(kinds)), tuple(mine), tuple(n for n in CLIENTS if n in well))
+            clients_that_coped = set.intersection(*(coped[rule, streams, one] for one in kinds))
+            sorted_effects = sorted(effects[place], key=lambda one: list(CLIENTS).index(one.client))
+            yield KindEvidence(
+                rule,
+                streams,
+                tuple(sorted(kinds)),
+                tuple(sorted_effects),
+                tuple(n for n in CLIENTS if n in clients_that_coped),
+            )

@@ -1,4 +1,4 @@
-"""Two runs compared, case by case: what fails newly, what passes newly, what is gone, what says something else."""
+"""The differences between two runs, case by case."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from conformance.results.measures import Measures, measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
 
-#: The verdict of a case that was not judged at all.
-ABSENT = "not judged"
+#: The verdict of a case that a run did not evaluate.
+NOT_EVALUATED = "not evaluated"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One case that differs: its verdicts before and now, what is said now and (where the verdict is the same) was said
-    before, the id of the case that explains it, and how many cases it explains itself (see :func:`folded`)."""
+    """One case that differs: its verdicts in the old and the new run and its message.
+
+    ``previous_message`` is the message in the old run, if only the message changed. ``cause`` is the id of its root
+    cause, empty if it is one; ``consequences`` is the number of its consequences (set by :func:`group_changes`).
+    """
 
     id: str
     before: str
     now: str
-    says: str = ""
-    said: str = ""
+    message: str = ""
+    previous_message: str = ""
     cause: str = ""
-    follow: int = 0
+    consequences: int = 0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of both runs; None where one has it not."""
+    """A number of both runs; None if a run does not have it."""
 
     name: str
     unit: str
@@ -43,134 +46,142 @@ class Figure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything in which two runs differ. Only ``failing`` and ``vanished`` are regressions.
+    """The differences between two runs. Only ``failing`` and ``vanished`` are regressions.
 
     ``new_rules`` are cases of rules that came with a later version of the suite than the old run's: what they find may
-    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warned``, ``passing``,
-    ``inconclusive`` (or the check broke) and ``set_aside`` (now not-applicable) are cases with another verdict;
-    ``vanished`` are cases that are not there any more; ``reworded`` have the same verdict with another message;
-    ``drifted`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run had not.
+    be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``,
+    ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with another verdict;
+    ``vanished`` are cases that the new run does not have; ``reworded`` have the same verdict with another message;
+    ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members that the old run did
+    not have.
     """
 
     failing: tuple[Change, ...]
     new_rules: tuple[Change, ...]
     expected: tuple[Change, ...]
-    warned: tuple[Change, ...]
+    warning: tuple[Change, ...]
     passing: tuple[Change, ...]
     vanished: tuple[Change, ...]
     inconclusive: tuple[Change, ...]
-    set_aside: tuple[Change, ...]
+    not_applicable: tuple[Change, ...]
     reworded: tuple[Change, ...]
-    drifted: tuple[Change, ...]
+    changed_outcomes: tuple[Change, ...]
     first_seen: tuple[str, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
 
     @property
     def regression(self) -> bool:
-        """Whether anything got worse for sure."""
+        """Whether there is a regression."""
         return bool(self.failing or self.vanished)
 
 
-def compare(old: Results, new: Results, forgiven: Collection[str] = ()) -> Comparison:
-    """What differs between two runs that ended; ``ValueError`` says in one line why they cannot be compared.
+def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparison:
+    """Compare two finished runs. Raises ``ValueError`` with one line if they cannot be compared.
 
-    ``forgiven`` are cases that failed in the old run but passed when asked again.
+    ``flaky`` are cases that failed in the old run and passed on retry; they count as passed there.
     """
-    _comparable(old, new)
+    _check_comparable(old, new)
     before = {line.id: line for line in old.cases}
     now = {line.id: line for line in new.cases}
     by_kind: dict[str, list[Change]] = {name: [] for name in _KINDS}
-    along = 0
+    grouped_count = 0
     for case, line in now.items():
-        was = PASS if case in forgiven else before[case].own_verdict if case in before else ABSENT
-        kind = _kind(was, line)
-        if was == ABSENT and kind not in ("", "expected") and _is_of_new_rule(line, old):
+        was = PASS if case in flaky else before[case].own_verdict if case in before else NOT_EVALUATED
+        kind = _kind_of_change(was, line)
+        if was == NOT_EVALUATED and kind not in ("", "expected") and _is_of_new_rule(line, old):
             kind = "new_rules"
         if kind:
-            by_kind[kind].append(Change(case, was, line.verdict, says(line), cause=line.cause))
+            by_kind[kind].append(Change(case, was, line.verdict, _message_of(line), cause=line.cause))
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
-            by_kind["drifted"] += _drifted(before[case], line)
+            by_kind["changed_outcomes"] += _changed_outcomes(before[case], line)
     responses = {key for one in by_kind["failing"] for key in _exchanges(now[one.id])}
-    for name in _ASIDE:
-        apart = [one for one in by_kind[name] if now[one.id].exchange not in responses]
-        along += len(by_kind[name]) - len(apart)
-        by_kind[name] = apart
-    vanished = tuple(Change(case, line.own_verdict, ABSENT) for case, line in before.items() if case not in now)
+    for name in _GROUPED_KINDS:
+        separate = [one for one in by_kind[name] if now[one.id].exchange not in responses]
+        grouped_count += len(by_kind[name]) - len(separate)
+        by_kind[name] = separate
+    vanished = tuple(Change(case, line.own_verdict, NOT_EVALUATED) for case, line in before.items() if case not in now)
     measured = measures(old), measures(new)
     seen, figures = _measured(*measured)
     return Comparison(
         vanished=vanished,
         first_seen=seen,
         figures=(*figures, *_counted(old, new)),
-        notes=(*_notes(old, new, *measured), *_along(along)),
+        notes=(*_notes(old, new, *measured), *_grouped_note(grouped_count)),
         **{name: tuple(changes) for name, changes in by_kind.items()},
     )
 
 
-_KINDS = ("failing", "new_rules", "expected", "warned", "passing", "inconclusive", "set_aside", "reworded", "drifted")
+_KINDS = (
+    "failing", "new_rules", "expected", "warning", "passing", "inconclusive", "not_applicable", "reworded",
+    "changed_outcomes",
+)  # fmt: skip
 
 #: What changes along with a new failure in the same answer is no news of its own.
-_ASIDE = ("inconclusive", "set_aside", "reworded", "drifted")
+_GROUPED_KINDS = ("inconclusive", "set_aside", "reworded", "drifted")
 
 
 def _exchanges(line: CaseRecord) -> set[str]:
     return {key for key in (line.exchange, *(one.exchange for one in line.findings)) if key}
 
 
-def _along(number: int) -> Iterator[str]:
+def _grouped_note(number: int) -> Iterator[str]:
     if number:
-        yield f"{number} more cases about the same answers changed along with what newly fails"
+        cases = "1 more case" if number == 1 else f"{number} more cases"
+        yield f"{cases} changed in the same responses as newly failing cases"
 
 
-def _comparable(old: Results, new: Results) -> None:
+def _check_comparable(old: Results, new: Results) -> None:
     if old.head.revision != new.head.revision:
         both = f"{old.head.revision} and {new.head.revision}"
-        raise ValueError(f"{old.path} and {new.path} are of different revisions of the contract: {both}")
+        raise ValueError(f"{old.path} and {new.path} use different revisions of the contract: {both}")
 
 
-def _kind(was: str, line: CaseRecord) -> str:
-    """Which list a case belongs to; empty if its verdict is as before."""
+def _kind_of_change(was: str, line: CaseRecord) -> str:
+    """The member of :class:`Comparison` to which a case belongs; empty if its verdict did not change."""
     verdict = line.own_verdict
-    if verdict == was or (was == ABSENT and verdict in (PASS, NOT_APPLICABLE)):
+    if verdict == was or (was == NOT_EVALUATED and verdict in (PASS, NOT_APPLICABLE)):
         return ""
     if verdict == FAIL:
         return "expected" if line.verdict == EXPECTED else "failing"
     if verdict == PASS:
         return "passing"
-    return {WARNING: "warned", INCONCLUSIVE: "inconclusive", ERROR: "inconclusive"}.get(verdict, "set_aside")
+    return {WARNING: "warning", INCONCLUSIVE: "inconclusive", ERROR: "inconclusive"}.get(verdict, "not_applicable")
 
 
 def _is_of_new_rule(line: CaseRecord, old: Results) -> bool:
-    """Whether a case that the old run has not is one of a rule that its suite had not."""
+    """Whether a case belongs to a rule that the suite of the old run did not have."""
     try:
         return requirement(line.requirement).is_newer_than(old.head.suite)
     except KeyError:
-        return False  # Of a rule that is gone.
+        return False  # The rule was removed.
 
 
-def says(line: CaseRecord) -> str:
-    """What a case line says: its first finding, or the reason of its verdict."""
+def _message_of(line: CaseRecord) -> str:
+    """The message of the first finding, or the reason of the verdict."""
     return line.findings[0].message if line.findings else line.reason.text
 
 
-def grouped(changes: Sequence[Change]) -> list[Change]:
-    """The cases without those that another of them explains, which are counted there. The results name of each cause
-    one case for its whole rule: where that has not changed, another case of its rule that has stands for it."""
+def group_changes(changes: Sequence[Change]) -> list[Change]:
+    """The changed cases without consequences of other changed cases, which are counted in ``consequences``.
+
+    In results, the cause of a case is one representative case of its rule. If that case did not change, the first
+    changed case of the rule takes its place.
+    """
     names = {one.id for one in changes}
-    heads: dict[str, str] = {}
-    above: dict[str, str] = {}
+    first_of_rule: dict[str, str] = {}
+    cause_of: dict[str, str] = {}
     for one in changes:
         if not one.cause:
-            heads.setdefault(_rule(one.id), one.id)
+            first_of_rule.setdefault(_rule(one.id), one.id)
     for one in changes:
         if one.cause in names:
-            above[one.id] = one.cause
+            cause_of[one.id] = one.cause
         elif _rule(one.cause) != _rule(one.id):
-            above[one.id] = heads.get(_rule(one.cause), "")
-    follow = Counter(above.values())
-    return [replace(one, follow=follow[one.id]) for one in changes if not above.get(one.id)]
+            cause_of[one.id] = first_of_rule.get(_rule(one.cause), "")
+    consequences = Counter(cause_of.values())
+    return [replace(one, consequences=consequences[one.id]) for one in changes if not cause_of.get(one.id)]
 
 
 def _rule(case: str) -> str:
@@ -178,24 +189,24 @@ def _rule(case: str) -> str:
 
 
 def _reworded(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
-    def told(one: CaseRecord) -> set[str]:
+    def patterns(one: CaseRecord) -> set[str]:
         return {message_pattern(finding.message) for finding in one.findings} or {message_pattern(one.reason.text)}
 
-    if told(line) != told(before):
-        new = [finding.message for finding in line.findings if message_pattern(finding.message) not in told(before)]
-        yield _other(line, (new or [says(line)])[0], says(before))
+    if patterns(line) != patterns(before):
+        new = [finding.message for finding in line.findings if message_pattern(finding.message) not in patterns(before)]
+        yield _other(line, (new or [_message_of(line)])[0], _message_of(before))
 
 
-def _drifted(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
+def _changed_outcomes(before: CaseRecord, line: CaseRecord) -> Iterator[Change]:
     then, today = (tuple(map(strip_generated_ids, one.observed)) for one in (before, line))
     if then != today:
-        lost = [one for one in then if one not in today] or ["nothing"]
-        came = [one for one in today if one not in then] or ["nothing"]
-        yield _other(line, "; ".join(came), "; ".join(lost))
+        removed = [one for one in then if one not in today] or ["nothing"]
+        added = [one for one in today if one not in then] or ["nothing"]
+        yield _other(line, "; ".join(added), "; ".join(removed))
 
 
 def _other(line: CaseRecord, now: str, before: str) -> Change:
-    return Change(line.id, line.verdict, line.verdict, now, said=before)
+    return Change(line.id, line.verdict, line.verdict, now, previous_message=before)
 
 
 def _measured(old: Measures | None, new: Measures | None) -> tuple[tuple[str, ...], tuple[Figure, ...]]:
@@ -217,14 +228,14 @@ def _counted(old: Results, new: Results) -> Iterator[Figure]:
 
 
 def _notes(old: Results, new: Results, then_measured: Measures | None, measured: Measures | None) -> Iterator[str]:
-    """What a reader must know of how far two runs are alike."""
+    """Differences in the settings of the runs, and parts that cannot be compared."""
     for what, then, now in (
-        ("the suite", old.head.suite, new.head.suite),
+        ("the version of the suite", old.head.suite, new.head.suite),
         ("the target's name", old.head.target.name, new.head.target.name),
         ("the target's model", old.head.target.model, new.head.target.model),
     ):
         if then != now:
             yield f"{what} was {then}, and is {now} now"
-    for which, run in (("old", then_measured), ("new", measured)):
+    for age, run in (("old", then_measured), ("new", measured)):
         if run is None:
-            yield f"no exchanges lie beside the {which} results: times, events and members are not compared"
+            yield f"no exchanges lie beside the {age} results: times, events and members are not compared"

@@ -1,4 +1,4 @@
-"""The first and the last line of a results file: what was evaluated, and what the run cost."""
+"""The head and end lines of a results file: the target of the run, and its counts and cost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RunHead:
         """The record of a line."""
         read = Members(line, "run")
         if line.get("format") != FORMAT:
-            raise BadRecord(f"has format {line.get('format')!r}; this version reads {FORMAT}")
+            raise BadRecord(f"has format {line.get('format')!r}, expected {FORMAT}")
         suite, revision = read.string("suite"), read.string("revision")
         target = TargetRecord.from_json(read.object("target"))
         return cls(suite, revision, target, read.string("mode", ""), read.string("started_at"))
@@ -75,12 +75,12 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Partial:
-    """Captured traffic of which not all was evaluated: all exchanges, those evaluated by a part of the rules, those
-    not evaluated, and WebSockets, which are not evaluated either."""
+    """Captured traffic that was not evaluated completely: the number of exchanges, of those evaluated by a part of the
+    rules, of those not evaluated, and of WebSocket connections, which are never evaluated."""
 
     exchanges: int
     in_part: int
-    not_for_captured: int
+    not_evaluated: int
     websockets: int
 
     @classmethod
@@ -94,19 +94,20 @@ class Partial:
         return {
             "exchanges": self.exchanges,
             "in_part": self.in_part,
-            "aside": self.not_for_captured,
+            "aside": self.not_evaluated,
             "websockets": self.websockets,
         }
 
 
 @dataclass(frozen=True)
 class ProblemRecord:
-    """A baseline entry that does not apply: its kind, place (``file:line``), case or glob, and what to do."""
+    """A baseline entry that does not apply: the kind of problem, its location (``file:line``), case or glob, and the
+    reason with the correction."""
 
     kind: str
     entry: str
     case: str
-    says: str
+    message: str
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ProblemRecord:
@@ -116,7 +117,7 @@ class ProblemRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""
-        return {"kind": self.kind, "entry": self.entry, "case": self.case, "says": self.says}
+        return {"kind": self.kind, "entry": self.entry, "case": self.case, "says": self.message}
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ class RunEnd:
     """The last line: how many cases have each verdict, requests, attempts (retried requests counted each time),
     tokens, seconds, and the exit code.
 
-    ``interrupted``: the run was stopped before all its cases were evaluated. ``stopped``: when the endpoint stopped
-    answering for good; empty where it did not. ``partial`` is None where all captured traffic was evaluated.
+    ``interrupted``: the run ended before all its cases were evaluated. ``stopped`` is the message about an endpoint
+    that became unreachable during the run; else empty. ``partial`` is None if all captured traffic was evaluated.
     ``baseline`` are the entries that do not apply.
     """
 

@@ -1,6 +1,6 @@
-"""The nights of all targets in one SQLite file: one row a case a night, no bodies, so that years fit.
+"""The history of nightly runs of all targets in one SQLite file: one row for each case and run, without bodies.
 
-A file carries its format's number (``PRAGMA user_version``); one that a newer version wrote is refused.
+``PRAGMA user_version`` contains the number of the format; a file of another format is refused.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from conformance.results.results_file import ERROR, Results
 
 FORMAT = 1
 
-#: A case that failed, and passed when it was asked again.
+#: The verdict of a case that failed and passed on retry.
 FLAKY = "flaky"
 
-#: By the numbers they have in the file: only ever appended to.
+#: The file contains the index of a verdict in this tuple: new verdicts are only appended.
 VERDICTS = (PASS, FAIL, WARNING, INCONCLUSIVE, NOT_APPLICABLE, ERROR, FLAKY)
 
 _TABLES = """
@@ -55,12 +55,12 @@ create table seen (target text not null, name text not null, since text not null
 
 
 class HistoryError(Exception):
-    """The file cannot be used; the message is one line for a person."""
+    """The file cannot be used; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
-class Night:
-    """One night of a target: ``counts`` of its cases by verdict."""
+class NightlyRun:
+    """A nightly run of a target; ``counts`` is the number of its cases by verdict."""
 
     id: int
     target: str
@@ -69,23 +69,24 @@ class Night:
     counts: Mapping[str, int]
 
     @property
-    def share(self) -> float | None:
-        """How many of the cases that were judged passed, from 0 to 1; None if none was judged."""
+    def pass_rate(self) -> float | None:
+        """The share of the evaluated cases that passed, from 0 to 1; None if no case was evaluated."""
         evaluated = sum(self.counts.get(name, 0) for name in (PASS, FAIL, WARNING, FLAKY))
         return self.counts.get(PASS, 0) / evaluated if evaluated else None
 
 
 class History:
-    """An open file of nights."""
+    """An open history file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
     def add(self, run: Results, code: int, flaky: Collection[str], measured: Measures | None) -> None:
-        """Keep a night; one that was kept before, of the same target and time, is replaced."""
+        """Add a nightly run; one with the same target and time is replaced. Raises ``ValueError`` for an interrupted
+        run."""
         head, end = run.head, run.end
         if end is None:
-            raise ValueError(f"{run.path} is of a run that did not end")
+            raise ValueError(f"{run.path} is from an interrupted run")
         target, started = head.target.name, head.started_at
         with self._db as db:
             for (night,) in db.execute("select id from night where target = ? and started_at = ?", (target, started)):
@@ -113,7 +114,7 @@ class History:
                 )
 
     def seen(self, target: str, names: Iterable[str]) -> set[str]:
-        """Those of the events and members that were seen on an earlier night."""
+        """The event types and members among ``names`` that occurred in an earlier nightly run of the target."""
         known = {name for (name,) in self._db.execute("select name from seen where target = ?", (target,))}
         return known.intersection(names)
 
@@ -121,21 +122,23 @@ class History:
         """The names of all targets."""
         return [name for (name,) in self._db.execute("select distinct target from night order by target")]
 
-    def nights(self, target: str, most: int) -> list[Night]:
-        """The last nights of a target, the oldest first."""
+    def last_runs(self, target: str, limit: int) -> list[NightlyRun]:
+        """The last nightly runs of a target, at most ``limit``, the oldest first."""
         rows = self._db.execute(
-            "select id, started_at, exit from night where target = ? order by started_at desc limit ?", (target, most)
+            "select id, started_at, exit from night where target = ? order by started_at desc limit ?", (target, limit)
         ).fetchall()
         found = []
         for night, started, code in reversed(rows):
             counts = self._db.execute("select verdict, count(*) from verdict where night = ? group by 1", (night,))
-            found.append(Night(night, target, started, code, {VERDICTS[number]: count for number, count in counts}))
+            found.append(
+                NightlyRun(night, target, started, code, {VERDICTS[number]: count for number, count in counts})
+            )
         return found
 
-    def by_rule(self, nights: Collection[Night]) -> dict[str, dict[int, dict[str, int]]]:
-        """Of each rule, for each night (by id) it was judged in, its cases by verdict."""
+    def by_rule(self, runs: Collection[NightlyRun]) -> dict[str, dict[int, dict[str, int]]]:
+        """For each rule and each nightly run (by id) in which it was evaluated, the number of cases by verdict."""
         found: dict[str, dict[int, dict[str, int]]] = {}
-        for night in nights:
+        for night in runs:
             rows = self._db.execute(
                 "select requirement, verdict, count(*) from verdict join name on name.id = verdict.name"
                 " where night = ? group by 1, 2",
@@ -152,9 +155,10 @@ def _verdict(line: CaseRecord, flaky: Collection[str]) -> str:
 
 @contextmanager
 def opened(file: Path, create: bool = False) -> Iterator[History]:
-    """The history in a file; :class:`HistoryError` if it is not there (unless it is to be made) or is no history."""
+    """The history in a file. Raises :class:`HistoryError` if the file does not exist (unless ``create``) or is not a
+    history."""
     if not create and not file.exists():
-        raise HistoryError(f"{file} is not there; conformance nightly makes it")
+        raise HistoryError(f"{file} does not exist; conformance nightly creates it")
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -173,21 +177,21 @@ def opened(file: Path, create: bool = False) -> Iterator[History]:
 def _prepare(connection: sqlite3.Connection, file: Path) -> None:
     if not _version(connection, file):
         with connection:
-            connection.execute("begin immediate")  # Of two processes that make the file, the second waits,
-            if not _version(connection, file):  # and finds it made.
+            connection.execute("begin immediate")  # If two processes create the file, the second waits here,
+            if not _version(connection, file):  # and then finds the tables.
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
                 connection.execute(f"pragma user_version = {FORMAT}")
 
 
 def _version(connection: sqlite3.Connection, file: Path) -> int:
-    """The format's number, 0 of an empty file."""
-    # One statement, so that both are of one moment: another process may be making the file.
+    """The number of the format; 0 for an empty file. Raises :class:`HistoryError` for another format or database."""
+    # One statement, so that both values are consistent while another process creates the file.
     version, tables = connection.execute(
         "select user_version, (select count(*) from sqlite_master) from pragma_user_version"
     ).fetchone()
     if version not in (0, FORMAT):
-        raise HistoryError(f"{file} has format {version}; this version reads {FORMAT}")
+        raise HistoryError(f"{file} has format {version}, expected {FORMAT}")
     if version == 0 and tables:
-        raise HistoryError(f"{file} is a database of something else")
+        raise HistoryError(f"{file} is an SQLite database, but not a history of nightly runs")
     return int(version)

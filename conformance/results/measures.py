@@ -1,4 +1,4 @@
-"""What a run's exchanges show beside verdicts: how fast answers came, and which events and members they hold."""
+"""Measures of a run's exchanges: response times, and the event types and members that occur."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
 from conformance.results.results_file import Results
 
-#: Members whose own members are named by whoever asks, not by the server.
-_OPEN = frozenset({"metadata", "parameters", "properties", "schema", "arguments"})
+#: Members whose own members are named by the client, not by the server.
+_FREE_FORM_MEMBERS = frozenset({"metadata", "parameters", "properties", "schema", "arguments"})
 
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
-#: Streams with fewer tokens say nothing about the time of one.
-_FEWEST_TOKENS = 8
+#: Minimum number of tokens in a stream from which the time for one token is measured.
+_MIN_TOKENS = 8
 
-#: Most names that are kept of a run.
-MOST_NAMES = 5000
+#: Maximum number of names of a run.
+MAX_NAMES = 5000
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one run. Times are milliseconds, None where nothing was timed: from sending to the first byte of a stream
-    (median, and the 95th percentile), and from token to token (median over the streams). ``names`` are the event types
-    and the members seen, such as ``event response.created`` and ``response.created /response/usage``."""
+    """The measures of one run.
+
+    Times are in milliseconds, None without a streamed response: from sending the request to the first byte (median and
+    95th percentile), and between two tokens (median over the streams). ``names`` are the event types and members that
+    occurred, such as ``event response.created`` and ``response.created /response/usage``.
+    """
 
     first_byte: float | None
     first_byte_95: float | None
@@ -37,13 +40,13 @@ class Measures:
 
 
 def measures(run: Results) -> Measures | None:
-    """The measures of a run whose exchanges lie beside its results; None if they do not."""
+    """The measures of a run; None if its exchanges are not in the folder of its results."""
     folder = run.folder
     try:
         if folder.head() != run.head.to_json():
             return None
         keys = folder.recorded()
-        # One at a time: together they may be larger than memory.
+        # One at a time: all exchanges together can be larger than the memory.
         return measure(one for key in keys if (one := folder.read(key))) if keys else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -51,28 +54,28 @@ def measures(run: Results) -> Measures | None:
 
 def measure(exchanges: Iterable[Exchange]) -> Measures:
     """The measures of these exchanges."""
-    firsts: list[float] = []
+    first_bytes: list[float] = []
     tokens: list[float] = []
     names: set[str] = set()
     for exchange in exchanges:
         received = Received(exchange, exchange.scenario)
         if exchange.ok and received.looks_like_stream and exchange.chunks:
             first, last = exchange.chunks[0].at, exchange.chunks[-1].at
-            firsts.append(first)
+            first_bytes.append(first)
             count = cost(exchange)[1]
-            if count >= _FEWEST_TOKENS:
+            if count >= _MIN_TOKENS:
                 tokens.append((last - first) / count)
-        if len(names) < MOST_NAMES:
-            names |= set(_names(received))
-    return Measures(_quantile(firsts, 0.5), _quantile(firsts, 0.95), _quantile(tokens, 0.5), frozenset(names))
+        if len(names) < MAX_NAMES:
+            names |= set(_seen_names(received))
+    return Measures(_quantile(first_bytes, 0.5), _quantile(first_bytes, 0.95), _quantile(tokens, 0.5), frozenset(names))
 
 
 def _quantile(values: list[float], share: float) -> float | None:
-    """By the nearest rank."""
+    """The quantile by the nearest-rank method; None without values."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None
 
 
-def _names(received: Received) -> Iterator[str]:
+def _seen_names(received: Received) -> Iterator[str]:
     try:
         if received.exchange.ok and received.looks_like_stream:
             for event in received.events:
@@ -88,13 +91,13 @@ def _names(received: Received) -> Iterator[str]:
 
 
 def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """The paths of all members, every place of an array being one."""
-    if depth > _DEEPEST:
+    """The paths of all members; ``*`` stands for every index of an array."""
+    if depth > _MAX_DEPTH:
         return
     if isinstance(value, dict):
         for name, inner in value.items():
             yield f"{path}/{name}"
-            if name not in _OPEN:
+            if name not in _FREE_FORM_MEMBERS:
                 yield from _members(inner, f"{path}/{name}", depth + 1)
     elif isinstance(value, list):
         for inner in value:

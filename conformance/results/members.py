@@ -1,4 +1,4 @@
-"""The members of a JSON object, each read as the type that it must have."""
+"""Typed access to the members of a JSON object."""
 
 from __future__ import annotations
 
@@ -7,64 +7,65 @@ from typing import Any
 
 
 class BadRecord(ValueError):
-    """A line is not what a results file contains; the message completes a sentence that begins with the file."""
+    """A line of a results file is invalid; the message completes a sentence that begins with the file's name."""
 
 
 class Members:
-    """Reads a JSON object; ``kind`` is the kind of its line, for messages."""
+    """Reads the members of a JSON object; ``kind`` is the kind of its line, for messages. Each method raises
+    :class:`BadRecord` for a member with another type."""
 
     def __init__(self, value: Any, kind: str) -> None:
         if not isinstance(value, Mapping):
-            raise BadRecord(f"is not a results file: a line of kind {kind} has {type(value).__name__} for an object")
+            raise BadRecord(f"is not a results file: a line of kind {kind} has {type(value).__name__}, expected object")
         self._value = value
         self._kind = kind
 
     def string(self, name: str, default: str | None = None) -> str:
-        """A string; ``default`` where it is missing, :class:`BadRecord` without one."""
+        """A string; ``default`` if it is missing. Raises :class:`BadRecord` if it is missing without a default."""
         return str(self._typed(name, str, default))
 
     def integer(self, name: str) -> int | None:
-        """An integer; None where it is missing or null."""
+        """An integer; None if it is missing or null."""
         value = self._value.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise self._wrong(name)
         return value
 
     def number(self, name: str) -> float:
-        """A number; 0 where it is missing. :class:`BadRecord` for anything else."""
+        """A number; 0 if it is missing."""
         value = self._value.get(name, 0)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name)
         return value
 
     def required_integer(self, name: str) -> int:
-        """An integer that must be there."""
+        """A required integer."""
         value = self.integer(name)
         if value is None:
             raise self._missing(name)
         return value
 
     def strings(self, name: str) -> tuple[str, ...]:
-        """The strings of an array; none where it is missing."""
+        """The strings of an array; empty if it is missing."""
         value = self._typed(name, list, [])
         if not all(isinstance(one, str) for one in value):
             raise self._wrong(name)
         return tuple(value)
 
     def objects(self, name: str) -> Sequence[Mapping[str, Any]]:
-        """The objects of an array; none where it is missing."""
+        """The objects of an array; empty if it is missing."""
         value = self._typed(name, list, [])
         if not all(isinstance(one, dict) for one in value):
             raise self._wrong(name)
         return list(value)
 
     def object(self, name: str) -> Mapping[str, Any]:
-        """An object that must be there."""
+        """A required object."""
         value: Mapping[str, Any] = self._typed(name, dict, None)
         return value
 
     def mapping(self, name: str) -> Mapping[str, Any] | None:
-        """An object; None where it is missing."""
+        """An object; None if it is missing or null."""
         return None if self._value.get(name) is None else self.object(name)
 
     def _typed(self, name: str, kind: type, default: Any) -> Any:
@@ -76,7 +77,7 @@ class Members:
         return value
 
     def _missing(self, name: str) -> BadRecord:
-        return BadRecord(f"is not a results file: a line of kind {self._kind} has no {name}")
+        return BadRecord(f"is not a results file: a line of kind {self._kind} has no member {name}")
 
     def _wrong(self, name: str) -> BadRecord:
         return BadRecord(f"is not a results file: {name} in a line of kind {self._kind} has the wrong type")

@@ -1,8 +1,8 @@
-"""The records of a results file, one for each kind of line: a run's head, its cases with their findings, and its end.
+"""The records of a results file, one class for each kind of line: the head of a run, its cases, and its end.
 
-Each record is frozen, and its ``to_json`` and ``from_json`` are inverse to each other; ``schemas/results.json``
-describes the members. ``from_json`` also reads the files of earlier versions, in which the members are missing that
-were added since. It raises :class:`BadRecord` where a required member is missing or has another type.
+Records are frozen; ``from_json`` is the inverse of ``to_json``. ``schemas/results.json`` describes the members.
+``from_json`` also reads files of earlier versions, without the members added later. It raises :class:`BadRecord` if a
+required member is missing or a member has another type.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from conformance.results.ends import FORMAT, Partial, ProblemRecord, RunEnd, Run
 from conformance.results.members import BadRecord, Members
 
 __all__ = [
-    "FORMAT", "QUIET", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle", "Partial",
-    "ProblemRecord",
+    "FORMAT", "VERDICTS_WITHOUT_PROBLEM", "BadRecord", "BaselineMark", "CaseRecord", "FindingRecord", "Obstacle",
+    "Partial", "ProblemRecord",
     "Reason", "RunEnd", "RunHead", "TargetRecord", "Tokens",
 ]  # fmt: skip
 
-#: Verdicts of cases in which nothing is wrong.
-QUIET = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
+#: Verdicts of cases without a violation.
+VERDICTS_WITHOUT_PROBLEM = (PASS, NOT_APPLICABLE, INCONCLUSIVE)
 
-#: Characters kept of a value, message or reason; the recorded exchange has the whole.
+#: Maximum characters of a value, message or reason; the recorded exchange contains the complete value.
 LONGEST_VALUE = 2000
 
-#: Before reasons had a code: how the reason began of a case that the profile left out, and the reason of a case for
-#: which the responses contained nothing.
+#: Texts of reasons in files of versions without reason codes: the prefix for a case excluded by the profile, and the
+#: reason of a case for which no response contained anything to check.
 _UNSUPPORTED_TEXT = "the target's profile lacks "
-_NOTHING_TEXT = "the responses hold nothing that this rule is about"
+_NOTHING_EXAMINED_TEXT = "the responses hold nothing that this rule is about"
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,11 @@ class FindingRecord:
     """One finding of a case.
 
     ``event`` is the index of an event in the stream, None for a body; ``pointer`` is a JSON pointer into that event or
-    body. ``want`` and ``got`` are any JSON value, ``MISSING`` where there is nothing to compare. ``scenario`` is where
-    it was found first, ``also`` where else, ``count`` how often in all. ``exchange`` is the key of the exchange in the
-    run folder, ``request_bytes`` the length of its request's body. ``clients`` is what it does to each client that it
-    affects, by short name. The last two are None in results of earlier versions.
+    body. ``want`` and ``got`` are the expected and the actual value, any JSON value; ``MISSING`` if there is nothing to
+    compare. ``scenario`` is the first scenario with the finding, ``also`` are the others, ``count`` is the total number
+    of occurrences. ``exchange`` is the key of the exchange in the run folder, ``request_bytes`` the length of its
+    request body. ``clients`` are the effects on clients, by short name. ``request_bytes`` and ``clients`` are None in
+    results of earlier versions.
     """
 
     message: str
@@ -60,12 +61,12 @@ class FindingRecord:
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """Every scenario in which it was found."""
+        """All scenarios with the finding."""
         return (self.scenario, *self.also)
 
     @property
     def compared(self) -> dict[str, Any]:
-        """``want`` and ``got``, those that the finding has."""
+        """``want`` and ``got`` by name, without those that are ``MISSING``."""
         both = (("want", self.want), ("got", self.got))
         return {name: value for name, value in both if value is not MISSING}
 
@@ -106,8 +107,11 @@ class FindingRecord:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What kept an inconclusive case from being evaluated in the responses to ``scenarios``: ``by`` is its kind (see
-    :mod:`conformance.results.obstacles`); ``any``: one of these responses at least has it, and nobody knows which."""
+    """Why an inconclusive case could not be evaluated with the responses to ``scenarios``.
+
+    ``by`` is the kind (see :mod:`conformance.results.obstacles`). ``any``: at least one of these responses was the
+    reason, but not necessarily all.
+    """
 
     by: str
     scenarios: tuple[str, ...]
@@ -126,8 +130,8 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class BaselineMark:
-    """What a baseline made of a case: its verdict without the baseline, and the entry (``file:line``) with its reason
-    and link."""
+    """The effect of a baseline on a case: ``was`` is the verdict without it, ``entry`` the location of the entry
+    (``file:line``), ``reason`` and ``link`` are the entry's."""
 
     was: str
     entry: str
@@ -149,11 +153,11 @@ class BaselineMark:
 class CaseRecord:
     """One evaluated case.
 
-    ``id`` is ``requirement@scenario``. ``breaks`` are the clients that its findings affect; of a case without findings
-    those that the rule can affect. ``observed`` is what a MAY rule saw. ``examined`` is how many things the rule was
-    evaluated on, None in results of earlier versions. ``exchange`` is the key of the case's first exchange. ``cause``
-    is the id of the case that explains this one, empty where it stands for itself. ``ms`` is the time of the
-    evaluation in milliseconds.
+    ``id`` is ``requirement@scenario``. ``breaks`` are the clients that its findings affect; without findings, those
+    that the rule can affect. ``observed`` are the outcomes that a MAY rule recorded. ``examined`` is the number of
+    values that the rule checked, None in results of earlier versions. ``blocked`` are the obstacles of an inconclusive
+    case. ``exchange`` is the key of the case's first exchange. ``cause`` is the id of the root cause, empty if the case
+    is one itself. ``ms`` is the duration of the evaluation in milliseconds.
     """
 
     id: str
@@ -175,47 +179,49 @@ class CaseRecord:
 
     @property
     def own_verdict(self) -> str:
-        """The verdict without any baseline: what a score counts."""
+        """The verdict without the baseline, which the score counts."""
         return self.baseline.was if self.baseline else self.verdict
 
     @property
     def counted(self) -> str:
-        """The verdict as the exit code counts it: a case that is inconclusive as expected is set aside."""
-        not_for_captured = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
-        return NOT_APPLICABLE if not_for_captured else self.verdict
+        """The verdict that decides the exit code: a case that a baseline expects to be inconclusive counts as
+        not applicable."""
+        expected_inconclusive = self.verdict == EXPECTED and self.own_verdict == INCONCLUSIVE
+        return NOT_APPLICABLE if expected_inconclusive else self.verdict
 
     @property
-    def broken(self) -> bool:
-        """Whether the case shows something wrong; one that is inconclusive as expected does not."""
-        return self.verdict not in QUIET and self.counted not in QUIET
+    def has_problem(self) -> bool:
+        """Whether the case is reported as a problem: all verdicts except pass, not-applicable, inconclusive, and
+        inconclusive as expected."""
+        return self.verdict not in VERDICTS_WITHOUT_PROBLEM and self.counted not in VERDICTS_WITHOUT_PROBLEM
 
     @property
     def why(self) -> str:
-        """Why the case has no verdict of its own, or why its failure is expected; empty if neither."""
+        """The reason of an inconclusive or not-applicable case, or of the baseline entry; else empty."""
         return self.reason.text or (self.baseline.reason if self.baseline else "")
 
     @property
     def message(self) -> str:
-        """The message of the first finding, or :attr:`why`; empty if there is neither."""
+        """The message of the first finding, or :attr:`why`; may be empty."""
         return self.findings[0].message if self.findings else self.why
 
     @property
     def messages(self) -> list[str]:
-        """What a baseline entry is compared with: the messages of the findings, or the reason."""
+        """The texts that a baseline entry must match: the messages of the findings, or the reason."""
         return [one.message for one in self.findings] or [self.reason.text] * bool(self.reason)
 
     @property
     def found_in(self) -> set[str]:
-        """The scenarios in which something was found."""
+        """The scenarios with findings."""
         return {name for one in self.findings for name in one.scenarios}
 
     @property
     def is_consequence(self) -> bool:
-        """Whether a case of another rule explains it; a case of the same rule is the same defect once more."""
+        """Whether its root cause is a case of another rule; a case of the same rule is the same violation."""
         return self.cause.partition("@")[0] not in ("", self.requirement)
 
     def without_baseline(self) -> CaseRecord:
-        """The record before any baseline."""
+        """The record without the effect of a baseline."""
         return replace(self, verdict=self.own_verdict, baseline=None) if self.baseline else self
 
     @classmethod
@@ -271,7 +277,7 @@ def _reason(read: Members) -> Reason:
     text, code = read.string("reason", ""), read.string("reason_code", "")
     if code or not text:
         return Reason(code, text, read.strings("unsupported"))
-    # A file of a version without codes: of two kinds of reasons the text was relied on.
+    # A file of a version without reason codes: two codes can be derived from the text.
     if text.startswith(_UNSUPPORTED_TEXT):
         return Reason(UNSUPPORTED, text, tuple(text.removeprefix(_UNSUPPORTED_TEXT).split(", ")))
-    return Reason(NOTHING_EXAMINED if text == _NOTHING_TEXT else "", text)
+    return Reason(NOTHING_EXAMINED if text == _NOTHING_EXAMINED_TEXT else "", text)

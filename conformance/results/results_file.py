@@ -1,4 +1,4 @@
-"""The results file: JSON lines by ``schemas/results.json``, the source of every other report."""
+"""The results file: JSON Lines by ``schemas/results.json``, from which all reports are rendered."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from conformance.results.obstacles import obstacles
 from conformance.results.records import LONGEST_VALUE, BadRecord, CaseRecord, FindingRecord, RunEnd, RunHead, Tokens
 from conformance.wire.presence import disappearance
 
-#: The check itself broke: a bug of the suite.
+#: The verdict of an internal error: a check raised an exception, or its process crashed.
 ERROR = "error"
 
 EXIT_OK, EXIT_FAILED, EXIT_SETUP, EXIT_BROKEN, EXIT_NOTHING, EXIT_INCONCLUSIVE = 0, 1, 2, 3, 5, 6
 
-#: How many observations of a case are kept.
-_MOST_OBSERVED = 500
+#: Maximum number of observations in the record of a case.
+_MAX_OBSERVED = 500
 
 
 def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
-    """The record of an evaluated case; its ``cause`` is not known yet (see :mod:`conformance.results.grouping`)."""
-    case, effects = result.case, affected_clients.of_result(result)
+    """The record of an evaluated case. Its ``cause`` is set later, by :mod:`conformance.results.grouping`."""
+    case, effects = result.case, affected_clients.effects_of_result(result)
     blocked = obstacles(result, record)
     return CaseRecord(
         id=case.id,
@@ -42,9 +42,9 @@ def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
         area=case.requirement.area,
         level=case.requirement.level,
         verdict=result.verdict,
-        breaks=tuple(affected_clients.names(effects)) if result.findings else case.breaks,
+        breaks=tuple(affected_clients.client_names(effects)) if result.findings else case.breaks,
         findings=tuple(_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)),
-        observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MOST_OBSERVED]),
+        observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MAX_OBSERVED]),
         reason=replace(result.reason, text=result.reason.text[:LONGEST_VALUE]),
         examined=result.examined,
         blocked=tuple(blocked),
@@ -54,7 +54,7 @@ def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
 
 
 def error_record(case_id: str, reason: Reason) -> CaseRecord:
-    """The record of a case whose check failed, or whose process died."""
+    """The record of a case with an internal error."""
     rule, _, scenario = case_id.partition("@")
     return CaseRecord(
         case_id, rule, scenario, rule.partition(".")[0], "MUST", ERROR, reason=reason, examined=0
@@ -67,8 +67,8 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> F
         message=one.message,
         pointer=one.pointer,
         event=one.event,
-        want=one.want if one.want is MISSING else _kept(one.want),
-        got=one.got if one.got is MISSING else _kept(one.got),
+        want=one.want if one.want is MISSING else _shortened(one.want),
+        got=one.got if one.got is MISSING else _shortened(one.got),
         scenario=one.scenario,
         also=one.also,
         exchange=key,
@@ -78,20 +78,20 @@ def _finding(one: Finding, record: Recorded, effects: Mapping[str, Effect]) -> F
     )
 
 
-def _kept(value: Any) -> Any:
-    """The value, or its beginning as text where it is long."""
+def _shortened(value: Any) -> Any:
+    """The value; a long one as the beginning of its JSON, one that is not JSON as text."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > LONGEST_VALUE:
         return text[:LONGEST_VALUE] + "..."
     try:
         json.dumps(value, allow_nan=False)
     except (ValueError, TypeError):
-        return text  # NaN, or no JSON at all.
+        return text  # NaN, or not a JSON value.
     return value if value is None or isinstance(value, str | int | float | bool | list | dict) else text
 
 
 def exit_code(verdicts: Iterable[str], strict: bool) -> int:
-    """The exit code of these verdicts; a run that judged nothing never gives 0."""
+    """The exit code of these verdicts; never 0 if nothing was evaluated."""
     counts = Counter(verdicts)
     if counts[ERROR]:
         return EXIT_BROKEN
@@ -105,48 +105,49 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
 def end_record(
     lines: Sequence[CaseRecord], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
 ) -> RunEnd:
-    """The last record, with what the run cost by its recorded exchanges."""
-    every: list[Exchange] = []
+    """The end record of a run, with its cost from the recorded exchanges."""
+    recorded: list[Exchange] = []
 
     def sent() -> Iterator[Exchange]:
         for one in filter(None, map(folder.read, folder.recorded())):
-            every.append(replace(one, headers=(), chunks=()))  # Together the bodies may be larger than memory.
+            recorded.append(replace(one, headers=(), chunks=()))  # All bodies together can be larger than the memory.
             if one.ended != "not-sent":
                 yield one
 
-    end = sums(lines, sent(), seconds, code, interrupted)
-    gone = disappearance(every)
-    return replace(end, stopped=gone.says) if gone else end
+    end = sum_exchanges(lines, sent(), seconds, code, interrupted)
+    unreachable = disappearance(recorded)
+    return replace(end, stopped=unreachable.says) if unreachable else end
 
 
-def sums(
+def sum_exchanges(
     lines: Sequence[CaseRecord],
     exchanges: Iterable[Exchange],
     seconds: float,
     code: int,
     interrupted: bool = False,
 ) -> RunEnd:
-    """As :func:`end_record`, with what these exchanges cost."""
-    requests = attempts = read = written = 0
-    for one in exchanges:  # One at a time: together they may be larger than memory.
-        took = cost(one)
+    """As :func:`end_record`, with the cost of these exchanges."""
+    requests = attempts = input_tokens = output_tokens = 0
+    for one in exchanges:  # One at a time: all exchanges together can be larger than the memory.
+        tokens = cost(one)
         requests, attempts = requests + 1, attempts + 1 + len(one.attempts)
-        read, written = read + took[0], written + took[1]
+        input_tokens, output_tokens = input_tokens + tokens[0], output_tokens + tokens[1]
     counts = dict(sorted(Counter(line.verdict for line in lines).items()))
-    return RunEnd(counts, requests, attempts, Tokens(read, written), round(seconds, 3), code, interrupted)
+    tokens_used = Tokens(input_tokens, output_tokens)
+    return RunEnd(counts, requests, attempts, tokens_used, round(seconds, 3), code, interrupted)
 
 
 def in_order(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
-    """The cases by area, level and id, whatever order they were evaluated in."""
+    """The cases sorted by area, level and id."""
     order = {"MUST": 0, "SHOULD": 1, "MAY": 2}
     return sorted(lines, key=lambda line: (line.area, order[line.level], line.id))
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run: its head, its cases, and its end (None: the run did not end).
+    """The results of a run: its head, its cases, and its end (None if the run was interrupted).
 
-    ``path`` is the results file; the run folder with the exchanges is its parent, if there is one.
+    ``path`` is the results file; if the exchanges were recorded, its parent is the run folder.
     """
 
     path: Path
@@ -156,31 +157,31 @@ class Results:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many cases have each verdict."""
+        """The number of cases by verdict."""
         return dict(sorted(Counter(case.verdict for case in self.cases).items()))
 
     @property
     def causes(self) -> list[Cause]:
-        """The violated rules that stand for themselves, the worst first, each with its cases and consequences."""
+        """The root causes, the most severe first, each with its cases and consequences."""
         return causes(self.cases)
 
     @property
     def findings(self) -> list[FindingRecord]:
-        """Every finding of every case, in the order of the cases."""
+        """The findings of all cases, in the order of the cases."""
         return [finding for case in self.cases for finding in case.findings]
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the run; of one that did not end, that of the verdicts so far."""
+        """The exit code of the run; for an interrupted run, that of the recorded verdicts."""
         return self.end.exit if self.end else exit_code([case.counted for case in self.cases], strict=False)
 
     @property
     def folder(self) -> RunDirectory:
-        """The run folder beside it, where the exchanges lie if they were kept."""
+        """The run folder with the recorded exchanges, if they were recorded."""
         return RunDirectory(self.path.parent)
 
     def write(self, path: Path) -> None:
-        """Write a results file; ``OSError`` if that cannot be done."""
+        """Write a results file, atomically. Raises ``OSError`` if it cannot be written."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, "".join(json.dumps(line) + "\n" for line in self.lines()))
 
@@ -193,7 +194,7 @@ class Results:
 
 
 def read(path: Path) -> Results:
-    """The results in a file, or in the run folder of that name; ``ValueError`` says in one line what is wrong."""
+    """The results in a file or a run folder. Raises ``ValueError`` with one line if they cannot be read."""
     file = path / RESULTS if path.is_dir() else path
     try:
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
@@ -203,10 +204,12 @@ def read(path: Path) -> Results:
     except (ValueError, TypeError, KeyError):
         raise ValueError(f"{file} is not a results file: its lines are not JSON objects with a kind") from None
     if kinds[:1] != ["run"] or kinds.count("run") > 1 or "end" in kinds[:-1]:
-        raise ValueError(f"{file} is not a results file: it must begin with one run line and end with one end line")
+        raise ValueError(f"{file} is not a results file: expected one run line at its start, one end line at its end")
     try:
         head = RunHead.from_json(lines[0])
-        cases = [affected_clients.upgraded(CaseRecord.from_json(line)) for line in lines if line["kind"] == "case"]
+        cases = [
+            affected_clients.with_known_effects(CaseRecord.from_json(line)) for line in lines if line["kind"] == "case"
+        ]
         end = RunEnd.from_json(lines[-1]) if kinds[-1] == "end" else None
     except BadRecord as error:
         raise ValueError(f"{file} {error}") from None

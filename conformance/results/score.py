@@ -1,4 +1,4 @@
-"""What a run comes to: the score by level, affected clients, and the verdict in one sentence."""
+"""The score of a run by level, the affected clients, and the verdict of the run in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.contract.rules import CLIENTS, LEVELS
-from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, STALE, WARNING
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, Partial, RunEnd
 from conformance.results.results_file import ERROR
@@ -15,24 +15,24 @@ from conformance.results.results_file import ERROR
 
 @dataclass(frozen=True)
 class Score:
-    """One level: of the cases that got a verdict those that passed, and of their rules those without a broken case.
+    """The score of one level.
 
-    ``unknown``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a share would
-    mislead.
+    ``mostly_inconclusive``: more cases of the level, or of the run, are inconclusive than were evaluated, so that a
+    percentage would mislead.
     """
 
     level: str
     passed: int
     evaluated: int
-    hold: int
+    rules_passed: int
     rules: int
-    undecided: int
-    unknown: bool
+    inconclusive_cases: int
+    mostly_inconclusive: bool
 
     @property
     def percent(self) -> str:
-        """The share of cases that passed, never rounded up to all; empty where none was evaluated, or too few."""
-        if not self.evaluated or self.unknown:
+        """The percentage of evaluated cases that passed, rounded down; empty if none or too few were evaluated."""
+        if not self.evaluated or self.mostly_inconclusive:
             return ""
         share = int(1000 * self.passed / self.evaluated) / 10
         return f"{share:g} %"
@@ -40,52 +40,54 @@ class Score:
 
 def scores(lines: Sequence[CaseRecord]) -> list[Score]:
     """The score of each level that has cases."""
-    unknown = _mostly_unknown(Counter(INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines))
+    mostly_inconclusive = _is_mostly_inconclusive(
+        Counter(INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines)
+    )
     by_level = {level: [line for line in lines if line.level == level] for level in LEVELS}
-    return [_score(level, found, unknown) for level, found in by_level.items() if found]
+    return [_score(level, found, mostly_inconclusive) for level, found in by_level.items() if found]
 
 
-def _mostly_unknown(counts: Counter[str]) -> bool:
+def _is_mostly_inconclusive(counts: Counter[str]) -> bool:
     return 2 * counts[INCONCLUSIVE] > counts.total() - counts[NOT_APPLICABLE]
 
 
-def _score(level: str, lines: Sequence[CaseRecord], unknown: bool) -> Score:
+def _score(level: str, lines: Sequence[CaseRecord], mostly_inconclusive: bool) -> Score:
     by_rule: dict[str, set[str]] = defaultdict(set)
     verdicts = [INCONCLUSIVE if inconclusive(line) else line.verdict for line in lines]
     counts = Counter(verdicts)
     for line, verdict in zip(lines, verdicts, strict=True):
         if verdict not in (NOT_APPLICABLE, INCONCLUSIVE):
             by_rule[line.requirement].add(verdict)
-    hold = sum(verdicts == {PASS} for verdicts in by_rule.values())
+    rules_passed = sum(verdicts == {PASS} for verdicts in by_rule.values())
     evaluated = len(lines) - counts[NOT_APPLICABLE] - counts[INCONCLUSIVE]
-    unknown = unknown or _mostly_unknown(counts)
-    return Score(level, counts[PASS], evaluated, hold, len(by_rule), counts[INCONCLUSIVE], unknown)
+    mostly_inconclusive = mostly_inconclusive or _is_mostly_inconclusive(counts)
+    return Score(level, counts[PASS], evaluated, rules_passed, len(by_rule), counts[INCONCLUSIVE], mostly_inconclusive)
 
 
 def affected_clients(found: Sequence[Cause]) -> dict[str, int]:
-    """How many causes affect each client: as many as the reports name it at; clients that none affects are left out."""
+    """The number of root causes that affect each client, without unaffected clients."""
     counts = Counter(name for cause in found for name in cause.clients)
     return {name: counts[name] for name in CLIENTS if counts[name]}
 
 
-def allowed(lines: Sequence[CaseRecord]) -> Iterator[str]:
+def allowed_deviations(lines: Sequence[CaseRecord]) -> Iterator[str]:
     """What the contract allows and clients stop at all the same, a sentence each: recorded, never a finding."""
     seen: dict[tuple[str, str], list[str]] = defaultdict(list)
     for line in lines:
         if line.level == "MAY" and line.breaks:
-            for said in line.observed:
-                seen[said, ", ".join(CLIENTS.get(name, name) for name in line.breaks)].append(line.id)
-    for (said, clients), cases in seen.items():
-        yield f"{said} ({_many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
+            for parts in line.observed:
+                seen[parts, ", ".join(CLIENTS.get(name, name) for name in line.breaks)].append(line.id)
+    for (parts, clients), cases in seen.items():
+        yield f"{parts} ({many(len(cases), 'case')}): the contract allows it, and it stops {clients}"
 
 
 def inconclusive(line: CaseRecord) -> bool:
-    """Whether a case could not be judged, as a baseline expects or not."""
+    """Whether a case is inconclusive, with or without a baseline that expects it."""
     return line.own_verdict == INCONCLUSIVE
 
 
 def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
-    """How many cases of each area have each verdict."""
+    """The number of cases by area and verdict."""
     counts: dict[str, Counter[str]] = {}
     for line in lines:
         counts.setdefault(line.area, Counter())[line.verdict] += 1
@@ -93,7 +95,7 @@ def by_area(lines: Sequence[CaseRecord]) -> dict[str, Counter[str]]:
 
 
 def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
-    """Why cases are inconclusive, with the cases of each reason, the commonest first."""
+    """The reasons of inconclusive cases, the most frequent first, each with the ids of its cases."""
     found: dict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.verdict == INCONCLUSIVE:
@@ -102,64 +104,73 @@ def reasons(lines: Sequence[CaseRecord]) -> Iterator[tuple[str, list[str]]]:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a run says as a whole: a verdict's name, one word, and a sentence."""
+class RunVerdict:
+    """The verdict of a whole run: ``verdict`` is the name of a case verdict, ``word`` a short label, ``says`` a
+    sentence."""
 
     verdict: str
     word: str
     says: str
 
 
-def verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> Verdict:
+def run_verdict(lines: Sequence[CaseRecord], end: RunEnd | None) -> RunVerdict:
     """The verdict of a whole run; ``end`` is None where it broke off."""
     found = causes(lines)
     rules = Counter(one.verdict for one in found)
     counts = Counter(line.verdict for line in lines)
     if end is None or end.interrupted:
-        return Verdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
+        return RunVerdict(ERROR, "broke off", "The run broke off: what is here is not all, and proves no conformance.")
     if counts[ERROR]:
-        return Verdict(ERROR, "no verdict", f"{_many(counts[ERROR], 'check')} of the suite itself broke.")
+        return RunVerdict(ERROR, "no verdict", f"{many(counts[ERROR], 'check')} of the suite itself broke.")
     if end.stopped and not rules[FAIL]:
-        says = f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
-        return Verdict(INCONCLUSIVE, "no verdict", says)
+        says = f"{many(counts[INCONCLUSIVE], 'case')} could not be judged: {end.stopped}."
+        return RunVerdict(INCONCLUSIVE, "no verdict", says)
     if rules[FAIL]:
-        broken = {line.requirement for line in lines if line.verdict == FAIL}
-        by = f", for {_many(rules[FAIL], 'cause')}" if rules[FAIL] != len(broken) else ""
-        return Verdict(FAIL, "fails", f"{_rules(len(broken), 'MUST')}, in {_many(counts[FAIL], 'case')}{by}.")
-    if counts["stale"]:
-        return Verdict(FAIL, "fails", f"{_many(counts['stale'], 'expected failure')} no longer as expected.")
+        return RunVerdict(FAIL, "fails", f"{faults(lines)}, in {many(counts[FAIL], 'case')}.")
+    if counts[STALE]:
+        return RunVerdict(FAIL, "fails", f"{many(counts['stale'], 'expected failure')} did not occur.")
     if not counts[PASS] + counts[WARNING] + counts[EXPECTED] + counts[INCONCLUSIVE]:
-        return Verdict(INCONCLUSIVE, "nothing judged", "No case was judged.")
+        return RunVerdict(INCONCLUSIVE, "nothing evaluated", "No case was evaluated.")
     if counts[INCONCLUSIVE]:
-        return Verdict(INCONCLUSIVE, "inconclusive", f"{_many(counts[INCONCLUSIVE], 'case')} could not be judged.")
+        return RunVerdict(INCONCLUSIVE, "inconclusive", f"{many(counts[INCONCLUSIVE], 'case')} could not be evaluated.")
     if counts[EXPECTED]:
-        unjudged = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
-        failed = counts[EXPECTED] - unjudged
-        listed = [_many(failed, "failure")] * bool(failed) + [_many(unjudged, "inconclusive case")] * bool(unjudged)
+        inconclusive_cases = sum(line.verdict == EXPECTED and inconclusive(line) for line in lines)
+        failed = counts[EXPECTED] - inconclusive_cases
+        listed = [many(failed, "failure")] * bool(failed)
+        listed += [many(inconclusive_cases, "inconclusive case")] * bool(inconclusive_cases)
         word = "expected failures" if failed else "expected"
-        return Verdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
+        return RunVerdict(WARNING, word, f"{' and '.join(listed)}, all expected.")
     if partial := end.partial:
-        found_so_far = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
+        warnings = f"; {_rules(rules[WARNING], 'SHOULD')}" if rules[WARNING] else ""
         what = "No MUST violation" if rules[WARNING] else "No violation"
-        says = f"{what} found in what was evaluated{found_so_far}; {_partial(partial)}."
-        return Verdict(INCONCLUSIVE, "evaluated in part", says)
+        says = f"{what} found in the evaluated part{warnings}; {_partial(partial)}."
+        return RunVerdict(INCONCLUSIVE, "evaluated in part", says)
     if rules[WARNING]:
-        return Verdict(WARNING, "conforms", f"No MUST is broken; {_rules(rules[WARNING], 'SHOULD')}.")
-    return Verdict(PASS, "conforms", f"{_many(counts[PASS], 'case')} judged, nothing found.")
+        return RunVerdict(WARNING, "conforms", f"No MUST rule is violated; {_rules(rules[WARNING], 'SHOULD')}.")
+    return RunVerdict(PASS, "conforms", f"{many(counts[PASS], 'case')} passed, no violation found.")
+
+
+def faults(lines: Sequence[CaseRecord]) -> str:
+    """How many faults there are, as causes are counted, and how many MUST rules fail because of them."""
+    number = sum(one.verdict == FAIL for one in causes(lines))
+    rules = len({line.requirement for line in lines if line.verdict == FAIL})
+    fail = f"{many(rules, 'MUST rule')} {'fails' if rules == 1 else 'fail'}"
+    return f"{many(number, 'fault')}; {fail} because of {'it' if number == 1 else 'them'}"
 
 
 def _partial(partial: Partial) -> str:
     """Of captured traffic, how much was not evaluated, or not by all rules."""
-    numbers = ((partial.in_part, "evaluated in part"), (partial.not_for_captured, "not evaluated"))
-    of = f"of {_many(partial.exchanges, 'exchange')}"
-    said = [f"{number} {of} {how}" for number, how in numbers if number]
-    sockets = [f"{_many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
-    return ", ".join(said + sockets)
+    numbers = ((partial.in_part, "evaluated in part"), (partial.not_evaluated, "not evaluated"))
+    of = f"of {many(partial.exchanges, 'exchange')}"
+    parts = [f"{number} {of} {how}" for number, how in numbers if number]
+    sockets = [f"{many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
+    return ", ".join(parts + sockets)
 
 
 def _rules(number: int, level: str) -> str:
-    return f"{_many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
+    return f"{many(number, f'{level} rule')} {'is' if number == 1 else 'are'} broken"
 
 
-def _many(number: int, what: str) -> str:
+def many(number: int, what: str) -> str:
+    """The number with the word for it, in the plural unless it is one."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

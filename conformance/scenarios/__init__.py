@@ -1,4 +1,4 @@
-"""The named requests of a run, by topic. :func:`scenarios` gives those of a revision in the order they are sent."""
+"""The named requests of a run, by topic. :func:`scenarios` returns those of a revision in the order they are sent."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.templates import fill
 
 
-def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
-    """Every scenario of the revision by name; ``nonce`` makes the names and codewords no server can know."""
+def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -> dict[str, Scenario]:
+    """Every scenario of the revision by name, the random ones behind all except the last; ``nonce`` makes the names and
+    codewords no server can know."""
     contract = schemas.contract
     rows = combinations.scenarios(schemas, nonce)
     every = [
@@ -47,6 +48,7 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
         *derived.accepted(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
+        *explored,
         *ordinary.last(),
     ]
     names = {row.name for row in rows}
@@ -60,7 +62,9 @@ def scenarios(schemas: Schemas, nonce: str) -> dict[str, Scenario]:
 
 
 def _ordered(every: Sequence[Scenario]) -> list[Scenario]:
-    """The scenarios, each combination that follows a refusal right behind it."""
+    """The scenarios, each combination that follows a refusal right behind it if the contract has that refusal."""
+    names = {one.name for one in every}
+    every = [one if one.after in (None, *names) else replace(one, after=None, follow=None) for one in every]
     behind = {one.after: one for one in every if one.factors and one.after}
     kept = [one for one in every if one not in behind.values()]
     return [each for one in kept for each in (one, behind.get(one.name)) if each]

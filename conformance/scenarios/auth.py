@@ -1,4 +1,4 @@
-"""Each way to authenticate, and each way not to."""
+"""Valid and invalid credentials."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import replace
 from conformance.contract.revisions import Contract, Way
 from conformance.scenarios.ordinary import SHORT, SMOKE, TEXT, both
 from conformance.scenarios.scenario import Scenario
-from conformance.scenarios.templates import Cap
 
-_BODY = {**SHORT, "max_output_tokens": Cap.WORD, "input": "Say hello."}
+_BODY = {**SHORT, "input": "Say hello."}
 
 _ACCEPTED = frozenset({"auth-accepted"})
 
@@ -18,13 +17,13 @@ def scenarios(contract: Contract) -> list[Scenario]:
     """The scenarios about authentication, by the ways that the contract has."""
     keys, schemes = [way for way in (contract.key_way,) if way], [way for way in (contract.scheme_way,) if way]
     return [
-        *(one for way in keys for one in both(_key_alone(way))),
+        *(one for way in keys for one in _key_in_its_header(way, contract)),
         *(one for way in schemes for one in _plain_and_streaming(_behind_scheme(way))),
         *(_in_capitals(way) for way in keys),
         *(one for way in schemes for one in _in_lower_case(way)),
         *_refused(contract),
         Scenario(
-            "auth.wrong-key-bad-body", "a wrong key and a body that is no JSON", raw=b'{"model": "',
+            "auth.wrong-key-bad-body", "an invalid key and a body that is not JSON", raw=b'{"model": "',
             auth=f"{contract.way.name}:wrong", expect="refusal", about={"refused": "-"},
             tags=frozenset({"auth-refused", "auth-first"}), claims=frozenset({"auth"}), wrong=True,
         ),
@@ -32,11 +31,19 @@ def scenarios(contract: Contract) -> list[Scenario]:
     ]  # fmt: skip
 
 
+def _key_in_its_header(way: Way, contract: Contract) -> list[Scenario]:
+    """The key alone; where that is the usual way, the base request says the same if it is served so."""
+    found = both(_key_alone(way))
+    if way != contract.way:
+        return found
+    return [replace(one, within=f"text{one.name.removeprefix(found[0].name)}") for one in found]
+
+
 def _key_alone(way: Way) -> Scenario:
     return Scenario(
         f"auth.{way.name}",
         f"the {way.header} header alone",
-        TEXT,  # Where it is the usual way, the same request as the first one: sent once.
+        TEXT,  # Where it is the usual way, the same request as the first one.
         auth=way.name,
         about={"accepted": "auth.api-key-header-accepted"},
         tags=_ACCEPTED,
@@ -118,7 +125,7 @@ def _credentials(contract: Contract) -> dict[str, tuple[str, ...]]:
 
 def _refused(contract: Contract) -> list[Scenario]:
     found: list[Scenario] = []
-    #: Credentials that are also tried with ``stream: true``.
+    #: Credentials that are also sent with ``stream: true``.
     streamed = ("none", *(f"{way.name}:wrong" for way in contract.authentication))
     streamed += (f"{contract.authentication[-1].name}:suffix",)
     for rule, variants in _credentials(contract).items():

@@ -1,9 +1,9 @@
-"""What real clients send, captured by ``python -m tools.capture``: ``captured/*.json``, each with client and version.
+"""Requests of real clients, captured by ``python -m tools.capture``: ``captured/*.json``, with client and version.
 
-Structure, names, types and lengths are the client's; its instructions and descriptions are not, for they are its own
-prose: the capture replaced them with other words of the same lengths. A run sends a captured request unchanged except
-for two members: the model is the target's, and ``max_output_tokens``, which none of them sends, keeps the answer cheap.
-Much in it is not documented, so that each request may be refused.
+Structure, names, types and lengths are the client's. Its instructions and descriptions are its authors' prose, and the
+capture replaced them with other words of the same lengths. A run sends a captured request unchanged except two members:
+the model is the target's, and ``max_output_tokens``, which no client sends, limits the cost. Many members are not
+documented, so each request may be refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _scenario(name: str, document: dict[str, Any], schemas: Schemas) -> Scenario
     streams = body.get("stream") is True
     return Scenario(
         f"client.{name}",
-        f"as {name.partition('.')[0]} {document['version']} sends it: {document['asks']}",
+        f"request of {name.partition('.')[0]} {document['version']}: {document['asks']}",
         body,
         expect="either",
         about={"client": document["client"]},

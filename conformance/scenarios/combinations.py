@@ -16,7 +16,7 @@ from typing import Any
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
 from conformance.decode.response import Received
-from conformance.exchange.exchange import Headers
+from conformance.exchange.exchange import Exchange, Headers
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.inputs import prose
 from conformance.scenarios.ordinary import MANY_SCRIPTS
@@ -187,6 +187,11 @@ def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | N
     return known, {name: level for name, level in known.items() if name != [*known][place]}
 
 
+def is_refused(exchange: Exchange) -> bool:
+    """Whether a combination was refused, or failed (its whole at every attempt, a part at the only one)."""
+    return exchange.refused or exchange.status == 500
+
+
 def in_words(levels: Levels) -> str:
     """The combination as messages name it."""
     named = [WORDS[name].format(level=level) for name, level in levels.items()]
@@ -258,7 +263,8 @@ def _body(schemas: Schemas, levels: Levels, codeword: str) -> Body:
         body["tools"] = _TOOLS[at["tools"]]
     if at["choice"] == "auto":
         body["tool_choice"] = "auto"
-    return {**body, "stream": at["stream"] == "yes"}
+    body["stream"] = at["stream"] == "yes"
+    return {name: value for name, value in body.items() if name == BASE or name in properties}
 
 
 _TEXTS = {"plain": "", "scripts": f"{MANY_SCRIPTS}\n", "long": prose(8_000)}

@@ -1,4 +1,4 @@
-"""What the cases of a run are chosen from."""
+"""The context from which the cases of a run are selected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.scenarios.scenario import Scenario
 
 @dataclass(frozen=True)
 class Context:
-    """What selectors choose from; ``clients`` are those of the client lane, if it is asked for."""
+    """The input of selectors; ``clients``: the clients of ``--clients``, empty without."""
 
     scenarios: Mapping[str, Scenario]
     schemas: Schemas

@@ -1,6 +1,6 @@
 """Requests derived from ``request.json``: each boundary (accepted) and one violation of each keyword (refused).
 
-A parameter added to the schema brings its cases with it. Names say what is sent: ``temperature=1.5``.
+A parameter added to the schema adds its cases. A name contains parameter and value: ``temperature=1.5``.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.contract.schemas import Schema, Schemas
-from conformance.scenarios.ordinary import NO_THINKING
+from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Body, Scenario
-from conformance.scenarios.templates import Cap, Effort
+from conformance.scenarios.templates import Effort
 from conformance.scenarios.tools import WEATHER
 
-#: A request that is cheap even where a lenient server answers it.
-CHEAP: Body = {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": "Say hello."}
+#: A request that is cheap even where a lenient server answers it: the members of the base request and no other, so that
+#: a probe built on it differs from a served request in one thing.
+CHEAP: Body = {**SHORT, "input": "Say hello."}
 
-#: What stands around a nested member, so that only the member under test is unusual.
-_AROUND: dict[str, Any] = {
+#: The other members of the object around a nested member, so that only the member under test is unusual.
+_SIBLINGS: dict[str, Any] = {
     "tools": [WEATHER],
     "text": {"format": {"type": "text"}},
     "reasoning": {"effort": Effort.OFF},
 }
 
-#: A value of none of the types a parameter may have.
-_STRANGER = {
+#: For each type, a value of another type.
+_WRONG_TYPE = {
     "string": 5,
     "integer": "many",
     "number": "warm",
@@ -40,17 +41,17 @@ _STRANGER = {
 #: The request that has every optional parameter as null.
 NULLS = "optional=null"
 
-#: How far outside its range a number is sent.
+#: By how much a number out of range exceeds its limit.
 _BEYOND = {"integer": 1, "number": 0.1}
 
-#: Values that careless code takes for one of the right type: a number in quotes, 1 for true, the member for its object.
+#: Values that careless code converts to the right type: a number as a string, 1 as true, a member as its object.
 _COERCED: dict[str, Any] = {"temperature": "1", "stream": 1, "reasoning": "high"}
 
-#: The first integer that 64 bits with a sign cannot hold.
+#: The first integer beyond a signed 64-bit integer.
 _HUGE = 2**63
 
-#: Parameters whose accepted values other scenarios send: the cases derived here would repeat them.
-_ELSEWHERE = ("reasoning", "tools", "input")
+#: Parameters whose valid values other scenarios send.
+_SENT_BY_OTHERS = ("reasoning", "tools", "input")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Parameter:
 
 
 def parameters(schemas: Schemas) -> list[Parameter]:
-    """Every documented parameter, nested ones after the one that holds them."""
+    """Every documented parameter, nested ones after the one that contains them."""
     return list(_walk(schemas, schemas.document("request.json"), ()))
 
 
@@ -84,7 +85,7 @@ def _walk(schemas: Schemas, schema: Schema, path: tuple[str | int, ...]) -> Iter
         yield Parameter((*path, name), part, name in schema.get("required", []))
         if name == "tools":
             items = schemas.resolve(part["items"])
-            # Where kinds of tools are told apart, the function tool is the one that every revision has.
+            # If the schema distinguishes types of tools, use the function tool, which every revision has.
             items = items if "properties" in items and "name" in items["properties"] else _function(schemas, items)
             yield from _walk(schemas, items, (*path, name, 0))
         elif name != "parameters":
@@ -97,13 +98,13 @@ def _function(schemas: Schemas, items: Schema) -> Schema:
 
 
 def accepted(schemas: Schemas) -> list[Scenario]:
-    """Each boundary, enum value, constant and ordinary value of each parameter."""
+    """Each boundary, enum value, constant and typical value of each parameter."""
     found: list[Scenario] = []
     for parameter in parameters(schemas):
-        if parameter.path[0] in _ELSEWHERE:
+        if parameter.path[0] in _SENT_BY_OTHERS:
             continue
         for value in _ordinary(parameter):
-            body = _with(parameter, value)
+            body = with_value(parameter, value)
             found.append(
                 Scenario(
                     f"{parameter.name}={_show(value)}",
@@ -131,7 +132,7 @@ def _ordinary(parameter: Parameter) -> Iterator[Any]:
         yield "Be brief."
 
 
-#: Violations that are also sent with ``stream: true``: the answer must be refused with the same status.
+#: Violations that are also sent with ``stream: true``, which must be refused with the same status.
 _STREAMED = ("model=missing", "input=missing", "max_output_tokens=many", "temperature=1.6")
 
 
@@ -142,11 +143,11 @@ def violations(schemas: Schemas) -> list[Scenario]:
 
 
 def _together(plain: list[Scenario]) -> Scenario:
-    """The nulls at once; each is sent alone only where this is not served."""
+    """All nulls in one request; each is sent alone only if that is not served."""
     body = {name: value for one in plain if one.within for name, value in one.body.items() if value is None}
     return Scenario(
         NULLS,
-        "every optional parameter as null, but the cap",
+        "every optional parameter except max_output_tokens as null",
         {**CHEAP, **body},
         expect="either",
         about={"parameter": "every optional parameter"},
@@ -164,8 +165,9 @@ def _plain_violations(schemas: Schemas) -> list[Scenario]:
             expect="refusal" if keyword == "required" and len(parameter.path) == 1 else "either",
             about={"parameter": parameter.name, "keyword": keyword, "value": _show(value)},
             tags=frozenset({"violation", keyword}),
+            claims=frozenset({"reasoning"} if parameter.path[0] == "reasoning" else ()),
             wrong=True,
-            # Without a cap all that follows is dear.
+            # Without max_output_tokens a served request would be expensive.
             within=NULLS if keyword == "null" and parameter.name != "max_output_tokens" else None,
         )
         for parameter in parameters(schemas)
@@ -176,40 +178,41 @@ def _plain_violations(schemas: Schemas) -> list[Scenario]:
 def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
     schema, types = parameter.schema, parameter.types
     if parameter.path[-1] == "type" and "const" in schema:
-        return  # Another kind of tool is judged as an undocumented one.
+        return  # Other types of tools are sent as undocumented ones.
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
-        return  # What a tool may say besides is passed on to the model.
-    stranger = next(value for kind, value in _STRANGER.items() if kind in types)
-    yield "type", stranger, _with(parameter, stranger)
-    if parameter.name != "tool_choice":  # Its other values are dropped, says the page.
-        if types == ["integer"]:  # What lax readers take for one.
-            yield "type", "16", _with(parameter, "16")
-            yield "type", 10.5, _with(parameter, 10.5)
-            yield "type", True, _with(parameter, True)
+        return  # Optional members of a tool are for the model, not for the endpoint.
+    wrong = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
+    yield "type", wrong, with_value(parameter, wrong)
+    if parameter.name != "tool_choice":  # By the documentation other values are ignored.
+        if types == ["integer"]:  # Values that lenient parsers accept as integers.
+            yield "type", "16", with_value(parameter, "16")
+            yield "type", 10.5, with_value(parameter, 10.5)
+            yield "type", True, with_value(parameter, True)
         if parameter.name in _COERCED:
-            yield "type", _COERCED[parameter.name], _with(parameter, _COERCED[parameter.name])
+            yield "type", _COERCED[parameter.name], with_value(parameter, _COERCED[parameter.name])
         if "array" in types:
-            yield "type", [5], _with(parameter, [5])
+            yield "type", [5], with_value(parameter, [5])
         if parameter.required:
             yield "required", None, _without(parameter)
     if len(parameter.path) == 1 and not parameter.required:
-        yield "null", None, _with(parameter, None)
+        yield "null", None, with_value(parameter, None)
     if "enum" in schema:
-        yield "enum", "unlisted", _with(parameter, "unlisted")
+        yield "enum", "unlisted", with_value(parameter, "unlisted")
     if "pattern" in schema:
-        yield "pattern", "not a name!", _with(parameter, "not a name!")
+        yield "pattern", "not a name!", with_value(parameter, "not a name!")
     step = _BEYOND.get(types[0] if types else "", 0)
     if "minimum" in schema:
         below = 0 if schema["minimum"] > 0 else round(schema["minimum"] - step, 6)
-        yield "minimum", below, _with(parameter, below)
+        yield "minimum", below, with_value(parameter, below)
     if "maximum" in schema:
         above = round(schema["maximum"] + step, 6)
-        yield "maximum", above, _with(parameter, above)
+        yield "maximum", above, with_value(parameter, above)
         if types == ["integer"]:
-            yield "maximum", _HUGE, _with(parameter, _HUGE)
+            yield "maximum", _HUGE, with_value(parameter, _HUGE)
 
 
-def _with(parameter: Parameter, value: Any) -> Body:
+def with_value(parameter: Parameter, value: Any) -> Body:
+    """A cheap request in which a parameter has a value, and all else is documented."""
     body = _frame(parameter)
     _parent(body, parameter)[parameter.path[-1]] = value
     return body
@@ -218,7 +221,7 @@ def _with(parameter: Parameter, value: Any) -> Body:
 def _without(parameter: Parameter) -> Body:
     body = _frame(parameter)
     if parameter.name == "model":
-        return {**body, "model": None}  # The encoder leaves a model of None out.
+        return {**body, "model": None}  # encode() omits a model of None.
     _parent(body, parameter).pop(parameter.path[-1], None)
     return body
 
@@ -226,10 +229,10 @@ def _without(parameter: Parameter) -> Body:
 def _frame(parameter: Parameter) -> dict[str, Any]:
     body: dict[str, Any] = copy.deepcopy(dict(CHEAP))
     top = str(parameter.path[0])
-    if len(parameter.path) > 1 and top in _AROUND:
-        body[top] = copy.deepcopy(_AROUND[top])
+    if len(parameter.path) > 1 and top in _SIBLINGS:
+        body[top] = copy.deepcopy(_SIBLINGS[top])
     if top == "text":
-        body["input"] = "Say hello as a JSON object."  # OpenAI wants the word where it is to write JSON.
+        body["input"] = "Say hello as a JSON object."  # OpenAI requires the word JSON in the input for this format.
     return body
 
 
@@ -241,7 +244,7 @@ def _parent(body: dict[str, Any], parameter: Parameter) -> Any:
 
 
 def _show(value: Any) -> str:
-    """The value as names have it; a text that looks like a number keeps its quotes."""
+    """The value as part of a name; a string of digits keeps its quotes."""
     if isinstance(value, str):
         return json.dumps(value) if value.isdecimal() else value.replace(" ", "-")
     return json.dumps(value)

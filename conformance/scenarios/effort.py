@@ -1,4 +1,4 @@
-"""Each documented effort value, plain and streaming, with a question worth thinking about."""
+"""Each documented effort value, plain and streaming, with a question that needs reasoning."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ QUESTION: Body = {
 
 
 def has_reasoning(received: Received) -> bool:
-    """Whether the answer shows any sign of reasoning."""
+    """Whether the response contains reasoning."""
     return received.has_reasoning
 
 
-THINKS = Need("the model thinks", has_reasoning)
+REASONS = Need("the model thinks", has_reasoning)
 
 
 def effort_values(schemas: Schemas) -> list[str]:
@@ -31,21 +31,21 @@ def effort_values(schemas: Schemas) -> list[str]:
 
 
 def scenarios(schemas: Schemas) -> list[Scenario]:
-    """One scenario an effort value, and one without ``reasoning``."""
+    """A scenario for each effort value, and one without ``reasoning``."""
     found: list[Scenario] = []
     for value in effort_values(schemas):
         thinking = value != schemas.contract.effort.off
         scenario = Scenario(
             f"effort.{value}",
-            f"a question worth thinking about at effort {value}",
+            f"a question that needs reasoning, at effort {value}",
             {**QUESTION, "reasoning": {"effort": value}},
             tags=frozenset({"core", "effort", "thinking" if thinking else "not-thinking"}),
             about={"effort": value, "parameter": "reasoning.effort"},
-            claims=frozenset({"reasoning"}) if thinking else frozenset(),
+            claims=frozenset({"reasoning"}),
         )
         if value == schemas.contract.effort.usual:
             scenario = replace(scenario, tags=scenario.tags | {"smoke"})
-        found += both(replace(scenario, need=THINKS, tries=2) if thinking else scenario)
+        found += both(replace(scenario, need=REASONS, tries=2) if thinking else scenario)
     default = Scenario(
         "effort.default",
         "the question without reasoning",

@@ -1,6 +1,6 @@
-"""Conversations that clients write themselves, of many kinds of items at once.
+"""Conversations written by the client, with many types of items at once.
 
-Each kind is sent alone only where the conversation that holds all of them is not served.
+Each type is sent alone only if the conversation that contains all of them is not served.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from conformance.scenarios.tools import WEATHER
 
 Items = list[dict[str, Any]]
 
-#: Characters of each long piece: what drops one of the eight loses more tokens than the items around them add.
+#: Characters of each long piece: if a server drops one of the eight, more tokens are missing than the other items add.
 _PIECE = 5_000
 
 _ARRAY = frozenset({"input-array"})
 
-#: A result as tools give it: JSON in a string, beyond ASCII, with quotes and line ends inside.
+#: A tool output as real tools return it: JSON in a string, with characters outside ASCII, quotes and line ends.
 _RESULT = '{"天气": "晴", "note": "said \\"mild\\"\\nthen left", "readings": [18, 18.5, null, true]}'
 
 _ARGUMENTS = '{"city": "Bern", "days": 1, "unit": "celsius"}'
 
-#: What an answer that searched holds beside its text.
+#: A citation, which the text part of an assistant message may hold.
 _CITATION = {"type": "url_citation", "url": "https://example.com/a", "title": "A", "start_index": 0, "end_index": 5}
 
-#: Two turns that say next to nothing.
+#: Two short turns.
 _SMALL = (("user", "Note"), ("assistant", "Noted"))
 
 
 def scenarios() -> list[Scenario]:
-    """The conversation of all documented kinds, the one of returned reasoning, and the one that may be refused."""
+    """The conversation of all documented items, the one of returned reasoning, and the one that may be refused."""
     return [*_documented(), *_reasoning(), *_unusual()]
 
 
-def _said(role: str, text: str) -> dict[str, Any]:
+def _turn(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": text}
 
 
@@ -48,7 +48,7 @@ def _parts(*texts: str, kind: str = "input_text") -> Items:
 
 
 def _message(ident: str, text: str, status: str = "completed") -> dict[str, Any]:
-    """An earlier answer as an endpoint gives it."""
+    """An assistant message as an endpoint returns it."""
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "id": ident, "role": "assistant", "status": status, "content": content}
 
@@ -65,45 +65,45 @@ def _output(call_id: str, output: Any) -> dict[str, Any]:
 
 def _documented() -> list[Scenario]:
     long, short = (_kinds(prose(size)) for size in (_PIECE, 100))
-    whole = Scenario(
+    combined = Scenario(
         "turns.history-forms",
-        "a conversation of every documented kind of item, 45,000 characters in all",
+        "a conversation of every documented type of item, 45,000 characters in all",
         _conversation(*(items for _, items in long.values()), instructions=prose(_PIECE)),
         tags=CORE | {"turns", "sizable"},
         claims=_ARRAY | {"tools"},
     )
-    # Alone they are short: a model with a small context, which refuses the whole, can take each.
-    return [whole, *_alone(whole, short)]
+    # Sent alone they are short, so that a model with a small context, which refuses the complete one, can serve each.
+    return [combined, *_alone(combined, short)]
 
 
 def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
-    """Items of each documented kind, by what is special in them; the long texts among them are ``piece``."""
+    """Items of each documented form, by name, with a description; the long texts in them are ``piece``."""
     return {
         "developers": (
             "a system and two developer messages, one in parts",
             [
-                _said("system", piece),
-                _said("developer", piece),
+                _turn("system", piece),
+                _turn("developer", piece),
                 {"role": "developer", "content": _parts("Be", "brief.")},
             ],
         ),
         "many-turns": (
             "ten turns and a list of small items",
             [
-                _said("user", "Read this."),
-                _said("assistant", piece),
-                *(_said(role, f"{word} {turn}") for turn in range(10) for role, word in _SMALL),
+                _turn("user", "Read this."),
+                _turn("assistant", piece),
+                *(_turn(role, f"{word} {turn}") for turn in range(10) for role, word in _SMALL),
                 {"role": "user", "content": _parts("And this:", piece)},
             ],
         ),
         "incomplete-message": (
-            "an earlier answer that was cut",
-            [_said("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
+            "an incomplete assistant message",
+            [_turn("user", "Tell me more."), _message("msg_1f", piece, "incomplete")],
         ),
         "text-before-call": (
-            "a text and two calls in one answer, JSON and CJK in their results, and a user message right behind",
+            "a text and two calls in one response, JSON and CJK in their outputs, followed by a user message",
             [
-                _said("user", "What is the weather in Bern, today and tomorrow?"),
+                _turn("user", "What is the weather in Bern, today and tomorrow?"),
                 _message("msg_2f", "I will look."),
                 _call("call_1f", id="fc_1f", status="completed"),
                 _call("call_2f", json.dumps({"city": piece, "days": 1, "unit": "celsius"})),
@@ -115,8 +115,8 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
 
 
 def _reasoning() -> list[Scenario]:
-    """Reasoning items as the page has them: none has a summary."""
-    user, received = _said("user", "Pick a number."), _message("msg_3f", "Seven.")
+    """Reasoning items as documented, without summary."""
+    user, received = _turn("user", "Pick a number."), _message("msg_3f", "Seven.")
     thought = {"type": "reasoning", "id": "rs_1f"}
     text = [{"type": "reasoning_text", "text": "Any number will do."}]
     kinds: dict[str, tuple[str, Items]] = {
@@ -126,7 +126,7 @@ def _reasoning() -> list[Scenario]:
         ),
         "reasoning-without-content": ("a returned reasoning item without content", [user, thought, received]),
         "reasoning-null-content": (
-            "a returned reasoning item whose content and status are null, and the call it led to",
+            "a returned reasoning item whose content and status are null, followed by a call",
             [
                 user,
                 {**thought, "content": None, "status": None},
@@ -136,35 +136,36 @@ def _reasoning() -> list[Scenario]:
             ],
         ),
     }
-    whole = Scenario(
+    combined = Scenario(
         "turns.reasoning-forms",
         "returned reasoning items in each documented form",
         _conversation(*(items for _, items in kinds.values())),
         tags=CORE | {"reasoning-returned"},
         claims=_ARRAY | {"tools", "reasoning"},
     )
-    return [whole, *_alone(whole, kinds)]
+    return [combined, *_alone(combined, kinds)]
 
 
 def _unusual() -> list[Scenario]:
-    """What the page neither documents nor rules out: served or refused, and never an error of the server."""
+    """Items that the documentation neither lists nor excludes: they may be served or refused, without a server
+    error."""
     thought = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
         "odd-order": (
             "an answer first, two in a row, a system message behind, a text between a call and its output",
             [
                 _message("msg_6f", "Good morning."),
-                _said("assistant", "How can I help?"),
-                _said("system", "Be brief."),
+                _turn("assistant", "How can I help?"),
+                _turn("system", "Be brief."),
                 _call("call_6f", id="fc_6f"),
-                _said("assistant", "One moment."),
+                _turn("assistant", "One moment."),
                 _output("call_6f", "18"),
             ],
         ),
         "odd-members": (
             "a call with empty arguments, an output without parts, null for ids and statuses, annotations",
             [
-                _said("user", "Go on."),
+                _turn("user", "Go on."),
                 {**_call("call_7f", ""), "id": None, "status": None},
                 _output("call_7f", []),
                 {
@@ -178,40 +179,40 @@ def _unusual() -> list[Scenario]:
         ),
         "odd-characters": (
             "NUL, half a surrogate pair and what no character is",
-            [_said("user", "a\0b \ud83d c \uffff"), _said("assistant", "Noted.")],
+            [_turn("user", "a\0b \ud83d c \uffff"), _turn("assistant", "Noted.")],
         ),
         "cut-call": (
-            "a call whose arguments were cut",
-            [_said("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
+            "a call with incomplete arguments",
+            [_turn("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
         ),
         "reasoning-without-id": (
             "a reasoning item without an id",
             [{"type": "reasoning", "content": thought}, _message("msg_4f", "Well.")],
         ),
         "reasoning-alone": (
-            "a reasoning item that nothing follows but a user message",
-            [_said("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
+            "a reasoning item followed only by a user message",
+            [_turn("user", "Think."), {"type": "reasoning", "id": "rs_2f", "content": thought}],
         ),
         "empty-texts": (
-            "empty texts, and messages without parts",
+            "empty strings, and messages without parts",
             [
-                _said("user", ""),
-                _said("assistant", ""),
+                _turn("user", ""),
+                _turn("assistant", ""),
                 {"role": "user", "content": []},
                 {"role": "user", "content": _parts("", "")},
             ],
         ),
         "foreign-ids": (
-            "ids that other services gave",
+            "ids in the formats of other services",
             [
                 _message("chatcmpl-9/x", "Yes."),
-                _said("user", "Look."),
+                _turn("user", "Look."),
                 _call("toolu_01:ab/c", id="0"),
                 _output("toolu_01:ab/c", "18"),
             ],
         ),
     }
-    whole = Scenario(
+    combined = Scenario(
         "turns.unusual",
         "a conversation of unusual items",
         _conversation(*(items for _, items in kinds.values())),
@@ -221,10 +222,8 @@ def _unusual() -> list[Scenario]:
         wrong=True,
         escaped=True,  # Half a pair has no UTF-8.
     )
-    return [
-        whole,
-        *(replace(one, wrong=one.name.endswith(("without-id", "odd-members"))) for one in _alone(whole, kinds)),
-    ]
+    wrong = ("turns.reasoning-without-id", "turns.odd-members")
+    return [combined, *(replace(one, wrong=one.name in wrong) for one in _alone(combined, kinds))]
 
 
 def _conversation(*kinds: Items, **more: str) -> Body:
@@ -233,20 +232,20 @@ def _conversation(*kinds: Items, **more: str) -> Body:
         **SHORT,
         "max_output_tokens": Cap.LINE,
         **more,
-        "input": [*items, _said("user", QUESTION)],
+        "input": [*items, _turn("user", QUESTION)],
         "tools": [WEATHER],
     }
 
 
-def _alone(whole: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:
+def _alone(combined: Scenario, kinds: dict[str, tuple[str, Items]]) -> list[Scenario]:
     return [
         replace(
-            whole,
+            combined,
             name=f"turns.{name}",
             description=description,
             body=_conversation(items),
-            tags=whole.tags - CORE - {"sizable"},
-            within=whole.name,
+            tags=combined.tags - CORE - {"sizable"},
+            within=combined.name,
         )
         for name, (description, items) in kinds.items()
     ]

@@ -1,5 +1,5 @@
-"""HTTP itself: other methods, and requests in forms that clients and proxies send though the page does not show them.
-What a client may leave out or write otherwise is sent with the concurrent requests."""
+"""HTTP: other methods, and forms of requests that clients and proxies send but the documentation does not show.
+Variants of optional headers are sent with the concurrent requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from conformance.contract.revisions import Contract, Way
 from conformance.exchange.exchange import Headers
 from conformance.scenarios.ordinary import SHORT
 from conformance.scenarios.scenario import Scenario
-from conformance.scenarios.templates import Cap
 
-#: How a client asks for a WebSocket (RFC 6455 4.1); the key is the example of the RFC.
+#: The headers of a WebSocket handshake (RFC 6455 4.1); the key is the example of the RFC.
 _WEBSOCKET: Headers = (
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
@@ -25,7 +24,7 @@ _CHARSET: Headers = (("Content-Type", "application/json; charset=utf-8"),)
 _CHUNKED: Headers = (("Transfer-Encoding", "chunked"),)
 _EXPECT: Headers = (("Expect", "100-continue"),)
 
-#: Name of the request that holds several forms at once; each is sent alone only where it is not served.
+#: Name of the request that combines several forms; each is sent alone only if it is not served.
 COMBINED = "http.combined"
 
 
@@ -34,14 +33,14 @@ def scenarios(contract: Contract) -> list[Scenario]:
     return [
         Scenario("http.get", "GET on the endpoint", method="GET", expect="refusal", tags=frozenset({"method"})),
         Scenario(
-            "http.put", "PUT with a body that is right", _body("rivers"), method="PUT", expect="refusal",
+            "http.put", "PUT with a valid body", _body("rivers"), method="PUT", expect="refusal",
             tags=frozenset({"method"}),
         ),
         _unusual("http.head", "HEAD on the endpoint", method="HEAD"),
-        _unusual("http.websocket", "GET that asks for a WebSocket", method="GET", headers=_WEBSOCKET),
-        _unusual("http.trailing-slash", "a slash behind the path", _body("lakes"), suffix="/"),
+        _unusual("http.websocket", "GET with a WebSocket handshake", method="GET", headers=_WEBSOCKET),
+        _unusual("http.trailing-slash", "a path with a trailing slash", _body("lakes"), suffix="/"),
         _unusual("http.no-content-type", "no Content-Type", _body("hills"), headers=(("Content-Type", ""),)),
-        _unusual("http.gzip-body", "a body in gzip", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
+        _unusual("http.gzip-body", "a gzip body", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
         *_repeated(contract.key_way),
         *_combined(f"?api-version={contract.root.revision}"),
     ]  # fmt: skip
@@ -56,7 +55,7 @@ def _repeated(way: Way | None) -> list[Scenario]:
 
 
 def _body(topic: str) -> dict[str, Any]:
-    return {**SHORT, "max_output_tokens": Cap.WORD, "input": f"Name one word about {topic}."}
+    return {**SHORT, "input": f"Name one word about {topic}."}
 
 
 def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **more: Any) -> Scenario:
@@ -64,20 +63,20 @@ def _unusual(name: str, description: str, body: dict[str, Any] | None = None, **
 
 
 def _combined(query: str) -> list[Scenario]:
-    """A charset, chunks, Expect and a query in one request, and each alone for where that one is not served."""
+    """A charset, chunks, Expect and a query in one request, and each alone in case that one is not served."""
     forms: dict[str, tuple[str, Headers, str]] = {
         "charset": ("a charset in the Content-Type", _CHARSET, ""),
-        "chunked": ("a body in chunks", _CHUNKED, ""),
+        "chunked": ("a chunked body", _CHUNKED, ""),
         "expect-continue": ("Expect: 100-continue", _EXPECT, ""),
-        "query": ("a query behind the path", (), query),
+        "query": ("a URL with a query", (), query),
     }
-    whole = Scenario(
-        COMBINED, "a charset in the Content-Type, a body in chunks, Expect: 100-continue and a query at once",
+    combined = Scenario(
+        COMBINED, "a charset in the Content-Type, a chunked body, Expect: 100-continue and a query at once",
         _body("clouds"), headers=(*_CHARSET, *_CHUNKED, *_EXPECT), suffix=query, expect="either",
         tags=_UNUSUAL | {"combined"},
     )  # fmt: skip
     return [
-        whole,
+        combined,
         *(
             Scenario(
                 f"http.{name}", description, _body("clouds"), headers=headers, suffix=suffix, expect="either",

@@ -1,6 +1,6 @@
-"""Long texts in each form of input, empty containers, model ids that nearly exist, and an answer without a cap.
+"""Long texts in each form of input, empty containers, similar model ids, and a request without max_output_tokens.
 
-All that is long is made of the same sentences, so that the tokens of two requests can be compared.
+All long texts consist of the same sentences, so that the tokens of two requests can be compared.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from conformance.contract.revisions import Contract
 from conformance.scenarios.derived import CHEAP
-from conformance.scenarios.ordinary import CORE, NO_THINKING, SHORT
+from conformance.scenarios.ordinary import CORE, NO_REASONING, SHORT
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap
 
@@ -24,12 +24,12 @@ _SENTENCES = (
 
 QUESTION = "Reply with the one word: done."
 
-#: The scenario that the tokens of other long requests are compared with.
+#: The scenario with whose tokens those of other long requests are compared.
 MEASURE = "input.long-string.stream"
 
 
 def prose(size: int) -> str:
-    """A text of at least ``size`` characters, numbered so that no passage occurs twice."""
+    """A text of at least ``size`` characters, its lines numbered so that no passage occurs twice."""
     lines: list[str] = []
     length = 0
     for number, sentence in enumerate(itertools.cycle(_SENTENCES), 1):
@@ -44,15 +44,15 @@ def scenarios(contract: Contract) -> list[Scenario]:
     """The requests of this module."""
     count = Scenario(
         "count.uncapped",
-        "a text of some hundred tokens without max_output_tokens",
-        {**NO_THINKING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
+        "an output of several hundred tokens without max_output_tokens",
+        {**NO_REASONING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
         tags=CORE,
     )
     return [*_long(), count, *_empty(), *_models(contract)]
 
 
 def _long() -> list[Scenario]:
-    """A text of 40,000 characters as a string and in parts, and one of 150,000, which a small context cannot hold."""
+    """A text of 40,000 characters as a string and in parts, and one of 150,000, which exceeds small contexts."""
     short = {**SHORT, "max_output_tokens": Cap.LINE}
     text = prose(40_000)
     lines = text.splitlines(keepends=True)
@@ -91,7 +91,7 @@ def _long() -> list[Scenario]:
 
 
 def _empty() -> list[Scenario]:
-    """Containers that may be empty; a combination holds both."""
+    """Empty containers that are allowed; a combination holds both."""
     empty: Body = {"tools": [], "text": {}}
     return [
         Scenario(
@@ -115,7 +115,7 @@ def _models(contract: Contract) -> list[Scenario]:
         tags=frozenset({"bad"}),
         wrong=True,
     )
-    description = "a model id of which only the beginning exists"
+    description = "a prefix of a model id"
     prefix = replace(
         empty,
         name="bad.model-prefix",

@@ -1,4 +1,4 @@
-"""Requests that are wrong on purpose as a whole; wrong parameters are derived from the schema."""
+"""Invalid requests other than those derived from the schema."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ GARBAGE = b'{"model": ' + MODEL + b', "input": "Say hello.", "max_output_tokens"
 
 
 def scenarios(nonce: str) -> list[Scenario]:
-    """The bad requests."""
+    """The invalid requests."""
     found = [
         _bad("unknown-model", "a model that does not exist", body={**CHEAP, "model": f"no-such-model-{nonce}"}),
-        _bad("malformed-json", "a body that is no JSON", raw=b'{"model": ' + MODEL + b', "input": '),
-        _bad("trailing-garbage", "a JSON object and more behind it", raw=GARBAGE, rule="malformed-json"),
+        _bad("malformed-json", "a body that is not JSON", raw=b'{"model": ' + MODEL + b', "input": '),
+        _bad("trailing-garbage", "a JSON object followed by other text", raw=GARBAGE, rule="malformed-json"),
         _bad(
             "not-utf8",
-            "a body whose text is not in UTF-8",
+            "a body that is not UTF-8",
             raw=b'{"model": ' + MODEL + b', "input": "Say h\xe9llo.", "max_output_tokens": ${cap.cut}}',
             expect="either",
             rule="malformed-json",
         ),
         _bad(
             "not-a-number",
-            "NaN, which JSON has not, for a number",
+            "NaN, which is not JSON, as a number",
             raw=b'{"model": '
             + MODEL
             + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}, "temperature": NaN}',
             expect="either",
             rule="malformed-json",
         ),
-        _bad("empty-body", "no body at all", raw=b""),
+        _bad("empty-body", "an empty body", raw=b""),
         _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
         _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),
         _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),
@@ -47,35 +47,35 @@ def scenarios(nonce: str) -> list[Scenario]:
         ),
         _bad(
             "nested-null",
-            "null inside the objects that may be left out",
+            "null as members of optional objects",
             body={**CHEAP, "reasoning": {"effort": None}, "text": {"format": None}},
             expect="either",
             rule="wrong-input",
         ),
         _bad(
             "input-bad-part",
-            "an input message with a part of a type that does not exist",
+            "an input message with a part of an unknown type",
             body={**CHEAP, "input": [{"role": "user", "content": [{"type": f"part-{nonce}", "text": "Say hello."}]}]},
             expect="either",
             rule="wrong-input",
         ),
         _bad(
             "input-empty",
-            "no input item at all",
+            "an empty array as input",
             body={**CHEAP, "input": []},
             expect="either",
             rule="wrong-input",
         ),
         _bad(
             "input-bad-role",
-            "an input message of a role that does not exist",
+            "an input message with an unknown role",
             body={**CHEAP, "input": [{"role": f"role-{nonce}", "content": "Say hello."}]},
             expect="either",
             rule="wrong-input",
         ),
         _bad(
             "input-bad-item",
-            "an input item of a type that does not exist",
+            "an input item of an unknown type",
             body={**CHEAP, "input": [{"type": f"type-{nonce}", "text": "Say hello."}]},
             expect="either",
             rule="wrong-input",
@@ -96,7 +96,7 @@ def scenarios(nonce: str) -> list[Scenario]:
             },
             expect="either",
             rule="wrong-input",
-            wrong=False,  # Each item alone is well formed.
+            wrong=False,  # The schema cannot express that the call is missing.
         ),
     ]
     return [*found, found[0].streamed()]

@@ -1,4 +1,4 @@
-"""Ordinary requests: a text, a text in many scripts, a long one, one that is cut, JSON, input in every form."""
+"""Documented requests: a text, one in many scripts, a long one, an incomplete one, JSON, input in every form."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from conformance.decode.response import Received
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import BASE, Cap, Effort
 
-NO_THINKING: Body = {BASE: True}
+NO_REASONING: Body = {BASE: True}
 
-SHORT: Body = {**NO_THINKING, "max_output_tokens": Cap.TEXT}
+SHORT: Body = {**NO_REASONING, "max_output_tokens": Cap.TEXT}
 TEXT: Body = {**SHORT, "input": "Reply with one short sentence about the sea."}
 
-#: Characters of two, three and four bytes, joined ones, separators that only some readers take for line ends, and
-#: what HTML, JSON and shells escape.
+#: Characters of two, three and four bytes, joined ones, separators that only some parsers treat as line ends, and
+#: characters that HTML, JSON and shells escape.
 MANY_SCRIPTS = (
     "Grüße, 你好世界, Привет, naïve café, 😀👍🏽🌍👩\u200d💻, a\u2028b, "
     '<b>&amp; "quoted" C:\\dir</b>\nSecond line,\tstill the same text.\n'
@@ -28,11 +28,11 @@ CORE = frozenset({"core"})
 
 
 def both(scenario: Scenario) -> list[Scenario]:
-    """A scenario and the same one streaming."""
+    """A scenario and its streaming counterpart."""
     return [scenario, scenario.streamed()]
 
 
-CUT = Need("the answer ends incomplete", lambda received: received.response.get("status") == "incomplete")
+CUT = Need("the status is incomplete", lambda received: received.response.get("status") == "incomplete")
 
 
 def _is_json(received: Received) -> bool:
@@ -46,10 +46,10 @@ IS_JSON = Need("the text is a JSON object", _is_json)
 
 
 def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
-    """The ordinary requests."""
+    """The documented requests."""
     text = Scenario(
         "text",
-        "a short text without thinking",
+        "a short text without reasoning",
         TEXT,
         tags=CORE | SMOKE | {"form", "text"},
         about={"form": "input-string", "parameter": "model"},
@@ -62,8 +62,8 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     )
     count = Scenario(
         "count",
-        "a text of some thousand characters",
-        {**NO_THINKING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
+        "an output of several thousand characters",
+        {**NO_REASONING, "max_output_tokens": Cap.LONG, "input": "Count from 1 to 900, separated by commas."},
         tags=CORE | {"long"},
     )
     return [
@@ -79,9 +79,9 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The first request once more, byte for byte, when all others have been answered."""
-    asks = "the first request again, after all others"
-    return [Scenario("good.last", asks, TEXT, tags=frozenset({"survives"}), last=True)]
+    """The first request once more, byte for byte, after all others."""
+    description = "the first request again, after all others"
+    return [Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True)]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:
@@ -89,7 +89,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     cut = Scenario(
         "cut",
         f"a long text under a cap of {caps.cut} tokens",
-        {**NO_THINKING, "max_output_tokens": Cap.CUT, "input": long},
+        {**NO_REASONING, "max_output_tokens": Cap.CUT, "input": long},
         need=CUT,
         tries=2,
         tags=CORE | SMOKE | {"cut"},
@@ -106,7 +106,7 @@ def _truncated(caps: Caps) -> list[Scenario]:
     return [*both(cut), *both(thinking)]
 
 
-#: A conversation in messages of role and content alone, a long one among them.
+#: A conversation of messages with only role and content, one of them long.
 HISTORY: Body = {
     **SHORT,
     "instructions": "Be brief.",
@@ -145,7 +145,7 @@ def _format() -> list[Scenario]:
     thinking = replace(
         plain,
         name="json.thinking",
-        description=f"{plain.description}, thinking",
+        description=f"{plain.description}, with reasoning",
         body={**body, "reasoning": {"effort": Effort.LIGHT}, "max_output_tokens": Cap.THINKING, "temperature": 0.7},
         claims=plain.claims | {"reasoning"},
     )
@@ -153,7 +153,7 @@ def _format() -> list[Scenario]:
 
 
 def _forms() -> list[Scenario]:
-    """Each documented form of input, in requests that an endpoint should find easy."""
+    """Each documented form of input, in simple requests."""
     user = {"role": "user", "content": "Say hello."}
     part = {"type": "input_text", "text": "Say hello."}
     assistant = {
@@ -163,34 +163,40 @@ def _forms() -> list[Scenario]:
         "status": "completed",
         "content": [{"type": "output_text", "text": "Hello!", "annotations": []}],
     }
-    forms = {
-        "input-messages": [{"type": "message", "status": "completed", "role": "user", "content": [part]}],
-        "input-role-developer": [
-            user,
-            {"role": "developer", "content": [{**part, "text": "Be brief."}]},
-            {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]},
-        ],
-        "input-output-message": [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}],
-    }
-    bodies: dict[str, Body] = {
-        form: {**SHORT, "max_output_tokens": Cap.LINE, "input": content} for form, content in forms.items()
-    }
-    # Sent once, with others of that form.
-    bodies |= {"input-parts": bodies["input-role-developer"], "untyped-message": HISTORY, "input-role-system": HISTORY}
-    return [
-        Scenario(
-            f"input.{form.removeprefix('input-')}",
-            f"input in the form {form}",
-            body,
-            tags=frozenset({"form"}),
-            about={"form": "input-roles" if "role" in form else form},
-            claims=frozenset({"input-array"}),
-        )
-        for form, body in bodies.items()
+    system = {"role": "system", "content": "Be brief."}
+    developer = {"role": "developer", "content": [{**part, "text": "Be brief."}]}
+    parts = {"type": "message", "role": "user", "content": [part, {**part, "text": "Twice, please."}]}
+    typed = {"type": "message", "status": "completed", "role": "user", "content": [part]}
+    output = [user, assistant, {**user, "content": "Again."}, {**user, "content": "Be brief."}]
+    # A form by its name, what is sent, and the request that holds it with others: it is sent alone only where that one
+    # is not served, so that a refusal is one of this form.
+    forms: list[tuple[str, str, object, str | None]] = [
+        ("messages", "input-messages", [typed], None),
+        ("role-developer", "input-roles", [user, developer, parts], None),
+        ("output-message", "input-output-message", output, None),
+        ("parts", "input-parts", [{"role": "user", "content": parts["content"]}], "input.role-developer"),
+        ("developer", "input-roles", [developer, user], "input.role-developer"),
+        ("untyped-message", "untyped-message", [user], "turns.history"),
+        ("role-system", "input-roles", [system, user], "turns.history"),
+        ("role-assistant", "input-roles", [user, {"role": "assistant", "content": "Hello!"}, user], "turns.history"),
+        ("string", "input-string", "Say hello.", "text"),
     ]
+    found = [
+        Scenario(
+            f"input.{name}",
+            f"input in the form input-{name}" if form == "input-roles" else f"input in the form {form}",
+            {**SHORT, "max_output_tokens": Cap.LINE, "input": content},
+            tags=frozenset({"form"}),
+            about={"form": form},
+            claims=frozenset() if name == "string" else frozenset({"input-array"}),
+            within=whole,
+        )
+        for name, form, content, whole in forms
+    ]
+    return [*found, replace(found[-1].streamed(), within="text.stream")]
 
 
-#: What the concurrent requests say they accept, an empty header being none: all of it is fine for a plain client.
+#: The Accept headers of the concurrent requests (empty: none), each of which an endpoint must accept.
 _ACCEPT = {1: "", 2: "text/event-stream", 3: "application/json", 4: "*/*"}
 
 
@@ -198,7 +204,7 @@ def _codeword(nonce: str, number: int) -> Scenario:
     word, accept = f"heron-{nonce}-{number}", _ACCEPT[number]
     scenario = Scenario(
         f"parallel.{number}",
-        f"one of four concurrent requests, each with a codeword of its own, {accept or 'no'} Accept header",
+        f"one of four concurrent requests, each with its own codeword; Accept header: {accept or 'none'}",
         {**SHORT, "max_output_tokens": Cap.LINE, "input": f"The codeword is {word}. Repeat exactly: {word}"},
         headers=(("Accept", accept),),
         tags=frozenset({"parallel", "accept"}),

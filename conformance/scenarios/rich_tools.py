@@ -12,13 +12,13 @@ Schema = dict[str, Any]
 
 
 def _object(properties: dict[str, Schema], *optional: str) -> Schema:
-    """A closed object in which all but the optional members are required."""
+    """A closed object in which all members are required except the optional ones."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 #: One member of each type, an object as the last one, and values that careless code changes: false, 0, a fraction,
-#: digits in a string.
+#: a string of digits.
 RICH: dict[str, Any] = {
     "type": "function",
     "name": "book_trip",

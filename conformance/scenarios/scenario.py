@@ -1,4 +1,4 @@
-"""What a scenario is: one named request, what it is for, and what it needs to be of use."""
+"""A scenario: one named request, its purpose, and what the response must contain to be evaluated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.exchange.exchange import Headers
 from conformance.scenarios.templates import MODEL
 
 Expect = Literal["answer", "refusal", "either"]
-"""``answer``: the contract says 2xx. ``refusal``: it says 4xx. ``either``: both are within the contract."""
+"""``answer``: the contract requires 2xx. ``refusal``: it requires 4xx. ``either``: it allows both."""
 
 Body = Mapping[str, Any]
 Follow = Callable[[Body, Received], Body | None]
@@ -24,7 +24,7 @@ Follow = Callable[[Body, Received], Body | None]
 
 @dataclass(frozen=True)
 class Need:
-    """What the model must have done for an answer to be of use, in words and as a test of the answer."""
+    """What the model must do for a response to be evaluated: a clause for messages, and a predicate of the response."""
 
     says: str
     met: Callable[[Received], bool]
@@ -44,7 +44,9 @@ class Scenario:
     is what checks select by, ``claims`` what a server must offer. ``wrong`` marks a request that breaks the request
     schema on purpose. ``last`` is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is
     added to the endpoint's URL. A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with
-    ``Transfer-Encoding: chunked`` sent in chunks.
+    ``Transfer-Encoding: chunked`` sent in chunks. One that ``searches`` has no body: its requests follow from earlier
+    responses (:class:`conformance.scenarios.plan.Search`), and the last of them is evaluated. ``factors`` are those of
+    a combination (:mod:`conformance.scenarios.combinations`): if it is refused, it is sent again with fewer of them.
     """
 
     name: str
@@ -67,16 +69,17 @@ class Scenario:
     last: bool = False
     escaped: bool = False
     suffix: str = ""
+    searches: bool = False
     factors: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def meant_well(self) -> bool:
-        """Whether it sends a body that fits the request schema, if the suite is right."""
+    def must_fit_schema(self) -> bool:
+        """Whether its body must fit the request schema; otherwise the suite has a defect."""
         return self.method == "POST" and self.raw is None and not self.wrong
 
     @property
     def streaming(self) -> bool:
-        """Whether it asks for a stream."""
+        """Whether the body has ``stream: true``."""
         return self.body.get("stream") is True
 
     def raw_for(self, model: str) -> bytes | None:
@@ -84,8 +87,9 @@ class Scenario:
         return None if self.raw is None else self.raw.replace(MODEL, json.dumps(model, ensure_ascii=False).encode())
 
     def digest(self, model: str) -> str:
-        """Identifies the request: scenarios that send the same have the same, and share one exchange."""
-        built = self.name if self.after or self.within else None  # What it sends is known only when it is sent.
+        """Identifies the request: scenarios with equal requests have equal digests, and share one exchange."""
+        # Its body is known only when it is sent.
+        built = self.name if self.after or self.within or self.searches else None
         parts = [
             self.method,
             encode(self.body, model, self.escaped),
@@ -94,7 +98,7 @@ class Scenario:
             self.headers,
             built,
             self.last,
-            # What was recorded before these existed keeps its digest.
+            # Added later: without it the digest is that of earlier recordings.
             *([self.suffix] if self.suffix else []),
         ]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
@@ -120,8 +124,8 @@ def schema_violation(contract: Contract, body: bytes) -> str:
 
 
 def encode(body: Body, model: str, escaped: bool = False) -> bytes:
-    """The body's bytes: JSON in UTF-8, with ``model`` filled in unless the scenario has its own or leaves it out;
-    ``escaped``: in ASCII, all else as ``\\u`` escapes."""
+    """The bytes of the body: JSON in UTF-8, with ``model`` unless the body has one (None: omit it); ``escaped``: in
+    ASCII, with ``\\u`` escapes."""
     full = {"model": model, **body}
     if full["model"] is None:
         del full["model"]

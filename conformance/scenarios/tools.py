@@ -1,4 +1,4 @@
-"""Tools: one call, two calls, a call after thinking, and the turns that follow with the tools' output."""
+"""Tools: one call, two calls, a call after reasoning, and the follow-up requests with the tools' output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
-from conformance.scenarios.ordinary import CORE, CUT, NO_THINKING, both
+from conformance.scenarios.ordinary import CORE, CUT, NO_REASONING, both
 from conformance.scenarios.scenario import Body, Need, Scenario
 from conformance.scenarios.templates import Cap, Effort
 
@@ -36,7 +36,7 @@ CLOCK: dict[str, Any] = {
     "strict": False,
 }
 
-#: A tool that takes nothing, with as little said of it as the page allows.
+#: A tool without parameters, with only the required members.
 PING: dict[str, Any] = {"type": "function", "name": "ping", "parameters": {"type": "object", "properties": {}}}
 
 CUSTOM: dict[str, Any] = {
@@ -53,8 +53,8 @@ NAMESPACE: dict[str, Any] = {
 }
 
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
-THINKS_AND_CALLS = Need(
-    "the model thinks and then calls a tool",
+REASONS_AND_CALLS = Need(
+    "the model reasons and then calls a tool",
     lambda received: bool(received.items("function_call")) and received.has_reasoning,
 )
 CALLS_TWICE = Need("the model calls two tools at once", lambda received: len(received.items("function_call")) > 1)
@@ -66,7 +66,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     """The scenarios with tools."""
     call = Scenario(
         "tools.call",
-        "a question that one declared tool answers",
+        "a question that needs a call of the declared tool",
         with_tools("Use get_weather to find out the weather in Zürich for 2 days in celsius.", WEATHER),
         need=CALLS,
         tries=3,
@@ -76,7 +76,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     two = replace(
         call,
         name="tools.parallel",
-        description="a question that takes two calls at once",
+        description="a question that needs two calls at once",
         body=with_tools(
             "Call get_weather for Paris and also get_weather for Tokyo, 1 day in celsius, at once.", WEATHER
         ),
@@ -86,14 +86,14 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     thinking = replace(
         call,
         name="tools.thinking",
-        description="a call after thinking",
+        description="a call after reasoning",
         body={
             **call.body,
             "tools": [WEATHER, PING],
             "reasoning": {"effort": Effort.USUAL},
             "max_output_tokens": Cap.THINKING,
         },
-        need=THINKS_AND_CALLS,
+        need=REASONS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
         about={"effort": schemas.contract.effort.usual},
         claims=_TOOLS | {"reasoning"},
@@ -108,7 +108,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     nothing = replace(
         call,
         name="tools.no-arguments",
-        description="a tool that takes no arguments",
+        description="a tool without parameters",
         body=with_tools("Use ping once.", PING),
         tags=CORE | {"call"},
     )
@@ -125,39 +125,39 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     parts = _follow(
         call,
         "tools.output-parts",
-        "the call as a client writes it, its output as parts, and the same once more; no tool declared again",
+        "the call as a client writes it, its output as parts, both repeated; no tool declared",
         _twice(_returned(_as_parts, _written)),
     )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
-    found.append(_follow(two, "tools.outputs", "the outputs of two calls, the last first", _returned(_as_string)))
+    found.append(_follow(two, "tools.outputs", "the outputs of two calls, in reverse order", _returned(_as_string)))
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
-    unused = {**NO_THINKING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
+    unused = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
         Scenario(
             "tools.unused",
-            "a tool that nothing calls for",
+            "a tool that the question does not need",
             unused,
             tags=CORE | {"tools-accepted"},
             claims=_TOOLS,
         )
     )
-    return found + (_october() if "custom_tool_call" in schemas.item_types else [])
+    return found + (_revision_2026_10() if "custom_tool_call" in schemas.item_types else [])
 
 
 def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
-    """The scenarios whose streamed answer is to call, each with the one whose streamed answer is the turn after it."""
+    """The streaming scenarios whose response contains a call, each with the streaming scenario of the next turn."""
     found = {}
     for one in scenarios.values():
-        calls = f"{one.after}.stream"  # It follows the plain twin, which asked the same.
+        calls = f"{one.after}.stream"  # It follows the plain counterpart, which has the same request.
         if one.streaming and "follow-up" in one.tags and calls in scenarios:
             found[calls] = one.name
     return found
 
 
 def with_tools(question: str, *tools: dict[str, Any]) -> Body:
-    """A request with a question and the tools that may answer it."""
+    """A request with a question and tools."""
     return {
-        **NO_THINKING,
+        **NO_REASONING,
         "max_output_tokens": Cap.CALL,
         "input": [{"role": "user", "content": question}],
         "tools": list(tools),
@@ -165,7 +165,7 @@ def with_tools(question: str, *tools: dict[str, Any]) -> Body:
     }
 
 
-def _october() -> list[Scenario]:
+def _revision_2026_10() -> list[Scenario]:
     claims = frozenset({"tools", "custom-tools"})
     custom = Scenario(
         "tools.custom",
@@ -209,7 +209,7 @@ def _unchanged(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(item: dict[str, Any]) -> dict[str, Any]:
-    """A call with what the page requires of one alone: no id, no status."""
+    """A call with only the required members, without id and status."""
     needed = ("type", "call_id", "name", "arguments")
     return {name: item[name] for name in needed if name in item} if item.get("type") == "function_call" else item
 
@@ -217,7 +217,7 @@ def _written(item: dict[str, Any]) -> dict[str, Any]:
 def _returned(
     output: Callable[[str], Any], item: Callable[[dict[str, Any]], dict[str, Any]] = _unchanged
 ) -> Callable[[Body, Received], Body | None]:
-    """The conversation so far, the answer's items, then an output for each of its calls."""
+    """The conversation so far, the items of the response, then an output for each of its calls."""
 
     def follow(body: Body, received: Received) -> Body | None:
         calls = [item for _, item in received.items("function_call")]
@@ -227,19 +227,19 @@ def _returned(
             {
                 "type": "function_call_output",
                 "call_id": call.get("call_id"),
-                # A tool may have nothing to say.
+                # The output of a tool may be empty.
                 "output": "" if place else output("18 °C"),
             }
             for place, call in enumerate(calls)
         ]
-        # They belong to their calls by call_id, so that any may be ready first.
+        # Outputs refer to their calls by call_id, so their order is free.
         return {**body, "input": [*body["input"], *map(item, received.output), *reversed(outputs)]}
 
     return follow
 
 
 def _twice(first: Callable[[Body, Received], Body | None]) -> Callable[[Body, Received], Body | None]:
-    """A second round of the same calls and outputs, as an agent that goes on has them."""
+    """A second round of the same calls and outputs, as in an agent loop."""
 
     def follow(body: Body, received: Received) -> Body | None:
         once = first(body, received)

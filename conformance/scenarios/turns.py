@@ -1,4 +1,4 @@
-"""Conversations: history written by the client, and an answer's output returned unchanged."""
+"""Conversations: history written by the client, and the output of a response returned unchanged."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def scenarios(contract: Contract) -> list[Scenario]:
 def _continue(body: Body, received: Received) -> Body | None:
     if not received.output:
         return None
-    question = {"role": "user", "content": received.sent.get("input")}
+    asked = received.sent.get("input")
+    question = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
     return {
         **body,
-        "input": [question, *received.output, {"role": "user", "content": "Say the same in other words."}],
+        "input": [*question, *received.output, {"role": "user", "content": "Say the same in other words."}],
     }

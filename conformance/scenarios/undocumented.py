@@ -1,4 +1,4 @@
-"""Parameters of OpenAI's API that the page does not document, alone and nested, and names that nobody knows."""
+"""Parameters of OpenAI's API that the contract does not document, top-level and nested, and unknown names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
 
-#: Named on the page as unsupported: ignored, or an error.
+#: Documented as unsupported: ignored, or an error.
 UNSUPPORTED: dict[str, Any] = {
     "background": True,
     "previous_response_id": "resp_00000000000000000000000000000000",
     "context_management": [{"type": "compaction", "compact_threshold": 1000}],
 }
 
-#: The rest of what openai, CreateResponse has and the page has not.
+#: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
     "conversation": "conv_00000000000000000000000000000000",
     "include": ["reasoning.encrypted_content"],
@@ -80,19 +80,19 @@ TOOL_CHOICES: dict[str, Any] = {
     "any-word": "whenever-it-helps",
 }
 
-#: Rules with a name of their own.
+#: Rules whose id is not derived from the parameter.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
-#: Also sent streaming, alone.
+#: Also sent streaming and alone.
 _STREAMED = ("text.format.json_schema", "none", "object")
 
-#: All that can stand in one request; each is sent alone only where that is not served.
+#: The request with all parameters that can be combined; each is sent alone only if that is not served.
 _TOGETHER = "undocumented.all-together"
-_APART = ("text.format.json_schema", "input_image.detail", "input_file")
+_NOT_COMBINED = ("text.format.json_schema", "input_image.detail", "input_file")
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
-    """Each undocumented parameter; the unsupported ones and those that clients send while streaming also so."""
+    """Each undocumented parameter; unsupported ones, and those that clients use with streaming, also streaming."""
     found: list[Scenario] = []
     documented = schemas.document("request.json")["properties"]
     foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
@@ -102,11 +102,11 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
-        tools = {"tools": [WEATHER]} if "tool" in name else {}  # Without tools there is nothing to limit.
+        tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
-        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _APART else _within(one)
+        found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
@@ -120,7 +120,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
 
 
 def _forced() -> list[Scenario]:
-    """A call that is demanded where the cap cuts it, and where there is nothing to call."""
+    """A required call that max_output_tokens truncates, and a required call without tools."""
     capped = {"tools": [WEATHER], "tool_choice": "required", "max_output_tokens": Cap.CUT_CALL}
     rule = "undocumented.tool-choice-other"
     return [
@@ -131,7 +131,7 @@ def _forced() -> list[Scenario]:
 
 def _all_of_them(foreign: Body) -> Body:
     nested: dict[str, Any] = {}
-    for body in (body for name, body in NESTED.items() if name not in _APART):
+    for body in (body for name, body in NESTED.items() if name not in _NOT_COMBINED):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
     return {**foreign, **nested, "tools": [WEATHER]}
@@ -146,7 +146,7 @@ def _repeating(one: Scenario, word: str) -> Scenario:
 
 
 def _within(one: Scenario) -> list[Scenario]:
-    """Plain and streaming, each within the request of its kind that holds them all."""
+    """Plain and streaming, each within the plain or streaming request that contains all of them."""
     return [replace(one, within=_TOGETHER), replace(one.streamed(), within=f"{_TOGETHER}.stream")]
 
 
@@ -158,12 +158,13 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         expect="either",
         about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
-        wrong=name != "input_image.detail",  # Items are open to more members than are documented.
+        claims=frozenset({"reasoning"} if name.startswith("reasoning.") else ()),
+        wrong=name != "input_image.detail",  # The schema of items allows additional members.
     )
 
 
 def _unknown(nonce: str) -> list[Scenario]:
-    """Names and values that nobody can know: the value must not turn up anywhere."""
+    """Random names and values, which must not occur in the response."""
     name, value = f"x_{nonce}", f"zebra-{nonce}"
     body = {name: value, f"{name}_object": {"inner": [value]}, "reasoning": {"effort": Effort.OFF, name: value}}
     one = _one("unknown", body, "unknown", "undocumented.unknown-name", value=value)
@@ -171,7 +172,7 @@ def _unknown(nonce: str) -> list[Scenario]:
 
 
 def _earlier(nonce: str) -> Scenario:
-    """An earlier response's id, and a question that only its conversation answers."""
+    """The id of an earlier response, and a question that needs its conversation."""
 
     def follow(body: Body, received: Received) -> Body | None:
         earlier = received.response.get("id")

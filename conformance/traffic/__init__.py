@@ -1,1 +1,1 @@
-"""Traffic that others made, judged by the rules that need no scenario."""
+"""Captured traffic, evaluated by the rules that need no scenario."""

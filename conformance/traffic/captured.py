@@ -1,4 +1,4 @@
-"""One exchange that somebody else made, with what its record does not hold."""
+"""One captured exchange, with the parts that its record does not contain."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from conformance.contract.schemas import Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.applicability import Lost, undocumented_members
+from conformance.judge.applicability import Unavailable, undocumented_members
 from conformance.judge.recorded import Recorded
 from conformance.report.failure import printable
 
-#: How the detail begins in old recordings of ``watch`` whose bytes were changed where the key, a word, stood in them.
-WORDLIKE = "the client's key is a word of the answer"
+#: The detail in recordings of earlier versions of ``watch`` whose key is a word, which was replaced in the response.
+KEY_IS_A_WORD = "the client's key is a word of the answer"
 
-#: How the detail begins where the capture ends before the answer does.
-UNFINISHED = "the capture ends before the answer does"
+#: Prefix of the detail if the capture ends before the response does.
+UNFINISHED = "the capture ends before the response does"
+
+#: The prefix in recordings of earlier versions of ``watch``.
+_UNFINISHED_BEFORE = "the capture ends before the answer does"
 
 
-#: Statuses of a Response that goes on.
+#: Statuses of a Response that is not final.
 _BEGUN = ("queued", "in_progress")
 
 
 @dataclass(frozen=True)
 class Captured:
-    """``label`` names the exchange among the others (``entry 12``); ``lost`` is what the capture does not hold,
+    """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not hold,
     ``missing`` says in words why it holds too little to judge anything."""
 
     label: str
     exchange: Exchange
-    lost: frozenset[Lost] = frozenset()
+    unavailable: frozenset[Unavailable] = frozenset()
     missing: str = ""
     contract: Contract = DEFAULT
 
@@ -53,24 +56,24 @@ class Captured:
 
     @cached_property
     def sent(self) -> dict[str, Any] | None:
-        """The request's body; None where it was not captured or is no JSON object."""
-        return self.received.request_json if "request" not in self.lost else None
+        """The request body; None if it was not captured or is not a JSON object."""
+        return self.received.request_json if "request" not in self.unavailable else None
 
-    def strange(self, schemas: Schemas) -> frozenset[str]:
+    def undocumented(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
         return undocumented_members(self.sent, schemas)
 
     @property
     def unjudged(self) -> str:
-        """Why nothing at all can be said of it; empty if something can."""
+        """Why the exchange cannot be evaluated; empty if it can."""
         exchange = self.exchange
         if exchange.status is None:
-            return f"no answer: {exchange.ended}{f' ({exchange.detail})' if exchange.detail else ''}"
+            return f"no response: {exchange.ended}{f' ({exchange.detail})' if exchange.detail else ''}"
         if exchange.status == 429 or exchange.status >= 500:
-            return f"HTTP {exchange.status}: a trouble that may pass says nothing of the contract"
+            return f"HTTP {exchange.status} may be temporary and is no evidence about the contract"
         if exchange.status < 200:
-            return f"HTTP {exchange.status} is no answer"
-        if exchange.ended == "oversize" or exchange.detail.startswith(WORDLIKE):
+            return f"HTTP {exchange.status} is not a final response"
+        if exchange.ended == "oversize" or exchange.detail.startswith(KEY_IS_A_WORD):
             return exchange.detail
         if exchange.undecoded:
             return f"Content-Encoding {exchange.undecoded} is not decoded here"
@@ -78,19 +81,18 @@ class Captured:
 
     @property
     def unfinished(self) -> str:
-        """How the capture ends before the answer does, by whoever's doing; empty if it does not."""
-        return self.exchange.detail if self.exchange.detail.startswith(UNFINISHED) else ""
+        """The detail if the capture ends before the response does; empty if it is complete."""
+        return self.exchange.detail if self.exchange.detail.startswith((UNFINISHED, _UNFINISHED_BEFORE)) else ""
 
     @property
     def in_part(self) -> str:
         """Why only a part of the rules for such an exchange can be evaluated; empty if all can."""
-        # One that is ``clean`` lacks nothing but its framing: its terminal event was received.
+        # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
         return self.unfinished if self.unfinished and self.exchange.ended != "clean" else self.not_final
 
     @property
     def in_background(self) -> bool:
-        """Whether the request asks, or may ask, for a response that goes on after it was answered: ``background`` is
-        not documented."""
+        """Whether the request has, or may have, ``background: true``, so that its Response need not be final."""
         return self.sent is None or self.sent.get("background") not in (None, False)
 
     @cached_property
@@ -130,20 +132,20 @@ def is_path_of_ours(url: str, contract: Contract = DEFAULT) -> bool:
     return f"/{path}".rstrip("/").endswith(contract.path)
 
 
-def lost_in(exchange: Exchange) -> frozenset[Lost]:
-    """What a recorded exchange does not hold: a request body in a coding that nobody here can undo."""
+def unavailable_in(exchange: Exchange) -> frozenset[Unavailable]:
+    """The parts that a recorded exchange does not contain: a request body in an unsupported content coding."""
     return frozenset({"request"} if content_coding(exchange.request.headers) else ())
 
 
 def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
-    """The exchanges in a run folder, how many others it holds, and the first line of the run's results;
-    :class:`Misconfigured` says in one line why it is no run folder."""
+    """The exchanges in a run folder, the number of others in it, and the first line of the run's results;
+    :class:`Misconfigured` if it is not a run folder."""
     folder = RunDirectory(path)
     try:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        hint = next((f"; it holds {one.name}: name that" for one in sorted(path.glob("*.har"))), "")
+        hint = next((f"; it contains {one.name}: use that" for one in sorted(path.glob("*.har"))), "")
         raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None
@@ -152,7 +154,7 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
     for one in ours:
         label = printable(f"{one.scenario} ({one.sample + 1})" if one.sample else one.scenario)
         label = printable(one.key) if label in named else label
-        named[label] = Captured(label, one, lost_in(one))
+        named[label] = Captured(label, one, unavailable_in(one))
     return list(named.values()), len(found) - len(ours), head
 
 

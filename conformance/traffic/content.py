@@ -1,7 +1,7 @@
-"""The body of a response, and of a request, as the writers of HAR files keep it.
+"""The bodies of responses and requests in HAR files of different programs.
 
-Each has its own way: Chrome, Firefox and Safari write decoded text; mitmproxy, Charles and Fiddler text or base64;
-Playwright, on request, a file beside the HAR; Chrome the events of a stream in place of its bytes.
+Chrome, Firefox and Safari write decoded text; mitmproxy, Charles and Fiddler text or base64; Playwright, on request, a
+separate file; Chrome the events of a stream instead of its bytes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import EVENT_STREAM
 from conformance.exchange.codings import is_text
 from conformance.exchange.exchange import CODINGS, Headers, codings_in, content_coding
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 
-NOT_HELD = "the capture does not hold the body"
+BODY_NOT_CAPTURED = "the capture does not contain the body"
 
 #: A byte order mark is not counted by all who write a size.
 _SLACK = 3
 
-#: The most bytes of a file beside the HAR that are read.
+#: The limit in bytes of a body file that belongs to a HAR.
 _MOST = 16_000_000
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}\Z")
@@ -40,36 +40,36 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 @dataclass(frozen=True)
 class Body:
     """``data``: the bytes, as far as they were kept. ``missing``: why they cannot be evaluated at all, empty if they
-    can. ``short``: how many bytes are not there. ``lost``: what the record does not hold."""
+    can. ``short``: how many bytes are not there. ``unavailable``: what the record does not hold."""
 
     data: bytes = b""
     missing: str = ""
     short: str = ""
-    lost: frozenset[Lost] = frozenset()
+    unavailable: frozenset[Unavailable] = frozenset()
 
 
 def body_of(entry: dict[str, Any], headers: Headers, folder: Path) -> Body:
-    """The body of an entry's response; ``folder`` is where the HAR lies."""
+    """The body of an entry's response; ``folder`` is the folder of the HAR."""
     response = mapping(entry.get("response"))
     content = mapping(response.get("content"))
     body = _kept(content, headers, folder)
     # Chrome writes the events at the entry; other writers have put them at the response or the content.
     frames = b"".join(_frames([*_messages(entry), *_messages(response), *_messages(content)]))
     if frames and (body is None or not body.data):
-        return Body(frames, lost=frozenset({"bytes", "lines"}))
+        return Body(frames, unavailable=frozenset({"bytes", "lines"}))
     if body is None:
-        return Body(missing=NOT_HELD)
+        return Body(missing=BODY_NOT_CAPTURED)
     return body if body.missing else _decodable(body, headers, content)
 
 
 def has_no_body(status: int | None, headers: Headers) -> bool:
-    """Whether there is nothing that a capture could hold (RFC 9110 15.3.5, 15.3.6 and 8.6)."""
+    """Whether the response has no body (RFC 9110 15.3.5, 15.3.6 and 8.6)."""
     sizes = [value.strip() for name, value in headers if name.lower() == "content-length"]
     return status in (204, 205) or "0" in sizes
 
 
 def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | None:
-    """The body as it was kept, still in its content coding; None if it was not."""
+    """The body as captured, in its content coding; None if it was not captured."""
     said = content.get("text")
     if not isinstance(said, str) or not said:
         if isinstance(name := content.get("_file"), str):
@@ -77,30 +77,33 @@ def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | Non
         return Body() if has_no_body(None, headers) else None
     if text(content.get("encoding")).strip().lower() == "base64":
         data = unbase64(said)
-        return Body(missing="the body is not the base64 that it says") if data is None else Body(data)
+        return Body(missing="the body is declared as base64, but is not valid base64") if data is None else Body(data)
     kind = (_header(headers, "content-type") or text(content.get("mimeType"))).partition(";")[0].strip().lower()
     if (kind == EVENT_STREAM or kind.endswith("json")) and (guessed := _plainly_base64(said)) is not None:
         return Body(guessed)
-    return Body(said.encode("utf-8", "replace"), lost=frozenset({"bytes"}))
+    return Body(said.encode("utf-8", "replace"), unavailable=frozenset({"bytes"}))
 
 
 def _decodable(body: Body, headers: Headers, content: dict[str, Any]) -> Body:
-    """The body, if it is text or in a coding that can be decoded, and as long as it says."""
-    data, lost = body.data, body.lost
+    """The body, if it is text or in a supported coding, and has its declared length."""
+    data, unavailable = body.data, body.unavailable
     packed = bool(codings_in(content_coding(headers))) and not is_text(data)
-    if packed and "bytes" in lost:
+    if packed and "bytes" in unavailable:
         try:
-            data, lost = data.decode("utf-8").encode("latin-1"), frozenset()  # A byte a character, as some write it.
+            data, unavailable = (
+                data.decode("utf-8").encode("latin-1"),
+                frozenset(),
+            )  # A byte a character, as some write it.
         except UnicodeEncodeError:
-            return Body(missing="the capture holds a compressed body as text, from which it cannot be decoded")
+            return Body(missing="the capture contains a compressed body as text, which cannot be decoded")
     size, saved = number(content.get("size")) or 0, number(content.get("compression")) or 0
     least = min(size, size + saved)
-    short = f"the capture holds {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
-    return Body(data, short=short, lost=lost)
+    short = f"the capture contains {len(data)} of {least} bytes" if len(data) + _SLACK < least and not packed else ""
+    return Body(data, short=short, unavailable=unavailable)
 
 
 def shown(headers: Headers, body: Body) -> Headers:
-    """The headers as they fit the body that was kept: who unpacks it often leaves those that speak of its form."""
+    """The headers that match the captured body: programs that decode it often keep Content-Encoding and -Length."""
     of_the_form = {"content-length", "transfer-encoding"}
     if not codings_in(content_coding(headers)) or is_text(body.data):
         of_the_form.add("content-encoding")
@@ -108,13 +111,13 @@ def shown(headers: Headers, body: Body) -> Headers:
 
 
 def coding_of(data: bytes) -> str:
-    """The coding that the bytes themselves show, where no header was kept; empty without one."""
+    """The content coding by the first bytes, if no header was captured; empty without one."""
     return next((name for magic, name in ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")) if
                  data.startswith(magic) and name in CODINGS), "")  # fmt: skip
 
 
 def sent_of(entry: dict[str, Any], folder: Path) -> bytes | None:
-    """The body of an entry's request; None where it was not captured."""
+    """The body of an entry's request; None if it was not captured."""
     posted = mapping(mapping(entry.get("request")).get("postData"))
     said = posted.get("text")
     if isinstance(said, dict):
@@ -131,7 +134,7 @@ def sent_of(entry: dict[str, Any], folder: Path) -> bytes | None:
 
 
 def _of_params(posted: dict[str, Any]) -> str:
-    """A JSON text that was taken for the name, or the value, of a form's only field."""
+    """A JSON text that was captured as the name, or the value, of a form's only field."""
     fields = objects(posted.get("params"))
     texts = [text(one.get(part)).strip() for one in fields[:1] for part in ("name", "value")]
     return next((one for one in texts if one.startswith("{")), "") if len(fields) == 1 else ""
@@ -149,13 +152,13 @@ def unbase64(said: str) -> bytes | None:
 
 
 def _plainly_base64(said: str) -> bytes | None:
-    """The bytes, where a text is base64 though nothing says so: what it decodes to begins as a body does."""
+    """The bytes of a text that is base64 without being declared so: decoded, it begins like a body; else None."""
     data = unbase64(said)
     return data if data and _LIKELY.match(data) else None
 
 
 def _beside(folder: Path, name: str) -> Body:
-    """A body that Playwright wrote to a file of its own; nothing outside of the HAR's folder is read."""
+    """A body that Playwright wrote to a separate file, read only within the folder of the HAR."""
     missing = Body(missing="the body is in another file than the HAR, which is not there")
     if not name or name != Path(name).name or name in (".", ".."):
         return missing
@@ -172,7 +175,7 @@ def _messages(holder: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _frames(messages: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """The events that a browser's own reader dispatched, written as a stream once more."""
+    """The events that the browser's EventSource parser dispatched, encoded as a stream again."""
     for one in messages:
         said, name = one.get("data"), text(one.get("eventName"))
         data = said if isinstance(said, str) else json.dumps(said) if isinstance(said, dict) else ""
@@ -184,7 +187,7 @@ def _frames(messages: Sequence[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def number(value: Any) -> int | None:
-    """A whole number, also if it is written as text; None for anything else."""
+    """An integer, also if it is written as a string; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,15}\s*", value, re.ASCII):
         return int(value)
     if isinstance(value, float) and value.is_integer():

@@ -1,7 +1,7 @@
-"""Exchanges that are in a capture more than once.
+"""Exchanges that a capture contains more than once.
 
-A HAR is exported twice and merged, two recorders both write what passes, and a browser lists a request of a service
-worker beside that of the page. A second copy says nothing new, and its ids would look as if they had been given twice.
+A HAR is exported twice and merged, two recorders capture the same traffic, or a browser lists a request of a service
+worker in addition to that of the page. The ids in a second copy would be reported as duplicate ids.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Copy:
-    """What tells one exchange from another: ``asked`` is the request with the status, ``begun`` unix seconds (None: it
-    is not known), ``took`` seconds; ``lacking``: the body was not captured."""
+    """What distinguishes exchanges: ``asked`` is the request with the status, ``begun`` unix seconds (None: unknown),
+    ``took`` seconds; ``lacking``: the body was not captured."""
 
     place: int
     asked: tuple[object, ...]
@@ -25,13 +25,12 @@ class Copy:
     lacking: bool
 
     def begins_with(self, other: Copy) -> bool:
-        """Of two that began at the same moment: whether the other holds no more than this one, as one that was written
-        before the response had ended."""
+        """Of two that began at the same time: whether the other contains no more than this one, for instance because it
+        was written before the response ended."""
         return other.lacking or self.body == other.body or (bool(other.body) and self.body.startswith(other.body))
 
     def spans(self, other: Copy) -> bool:
-        """Of two with the same bytes: whether one was under way within the time of the other, as what passes through
-        two recorders is."""
+        """Of two with the same bytes: whether one was under way within the time of the other, as with two recorders."""
         inner, outer = sorted((self, other), key=lambda one: one.took)
         if inner.begun is None or outer.begun is None or not (inner.took and inner.body):
             return False
@@ -39,14 +38,14 @@ class Copy:
 
 
 def repeats(copies: Sequence[Copy]) -> dict[int, int]:
-    """The place of each copy that says nothing new, and the place of the one that is kept: the one that holds most,
-    and of equal ones the first."""
+    """The index of each duplicate, and the index of the one that is evaluated: the most complete one, of equal ones the
+    first."""
     at_once: dict[Any, list[Copy]] = defaultdict(list)
     alike: dict[Any, list[Copy]] = defaultdict(list)
     again: dict[int, int] = {}
     for one in sorted(copies, key=lambda copy: (copy.lacking, -len(copy.body), copy.place)):
         if one.begun is None:
-            continue  # Two that are alike may be two.
+            continue  # Equal ones may be different exchanges.
         began, same = at_once[one.asked, one.begun], alike[one.asked, one.body]
         first = next((other for other in began if other.begins_with(one)), None)
         first = first or next((other for other in same if other.spans(one)), None)

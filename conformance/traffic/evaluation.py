@@ -1,7 +1,7 @@
-"""Captured exchanges judged: each a scenario of its own, a case for each rule that can be read from it.
+"""The evaluation of captured exchanges: each is a scenario, with one case for each rule that applies to it.
 
-The checks are those of a run, with another choice of what they are over. What they cannot judge here is not
-inconclusive, as nobody asked for it: it does not apply, with the reason.
+The checks are those of a run, with cases chosen by the exchange. A case that cannot be evaluated is not applicable
+instead of inconclusive, because the suite did not choose the requests.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from conformance.contract.schemas import schemas_of
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.engine.assembly import assemble
 from conformance.engine.evaluation import evaluate_case
-from conformance.engine.redaction import without
+from conformance.engine.redaction import redact_value
 from conformance.exchange.redaction import Secret
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 from conformance.judge.verdict import Case, Check, Group
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
@@ -29,14 +29,17 @@ from conformance.traffic.captured import Captured, Captures
 from conformance.traffic.incomplete import needs_end
 from conformance.traffic.passive_rules import passive_checks
 
-#: The label of the cases that are about all answers together.
-ALL = "traffic"
+#: The label of the cases that compare all exchanges.
+ALL_EXCHANGES = "traffic"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The cases, grouped and in order; by label why an exchange was not evaluated, or only in part; and the labels of
-    those that were in part. :meth:`text` renders a case without any credential that was met in the traffic."""
+    """The evaluation of captured traffic: ``cases`` are grouped and sorted.
+
+    ``unjudged`` is, by label, the reason why an exchange was not evaluated, or only in part; ``in_part`` are the labels
+    of the latter. ``traces`` are the tracebacks of internal errors by case id, ``responses`` the responses by key.
+    """
 
     cases: list[CaseRecord]
     unjudged: Mapping[str, str]
@@ -46,18 +49,19 @@ class Evaluation:
     secrets: Sequence[Secret] = field(default=(), repr=False)
 
     def text(self, case: CaseRecord) -> str:
-        """What was found in a case, by which rule, where, and which clients it affects; empty without a finding."""
+        """The text of a case with its rule, findings, locations and affected clients, with credentials redacted; empty
+        without a finding."""
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
         text = "\n".join(told(case, lambda finding: self.responses.get(finding.exchange)))
-        return str(without(self.secrets, text))
+        return str(redact_value(self.secrets, text))
 
 
 def evaluate_captures(
     captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
 ) -> Evaluation:
-    """What the rules that need no scenario say of this traffic, none of the secrets in it; ``together``: also what is
-    read from all answers side by side."""
+    """Evaluate captured traffic by the rules that need no scenario; the secrets are redacted in the results. With
+    ``together``, also by the rules that compare all exchanges."""
     evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
     context = _context(evaluable, target)
     record = Captures(evaluable)
@@ -65,7 +69,7 @@ def evaluate_captures(
     unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
     return Evaluation(
         assemble(one.case for one in evaluated).cases,
-        without(secrets, unjudged),
+        redact_value(secrets, unjudged),
         frozenset(one.label for one in evaluable if one.in_part),
         {one.case.id: one.trace for one in evaluated if one.error},
         {one.exchange.key: one.received for one in evaluable},
@@ -75,31 +79,31 @@ def evaluate_captures(
 
 def _context(captured: Sequence[Captured], target: Target) -> Context:
     scenarios = {
-        one.label: Scenario(one.label, "what a client sent", one.sent or {}, expect="either") for one in captured
+        one.label: Scenario(one.label, "a captured request", one.sent or {}, expect="either") for one in captured
     }
     return Context(scenarios, schemas_of(target.contract), target)
 
 
 def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
-    strange = {one.label: one.strange(context.schemas) for one in captured}
+    undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
     for check in passive_checks():
-        alone = replace(check, where=None)  # What it applies to is chosen here, exchange by exchange.
-        fitting = [one for one in captured if _fits(one, check, strange[one.label])]
+        single = replace(check, where=None)  # The exchanges to which it applies are chosen here.
+        applicable = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
-            if together and fitting:
-                names = tuple(one.label for one in fitting)
-                yield from cases_of(replace(alone, over=partial(_as_one, names)), context)
+            if together and applicable:
+                names = tuple(one.label for one in applicable)
+                yield from cases_of(replace(single, over=partial(_one_group, names)), context)
             continue
-        for one in fitting:
-            yield from cases_of(replace(alone, over=partial(_alone, one, check.rule)), context)
+        for one in applicable:
+            yield from cases_of(replace(single, over=partial(_group_of, one, check.rule)), context)
 
 
-def _as_one(names: tuple[str, ...], context: Context) -> list[Group]:
-    return [Group(ALL, names)]
+def _one_group(names: tuple[str, ...], context: Context) -> list[Group]:
+    return [Group(ALL_EXCHANGES, names)]
 
 
-def _alone(one: Captured, rule: str, context: Context) -> list[Group]:
-    """The case of one exchange; of a rule about types one for each type that comes up in it."""
+def _group_of(one: Captured, rule: str, context: Context) -> list[Group]:
+    """The case of one exchange; for a rule about types, one for each type that occurs in it."""
     if "{type}" not in rule:
         return [Group(one.label, (one.label,))]
     return [Group(one.label, (one.label,), {"type": kind}) for kind in _types(one, rule, context)]
@@ -119,12 +123,12 @@ def _types(one: Captured, rule: str, context: Context) -> list[str]:
     return [kind for kind in context.schemas.item_types if kind in seen]
 
 
-def _fits(one: Captured, check: Check, strange: frozenset[str]) -> bool:
-    lost: frozenset[Lost] = one.lost | ({"framing"} if one.unfinished else set())
+def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
+    unavailable: frozenset[Unavailable] = one.unavailable | ({"framing"} if one.unfinished else set())
     if one.unfinished and needs_end(check.rule, one.received):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
-        return False  # A Response in the background is created as queued.
+        return False  # A background Response can be created with status queued.
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
-    return check.where.applies(one.received, lost, strange)
+    return check.where.applies(one.received, unavailable, undocumented)

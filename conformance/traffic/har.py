@@ -1,9 +1,9 @@
 """HAR 1.2 as browsers, proxies and HTTP clients write it, read as captured exchanges.
 
-A HAR holds responses decompressed and mostly as text: how they were framed, compressed and timed is lost, and so,
-without base64, are their bytes. It does not say who ended a response: one that stops early counts as a violation only
-where no continuation could mend it, or where there is proof that it is whole. Bodies are read as they were: what is
-shown of them is redacted where it is shown.
+A HAR contains responses decompressed and mostly as text: framing, compression and timing are not available, nor,
+without base64, are the bytes. It does not show who ended a response: one that ends early is a violation only if no
+continuation could complete it, or if the capture proves that it is complete. Bodies are evaluated unchanged; what is
+shown of them is redacted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from conformance.exchange.scrubbing import (
     scrubbed_url,
     secrets_of,
 )
-from conformance.judge.applicability import Lost
+from conformance.judge.applicability import Unavailable
 from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
 from conformance.traffic.duplicates import Copy, repeats
@@ -42,10 +42,11 @@ _STATUS = re.compile(r"\s*([1-9]\d\d)\b", re.ASCII)
 
 @dataclass(frozen=True)
 class Har:
-    """What was read: the exchanges of ours, how many other entries there are, and the credentials that were met.
+    """The content of a HAR: the exchanges of POST .../responses, the number of other entries, and the credentials
+    found.
 
-    ``websockets`` and ``repeated``: by label, what else was seen at the path and is not evaluated, and the exchanges
-    that are in the file a second time, each with the reason in words.
+    ``websockets`` and ``repeated``: by label, the WebSocket entries of the path and the duplicate exchanges, which are
+    not evaluated, each with the reason.
     """
 
     captured: tuple[Captured, ...]
@@ -56,8 +57,7 @@ class Har:
 
 
 def read_har(path: Path, named: Sequence[str] = ()) -> Har:
-    """Read a HAR file, ``named`` being further headers that hold a key; :class:`Misconfigured` says in one line what
-    else it is."""
+    """Read a HAR file; ``named``: further headers with a key. :class:`Misconfigured` if it is not a HAR file."""
     numbered = [(place, mapping(entry)) for place, entry in enumerate(entries_of(path))]
     secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry, named)))
     ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
@@ -84,7 +84,8 @@ def _is_ours(entry: dict[str, Any]) -> bool:
 
 
 def _is_socket(entry: dict[str, Any]) -> bool:
-    """Whether it is a WebSocket at the path of ours: Codex and others try one before they send a request."""
+    """Whether it is a WebSocket at the path of the endpoint: Codex and others attempt one before they send a
+    request."""
     url = text(mapping(entry.get("request")).get("url"))
     marks = "_webSocketMessages" in entry or entry.get("_resourceType") == "websocket"
     switched = _status(mapping(entry.get("response"))) == 101
@@ -94,7 +95,7 @@ def _is_socket(entry: dict[str, Any]) -> bool:
 def _socket(entry: dict[str, Any]) -> str:
     messages = len(objects(entry.get("_webSocketMessages")))
     held = f"{messages} message{'' if messages == 1 else 's'}"
-    return f"a WebSocket at .../responses ({held}), which is not evaluated: the contract is about HTTP"
+    return f"a WebSocket at .../responses ({held}), which is not evaluated: the contract covers HTTP only"
 
 
 def _headers(message: dict[str, Any]) -> Headers:
@@ -112,7 +113,7 @@ def _value(value: Any) -> str:
 
 
 def _status(response: dict[str, Any]) -> int | None:
-    """The status, also if it is written as text; None where no response was received."""
+    """The status, also if it is written as a string; None if no response was received."""
     said = response.get("status")
     status = number(said)
     if status is None and (found := _STATUS.match(text(said))):
@@ -127,35 +128,35 @@ def _captured(
     headers, status = _headers(response), _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
     body = body_of(entry, headers, folder)
-    lost: set[Lost] = {"framing", *body.lost}
-    lost |= {"request"} if sent is None else set()
-    lost |= {"clock"} if sent_at is None else set()
-    fitting = _fitting(response, shown(headers, body), body, lost)
+    unavailable: set[Unavailable] = {"framing", *body.unavailable}
+    unavailable |= {"request"} if sent is None else set()
+    unavailable |= {"clock"} if sent_at is None else set()
+    fitting = _fitting(response, shown(headers, body), body, unavailable)
     exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets, named)
     # A redirect is evaluated without its body, and of these statuses there is none.
     needless = status is not None and (300 <= status < 400 or has_no_body(status, headers))
     missing = "" if needless else body.missing
     if status is not None and not missing and not needless:
         exchange, missing = _ended(exchange, body, response, headers)
-    return Captured(_label(place), exchange, frozenset(lost), missing)
+    return Captured(_label(place), exchange, frozenset(unavailable), missing)
 
 
 def _ended(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> tuple[Exchange, str]:
-    """The exchange, marked if it may not be whole; and why it cannot be evaluated at all, if so."""
+    """The exchange, marked if it may be incomplete, and why it cannot be evaluated (empty if it can)."""
     if body.short and exchange.media_type != "text/event-stream":
         return exchange, body.short  # Who shortens a text may have put a mark at its end.
     if may_go_on(exchange) and (body.short or not _is_proven(exchange, body, response, headers)):
-        return marked(exchange, body.short or exchange.detail or "it does not say why"), ""
+        return marked(exchange, body.short or exchange.detail or "without a reason in the capture"), ""
     return exchange, ""
 
 
 def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> bool:
-    """Whether the file shows that the body is whole, even if it does not look so."""
+    """Whether the file proves that the body is complete, even if it looks incomplete."""
     if "_error" in response and response["_error"] is None:
         return True
     sizes = [value.strip() for name, value in headers if name.lower() == "content-length"]
     plain = not codings_in(content_coding(headers)) or bool(content_coding(exchange.headers))
-    return plain and "lines" not in body.lost and sizes == [str(len(body.data))]
+    return plain and "lines" not in body.unavailable and sizes == [str(len(body.data))]
 
 
 def _exchange(
@@ -184,18 +185,20 @@ def _said(response: dict[str, Any], status: int | None) -> str:
     if words or status:
         return words
     known = "status" in response and response["status"] not in (None, "")
-    return "the client gave up or was refused" if known else "the capture holds no status"
+    return (
+        "the client cancelled the request or the connection was refused" if known else "the capture contains no status"
+    )
 
 
 def _sent(entry: dict[str, Any], folder: Path) -> bytes | None:
-    """The request's body; None where it was not captured, or only in a content coding."""
+    """The request body; None if it was not captured, or only in a content coding."""
     body = sent_of(entry, folder)
     packed = codings_in(content_coding(_headers(mapping(entry.get("request")))))
     return None if body is not None and packed and not body.lstrip().startswith(b"{") else body
 
 
 def _started(entry: dict[str, Any]) -> float | None:
-    """When the request was sent, in unix seconds; None where that is not said, or not in which time zone."""
+    """When the request was sent, in unix seconds; None if unknown or without a time zone."""
     said = entry.get("startedDateTime")
     if isinstance(said, int | float) and not isinstance(said, bool):
         return float(said) / 1000 if said > _MILLISECONDS else float(said)
@@ -214,11 +217,11 @@ def _milliseconds(value: Any) -> float:
     return taken if math.isfinite(taken) and taken > 0 else 0.0
 
 
-def _fitting(response: dict[str, Any], headers: Headers, body: Body, lost: set[Lost]) -> Headers:
-    """The headers, with what the file says beside them where they were not kept."""
+def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable: set[Unavailable]) -> Headers:
+    """The headers, completed from other members of the entry if they were not captured."""
     kept = list(headers)
     if not any(name.lower() == "content-type" for name, _ in kept):
-        lost.add("headers")
+        unavailable.add("headers")
         kind = text(mapping(response.get("content")).get("mimeType"))
         kept += [("content-type", kind)] if "/" in kind else []
         coding = "" if content_coding(headers) else coding_of(body.data)
@@ -229,5 +232,5 @@ def _fitting(response: dict[str, Any], headers: Headers, body: Body, lost: set[L
 def _copy(place: int, entry: dict[str, Any], one: Captured) -> Copy:
     exchange = one.exchange
     asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
-    begun = None if "clock" in one.lost else exchange.sent_at
+    begun = None if "clock" in one.unavailable else exchange.sent_at
     return Copy(place, asked, begun, exchange.elapsed / 1000, exchange.body, bool(one.missing))

@@ -1,7 +1,7 @@
-"""A file that should be a HAR: its entries, or one line that says what it is instead and where that shows.
+"""A file that should be a HAR: its entries, or one error message with what it is instead and where.
 
-People name the wrong file: one that the browser wrote in part, a compressed one, the log of a proxy, a bare body. Each
-kind has a message of its own, as "not JSON" helps with none of them.
+Users pass the wrong file: one that the browser wrote in part, a compressed one, the log of a proxy, a bare body. Each
+kind has its own message, as "not JSON" would not help.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from conformance.config.target import Misconfigured
 from conformance.decode.json_prefix import scan_text
 from conformance.report.failure import show
 
-#: How files begin that are taken for a HAR, and what they are.
+#: The first bytes of files that are not a HAR, and what they are.
 _MAGIC = (
     (b"\x1f\x8b", "gzip-compressed (magic number 1F 8B at byte 0): decompress it first"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed (magic number 28 B5 2F FD at byte 0): decompress it first"),
@@ -34,12 +34,12 @@ _MAGIC = (
     (codecs.BOM_UTF16_BE, "UTF-16 (byte order mark FE FF at byte 0), expected UTF-8"),
 )
 
-#: Text with a zero byte beside each character of ASCII.
+#: Text with a zero byte before or after each ASCII character.
 _UTF16 = re.compile(rb"\s?\0[\t\n\r {\[]\0[\t\n\r \"{}]|[\t\n\r {\[]\0[\t\n\r \"{}]\0")
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
-#: The first line of texts that are taken for a HAR, and what they are.
+#: The first line of texts that are not a HAR, and what they are.
 _LINES = (
     (re.compile(r"<"), "HTML or XML"),
     (re.compile(r":|(?:data|event|id|retry):"), "an event stream, which is the body of one response"),
@@ -51,19 +51,19 @@ _LINES = (
 #: How a results file of this suite begins.
 _RESULTS = re.compile(r'\s*\{"kind": ?"run"')
 
-#: Members that tell what a JSON object without a log is.
+#: Members that identify a JSON object without a log.
 _OBJECTS = (
     ({"format", "request", "chunks"}, "one exchange of a run folder: name the folder"),
     ({"format", "head", "profile"}, "the run.json of a run folder: name the folder"),
-    ({"object", "output"}, "a bare Response object: a HAR holds the request and the headers too"),
-    ({"model", "input"}, "a bare request body: a HAR holds the response too"),
-    ({"type", "sequence_number"}, "one event of a stream: a HAR holds whole exchanges"),
-    ({"error"}, "a bare error body: a HAR holds the request and the status too"),
+    ({"object", "output"}, "a bare Response object: a HAR also contains the request and the headers"),
+    ({"model", "input"}, "a bare request body: a HAR also contains the response"),
+    ({"type", "sequence_number"}, "one event of a stream: a HAR contains complete exchanges"),
+    ({"error"}, "a bare error body: a HAR also contains the request and the status"),
     ({"entries"}, "an object with entries at the top: a HAR has them in log.entries"),
     ({"request", "response"}, "one entry of a HAR: a HAR has it in log.entries"),
 )
 
-#: Levels of arrays and objects at which the reader of the standard library may give up.
+#: Levels of arrays and objects at which the parser of the standard library may fail.
 _DEEP = 500
 
 #: Members listed of an object that is no HAR.
@@ -71,7 +71,7 @@ _NAMES = 6
 
 
 def entries_of(path: Path) -> list[Any]:
-    """The entries of a HAR file; :class:`Misconfigured` says in one line what else it is."""
+    """The entries of a HAR file; :class:`Misconfigured` if it is not a HAR file."""
     try:
         if stat.S_ISCHR(path.stat().st_mode) or stat.S_ISBLK(path.stat().st_mode):
             raise Misconfigured(f"{path} cannot be read: it is a device")
@@ -79,11 +79,11 @@ def entries_of(path: Path) -> list[Any]:
     except OSError as error:
         raise Misconfigured(f"{path} cannot be read: {error.strerror}") from None
     for why in _bytes_are(data):
-        raise Misconfigured(f"{path} is no HAR: it is {why}")
+        raise Misconfigured(f"{path} is not a HAR: it is {why}")
     bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     document = _parsed(path, data[bom:].decode("utf-8", "ignore"), bom)
     for why in _value_is(document):
-        raise Misconfigured(f"{path} is no HAR: {why}")
+        raise Misconfigured(f"{path} is not a HAR: {why}")
     return list(document["log"]["entries"])
 
 
@@ -93,7 +93,7 @@ def _bytes_are(data: bytes) -> Iterator[str]:
         yield "empty (0 bytes)" if not data else f"empty ({len(data)} bytes of white space)"
     yield from (says for magic, says in _MAGIC if data.startswith(magic))
     if _UTF16.match(data):
-        yield "UTF-16 without a byte order mark (a zero byte beside each character), expected UTF-8"
+        yield "UTF-16 without a byte order mark (a zero byte before or after each character), expected UTF-8"
     control = _CONTROL.search(data[:4096])
     if control:
         yield f"binary: byte {control.start()} is 0x{control[0][0]:02X}"
@@ -101,7 +101,7 @@ def _bytes_are(data: bytes) -> Iterator[str]:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data":
-            return  # It was cut short in a character: where, its JSON shows.
+            return  # It ends inside a character; the JSON scanner reports where.
         place = _place(data[: error.start].decode("utf-8"), error.start)
         yield f"not UTF-8: 0x{data[error.start]:02X} at {place} ({error.reason})"
 
@@ -110,16 +110,16 @@ def _parsed(path: Path, text: str, bom: int) -> Any:
     at = len(text) - len(text.lstrip())
     for pattern, what in _LINES:
         if begins := pattern.match(text, at):
-            raise Misconfigured(f"{path} is no HAR: it is {what} ({begins[0]!r} at {_place(text[:at], bom + at)})")
+            raise Misconfigured(f"{path} is not a HAR: it is {what} ({begins[0]!r} at {_place(text[:at], bom + at)})")
     try:
         return json.loads(text, parse_constant=_refused, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
-    raise Misconfigured(f"{path} is no HAR: {_broken(text, bom, deep)}")
+    raise Misconfigured(f"{path} is not a HAR: {_broken(text, bom, deep)}")
 
 
 def _broken(text: str, bom: int, deep: bool) -> str:
-    """Why a text is no JSON, and where."""
+    """Why a text is not JSON, and where."""
     found = scan_text(text, _DEEP if deep else None)
     place = _place(text[: found.offset], bom + len(text[: found.offset].encode("utf-8")))
     if found.state == "prefix":
@@ -128,13 +128,13 @@ def _broken(text: str, bom: int, deep: bool) -> str:
         ours = _RESULTS.match(text)
         what = "a results file of this suite: name the run folder" if ours else "JSON lines"
         return f"it is {what} (a second JSON value begins at {place})"
-    return f"its JSON is broken at {place}: {found.why}"
+    return f"its JSON is invalid at {place}: {found.why}"
 
 
 def _value_is(document: Any) -> Iterator[str]:
     """Why a JSON value is no HAR."""
     if not isinstance(document, dict):
-        yield f"it holds {_kind(document)}, expected an object with log.entries"
+        yield f"it contains {_kind(document)}, expected an object with log.entries"
     elif "log" not in document:
         what = next((what for names, what in _OBJECTS if names <= document.keys()), "")
         yield f"it is {what}" if what else f"it has no log; {_members(document)}"
@@ -173,5 +173,5 @@ def _refused(constant: str) -> None:
 def _integer(digits: str) -> int | float:
     try:
         return int(digits)
-    except ValueError:  # More digits than Python takes.
+    except ValueError:  # More digits than Python accepts.
         return float(digits)

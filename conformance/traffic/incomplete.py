@@ -1,9 +1,9 @@
-"""Exchanges whose record stops before the response does, and what may be said of them.
+"""Exchanges whose capture ends before the response does, and which rules can be evaluated on them.
 
-Nobody knows who ended them: the client, a proxy, the network, or the program that wrote the capture. A violation in
-what was received counts only if no continuation can mend it. That holds of all that is read event by event, as events
-that follow change nothing about those before them. :func:`needs_end` names the rest: rules that read how far the
-response came, or what did not come.
+The cause is unknown: the client, a proxy, the network, or the program that wrote the capture. A violation counts only
+if no continuation of the response can remove it. That is so for all rules that are evaluated event by event, as later
+events do not change earlier ones. :func:`needs_end` lists the others: rules about the end of the response, or about
+what is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.decode.json_prefix import scan
 from conformance.decode.json_text import DEEPEST, load
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.traffic.captured import UNFINISHED, WORDLIKE
+from conformance.traffic.captured import KEY_IS_A_WORD, UNFINISHED
 
 #: What a streaming server may put before the JSON of a refusal.
 _DATA_PREFIX = re.compile(rb"(?:\xef\xbb\xbf)?(?:event:[^\r\n]*\s+)?data:\s*")
@@ -24,21 +24,20 @@ _DATA_PREFIX = re.compile(rb"(?:\xef\xbb\xbf)?(?:event:[^\r\n]*\s+)?data:\s*")
 _FIELDS = (b"data", b"event", b"id", b"retry", b"\xef\xbb\xbf")
 
 _OPENING = {"lifecycle.created-first": 1, "lifecycle.in-progress-second": 2}
-"""How many events decide the rule; ``response.queued`` may stand between them and does not count."""
+"""The number of events that decide the rule, not counting ``response.queued``."""
 
 _OF_REFUSALS = ("error.envelope", "auth.refusal-is-enveloped")
 
 
 def marked(exchange: Exchange, why: str) -> Exchange:
-    """The exchange as one that was ended from this side: ``clean`` where nothing that follows could change what is
-    evaluated (many clients hang up at the terminal event), ``time-out`` where something could."""
-    detail = exchange.detail if exchange.detail == WORDLIKE else f"{UNFINISHED} ({why})"
+    """The exchange with its end marked: ``clean`` if further bytes could not change the evaluation (many clients close
+    the connection at the terminal event), ``time-out`` if they could."""
+    detail = exchange.detail if exchange.detail == KEY_IS_A_WORD else f"{UNFINISHED} ({why})"
     return replace(exchange, ended="time-out" if may_go_on(exchange) else "clean", detail=detail)
 
 
 def may_go_on(exchange: Exchange) -> bool:
-    """Whether more bytes could make something else of the body: a stream without its terminal event, or the beginning
-    of a JSON text."""
+    """Whether more bytes could change the body: a stream without its terminal event, or a prefix of a JSON text."""
     received = Received(exchange, exchange.scenario)
     if exchange.ok and received.looks_like_stream:
         return not _is_over(received)
@@ -67,7 +66,7 @@ def _is_json_so_far(exchange: Exchange) -> bool:
 
 
 def needs_end(rule: str, received: Received) -> bool:
-    """Whether what violates a rule in this unfinished response could be mended by what is missing."""
+    """Whether the missing bytes of this incomplete response could remove a violation of the rule."""
     exchange = received.exchange
     if rule == "sse.plain-stays-plain":
         head = exchange.body[:64].lstrip()

@@ -1,4 +1,4 @@
-"""Which rules are evaluated on captured traffic: those whose check has a predicate and does not stand aside."""
+"""The rules that are evaluated on captured traffic: those whose check has a predicate and no ``not_for_captured``."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def why_not_for_captured(rule: str) -> str:
         return ""
     if requirement(rule).level == "MAY":
         return "it is only recorded"
-    # A check whose whole rule is a placeholder is about requests of a scenario, as its own `aside` says.
+    # A check whose rule is only a placeholder is about requests of a scenario, as its `not_for_captured` explains.
     return next((one.not_for_captured for one in all_checks() if _same(one.rule, rule)), UNKNOWN_SENDER)
 
 
 def _same(of_check: str, rule: str) -> bool:
-    """Whether a check, whose rule may hold placeholders, is about a rule of the catalogue."""
+    """Whether a check, whose rule may contain placeholders, evaluates a rule of the catalogue."""
     return of_check == rule or (not of_check.startswith("{") and requirement(rule).matches(of_check))

@@ -1,7 +1,7 @@
-"""A server on loopback that passes everything on to another and back, byte for byte and as it comes, and shows each
-exchange that has ended to an onlooker.
+"""A proxy on loopback that forwards requests and responses unchanged and unbuffered, and passes each completed exchange
+to an observer.
 
-HTTP/1.1, kept alive, a thread for each connection. A client that goes away ends the request upstream.
+HTTP/1.1 with persistent connections, one thread for each. A client that disconnects ends the request upstream.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from conformance.exchange.exchange import Chunk, Ended, Headers
-from conformance.traffic.upstream import Coming, Upstream, failed, passed_on
-from conformance.wire.deadlines import Taken, Watch
+from conformance.traffic.upstream import Upstream, UpstreamResponse, failed, passed_on
+from conformance.wire.deadlines import PartialResponse, Watch
 
-#: Bytes of one answer that are kept to be judged; all of it is passed on.
-MOST_KEPT = 16_000_000
+#: Bytes of one response that are stored for evaluation; all of it is forwarded.
+MAX_STORED_BYTES = 16_000_000
 
 #: Seconds between looks whether the client is still there.
 _LOOK = 0.1
 
-#: What is said of a client that did not stay until the end.
-GONE = "the client went away"
+#: The detail if the client disconnected before the end.
+CLIENT_DISCONNECTED = "the client disconnected"
 
 _WHO = "conformance watch"
 
 
 @dataclass(frozen=True)
-class Passed:
+class ForwardedExchange:
     """One exchange as it was passed on, credentials and all: nobody may keep it as it is.
 
-    ``url`` is where it went, ``status`` None where no answer came; ``sent_at`` unix seconds, ``elapsed`` milliseconds.
+    ``url`` is that of the upstream, ``status`` None without a response; ``sent_at`` unix seconds, ``elapsed``
+    milliseconds.
     """
 
     method: str
@@ -54,9 +55,9 @@ class Passed:
 
 
 class Proxy:
-    """A running proxy; a context manager that closes itself. ``url`` is the base to give a client."""
+    """A running proxy; a context manager. ``url`` is the base URL for clients."""
 
-    def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[Passed], None]) -> None:
+    def __init__(self, upstream: Upstream, host: str, port: int, seen: Callable[[ForwardedExchange], None]) -> None:
         self._tcp = _Listener(upstream, (host, port), seen)
         self._path = upstream.path
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
@@ -64,13 +65,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The base that stands for the upstream's."""
+        """The base URL that replaces the upstream's."""
         host, port = self._tcp.server_address[:2]
         name = host.decode() if isinstance(host, bytes | bytearray) else str(host)
         return f"http://{f'[{name}]' if ':' in name else name}:{port}{self._path}"
 
     def close(self) -> None:
-        """Stop listening, hang up on what is under way, and wait until that has been shown to the onlooker."""
+        """Stop listening, close the connections, and wait until the observer has received every exchange."""
         self._tcp.closing.set()
         self._tcp.shutdown()
         self._tcp.server_close()
@@ -91,7 +92,7 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, upstream: Upstream, address: tuple[str, int], seen: Callable[[Passed], None]) -> None:
+    def __init__(self, upstream: Upstream, address: tuple[str, int], seen: Callable[[ForwardedExchange], None]) -> None:
         self.upstream = upstream
         self.seen = seen
         self.closing = threading.Event()
@@ -101,7 +102,7 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no event worth a traceback."""
+        """Print no traceback if a client disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,14 +117,14 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _pass(self) -> None:
-        # The handler's own path has lost a slash where there were two.
+        # The handler's path attribute collapses leading double slashes.
         target = self.requestline.split(" ")[1]
         upgrade = self.headers.get("Upgrade", "")
         body = self._read_body()
         if body is None:
-            self._refuse(400, "the body of the request cannot be read: its framing makes no sense")
+            self._refuse(400, "the body of the request cannot be read: its framing is invalid")
         elif "websocket" in upgrade.lower():
-            says = "WebSockets are not passed on; use HTTP: this answer is the watcher's, not the upstream's"
+            says = "WebSockets are not forwarded; use HTTP: this response is from the proxy, not from the upstream"
             self._refuse(426, says, ("Upgrade: HTTP/1.1",))
         elif not self._is_below(target):
             says = f"{target.partition('?')[0][:200]} is not below {self.server.upstream.path or '/'}: use that base"
@@ -141,49 +142,49 @@ class _Handler(BaseHTTPRequestHandler):
         return path.startswith("/") and (path == base or path.startswith(base + "/"))
 
     def _exchange(self, target: str, body: bytes) -> None:
-        sent, taken = tuple(self.headers.items()), _Kept()
+        sent, partial = tuple(self.headers.items()), _StoredBody()
         sent_at, started = time.time(), time.monotonic()
         with Watch() as watch, self._staying(watch):
-            ended, detail = self._relay(target, sent, body, taken, watch, started)
+            ended, detail = self._relay(target, sent, body, partial, watch, started)
         if watch.reason and ended != "clean":
             ended, detail = "time-out", watch.reason
-        if taken.over and ended == "clean":
-            ended, detail = "oversize", f"more than {MOST_KEPT} bytes of body"
+        if partial.over and ended == "clean":
+            ended, detail = "oversize", f"more than {MAX_STORED_BYTES} bytes of body"
         self.server.seen(
-            Passed(
-                self.command, self.server.upstream.url(target), sent, body, taken.status, taken.headers, taken.chunks,
-                ended, detail, sent_at, (time.monotonic() - started) * 1000,
+            ForwardedExchange(
+                self.command, self.server.upstream.url(target), sent, body, partial.status, partial.headers,
+                partial.chunks, ended, detail, sent_at, (time.monotonic() - started) * 1000,
             )
         )  # fmt: skip
 
     def _relay(
-        self, target: str, sent: Headers, body: bytes, taken: _Kept, watch: Watch, started: float
+        self, target: str, sent: Headers, body: bytes, partial: _StoredBody, watch: Watch, started: float
     ) -> tuple[Ended, str]:
         try:
-            with self.server.upstream.planned(self.command, target, sent, body, watch) as coming:
-                taken.status, taken.headers = coming.status, coming.headers
-                write = self._head(coming)
-                for data in coming.chunks:
-                    taken.keep((time.monotonic() - started) * 1000, data)
+            with self.server.upstream.planned(self.command, target, sent, body, watch) as response:
+                partial.status, partial.headers = response.status, response.headers
+                write = self._head(response)
+                for data in response.chunks:
+                    partial.keep((time.monotonic() - started) * 1000, data)
                     write(data)
-                if watch.reason:  # A body without an announced end seems to end where we hung up.
+                if watch.reason:  # A body without an announced length seems complete when the connection is closed.
                     return "time-out", watch.reason
                 write(b"")
                 return "clean", ""
-        except _ClientGone:
+        except _ClientDisconnected:
             self.close_connection = True
-            return "time-out", GONE
-        except Exception as error:  # Whatever the upstream does, the watcher goes on.
-            ended, detail = failed(error, taken.status is not None, started)
-            if taken.status is None and not watch.reason:
-                self._refuse(502, f"the upstream gave no answer: {ended} ({detail})")
-            self.close_connection = True  # Only so does the client see that its answer is not whole.
+            return "time-out", CLIENT_DISCONNECTED
+        except Exception as error:  # An exception for one exchange must not stop the proxy.
+            ended, detail = failed(error, partial.status is not None, started)
+            if partial.status is None and not watch.reason:
+                self._refuse(502, f"no response from the upstream: {ended} ({detail})")
+            self.close_connection = True  # Closing the connection shows the client that its response is incomplete.
             return ended, detail
 
-    def _head(self, coming: Coming) -> Callable[[bytes], None]:
-        """Send the head of the answer; what then takes its body, and an empty piece at the end."""
-        headers = passed_on(coming.headers)
-        empty = self.command == "HEAD" or coming.status in (204, 304)
+    def _head(self, response: UpstreamResponse) -> Callable[[bytes], None]:
+        """Send the status line and headers; returns the function that sends the body, called with b"" at its end."""
+        headers = passed_on(response.headers)
+        empty = self.command == "HEAD" or response.status in (204, 304)
         sized = any(name.lower() == b"content-length" for name, _ in headers)
         chunked = not (empty or sized or self.request_version == "HTTP/1.0")
         if chunked:
@@ -192,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         if self.close_connection:
             headers.append((b"Connection", b"close"))
-        first = f"{self.protocol_version} {coming.status} {coming.reason}".encode("latin-1", "replace")
+        first = f"{self.protocol_version} {response.status} {response.reason}".encode("latin-1", "replace")
         self._write(b"\r\n".join([first, *(name + b": " + value for name, value in headers), b"", b""]))
 
         def write(data: bytes) -> None:
@@ -207,19 +208,19 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.wfile.write(data)
         except OSError:
-            raise _ClientGone from None
+            raise _ClientDisconnected from None
 
     @contextlib.contextmanager
     def _staying(self, watch: Watch) -> Iterator[None]:
-        """Hang up upstream when the client goes away or the watcher ends."""
+        """Close the upstream connection when the client disconnects or the proxy stops."""
         over = threading.Event()
 
         def look() -> None:
             while not over.wait(_LOOK):
                 if self.server.closing.is_set():
                     watch.limit("closing", 0, "the watcher was stopped")
-                elif _has_gone(self.connection):
-                    watch.limit("client", 0, GONE)
+                elif _is_closed(self.connection):
+                    watch.limit("client", 0, CLIENT_DISCONNECTED)
                 else:
                     continue
                 return
@@ -231,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
         looking.join()
 
     def _refuse(self, status: int, says: str, more: tuple[str, ...] = ()) -> None:
-        """Answer in the watcher's own name, in the form of the service's errors."""
+        """Send an error of the proxy itself, in the error format of the service."""
         error = {"message": f"{_WHO}: {says}", "type": "watcher_error", "param": "", "code": str(status)}
         data = json.dumps({"error": error}).encode()
         self.close_connection = True
@@ -241,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write("\r\n".join(lines).encode("latin-1", "replace") + data)
 
     def _read_body(self) -> bytes | None:
-        """The request's body, or None when its framing makes no sense or it breaks off."""
+        """The request body; None if its framing is invalid or it is incomplete."""
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return self._read_chunks()
@@ -261,19 +262,19 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """For what is not HTTP at all: the standard library would answer with a page of HTML."""
+        """Respond to bytes that are not HTTP with JSON, instead of the HTML of the standard library."""
         self._refuse(code, message or "the request cannot be read")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """What is told is the onlooker's business."""
+        """No log: the observer reports exchanges."""
 
 
-class _ClientGone(Exception):
-    """There is nobody to write to."""
+class _ClientDisconnected(Exception):
+    """No log: the client has disconnected."""
 
 
-class _Kept(Taken):
-    """As much of an answer as is kept; ``over``: there was more."""
+class _StoredBody(PartialResponse):
+    """The part of a response that is stored; ``over``: there was more."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -281,15 +282,15 @@ class _Kept(Taken):
 
     def keep(self, at: float, data: bytes) -> None:
         """Keep a read, if there is still room."""
-        self.over = self.over or self.size + len(data) > MOST_KEPT
+        self.over = self.over or self.size + len(data) > MAX_STORED_BYTES
         if not self.over:
             self.add(at, data)
 
 
-def _has_gone(connection: socket.socket) -> bool:
-    """Whether the other side has closed; what it may have sent ahead is left where it is."""
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the peer has closed the connection; bytes it has sent stay unread."""
     try:
-        asked = select.poll()  # Unlike select, it takes file descriptors of any number.
+        asked = select.poll()  # Unlike select, poll accepts file descriptors of any number.
         asked.register(connection, select.POLLIN)
         return bool(asked.poll(0)) and not connection.recv(1, socket.MSG_PEEK)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Captured traffic by where it lies, a HAR file or a run folder, and the results of what was found in it."""
+"""Reading captured traffic from a HAR file or a run folder, and the results of its evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Target, resolve
-from conformance.engine.session import head
+from conformance.engine.session import run_head
 from conformance.exchange.redaction import Secret
 from conformance.exchange.run_directory import RESULTS
 from conformance.exchange.scrubbing import scrubbed
@@ -20,16 +20,16 @@ from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.evaluation import Evaluation
 from conformance.traffic.har import Har, read_har
 
-#: Mode of a results file and a run folder: see ``schemas/results.json``.
-MODE = "traffic"
+#: The mode of captured traffic in results and run folders (see ``schemas/results.json``).
+TRAFFIC_MODE = "traffic"
 
-#: The name of a target for which nothing random is made.
+#: The nonce of a target to which no request is sent.
 _NO_NONCE = "00000000"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What was captured. ``head`` is the first line of a run folder's results as JSON, empty for a HAR file."""
+    """Captured traffic. ``head`` is the head of the recorded run as JSON; empty for a HAR file."""
 
     path: Path
     traffic: Har
@@ -38,23 +38,24 @@ class Source:
 
     @property
     def file(self) -> Path:
-        """The results file of a run folder, else the file itself."""
+        """The results file of a run folder, or the HAR file."""
         return self.path / RESULTS if self.path.is_dir() else self.path
 
     @property
-    def of_watch(self) -> bool:
-        """Whether it is a folder of captured traffic, whose results are this traffic's."""
-        return self.head.get("mode") == MODE
+    def is_traffic_run(self) -> bool:
+        """Whether the run folder was written by ``conformance watch``, so that its results are those of this
+        traffic."""
+        return self.head.get("mode") == TRAFFIC_MODE
 
 
 def read_source(path: Path, revision: str | None = None, target_file: Path | None = None) -> Source:
-    """Read a HAR file or a run folder; :class:`conformance.config.target.Misconfigured` says in one line why not.
-    The target file names further headers that hold a key."""
+    """Read a HAR file or a run folder. Raises :class:`conformance.config.target.Misconfigured` with one line if it
+    cannot be read. The target file can list additional headers that contain a credential."""
     named = resolve({}, {}, _NO_NONCE, target_file).credential_headers if target_file else ()
     head: Mapping[str, Any] = {}
     if path.is_dir():
         captured, others, head = read_run(path)
-        traffic = Har(tuple(captured), others, ())  # Keys were redacted before anything was kept.
+        traffic = Har(tuple(captured), others, ())  # Keys were redacted when the run was recorded.
     else:
         traffic = read_har(path, named)
     return Source(path, traffic, head, target_of(traffic.captured, traffic.secrets, revision, head, path))
@@ -67,7 +68,8 @@ def target_of(
     head: Mapping[str, Any] | None = None,
     path: Path = Path("captured"),
 ) -> Target:
-    """What the traffic was with, by its own words, none of the secrets in them."""
+    """The target of the traffic: name, endpoint and model from the run's head or else the first exchange, with the
+    secrets redacted."""
     head = head or {}
     named = head.get("target", {})
     first = captured[0] if captured else None
@@ -81,10 +83,10 @@ def target_of(
     )  # fmt: skip
 
 
-def selected(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
+def select_cases(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
     """The cases that these selections select; all without any.
 
-    :class:`conformance.config.target.Misconfigured` for one that selects nothing.
+    Raises :class:`conformance.config.target.Misconfigured` for a selection that selects no case.
     """
     if not selections:
         return evaluated
@@ -101,12 +103,12 @@ def results_of(
     strict: bool = False,
     websockets: int = 0,
 ) -> Results:
-    """The results, as they lie in a file or are to be written there. That exchanges stand aside changes no exit code:
-    it is 0 where something was evaluated and nothing found, 5 where nothing was evaluated."""
+    """The results of the evaluation; ``file`` is where they are, or can be, stored. Exchanges that are not
+    evaluated do not change the exit code: it is 0 if a case was evaluated and none failed, 5 if none was evaluated."""
     code = results_file.exit_code([case.verdict for case in evaluated.cases], strict)
-    end: RunEnd = results_file.sums(evaluated.cases, [one.exchange for one in captured], seconds, code)
+    end: RunEnd = results_file.sum_exchanges(evaluated.cases, [one.exchange for one in captured], seconds, code)
     in_part = len(evaluated.in_part)
-    aside = len(evaluated.unjudged) - in_part
-    if in_part or aside or websockets:
-        end = replace(end, partial=Partial(len(captured), in_part, aside, websockets))
-    return Results(file, head(target, MODE), evaluated.cases, end)
+    not_evaluated = len(evaluated.unjudged) - in_part
+    if in_part or not_evaluated or websockets:
+        end = replace(end, partial=Partial(len(captured), in_part, not_evaluated, websockets))
+    return Results(file, run_head(target, TRAFFIC_MODE), evaluated.cases, end)

@@ -1,4 +1,4 @@
-"""What is told of judged traffic: at the terminal as at the end of any run, and as a results file."""
+"""The report of evaluated traffic: at the terminal, as for any run, and as a results file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TextIO
 
 from conformance.config.target import Target
 from conformance.report import terminal
-from conformance.report.columns import labelled
+from conformance.report.columns import counted, labelled, with_label
 from conformance.report.failure import printable, show
 from conformance.report.summary import beside
 from conformance.results.causes import causes
@@ -21,24 +21,24 @@ from conformance.traffic.evaluation import Evaluation
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
-#: Exchanges of which it is told why nothing was judged.
+#: Maximum number of reasons for exchanges that were not evaluated.
 _MOST = 10
 
 
 class Screen:
-    """Writes lines as pytest's own terminal does, with colours where a person watches."""
+    """Writes lines like pytest's terminal reporter, with colours if the output is a terminal."""
 
     def __init__(self, out: TextIO | None = None, width: int = 80) -> None:
         self._out = out or sys.stdout
         self._width = width
 
     def line(self, text: str, **markup: bool) -> None:
-        """One line."""
+        """Write a line."""
         self._out.write(self._coloured(text, markup) + "\n")
         self._out.flush()
 
     def section(self, title: str, **markup: bool) -> None:
-        """A rule over the whole width with a title in it."""
+        """Write a separator line with a title in it."""
         self.line(f" {title} ".center(self._width, "="), **markup)
 
     def _coloured(self, text: str, markup: Mapping[str, bool]) -> str:
@@ -46,11 +46,14 @@ class Screen:
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes and self._out.isatty() else text
 
 
-def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
-         again: str, others: int, run: Results, written: Mapping[str, str], beside: Mapping[str, str] | None = None,
-         ) -> None:  # fmt: skip
-    """The end of an evaluation: the causes first, then the sums, and what was not evaluated. ``beside``: what else the
-    capture holds and is not among the exchanges, by label, with the reason."""
+def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], target: Target, *, source: str,
+           again: str, others: int, run: Results, written: Mapping[str, str],
+           beside: Mapping[str, str] | None = None,
+           ) -> None:  # fmt: skip
+    """Print the exchanges that were not evaluated, the root causes and the summary.
+
+    ``beside``: further contents of the capture that are not exchanges, by label, with the reason.
+    """
 
     def text(case: CaseRecord) -> str:
         said = evaluated.text(case)
@@ -65,33 +68,35 @@ def tell(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], ta
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
     label = case.partition("@")[2]
     key = next((one.exchange.key for one in captured if one.label == label), "")
-    yield f"  again   {again} --only '{printable(case)}'"
+    yield with_label("rerun", f"{again} --only '{printable(case)}'")
     if key and Path(source).is_dir():
-        yield f"  bytes   {Path(source) / 'exchanges' / key}.json"
+        yield with_label("exchange", f"{Path(source) / 'exchanges' / key}.json")
     elif key:
-        yield f"  bytes   {source}, {label}"
+        yield with_label("exchange", f"{source}, {label}")
 
 
 def unjudged(evaluated: Evaluation, ours: int, others: int, beside: Mapping[str, str]) -> Iterator[str]:
-    """How much was captured, and of what nothing or not all could be evaluated."""
-    yield f"{ours} exchange{'' if ours == 1 else 's'} of POST .../responses, {others} of other requests left aside"
+    """The number of captured exchanges, and the reasons why some were not evaluated or only in part."""
+    yield f"{counted(ours, 'exchange')} with POST .../responses; {others} with other requests, not evaluated"
     not_for_captured = {**evaluated.unjudged, **beside}
     for why, number in Counter(not_for_captured.values()).most_common(_MOST):
         first = next(label for label, one in not_for_captured.items() if one == why)
         more = f" and {number - 1} more" if number > 1 else ""
-        yield from labelled("aside", f"{first}{more}: {show(why, 200)}")
+        yield from labelled("skipped", f"{first}{more}: {show(why, 200)}")
 
 
 def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
-    """One exchange as it ended: that nothing was found, or its first cause whole and the others on a line each."""
+    """One exchange: without violations one line; else its first root cause in full and the others on a line each."""
     found = causes(evaluated.cases)
     if not found:
         why = show(evaluated.unjudged.get(label, ""), 200)
         count = sum(line.verdict == "pass" for line in evaluated.cases)
-        if why:
-            yield f"{label}: {f'evaluated in part, {count} rules passed' if count else 'not judged'}: {why}"
+        if why and count:
+            yield f"{label}: evaluated in part, {counted(count, 'rule')} passed: {why}"
+        elif why:
+            yield f"{label}: not evaluated: {why}"
         else:
-            yield f"{label}: ok, {count} rules"
+            yield f"{label}: ok, {counted(count, 'rule')} passed"
         return
     counts = Counter(cause.verdict for cause in found)
     yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())

@@ -1,4 +1,4 @@
-"""Passes a request that somebody else made on to a server, and its answer back as it comes; nothing is added."""
+"""Forwards a request to a server and returns its response unbuffered and unchanged."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from conformance.exchange.exchange import Ended, Headers
 from conformance.wire.deadlines import Watch
 from conformance.wire.transport import ended_by, headers_of, open_client
 
-#: Seconds to connect. Beyond that the client that asked is the one who loses patience.
+#: Seconds to connect. All other time-outs are those of the client.
 _CONNECT = 30.0
 
-#: What is said from one end of a connection to the other only (RFC 9110 7.6.1).
+#: Hop-by-hop headers (RFC 9110 7.6.1).
 _HOP_BY_HOP = frozenset({
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
 
 
 def passed_on(headers: Headers, *but: str) -> list[tuple[bytes, bytes]]:
-    """The headers that go on to the other side: all but the hop-by-hop ones and these."""
+    """The headers to forward: all except the hop-by-hop ones and these."""
     named = {one.strip().lower() for name, value in headers if name.lower() == "connection" for one in value.split(",")}
     stay = _HOP_BY_HOP | named | set(but)
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers if name.lower() not in stay]
 
 
 @dataclass(frozen=True)
-class Coming:
-    """An answer whose head has come; ``chunks`` are the bytes of its body, still packed, as each read returns them."""
+class UpstreamResponse:
+    """A response whose headers are received; ``chunks`` are the bytes of its body, not decoded, one for each read."""
 
     status: int
     reason: str
@@ -41,9 +41,10 @@ class Coming:
 
 
 class Upstream:
-    """A server behind us, each request over a connection of its own. Certificates are verified, redirects handed back.
+    """The upstream server, with a new connection for each request. Certificates are verified, redirects are not
+    followed.
 
-    :class:`conformance.config.target.Misconfigured` where the environment names a proxy that cannot be used.
+    :class:`conformance.config.target.Misconfigured` if the environment configures an unusable proxy.
     """
 
     def __init__(self, base: str) -> None:
@@ -58,7 +59,9 @@ class Upstream:
         return self._origin + target
 
     @contextlib.contextmanager
-    def planned(self, method: str, target: str, headers: Headers, body: bytes, watch: Watch) -> Iterator[Coming]:
+    def planned(
+        self, method: str, target: str, headers: Headers, body: bytes, watch: Watch
+    ) -> Iterator[UpstreamResponse]:
         """Send a request for this path and query, byte for byte; ``watch`` can hang up at any time."""
         announced = any(name.lower() == "content-length" for name, _ in headers)
         request = httpx.Request(
@@ -66,11 +69,11 @@ class Upstream:
             self._origin + "/",
             headers=passed_on(headers, "host", "expect"),
             content=body if body or announced else None,
-            # The target goes out as it came in; a URL would be written anew.
+            # The request target is forwarded as received; parsing it as a URL would normalize it.
             extensions={"trace": watch.trace, "target": target.encode("latin-1")},
         )
         with contextlib.closing(self._http.send(request, stream=True)) as response:
-            yield Coming(response.status_code, _reason(response), headers_of(response), response.iter_raw())
+            yield UpstreamResponse(response.status_code, _reason(response), headers_of(response), response.iter_raw())
 
     def close(self) -> None:
         """Give the connections back."""

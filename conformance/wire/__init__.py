@@ -1,1 +1,1 @@
-"""What was sent and what came back: recorded once, then only read."""
+"""Sending requests and recording the exchanges."""

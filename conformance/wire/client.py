@@ -1,6 +1,6 @@
-"""Sends one request and records what comes back.
+"""Sends one request and records the exchange.
 
-Nothing is judged and nothing is raised here: whatever the peer does ends in an :class:`Exchange`.
+Nothing is evaluated here, and no behavior of the peer raises: every request results in an :class:`Exchange`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, c
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
-from conformance.wire.deadlines import Taken
+from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
 from conformance.wire.limits import RateLimiter
 from conformance.wire.receive import Receiver
-from conformance.wire.retry import attempt_of, passing, wait_after
+from conformance.wire.retry import attempt_of, is_temporary, wait_after
 from conformance.wire.transport import open_client
 
-#: Seconds that httpx waits beyond our own limits; they pass first, and say more.
+#: Seconds added to the time-outs of httpx, so that the limits of this package, with better reasons, pass first.
 _BEHIND = 5.0
 
 #: A scheme that no contract here has.
@@ -100,9 +100,9 @@ def _written(way: Way) -> dict[str, tuple[str, str]]:
 
 
 class Client:
-    """Sends requests to one target, each over a connection of its own; safe to use from several threads.
+    """Sends requests to one target, each over a new connection; thread-safe.
 
-    A kept connection would carry what one answer sent too much into the next one.
+    On a reused connection, excess bytes of one response would be read as part of the next one.
     """
 
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
@@ -120,13 +120,13 @@ class Client:
         self._http.close()
 
     def stop(self) -> None:
-        """Begin nothing more: who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+        """Send no further request: threads that wait to send receive :class:`conformance.wire.limits.Stopped`."""
         self._gate.stop()
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """Send when it is its turn, and again after a passing trouble (at most ``outgoing.tries`` times in all).
+        """Send when the rate limit allows, and retry after a temporary error (at most ``outgoing.tries`` attempts).
 
-        What a limit holds back is an exchange that was not sent, or the last try that was.
+        If a limit prevents an attempt, the result is the attempt before it, or an exchange that was not sent.
         """
         attempts: list[Attempt] = []
         exchange: Exchange | None = None
@@ -138,10 +138,10 @@ class Client:
             exchange = self._once(outgoing, tuple(attempts))
             self._gate.leave(outgoing.most, exchange)
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
-            if not passing(exchange) or (last and not busy):
+            if not is_temporary(exchange) or (last and not busy):
                 return exchange
             wait = wait_after(exchange, len(attempts))
-            # A 429 is for all who ask, so all wait, even after the last try.
+            # A 429 concerns every worker, so all pause, even after the last attempt.
             if not self._gate.pause(wait, everybody=busy) or last:
                 return exchange
             attempts.append(attempt_of(exchange, wait))
@@ -158,20 +158,20 @@ class Client:
         url = self._target.url + outgoing.suffix
         content = _content(outgoing)
         request = self._http.build_request(outgoing.method, url, headers=[*headers, *auth], content=content)
-        # httpx adds what it finds missing; a header that a scenario leaves out on purpose is taken out again.
+        # httpx adds default headers; one that the scenario omits on purpose is removed again.
         for name, value in outgoing.headers:
             if not value:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
-        taken = Taken()
-        ended, detail = self._receiver.receive(request, taken, started)
+        partial = PartialResponse()
+        ended, detail = self._receiver.receive(request, partial, started)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
-        # Several bodies that unfold at a time would take several times the memory.
-        with self._unfolding if content_coding(taken.headers) else contextlib.nullcontext():
-            if over := self._receiver.unfolds_to_too_much(taken):
+        # Decoding several bodies at a time would multiply the peak memory.
+        with self._unfolding if content_coding(partial.headers) else contextlib.nullcontext():
+            if over := self._receiver.decoded_too_large(partial):
                 ended, detail = "oversize", over
-            kept_headers, chunks, leaks = redact_response(taken.headers, taken.chunks, secret, outgoing.body)
+            kept_headers, chunks, leaks = redact_response(partial.headers, partial.chunks, secret, outgoing.body)
         return Exchange(
             key=outgoing.key,
             scenario=outgoing.scenario,
@@ -182,7 +182,7 @@ class Client:
                 (*headers, *_described(auth, outgoing.auth, self._target)),
                 outgoing.body,
             ),
-            status=taken.status,
+            status=partial.status,
             headers=kept_headers,
             chunks=chunks,
             ended=ended,
@@ -196,7 +196,7 @@ class Client:
 
 
 def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
-    """The body: whole, or in three chunks where the headers announce chunks; None for a method without one."""
+    """The body: bytes, or three chunks if the headers announce chunked encoding; None for a method without a body."""
     if outgoing.method not in ("POST", "PUT"):
         return None
     if _CHUNKED not in outgoing.headers:
@@ -206,7 +206,7 @@ def _content(outgoing: OutgoingRequest) -> bytes | Iterator[bytes] | None:
 
 
 def _described(auth: Headers, variant: str, target: Target) -> Headers:
-    """The auth headers as they are kept: credentials as a shell makes them from the variable that holds the key."""
+    """The auth headers as recorded: the key replaced by a reference to its environment variable."""
     described: list[tuple[str, str]] = []
     named = [one.scheme for one in target.contract.authentication if one.scheme]
     schemes = (*named, *(one.lower() for one in named), _OTHER_SCHEME)

@@ -1,7 +1,7 @@
-"""Watches one exchange from outside and hangs up when a time is over; keeps what has arrived until then.
+"""Watches one exchange from another thread, closes its connection when a limit passes, and keeps the bytes received.
 
-A read that trickles, a head that never ends and a flood of interim answers have no other end: each read of theirs is
-quick, so that no time-out of a single read would ever pass.
+A body that trickles, headers without end and a flood of interim responses would otherwise never end: each single read
+is quick, so no time-out of a single read passes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from conformance.exchange.exchange import Chunk, Headers
 
-#: From this many reads on, what is received within one :data:`GRAIN` is kept as one chunk; where the reads hold fewer
-#: than :data:`FEW` bytes on average, from :data:`TRICKLE` reads on. A flood of single bytes would cost hundreds of
-#: times its size in memory, and an event is never that small.
+#: From this many reads on, the bytes received within one :data:`GRAIN` are stored as one chunk; from :data:`TRICKLE`
+#: reads on, if they have fewer than :data:`FEW` bytes on average. A flood of single bytes would take hundreds of times
+#: its size in memory, and no event is that small.
 FLOOD, TRICKLE, FEW = 20_000, 500, 32
 
 #: Milliseconds.
@@ -26,22 +26,22 @@ GRAIN = 50.0
 #: Seconds between looks whether a limit is to be shortened.
 _LOOK = 2.0
 
-#: The longest wait in one go, in seconds; longer limits take several.
+#: The longest single wait, in seconds; longer limits are split into several.
 _LONGEST = 3600.0
 
 
 class Watch:
-    """Limits of one exchange, each with a name and the words to say when it has passed.
+    """Limits of one exchange, each with a name and the reason to report when it has passed.
 
-    ``look_again`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed`, the name of
-    the limit, are empty until then. The connection comes from :meth:`trace`, which goes to httpx as the request's
-    ``trace`` extension, so that there is something to hang up before the answer has begun.
+    ``refresh_limits`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed` (the name
+    of the limit) are empty until a limit has passed. :meth:`trace` is given to httpx as the request's ``trace``
+    extension; it receives the connection before the response begins, so that it can be closed.
     """
 
-    def __init__(self, look_again: Callable[[Watch], None] | None = None) -> None:
+    def __init__(self, refresh_limits: Callable[[Watch], None] | None = None) -> None:
         self.reason = ""
         self.passed = ""
-        self._look_again = look_again
+        self._refresh_limits = refresh_limits
         self._limits: dict[str, tuple[float, str]] = {}
         self._since: dict[str, float] = {}
         self._changed = threading.Condition(threading.RLock())
@@ -60,13 +60,13 @@ class Watch:
             self._changed.notify()
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
-        """Note the connection as soon as there is one, and again when TLS lies over it."""
+        """Store the connection when it is opened, and again when TLS is established on it."""
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
             with self._changed:
                 self._connection = info["return_value"].get_extra_info("socket")
                 late = bool(self.reason)
             if late:
-                self._hang_up()
+                self._close_connection()
 
     def limit(self, name: str, seconds: float, reason: str) -> None:
         """Hang up in so many seconds from now; in place of the limit of that name if there was one."""
@@ -106,14 +106,14 @@ class Watch:
                 if self._wakes <= now:
                     self.passed, self.reason = name, reason
                     break
-                looked = self._look_again is None or self._wakes - now <= _LOOK
+                looked = self._refresh_limits is None or self._wakes - now <= _LOOK
                 self._changed.wait(min(self._wakes - now, _LONGEST if looked else _LOOK))
-                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._look_again:
-                    self._look_again(self)
+                if not looked and not self._over and time.monotonic() - now >= _LOOK and self._refresh_limits:
+                    self._refresh_limits(self)
         if self.reason:
-            self._hang_up()
+            self._close_connection()
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -125,8 +125,8 @@ class Watch:
             connection.close()
 
 
-class Taken:
-    """What has arrived so far; kept apart so that it survives an exception."""
+class PartialResponse:
+    """The part of a response received so far; a separate object, so that it survives an exception."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -137,7 +137,7 @@ class Taken:
         self._since = 0.0
 
     def add(self, at: float, data: bytes) -> None:
-        """Keep a read that came ``at`` milliseconds after the request."""
+        """Add the bytes of a read, received ``at`` milliseconds after the request."""
         self.size += len(data)
         kept = len(self._chunks)
         if kept < FLOOD and (kept < TRICKLE or self.size >= FEW * kept) and not self._pending:
@@ -154,13 +154,13 @@ class Taken:
         self.replace(first_bytes(self._chunks, size))
 
     def replace(self, chunks: Iterable[Chunk]) -> None:
-        """Keep these in place of what has arrived."""
+        """Replace the chunks received."""
         self._chunks, self._pending = list(chunks), []
         self.size = sum(len(chunk.data) for chunk in self._chunks)
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
-        """All that was kept."""
+        """All chunks received."""
         self._flush()
         return tuple(self._chunks)
 

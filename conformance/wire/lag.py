@@ -1,8 +1,8 @@
-"""How late this process runs: the evidence beside every time of arrival.
+"""The scheduling delay of this process, recorded with every arrival time.
 
-A thread sleeps for one :data:`BEAT` at a time and notes by how much it woke too late. What keeps it from its turn
-(another program on the processor, a thread of ours that holds the interpreter) keeps the threads that read responses
-from theirs: what a server sent one by one in that time is then read at once.
+A thread sleeps for one :data:`BEAT` at a time and records how late it wakes up. What delays it (another program on the
+processor, a thread that holds the interpreter lock) also delays the threads that read responses: events that a server
+sent one by one in that time are then read at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BEAT = 0.02
 #: Lateness below this many milliseconds is not noted.
 _NOTED = 2.0
 
-#: How many late wake-ups are kept: more than there are within the longest exchange.
+#: How many late wake-ups are stored: more than occur within the longest exchange.
 _KEPT = 100_000
 
 

@@ -1,12 +1,12 @@
-"""What a run may do in all its processes together: requests a minute, requests, output tokens, waits, large bodies.
+"""The limits of a run over all its processes: requests a minute, requests, output tokens, waits, large bodies.
 
-The processes share one small state in the run folder, changed only under an operating-system lock. What a request may
-cost is set aside before it is sent and settled by what its answer says it cost; of a process that died meanwhile it
-counts as spent.
+The processes share one small state file in the run folder, changed only under an operating-system lock. The most output
+tokens a request may use are reserved before it is sent, and replaced by its actual usage afterwards; the reservations
+of a killed process count as used.
 
-Memory, disk and time against a hostile server are bounded here. Bodies: what is beyond :data:`LARGE` bytes of each
-counts against one budget, so that later bodies are cut at that size. Time: after :data:`ENOUGH` time-outs of one kind
-the further waits of that kind are shortened, never below four times the longest wait that brought a response.
+Memory, disk and time are bounded against a hostile server. Bodies: the bytes beyond :data:`LARGE` of each body count
+against one budget; when it is used up, bodies are cut at that size. Time: after :data:`ENOUGH` time-outs of one kind,
+later waits of that kind are shortened, never below four times the longest wait after which a response continued.
 """
 
 from __future__ import annotations
@@ -27,54 +27,54 @@ from conformance.decode.tokens import cost
 from conformance.exchange.exchange import STILL_OPEN, Exchange
 from conformance.exchange.run_directory import locked, write_atomically
 
-#: A minute, with a second more: what is delayed on its way must not make the server count one too many.
+#: A minute and one second more: a request that is delayed on its way must not exceed the limit at the server.
 MINUTE = 61.0
 
-#: Seconds that a run waits in all for servers that say "later"; after that their answers are taken as they are. On
-#: loopback nobody else uses the server, and a run is to end within five minutes whatever it says.
+#: Seconds that a run waits in all for Retry-After and back-off; after that requests are not retried. On loopback no
+#: other client uses the server, and a run must end within five minutes whatever its Retry-After.
 MOST_WAITED, MOST_WAITED_ON_LOOPBACK = 600.0, 120.0
 
-#: Seconds that a run spends in all on answers that never come or never end, or so many times the longest wait for a
-#: first byte; after that nothing more is asked. Otherwise a silent server would hold a night's run for hours. With four
-#: requests at a time 720 seconds (on loopback) are three minutes.
+#: The limit of a run for time in time-outs: seconds, or a multiple of the first-byte time-out if that is more; after
+#: that no further request is sent. Otherwise a silent server would delay a nightly run for hours. With four concurrent
+#: requests, 720 seconds (on loopback) are three minutes.
 MOST_STALLED, MOST_SILENT = 720.0, 6
 
 #: Time-outs of one kind at its full limit, after which the waits of that kind are shortened.
 ENOUGH = 3
 
-#: What a shortened wait is: the limit over :data:`SHORTENED`, or so many times the longest wait of that kind that
-#: brought a response, or at least these seconds. An honest server that answers within a quarter of it is never cut off
-#: by it.
+#: A shortened wait is the largest of: the limit divided by :data:`SHORTENED`, :data:`MARGIN` times the longest wait of
+#: that kind after which a response continued, and these seconds. A server that responds within a quarter of it is
+#: never interrupted by it.
 SHORTENED, MARGIN = 10, 4
 SHORTEST: Mapping[str, float] = {"total": 10.0, "first byte": 5.0, "idle": 5.0, "linger": 1.0}
 
-#: Bytes of a body from which on it counts against the budget, and the bytes of that budget (or ``--max-body``, where
+#: Bytes of a body above which it counts against the budget, and the bytes of that budget (or ``--max-body``, where
 #: that is raised). 131,072 tokens are 1.5 MB of JSON; all requests of a run, each served up to its own limit with 250
 #: bytes an event, are 9 MB of streams. Peak memory grows with the budget: 16 MB of it take 450 MB, 12 MB stay below
 #: 400.
 LARGE, LARGE_IN_ALL = 64_000, 12_000_000
 
-#: Bytes of the budget that are taken at a time.
+#: Bytes of the budget that are reserved at a time.
 STEP = 64_000
 
-#: Seconds between looks while what is under way may still turn out cheaper than feared.
+#: Seconds between checks while reservations of requests under way may still be released.
 _LOOK = 0.05
 
 
 class Stopped(Exception):
-    """The run ends here; nothing more is to be sent."""
+    """The run is stopped; no further request is sent."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """How long to wait, by what this run has seen: the ``timeouts`` of each kind at its full limit, and the ``longest``
-    wait of each kind, in seconds, after which a response went on."""
+    """The statistics that shorten waits: the number of ``timeouts`` of each kind at its full limit, and the ``longest``
+    wait of each kind, in seconds, after which a response continued."""
 
     timeouts: Mapping[str, int] = field(default_factory=dict)
     longest: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, kind: str, limit: float) -> tuple[float, str]:
-        """The seconds to wait where the setting says ``limit``, and why they are fewer (empty where they are not)."""
+        """The seconds to wait for a setting of ``limit`` seconds, and why they are fewer (empty if they are not)."""
         if self.timeouts.get(kind, 0) < ENOUGH:
             return limit, ""
         least = max(limit / SHORTENED, SHORTEST[kind], MARGIN * self.longest.get(kind, 0.0))
@@ -84,30 +84,31 @@ class Waits:
 
 
 class RateLimiter:
-    """What every request passes before it is sent. This one holds nothing back."""
+    """The interface that every request passes before it is sent. This implementation limits nothing."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
 
     def enter(self, most: int) -> str:
-        """Wait for a turn to send what costs ``most`` output tokens at most; or say at once why it may not be sent."""
+        """Wait until a request of at most ``most`` output tokens may be sent; returns why it may not, or an empty
+        string."""
         return ""
 
     def leave(self, most: int, exchange: Exchange) -> None:
-        """Settle what the request did cost."""
+        """Replace the reservation by the tokens that the request used."""
 
     def waits(self) -> Waits:
-        """How long to wait for what is sent now."""
+        """The statistics for a request that is sent now."""
         return Waits()
 
     def timed_out(self, kind: str, seconds: float, limit: float) -> None:
-        """Count a time-out after so many seconds where the setting says ``limit``."""
+        """Count a time-out after ``seconds``, for a setting of ``limit`` seconds."""
 
     def waited(self, longest: Mapping[str, tuple[float, float]]) -> None:
-        """Note the longest waits of a response that came to its end, each with the limit of its kind."""
+        """Record the longest waits of a complete response, each with the limit of its kind."""
 
     def reserve(self, size: int) -> bool:
-        """Take so many bytes of the run's budget for large bodies; False if it is used up."""
+        """Reserve ``size`` bytes of the run's budget for large bodies; False if it is used up."""
         return True
 
     @property
@@ -116,7 +117,8 @@ class RateLimiter:
         return LARGE_IN_ALL
 
     def pause(self, seconds: float, everybody: bool) -> bool:
-        """Ask to wait so long before another try, and for ``everybody`` to wait; False if the patience is used up."""
+        """Register a wait before a retry, for ``everybody`` (all workers) or this request; False if the total is used
+        up."""
         return True
 
     def sleep(self, seconds: float) -> None:
@@ -125,7 +127,7 @@ class RateLimiter:
             raise Stopped
 
     def stop(self) -> None:
-        """Let all who wait go, with :class:`Stopped`."""
+        """Raise :class:`Stopped` in all threads that wait."""
         self._stopped.set()
 
 
@@ -156,17 +158,17 @@ class Limits(RateLimiter):
         return ""
 
     def _turn(self, state: dict[str, Any], most: int) -> tuple[str, float]:
-        """Why this may not be sent, or the seconds until it is worth asking again; neither: it is to be sent now."""
+        """Why the request may not be sent, or the seconds until the next check; ``("", 0)``: send now."""
         if state["stalled"] >= self._patience:
-            return f"time-outs have taken {state['stalled']:.0f} s of this run, so nothing more is asked", 0.0
+            return f"limit for time-outs reached ({state['stalled']:.0f} s in this run)", 0.0
         if self._requests and state["sent"] >= self._requests:
-            return f"--max-requests {self._requests} is used up", 0.0
+            return f"--max-requests ({self._requests}) reached", 0.0
         if self._tokens:
-            self._bury(state)
+            self._count_dead_reservations(state)
             free = self._tokens - state["used"]
             if free <= 0 or most > free:
-                why = f"--max-output-tokens {self._tokens} might be exceeded"
-                return f"{why}; {state['used']} are used, and this may take {most}", 0.0
+                why = f"--max-output-tokens ({self._tokens}) could be exceeded"
+                return f"{why}; {state['used']} used, and this request may use {most}", 0.0
             if most > free - sum(one for _, one in state["under_way"]):
                 return "", _LOOK
         now = time.monotonic()
@@ -180,15 +182,15 @@ class Limits(RateLimiter):
             state["under_way"].append([self._me, most])
         return "", 0.0
 
-    def _bury(self, state: dict[str, Any]) -> None:
-        """What dead processes had under way is spent: nobody knows better."""
+    def _count_dead_reservations(self, state: dict[str, Any]) -> None:
+        """Count the reservations of dead processes as used, as their usage is unknown."""
         for one in list(state["under_way"]):
             if one[0] != self._me and self._dead(one[0]):
                 state["under_way"].remove(one)
                 state["used"] += one[1]
 
     def leave(self, most: int, exchange: Exchange) -> None:
-        # What was received whole, and only stayed open, cost no more than the wait for its end.
+        # A complete response whose connection only stayed open does not count as a time-out.
         lingered = exchange.detail.startswith(STILL_OPEN)
         stalled = exchange.elapsed / 1000 if exchange.ended == "time-out" and not lingered else 0.0
         if not self._tokens and not stalled:
@@ -214,7 +216,7 @@ class Limits(RateLimiter):
 
     def waits(self) -> Waits:
         try:
-            state = json.loads(self._file.read_text(encoding="utf-8"))  # Replaced as a whole, so read without a lock.
+            state = json.loads(self._file.read_text(encoding="utf-8"))  # Replaced atomically, so read without a lock.
         except FileNotFoundError:
             return Waits()
         return Waits(state["timeouts"], state["longest"])
@@ -226,7 +228,7 @@ class Limits(RateLimiter):
 
     def waited(self, longest: Mapping[str, tuple[float, float]]) -> None:
         known = self.waits().longest
-        # Shorter ones change nothing: see Waits.of.
+        # Shorter waits have no effect: see Waits.of.
         said = {
             kind: seconds
             for kind, (seconds, limit) in longest.items()
@@ -261,7 +263,7 @@ class Limits(RateLimiter):
             write_atomically(self._file, json.dumps(state))
 
     def _live(self) -> None:
-        """Hold a lock as long as this process lives, so that the others know."""
+        """Hold a lock as long as this process lives, so that other processes know that it does."""
         if self._alive is None:
             self._alive = contextlib.ExitStack()
             self._alive.enter_context(locked(self._life(self._me)))
@@ -275,7 +277,7 @@ class Limits(RateLimiter):
 
 
 def _spent(most: int, exchange: Exchange) -> int:
-    """Output tokens by the answer's own count; all that were set aside where it was served but does not say."""
+    """Output tokens by the response's usage; all that were reserved if it was served without usage."""
     if exchange.ended == "unreachable" or (exchange.status is not None and not exchange.ok):
         return 0
     return cost(exchange)[1] or most

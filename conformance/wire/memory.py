@@ -1,4 +1,4 @@
-"""How this process takes memory for large bodies, and gives it back."""
+"""Memory allocation for large bodies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 _LARGE_BLOCK, _HEAPS = 1_000_000, 2
 
 
-def give_large_blocks_back() -> None:
-    """Let the C library return large blocks at once, where it is glibc; elsewhere nothing is changed."""
+def return_large_blocks() -> None:
+    """Configure glibc to return large blocks to the system at once; no effect with other C libraries."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             mallopt = ctypes.CDLL(None).mallopt

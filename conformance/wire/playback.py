@@ -1,6 +1,6 @@
-"""A recording as an endpoint: answers what was asked as it was answered then, for real clients to be pointed at.
+"""A recording as an endpoint: responds to each recorded request with the recorded response, for real clients.
 
-A request is known again by its method, its JSON body (whatever its blanks and order) and the kind of its credential.
+A request is identified by its method, its JSON body (ignoring whitespace and order) and the kind of its credential.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from conformance.emulator.shapes import Ending, phrase
 from conformance.exchange.exchange import Ended, Exchange, Headers
 from conformance.wire.replay import Recording
 
-#: How a connection behaves at the end of what was recorded.
+#: How the connection ends after the recorded bytes.
 _ENDINGS: dict[Ended, Ending] = {"clean": "clean", "cut": "cut", "reset": "reset", "time-out": "stall"}
 
-#: Headers by which two requests that are otherwise alike are told apart.
+#: Headers that distinguish requests with equal method, body and credential.
 _TELLING = frozenset({"content-type", "accept"})
 
-#: Scenarios named in the message of a request that is not known.
+#: The most scenarios in the message for an unknown request.
 _NAMED = 12
 
 Pairs = Sequence[tuple[str, str]]
 
 
 class Playback:
-    """What an endpoint is to the emulator's server.
+    """An endpoint for the emulator's server.
 
-    ``key`` is the key that counts as the right one. ``speed`` is how many times as fast as recorded the answers come;
-    None: without any wait.
+    ``key`` is the valid key. ``speed`` is the factor by which responses are sent faster than recorded; None: without
+    any wait.
     """
 
     def __init__(self, recording: Recording, key: str, speed: float | None = None) -> None:
@@ -50,7 +50,7 @@ class Playback:
                 self._known[request.method, _same(request.body), kind][digest].append(exchange)
 
     def respond(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
-        """The recorded answer; several samples of one request in turn. What is not recorded gets a 404 that says so."""
+        """The recorded response, several samples of one request in turn; 404 for a request that is not recorded."""
         sent = _credentials(headers, self._key)
         kind = _kind(sent)
         found = (
@@ -61,8 +61,8 @@ class Playback:
         if not found:
             return self._unknown(method, path, kind, body)
         with self._mutex:
-            likeness = {one: _likeness(found[one][0].request.headers, headers, sent) for one in found}
-            # Of those that are alike, the one that was asked for least: so each that was recorded has its turn.
+            likeness = {one: _match_score(found[one][0].request.headers, headers, sent) for one in found}
+            # Of equal requests the one that was served least often, so that each recorded response is sent in turn.
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
             self._asked[digest] += 1
@@ -93,9 +93,9 @@ class Playback:
 
 
 def reply(exchange: Exchange, speed: float | None = None) -> Reply:
-    """An exchange's answer as it came: its head, its chunks (``speed`` times as fast, or without waits), its ending."""
+    """The recorded response: headers, chunks (``speed`` times as fast, or without waits), and the same end."""
     if exchange.status is None and exchange.ended != "time-out":
-        message = f"recorded is no answer: {exchange.ended} ({exchange.detail})"
+        message = f"the recording contains no response: {exchange.ended} ({exchange.detail})"
         return refusal(502, message, "recorded_without_answer")
     names = {name.lower(): value.lower() for name, value in exchange.headers}
     status, ending = exchange.status or 0, _ENDINGS.get(exchange.ended, "cut")
@@ -104,7 +104,7 @@ def reply(exchange: Exchange, speed: float | None = None) -> Reply:
         return _framed(bare, "chunked")
     if "content-length" not in names and bare.chunks:
         return _framed(bare, "close").complete()
-    # A body from which a credential was taken out may no longer have the length it was announced with.
+    # A redacted body may differ in length from its Content-Length.
     whole = ending == "clean" and exchange.status not in (204, 304)
     return bare.having("Content-Length", str(len(bare.body))) if whole else bare
 
@@ -121,7 +121,7 @@ def _framed(bare: Reply, framing: Any) -> Reply:
 
 
 def refusal(status: int, message: str, kind: str, **more: Any) -> Reply:
-    """An answer that says, in the service's form of an error, why there is none."""
+    """An error response, in the service's format, with the reason why there is no recorded one."""
     error = {"message": message, "type": kind, "param": "", "code": str(status), **more}
     bare = Reply(status, phrase(status), [("Content-Type", "application/json")], [])
     return bare.saying({"error": error}).complete()
@@ -143,7 +143,7 @@ def _members(body: bytes) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-#: Credentials: header, scheme, and whether it is the right key.
+#: Credentials: header, scheme, and whether the key is valid.
 _Sent = tuple[tuple[str, str, bool], ...]
 
 
@@ -159,7 +159,7 @@ def _credentials(headers: Pairs, key: str) -> _Sent:
 
 
 def _recorded_credentials(headers: Headers) -> _Sent:
-    """The same of a recorded request: there the right key is a bare shell variable."""
+    """The same for a recorded request, in which the valid key is a reference to an environment variable."""
     bare = [(name, value) for name, value in headers if value.rpartition(" ")[2].startswith("$")]
     key = next((word for _, value in bare if "{" not in (word := value.rpartition(" ")[2])), "$")
     return _credentials(headers, key)
@@ -169,11 +169,11 @@ def _kind(sent: _Sent) -> str:
     if not sent:
         return "no credential"
     usual = all(right and scheme == ("bearer" if name == "authorization" else "") for name, scheme, right in sent)
-    return "the right key" if usual else "a wrong credential"
+    return "a valid key" if usual else "an invalid credential"
 
 
-def _likeness(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
-    """How well a recorded request fits one that has come: by its way to authenticate, then by the telling headers."""
+def _match_score(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
+    """How well a recorded request matches a received one: by its way to authenticate, then by the other headers."""
     mine = {name.lower(): value for name, value in headers if name.lower() in _TELLING}
     theirs = {name.lower(): value for name, value in recorded if name.lower() in _TELLING}
     return _recorded_credentials(recorded) == sent, sum(mine.get(name) == theirs.get(name) for name in _TELLING)

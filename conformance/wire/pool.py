@@ -1,8 +1,8 @@
-"""Every planned exchange is sent exactly once, ahead of the cases that need it, by whichever process comes first.
+"""Every planned exchange is sent exactly once, before the cases that need it, by the first process that is free.
 
-Processes agree through operating-system locks in the run folder: one lock a key (its holder sends, all others wait
-and then read the file) and one lock a slot (as many as requests may be under way). A killed process loses its locks,
-so another takes its work over.
+Processes coordinate through operating-system locks in the run folder: one lock for each key (its holder sends, all
+others wait and then read the file) and one for each slot (the number of concurrent requests). A killed process loses
+its locks, so that another one sends its requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from conformance.exchange.planned import OutgoingRequest, PlannedRequest
 from conformance.exchange.run_directory import RunDirectory, locked
 from conformance.wire.limits import Stopped
 
-#: Bytes of memory up to which the samples of a key are kept; larger ones are read again from the run folder.
+#: Bytes of memory up to which the samples of a key stay in memory; larger ones are read again from the run folder.
 _SMALL = 20_000
 
 #: Seconds between looks for a free slot, at first and at most.
@@ -28,24 +28,24 @@ _SOON, _LATE = 0.002, 0.005
 
 
 class CannotRecord(Exception):
-    """The run folder takes nothing more, so nothing more is asked; the message is one line."""
+    """The run folder cannot be written, so no further request is sent; the message is one line."""
 
 
 class Sender(Protocol):
-    """What makes an exchange of a request: the client, or a recording."""
+    """Makes an exchange of a request: the client, or a recording."""
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """The exchange, whatever the peer does."""
+        """The exchange; never raises because of the peer."""
 
     def stop(self) -> None:
-        """Begin nothing more; who waits to send gets :class:`conformance.wire.limits.Stopped`."""
+        """Send no further request; threads that wait to send receive :class:`conformance.wire.limits.Stopped`."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release connections and other resources."""
 
 
 class _Earlier(Sequence[Exchange]):
-    """The last exchanges of these keys, each settled at once and read when it is looked at."""
+    """The last exchanges of these keys, sent or awaited at once, and read from their files on access."""
 
     def __init__(self, pool: Pool, keys: Sequence[str]) -> None:
         self._pool, self._keys = pool, keys
@@ -84,7 +84,7 @@ class Pool:
         self._slots = concurrency
         self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
         self._todo = list(self._asks)
-        if turn:  # Each worker begins elsewhere, so that they do not all queue for the same lock.
+        if turn:  # Each worker begins at another request, so that they do not all wait for the same lock.
             cut = turn * self._slots % max(1, len(self._todo))
             self._todo = self._todo[cut:] + self._todo[:cut]
         self._mutex = threading.Lock()
@@ -104,7 +104,7 @@ class Pool:
                 thread.join()
 
     def close(self, wait: bool = True) -> None:
-        """Stop after the exchanges that are under way, as other processes may count on them; or at once."""
+        """Stop after the exchanges under way, which other processes may wait for; or at once."""
         self._stop = True
         if not wait:
             self._sender.stop()
@@ -113,7 +113,7 @@ class Pool:
         self._sender.close()
 
     def get_or_send(self, key: str) -> tuple[Exchange, ...]:
-        """The samples of a planned exchange, the last being the one to judge; sends what nobody has sent.
+        """The samples of a planned exchange, the one to evaluate last; sends them if no process has.
 
         :class:`CannotRecord` if the run folder cannot take it, :class:`Stopped` if the run sends nothing more.
         """
@@ -128,25 +128,25 @@ class Pool:
                 samples.append(self._get(planned))
                 keys.append(planned.key)
                 planned = planned.more(samples)
-            small = sum(one.weight for one in samples) <= _SMALL
+            small = sum(one.estimated_bytes for one in samples) <= _SMALL
             for one in samples:
-                one.forget()
+                one.discard_decoded()
             self._settled[key] = tuple(samples) if small else tuple(keys)
             return tuple(samples)
         return tuple(self._again(one) if isinstance(one, str) else one for one in settled)
 
     def _again(self, key: str) -> Exchange:
-        """An exchange that was settled and is too large to be kept."""
+        """A recorded exchange, read from its file as it is too large to stay in memory."""
         try:
             kept = self._folder.read(key)
             if kept is None:
-                raise FileNotFoundError(errno.ENOENT, "an exchange was taken away", str(self._folder.file(key)))
+                raise FileNotFoundError(errno.ENOENT, "an exchange was removed from it", str(self._folder.file(key)))
             return kept
         except OSError as error:
             raise self.give_up(error) from error
 
     def give_up(self, error: OSError) -> CannotRecord:
-        """Ask nothing more, as the run folder takes nothing more; what :meth:`settle` raises from now on."""
+        """Send no further request, as the run folder cannot be written; the exception that is raised from now on."""
         self._broken = CannotRecord(f"run folder {self._folder.path} cannot be written: {error.strerror or error}")
         return self._broken
 

@@ -1,14 +1,21 @@
-"""Whether the endpoint is still there while a run goes on; once it is gone, nothing more is sent.
+"""Detects during a run that the endpoint is down; then no further request is sent.
 
 A request that ends without a response is not yet a sign: a server may close the connection of one bad request, or hang
 in it. Where no connection was accepted, connections are tried for some seconds; if all are refused, the endpoint is
 gone. Where they are accepted, as by a container's proxy whose server has died or by a stopped process, a request that
 was served before is sent again: after a time-out at once, after resets if three follow one another. If this control
-request, too, receives no response, twice and within ten times what it took before, the endpoint is gone.
+request, too, receives no response, twice and within ten times what it took before, or for 30 seconds, the endpoint is
+gone.
+
+One request may also block a server for a while, so that no other is served. A request that ended without a response
+while others were under way, none of which received one meanwhile, is sent again alone when the control request is
+served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
+holds for a busy status (429, 5xx): a server may answer so only to several requests at a time.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +25,13 @@ from datetime import UTC, datetime
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
+from conformance.wire.retry import BESIDE_OTHERS, attempt_of
+from conformance.wire.turns import Turn, Turns
 
 #: Seconds for which connections must be refused, after the request's own attempts, and between the looks.
 _PATIENCE, _LOOK = 5.0, 0.5
@@ -30,20 +39,26 @@ _PATIENCE, _LOOK = 5.0, 0.5
 #: Connections that are reset without a response, one after another, after which a control request is sent.
 _SILENT = 3
 
-#: How often the control request is sent, how many times as long as before its response may take, and seconds that it
-#: may take at least.
+#: How often the control request is sent, the factor of its earlier duration that it may take, and the least seconds
+#: that it may take.
 _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
+
+#: Seconds for which a server may be blocked by one request before it counts as gone.
+_BLOCKED = 30.0
 
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
 
-_GONE = "the endpoint stopped answering"
+_GONE = "the endpoint stopped responding"
+
+#: The share of a request's wait in which no other received a response either, from which on one may be the cause.
+_SILENCE = 0.5
 
 
 class Presence:
-    """A sender to a target that sends nothing more, in all processes of the run, once the endpoint is gone.
+    """A sender that, in all processes of the run, sends no further request once the endpoint is down.
 
-    ``control`` makes a sender with which a response may take so many seconds.
+    ``control`` makes a sender with this limit in seconds for a response.
     """
 
     def __init__(
@@ -54,23 +69,27 @@ class Presence:
         self._target = replace(target, wait=0.0)
         self._mark = folder.locks / "gone"
         self._mutex = threading.Lock()
+        self._turns = Turns()
         self._stopping = threading.Event()
         self._served: tuple[OutgoingRequest, float] | None = None
         self._answered_at = 0.0
+        self._first_lost = ""
         self._silent = 0
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """The exchange; a withheld one where the endpoint is gone."""
+        """The exchange; a withheld one if the endpoint is down."""
         with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
             why = self._gone()
         if why:
             request = Request(outgoing.method, self._target.url, (), outgoing.body)
             return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, why)
-        exchange = self._sender.send(outgoing)
+        with self._turns.take() as turn:
+            exchange = self._sender.send(outgoing)
         if exchange.status is not None:
+            busy = exchange.status in TEMPORARY_STATUSES and turn.shared
             self._silent, self._answered_at = 0, time.monotonic()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
-            return exchange
+            return self._alone(outgoing, exchange) if busy else exchange
         if unconnected(exchange):
             with self._mutex:
                 if not self._is_back(exchange):
@@ -78,28 +97,55 @@ class Presence:
             again = self._sender.send(outgoing)
             before = (*exchange.attempts, Attempt(None, exchange.ended, _LOOK))
             return replace(again, attempts=(*before, *again.attempts))
-        if exchange.ended in ("reset", "time-out"):
-            with self._mutex:
-                self._silent += 1
-                recent = time.monotonic() - self._answered_at < _RECENT
-                if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
-                    self._control(exchange)
-        return exchange
+        return self._lost(outgoing, exchange, turn) if exchange.ended in ("reset", "time-out") else exchange
+
+    def _lost(self, outgoing: OutgoingRequest, exchange: Exchange, turn: Turn) -> Exchange:
+        """A request that was sent and received no response: as it is, withheld where the endpoint is gone, or what it
+        receives when it is sent alone."""
+        now = time.monotonic()
+        # The server was silent to all: most of the time that this one waited.
+        blocked = turn.shared and now - self._answered_at > _SILENCE * (now - turn.began)
+        with self._mutex:
+            self._silent += 1
+            recent = time.monotonic() - self._answered_at < _RECENT
+            if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
+                self._control(exchange)
+            why = self._gone()
+        if why and exchange.scenario != self._first_lost:
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, exchange.request, why)
+        return self._alone(outgoing, exchange) if blocked and not why else exchange
+
+    def _alone(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
+        """Send a request again while no other is under way; what it met before is one of its attempts."""
+        if not self._turns.may_send_alone():
+            return before
+        with self._turns.alone():
+            again = self._sender.send(outgoing)
+            if again.ended == "time-out" and again.status is None:
+                with self._mutex:  # It blocks the server: those that wait for their turn are to find it back.
+                    self._control(again)
+        self._turns.sent_alone(helped=again.status is not None and again.status not in TEMPORARY_STATUSES)
+        if again.withheld:
+            return before
+        if again.status is not None:
+            self._answered_at = time.monotonic()
+        beside = replace(attempt_of(before, 0.0), detail=BESIDE_OTHERS)
+        return replace(again, attempts=(*before.attempts, beside, *again.attempts))
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Send no further request."""
         self._stopping.set()
         self._sender.stop()
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release connections and other resources."""
         self._sender.close()
 
     def _gone(self) -> str:
         return self._mark.read_text(encoding="utf-8") if self._mark.exists() else ""
 
     def _is_back(self, exchange: Exchange) -> bool:
-        """Whether connections are accepted again within some seconds; else the endpoint is marked as gone."""
+        """Whether connections are accepted again within some seconds; else the endpoint is marked as down."""
         until = time.monotonic() + _PATIENCE
         while not self._gone():
             try:
@@ -115,28 +161,33 @@ class Presence:
     def _control(self, exchange: Exchange) -> None:
         """Send the control request; without a response to it the endpoint is marked as gone."""
         if self._served is None:
-            return  # A server that never answered has not stopped: what it does is evaluated.
+            return  # A server that never responded has not stopped: its behavior is evaluated.
         outgoing, seconds = self._served
         sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
+        until = time.monotonic() + _BLOCKED
         try:
-            for _ in range(_CONTROLS):
+            for sent in itertools.count(1):
                 control = sender.send(outgoing)
                 if control.status is not None or control.ended == "not-sent":
                     self._silent, self._answered_at = 0, time.monotonic()
                     return
+                if sent >= _CONTROLS and (control.ended != "time-out" or time.monotonic() > until):
+                    break
         finally:
             sender.close()
         self._mark_gone(exchange)
 
     def _mark_gone(self, exchange: Exchange) -> None:
         if not self._gone():
-            write_atomically(self._mark, f"{_GONE} at {_clock(_begun(exchange))}")
+            self._first_lost = exchange.scenario
+            since = f"no response since {exchange.scenario}"
+            write_atomically(self._mark, f"{_GONE} at {_clock(_begun(exchange))}: {since}")
 
 
 @dataclass(frozen=True)
 class Disappearance:
-    """When an endpoint stopped answering (unix seconds), the scenario that was sent first without a response, how many
-    requests were answered before, and the scenario of the last of these (empty without any)."""
+    """An endpoint that stopped responding: when (unix seconds), the first scenario without a response, the number of
+    responses before, and the scenario of the last of these (empty without any)."""
 
     since: float
     scenario: str
@@ -146,18 +197,19 @@ class Disappearance:
     @property
     def says(self) -> str:
         """All of it in one line."""
-        many = f"{self.answered} answered request{'' if self.answered == 1 else 's'}"
+        many = f"{self.answered} response{'' if self.answered == 1 else 's'}"
         last = f" (the last was {self.last})" if self.last else ""
         return f"{_GONE} at {_clock(self.since)}, after {many}{last}; {self.scenario} was the first without a response"
 
 
 def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
-    """When the endpoint of these exchanges stopped answering for good; None if it did not."""
+    """When the endpoint of these exchanges stopped responding; None if it did not."""
     every = sorted(exchanges, key=lambda one: one.sent_at)
     told = any(one.withheld and one.detail.startswith(WITHHELD + _GONE) for one in every)
     sent = [one for one in every if one.ended != "not-sent"]
     answered = [one for one in sent if one.status is not None]
-    rest = [one for one in sent if one.status is None and (not answered or one.sent_at > answered[-1].sent_at)]
+    last = answered[-1].sent_at if answered else 0.0
+    rest = [one for one in sent if one.status is None and one.sent_at + one.elapsed / 1000 > last]
     if not rest or not (told or any(map(unconnected, rest))):
         return None
     first = min(rest, key=_begun)
@@ -165,7 +217,7 @@ def disappearance(exchanges: Iterable[Exchange]) -> Disappearance | None:
 
 
 def unconnected(exchange: Exchange) -> bool:
-    """Whether no connection was to be had: nobody read the request."""
+    """Whether no connection was established, so that the request was not sent."""
     return exchange.ended == "unreachable" or (
         exchange.ended == "time-out" and exchange.detail.startswith("ConnectTimeout")
     )

@@ -1,5 +1,5 @@
-"""Requests beside the plan, sent only to explain a target that is set up wrong: is the API elsewhere, which models are
-there. Whatever a server does to them, each ends within seconds and holds little."""
+"""Additional requests that diagnose a wrong configuration: another base path, the list of models. Each ends within
+seconds and with a small body, whatever the server does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether anything listens at a target, asked before the first request: a dead endpoint is one line, not a thousand."""
+"""Checks before the first request that the target accepts connections, so that a dead endpoint is one error message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def reach(target: Target) -> None:
             return
         except ssl.SSLCertVerificationError as error:
             raise Misconfigured(
-                f"the certificate of {what} is not trusted: {error.verify_message} (SSL_CERT_FILE names a private CA's)"
+                f"the certificate of {what} is not trusted: {error.verify_message} (set SSL_CERT_FILE for a private CA)"
             ) from None
         except (OSError, UnicodeError, OverflowError) as error:
             left = until - time.monotonic()
@@ -54,7 +54,7 @@ def reach(target: Target) -> None:
 
 
 def connect(host: str, port: int, seconds: float, context: ssl.SSLContext | None) -> None:
-    """Open a connection, with TLS where there is a context, and close it again; ``OSError`` if that fails."""
+    """Open a connection, with TLS if there is a context, and close it; ``OSError`` if that fails."""
     with socket.create_connection((host, port), timeout=seconds) as connection:
         if context:
             context.wrap_socket(connection, server_hostname=host).close()
@@ -65,11 +65,11 @@ def _unreachable(what: str, error: Exception, waited: float) -> str:
     if isinstance(error, ssl.SSLError):
         return f"{what} does not speak TLS{after}: {error.reason or _line(error)}"
     said = error.strerror if isinstance(error, OSError) else None
-    return f"nothing answers at {what}{after}: {said or _line(error)}"
+    return f"cannot connect to {what}{after}: {said or _line(error)}"
 
 
 def _proxy(endpoint: str) -> str | None:
-    """The proxy for an endpoint by the environment, as the client takes it."""
+    """The proxy for an endpoint by the environment, as httpx selects it."""
     url = urlsplit(endpoint)
     if is_loopback(endpoint) or proxy_bypass(url.netloc):
         return None

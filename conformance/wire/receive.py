@@ -12,63 +12,63 @@ import httpx
 from conformance.config.target import Target
 from conformance.contract.revisions import Contract
 from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
-from conformance.wire.deadlines import Taken, Watch, first_bytes
+from conformance.wire.deadlines import PartialResponse, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, RateLimiter
 from conformance.wire.transport import ended_by, headers_of
 
 #: Seconds a stream may stay open after its terminal event before we hang up.
 LINGER = 5.0
 
-#: Bytes of the reads before that are looked at again: a terminal event may be cut in two.
+#: Bytes of earlier reads that are searched again: a terminal event may be split over two reads.
 _TAIL = 64
 
-#: Bytes of a compressed body that are unfolded first: they show what unfolds to hundreds of times its size.
+#: Bytes of a compressed body that are decoded first, to detect one that grows to hundreds of times its size.
 _PROBE = 2_000
 
-#: What a stream holds once the model has begun: any event but the first two, or several events of another kind. A
-#: server may send its head, and those two, before it has read the prompt.
+#: The content of a stream once the model has begun: any event except the first two, or several unknown events. A server
+#: may send the headers and those two before it has read the prompt.
 _OUTPUT = re.compile(rb"response\.(?!created\b|queued\b|in_progress\b)\w|\[DONE\]")
 _DATA = re.compile(rb"^data:", re.MULTILINE)
 _OPENING_EVENTS = 3
 
 
-#: What is said when a limit has passed; the seconds stand in the braces.
-_SAID = {
-    "total": "the whole answer took over {}",
-    "first byte": "no answer, or none with a whole head, in {}",
+#: The detail when a limit has passed, with the seconds in the braces.
+_DETAILS = {
+    "total": "the response took more than {} in all",
+    "first byte": "no response, or incomplete headers, within {}",
     "idle": NO_BYTE + "{}",
     "linger": STILL_OPEN + "{} after the terminal event",
 }
 
 
 class _Timing:
-    """The limits of one exchange, by what the run has seen, and the longest waits in it, in seconds."""
+    """The limits of one exchange, shortened by the run's statistics, and its longest waits, in seconds."""
 
     def __init__(self, limits: Mapping[str, float], limiter: RateLimiter) -> None:
         self.limits = limits
-        self.said = dict(_SAID)
+        self.details = dict(_DETAILS)
         self.longest: dict[str, float] = {}
         self._gate = limiter
         self._waits = limiter.waits()
 
     def limit(self, kind: str) -> tuple[float, str]:
-        """The seconds to wait, and what is said when they have passed."""
+        """The seconds to wait, and the detail when they have passed."""
         seconds, why = self._waits.of(kind, self.limits[kind])
-        return seconds, self.said[kind].format(f"{seconds:g} s") + why
+        return seconds, self.details[kind].format(f"{seconds:g} s") + why
 
-    def look_again(self, watch: Watch) -> None:
-        """Shorten what is waited for now, if other exchanges have shown meanwhile that it is in vain."""
+    def refresh_limits(self, watch: Watch) -> None:
+        """Shorten the current limits if other exchanges have timed out meanwhile."""
         self._waits = self._gate.waits()
         for kind in watch.limited:
             watch.shorten(kind, *self.limit(kind))
 
     def waited(self, kind: str, seconds: float) -> None:
-        """Note a wait that came to its end."""
+        """Record the duration of a wait that ended with bytes."""
         self.longest[kind] = max(seconds, self.longest.get(kind, 0.0))
 
 
 class Receiver:
-    """Receives the responses of one target; ``gate`` knows what the run has used up."""
+    """Receives the responses of one target; ``limiter`` has the limits of the run."""
 
     def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter) -> None:
         self._target = target
@@ -76,19 +76,19 @@ class Receiver:
         self._http = http
         self._gate = limiter
 
-    def receive(self, request: httpx.Request, taken: Taken, started: float) -> tuple[Ended, str]:
+    def receive(self, request: httpx.Request, partial: PartialResponse, started: float) -> tuple[Ended, str]:
         target = self._target
         limits = {
             "total": target.total_timeout, "first byte": target.first_byte_timeout, "idle": target.read_timeout,
             "linger": LINGER,
         }  # fmt: skip
         timing = _Timing(limits, self._gate)
-        with Watch(timing.look_again) as watch:
+        with Watch(timing.refresh_limits) as watch:
             request.extensions["trace"] = watch.trace
             watch.limit("total", *timing.limit("total"))
             watch.limit("first byte", *timing.limit("first byte"))
-            ended, detail = self._exchange(request, taken, started, watch, timing)
-            # What the transport says of a connection that we took away is our doing.
+            ended, detail = self._exchange(request, partial, started, watch, timing)
+            # The transport error of a connection that the watch closed is caused by the limit.
             ended, detail = ("time-out", watch.reason) if watch.reason else (ended, detail)
         if watch.passed:
             self._gate.timed_out(watch.passed, timing.limit(watch.passed)[0], limits[watch.passed])
@@ -98,22 +98,22 @@ class Receiver:
         return ended, detail
 
     def _exchange(
-        self, request: httpx.Request, taken: Taken, started: float, watch: Watch, timing: _Timing
+        self, request: httpx.Request, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
     ) -> tuple[Ended, str]:
         try:
             with contextlib.closing(self._http.send(request, stream=True)) as response:
-                return self._read(response, taken, started, watch, timing)
-        except Exception as error:  # Whatever a parser makes of hostile bytes, it must not cost the other answers.
-            return ended_by(error, taken.status is not None, time.monotonic() - started)
+                return self._read(response, partial, started, watch, timing)
+        except Exception as error:  # An exception of a parser on hostile bytes must end only this exchange.
+            return ended_by(error, partial.status is not None, time.monotonic() - started)
 
     def _read(
-        self, response: httpx.Response, taken: Taken, started: float, watch: Watch, timing: _Timing
+        self, response: httpx.Response, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
     ) -> tuple[Ended, str]:
-        taken.status = response.status_code
-        taken.headers = headers_of(response)
-        streams = response.is_success and _streams(taken.headers)
-        what = "event of the model's output" if streams else "byte of a body"
-        timing.said["first byte"] = f"a head, but no {what} in {{}}"
+        partial.status = response.status_code
+        partial.headers = headers_of(response)
+        streams = response.is_success and _streams(partial.headers)
+        what = "event of the model's output" if streams else "byte of the body"
+        timing.details["first byte"] = f"headers, but no {what} within {{}}"
         watch.shorten("first byte", *timing.limit("first byte"))
         tail, begun, over, reserved, opening = b"", False, False, LARGE, 0
         last = time.monotonic()
@@ -121,15 +121,15 @@ class Receiver:
             if watch.reason:
                 break
             now = time.monotonic()
-            taken.add((now - started) * 1000, data)
+            partial.add((now - started) * 1000, data)
             if begun:
                 timing.waited("idle", now - last)
             last = now
-            if taken.size > self._target.max_body:
-                return "oversize", f"more than {self._target.max_body} bytes of body"
-            while taken.size > reserved:
+            if partial.size > self._target.max_body:
+                return "oversize", f"the body has more than {self._target.max_body} bytes (--max-body)"
+            while partial.size > reserved:
                 if not self._gate.reserve(STEP):
-                    taken.cut(LARGE)
+                    partial.cut(LARGE)
                     return "oversize", self._over_budget()
                 reserved += STEP
             tail = (tail + data)[-_TAIL - len(data) :]
@@ -142,33 +142,33 @@ class Receiver:
             if begun:
                 watch.limit("idle", *timing.limit("idle"))
             if not over and self._ends.search(tail):
-                over = True  # Once: who repeats the end must not gain time by it.
+                over = True  # Only once: a server that repeats the terminal event must not extend the limit.
                 watch.limit("linger", *timing.limit("linger"))
         return "clean", ""
 
-    def unfolds_to_too_much(self, taken: Taken) -> str:
-        """Why a compressed body is not taken as it is (empty if it is): beyond the budget its beginning is kept, not
-        compressed, as it would unfold to all of it whenever it is read."""
-        coding = content_coding(taken.headers)
+    def decoded_too_large(self, partial: PartialResponse) -> str:
+        """Why a compressed body is not recorded as received (empty if it is): beyond the budget only its beginning is
+        recorded, decoded, as the compressed body would be decoded at each read."""
+        coding = content_coding(partial.headers)
         if not coding:
             return ""
-        chunks = taken.chunks
+        chunks = partial.chunks
         plain, whole = unfold(tuple(first_bytes(chunks, _PROBE)), coding)
         size = sum(len(chunk.data) for chunk in plain)
-        over = size > LARGE and not self._gate.reserve(1)  # To unfold all of it would be in vain.
+        over = size > LARGE and not self._gate.reserve(1)  # Then it need not be decoded completely.
         if not over:
             plain, whole = unfold(chunks, coding)
             size = sum(len(chunk.data) for chunk in plain)
-            over = size > max(taken.size, LARGE) and not self._gate.reserve(size - max(taken.size, LARGE))
+            over = size > max(partial.size, LARGE) and not self._gate.reserve(size - max(partial.size, LARGE))
         if over:
-            taken.headers = tuple(pair for pair in taken.headers if pair[0].lower() != "content-encoding")
-            taken.replace(first_bytes(plain, LARGE))
+            partial.headers = tuple(pair for pair in partial.headers if pair[0].lower() != "content-encoding")
+            partial.replace(first_bytes(plain, LARGE))
             return self._over_budget()
-        return "" if whole else "the compressed body unfolds to more than is taken"
+        return "" if whole else "the decoded body is larger than the limit"
 
     def _over_budget(self) -> str:
         budget = self._gate.budget
-        return f"more than {LARGE:,} bytes: this run's budget of {budget:,} bytes for large bodies is used up"
+        return f"the body has more than {LARGE:,} bytes, and the run's budget for large bodies ({budget:,}) is used up"
 
 
 def _streams(headers: Headers) -> bool:

@@ -1,7 +1,7 @@
-"""A recorded run, read to be judged again: it answers in the place of the client, without network or key.
+"""A recorded run, evaluated again: it provides the exchanges instead of the client, without network or key.
 
-Formats of ``run.json`` that ever landed stay readable, each by its own reader; the files of the exchanges carry a
-format of their own. An exchange is found by its request, so that a scenario may get another name.
+Every released format of ``run.json`` stays readable, each by its own reader; the files of the exchanges have a separate
+format. An exchange is found by its request, so that scenarios can be renamed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
-from conformance.exchange.not_sent import withheld
+from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory
 
@@ -25,16 +25,14 @@ _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 
 _MODEL = re.compile(rb'"model": ?"[^"]*"')
 
-_MISSING = "the recording does not hold this request"
-
 
 @dataclass(frozen=True)
 class Recording:
-    """A run folder as it was read.
+    """The content of a run folder.
 
-    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` decide with it
-    what is judged. ``whole``: all requests of the suite were planned; else ``cases`` are the ids that were to be judged
-    (None: that was not kept). ``exchanges`` are by digest and sample.
+    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` are the
+    settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are the
+    ids of the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
     """
 
     path: Path
@@ -42,15 +40,16 @@ class Recording:
     nonce: str
     lacks: frozenset[str]
     unknown_parameters: str
-    whole: bool
+    complete: bool
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
 
     def find(self, outgoing: OutgoingRequest) -> Exchange | None:
-        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same."""
+        """The exchange of a request whatever its scenario was called, or of that scenario if it asked the same, with
+        another limit of output tokens at most."""
         found = self.exchanges.get(_place(outgoing.key))
         named = self._by_name.get((outgoing.scenario, outgoing.sample))
-        if found is None and named and _without_model(named.request.body) == _without_model(outgoing.body):
+        if found is None and named and _essence(named.request.body) == _essence(outgoing.body):
             return named
         return found
 
@@ -59,15 +58,15 @@ class Recording:
         return {(one.scenario, one.sample): one for one in self.exchanges.values()}
 
     def selects(self, case: str, keys: Mapping[str, str]) -> bool:
-        """Whether a case, which needs these scenarios (each with its key), is among those that were to be judged."""
-        if self.whole:
+        """Whether a case, which needs these scenarios (each with its key), was selected in the recorded run."""
+        if self.complete:
             return True
         if self.cases is not None:
             return case in self.cases
         return all(_place(key) in self.exchanges or (name, 0) in self._by_name for name, key in keys.items())
 
     def target(self, given: Target) -> Target:
-        """The target as it was recorded; :class:`Misconfigured` where an option or a target file asks for another."""
+        """The recorded target; :class:`Misconfigured` if an option or a target file sets another value."""
         recorded = {
             "endpoint": self.head["target"]["endpoint"],
             "model": self.head["target"]["model"],
@@ -89,28 +88,28 @@ class Recording:
 
 
 class Replay:
-    """Sends nothing: a request's exchange is the recorded one."""
+    """A sender that returns recorded exchanges."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
-        """The recorded exchange; one that says that there is none."""
+        """The recorded exchange; a withheld one if the recording does not contain the request."""
         found = self._recording.find(outgoing)
         if found is None:
             request = Request(outgoing.method, str(self._recording.head["target"]["endpoint"]), (), outgoing.body)
-            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, _MISSING)
+            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, NOT_RECORDED)
         return replace(found, key=outgoing.key, scenario=outgoing.scenario)
 
     def stop(self) -> None:
-        """Nothing waits here."""
+        """No effect: there are no threads that wait."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """No effect: there are no resources."""
 
 
 def open_recording(path: Path) -> Recording:
-    """Read a run folder; :class:`Misconfigured` says in one line why it is no recording."""
+    """Read a run folder; :class:`Misconfigured` if it is not a recording or cannot be read."""
     folder = RunDirectory(path)
     try:
         document = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -120,18 +119,18 @@ def open_recording(path: Path) -> Recording:
         exchanges = {_place(key): exchange for key in folder.recorded() if (exchange := folder.read(key))}
         recording = reader(folder, document, exchanges)
     except FileNotFoundError as error:
-        raise Misconfigured(f"{path} is no recording: there is no {Path(error.filename).name}") from None
+        raise Misconfigured(f"{path} is not a recording: {Path(error.filename).name} is missing") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"recording {path} cannot be read: {error}") from None
     if recording.head["revision"] not in REVISIONS:
-        raise Misconfigured(f"recording {path} is of revision {recording.head['revision']!r}, which is not known")
+        raise Misconfigured(f"recording {path} has the unknown revision {recording.head['revision']!r}")
     return recording
 
 
 def _first(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
-    """Format 1: nothing is said of the profile, nor of the cases: those whose requests are there."""
+    """Format 1: without profile and cases; the cases are those whose requests are recorded."""
     return Recording(
         folder.path, document["head"], document["nonce"], frozenset(), "either", False, None, exchanges
     )  # fmt: skip
@@ -140,15 +139,15 @@ def _first(
 def _second(
     folder: RunDirectory, document: Mapping[str, Any], exchanges: Mapping[tuple[str, int], Exchange]
 ) -> Recording:
-    """Format 2: the profile is in ``run.json``, the cases are in ``cases.json``, written before anything is asked."""
-    profile, (whole, cases) = document["profile"], folder.selected()
+    """Format 2: the profile is in ``run.json``, the cases in ``cases.json``, written before the first request."""
+    profile, (complete, cases) = document["profile"], folder.selected()
     return Recording(
         folder.path,
         document["head"],
         document["nonce"],
         frozenset(profile["lacks"]),
         profile["unknown_parameters"],
-        whole,
+        complete,
         cases,
         exchanges,
     )
@@ -160,19 +159,25 @@ _READERS: dict[int, Callable[[RunDirectory, Mapping[str, Any], Mapping[tuple[str
 }
 
 
-def _without_model(body: bytes) -> bytes:
-    """A request's bytes without the name of its model: older versions wrote one of their own into malformed bodies."""
-    return _MODEL.sub(b"", body, count=1)
-
-
 def _place(key: str) -> tuple[str, int]:
     """Digest and sample of a key such as ``tools.call-ccbefc5c3fdc-2``."""
     found = _KEY.search(key)
     return (found[1], int(found[2] or 1)) if found else (key, 1)
 
 
+def _essence(body: bytes) -> object:
+    """What a request is known by: its JSON without its limit of output tokens, in which versions of the suite differ.
+    Of a body that is no JSON object the bytes without the name of the model: older versions wrote one of their own into
+    malformed bodies."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return _MODEL.sub(b"", body, count=1)
+    return {**document, "max_output_tokens": None} if isinstance(document, dict) else body
+
+
 def _by_hand(target: Target, name: str) -> bool:
-    """Whether an option or a target file gave this; what stands in the environment is for runs of all kinds."""
+    """Whether an option or a target file sets this; the environment applies to all runs and is no contradiction."""
     if name not in target.sources:
         return getattr(target, name) not in (frozenset(), UNKNOWN_PARAMETERS[0])
     return target.sources[name] not in ("default", f"CONFORMANCE_{name.upper()}")

@@ -13,14 +13,14 @@ import httpx
 from conformance.config.target import Misconfigured, is_loopback
 from conformance.exchange.exchange import Ended, Headers
 
-# What these log holds the headers of answers, and with them whatever a server puts there.
+# The logs of these contain response headers, and so any secret that a server sends.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
-    """A client that takes each request over a connection of its own, follows no redirect and keeps no cookie;
-    :class:`conformance.config.target.Misconfigured` where the environment names a proxy that cannot be used."""
+    """An httpx client that uses a new connection for each request, follows no redirect and stores no cookie;
+    :class:`conformance.config.target.Misconfigured` if the environment configures an unusable proxy."""
     try:
         return httpx.Client(
             follow_redirects=False,
@@ -34,30 +34,32 @@ def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
         )
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         says = " ".join(str(error).split())
-        raise Misconfigured(f"the proxy that the environment names cannot be used: {says}") from None
+        raise Misconfigured(f"the proxy configured in the environment cannot be used: {says}") from None
 
 
 def headers_of(response: httpx.Response) -> Headers:
-    """The headers as they came, Location at the end."""
+    """The headers as received, Location at the end."""
     raw = [*response.headers.raw, *response.extensions.get("location", ())]
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
 
 
 class NoCookies(CookieJar):
-    """Every exchange stands alone: what one answer sets is not even looked at."""
+    """A cookie jar that stores nothing: exchanges do not depend on each other."""
 
     def extract_cookies(self, response: object, request: object) -> None:
         """Leave them."""
 
 
 def tls() -> ssl.SSLContext:
-    """How certificates are verified; SSL_CERT_FILE or SSL_CERT_DIR give a private CA, on loopback too."""
+    """The TLS context; SSL_CERT_FILE or SSL_CERT_DIR add a private CA, on loopback too."""
     return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @cache
 def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
-    return httpx.create_ssl_context()  # Reads the two itself; reading hundreds of certificates takes a while.
+    return (
+        httpx.create_ssl_context()
+    )  # Reads the two variables; loading hundreds of certificates takes time, so the context is shared.
 
 
 def keep_location(response: httpx.Response) -> None:
@@ -69,8 +71,8 @@ def keep_location(response: httpx.Response) -> None:
 
 
 def ended_by(error: Exception, begun: bool, seconds: float) -> tuple[Ended, str]:
-    """How an exchange ended that this error ended after so many seconds, and in whose words; ``begun``: the answer's
-    head had come."""
+    """How an exchange ended with this error after ``seconds``, and the detail; ``begun``: the headers of the response
+    were received."""
     says = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectError):
         return "unreachable", str(error)

@@ -1,4 +1,4 @@
-"""Makes the README's pictures from a real run: ``python docs/pictures/make.py`` (needs chromium and its driver)."""
+"""Make the pictures of the README from a run: ``python docs/pictures/make.py`` (needs chromium and its driver)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pre { margin: 0; padding: 20px 24px; color: #d9dce0; display: inline-block; whit
 
 
 def main() -> None:
-    """Run, and take both pictures."""
+    """Run the suite and take the pictures."""
     with tempfile.TemporaryDirectory() as folder, browser() as window:
         run = Path(folder)
         with serve(Endpoint(key=KEY, behaviour=TWIST, seed="pictures", event_ms=12, first_byte_ms=180)) as server:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def evaluate(url: str, run: Path, *more: str) -> str:
-    """What a run says at a terminal."""
+    """The terminal output of a run."""
     command = [
         sys.executable,
         "-m",

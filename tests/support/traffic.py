@@ -37,7 +37,8 @@ def traffic(behaviour: Behaviour | None, names: Collection[str] = FEW, revision:
         outgoing = planned.build([found[key] for key in planned.after if key in found])
         if outgoing:
             found[planned.key] = sender.send(outgoing)
-    return [Captured(one.scenario, one) for one in found.values() if one.request.method == "POST"]
+    posted = [one for one in found.values() if one.request.method == "POST"]
+    return [Captured(one.scenario, one) for one in posted if not names or one.scenario in names]
 
 
 def evaluated(captured: list[Captured], revision: str = "2026-06-24") -> Evaluation:

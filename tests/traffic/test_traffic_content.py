@@ -64,7 +64,7 @@ def coded(coding: str) -> Change:
 def test_base64_in_its_forms_marked_or_not(text: str, encoding: str | None, tmp_path: Path) -> None:
     one = one_of(tmp_path, entry(PLAIN, "firefox", text=text, encoding=encoding))
     assert (one.exchange.body, one.missing) == (PLAIN.body, "")
-    assert "bytes" not in one.lost
+    assert "bytes" not in one.unavailable
     assert broken(evaluated([one])) == set()
 
 
@@ -77,7 +77,7 @@ def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
 
 def test_text_that_is_marked_as_base64_and_is_none_stands_aside(tmp_path: Path) -> None:
     found = evaluated([one_of(tmp_path, entry(PLAIN, "firefox", encoding="base64"))])
-    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is not the base64 that it says"})
+    assert (found.cases, found.unjudged) == ([], {"entry 2": "the body is declared as base64, but is not valid base64"})
 
 
 @pytest.mark.parametrize(
@@ -176,16 +176,16 @@ def test_statuses_as_text(status: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (0, "no answer: reset (the client gave up or was refused)"),
-        (-1, "no answer: reset (the client gave up or was refused)"),
-        (None, "no answer: reset (the capture holds no status)"),
-        ("", "no answer: reset (the capture holds no status)"),
-        ("failed", "no answer"),
-        ([], "no answer"),
-        (True, "no answer"),
-        (103, "HTTP 103 is no answer"),
-        ("429", "HTTP 429: a trouble that may pass"),
-        ("503", "HTTP 503: a trouble that may pass"),
+        (0, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (-1, "no response: reset (the client cancelled the request or the connection was refused)"),
+        (None, "no response: reset (the capture contains no status)"),
+        ("", "no response: reset (the capture contains no status)"),
+        ("failed", "no response"),
+        ([], "no response"),
+        (True, "no response"),
+        (103, "HTTP 103 is not a final response"),
+        ("429", "HTTP 429 may be temporary"),
+        ("503", "HTTP 503 may be temporary"),
     ],
 )
 def test_statuses_that_say_nothing_of_the_contract(status: Any, says: str, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_headers_that_are_not_there(held: Any, tmp_path: Path) -> None:
         made["response"]["headers"] = made["request"]["headers"] = held
 
     one = one_of(tmp_path, changed(STREAM, change))
-    assert one.lost >= {"headers"}
+    assert one.unavailable >= {"headers"}
     assert broken(evaluated([one])) == set()
 
 
@@ -250,7 +250,7 @@ SENT = PLAIN.request.body.decode()
 )
 def test_the_request_in_its_forms(posted: Any, is_there: bool, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made["request"].update(postData=posted)))
-    assert ("request" not in one.lost) == is_there
+    assert ("request" not in one.unavailable) == is_there
     assert (one.sent == json.loads(SENT)) == is_there
     assert broken(evaluated([one])) == set()
 
@@ -261,7 +261,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
         made["request"]["postData"]["text"] = "(\ufffd/\ufffd"
 
     one = one_of(tmp_path, changed(PLAIN, change))
-    assert "request" in one.lost
+    assert "request" in one.unavailable
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_request_that_is_still_compressed_is_not_known(tmp_path: Path) -> None
 @pytest.mark.parametrize("took", [12.5, "12.5", None, "fast", -1, [], "nan", "1e999"])
 def test_times_in_their_forms(started: Any, at: float | None, took: Any, tmp_path: Path) -> None:
     one = one_of(tmp_path, changed(PLAIN, lambda made: made.update(startedDateTime=started, time=took)))
-    assert ("clock" in one.lost) == (at is None)
+    assert ("clock" in one.unavailable) == (at is None)
     assert one.exchange.sent_at == (at or 0.0)
     assert one.exchange.elapsed == (12.5 if took in (12.5, "12.5") else 0.0)
 
@@ -330,7 +330,7 @@ def test_one_exchange_captured_twice_is_one(tmp_path: Path, capsys: pytest.Captu
     made = entry(PLAIN, "firefox")
     assert main(["judge", str(har(tmp_path / "a.har", made, made, entry(STREAM, "firefox", text=None)))]) == 0
     said = capsys.readouterr().out
-    assert "2 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "2 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "entry 3: the same exchange as entry 2, counted once" in said
 
 
@@ -368,7 +368,7 @@ def test_a_websocket_at_the_path_is_named(tmp_path: Path, capsys: pytest.Capture
     seen = socket_entry(_webSocketMessages=[{"type": "send", "data": "{}"}], _resourceType="websocket")
     assert main(["judge", str(har(tmp_path / "a.har", seen))]) == 5
     said = capsys.readouterr().out
-    assert "0 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "0 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "entry 2: a WebSocket at .../responses (1 message), which is not" in said
     assert main(["judge", str(har(tmp_path / "b.har", seen, entry(PLAIN, "firefox"))), "--json"]) == 0
     end = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -438,7 +438,7 @@ def test_bytes_before_the_stream_are_the_cause(prelude: str, kind: str, tmp_path
     found = evaluated([one_of(tmp_path, made)])
     (cause,) = [line for line in found.cases if line.verdict in ("fail", "warning") and not line.cause]
     assert cause.requirement == "sse.frames-parse"
-    assert cause.findings[0].message == "bytes that are no field stand before the first event"
+    assert cause.findings[0].message == "bytes before the first event are not a field of the event stream"
     assert {line.requirement for line in found.cases if line.verdict == "pass"} >= {"usage.total-is-sum"}
 
 

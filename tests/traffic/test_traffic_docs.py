@@ -64,7 +64,7 @@ def test_the_watcher_starts_and_ends(words: list[str], tmp_path: Path) -> None:
             watcher.send_signal(signal.SIGTERM)
             said = watcher.communicate(timeout=20)[0]
     assert begun.startswith("watching")
-    assert "point a client at" in begun
+    assert "client base URL" in begun
     assert "No case was judged" in said
     assert watcher.returncode == 5
 

@@ -26,15 +26,15 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "blank": (b" \n\n", "it is empty (3 bytes of white space)"),
     "cut": (TEXT.encode()[:60], "its JSON ends at line 5, column 14 (byte 60) before it is complete"),
     "cut in a character": ('{"log": "é'.encode()[:-1], "its JSON ends at line 1, column 10 (byte 9)"),
-    "broken": (b'{"log":\n {"entries": [}', "its JSON is broken at line 2, column 15 (byte 22): expected a value or ]"),
-    "single quotes": (b"{'log': 1}", "its JSON is broken at line 1, column 2 (byte 1): expected a name or }"),
-    "after a mark": (b"\xef\xbb\xbf{'log': 1}", "its JSON is broken at line 1, column 2 (byte 4)"),
-    "beyond ASCII": ('{"é": \n"ü" x}'.encode(), "its JSON is broken at line 2, column 5 (byte 13): expected a comma"),
-    "NaN": (b'{"log": {"entries": [], "n": NaN}}', "its JSON is broken at line 1, column 30 (byte 29)"),
+    "broken": (b'{"log":\n {"entries": [}', "its JSON is invalid at line 2, column 15 (byte 22): expected a value"),
+    "single quotes": (b"{'log': 1}", "its JSON is invalid at line 1, column 2 (byte 1): expected a name or }"),
+    "after a mark": (b"\xef\xbb\xbf{'log': 1}", "its JSON is invalid at line 1, column 2 (byte 4)"),
+    "beyond ASCII": ('{"é": \n"ü" x}'.encode(), "its JSON is invalid at line 2, column 5 (byte 13): expected a comma"),
+    "NaN": (b'{"log": {"entries": [], "n": NaN}}', "its JSON is invalid at line 1, column 30 (byte 29)"),
     "deep": (b'{"log": ' + b"[" * 200_000, "(byte 507): arrays and objects more than 500 deep"),
     "JSON lines": (LINES, "it is JSON lines (a second JSON value begins at line 2, column 1 (byte 10))"),
     "results": (b'{"kind": "run"}\n{"kind": "case"}\n', "it is a results file of this suite: name the run folder"),
-    "text after": (TEXT.encode() + b"\n}", "its JSON is broken at line 22, column 1"),
+    "text after": (TEXT.encode() + b"\n}", "its JSON is invalid at line 22, column 1"),
     "UTF-16": (TEXT.encode("utf-16"), "it is UTF-16 (byte order mark FF FE at byte 0), expected UTF-8"),
     "UTF-16 big": (b"\xfe\xff" + TEXT.encode("utf-16-be"), "it is UTF-16 (byte order mark FE FF at byte 0)"),
     "UTF-16 bare": (TEXT.encode("utf-16-le"), "it is UTF-16 without a byte order mark"),
@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "HTTP": (b"HTTP/1.1 200 OK\r\n\r\n", "it is a raw HTTP response"),
     "HTTP request": (b"POST /v1/responses?key=k3y-0f-some0ne HTTP/1.1\r\n\r\n", "it is a raw HTTP request ('POST'"),
     "flows": (b"9135:7:version;2:21#", "it is a flow file of mitmproxy"),
-    "words": (b"reports of today", "its JSON is broken at line 1, column 1 (byte 0): expected a value"),
+    "words": (b"reports of today", "its JSON is invalid at line 1, column 1 (byte 0): expected a value"),
     "Response": (b'{"object": "response", "output": []}', "it is a bare Response object"),
     "request": (b'{"model": "m", "input": "i"}', "it is a bare request body"),
     "event": (b'{"type": "error", "sequence_number": 1}', "it is one event of a stream"),
@@ -63,10 +63,10 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "entry": (b'{"request": {}, "response": {}}', "it is one entry of a HAR"),
     "other": (b'{"openapi": "3.1", "info": {}}', "it has no log; its members are openapi, info"),
     "nothing": (b"{}", "it has no log; it has no member at all"),
-    "array": (b"[]", "it holds an array, expected an object with log.entries"),
-    "string": (b'"log"', "it holds a string"),
-    "number": (b"12", "it holds a number"),
-    "null": (b"null", "it holds null"),
+    "array": (b"[]", "it contains an array, expected an object with log.entries"),
+    "string": (b'"log"', "it contains a string"),
+    "number": (b"12", "it contains a number"),
+    "null": (b"null", "it contains null"),
     "log": (b'{"log": []}', "/log is an array, expected an object"),
     "no entries": (b'{"log": {"version": "1.2"}}', "/log has no entries; its members are version"),
     "entries of another type": (b'{"log": {"entries": {}}}', "/log/entries is an object, expected an array"),
@@ -82,7 +82,7 @@ def test_each_wrong_kind_has_its_own_line(kind: str, tmp_path: Path, capsys: pyt
     assert main(["judge", str(path)]) == 2
     said = capsys.readouterr()
     (line,) = said.err.splitlines()
-    assert line.startswith(f"conformance: {path} is no HAR: ")
+    assert line.startswith(f"conformance: {path} is not a HAR: ")
     assert says in line
     assert said.out == ""
     assert "k3y" not in line
@@ -104,4 +104,4 @@ def test_folders_and_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert says in line
     har(tmp_path / "b.har", entry(received("text"), "chrome"))
     assert main(["judge", str(tmp_path)]) == 2
-    assert "it holds b.har: name that" in capsys.readouterr().err
+    assert "it contains b.har: use that" in capsys.readouterr().err

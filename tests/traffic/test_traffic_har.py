@@ -82,12 +82,12 @@ def without(*path: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (without("response", "content", "text"), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text=""), "does not hold the body"),
-        (lambda made: made["response"]["content"].update(text="{" * 100), "holds 100 of"),
+        (without("response", "content", "text"), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text=""), "does not contain the body"),
+        (lambda made: made["response"]["content"].update(text="{" * 100), "contains 100 of"),
         (lambda made: made["response"]["content"].update(encoding="base64", text="a"), "base64"),
-        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no answer: reset (net::ERR_X)"),
-        (lambda made: made["response"].pop("status"), "no answer"),
+        (lambda made: made["response"].update(status=0, _error="net::ERR_X"), "no response: reset (net::ERR_X)"),
+        (lambda made: made["response"].pop("status"), "no response"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(change: Callable[[dict[str, Any]], None], says: str, tmp_path: Path) -> None:
@@ -131,7 +131,9 @@ def test_no_credential_is_kept_or_shown(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["judge", str(har(tmp_path / "a.har", made)), "--results", str(tmp_path / "r.jsonl")]) == 1
     said = capsys.readouterr().out
     (one,) = read_har(tmp_path / "a.har").captured
-    held = repr((one.label, one.missing, one.lost, one.exchange.headers, one.exchange.detail, one.exchange.request))
+    held = repr(
+        (one.label, one.missing, one.unavailable, one.exchange.headers, one.exchange.detail, one.exchange.request)
+    )
     for shown in (said, (tmp_path / "r.jsonl").read_text(encoding="utf-8"), held):
         assert not any(secret in shown for secret in (KEY, "c00kie-1234567", "query-secret-77aa12"))
     assert filler(KEY.encode()).decode() in said
@@ -176,7 +178,7 @@ def test_the_command_tells_and_its_exit_code_is_that_of_the_verdicts(
     path = har(tmp_path / "a.har", entry(right, "firefox"), entry(wrong, "firefox"))
     assert main(["judge", str(path)]) == 1
     said = capsys.readouterr().out
-    assert "2 exchanges of POST .../responses, 2 of other requests left aside" in said
+    assert "2 exchanges with POST .../responses; 2 with other requests, not evaluated" in said
     assert "in entry 3, event 1, at /type" in said
     assert f"conformance judge {path} --only 'lifecycle.in-progress-second@entry 3'" in said
     assert main(["judge", str(path), "--only", "*@entry 2"]) == 0

@@ -93,7 +93,7 @@ def test_tools_that_are_no_functions_do_not_break_a_check() -> None:
     [
         ({"status": 503}, "HTTP 503"),
         ({"status": 429}, "HTTP 429"),
-        ({"status": None, "ended": "unreachable", "detail": "refused"}, "no answer: unreachable (refused)"),
+        ({"status": None, "ended": "unreachable", "detail": "refused"}, "no response: unreachable (refused)"),
         ({"ended": "oversize", "detail": "more than 9 bytes"}, "more than 9 bytes"),
     ],
 )

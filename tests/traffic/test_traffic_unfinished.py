@@ -104,7 +104,7 @@ def plain(tmp_path: Path, text: str | bytes, status: int = 200, **changes: objec
 
 @pytest.mark.parametrize("size", range(1, len(PLAIN), 7))
 def test_the_beginning_of_a_json_text_stands_aside(size: int, tmp_path: Path) -> None:
-    assert plain(tmp_path, PLAIN[:size]) == (set(), f"{UNFINISHED} (it does not say why)")
+    assert plain(tmp_path, PLAIN[:size]) == (set(), f"{UNFINISHED} (without a reason in the capture)")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_body_shorter_than_it_says(tmp_path: Path) -> None:
         made = entry(exchange, "firefox", text=exchange.body[:1500].decode())
         found = evaluated(list(read_har(har(tmp_path / "a.har", made)).captured))
         assert (broken(found), found.in_part) == (rules, {"entry 2"})
-        assert f"holds 1500 of {len(exchange.body)} bytes" in found.unjudged["entry 2"]
+        assert f"contains 1500 of {len(exchange.body)} bytes" in found.unjudged["entry 2"]
 
 
 def test_too_little_to_tell_a_stream_stands_aside() -> None:

@@ -28,8 +28,8 @@ from conformance.exchange.credential_forms import Cookie, filler
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.run_directory import RunDirectory
 from conformance.exchange.scrubbing import scrubbed_url, secrets_of
-from conformance.traffic.observer import Observer, kept, seen
-from conformance.traffic.proxy import GONE, Passed, Proxy
+from conformance.traffic.observer import Observer, to_exchange, to_stored_exchange
+from conformance.traffic.proxy import CLIENT_DISCONNECTED, ForwardedExchange, Proxy
 from conformance.traffic.summary import Screen
 from conformance.traffic.upstream import Upstream
 from tests.support.rawserver import Peer, RawServer
@@ -48,10 +48,10 @@ class Watched:
         self.folder = folder_at(path)
         target = resolve({"endpoint": upstream}, {}, "00000000", None)
         self.observer = Observer(target, RunDirectory(path), Screen(self.said))
-        self.passed: list[Passed] = []
+        self.passed: list[ForwardedExchange] = []
         self.proxy = Proxy(Upstream(upstream), "127.0.0.1", 0, self._see)
 
-    def _see(self, passed: Passed) -> None:
+    def _see(self, passed: ForwardedExchange) -> None:
         self.passed.append(passed)
         self.observer(passed)
 
@@ -171,7 +171,7 @@ def test_a_client_that_goes_away_ends_the_request_upstream(client: httpx.Client,
             said = one.end()
     finally:
         server.close()
-    assert one.passed[0].detail == GONE
+    assert one.passed[0].detail == CLIENT_DISCONNECTED
     assert "exchange 1: " in said
 
 
@@ -196,15 +196,15 @@ def test_an_upstream_that_is_not_there_is_a_502_in_the_watchers_name(client: htt
         received = client.post(f"{one.proxy.url}/responses", json=BODY)
         assert received.status_code == 502
         error = received.json()["error"]
-        assert error["message"].startswith("conformance watch: the upstream gave no answer")
+        assert error["message"].startswith("conformance watch: no response from the upstream")
         assert set(error) == {"message", "type", "param", "code"}
-        assert "not judged: no answer: unreachable" in one.end()
+        assert "not evaluated: no response: unreachable" in one.end()
 
 
 @pytest.mark.parametrize(
     ("path", "headers", "status", "says"),
     [
-        ("/responses", {"Connection": "Upgrade", "Upgrade": "websocket"}, 426, "WebSockets are not passed on"),
+        ("/responses", {"Connection": "Upgrade", "Upgrade": "websocket"}, 426, "WebSockets are not forwarded"),
         ("x/responses", {}, 404, "not below /v1"),
     ],
 )
@@ -246,18 +246,18 @@ def test_a_fault_is_told_and_no_file_holds_a_key(client: httpx.Client, tmp_path:
     assert not any(secret in text + said for secret in (KEY, "c00kie-1234567", "my-laptop"))
 
 
-def passed(**changes: Any) -> Passed:
+def passed(**changes: Any) -> ForwardedExchange:
     usual: dict[str, Any] = {
         "method": "POST", "url": "http://h/v1/responses", "sent": (("api-key", KEY),), "body": b"{}", "status": 200,
         "headers": (("content-type", "application/json"), ("set-cookie", "a=b")), "chunks": (Chunk(1.0, b"{}"),),
         "ended": "clean", "detail": "", "sent_at": 1.0, "elapsed": 2.0,
     }  # fmt: skip
-    return Passed(**(usual | changes))
+    return ForwardedExchange(**(usual | changes))
 
 
 def test_keys_are_redacted_wherever_they_come_up() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = kept(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
+    one = to_stored_exchange(passed(body=body, chunks=(Chunk(1.0, body[:20]), Chunk(2.0, body[20:]))), 1, (KEY,))
     assert KEY not in repr(one)
     assert one.leaks == ("body, byte 7",)
     assert [name for name, _ in one.headers] == ["content-type"]
@@ -267,14 +267,14 @@ def test_keys_are_redacted_wherever_they_come_up() -> None:
 
 def test_what_is_judged_is_what_was_received() -> None:
     body = json.dumps({"a": KEY}).encode()
-    one = seen(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
+    one = to_exchange(passed(body=body, chunks=(Chunk(1.0, body),)), 1, (KEY,))
     assert (one.body, one.request.body, one.leaks) == (body, body, ("body, byte 7",))
     assert KEY not in repr(one.request.headers)
 
 
 def test_a_key_that_is_a_word_is_no_echo() -> None:
     held = passed(sent=(("api-key", "placeholder"),), chunks=(Chunk(1.0, b'"a placeholder"'),))
-    word = kept(held, 1, ("placeholder",))
+    word = to_stored_exchange(held, 1, ("placeholder",))
     assert (word.leaks, word.detail, word.body) == ((), "", b'"a redactedred"')
 
 
@@ -297,7 +297,7 @@ def test_a_packed_request_is_unpacked_to_be_judged() -> None:
     import gzip
 
     sent = (("content-encoding", "gzip"), ("content-type", "application/json"))
-    one = kept(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
+    one = to_stored_exchange(passed(sent=sent, body=gzip.compress(b'{"stream":true}')), 1, ())
     assert one.request.body == b'{"stream":true}'
     assert one.request.headers == (("content-type", "application/json"),)
 
@@ -319,7 +319,7 @@ def test_the_command_from_start_to_end(
             watcher.kill()
     assert watcher.returncode == 1
     assert "lifecycle.in-progress-second@exchange 1" in said
-    assert "1 MUST rule is broken" in said
+    assert "1 fault; 1 MUST rule fails because of it" in said
     assert main(["judge", str(tmp_path / "run")]) == 1
     assert main(["report-bug", str(tmp_path / "run"), "lifecycle.in-progress-second"]) == 0
     assert "--only 'lifecycle.in-progress-second@exchange 1'" in capsys.readouterr().out

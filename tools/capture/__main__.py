@@ -1,4 +1,4 @@
-"""``python -m tools.capture --install DIR``: capture, clean and write what the pinned clients send."""
+"""``python -m tools.capture --install DIR``: capture, scrub and write the requests of the pinned clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ QUESTION_TO_CODEX = "Use exec_command to say hello."
 COMMAND = "echo hello"
 SECONDS = 120
 
-#: Words that stand in every text, whoever is logged in where.
+#: User names that are ordinary words, which cannot be searched for.
 _COMMON = ("/root", "localhost")
 
 #: Nothing but loopback is reached: there is no such proxy.
@@ -70,7 +70,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Client:
-    """A client, the program that has the conversation (none for Codex, which is one), and what is kept of it."""
+    """A client, the program that runs the conversation (none for Codex, which is one), and the selected requests."""
 
     name: str
     package: str
@@ -97,9 +97,9 @@ CLIENTS = (
 
 
 class Recorder:
-    """The built-in endpoint, which refuses nothing, and keeps every body that is sent to it.
+    """The built-in endpoint without validation, which records every request body.
 
-    ``bodies`` are the requests for a Response, ``generated`` the texts of the items that answered them.
+    ``bodies`` are the requests for a Response, ``generated`` the texts of the output items.
     """
 
     def __init__(self) -> None:
@@ -111,13 +111,13 @@ class Recorder:
         )
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
-        """The endpoint's answer; a request for a Response is noted."""
+        """The endpoint's response; the body of a request for a Response is recorded."""
         if method == "POST" and path.partition("?")[0].endswith("/responses"):
             self.bodies.append(json.loads(body))
         return self._endpoint.respond(method, path, headers, body)
 
     def _draft(self, _: Context, items: list[Item]) -> list[Item]:
-        """The items as drafted, but the command that Codex is told to run is one that does nothing."""
+        """The drafted items, with the command that Codex runs replaced by one without effect."""
         harmless = (json.dumps({"cmd": COMMAND}, separators=(",", ":")),)
         items = [replace(one, texts=harmless) if one.name == "exec_command" else one for one in items]
         self.generated += [text for one in items for text in one.texts]
@@ -154,7 +154,7 @@ def main() -> int:
 
 
 def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], set[str]]:
-    """The documents to write for a client, by name, and the digests of its texts, which are not in them."""
+    """The documents to write for a client, by name, and the digests of its replaced texts."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory(prefix="capture-") as folder, serve(recorder) as server:
         home, work = Path(folder) / "home", Path(folder) / "work"
@@ -169,7 +169,7 @@ def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], s
     bodies = reworded(original, ours)
     digests = {digest(one) for one in shingles(client_texts(original, ours))}
     if len(bodies) <= max(one.place for one in client.kept):
-        raise RuntimeError(f"only {len(bodies)} requests came")
+        raise RuntimeError(f"only {len(bodies)} requests received")
     found = {
         one.name: {
             "client": client.name,
@@ -182,12 +182,13 @@ def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], s
     }
     must_not_hold(json.dumps(found), [one for one in secrets if one not in _COMMON])
     if still := left(json.dumps(found), digests):
-        raise Leak(f"what was captured still has the client's words, {len(still)} runs of {SIZE}: {still[0]!r}, ...")
+        count = f"{len(still)} runs of {SIZE} words"
+        raise Leak(f"the captured requests still contain the client's text, {count}: {still[0]!r}, ...")
     return found, digests
 
 
 def _programs() -> list[str]:
-    """The source of every program that has a conversation: what it says is ours."""
+    """The source of every program that runs a conversation, whose texts are this project's."""
     return [path.read_text(encoding="utf-8") for path in sorted(PROGRAMS.iterdir()) if path.is_file()]
 
 

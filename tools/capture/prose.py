@@ -1,20 +1,20 @@
-"""Replaces the client's texts in captured requests with words of our own; pure.
+"""Replaces the client's texts in captured requests with other words; pure functions.
 
-The prose of a client is not ours to ship. What a server may depend on stays: members, names, types, lengths in
+The prose of a client must not be distributed. What a server may depend on stays: members, names, types, lengths in
 characters and in bytes, line breaks, markup, punctuation, and the kind of each character (letter of a case and a
 script, or digit).
 
-A text is any string of more than a few words, wherever it stands. The values that a tool or a JSON Schema enumerates
-are no texts; a string that is a JSON document is searched for texts itself. Within a text these stay:
+A text is any string of more than a few words. Values that a tool or a JSON Schema enumerates are no texts; a string
+that is a JSON document is searched for texts itself. Within a text these stay:
 
-- this project's own texts: the questions, what its programs say, and what the built-in endpoint generated,
-- names that the request declares, if they contain an underscore or stand in backticks,
+- this project's own texts: the questions, the texts of its programs, and those that the built-in endpoint generated,
+- names that the request declares, if they contain an underscore or are in backticks,
 - the names of elements that begin a line, such as ``<environment_context>``,
 - UUIDs, zeros and single letters.
 
-The replacement of a word depends on its line and its position in it; that of a word in a tag depends on the word alone,
-so that start tag and end tag match. The same capture thus gives the same files, and a new version of a client changes
-only the lines that the client changed.
+The replacement of a word depends on its line and its position in it; that of a word in a tag depends on the word only,
+so that start tag and end tag match. So equal captures write equal files, and a new version of a client changes only the
+lines that the client changed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from typing import Any
 
 from tools.capture.scrub import UUID
 
-#: A string of at most so many words (separated by white space) and letters outside ASCII is not a text.
+#: A string with at most this many words (separated by whitespace) and letters outside ASCII is not a text.
 FEW, FEW_LETTERS = 3, 12
 
-#: Members whose strings are structure, however many words they have.
+#: Members whose strings are structure, whatever their number of words.
 _STRUCTURE = frozenset({"const", "definition", "enum", "name", "pattern", "required"})
 
 _PIECE = re.compile(rf"(?P<uuid>{UUID.pattern})|(?P<tag></?[A-Za-z][^<>\n]*>)|(?:(?!{UUID.pattern})\w)+")
@@ -71,8 +71,8 @@ _Change = Callable[[str], str]
 class Ours:
     """This project's own texts.
 
-    A line that is part of one of ``said`` is ours, in a text of the client too. Of ``generated`` only whole texts
-    count, for the built-in endpoint quotes what it is sent.
+    A line that is part of one of ``said`` is kept, also in a text of the client. Of ``generated`` only complete texts
+    are, as the built-in endpoint quotes its input.
     """
 
     said: Sequence[str] = ()
@@ -86,7 +86,7 @@ def reworded(bodies: Sequence[dict[str, Any]], ours: Ours) -> list[dict[str, Any
 
 
 def client_texts(bodies: Sequence[dict[str, Any]], ours: Ours) -> list[str]:
-    """The texts that ``reworded`` replaces, without what in them is ours."""
+    """The texts that ``reworded`` replaces, without this project's own texts in them."""
     found: list[str] = []
 
     def noted(text: str) -> str:
@@ -104,7 +104,7 @@ def client_texts(bodies: Sequence[dict[str, Any]], ours: Ours) -> list[str]:
 
 
 def _names(value: Any) -> Iterator[str]:
-    """Every word that is a key or a whole string."""
+    """Every word that is a key or a complete string."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())
@@ -150,7 +150,7 @@ def _is_document(text: str) -> bool:
 
 
 def _in_literals(document: str, change: _Change) -> str:
-    """A JSON document with ``change`` applied to the texts in it, written as it was."""
+    """A JSON document with ``change`` applied to the texts in it, in its original formatting."""
 
     def literal(match: re.Match[str]) -> str:
         value = json.loads(match[1])
@@ -161,7 +161,7 @@ def _in_literals(document: str, change: _Change) -> str:
 
 
 def _parts(text: str, ours: Ours) -> Iterator[tuple[str, bool]]:
-    """A text's lines and the own texts in them, each with whether it is ours; joined they are the text."""
+    """The parts of a text, each with whether it is this project's own; joined they are the text."""
     if text in ours.generated:
         yield text, True
         return
@@ -194,7 +194,7 @@ def _part(part: str, names: set[str], elements: set[str]) -> str:
 
 
 def _grammar(definition: str) -> str:
-    """A grammar of our own, of the same length: a client's is its text too, and reworded it would no longer parse."""
+    """A replacement grammar of the same length: the client's is prose too, and with other words it would be invalid."""
     room = len(definition) - len(_ANYTHING)
     if room < 0:
         return definition
@@ -218,7 +218,7 @@ def _replaced(found: str, seed: str) -> str:
 
 
 def _word(old: str, key: str) -> str:
-    """A word of our own of the same length, never the old one; several joined where none is that long."""
+    """Another word of the same length; several words joined if none is that long."""
     if len(old) > _LONGEST:
         return _word(old[:7], key) + _word(old[7:], f"{key}\0")
     return _picked([word for word in _WORDS[len(old)] if word != old] or [old], key)

@@ -1,6 +1,6 @@
-"""Takes out of captured requests what tells of a machine or a moment; pure.
+"""Removes data of the machine and of the time from captured requests; pure functions.
 
-Each is replaced by a stand-in of the same form, the same one for the same thing throughout a client's requests.
+Each value is replaced by a placeholder of the same format, equal values of a client's requests by the same one.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-#: A UUID that stands alone or after an underscore.
+#: A UUID, alone or after an underscore.
 UUID = re.compile(r"(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f-])")
 
-#: What stands between fixed words: pattern, stand-in.
+#: Values between fixed words: pattern, placeholder.
 _FIXED = (
     (re.compile(r"\b20\d\d-[01]\d-[0-3]\d\b"), "2026-01-01"),
     (re.compile(r"\b1[789]\d{11}\b"), "1767225600000"),
@@ -27,11 +27,11 @@ _MILLISECONDS = range(1_700_000_000_000, 2_000_000_000_000)
 
 
 class Leak(Exception):
-    """Something of this machine is still in what would be written; the message says what."""
+    """Data of this machine remains in the output; the message contains it."""
 
 
 def scrubbed(bodies: Sequence[dict[str, Any]], places: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The bodies without what is of this machine; ``places`` are paths and what stands for each, the longest first."""
+    """The bodies with data of this machine replaced; ``places``: paths and their placeholders, the longest first."""
     seen: dict[str, str] = {}
 
     def named(match: re.Match[str]) -> str:
@@ -61,7 +61,7 @@ def _walked(value: Any, clean: Callable[[str], str]) -> Any:
 
 
 def must_not_hold(text: str, secrets: Sequence[str]) -> None:
-    """``Leak`` if a text holds one of these; too short ones are in every text."""
+    """Raise ``Leak`` if a text contains one of these; short ones, which every text contains, are ignored."""
     for secret in secrets:
         if len(secret) > 4 and secret in text:
-            raise Leak(f"what was captured still holds {secret!r}")
+            raise Leak(f"the captured requests still contain {secret!r}")

@@ -1,6 +1,6 @@
-"""Shingles of the clients' texts: each run of eight words, kept as a digest, so that a test finds what is left of them.
+"""Shingles of the clients' texts: a digest of each run of eight words, with which a test finds remains of them.
 
-``shingles.txt`` holds the digests, one a line, of every text that ``python -m tools.capture`` ever replaced.
+``shingles.txt`` contains the digests, one a line, of every text that ``python -m tools.capture`` ever replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STORED = Path(__file__).with_name("shingles.txt")
 _WORD = re.compile(r"[^\W_]+")
 _ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[bfnrt]|(?=[\"/]))")
 
-#: 48 bits: with 5,000 digests and a million words to search, the chance of any false match is 1 in 50,000.
+#: 48 bits: with 5,000 digests and a million words searched, the probability of a false match is 1 in 50,000.
 _BYTES = 6
 
 
@@ -34,7 +34,7 @@ def digest(shingle: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """A text without the escapes of JSON and source code, however deeply nested: the n of a line break is no word."""
+    """A text without the escapes of JSON and source code at any depth: the n of a line break is not a word."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else " ", text)
 
 
@@ -44,10 +44,10 @@ def left(text: str, digests: Set[str]) -> list[str]:
 
 
 def stored() -> set[str]:
-    """The digests that are kept."""
+    """The digests in the file."""
     return set(STORED.read_text(encoding="utf-8").split()) if STORED.exists() else set()
 
 
 def store(digests: Set[str]) -> None:
-    """Add these digests to those that are kept; none is ever taken out."""
+    """Add these digests to the file; digests are never removed."""
     STORED.write_text("".join(f"{one}\n" for one in sorted(stored() | digests)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""openai-agents: a Runner over OpenAIResponsesModel, at once (plain) and streamed (stream)."""
+"""Driver of openai-agents: a Runner with OpenAIResponsesModel. Modes: plain, stream."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _turn(job: dict[str, Any], seen: jobs.Seen) -> None:
 
 @cache
 def _client() -> Any:
-    """One for all jobs, as to make one takes long."""
+    """One client for all jobs, because its creation is slow."""
     return AsyncOpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60)
 
 

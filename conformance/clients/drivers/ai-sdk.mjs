@@ -1,8 +1,8 @@
 // Driver of the AI SDK: the npm packages `ai` and `@ai-sdk/openai`. Modes: plain (`generateText`), stream
-// (`streamText`). The request's functions are declared and never run, so that a call ends the answer.
+// (`streamText`). The request's functions are declared without an implementation, so that a call ends the turn.
 //
-// The arguments of a call are given as the SDK gives them: parsed, here written as JSON again. The text of reasoning
-// is null where it shows none, for it knows of summaries only.
+// The SDK returns the arguments of a call parsed; they are serialised as JSON again. The text of reasoning is null if
+// the SDK returns none, because it supports only summaries.
 
 import { KEY, described, load, serve, version } from "./driver.mjs";
 

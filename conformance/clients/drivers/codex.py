@@ -1,17 +1,17 @@
-"""Driver of the Codex CLI, the binary in the npm package ``@openai/codex``: a program of its own.
+"""Driver of the Codex CLI, the binary in the npm package ``@openai/codex``. It needs only the standard library.
 
-It looks for ``node_modules`` in the folder given as argument, else in the working folder, and in ``NODE_PATH``. Jobs
-come as JSON lines on standard input, one answer each goes to standard output. Modes: ``stream``, one answer; ``turns``,
-where what comes after a call is asked for too: ``text`` is then that of the last answer, ``calls`` and ``reasoning``
-are those of all, ``usage`` is the sum.
+It searches ``node_modules`` in the directory given as argument, else in the working directory, and in ``NODE_PATH``.
+Jobs are JSON lines on standard input; the result of each is a line on standard output. Modes: ``stream``, one response;
+``turns``, where Codex also requests the response to the results of its calls: ``text`` is then that of the last
+response, ``calls`` and ``reasoning`` are those of all responses, ``usage`` is the sum.
 
-Text, errors and how a turn ends come from the events of ``codex exec --json``; calls, reasoning and usage from the
-session's own record, for the events do not tell of calls to tools that Codex does not have. It refuses these and asks
-again, without end where the same answer stays: ``stream`` is over when the first answer has been dealt with, and every
-job when its time is up.
+Text, errors and the end of a turn are read from the events of ``codex exec --json``; calls, reasoning and usage from
+Codex's session file, because the events omit calls to tools that Codex does not have. Codex rejects such calls and
+sends another request, endlessly if the response stays the same. So ``stream`` stops when the first response is
+processed, and every job stops at its timeout.
 
-No tool runs anything: Codex's shell is switched off, so that a replayed answer commands nothing on this machine. And
-nothing but the base URL is reached: what would go elsewhere meets a proxy that is not there.
+No tool executes anything: Codex's shell is disabled, so that a replayed response runs no command on this machine. Only
+the base URL is reachable: the proxy for all other hosts does not exist.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIMEOUT = float(os.environ.get("CLIENT_TIMEOUT") or 20)
 KEY = "MIMO_API_KEY"
 MOST_LINES = 5000
 
-#: A port on which nothing listens, for everything but loopback.
+#: The proxy for all hosts except loopback: a port on which nothing listens.
 NOWHERE = "http://127.0.0.1:9"
 
 CONFIG = """
@@ -69,19 +69,19 @@ stream_max_retries = 0
 
 
 def main() -> int:
-    """Says what it is, then answers jobs until the input ends; 3 without the client."""
+    """Write name and version, then process jobs until the end of the input; returns 3 if the client is missing."""
     if (found := _find()) is None:
         print("@openai/codex is not installed", file=sys.stderr)
         return 3
     binary, version = found
-    _say({"client": "codex", "version": version})
+    _write({"client": "codex", "version": version})
     for line in sys.stdin:
         job = json.loads(line)
         try:
             answer = _run(binary, job)
-        except Exception as error:  # One job must not end the others.
+        except Exception as error:  # An error in one job must not stop the others.
             answer = _failed(type(error).__name__, str(error))
-        _say({"id": job.get("id"), **answer})
+        _write({"id": job.get("id"), **answer})
     return 0
 
 
@@ -91,7 +91,7 @@ def _find() -> tuple[Path, str] | None:
     folders += [Path(place) for place in os.environ.get("NODE_PATH", "").split(os.pathsep) if place]
     for folder in folders:
         own = folder / "@openai" / "codex" / "package.json"
-        # The package of the platform lies beside it, or inside it.
+        # The package of the platform is next to it or inside it.
         binaries = [
             *folder.glob("@openai/codex-*/vendor/*/bin/codex"),
             *folder.glob("@openai/codex/node_modules/@openai/codex-*/vendor/*/bin/codex"),
@@ -102,7 +102,7 @@ def _find() -> tuple[Path, str] | None:
     return None
 
 
-def _say(line: dict[str, Any]) -> None:
+def _write(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 
@@ -126,7 +126,7 @@ def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _codex(binary: Path, folder: Path, home: Path, work: Path, one_answer: bool) -> tuple[list[dict[str, Any]], str]:
-    """The events of one ``codex exec``, and how it ended: ``exit``, ``stopped`` after one answer, or ``timeout``."""
+    """The events of one ``codex exec``, and its end: ``exit``, ``stopped`` (after one response) or ``timeout``."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
@@ -161,7 +161,7 @@ def _codex(binary: Path, folder: Path, home: Path, work: Path, one_answer: bool)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends the program with all it started."""
+    """Kill the program and all processes that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -182,7 +182,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _session(home: Path) -> Iterator[dict[str, Any]]:
-    """What the session's record says came from the model, what it was told in return, and the counts of tokens."""
+    """The items of the model, the outputs of its calls, and the token counts, from the session file."""
     for path in sorted(home.glob("sessions/**/*.jsonl")):
         for line in _lines(path):
             payload = line.get("payload")
@@ -199,8 +199,8 @@ def _is_output(item: dict[str, Any]) -> bool:
 
 
 def _first(session: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
-    """What belongs to the first answer, and whether it is known to be over: then tokens were counted after the outputs
-    of its calls, or the next answer has begun."""
+    """The items of the first response, and whether it is complete: tokens were counted after the outputs of its calls,
+    or the next response has begun."""
     found: list[dict[str, Any]] = []
     replied = False
     for item in session:
@@ -236,7 +236,7 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
             for item in items
             if item.get("type") == "function_call"
         ],
-        # A reasoning item without a summary is dropped without a word, and the page's items have none.
+        # Codex silently drops a reasoning item without a summary, and the items of MiMo's page have none.
         "reasoning": "".join(reasoning) if reasoning else None,
         "usage": _usage([item for item in items if item["type"] == "usage"]),
         "error": _error(events, ended),
@@ -244,7 +244,7 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
 
 
 def _said_before_the_last(session: list[dict[str, Any]]) -> int:
-    """How many messages came before the outputs of calls that the last answer follows on."""
+    """The number of messages before the last outputs of calls, after which the last response follows."""
     outputs = [place for place, item in enumerate(session) if _is_output(item)]
     before = session[: outputs[-1]] if outputs else []
     return sum(item.get("type") == "message" for item in before)
@@ -256,7 +256,7 @@ def _text(item: dict[str, Any], kind: str) -> str:
 
 
 def _usage(counts: list[dict[str, Any]]) -> dict[str, int] | None:
-    counts = [count for count in counts if count.get("total_tokens")]  # All zero: it was told nothing.
+    counts = [count for count in counts if count.get("total_tokens")]  # All zero: Codex received no usage.
     if not counts:
         return None
     return {

@@ -1,6 +1,6 @@
-// What the drivers in Node share: where the packages lie, and jobs in and answers out as JSON lines.
+// Common code of the Node drivers: loading of packages, jobs and results as JSON lines.
 //
-// The folder with node_modules is the first argument, else the working folder; NODE_PATH is looked into as well.
+// The directory with node_modules is the first argument, else the working directory; NODE_PATH is searched too.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -8,18 +8,18 @@ import { dirname, join, resolve } from "node:path";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 
-/** Milliseconds one job may take. */
+/** Timeout of one job in milliseconds. */
 export const TIMEOUT = 1000 * (Number(process.env.CLIENT_TIMEOUT) || 20);
 
-/** Characters of an error's message that are kept: some hold the whole answer. */
+/** Maximum characters of an error message; some contain the complete response. */
 const MESSAGE = 1000;
 
-/** The key that is sent. */
+/** The API key for the replay server. */
 export const KEY = process.env.MIMO_API_KEY || "built-in-key";
 
 const require = createRequire(join(resolve(process.argv[2] ?? process.cwd()), "package.json"));
 
-/** A package that must be there: without it the driver ends with 3, and says so on standard error. */
+/** Load a required package; if it is missing, exit with 3 and a message on standard error. */
 export function load(name) {
   try {
     return require(name);
@@ -30,7 +30,7 @@ export function load(name) {
   }
 }
 
-/** The version in the package.json of a package that is loaded. */
+/** The version of an installed package, from its package.json. */
 export function version(name) {
   for (let folder = dirname(require.resolve(name)); folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, "package.json");
@@ -38,35 +38,34 @@ export function version(name) {
     const about = JSON.parse(readFileSync(file, "utf8"));
     if (about.name === name) return about.version;
   }
-  throw new Error(`${name} does not say its version`);
+  throw new Error(`${name} has no package.json with a version`);
 }
 
 /**
- * What is gathered of an answer, to begin with: null is what the client has not given. `shown` is the text as it came
- * piece by piece, `text` the text at the end.
+ * An empty result: null is what the client has not provided. `shown` is the streamed text, `text` the final text.
  */
 function nothing() {
   return { text: null, calls: null, reasoning: null, usage: null, shown: null, error: null };
 }
 
 /**
- * Says what the client is, then does one job after the other until the input ends.
+ * Write name and version, then process the jobs until the end of the input.
  *
- * `work(job, found, signal)` fills `found` in; what it throws becomes the answer's error, and so does what the client
- * throws where nobody can catch it.
+ * `work(job, found, signal)` fills in `found`; its exceptions, and uncaught exceptions of the client, become the error
+ * of the result.
  */
 export async function serve(client, version, work) {
-  say({ client, version });
-  let stray = () => {};
-  process.on("unhandledRejection", (error) => stray(error));
-  process.on("uncaughtException", (error) => stray(error));
+  write({ client, version });
+  let rejectJob = () => {};
+  process.on("unhandledRejection", (error) => rejectJob(error));
+  process.on("uncaughtException", (error) => rejectJob(error));
   for await (const line of createInterface({ input: process.stdin })) {
     const job = JSON.parse(line);
     const found = nothing();
     const abort = new AbortController();
     let timer;
     const unusual = new Promise((_, reject) => {
-      stray = reject;
+      rejectJob = reject;
       timer = setTimeout(() => reject(new TimeoutError(`no end within ${TIMEOUT / 1000} s`)), TIMEOUT);
     });
     try {
@@ -75,9 +74,9 @@ export async function serve(client, version, work) {
       found.error ??= described(error);
     }
     clearTimeout(timer);
-    stray = () => {};
-    // A copy: what still trickles in belongs to nobody.
-    say({ id: job.id, ...structuredClone(found) });
+    rejectJob = () => {};
+    // A copy, because the client may still modify the result.
+    write({ id: job.id, ...structuredClone(found) });
     abort.abort();
   }
   process.exit(0);
@@ -86,16 +85,16 @@ export async function serve(client, version, work) {
 class TimeoutError extends Error {}
 
 /**
- * An error as the answer's member. Where others caused it, with what the first of them says; where that is a schema's
- * complaint, with each place and what was expected there, numbers left out: `output.*.summary: expected array`.
+ * The error of the result: type and message, with the message of its first cause. For a schema error, each location
+ * with the expected type and without array indexes: `output.*.summary: expected array`.
  */
 export function described(error) {
   const type = error?.constructor?.name ?? typeof error;
   const name = error?.name && error.name !== "Error" ? error.name : type;
   let first = error;
   for (let depth = 0; first?.cause && depth < 10; depth += 1) first = first.cause;
-  const said = Array.isArray(first?.issues) ? first.issues.map(place) : [error, first].map(words);
-  return { type: String(name), message: [...new Set(said)].join(Array.isArray(first?.issues) ? "; " : ": ") };
+  const messages = Array.isArray(first?.issues) ? first.issues.map(place) : [error, first].map(words);
+  return { type: String(name), message: [...new Set(messages)].join(Array.isArray(first?.issues) ? "; " : ": ") };
 }
 
 function place(issue) {
@@ -107,6 +106,6 @@ function words(error) {
   return String(error?.message ?? error).replace(/\s+/g, " ").slice(0, MESSAGE);
 }
 
-function say(line) {
+function write(line) {
   process.stdout.write(JSON.stringify(line) + "\n");
 }

@@ -1,4 +1,4 @@
-"""What the drivers of Python clients have in common: jobs in, answers out, one JSON line each.
+"""Common code of the drivers of Python clients: jobs on standard input, results on standard output, as JSON lines.
 
 A driver runs with the client's own interpreter and imports nothing of the suite.
 """
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-#: What a driver gathers of an answer: a member that its client cannot give stays null and is not compared. ``shown`` is
-#: the text as it came piece by piece, ``text`` the text at the end.
+#: The result of a driver: a member that its client does not provide stays null and is not compared. ``shown`` is the
+#: streamed text, ``text`` the final text.
 Seen = dict[str, Any]
 
 _SECONDS = float(os.environ.get("CLIENT_TIMEOUT") or 20)
@@ -22,14 +22,14 @@ _LONGEST = 1200
 
 
 class OutOfTime(BaseException):
-    """The job's time is up; no client's ``except Exception`` may swallow it."""
+    """The job's timeout. Derived from BaseException, so that a client's ``except Exception`` does not catch it."""
 
 
 def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None]) -> None:
-    """Say which version runs, then do each job; ``do`` fills in what it sees as it sees it, and may raise."""
+    """Write name and version, then process each job; ``do`` fills in the result step by step, and may raise."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # Some clients print.
-    _say(out, {"client": client, "version": metadata.version(package)})
+    os.dup2(2, 1)  # Some clients print to standard output.
+    _write(out, {"client": client, "version": metadata.version(package)})
     signal.signal(signal.SIGALRM, _out_of_time)
     for line in sys.stdin:
         job = json.loads(line)
@@ -43,17 +43,17 @@ def serve(client: str, package: str, do: Callable[[dict[str, Any], Seen], None])
             seen["error"] = {"type": type(error).__name__, "message": told(error)}
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        _say(out, {"id": job["id"], **seen})
+        _write(out, {"id": job["id"], **seen})
 
 
 def missing(name: str) -> None:
-    """End as a driver does whose client is not installed."""
+    """Exit with the code of a driver whose client is not installed."""
     print(f"{name} is not installed", file=sys.stderr)
     sys.exit(3)
 
 
 def told(error: BaseException) -> str:
-    """The message of an error; of one of pydantic each place that is wrong, as ``place: kind``."""
+    """The message of an exception; for a pydantic error each location with its error type, as ``location: type``."""
     places = _places(error) or _places(error.__cause__)
     return "; ".join(places) if places else str(error)[:_LONGEST]
 
@@ -66,12 +66,12 @@ def _places(error: BaseException | None) -> list[str]:
 
 
 def member(value: Any, name: str) -> Any:
-    """A member of an object or a dict; raises where it is not there, as the code of a user would."""
+    """A member of an object or a dict. Raises AttributeError or KeyError if it is missing, as user code would."""
     return value[name] if isinstance(value, dict) else getattr(value, name)
 
 
 def read_output(output: Any, seen: Seen) -> None:
-    """Fill in text, calls and reasoning from the items of a Response as OpenAI's own models hold them."""
+    """Fill in text, calls and reasoning from the output items of OpenAI's models."""
     seen["text"], seen["calls"], seen["reasoning"] = "", [], ""
     for item in output:
         kind = member(item, "type")
@@ -85,22 +85,22 @@ def read_output(output: Any, seen: Seen) -> None:
 
 
 def _content(item: Any) -> Any:
-    """The parts of a reasoning item, which need not have any."""
+    """The content parts of a reasoning item; empty if it has none."""
     return (item.get("content") if isinstance(item, dict) else getattr(item, "content", None)) or []
 
 
 def read_usage(usage: Any, seen: Seen) -> None:
-    """Fill in the three counters, if there is a usage: its type says that there may be none."""
+    """Fill in the three counters of the usage, which OpenAI's models allow to be None."""
     if usage is not None:
         seen["usage"] = {name: member(usage, name) for name in ("input_tokens", "output_tokens", "total_tokens")}
 
 
 def key() -> str:
-    """The key that the replay server is asked with; it opens nothing."""
+    """The API key for the replay server, which does not check it."""
     return os.environ.get("MIMO_API_KEY", "built-in-key")
 
 
-def _say(out: Any, line: dict[str, Any]) -> None:
+def _write(out: Any, line: dict[str, Any]) -> None:
     out.write(json.dumps(line, default=str) + "\n")
     out.flush()
 

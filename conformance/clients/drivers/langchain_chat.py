@@ -1,4 +1,4 @@
-"""langchain-openai: ChatOpenAI over the Responses API, ``invoke`` (plain) and ``stream`` (stream)."""
+"""Driver of langchain-openai: ChatOpenAI with the Responses API. Modes: plain (``invoke``), stream (``stream``)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
         message = asked.invoke(prompt)
     _read(message, seen)
     if job["mode"] == "stream":
-        seen["reasoning"] = None  # Streamed, this client passes on summaries only.
+        seen["reasoning"] = None  # In streams, this client provides only summaries.
 
 
 @cache
 def _http() -> Any:
-    """One for all jobs, as to make one takes long."""
+    """HTTP clients for all jobs, because their creation is slow."""
     return {"http_client": DefaultHttpxClient(), "http_async_client": DefaultAsyncHttpxClient()}
 
 

@@ -1,4 +1,4 @@
-"""LiteLLM as a client: ``litellm.responses`` with an OpenAI-compatible base, at once (plain) and streamed (stream)."""
+"""Driver of LiteLLM: ``litellm.responses`` with an OpenAI-compatible base URL. Modes: plain, stream."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ except ImportError:
 
 
 def do(job: dict[str, Any], seen: jobs.Seen) -> None:
-    """Ask once, and fill in what the client gives."""
+    """Send the request, and fill in the client's result."""
     request = job["request"]
-    _know(request["model"])
+    _register(request["model"])
     asked = {name: request[name] for name in ("input", "instructions", "tools") if name in request}
     given = litellm.responses(
         model=f"openai/{request['model']}", api_base=job["base_url"], api_key=jobs.key(), num_retries=0, max_retries=0,
@@ -34,8 +34,8 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
 
 
 @cache
-def _know(model: str) -> None:
-    """It streams for real only with models that it knows to stream."""
+def _register(model: str) -> None:
+    """Register the model as streaming: LiteLLM simulates streaming for unknown models."""
     known = {"litellm_provider": "openai", "mode": "responses", "supports_native_streaming": True}
     litellm.register_model({model: known, f"openai/{model}": known})
 

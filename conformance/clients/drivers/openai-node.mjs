@@ -27,7 +27,7 @@ async function work(job, found, signal) {
   }
 }
 
-/** The text that a stream gives piece by piece. */
+/** Collect the streamed text. */
 function gather(event, found) {
   if (event.type === "response.output_text.delta") found.shown = (found.shown ?? "") + event.delta;
 }

@@ -1,4 +1,4 @@
-"""openai-python: ``create`` (plain), ``stream()`` (stream), and ``create`` with strict response validation (strict)."""
+"""Driver of openai-python. Modes: plain (``create``), stream (``stream()``), strict (``create``, validated)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ except ImportError:
 
 
 def do(job: dict[str, Any], seen: jobs.Seen) -> None:
-    """Ask once, and fill in what the client gives."""
+    """Send the request, and fill in the client's result."""
     client = _client(job["mode"] == "strict").with_options(base_url=job["base_url"])
     known = inspect.signature(client.responses.create).parameters
     request = {name: value for name, value in job["request"].items() if name != "stream"}
@@ -26,7 +26,7 @@ def do(job: dict[str, Any], seen: jobs.Seen) -> None:
 
 @cache
 def _client(strict: bool) -> Any:
-    """One for all jobs, as to make one takes long."""
+    """One client for all jobs, because its creation is slow."""
     options: dict[str, Any] = {"_strict_response_validation": True} if strict else {}
     return OpenAI(base_url="http://127.0.0.1:9/v1", api_key=jobs.key(), max_retries=0, timeout=60, **options)
 
@@ -35,7 +35,7 @@ def _plain(client: Any, asked: dict[str, Any], seen: jobs.Seen) -> None:
     try:
         response = client.responses.create(**asked)
     except APIResponseValidationError as error:
-        if isinstance(error.body, dict):  # What it complains of is told; what it would show is compared all the same.
+        if isinstance(error.body, dict):  # The unvalidated response is compared too.
             from openai.types.responses import Response
 
             _read(Response.construct(**error.body), seen)

@@ -1,9 +1,9 @@
-"""The catalogue: one row a rule, in TOML files by area beside this module.
+"""The catalogue of rules: one row a rule, in one TOML file an area, in this directory.
 
-A row has ``id`` (``area.rule``; ``{name}`` stands for a part that the schemas or scenarios fill in), ``level``,
-``says`` (what must hold), ``source`` and, where it applies, ``breaks`` (clients that some finding of it affects),
-``revision`` (of the contract, that brought it), ``since`` (the version of the suite that brought it, by default the
-first release) or ``excluded`` (why it is not judged).
+A row has ``id`` (``area.rule``; a placeholder ``{name}`` is filled in from the schemas or scenarios), ``level``,
+``says`` (the requirement in one sentence), ``source`` and, where it applies, ``breaks`` (clients that some finding of
+the rule affects), ``revision`` (of the contract, that introduced it), ``since`` (the version of the suite that
+introduced it, by default the first release) or ``excluded`` (the reason why it is not evaluated).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ CLIENTS = {
     "litellm": "LiteLLM",
 }
 
-#: The area of the rules that say what real clients end with.
+#: The area of the rules about the results of real clients.
 CLIENT = "client"
 
 _RELEASE = re.compile(r"\d+(\.\d+)*")
 
-_PLACE = re.compile(r"\\\{(\w+)\\\}")
+_PLACEHOLDER = re.compile(r"\\\{(\w+)\\\}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Requirement:
 
     @property
     def area(self) -> str:
-        """The id's part before the first dot."""
+        """The part of the id before the first dot."""
         return self.id.partition(".")[0]
 
     def is_newer_than(self, suite: str) -> bool:
@@ -63,8 +63,8 @@ class Requirement:
         return _version(self.since) > _version(suite)
 
     def matches(self, rule: str) -> bool:
-        """Whether this row is the one for that id."""
-        return re.fullmatch(_PLACE.sub(r".+", re.escape(self.id)), rule) is not None
+        """Whether that rule id is this row's id, with its placeholders filled in."""
+        return re.fullmatch(_PLACEHOLDER.sub(r".+", re.escape(self.id)), rule) is not None
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -75,27 +75,27 @@ def _version(text: str) -> tuple[int, ...]:
 
 @cache
 def catalogue() -> dict[str, Requirement]:
-    """Every row by id, in the order of the files; ``ValueError`` names a row that is not well formed."""
+    """Every row by id, in the order of the files. Raises ValueError for a duplicate id or an invalid row."""
     rows: dict[str, Requirement] = {}
     for row in _rows():
         if row.id in rows:
-            raise ValueError(f"requirement {row.id} is listed twice")
+            raise ValueError(f"rule {row.id} has two rows, expected one")
         if row.level not in LEVELS or not row.says or not row.source or not set(row.breaks) <= set(CLIENTS):
-            raise ValueError(f"requirement {row.id}: level, says, source and breaks must be given from what is known")
+            raise ValueError(f"rule {row.id}: missing says or source, or unknown level or client in breaks")
         rows[row.id] = row
     return rows
 
 
 @cache
 def requirement(rule: str) -> Requirement:
-    """The row for an id, a row without placeholders first; ``KeyError`` if there is none."""
+    """The row for a rule id; a row without placeholders takes precedence. Raises KeyError if there is none."""
     rows = catalogue()
     if rule in rows:
         return rows[rule]
     for row in rows.values():
         if row.matches(rule):
             return row
-    raise KeyError(f"no requirement {rule!r} in the catalogue")
+    raise KeyError(f"no rule {rule!r} in the catalogue")
 
 
 def _rows() -> Iterator[Requirement]:

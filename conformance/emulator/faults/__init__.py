@@ -1,4 +1,4 @@
-"""Named faults: each makes the endpoint break a rule, as narrowly as it can."""
+"""Named faults: each makes the endpoint violate a rule, and if possible no other."""
 
 from __future__ import annotations
 

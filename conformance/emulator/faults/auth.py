@@ -1,4 +1,4 @@
-"""Faults in letting callers in."""
+"""Faults in authentication."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NAMES = ("api-key", "Api-Key", "authorization", "Authorization")
 
 
 def let_in(test: Callable[[Context], object]) -> AuthCheck:
-    """Opens the door to whoever passes the test."""
+    """Accepts requests that pass the test."""
     return lambda ctx, refusal: None if test(ctx) else refusal
 
 
 def keep_out(test: Callable[[Context], object]) -> AuthCheck:
-    """Shuts the door on whoever passes the test."""
+    """Refuses requests that pass the test."""
     return lambda ctx, refusal: REFUSED if test(ctx) else refusal
 
 
@@ -39,13 +39,13 @@ def either(ctx: Context) -> str:
 
 
 def unknown_key(given: str, ctx: Context) -> bool:
-    """A key that is wrong from the start, not merely almost right."""
+    """Whether the key is invalid and not similar to the valid one."""
     almost = ctx.key.startswith(given) or given.startswith(ctx.key) or given[:-1] == ctx.key[:-1]
     return bool(given) and not almost
 
 
 def credential(ctx: Context) -> str:
-    """What the caller sent, right or wrong, without its scheme."""
+    """The credential that was sent, valid or not, without its scheme."""
     return either(ctx) or (ctx.sent("authorization") or "").rpartition(" ")[2]
 
 
@@ -100,84 +100,85 @@ EVERY_REFUSAL = (
 )
 
 FAULTS = [
-    fault("auth.api-key-not-accepted", "Knows Authorization only.", "auth.api-key-header-accepted",
+    fault("auth.api-key-not-accepted", "Accepts the Authorization header only.", "auth.api-key-header-accepted",
           auth=keep_out(lambda ctx: not ctx.sent("authorization"))),
-    fault("auth.bearer-not-accepted", "Knows the api-key header only.", "auth.bearer-accepted",
+    fault("auth.bearer-not-accepted", "Accepts the api-key header only.", "auth.bearer-accepted",
           auth=keep_out(lambda ctx: not ctx.sent("api-key"))),
-    fault("auth.api-key-not-accepted-streaming", "Refuses the api-key header when a stream is asked for.",
+    fault("auth.api-key-not-accepted-streaming", "Refuses the api-key header with stream: true.",
           "auth.api-key-header-accepted", auth=keep_out(lambda ctx: ctx.stream and ctx.sent("api-key"))),
-    fault("auth.bearer-not-accepted-streaming", "Refuses bearer tokens when a stream is asked for.",
+    fault("auth.bearer-not-accepted-streaming", "Refuses bearer tokens with stream: true.",
           "auth.bearer-accepted", auth=keep_out(lambda ctx: ctx.stream and ctx.sent("authorization"))),
-    fault("auth.header-names-case-sensitive", "Misses credential headers in unusual case.",
+    fault("auth.header-names-case-sensitive", "Ignores credential headers in unusual case.",
           "auth.header-names-case-insensitive",
           auth=keep_out(lambda ctx: not any(name in NAMES for name, _ in ctx.headers))),
-    fault("auth.scheme-case-sensitive", "Takes Bearer but not bearer.", "auth.scheme-case-insensitive",
+    fault("auth.scheme-case-sensitive", "Accepts Bearer but not bearer.", "auth.scheme-case-insensitive",
           auth=keep_out(lambda ctx: bearer(ctx) and not str(ctx.sent("authorization")).startswith("Bearer"))),
     fault("auth.refused-with-403", "Refuses keys with 403.", "auth.refused-with-401",
           auth=lambda _, refusal: replace(refusal, status=403) if refusal else None),
-    fault("auth.no-key-let-in", "Serves callers who show no key.", "auth.missing-key-refused",
+    fault("auth.no-key-let-in", "Serves requests without a key.", "auth.missing-key-refused",
           auth=let_in(lambda ctx: ctx.sent("api-key") is None and ctx.sent("authorization") is None)),
-    fault("auth.wrong-api-key-let-in", "Takes any api-key.", "auth.wrong-api-key-refused",
+    fault("auth.wrong-api-key-let-in", "Accepts any api-key.", "auth.wrong-api-key-refused",
           auth=let_in(lambda ctx: unknown_key(api_key(ctx), ctx))),
-    fault("auth.wrong-bearer-let-in", "Takes any bearer token.", "auth.wrong-bearer-refused",
+    fault("auth.wrong-bearer-let-in", "Accepts any bearer token.", "auth.wrong-bearer-refused",
           auth=let_in(lambda ctx: unknown_key(bearer(ctx), ctx))),
-    fault("auth.empty-api-key-let-in", "Takes an empty api-key.", "auth.empty-key-refused",
+    fault("auth.empty-api-key-let-in", "Accepts an empty api-key.", "auth.empty-key-refused",
           auth=let_in(lambda ctx: ctx.sent("api-key") == "")),
-    fault("auth.empty-bearer-let-in", "Takes the word Bearer with nothing behind it.",
+    fault("auth.empty-bearer-let-in", "Accepts Bearer without a token.",
           "auth.empty-bearer-refused",
           auth=let_in(lambda ctx: (ctx.sent("authorization") or "").lower() == "bearer")),
-    fault("auth.other-scheme-let-in", "Looks at the key and ignores the scheme before it.",
+    fault("auth.other-scheme-let-in", "Ignores the scheme before the key.",
           "auth.other-scheme-refused",
           auth=let_in(lambda ctx: " " in (ctx.sent("authorization") or "")
                       and not (ctx.sent("authorization") or "").lower().startswith("bearer"))),
-    fault("auth.bare-key-let-in", "Takes Authorization with the key and no scheme.",
+    fault("auth.bare-key-let-in", "Accepts Authorization with the key and without scheme.",
           "auth.key-without-scheme-refused", auth=let_in(lambda ctx: ctx.sent("authorization") == ctx.key)),
-    fault("auth.last-character-ignored", "Compares all but the last character of the key.",
+    fault("auth.last-character-ignored", "Compares all characters of the key except the last.",
           "auth.almost-right-key-refused",
           auth=let_in(lambda ctx: len(either(ctx)) == len(ctx.key) and either(ctx)[:-1] == ctx.key[:-1])),
-    fault("auth.key-prefix-let-in", "Takes any beginning of the key.", "auth.almost-right-key-refused",
+    fault("auth.key-prefix-let-in", "Accepts any prefix of the key.", "auth.almost-right-key-refused",
           auth=let_in(lambda ctx: either(ctx) and ctx.key.startswith(either(ctx)))),
-    fault("auth.key-suffix-ignored", "Compares only as many characters as the key has.",
+    fault("auth.key-suffix-ignored", "Accepts the key with characters appended.",
           "auth.almost-right-key-refused", auth=let_in(lambda ctx: either(ctx).startswith(ctx.key))),
-    fault("auth.refusal-is-400", "Answers a wrong key with 400.", *EVERY_REFUSAL,
+    fault("auth.refusal-is-400", "Refuses an invalid key with HTTP 400.", *EVERY_REFUSAL,
           auth=lambda ctx, refusal: replace(refusal, status=400) if refusal else None),
-    fault("auth.refusal-is-500", "Fails inside on a wrong key.", *EVERY_REFUSAL,
+    fault("auth.refusal-is-500", "Responds with HTTP 500 to an invalid key.", *EVERY_REFUSAL,
           auth=lambda ctx, refusal: SPOILED if refusal else None),
-    fault("auth.refusal-is-200", "Sends the refusal under 200.", *EVERY_REFUSAL, "error.real-status",
+    fault("auth.refusal-is-200", "Sends the error body with HTTP 200.", *EVERY_REFUSAL, "error.real-status",
           reply=only_401(lambda reply: reply.coded(200))),
-    fault("auth.refusal-redirects", "Sends callers without a key to a login page.", *EVERY_REFUSAL,
+    fault("auth.refusal-redirects", "Redirects requests without a key to a login page.", *EVERY_REFUSAL,
           "http.no-redirect",
           reply=only_401(lambda reply: reply.coded(302).having("Location", "/login"))),
-    fault("auth.wrong-key-let-in-streaming", "Checks the key only of plain requests.",
+    fault("auth.wrong-key-let-in-streaming", "Does not check the key of streaming requests.",
           "auth.refused-when-streaming", auth=let_in(lambda ctx: ctx.stream)),
-    fault("auth.refusal-is-a-stream", "Opens a 200 stream to say in it that the key is wrong.",
+    fault("auth.refusal-is-a-stream", "Reports the invalid key in a stream with HTTP 200.",
           "auth.refused-when-streaming", "error.streaming-same-status", reply=open_stream),
-    fault("auth.refusal-is-500-streaming", "Fails inside on a wrong key when a stream is asked for.",
+    fault("auth.refusal-is-500-streaming", "Responds with HTTP 500 to an invalid key with stream: true.",
           "auth.refused-when-streaming", "error.streaming-same-status",
           auth=lambda ctx, refusal: SPOILED if refusal and ctx.stream else refusal),
-    fault("auth.refusal-is-text", "Refuses in plain words instead of the envelope.",
+    fault("auth.refusal-is-text", "Refuses with plain text instead of the envelope.",
           "auth.refusal-is-enveloped", reply=only_401(lambda reply: reply.saying("Unauthorized"))),
-    fault("auth.refusal-is-html", "Refuses with a gateway's page.", "auth.refusal-is-enveloped",
+    fault("auth.refusal-is-html", "Refuses with the HTML page of a gateway.", "auth.refusal-is-enveloped",
           reply=only_401(lambda reply: reply.having("Content-Type", "text/html").saying(
               "<html><head><title>401 Authorization Required</title></head></html>"))),
     fault("auth.refusal-is-empty", "Refuses with no body.", "auth.refusal-is-enveloped",
           reply=only_401(lambda reply: reply.saying(b""))),
-    fault("auth.refusal-in-detail", "Refuses with a web framework's own form.", "auth.refusal-is-enveloped",
+    fault("auth.refusal-in-detail", "Refuses with the error format of a web framework.", "auth.refusal-is-enveloped",
           reply=envelope(lambda _: {"detail": "Not authenticated"}, NO_401)),
-    fault("auth.refusal-error-is-a-string", "Puts the refusal's words where the error object belongs.",
+    fault("auth.refusal-error-is-a-string", "Sends the error message in place of the error object.",
           "auth.refusal-is-enveloped", reply=envelope(lambda whole: {"error": "Unauthorized"}, NO_401)),
-    fault("auth.refusal-code-is-a-number", "Writes the refusal's code as a number.",
+    fault("auth.refusal-code-is-a-number", "Sends a number as the error code.",
           "auth.refusal-is-enveloped", reply=error(lambda one: one.update(code=401), NO_401)),
-    fault("auth.key-echoed-in-body", "Repeats the wrong key in the refusal.",
+    fault("auth.key-echoed-in-body", "Echoes the invalid key in the error message.",
           "auth.refusal-never-echoes-key", reply=echo),
-    fault("auth.key-echoed-in-first-429", "Repeats the key, once, when there are too many requests.",
+    fault("auth.key-echoed-in-first-429", "Echoes the key in one 429.",
           "auth.key-never-echoed", reply=echo_when_busy),
-    fault("auth.half-the-key-echoed", "Repeats the first half of the wrong key in the refusal.",
+    fault("auth.half-the-key-echoed", "Echoes the first half of the invalid key in the error message.",
           "auth.refusal-never-echoes-key", reply=echo_part),
-    fault("auth.key-echoed-in-header", "Repeats the wrong key in a header.",
+    fault("auth.key-echoed-in-header", "Echoes the invalid key in a header.",
           "auth.refusal-never-echoes-key", reply=echo_header),
-    fault("auth.body-judged-before-key", "Complains about the body to a caller with a wrong key.",
+    fault("auth.body-judged-before-key", "Validates the body before the key.",
           "auth.refused-before-body-is-judged", auth=judged_late),
-    fault("auth.refusal-as-text-type", "Labels the JSON of a refusal as text.", "error.json-content-type",
+    fault("auth.refusal-as-text-type",
+          "Sends the Content-Type text/plain with a JSON error body.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/plain"), NO_401)),
 ]  # fmt: skip

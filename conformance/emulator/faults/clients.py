@@ -1,4 +1,4 @@
-"""Faults that only what real clients send brings out: their size, and members that nobody documents."""
+"""Faults that only requests of real clients show: by their size, and by undocumented members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..shapes import Dict, Refusal, Reply
 
 RULE = "http.client-request-answered"
 
-#: More bytes than any request but those of an agent with all its instructions and tools.
+#: More bytes than any request except those of an agent with all its instructions and tools.
 LONG = 20_000
 
 PAGE = "<!DOCTYPE html><html><head><title>Request too long</title></head><body>Request too long</body></html>"
@@ -36,7 +36,7 @@ def unhinged(_: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def long(hook: Hook[Any]) -> Hook[Any]:
-    """The hook, for long bodies alone."""
+    """The hook, for long bodies only."""
     return lambda ctx, value: hook(ctx, value) if len(ctx.raw) > LONG else value
 
 
@@ -53,7 +53,7 @@ def silent(_: Context, reply: Reply) -> Reply:
 
 
 def in_detail(ctx: Context, reply: Reply) -> Reply:
-    """Refuses a namespace of tools in a web framework's form."""
+    """Refuses a namespace of tools in the error format of a web framework."""
     if ctx.served or reply.status == 401 or not namespaced(ctx.body):
         return reply
     detail = [{"loc": ["body", "tools", 0, "type"], "msg": "Input should be 'function'", "type": "literal_error"}]
@@ -61,23 +61,26 @@ def in_detail(ctx: Context, reply: Reply) -> Reply:
 
 
 FAULTS = (
-    fault("clients.long-body-is-500", "Fails inside on a body of more than 20 kB.", RULE, validate=long(unhinged)),
-    fault("clients.long-body-is-503", "Calls itself down for a body of more than 20 kB, every time.", RULE,
+    fault("clients.long-body-is-500",
+          "Responds with HTTP 500 to a body of more than 20 kB.", RULE, validate=long(unhinged)),
+    fault("clients.long-body-is-503", "Responds with HTTP 503 to every body of more than 20 kB.", RULE,
           validate=long(down)),
-    fault("clients.long-body-is-a-page", "Answers a body of more than 20 kB with a page under 200.", RULE,
+    fault("clients.long-body-is-a-page", "Responds to a body of more than 20 kB with an HTML page and HTTP 200.", RULE,
           reply=long(page)),
-    fault("clients.long-body-cut-off", "Hangs up on a body of more than 20 kB without a word.", RULE,
+    fault("clients.long-body-cut-off", "Closes the connection on a body of more than 20 kB.", RULE,
           reply=long(silent)),
-    fault("clients.namespace-refused-in-detail", "Refuses a namespace of tools in a web framework's form.", RULE,
+    fault("clients.namespace-refused-in-detail",
+          "Refuses a namespace of tools in the error format of a web framework.", RULE,
           reply=in_detail),
-    fault("clients.client-metadata-is-500", "Fails inside on client_metadata.", RULE,
+    fault("clients.client-metadata-is-500", "Responds with HTTP 500 to client_metadata.", RULE,
           validate=crash(lambda body: "client_metadata" in body)),
-    fault("clients.item-reference-is-500", "Fails inside on a reference to an item that it does not have.", RULE,
+    fault("clients.item-reference-is-500", "Responds with HTTP 500 to a reference to an unknown item.", RULE,
           validate=crash(has_item(lambda item: item.get("type") == "item_reference"))),
-    fault("clients.parsed-arguments-are-500", "Fails inside on a call that is sent back with more than it had.", RULE,
+    fault("clients.parsed-arguments-are-500",
+          "Responds with HTTP 500 to a returned call with additional members.", RULE,
           validate=crash(has_item(lambda item: "parsed_arguments" in item))),
-    fault("clients.null-in-call-is-500", "Fails inside on null members of a call that is sent back.", RULE,
+    fault("clients.null-in-call-is-500", "Responds with HTTP 500 to null members of a returned call.", RULE,
           validate=crash(has_item(null_in_call))),
-    fault("clients.empty-include-is-500", "Fails inside on an empty include.", RULE,
+    fault("clients.empty-include-is-500", "Responds with HTTP 500 to an empty include.", RULE,
           validate=crash(lambda body: body.get("include") == [])),
 )  # fmt: skip

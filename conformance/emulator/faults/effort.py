@@ -1,4 +1,4 @@
-"""Faults in thinking."""
+"""Faults in reasoning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def effort(body: Dict) -> Any:
 
 
 def thinks(wanted: bool, test: Callable[[Context], object]) -> Hook[ParsedRequest]:
-    """Overrules thinking for requests that pass the test."""
+    """Enables or disables reasoning for requests that pass the test."""
     return lambda ctx, parsed: replace(parsed, thinking=wanted) if test(ctx) else parsed
 
 
@@ -28,18 +28,18 @@ def asked(*values: str | None) -> Callable[[Context], bool]:
 
 
 def value_faults(value: str) -> list[Behaviour]:
-    """Refused, refused in streams only, and (but for none) not acted upon."""
+    """Refused, refused in streams only, and (except none) not acted upon."""
     faults = [
         fault(f"effort.{value}-refused", f"Refuses effort {value}.", f"effort.{value}-accepted",
               validate=refuse(lambda body: effort(body) == value, "reasoning.effort")),
-        fault(f"effort.{value}-refused-streaming", f"Refuses effort {value} when a stream is asked for.",
+        fault(f"effort.{value}-refused-streaming", f"Refuses effort {value} with stream: true.",
               f"effort.{value}-accepted", validate=refuse(
                   lambda body: body.get("stream") is True and effort(body) == value, "reasoning.effort")),
     ]  # fmt: skip
     if value != "none":
         faults.append(
             fault(f"effort.{value}-does-not-think", f"Does not think at effort {value}.",
-                  f"effort.{value}-thinks", parsed=thinks(False, asked(value)))
+                  ALIKE, parsed=thinks(False, asked(value)))
         )  # fmt: skip
     return faults
 
@@ -90,7 +90,7 @@ def no_parts_at(value: str) -> Hook[list[Dict]]:
 
 
 def split_at(value: str) -> Hook[list[Item]]:
-    """At one effort the thoughts come in two items."""
+    """Sends reasoning in two items at one effort."""
 
     def hook(ctx: Context, items: list[Item]) -> list[Item]:
         if effort(ctx.body) != value:
@@ -106,7 +106,7 @@ def unknown_effort(_: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Sends thoughts as summaries, as OpenAI's own models do."""
+    """Sends reasoning as summaries, as OpenAI's models do."""
     for event in stream:
         if is_a(event, "reasoning_text.delta", "reasoning_text.done"):
             event["type"] = event["type"].replace("reasoning_text", "reasoning_summary_text")
@@ -116,57 +116,62 @@ def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:
 
 FAULTS = [
     *(fault for value in EFFORTS["2026-10"] for fault in value_faults(value)),
+    fault("effort.never-thinks", "Never thinks.",
+          *(f"effort.{value}-thinks" for value in EFFORTS["2026-10"] if value != "none"),
+          parsed=thinks(False, lambda _: True)),
+    fault("effort.never-thinks-streaming", "Never thinks when a stream is asked for.", "effort.plain-equals-stream",
+          parsed=thinks(False, lambda ctx: ctx.stream)),
     fault("effort.none-thinks", "Thinks at effort none.", "effort.none-does-not-think",
           parsed=thinks(True, asked("none"))),
-    fault("effort.none-thinks-streaming", "Thinks at effort none when a stream is asked for.",
+    fault("effort.none-thinks-streaming", "Sends reasoning at effort none with stream: true.",
           "effort.none-does-not-think", "effort.plain-equals-stream",
           parsed=thinks(True, lambda ctx: ctx.stream and effort(ctx.body) == "none")),
-    fault("effort.none-bills-thoughts", "Bills thoughts at effort none.", "effort.none-does-not-think",
+    fault("effort.none-bills-thoughts", "Counts reasoning tokens at effort none.", "effort.none-does-not-think",
           plan=secret_thought(asked("none"))),
-    fault("effort.low-hides-thoughts", "Shows no thoughts at effort low, though it bills them.", ALIKE,
+    fault("effort.low-hides-thoughts", "Sends no reasoning at effort low, but counts reasoning tokens.", ALIKE,
           plan=secret_thought(asked("low"))),
-    fault("effort.high-without-part-events", "Leaves out the parts around thoughts at effort high.", ALIKE,
+    fault("effort.high-without-part-events", "Omits the part events of reasoning at effort high.", ALIKE,
           events=no_parts_at("high")),
-    fault("effort.medium-in-two-items", "Thinks and answers in two items each at effort medium.", ALIKE,
+    fault("effort.medium-in-two-items", "Sends two reasoning items and two messages at effort medium.", ALIKE,
           draft=split_at("medium")),
-    fault("effort.reasoning-after-answer", "Puts the thoughts behind the answer.",
+    fault("effort.reasoning-after-answer", "Sends the reasoning item after the message.",
           "effort.reasoning-precedes-answer", draft=reasoning_last),
-    fault("effort.reasoning-is-a-string", "Gives thoughts as text instead of parts.", SHAPE,
+    fault("effort.reasoning-is-a-string", "Sends the content of a reasoning item as a string instead of parts.", SHAPE,
           **reasoning(plain_text)),
-    fault("effort.reasoning-is-null", "Gives null for the thoughts' content.", SHAPE,
+    fault("effort.reasoning-is-null", "Sends null as the content of a reasoning item.", SHAPE,
           **reasoning(put(content=None))),
-    fault("effort.reasoning-is-empty", "Gives a reasoning item with an empty content list.", SHAPE,
+    fault("effort.reasoning-is-empty", "Sends a reasoning item with an empty content array.", SHAPE,
           draft=draft(lambda one: replace(one, texts=()), "reasoning")),
-    fault("effort.reasoning-text-is-empty", "Gives thoughts of no text though they are billed.", SHAPE,
+    fault("effort.reasoning-text-is-empty", "Sends reasoning parts without text, but counts reasoning tokens.", SHAPE,
           draft=said(lambda _: "", "reasoning")),
-    fault("effort.reasoning-without-content", "Gives a reasoning item without content.", SHAPE,
+    fault("effort.reasoning-without-content", "Sends a reasoning item without content.", SHAPE,
           **reasoning(cut("content"))),
-    fault("effort.reasoning-in-output-text-parts", "Gives thoughts as parts of type output_text.", SHAPE,
+    fault("effort.reasoning-in-output-text-parts", "Sends reasoning parts of type output_text.", SHAPE,
           **reasoning(parts_in(put(type="output_text", annotations=[])))),
-    fault("effort.reasoning-in-text-parts", "Gives thoughts as parts of type text.", SHAPE,
+    fault("effort.reasoning-in-text-parts", "Sends reasoning parts of type text.", SHAPE,
           **reasoning(parts_in(put(type="text")))),
-    fault("effort.reasoning-in-summary-only", "Gives thoughts only as a summary.", SHAPE,
+    fault("effort.reasoning-in-summary-only", "Sends reasoning only as a summary.", SHAPE,
           **reasoning(summary_only)),
-    fault("effort.reasoning-streamed-as-summary", "Streams thoughts under the names of summaries.",
+    fault("effort.reasoning-streamed-as-summary", "Streams reasoning in reasoning_summary events.",
           "event.seen.response.reasoning_text.delta", "event.seen.response.reasoning_text.done",
           "event.documented-types-only", events=renamed_events),
-    fault("effort.reasoning-not-counted", "Shows thoughts and counts none.", AGREE, plan=uncounted),
-    fault("effort.reasoning-counted-but-hidden", "Hides every third thought it bills.", AGREE,
+    fault("effort.reasoning-not-counted", "Sends reasoning, but counts 0 reasoning tokens.", AGREE, plan=uncounted),
+    fault("effort.reasoning-counted-but-hidden", "Omits every third reasoning item, but counts its tokens.", AGREE,
           plan=secret_thought(lambda ctx: ctx.responses % 3 == 2 and effort(ctx.body) != "none")),
-    fault("effort.think-block-in-text", "Leaves the block of thoughts in the visible text.",
+    fault("effort.think-block-in-text", "Leaves a <think> block in the output text.",
           "effort.no-markup-leak",
           draft=said(lambda text: f"<think>\nThe user wants an answer.\n</think>\n\n{text}", "message")),
-    fault("effort.closing-tag-in-text", "Leaves the end tag of the thoughts in the visible text.",
+    fault("effort.closing-tag-in-text", "Leaves a </think> tag in the output text.",
           "effort.no-markup-leak", draft=said(lambda text: f"</think>\n\n{text}", "message")),
-    fault("effort.unknown-value-served", "Takes any word for an effort.", "effort.unknown-value",
+    fault("effort.unknown-value-served", "Accepts any string as an effort.", "effort.unknown-value",
           validate=unknown_effort),
-    fault("effort.unknown-value-is-500", "Fails inside on an unknown effort.", "effort.unknown-value",
+    fault("effort.unknown-value-is-500", "Responds with HTTP 500 to an unknown effort.", "effort.unknown-value",
           validate=crash(lambda body: isinstance(effort(body), str)
                          and effort(body) not in EFFORTS["2026-10"])),
-    fault("effort.default-thinks-only-plain", "Thinks by default only when no stream is asked for.",
+    fault("effort.default-thinks-only-plain", "Reasons by default only in plain responses.",
           "effort.plain-equals-stream",
           parsed=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) is None)),
-    fault("effort.default-thinks-only-streaming", "Thinks by default only in streams.",
+    fault("effort.default-thinks-only-streaming", "Reasons by default only in streams.",
           "effort.plain-equals-stream",
           parsed=thinks(False, lambda ctx: not ctx.stream and effort(ctx.body) is None)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults in saying no."""
+"""Faults in error responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def body(kind: str, text: str) -> Callable[[Reply], Reply]:
 
 
 def bad_request(how: Callable[[Context, Reply], Reply], stream: bool | None = None) -> Hook[Reply]:
-    """Rewrites answers to bad requests; only streaming or only plain ones if told so."""
+    """Rewrites responses to invalid requests; with `stream` only streaming or only plain ones."""
 
     def hook(ctx: Context, reply: Reply) -> Reply:
         wanted = not ctx.served and reply.status == 400 and stream in (None, ctx.stream)
@@ -36,7 +36,7 @@ def bad_request(how: Callable[[Context, Reply], Reply], stream: bool | None = No
 
 
 def at_first(name: str, how: Callable[[Reply], Reply]) -> Hook[Reply]:
-    """Rewrites the answer to the first request that would be served; sent again, that request is served."""
+    """Rewrites the response to the first request that would be served; its retry is served."""
 
     def hook(ctx: Context, reply: Reply) -> Reply:
         return how(replace(reply, framing="length")) if ctx.served and ctx.count(name) == 0 else reply
@@ -45,7 +45,7 @@ def at_first(name: str, how: Callable[[Reply], Reply]) -> Hook[Reply]:
 
 
 def opened(ctx: Context, reply: Reply) -> Reply:
-    """Opens a stream under 200 and reports the error inside it."""
+    """Opens a stream with HTTP 200 and reports the error in it."""
     inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
     event = {"type": "error", "sequence_number": 0, **{name: inner.get(name) for name in ("code", "message")}}
     text = f"event: error\ndata: {to_json(event)}\n\n"
@@ -53,7 +53,7 @@ def opened(ctx: Context, reply: Reply) -> Reply:
 
 
 def failed(ctx: Context, reply: Reply) -> Reply:
-    """Answers 200 with a response that has failed."""
+    """Sends a failed Response with HTTP 200."""
     inner = json.loads(reply.body.removeprefix(b"data:"))["error"]
     what = {"code": "invalid_request", "message": inner["message"]}
     one: Dict = {"id": ctx.new_id("resp_"), "object": "response", "created_at": int(ctx.now),
@@ -64,7 +64,7 @@ def failed(ctx: Context, reply: Reply) -> Reply:
 
 
 def dead(test: Callable[[Context], bool]) -> Hook[Refusal | None]:
-    """Goes down at a certain request and answers 500 from then on."""
+    """Responds with HTTP 500 from a certain request on."""
 
     def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
         with ctx.lock:
@@ -86,74 +86,75 @@ def put_in(**members: object) -> Callable[[Dict], object]:
 
 
 FAULTS = [
-    fault("error.is-html", "Refuses with a gateway's page.", FORM, reply=refused(body("text/html", PAGE))),
-    fault("error.is-text", "Refuses in plain words.", FORM,
+    fault("error.is-html", "Refuses with the HTML page of a gateway.", FORM, reply=refused(body("text/html", PAGE))),
+    fault("error.is-text", "Refuses with plain text.", FORM,
           reply=refused(body("text/plain", "Bad Request"))),
-    fault("error.in-latin-1", "Refuses in words in Latin-1.", FORM, reply=refused(
+    fault("error.in-latin-1", "Refuses with a message in Latin-1.", FORM, reply=refused(
         lambda reply: reply.saying(reply.body.replace(b'"message":"', b'"message":"Requ\xeate : ')))),
     fault("error.is-empty", "Refuses with an empty body.", FORM, reply=refused(lambda r: r.saying(b""))),
-    fault("error.in-detail", "Refuses in a web framework's form.", FORM, reply=envelope(
+    fault("error.in-detail", "Refuses with the error format of a web framework.", FORM, reply=envelope(
         lambda whole: {"detail": [{"loc": ["body"], "msg": whole["error"]["message"], "type": "value"}]})),
-    fault("error.without-envelope", "Puts the error's members at the top.", FORM, reply=envelope(flat)),
-    fault("error.is-a-string", "Gives a word for the error object.", FORM, reply=envelope(
+    fault("error.without-envelope",
+          "Sends the members of the error object at the top level.", FORM, reply=envelope(flat)),
+    fault("error.is-a-string", "Sends a string as the error object.", FORM, reply=envelope(
         lambda whole: {"error": whole["error"]["message"]})),
-    fault("error.is-null", "Gives null for the error object.", FORM,
+    fault("error.is-null", "Sends null as the error object.", FORM,
           reply=envelope(lambda _: {"error": None})),
-    fault("error.is-a-list", "Wraps the envelope in a list.", FORM, reply=envelope(lambda whole: [whole])),
-    fault("error.without-message", "Leaves the message out.", FORM, reply=error(cut("message"))),
-    fault("error.message-empty", "Leaves the message empty.", FORM, reply=error(put_in(message=""))),
-    fault("error.message-null", "Gives null for the message.", FORM, reply=error(put_in(message=None))),
-    fault("error.message-is-an-object", "Gives an object for the message.", FORM,
+    fault("error.is-a-list", "Wraps the envelope in an array.", FORM, reply=envelope(lambda whole: [whole])),
+    fault("error.without-message", "Omits the message.", FORM, reply=error(cut("message"))),
+    fault("error.message-empty", "Sends an empty message.", FORM, reply=error(put_in(message=""))),
+    fault("error.message-null", "Sends null as the message.", FORM, reply=error(put_in(message=None))),
+    fault("error.message-is-an-object", "Sends an object as the message.", FORM,
           reply=error(put_in(message={"text": "Param Incorrect"}))),
-    fault("error.code-is-a-number", "Gives a number for the code.", FORM, reply=error(put_in(code=400))),
-    fault("error.param-is-a-list", "Gives a list for param.", FORM,
+    fault("error.code-is-a-number", "Sends a number as the code.", FORM, reply=error(put_in(code=400))),
+    fault("error.param-is-a-list", "Sends an array as param.", FORM,
           reply=error(lambda one: one.update(param=["body", one["param"]]))),
-    fault("error.type-is-a-number", "Gives a number for the type.", FORM, reply=error(put_in(type=4))),
-    fault("error.json-broken", "Cuts the JSON of refusals.", FORM, reply=refused(
+    fault("error.type-is-a-number", "Sends a number as the type.", FORM, reply=error(put_in(type=4))),
+    fault("error.json-broken", "Truncates the JSON of error bodies.", FORM, reply=refused(
         lambda reply: reply.saying(reply.body[:-2]))),
-    fault("error.as-text-type", "Labels refusals as text.", "error.json-content-type",
+    fault("error.as-text-type", "Sends the Content-Type text/plain with error bodies.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/plain; charset=utf-8"))),
-    fault("error.as-html-type", "Labels refusals as a page.", "error.json-content-type",
+    fault("error.as-html-type", "Sends the Content-Type text/html with error bodies.", "error.json-content-type",
           reply=refused(lambda reply: reply.having("Content-Type", "text/html"))),
-    fault("error.without-content-type", "Gives refusals no content type.", "error.json-content-type",
+    fault("error.without-content-type", "Sends error bodies without Content-Type.", "error.json-content-type",
           reply=refused(lambda reply: reply.without("Content-Type"))),
-    fault("error.with-traceback", "Shows its stack when it refuses.", "error.no-internals",
+    fault("error.with-traceback", "Sends a stack trace in the error message.", "error.no-internals",
           reply=error(put_in(message=TRACE))),
-    fault("error.with-file-path", "Shows a path of its own when it refuses.", "error.no-internals",
+    fault("error.with-file-path", "Sends a file path in the error message.", "error.no-internals",
           reply=error(lambda one: one.update(
               message=f"{one['message']} (/usr/src/app/node_modules/gateway/lib/validate.js:88:13)"))),
-    fault("error.with-markup", "Puts a page into the message.", "error.no-internals",
+    fault("error.with-markup", "Sends HTML in the error message.", "error.no-internals",
           reply=error(put_in(message=PAGE))),
-    fault("error.under-200", "Sends refusals under 200.", REAL, reply=bad_request(
+    fault("error.under-200", "Sends error bodies with HTTP 200.", REAL, reply=bad_request(
         lambda _, reply: reply.coded(200))),
-    fault("error.served-as-error-under-200", "Answers requests with instructions by an error under 200.",
+    fault("error.served-as-error-under-200", "Responds to requests with instructions with an error body and HTTP 200.",
           "error.success-is-no-error", reply=lambda ctx, reply: (
               reply.saying({"error": {"code": "500", "message": "Try again"}})
               if ctx.served and not ctx.stream and "instructions" in ctx.body else reply)),
-    fault("error.as-failed-response", "Sends a failed response under 200 for a bad request.", REAL,
+    fault("error.as-failed-response", "Sends a failed Response with HTTP 200 for an invalid request.", REAL,
           reply=bad_request(failed)),
-    fault("error.bad-request-is-500", "Calls bad requests its own failure.", REAL, reply=bad_request(
+    fault("error.bad-request-is-500", "Responds with HTTP 500 to invalid requests.", REAL, reply=bad_request(
         lambda _, reply: reply.coded(500))),
-    fault("error.bad-request-is-502", "Lets a gateway answer bad requests with 502.", REAL,
+    fault("error.bad-request-is-502", "Responds with a gateway's HTTP 502 to invalid requests.", REAL,
           reply=bad_request(lambda _, reply: reply.coded(502))),
-    fault("error.does-not-survive-bad-json", "Answers nothing but 500 once it has seen broken JSON.",
+    fault("error.does-not-survive-bad-json", "Responds with HTTP 500 to every request after invalid JSON.",
           "error.endpoint-survives",
           validate=dead(lambda ctx: bool(ctx.raw) and parse(ctx.raw)[1] is not None)),
-    fault("error.does-not-survive-bad-parameter", "Answers nothing but 500 after a bad parameter.",
+    fault("error.does-not-survive-bad-parameter", "Responds with HTTP 500 to every request after an invalid parameter.",
           "error.endpoint-survives", validate=dead(lambda ctx: bool(ctx.body))),
-    fault("error.opens-a-stream", "Opens a stream under 200 to report a bad request.", SAME, REAL,
+    fault("error.opens-a-stream", "Reports an invalid request in a stream with HTTP 200.", SAME, REAL,
           reply=bad_request(opened, stream=True)),
-    fault("error.under-200-streaming", "Sends refusals under 200 when a stream is asked for.", SAME, REAL,
+    fault("error.under-200-streaming", "Sends error bodies with HTTP 200 if stream is true.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(200), stream=True)),
-    fault("error.is-500-streaming", "Calls bad streaming requests its own failure.", SAME, REAL,
+    fault("error.is-500-streaming", "Responds with HTTP 500 to invalid streaming requests.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(500), stream=True)),
-    fault("error.is-500-plain", "Calls bad plain requests its own failure.", SAME, REAL,
+    fault("error.is-500-plain", "Responds with HTTP 500 to invalid plain requests.", SAME, REAL,
           reply=bad_request(lambda _, reply: reply.coded(500), stream=False)),
-    fault("error.first-429-is-plain-text", "Says in plain text, once, that there are too many requests.", FORM,
+    fault("error.first-429-is-plain-text", "Sends one 429 in plain text.", FORM,
           reply=at_first("429", lambda reply: body("text/plain", "Too many requests")(reply.coded(429)))),
-    fault("error.first-503-shows-its-stack", "Shows its stack, once, when it is overloaded.", "error.no-internals",
+    fault("error.first-503-shows-its-stack", "Sends a stack trace in one 503.", "error.no-internals",
           reply=at_first("503", lambda reply: body("application/json", to_json({"error": {
               "message": TRACE, "type": "server_error", "param": "", "code": "503"}}))(reply.coded(503)))),
-    fault("error.cut-off", "Hangs up on a bad request without a word.", REAL, reply=bad_request(
+    fault("error.cut-off", "Closes the connection on an invalid request.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
 ]  # fmt: skip

@@ -25,7 +25,7 @@ def broken(name: str, word: str, says: str, edit: Callable[[Dict], object]) -> B
 
 
 def without(name: str, member: str) -> Behaviour:
-    return broken(name, f"without-{slug(member)}", f"Leaves {member} out of", cut(member))
+    return broken(name, f"without-{slug(member)}", f"Omits {member} in", cut(member))
 
 
 def inner(name: str, edit: Callable[[Dict], object]) -> Callable[[Dict], object]:
@@ -38,7 +38,7 @@ def unseen(name: str) -> Behaviour:
 
 
 def typeless(*names: str) -> Hook[Frame]:
-    """Leaves `type` out of the JSON of some events while the event line still names it."""
+    """Omits `type` in the JSON of some events; the event field stays."""
 
     def hook(_: Context, frame: Frame) -> Frame:
         if names and not is_a(frame.event, *names):
@@ -51,7 +51,7 @@ def typeless(*names: str) -> Hook[Frame]:
 
 
 def extra(at: int, event: Dict) -> Hook[list[Dict]]:
-    """Puts one more event into the stream."""
+    """Adds an event to the stream."""
     return lambda _, stream: [*stream[:at], dict(event), *stream[at:]]
 
 
@@ -72,7 +72,7 @@ def unnumbered(*names: str) -> Hook[list[Dict]]:
 
 
 def per_item(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Starts counting again with every item."""
+    """Restarts sequence_number with every item."""
     count = 0
     for event in stream:
         count = 0 if is_a(event, "output_item.added") else count
@@ -90,63 +90,63 @@ PRESENT, NEXT = "sequence.present", "sequence.contiguous"
 
 FAULTS = [
     *(without(name, member) for name, members in MEMBERS.items() for member in members),
-    *(broken(name, "without-response", "Leaves the response out of", cut("response")) for name in LIFE),
-    *(broken(name, "response-without-object", "Leaves object out of the response in",
+    *(broken(name, "without-response", "Omits the response in", cut("response")) for name in LIFE),
+    *(broken(name, "response-without-object", "Omits object of the response in",
              inner("response", cut("object"))) for name in LIFE),
     *(unseen(name) for name in TYPES),
-    broken("output_text.delta", "as-an-object", "Gives the delta as an object in", change(
+    broken("output_text.delta", "as-an-object", "Sends an object as the delta in", change(
         "delta", lambda text: {"text": text})),
-    broken("output_text.delta", "as-null", "Gives null for the delta in", put(delta=None)),
-    broken("output_text.delta", "index-as-text", "Writes content_index as text in", put(content_index="0")),
-    broken("output_text.done", "as-parts", "Gives parts for the text in", change(
+    broken("output_text.delta", "as-null", "Sends null as the delta in", put(delta=None)),
+    broken("output_text.delta", "index-as-text", "Sends content_index as a string in", put(content_index="0")),
+    broken("output_text.done", "as-parts", "Sends parts instead of the text in", change(
         "text", lambda text: [{"type": "output_text", "text": text}])),
-    broken("reasoning_text.delta", "as-an-object", "Gives the delta as an object in", change(
+    broken("reasoning_text.delta", "as-an-object", "Sends an object as the delta in", change(
         "delta", lambda text: {"text": text})),
-    broken("function_call_arguments.done", "as-an-object", "Gives the arguments as an object in", put(
+    broken("function_call_arguments.done", "as-an-object", "Sends an object as the arguments in", put(
         arguments={"value": 1})),
-    broken("function_call_arguments.delta", "as-a-list", "Gives the delta as a list in", change(
+    broken("function_call_arguments.delta", "as-a-list", "Sends an array as the delta in", change(
         "delta", lambda text: [text])),
-    broken("output_item.added", "index-as-text", "Writes output_index as text in", change(
+    broken("output_item.added", "index-as-text", "Sends output_index as a string in", change(
         "output_index", str)),
-    broken("output_item.added", "index-null", "Gives null for output_index in", put(output_index=None)),
-    broken("output_item.added", "item-without-id", "Leaves the item's id out of", inner("item", cut("id"))),
-    broken("output_item.added", "item-without-content", "Leaves the content list out of the message in",
+    broken("output_item.added", "index-null", "Sends null as output_index in", put(output_index=None)),
+    broken("output_item.added", "item-without-id", "Omits the id of the item in", inner("item", cut("id"))),
+    broken("output_item.added", "item-without-content", "Omits the content of the message in",
            lambda event: event["item"].pop("content", None)),
-    broken("output_item.done", "item-null", "Gives null for the item in", put(item=None)),
-    broken("content_part.added", "part-without-type", "Leaves the part's type out of",
+    broken("output_item.done", "item-null", "Sends null as the item in", put(item=None)),
+    broken("content_part.added", "part-without-type", "Omits the type of the part in",
            inner("part", cut("type"))),
-    broken("content_part.added", "part-null", "Gives null for the part in", put(part=None)),
-    broken("content_part.done", "part-is-text", "Gives the bare text for the part in", change(
+    broken("content_part.added", "part-null", "Sends null as the part in", put(part=None)),
+    broken("content_part.done", "part-is-text", "Sends the text instead of the part in", change(
         "part", lambda part: part["text"])),
-    fault("event.type-missing", "Names events on the event line only.", *(schema(name) for name in TYPES),
+    fault("event.type-missing", "Sends the type of events in the event field only.", *(schema(name) for name in TYPES),
           frame=typeless()),
-    fault("event.type-missing-in-deltas", "Names deltas on the event line only.",
+    fault("event.type-missing-in-deltas", "Sends the type of deltas in the event field only.",
           schema("output_text.delta"), frame=typeless("output_text.delta")),
-    fault("event.type-renamed", "Calls deltas of text by another name.",
+    fault("event.type-renamed", "Sends text deltas under another type.",
           "event.seen.response.output_text.delta", "event.documented-types-only",
           events=events(put(type="response.text.delta"), "output_text.delta")),
-    fault("event.undocumented-type", "Sends an event nobody documented.", "event.documented-types-only",
+    fault("event.undocumented-type", "Sends an undocumented event.", "event.documented-types-only",
           events=extra(2, {"type": "response.heartbeat"})),
     fault("event.queued-type", "Sends response.queued between created and the items.",
           "event.documented-types-only", events=before_end(lambda _: [{"type": "response.queued"}])),
-    fault("sequence.missing", "Numbers no event.", PRESENT, numbered=unnumbered(),
+    fault("sequence.missing", "Sends no sequence_number.", PRESENT, numbered=unnumbered(),
           evidence="BerriAI/litellm#28899"),
-    fault("sequence.missing-in-deltas", "Does not number deltas of text.", PRESENT,
+    fault("sequence.missing-in-deltas", "Omits the sequence_number of text deltas.", PRESENT,
           numbered=unnumbered("output_text.delta")),
-    fault("sequence.missing-at-end", "Does not number the terminal event.", PRESENT,
+    fault("sequence.missing-at-end", "Omits the sequence_number of the terminal event.", PRESENT,
           numbered=unnumbered("completed", "incomplete")),
-    fault("sequence.null", "Gives null for numbers.", PRESENT, numbered=number(lambda *_: None)),
-    fault("sequence.strings", "Writes numbers as text.", PRESENT, numbered=number(lambda at, _: str(at))),
-    fault("sequence.always-zero", "Numbers every event 0.", NEXT, numbered=number(lambda *_: 0)),
-    fault("sequence.starts-anew-with-items", "Starts counting again with each item.", NEXT,
+    fault("sequence.null", "Sends null as sequence_number.", PRESENT, numbered=number(lambda *_: None)),
+    fault("sequence.strings", "Sends sequence_number as a string.", PRESENT, numbered=number(lambda at, _: str(at))),
+    fault("sequence.always-zero", "Sends sequence_number 0 in every event.", NEXT, numbered=number(lambda *_: 0)),
+    fault("sequence.starts-anew-with-items", "Restarts sequence_number with each item.", NEXT,
           numbered=per_item),
-    fault("sequence.starts-anew-at-end", "Starts counting again with the terminal event.", NEXT,
+    fault("sequence.starts-anew-at-end", "Restarts sequence_number with the terminal event.", NEXT,
           numbered=number(lambda *_: 0, "completed", "incomplete")),
-    fault("sequence.pairs", "Gives two events each number.", NEXT, numbered=number(lambda at, _: at // 2)),
-    fault("sequence.leaves-gaps", "Counts in twos.", NEXT, numbered=number(lambda at, _: at * 2)),
-    fault("sequence.one-gap", "Leaves out one number.", NEXT,
+    fault("sequence.pairs", "Sends each sequence_number twice.", NEXT, numbered=number(lambda at, _: at // 2)),
+    fault("sequence.leaves-gaps", "Increments sequence_number by 2.", NEXT, numbered=number(lambda at, _: at * 2)),
+    fault("sequence.one-gap", "Skips one sequence_number.", NEXT,
           numbered=number(lambda at, _: at + (at > 4))),
-    fault("sequence.counts-down", "Counts downwards.", NEXT, numbered=number(lambda at, _: 9999 - at)),
-    fault("sequence.two-swapped", "Swaps two numbers.", NEXT, numbered=swapped),
-    fault("sequence.fractions", "Counts in steps of a half.", NEXT, numbered=number(lambda at, _: at / 2)),
+    fault("sequence.counts-down", "Decrements sequence_number.", NEXT, numbered=number(lambda at, _: 9999 - at)),
+    fault("sequence.two-swapped", "Swaps two sequence numbers.", NEXT, numbered=swapped),
+    fault("sequence.fractions", "Increments sequence_number by 0.5.", NEXT, numbered=number(lambda at, _: at / 2)),
 ]  # fmt: skip

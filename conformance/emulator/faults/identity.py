@@ -1,4 +1,4 @@
-"""Faults in identity: ids, names and times that change under way, and things that share one."""
+"""Faults in identity: ids, names and times that change within a stream, and shared ids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALLS = ("function_call", "custom_tool_call")
 
 
 def other(ident: str) -> str:
-    """Another id of the same looks, always the same one for the same id."""
+    """Another id of the same format, always the same one for the same id."""
     prefix, _, _ = ident.rpartition("_")
     return f"{prefix}_{hashlib.sha256(ident.encode()).hexdigest()[:32]}"
 
@@ -43,7 +43,7 @@ def response_id(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def per_event(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Makes up a new id for every event of an item."""
+    """Generates a new id for every event of an item."""
     for place, event in enumerate(stream):
         if "item_id" in event:
             event["item_id"] = other(f"{event['item_id']}_{place}")
@@ -51,7 +51,7 @@ def per_event(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def crossed(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Lets the deltas of the second item point at the place of the first."""
+    """Sends the output_index of the first item in deltas of the second."""
     for event in stream:
         if event["type"].endswith(".delta") and event["output_index"] == 1:
             event["output_index"] = 0
@@ -71,68 +71,68 @@ def off_by_one(event: Dict) -> None:
 
 
 FAULTS = [
-    fault("identity.created-has-another-id", "Gives the response another id in created.",
+    fault("identity.created-has-another-id", "Sends another response id in response.created.",
           "identity.response-id", "lifecycle.snapshots",
           response=response(change("id", other), "created")),
-    fault("identity.in-progress-has-another-id", "Gives the response another id in in_progress.",
+    fault("identity.in-progress-has-another-id", "Sends another response id in response.in_progress.",
           "identity.response-id", "lifecycle.snapshots",
           response=response(change("id", other), "in_progress")),
-    fault("identity.terminal-has-another-id", "Gives the response another id at the end.",
+    fault("identity.terminal-has-another-id", "Sends another response id in the terminal event.",
           "identity.response-id", "lifecycle.snapshots",
           response=response(change("id", other), "terminal")),
-    fault("identity.deltas-have-another-item-id", "Uses another item id in deltas than in added.", ITEM,
+    fault("identity.deltas-have-another-item-id", "Sends another item id in deltas than in output_item.added.", ITEM,
           evidence="vllm-project/vllm#23218",
           events=events(change("item_id", other), *DELTAS)),
-    fault("identity.dones-have-another-item-id", "Uses another item id when a text is done.", ITEM,
+    fault("identity.dones-have-another-item-id", "Sends another item id in output_text.done.", ITEM,
           events=events(change("item_id", other), *DONES)),
-    fault("identity.parts-have-another-item-id", "Uses another item id in events of parts.", ITEM,
+    fault("identity.parts-have-another-item-id", "Sends another item id in content_part events.", ITEM,
           events=events(change("item_id", other), "content_part.added", "content_part.done")),
-    fault("identity.item-id-made-up-anew", "Makes up a new item id for every event.", ITEM, events=per_event),
-    fault("identity.item-done-has-another-id", "Closes items under another id.", ITEM,
+    fault("identity.item-id-made-up-anew", "Sends a new item id in every event.", ITEM, events=per_event),
+    fault("identity.item-done-has-another-id", "Sends another item id in output_item.done.", ITEM,
           events=streamed_items(change("id", other), "output_item.done")),
-    fault("identity.item-added-has-another-id", "Announces items under another id.", ITEM,
+    fault("identity.item-added-has-another-id", "Sends another item id in output_item.added.", ITEM,
           events=streamed_items(change("id", other), "output_item.added")),
-    fault("identity.output-has-another-item-id", "Lists items under other ids at the end.", ITEM,
+    fault("identity.output-has-another-item-id", "Sends other item ids in the final output.", ITEM,
           response=response(items_in(change("id", other)), "terminal")),
-    fault("identity.item-id-empty-in-deltas", "Leaves the item id empty in deltas.", ITEM,
+    fault("identity.item-id-empty-in-deltas", "Sends an empty item id in deltas.", ITEM,
           events=events(put(item_id=""), *DELTAS)),
-    fault("identity.item-id-is-call-id", "Uses the call_id as item id while arguments arrive.", ITEM,
+    fault("identity.item-id-is-call-id", "Sends the call_id as item id in events of arguments.", ITEM,
           events=by_call_id),
-    fault("identity.call-id-changes", "Closes calls under another call_id.", "identity.call-id",
+    fault("identity.call-id-changes", "Sends another call_id in output_item.done.", "identity.call-id",
           events=streamed_items(change("call_id", other), "output_item.done", kinds=CALLS)),
-    fault("identity.output-has-another-call-id", "Lists calls under other call_ids at the end.",
+    fault("identity.output-has-another-call-id", "Sends other call_ids in the final output.",
           "identity.call-id", evidence="vllm-project/vllm#47916",
           response=response(items_in(change("call_id", other), *CALLS), "terminal")),
-    fault("identity.call-id-empty-when-added", "Announces calls with an empty call_id.", "identity.call-id",
+    fault("identity.call-id-empty-when-added", "Sends an empty call_id in output_item.added.", "identity.call-id",
           events=streamed_items(put(call_id=""), "output_item.added", kinds=CALLS)),
-    fault("identity.name-changes", "Closes calls under another name.", "identity.name",
+    fault("identity.name-changes", "Sends another name of a call in output_item.done.", "identity.name",
           events=streamed_items(change("name", str.upper), "output_item.done", kinds=CALLS)),
-    fault("identity.name-differs-in-arguments-done", "Names another tool when arguments are done.",
+    fault("identity.name-differs-in-arguments-done", "Sends another name in function_call_arguments.done.",
           "identity.name", events=events(change("name", str.upper), "function_call_arguments.done")),
-    fault("identity.name-empty-when-added", "Announces calls with an empty name.", "identity.name",
+    fault("identity.name-empty-when-added", "Sends an empty name of a call in output_item.added.", "identity.name",
           events=streamed_items(put(name=""), "output_item.added", kinds=CALLS)),
-    fault("identity.name-differs-in-output", "Names another tool at the end.", "identity.name",
+    fault("identity.name-differs-in-output", "Sends another name of a call in the final output.", "identity.name",
           response=response(items_in(change("name", str.upper), *CALLS), "terminal")),
-    fault("identity.model-differs-in-created", "Names another model in created.", "identity.model",
+    fault("identity.model-differs-in-created", "Sends another model in response.created.", "identity.model",
           response=response(put(model="mimo-v2-flash"), "created")),
-    fault("identity.model-differs-in-in-progress", "Names another model in in_progress.", "identity.model",
+    fault("identity.model-differs-in-in-progress", "Sends another model in response.in_progress.", "identity.model",
           response=response(put(model="mimo-v2-flash"), "in_progress")),
-    fault("identity.model-differs-at-end", "Names another model at the end.", "identity.model",
+    fault("identity.model-differs-at-end", "Sends another model in the terminal event.", "identity.model",
           response=response(put(model="mimo-v2-flash"), "terminal")),
-    fault("identity.created-at-moves", "Gives the time of the end as created_at at the end.",
+    fault("identity.created-at-moves", "Sends the completion time as created_at in the terminal event.",
           "identity.created-at", response=response(change("created_at", lambda at: at + 1), "terminal")),
-    fault("identity.created-at-differs-in-in-progress", "Gives another created_at in in_progress.",
+    fault("identity.created-at-differs-in-in-progress", "Sends another created_at in response.in_progress.",
           "identity.created-at", response=response(change("created_at", lambda at: at - 1), "in_progress")),
-    fault("identity.one-item-id-for-all", "Gives all items of a response one id.",
+    fault("identity.one-item-id-for-all", "Sends the same id for all items of a response.",
           "identity.item-ids-distinct", draft=one_id),
-    fault("identity.first-item-has-response-id", "Gives the first item the id of the response.",
+    fault("identity.first-item-has-response-id", "Sends the id of the response as the id of the first item.",
           "identity.item-ids-distinct", events=response_id),
-    fault("identity.deltas-point-at-first-item", "Lets deltas of the second item point at the first.",
+    fault("identity.deltas-point-at-first-item", "Sends the output_index of the first item in deltas of the second.",
           BELONGS, events=crossed),
-    fault("identity.deltas-point-one-further", "Counts one too many in the index of deltas.", BELONGS,
+    fault("identity.deltas-point-one-further", "Sends output_index one too high in deltas.", BELONGS,
           events=events(off_by_one, *DELTAS)),
-    fault("identity.dones-point-one-further", "Counts one too many in the index of dones.", BELONGS,
+    fault("identity.dones-point-one-further", "Sends output_index one too high in done events.", BELONGS,
           events=events(off_by_one, *DONES)),
-    fault("identity.item-done-points-one-further", "Counts one too many when items close.", BELONGS,
+    fault("identity.item-done-points-one-further", "Sends output_index one too high in output_item.done.", BELONGS,
           events=events(off_by_one, "output_item.done")),
 ]  # fmt: skip

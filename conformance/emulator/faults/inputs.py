@@ -1,4 +1,4 @@
-"""Faults that only long and unusual inputs show: refused, crashed on, or dropped in silence."""
+"""Faults that only long and unusual inputs show: they are refused, cause an error, or are silently dropped."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def reasoning(test: Callable[[Dict], Any]) -> Callable[[Dict], bool]:
 
 
 def dropped(edit: Callable[[Dict], object]) -> Hook[ParsedRequest]:
-    """Reads the request as if part of it were not there."""
+    """Ignores part of the request."""
 
     def hook(ctx: Context, _: ParsedRequest) -> ParsedRequest:
         body = json.loads(ctx.raw)
@@ -99,7 +99,7 @@ def without(test: Callable[[Dict], Any]) -> Callable[[Dict], object]:
 
 
 def without_instructions(body: Dict) -> None:
-    """Forgets the instructions where the conversation has a system message of its own."""
+    """Drops the instructions if the conversation has a system message."""
     if any(one.get("role") == "system" for one in input_items(body)):
         body.pop("instructions", None)
 
@@ -118,7 +118,7 @@ def no_parts_in_outputs(body: Dict) -> None:
 
 
 def latest(characters: int) -> Callable[[Dict], object]:
-    """Keeps the end of each text that is too long."""
+    """Drops the start of each text that is too long."""
 
     def edit(body: Dict) -> None:
         for one in input_items(body):
@@ -129,7 +129,7 @@ def latest(characters: int) -> Callable[[Dict], object]:
 
 
 def uncached(ctx: Context, one: Dict) -> Dict:
-    """Leaves out of input_tokens what an equal request has put into the cache before."""
+    """Omits cached tokens in input_tokens."""
     if ctx.stage not in ("plain", "terminal"):
         return one
     if ctx.count(f"input {to_json(ctx.body.get('input'))}") and (usage := one["usage"])["input_tokens"] > 64:
@@ -162,7 +162,7 @@ def forgiven(test: Callable[[Dict], Any]) -> Hook[Refusal | None]:
 
 
 def broken(test: Callable[[Dict], Any]) -> Hook[Refusal | None]:
-    """Fails inside on what should be refused."""
+    """Responds with HTTP 500 to what should be refused."""
     return lambda ctx, refusal: SPOILED if refusal and test(ctx.body) else refusal
 
 
@@ -174,73 +174,77 @@ def begins(body: Dict) -> bool:
 FAULTS: list[Behaviour] = [
     fault("turns.several-developers-refused", "Refuses a second developer message.", HISTORY,
           validate=refuse(developers, "input[2].role")),
-    fault("turns.text-before-call-is-500", "Fails inside where text and a call follow each other.", SERVED,
+    fault("turns.text-before-call-is-500", "Responds with HTTP 500 to a message followed by a call.", SERVED,
           validate=crash(neighbours(text_then_call))),
-    fault("turns.user-after-output-refused", "Wants the model to speak after the output of a tool.", HISTORY,
+    fault("turns.user-after-output-refused",
+          "Refuses a tool output that is not followed by an assistant message.", HISTORY,
           validate=refuse(neighbours(output_then_user), "input[2].role")),
-    fault("turns.incomplete-message-refused", "Refuses earlier answers that were cut.", HISTORY,
+    fault("turns.incomplete-message-refused", "Refuses incomplete messages in the history.", HISTORY,
           validate=refuse(some_item(lambda one: kind(one) == "message" and one.get("status") == "incomplete"),
                           "input[1].status")),
     fault("turns.long-list-refused", "Refuses conversations of more than twenty items.", HISTORY,
           validate=refuse(lambda body: len(input_items(body)) > 20, "input")),
-    fault("turns.reasoning-null-content-is-500", "Fails inside on a reasoning item whose content is null.", SERVED,
+    fault("turns.reasoning-null-content-is-500",
+          "Responds with HTTP 500 to a reasoning item whose content is null.", SERVED,
           validate=crash(reasoning(lambda one: one.get("content", "") is None))),
-    fault("turns.reasoning-without-content-refused", "Wants content in returned reasoning.", RETURNED,
+    fault("turns.reasoning-without-content-refused", "Refuses reasoning items without content.", RETURNED,
           validate=refuse(reasoning(lambda one: "content" not in one), "input[1].content")),
-    fault("turns.reasoning-without-summary-refused", "Wants a summary in reasoning that a client wrote.", RETURNED,
+    fault("turns.reasoning-without-summary-refused", "Refuses reasoning items without summary.", RETURNED,
           validate=refuse(reasoning(lambda one: "summary" not in one), "input[1].summary")),
-    fault("turns.cut-call-is-500", "Fails inside on a returned call whose arguments were cut.", UNUSUAL,
+    fault("turns.cut-call-is-500", "Responds with HTTP 500 to a returned call with incomplete arguments.", UNUSUAL,
           validate=crash(some_item(cut_call))),
-    fault("turns.reasoning-alone-is-500", "Fails inside on reasoning before a user message.", UNUSUAL,
+    fault("turns.reasoning-alone-is-500", "Responds with HTTP 500 to a reasoning item before a user message.", UNUSUAL,
           validate=crash(neighbours(thought_then_user))),
-    fault("turns.reasoning-without-id-is-500", "Fails inside on reasoning without an id.", UNUSUAL,
+    fault("turns.reasoning-without-id-is-500", "Responds with HTTP 500 to a reasoning item without an id.", UNUSUAL,
           validate=crash(reasoning(lambda one: "id" not in one))),
-    fault("turns.empty-text-is-500", "Fails inside on a message that says nothing.", UNUSUAL,
+    fault("turns.empty-text-is-500", "Responds with HTTP 500 to an empty message.", UNUSUAL,
           validate=crash(some_item(empty))),
-    fault("turns.foreign-id-is-500", "Fails inside on ids with a slash.", UNUSUAL, validate=crash(some_item(foreign))),
-    fault("turns.system-messages-dropped", "Does not pass system messages on.", MORE,
+    fault("turns.foreign-id-is-500",
+          "Responds with HTTP 500 to ids with a slash.", UNUSUAL, validate=crash(some_item(foreign))),
+    fault("turns.system-messages-dropped", "Drops system messages.", MORE,
           parsed=dropped(without(lambda one: one.get("role") == "system"))),
-    fault("turns.developer-messages-dropped", "Does not pass developer messages on.", MORE,
+    fault("turns.developer-messages-dropped", "Drops developer messages.", MORE,
           parsed=dropped(without(lambda one: one.get("role") == "developer"))),
-    fault("turns.earlier-answers-dropped", "Does not pass on earlier answers that have an id.", MORE,
+    fault("turns.earlier-answers-dropped", "Drops earlier assistant messages with an id.", MORE,
           parsed=dropped(without(lambda one: one.get("role") == "assistant" and "id" in one))),
-    fault("turns.output-parts-dropped", "Does not pass on tool results that are given in parts.", MORE,
+    fault("turns.output-parts-dropped", "Drops tool outputs in parts.", MORE,
           parsed=dropped(no_parts_in_outputs)),
-    fault("turns.instructions-dropped", "Forgets the instructions where there is a system message.", MORE,
+    fault("turns.instructions-dropped", "Drops the instructions if there is a system message.", MORE,
           parsed=dropped(without_instructions)),
-    fault("turns.tools-not-counted", "Does not count the tools.", MORE,
+    fault("turns.tools-not-counted", "Does not count tools in input_tokens.", MORE,
           parsed=lambda ctx, parsed: replace(parsed, input_tokens=read({**ctx.body, "tools": []}).input_tokens)),
     fault("request.parts-dropped", "Reads only the first part of each message.", "usage.same-text-same-tokens", MORE,
           parsed=dropped(first_parts)),
-    fault("request.long-text-shortened", "Keeps the last 100,000 characters of a message.", MORE,
+    fault("request.long-text-shortened", "Drops all but the last 100,000 characters of a message.", MORE,
           parsed=dropped(latest(100_000))),
-    fault("usage.input-without-cached", "Counts only the input that is not cached.", ALIKE, response=uncached),
-    fault("usage.input-more-in-streams", "Counts more input in streams.", ALIKE,
+    fault("usage.input-without-cached", "Counts only uncached input in input_tokens.", ALIKE, response=uncached),
+    fault("usage.input-more-in-streams", "Counts more input_tokens in streams.", ALIKE,
           parsed=lambda ctx, parsed: replace(parsed, input_tokens=parsed.input_tokens + 12 * ctx.stream)),
-    fault("request.long-input-is-500", "Fails inside on an input of 150,000 characters.", LONG,
+    fault("request.long-input-is-500", "Responds with HTTP 500 to an input of 150,000 characters.", LONG,
           validate=too_long(500, 100_000)),
-    fault("request.long-input-hangs", "Never answers an input of 150,000 characters.", LONG, reply=stalled),
+    fault("request.long-input-hangs", "Never responds to an input of 150,000 characters.", LONG, reply=stalled),
     fault("request.long-string-is-413", "Refuses bodies of more than 32 kB.", "request.long-input-served",
           validate=too_long(413, 32_768)),
-    fault("request.long-input-streams-nothing", "Streams nothing in answer to a long input.",
+    fault("request.long-input-streams-nothing", "Sends an empty stream for a long input.",
           "response.not-empty", draft=nothing_streamed),
-    fault("truncation.hidden-cap", "Cuts after 128 tokens where the request sets no cap.",
+    fault("truncation.hidden-cap", "Truncates the output after 128 tokens without max_output_tokens.",
           "truncation.cap-not-needed", parsed=default_cap),
-    fault("request.temperature-in-quotes-is-500", "Fails inside on a temperature in quotes.", TYPE,
+    fault("request.temperature-in-quotes-is-500", "Responds with HTTP 500 to a temperature as a string.", TYPE,
           validate=broken(lambda body: body.get("temperature") == "1")),
-    fault("request.temperature-in-quotes-taken", "Takes a temperature in quotes.", "request.wrong-type-refused",
+    fault("request.temperature-in-quotes-taken", "Accepts a temperature as a string.", "request.wrong-type-refused",
           validate=forgiven(lambda body: body.get("temperature") == "1")),
-    fault("request.stream-as-a-number-taken", "Takes 1 for the stream parameter.", "request.wrong-type-refused",
+    fault("request.stream-as-a-number-taken", "Accepts 1 as the value of stream.", "request.wrong-type-refused",
           validate=forgiven(lambda body: type(body.get("stream")) is int)),
-    fault("request.reasoning-as-a-word-is-500", "Fails inside on an effort in place of its object.", TYPE,
+    fault("request.reasoning-as-a-word-is-500", "Responds with HTTP 500 to a string as reasoning.", TYPE,
           validate=broken(lambda body: body.get("reasoning") == "high")),
-    fault("request.cap-beyond-64-bits-is-500", "Fails inside on an integer beyond 64 bits.", "request.out-of-range",
+    fault("request.cap-beyond-64-bits-is-500",
+          "Responds with HTTP 500 to an integer beyond 64 bits.", "request.out-of-range",
           validate=broken(lambda body: body.get("max_output_tokens") == 2**63)),
-    fault("request.empty-model-served", "Takes an empty model for its own.", "request.unknown-model",
+    fault("request.empty-model-served", "Accepts an empty string as model.", "request.unknown-model",
           validate=forgiven(lambda body: body.get("model") == "")),
-    fault("request.model-prefix-served", "Takes the beginning of a model's id for the model.",
+    fault("request.model-prefix-served", "Accepts a prefix of a model id.",
           "request.unknown-model", validate=forgiven(begins)),
-    fault("request.empty-tools-refused", "Refuses an empty list of tools.", TOOLS,
+    fault("request.empty-tools-refused", "Refuses an empty array of tools.", TOOLS,
           validate=refuse(lambda body: body.get("tools") == [], "tools")),
     fault("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
           validate=refuse(lambda body: body.get("text") == {}, "text")),

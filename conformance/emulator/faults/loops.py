@@ -1,4 +1,4 @@
-"""Faults that only long conversations and the loops of agents bring out: several rounds, results in any order."""
+"""Faults that only long conversations and agent loops show: several rounds of calls, tool outputs in any order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .clients import has_item
 
 
 def has_output(test: Callable[[str], bool]) -> Callable[[Dict], bool]:
-    """Whether a call's result is a text of that kind."""
+    """Whether a tool output is a string that passes the test."""
     return has_item(lambda one: isinstance(said := one.get("output"), str) and test(said))
 
 
 def calls_and_outputs(body: Dict) -> tuple[list[str], list[str]]:
-    """The call_ids of the calls, and those of the results."""
+    """The call_ids of the calls, and those of the tool outputs."""
     items = [one for one in input_items(body) if isinstance(one.get("call_id"), str)]
     calls = [one["call_id"] for one in items if one.get("type") == "function_call"]
     return calls, [one["call_id"] for one in items if one.get("type") == "function_call_output"]
@@ -40,7 +40,7 @@ def two_users(body: Dict) -> bool:
 
 
 def called_again(ctx: Context, items: list[Item]) -> list[Item]:
-    """The last call that was sent back stands before what follows on its result."""
+    """Repeats the last returned call before the output that follows its tool output."""
     calls = [one for one in input_items(ctx.body) if one.get("type") == "function_call" and one.get("id")]
     if not calls:
         return items
@@ -50,20 +50,21 @@ def called_again(ctx: Context, items: list[Item]) -> list[Item]:
 
 
 FAULTS = [
-    fault("tools.output-read-as-json", "Fails inside on a result that is the text of a JSON object.",
+    fault("tools.output-read-as-json", "Responds with HTTP 500 to a tool output that is a JSON object in a string.",
           "tools.output-accepted", validate=crash(has_output(lambda text: text.startswith("{")))),
-    fault("tools.output-must-be-ascii", "Fails inside on a result beyond ASCII.", "tools.output-accepted",
+    fault("tools.output-must-be-ascii",
+          "Responds with HTTP 500 to a tool output with characters outside ASCII.", "tools.output-accepted",
           validate=crash(has_output(lambda text: not text.isascii()))),
-    fault("tools.outputs-in-order-only", "Refuses results that come in another order than their calls.",
+    fault("tools.outputs-in-order-only", "Refuses tool outputs in another order than their calls.",
           "tools.output-accepted", validate=refuse(out_of_order, "input")),
-    fault("tools.one-round-only", "Fails inside on a second round of calls and results.",
+    fault("tools.one-round-only", "Responds with HTTP 500 to a second round of calls and outputs.",
           "tools.output-parts-accepted", validate=crash(second_round)),
-    fault("request.long-history-refused", "Refuses more than five items of input.", "turns.history-accepted",
+    fault("request.long-history-refused", "Refuses more than five input items.", "turns.history-accepted",
           validate=refuse(lambda body: len(input_items(body)) > 5, "input")),
-    fault("tools.no-thinking-with-tools", "Does not think where tools are declared.", "effort.high-thinks",
+    fault("tools.no-thinking-with-tools", "Sends no reasoning if tools are declared.", "effort.high-thinks",
           parsed=lambda ctx, parsed: replace(parsed, thinking=False) if parsed.tools else parsed),
-    fault("tools.call-repeated-after-output", "Answers a call's result with the same call before the text.",
+    fault("tools.call-repeated-after-output", "Repeats the call before the text after a tool output.",
           "tools.call-ids-unique-in-run", draft=called_again),
-    fault("request.users-must-alternate", "Refuses two messages of the user in a row.", "request.input-output-message",
+    fault("request.users-must-alternate", "Refuses two user messages in a row.", "request.input-output-message",
           validate=refuse(two_users, "input")),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults with parameters outside the contract: the named unsupported ones and the merely undocumented."""
+"""Faults with parameters outside the contract: unsupported and undocumented ones."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def has(name: str) -> Callable[[Dict], bool]:
 
 def crashing(area: str, name: str, rule: str) -> list[Behaviour]:
     return [
-        fault(f"{area}.{slug(name)}-is-500", f"Fails inside on {name}.", rule, validate=crash(has(name))),
-        fault(f"{area}.{slug(name)}-is-500-streaming", f"Fails inside on {name} when a stream is asked for.",
+        fault(f"{area}.{slug(name)}-is-500", f"Responds with HTTP 500 to {name}.", rule, validate=crash(has(name))),
+        fault(f"{area}.{slug(name)}-is-500-streaming", f"Responds with HTTP 500 to {name} with stream: true.",
               rule, validate=crash_streaming(has(name))),
     ]  # fmt: skip
 
 
 def nested(above: str, name: str) -> Behaviour:
     rule = f"undocumented.{above}.{name}"
-    return fault(f"undocumented.{above}-{slug(name)}-is-500", f"Fails inside on {above}.{name}.", rule,
+    return fault(f"undocumented.{above}-{slug(name)}-is-500", f"Responds with HTTP 500 to {above}.{name}.", rule,
                  validate=crash(lambda body: inside(body, above, name) is not None))  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def unknown(body: Dict) -> list[str]:
 
 
 def silent(test: Callable[[Dict], Any]) -> Hook[Reply]:
-    """Takes the request and never says anything."""
+    """Reads the request and never responds."""
     return lambda ctx, reply: replace(reply, chunks=[], ending="stall") if test(ctx.body) else reply
 
 
@@ -88,7 +88,7 @@ def remembered(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def recall(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
-    """Puts the turns of earlier requests before the new ones."""
+    """Adds the turns of earlier requests before the new ones."""
     with ctx.lock:
         past: list[Turn] = ctx.memory.setdefault("turns", [])
         earlier = tuple(past) if ctx.body.get("previous_response_id") else ()
@@ -125,53 +125,55 @@ CHOICE = "undocumented.tool-choice-other"
 
 FAULTS = [
     *(fault for name in UNSUPPORTED for fault in crashing("unsupported", name, f"unsupported.{slug(name)}")),
-    fault("unsupported.background-hangs", "Never answers a background request.", "unsupported.background",
+    fault("unsupported.background-hangs", "Never responds to a background request.", "unsupported.background",
           reply=silent(has("background"))),
-    fault("unsupported.previous-response-id-hangs", "Waits for ever for an earlier response.",
+    fault("unsupported.previous-response-id-hangs", "Never responds to previous_response_id.",
           "unsupported.previous-response-id", reply=silent(has("previous_response_id"))),
-    fault("unsupported.context-management-hangs", "Never answers a request with context_management.",
+    fault("unsupported.context-management-hangs", "Never responds to context_management.",
           "unsupported.context-management", reply=silent(has("context_management"))),
-    fault("unsupported.background-honoured", "Queues background requests.",
+    fault("unsupported.background-honoured", "Sends status queued for background requests.",
           "unsupported.background-not-honoured", response=queued),
-    fault("unsupported.background-left-in-progress", "Answers background requests before they are done.",
+    fault("unsupported.background-left-in-progress", "Sends status in_progress for background requests.",
           "unsupported.background-not-honoured", response=lambda ctx, one: (
               {**one, "status": "in_progress"}
               if ctx.body.get("background") is True and ctx.stage == "plain" else one)),
-    fault("unsupported.previous-response-id-honoured", "Answers out of the earlier conversation.",
+    fault("unsupported.previous-response-id-honoured", "Uses the conversation of previous_response_id.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, parsed=recall),
-    fault("unsupported.previous-response-id-echoed", "Ignores the earlier response and repeats its id.",
+    fault("unsupported.previous-response-id-echoed", "Ignores previous_response_id, but echoes it.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=echo_previous),
     *(fault for name in OPENAI for fault in crashing("undocumented", name, f"undocumented.{slug(name)}")),
     *(nested(above, name) for above, name in NESTED),
-    fault("undocumented.input-image-detail-is-500", "Fails inside on the detail of an image.",
+    fault("undocumented.input-image-detail-is-500", "Responds with HTTP 500 to the detail of an image.",
           "undocumented.input_image.detail",
           validate=crash(lambda body: any("detail" in part for part in input_parts(body)))),
-    fault("undocumented.input-file-is-500", "Fails inside on a file as input.", "undocumented.input_file",
+    fault("undocumented.input-file-is-500", "Responds with HTTP 500 to a file as input.", "undocumented.input_file",
           validate=crash(part_type("input_file"))),
-    fault("undocumented.unknown-name-is-500", "Fails inside on a parameter nobody knows.",
+    fault("undocumented.unknown-name-is-500", "Responds with HTTP 500 to an unknown parameter.",
           "undocumented.unknown-name", validate=crash(unknown)),
-    fault("undocumented.unknown-name-is-500-streaming", "Fails inside on an unknown parameter in streams.",
+    fault("undocumented.unknown-name-is-500-streaming",
+          "Responds with HTTP 500 to an unknown parameter with stream: true.",
           "undocumented.unknown-name", validate=crash_streaming(unknown)),
-    fault("undocumented.unknown-name-echoed", "Copies unknown parameters into the response.",
+    fault("undocumented.unknown-name-echoed", "Echoes unknown parameters in the response.",
           "undocumented.unknown-name", response=echo_unknown),
-    fault("undocumented.unknown-name-in-metadata", "Repeats unknown parameters inside metadata.",
+    fault("undocumented.unknown-name-in-metadata", "Echoes unknown parameters in metadata.",
           "undocumented.unknown-name", response=echo_unknown_in_metadata),
-    fault("undocumented.unknown-name-hangs", "Never answers a request with an unknown parameter.",
+    fault("undocumented.unknown-name-hangs", "Never responds to an unknown parameter.",
           "undocumented.unknown-name", reply=silent(unknown)),
-    fault("undocumented.tool-choice-required-is-500", "Fails inside on tool_choice required.", CHOICE,
+    fault("undocumented.tool-choice-required-is-500", "Responds with HTTP 500 to tool_choice required.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "required")),
-    fault("undocumented.tool-choice-none-is-500", "Fails inside on tool_choice none.", CHOICE,
+    fault("undocumented.tool-choice-none-is-500", "Responds with HTTP 500 to tool_choice none.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "none")),
-    fault("undocumented.tool-choice-object-is-500", "Fails inside on a tool_choice naming a tool.", CHOICE,
+    fault("undocumented.tool-choice-object-is-500",
+          "Responds with HTTP 500 to a tool_choice with the name of a tool.", CHOICE,
           validate=crash(lambda body: isinstance(body.get("tool_choice"), dict))),
-    fault("undocumented.json-schema-is-500", "Fails inside on the format json_schema.",
+    fault("undocumented.json-schema-is-500", "Responds with HTTP 500 to the format json_schema.",
           "undocumented.json-schema-format",
           validate=crash(lambda body: inside(body, "text", "format", "type") == "json_schema")),
-    fault("undocumented.json-schema-hangs", "Never answers a request for the format json_schema.",
+    fault("undocumented.json-schema-hangs", "Never responds to the format json_schema.",
           "undocumented.json-schema-format",
           reply=silent(lambda body: inside(body, "text", "format", "type") == "json_schema")),
-    fault("undocumented.tool-type-is-500", "Fails inside on tools other than functions.",
+    fault("undocumented.tool-type-is-500", "Responds with HTTP 500 to tools other than functions.",
           "undocumented.tool-types", validate=crash(tool_type)),
-    fault("undocumented.tool-type-hangs", "Never answers a request with tools other than functions.",
+    fault("undocumented.tool-type-hangs", "Never responds to tools other than functions.",
           "undocumented.tool-types", reply=silent(tool_type)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults that one odd request shows and no other: lax readers, narrow doors, characters lost on the way."""
+"""Faults that only one scenario shows: lenient parsing, strict limits, lost characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .outside import echo_previous, remembered
 
 
 def coerced(wanted: Callable[[Any], bool]) -> Hook[Refusal | None]:
-    """Takes a max_output_tokens that only a lax reader takes for an integer."""
+    """Accepts a max_output_tokens that is not an integer."""
 
     def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
         value: Any = ctx.body.get("max_output_tokens")
@@ -55,7 +55,7 @@ def unanswered(ctx: Context, reply: Reply) -> Reply:
 
 
 def halved(ctx: Context, reply: Reply) -> Reply:
-    """Each character beyond the first plane as the first of its two escapes."""
+    """Replaces each character beyond the basic plane by its high surrogate."""
     if ctx.stream or not ctx.served:
         return reply
     return reply.saying("".join(_first_half(letter) for letter in reply.body.decode()))
@@ -87,7 +87,7 @@ def model_down(_: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def silent(ctx: Context, reply: Reply) -> Reply:
-    """Hangs up without a word on what is no JSON."""
+    """Closes the connection on a body that is not JSON."""
     try:
         json.loads(ctx.raw or b"{}")
     except ValueError:
@@ -96,7 +96,7 @@ def silent(ctx: Context, reply: Reply) -> Reply:
 
 
 def first_fails(ctx: Context, reply: Reply) -> Reply:
-    """Answers 500 the first time it sees a conversation, and as it should the second."""
+    """Responds with HTTP 500 to the first attempt of a conversation and serves the retry."""
     again = ctx.count(f"seen {ctx.raw!r}") if ctx.served and "instructions" in ctx.body else 1
     return reply if again else reply.coded(500).saying(SPOILED.envelope())
 
@@ -114,7 +114,7 @@ def escapes(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def first_value(ctx: Context, reply: Reply) -> Reply:
-    """Answers what a body begins with, whatever comes behind it."""
+    """Ignores the bytes after the first JSON value."""
     behind = ctx.raw.rpartition(b"}")[2].strip()
     if ctx.served or not behind or not ctx.raw.startswith(b"{") or reply.status != 400:
         return reply
@@ -127,7 +127,7 @@ def part_as_text(event: Dict) -> None:
 
 
 def shows_end(ctx: Context, reply: Reply) -> Reply:
-    """Shows the last four characters of the key it refuses."""
+    """Echoes the last four characters of an invalid key."""
     key = (ctx.sent("api-key") or "")[-4:]
     if reply.status != 401 or not key:
         return reply
@@ -137,7 +137,7 @@ def shows_end(ctx: Context, reply: Reply) -> Reply:
 
 
 def retext(how: Callable[[str], str]) -> Hook[Dict]:
-    """Changes the text of plain answers only."""
+    """Changes the text of plain responses only."""
 
     def edit(one: Dict) -> None:
         items_in(parts_in(lambda part: part.update(text=how(part["text"]))))(one)
@@ -169,79 +169,88 @@ HELLO: Dict = {
 }  # fmt: skip
 
 FAULTS = [
-    fault("request.cap-in-quotes-taken", "Takes a number in quotes for max_output_tokens.",
+    fault("request.cap-in-quotes-taken", "Accepts max_output_tokens as a string.",
           "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, str) and value.isdecimal())),
-    fault("request.cap-with-fraction-taken", "Takes a fraction for max_output_tokens.",
+    fault("request.cap-with-fraction-taken", "Accepts max_output_tokens with a fraction.",
           "request.wrong-type-refused", validate=coerced(lambda value: isinstance(value, float))),
-    fault("request.empty-instructions-are-500", "Fails inside on empty instructions.", "request.wrong-input",
+    fault("request.empty-instructions-are-500", "Responds with HTTP 500 to empty instructions.", "request.wrong-input",
           validate=crash(lambda body: body.get("instructions") == "")),
-    fault("request.effort-null-is-500", "Fails inside on a null effort.", "request.wrong-input",
+    fault("request.effort-null-is-500", "Responds with HTTP 500 to null as effort.", "request.wrong-input",
           validate=crash(lambda body: "effort" in (body.get("reasoning") or {}) and
                          inside(body, "reasoning", "effort") is None)),
-    fault("request.unknown-part-is-500", "Fails inside on a part of an unknown type.", "request.wrong-input",
+    fault("request.unknown-part-is-500", "Responds with HTTP 500 to a part of an unknown type.", "request.wrong-input",
           validate=crash(unknown_part)),
-    fault("request.tool-choice-null-is-500", "Fails inside on null for tool_choice.", "request.null-optional",
+    fault("request.tool-choice-null-is-500", "Responds with HTTP 500 to null as tool_choice.", "request.null-optional",
           validate=crash(lambda body: "tool_choice" in body and body["tool_choice"] is None)),
-    fault("request.tool-choice-as-number-is-500", "Fails inside on a number for tool_choice.", "request.wrong-type",
+    fault("request.tool-choice-as-number-is-500",
+          "Responds with HTTP 500 to a number as tool_choice.", "request.wrong-type",
           validate=crash(lambda body: isinstance(body.get("tool_choice"), int | float))),
-    fault("auth.unknown-model-is-401", "Answers an unknown model as if the key were wrong.",
+    fault("auth.unknown-model-is-401", "Responds with HTTP 401 to an unknown model.",
           "auth.right-key-never-401", validate=as_a_wrong_key("Unsupported model")),
-    fault("auth.bad-request-is-401", "Answers every bad request as if the key were wrong.",
+    fault("auth.bad-request-is-401", "Responds with HTTP 401 to every invalid request.",
           "auth.right-key-never-401", validate=as_a_wrong_key("")),
-    fault("http.refusal-cut", "Announces more of a refusal than it sends.", "http.body-complete",
+    fault("http.refusal-cut", "Sends a Content-Length larger than the error body.", "http.body-complete",
           reply=refused(announced_longer, but=())),
-    fault("http.gzip-on-plain-bytes", "Calls plain answers gzip that are not.", "http.body-is-utf8-json",
+    fault("http.gzip-on-plain-bytes",
+          "Sends Content-Encoding gzip with plain bodies that are not encoded.", "http.body-is-utf8-json",
           reply=lambda ctx, reply: reply if ctx.stream or not ctx.served else reply.having("Content-Encoding", "gzip")),
-    fault("auth.wrong-key-unanswered", "Hangs up on a wrong key that asks for a stream.",
+    fault("auth.wrong-key-unanswered", "Closes the connection on an invalid key with stream: true.",
           "auth.refused-when-streaming", reply=unanswered),
-    fault("response.half-a-character", "Loses the second half of an emoji in plain answers.", "response.text-intact",
+    fault("response.half-a-character",
+          "Omits the low surrogate of an emoji in plain responses.", "response.text-intact",
           reply=halved),
-    fault("request.other-encoding-is-500", "Fails inside on a body that is not in UTF-8.", "request.malformed-json",
+    fault("request.other-encoding-is-500",
+          "Responds with HTTP 500 to a body that is not UTF-8.", "request.malformed-json",
           validate=lambda ctx, refusal: SPOILED if not _is_utf8(ctx.raw) else refusal),
-    fault("undocumented.tool-choice-required-empty", "Answers tool_choice required with nothing.",
+    fault("undocumented.tool-choice-required-empty",
+          "Sends a completed response without output for tool_choice required.",
           "undocumented.tool-choice-other",
           draft=lambda ctx, items: [] if ctx.body.get("tool_choice") == "required" else items),
-    fault("unsupported.earlier-id-in-snapshots", "Gives the earlier response's id back when a stream begins.",
+    fault("unsupported.earlier-id-in-snapshots", "Echoes previous_response_id in response.created.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=earlier),
-    fault("request.string-body-is-500", "Fails inside on a body that is a JSON string.",
+    fault("request.string-body-is-500", "Responds with HTTP 500 to a body that is a JSON string.",
           "request.body-not-an-object", validate=body_of(b'"')),
-    fault("request.null-body-is-500", "Fails inside on a body that is null.",
+    fault("request.null-body-is-500", "Responds with HTTP 500 to a body that is null.",
           "request.body-not-an-object", validate=body_of(b"null")),
-    fault("request.bad-json-unanswered", "Hangs up without a word on what is no JSON.", "request.malformed-json",
+    fault("request.bad-json-unanswered", "Closes the connection on a body that is not JSON.", "request.malformed-json",
           reply=silent),
-    fault("request.unknown-model-is-503", "Calls itself down for an unknown model, every time.",
+    fault("request.unknown-model-is-503", "Responds with HTTP 503 to every unknown model.",
           "error.real-status", validate=model_down),
     fault("request.long-input-refused", "Refuses bodies of more than 4000 bytes.", "turns.history-accepted",
           validate=too_long),
-    fault("tools.custom-tool-call-without-name", "Leaves the name out of calls of custom tools.",
+    fault("tools.custom-tool-call-without-name", "Omits the name in calls of custom tools.",
           "item.custom_tool_call.schema", **everywhere(cut("name"), "custom_tool_call")),
-    fault("tools.call-without-id-refused", "Wants an id on a call that is sent back.",
+    fault("tools.call-without-id-refused", "Refuses a returned call without an id.",
           "tools.output-parts-accepted", validate=refuse(bare_call, "input")),
-    fault("request.escapes-refused", "Takes no JSON escapes.", "http.success-is-200", validate=escapes),
-    fault("request.temperature-refused-while-thinking", "Refuses a temperature while it thinks.",
+    fault("request.escapes-refused", "Refuses bodies with JSON escapes.", "http.success-is-200", validate=escapes),
+    fault("request.temperature-refused-while-thinking", "Refuses temperature if reasoning is enabled.",
           "http.success-is-200", validate=refuse(
               lambda body: "temperature" in body and inside(body, "reasoning", "effort") != "none", "temperature")),
     fault("request.temperature-beside-top-p-refused", "Refuses temperature and top_p in one request.",
           "turns.history-accepted", validate=refuse(lambda body: {"temperature", "top_p"} <= body.keys(), "top_p")),
-    fault("request.garbage-behind-body-ignored", "Reads the first JSON value and no further.",
+    fault("request.garbage-behind-body-ignored", "Ignores the bytes after the first JSON value.",
           "request.malformed-json", reply=first_value),
-    fault("tools.empty-output-is-500", "Fails inside on an empty output.", "http.documented-request-served",
+    fault("tools.empty-output-is-500",
+          "Responds with HTTP 500 to an empty tool output.", "http.documented-request-served",
           validate=crash(lambda body: any(one.get("output") == "" for one in input_items(body)))),
-    fault("lifecycle.snapshot-with-reason", "Says in the snapshots why it will end.", "lifecycle.snapshots",
+    fault("lifecycle.snapshot-with-reason",
+          "Sends incomplete_details in response.created and .in_progress.", "lifecycle.snapshots",
           response=snapshot(put(incomplete_details={"reason": "max_output_tokens"}))),
-    fault("identity.part-type-changes", "Announces parts as text and closes them as output_text.",
+    fault("identity.part-type-changes",
+          "Sends part type text in content_part.added and output_text in content_part.done.",
           "identity.part-type", events=events(part_as_text, "content_part.added")),
-    fault("http.first-time-is-500", "Answers 500 the first time and well the second.", "http.no-sporadic-error",
+    fault("http.first-time-is-500",
+          "Responds with HTTP 500 to the first attempt and serves the retry.", "http.no-sporadic-error",
           reply=first_fails),
-    fault("undocumented.value-quoted", "Refuses unknown parameters and quotes what they hold.",
+    fault("undocumented.value-quoted", "Refuses unknown parameters and echoes their values.",
           "undocumented.unknown-value-not-quoted", validate=quotes_value),
-    fault("auth.key-case-ignored", "Compares keys in any case.", "auth.almost-right-key-refused",
+    fault("auth.key-case-ignored", "Compares keys case-insensitively.", "auth.almost-right-key-refused",
           auth=lambda ctx, refusal: None if either(ctx).lower() == ctx.key.lower() else refusal),
-    fault("auth.key-end-shown", "Shows the last four characters of the key it refuses.",
+    fault("auth.key-end-shown", "Echoes the last four characters of an invalid key.",
           "auth.refusal-never-echoes-key", reply=shows_end),
-    fault("response.emoji-lost", "Loses characters beyond the first plane in plain answers.",
+    fault("response.emoji-lost", "Drops characters beyond the basic plane in plain responses.",
           "response.no-lost-character", response=retext(no_emoji)),
-    fault("response.encoded-twice", "Encodes the text of plain answers twice.", "response.text-intact",
+    fault("response.encoded-twice", "Encodes the text of plain responses twice.", "response.text-intact",
           response=retext(twice)),
     fault("sum.encoded-twice", "Encodes every text of a stream twice.", "sum.no-replacement-characters",
           events=twice_streamed),

@@ -1,4 +1,4 @@
-"""Faults in taking requests: right ones refused, wrong ones served or answered with a crash."""
+"""Faults in handling requests: valid ones refused, invalid ones served or failing with HTTP 500."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..validate import FLAGS, NUMBERS, STRINGS
 
 TYPE = re.compile(r"must be an? (string|object|array|boolean|integer|number)")
 RANGE = re.compile(r"must be between")
-# Parameter in the rule's name, path in the body, and the values that are its ends or its words.
+# Parameter in the rule's name, path in the body, name of the value, and its boundary or enumerated value.
 EDGES: list[tuple[str, tuple[str, ...], str, Any]] = [
     *(
         (name, (name,), {0.0: "zero", 1.0: "one"}.get(end, f"{end:g}"), int(end) if end == int(end) else end)
@@ -76,7 +76,7 @@ def null_crash(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def garbage(ctx: Context, reply: Reply) -> Reply:
-    """Answers a badly typed request with 200 and something that is no answer."""
+    """Sends HTTP 200 without a Response for a value of the wrong type."""
     wrong = reply.status == 400 and TYPE.search(reply.body.decode("utf-8", "replace"))
     return reply.coded(200).saying({"object": "response", "output": None}) if wrong else reply
 
@@ -92,13 +92,13 @@ def html_for(*reasons: str) -> Callable[[Context, Reply], Reply]:
 
 
 def trio(name: str, rule: str, what: str, *starts: str) -> list[Behaviour]:
-    """Served, crashed on, and refused without the envelope."""
+    """Three faults: served, HTTP 500, and refused without the envelope."""
     return [
-        fault(f"request.{name}-served", f"Serves {what} as if nothing were wrong.", rule,
+        fault(f"request.{name}-served", f"Serves {what} with HTTP 200.", rule,
               validate=forgive(about(*starts))),
-        fault(f"request.{name}-is-500", f"Fails inside on {what}.", rule, "error.real-status",
+        fault(f"request.{name}-is-500", f"Responds with HTTP 500 to {what}.", rule, "error.real-status",
               validate=worsen(about(*starts))),
-        fault(f"request.{name}-refused-in-html", f"Refuses {what} with a page instead of the envelope.", rule,
+        fault(f"request.{name}-refused-in-html", f"Refuses {what} with an HTML page instead of the envelope.", rule,
               "error.envelope", reply=html_for(*starts)),
     ]  # fmt: skip
 
@@ -106,18 +106,18 @@ def trio(name: str, rule: str, what: str, *starts: str) -> list[Behaviour]:
 FAULTS = [
     *(parameter(name) for name in PLAIN_PARAMETERS),
     *(edge(*row) for row in EDGES),
-    fault("request.temperature-whole-number-refused", "Wants a decimal point in temperature.",
+    fault("request.temperature-whole-number-refused", "Refuses a temperature without a decimal point.",
           "request.temperature-accepted",
           validate=refuse(lambda body: isinstance(body.get("temperature"), int), "temperature")),
-    fault("request.model-refused", "Does not know its own models.", "request.model-accepted",
+    fault("request.model-refused", "Refuses the documented models.", "request.model-accepted",
           validate=refuse(lambda body: isinstance(body.get("model"), str), "model")),
-    fault("request.input-string-refused", "Wants a list in input.", "request.input-string",
+    fault("request.input-string-refused", "Refuses a string as input.", "request.input-string",
           "request.input-accepted",
           validate=refuse(lambda body: isinstance(body.get("input"), str), "input")),
-    fault("request.input-list-refused", "Wants a string in input.", "request.input-messages",
+    fault("request.input-list-refused", "Refuses an array as input.", "request.input-messages",
           "request.input-accepted",
           validate=refuse(lambda body: isinstance(body.get("input"), list), "input")),
-    fault("request.input-parts-refused", "Takes messages only with a string as content.",
+    fault("request.input-parts-refused", "Refuses messages whose content is an array.",
           "request.input-parts", validate=refuse(lambda body: any(
               part.get("type") == "input_text" for part in input_parts(body)), "input[0].content")),
     fault("request.system-role-refused", "Refuses messages of role system.", "request.input-roles",
@@ -126,63 +126,66 @@ FAULTS = [
           validate=refuse(role("developer"), "input[0].role")),
     fault("request.assistant-role-refused", "Refuses messages of role assistant.", "request.input-roles",
           "turns.history-accepted", validate=refuse(role("assistant"), "input[0].role")),
-    fault("request.untyped-message-refused", "Wants a type on every message.", "request.untyped-message",
+    fault("request.untyped-message-refused", "Refuses messages without type.", "request.untyped-message",
           validate=refuse(lambda body: any("type" not in one for one in input_items(body)), "input[0].type")),
-    fault("request.typed-message-refused", "Does not know the type message.", "request.input-messages",
+    fault("request.typed-message-refused", "Refuses items of type message.", "request.input-messages",
           validate=refuse(lambda body: any(
               one.get("type") == "message" for one in input_items(body)), "input[0].type")),
     fault("request.reasoning-item-refused", "Refuses reasoning items in input.", "request.reasoning-returned",
           validate=refuse(lambda body: any(
               one.get("type") == "reasoning" for one in input_items(body)), "input[0].type")),
-    fault("request.reasoning-content-refused", "Refuses reasoning items that carry their text.",
+    fault("request.reasoning-content-refused", "Refuses reasoning items with content.",
           "request.reasoning-returned", validate=refuse(lambda body: any(
               part.get("type") == "reasoning_text" for part in input_parts(body)), "input[0].content")),
     *trio("missing-model", "request.missing-model", "a request without a model", "model is required"),
     *trio("missing-input", "request.missing-input", "a request without input", "input is required"),
-    *trio("malformed-json", "request.malformed-json", "broken JSON", "request body is not valid"),
+    *trio("malformed-json", "request.malformed-json", "invalid JSON", "request body is not valid"),
     *trio("empty-body", "request.empty-body", "an empty body", "request body is empty"),
-    *trio("body-not-an-object", "request.body-not-an-object", "a body that is no object",
+    *trio("body-not-an-object", "request.body-not-an-object", "a body that is not an object",
           "request body must be"),
-    fault("request.unknown-model-served", "Serves any name of a model.", "request.unknown-model",
+    fault("request.unknown-model-served", "Serves any model name.", "request.unknown-model",
           validate=lambda ctx, no: None if no and "Unsupported model" in no.members["message"] else no),
-    fault("request.unknown-model-is-500", "Fails inside on an unknown model.", "request.unknown-model",
+    fault("request.unknown-model-is-500", "Responds with HTTP 500 to an unknown model.", "request.unknown-model",
           validate=lambda ctx, no: (
               SPOILED if no and "Unsupported model" in no.members["message"] else no)),
-    fault("request.wrong-type-is-500", "Fails inside on a value of the wrong type.", "request.wrong-type",
+    fault("request.wrong-type-is-500", "Responds with HTTP 500 to a value of the wrong type.", "request.wrong-type",
           validate=worsen(any_type)),
-    fault("request.wrong-type-is-422", "Answers a value of the wrong type with 422.", "request.wrong-type",
+    fault("request.wrong-type-is-422", "Refuses a value of the wrong type with HTTP 422.", "request.wrong-type",
           validate=worsen(any_type, 422)),
-    fault("request.wrong-type-ignored", "Serves values of the wrong type as if they were absent.",
+    fault("request.wrong-type-ignored", "Ignores values of the wrong type.",
           "request.wrong-type", validate=forgive(any_type)),
-    fault("request.wrong-type-answered-with-garbage", "Answers wrong types with 200 and no answer.",
+    fault("request.wrong-type-answered-with-garbage",
+          "Sends HTTP 200 without a Response for a value of the wrong type.",
           "request.wrong-type", reply=garbage),
-    fault("request.wrong-type-of-tools-is-500", "Fails inside when tools is no list.", "request.wrong-type",
+    fault("request.wrong-type-of-tools-is-500",
+          "Responds with HTTP 500 if tools is not an array.", "request.wrong-type",
           validate=worsen(about("tools must be"))),
-    fault("request.wrong-type-of-input-is-500", "Fails inside when input is neither text nor list.",
+    fault("request.wrong-type-of-input-is-500", "Responds with HTTP 500 if input is neither a string nor an array.",
           "request.wrong-type", validate=worsen(about("input must be"))),
-    fault("request.wrong-type-of-reasoning-is-500", "Fails inside when reasoning is no object.",
+    fault("request.wrong-type-of-reasoning-is-500", "Responds with HTTP 500 if reasoning is not an object.",
           "request.wrong-type", validate=worsen(about("reasoning must be"))),
-    fault("request.numbers-as-text-taken", "Takes numbers written as text.", "request.wrong-type",
+    fault("request.numbers-as-text-taken", "Accepts numbers as strings.", "request.wrong-type",
           validate=lambda ctx, no: None if no and any_type(no.members["param"]) and isinstance(
               ctx.body.get(no.members["param"].split()[0]), str) else no),
-    fault("request.booleans-as-integers-taken", "Takes true for the number 1.", "request.wrong-type",
+    fault("request.booleans-as-integers-taken", "Accepts true as the number 1.", "request.wrong-type",
           validate=lambda ctx, no: None if no and any_type(no.members["param"]) and isinstance(
               ctx.body.get(no.members["param"].split()[0]), bool) else no),
     fault("request.out-of-range-served", "Serves numbers out of range.", "request.out-of-range",
           validate=forgive(any_range)),
-    fault("request.out-of-range-is-500", "Fails inside on numbers out of range.", "request.out-of-range",
+    fault("request.out-of-range-is-500", "Responds with HTTP 500 to numbers out of range.", "request.out-of-range",
           validate=worsen(any_range)),
     fault("request.temperature-too-high-served", "Serves a temperature above 1.5.", "request.out-of-range",
           validate=forgive(about("temperature must be between"))),
     fault("request.top-p-too-low-served", "Serves a top_p below 0.01.", "request.out-of-range",
           validate=forgive(about("top_p must be between"))),
-    fault("request.cap-out-of-range-served", "Serves a cap out of range.", "request.out-of-range",
+    fault("request.cap-out-of-range-served", "Serves max_output_tokens out of range.", "request.out-of-range",
           validate=forgive(about("max_output_tokens must be between"))),
-    fault("request.null-is-500", "Fails inside on null for an optional parameter.", "request.null-optional",
+    fault("request.null-is-500", "Responds with HTTP 500 to null as an optional parameter.", "request.null-optional",
           validate=null_crash),
-    fault("request.error-names-nothing", "Refuses without saying what was wrong.",
+    fault("request.error-names-nothing", "Refuses without the name of the invalid parameter.",
           "request.error-names-parameter",
           reply=error(lambda one: one.update(message="Param Incorrect", param=""))),
-    fault("request.error-names-the-wrong-one", "Blames another parameter.", "request.error-names-parameter",
+    fault("request.error-names-the-wrong-one",
+          "Reports another parameter than the invalid one.", "request.error-names-parameter",
           reply=error(lambda one: one.update(message="Param Incorrect", param="request is invalid"))),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults that only rich tools and a demanded call show: nested arguments, references, similar names."""
+"""Faults that only complex tools and a required call show: nested arguments, references, similar names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOOLS, SERVED = "request.tools-accepted", "http.documented-request-served"
 
 
 def each_value(how: Callable[[Any], Any]) -> Callable[[str], str]:
-    """Changes the arguments at every depth, the innermost values first; lists and objects are passed too."""
+    """Changes the arguments at every depth, the innermost values first; arrays and objects are passed too."""
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -50,7 +50,7 @@ def one_of_list(value: Any) -> Any:
 
 
 def unclosed(ctx: Context, items: list[Item]) -> list[Item]:
-    """In streams, loses one of the two braces that end arguments whose last member is an object."""
+    """In streams, omits one of the two braces at the end of arguments whose last member is an object."""
     return [
         replace(one, texts=(one.texts[0][:-1],)) if ctx.stream and one.is_call and one.texts[0].endswith("}}") else one
         for one in items
@@ -58,7 +58,7 @@ def unclosed(ctx: Context, items: list[Item]) -> list[Item]:
 
 
 def forced(test: Callable[[Dict], Any], text: str) -> Hook[list[Item]]:
-    """Calls the first tool with these arguments where the choice passes the test."""
+    """Calls the first tool with these arguments if tool_choice passes the test."""
 
     def hook(ctx: Context, items: list[Item]) -> list[Item]:
         tools = ctx.body.get("tools")
@@ -85,50 +85,52 @@ def parameters_hold(text: str) -> Callable[[Dict], bool]:
 
 
 FAULTS: list[Behaviour] = [
-    arguments("booleans-as-text", "Writes booleans in arguments as text.", FIT,
+    arguments("booleans-as-text", "Sends booleans in arguments as strings.", FIT,
               each_value(lambda value: str(value).lower() if isinstance(value, bool) else value)),
     arguments("fractions-rounded", "Rounds fractions in arguments.", FIT,
               each_value(lambda value: round(value) if isinstance(value, float) else value)),
-    arguments("fractions-as-text", "Writes fractions in arguments as text.", FIT,
+    arguments("fractions-as-text", "Sends fractions in arguments as strings.", FIT,
               each_value(lambda value: str(value) if isinstance(value, float) else value)),
-    arguments("false-and-zero-left-out", "Leaves false and 0 out of arguments.", FIT, object_of(falsy)),
-    arguments("digits-become-numbers", "Makes numbers of digits in the strings of arguments.", FIT,
+    arguments("false-and-zero-left-out",
+              "Omits members with the value false or 0 in arguments.", FIT, object_of(falsy)),
+    arguments("digits-become-numbers", "Sends strings of digits in arguments as numbers.", FIT,
               each_value(digits)),
-    arguments("inner-objects-as-text", "Encodes the objects in arguments as text.", FIT,
+    arguments("inner-objects-as-text", "Sends the objects in arguments as JSON strings.", FIT,
               each_value(lambda value: to_json(value) if isinstance(value, dict) else value)),
     arguments("inner-objects-emptied", "Empties the objects in arguments.", FIT, each_value(emptied)),
-    arguments("inner-objects-flattened", "Moves the members of the objects in arguments to the top.", FIT,
+    arguments("inner-objects-flattened", "Moves members of nested objects in arguments to the top level.", FIT,
               object_of(flattened)),
-    arguments("lists-as-text", "Encodes the lists in arguments as text.", FIT,
+    arguments("lists-as-text", "Sends the arrays in arguments as JSON strings.", FIT,
               each_value(lambda value: to_json(value) if isinstance(value, list) else value)),
-    arguments("lists-lose-all-but-one", "Gives the first element in place of a list.", FIT,
+    arguments("lists-lose-all-but-one", "Sends the first element instead of an array in arguments.", FIT,
               each_value(one_of_list)),
-    fault("tools.brace-lost-streaming", "Loses a brace in streams where an object ends the arguments.", JSON,
+    fault("tools.brace-lost-streaming", "Omits a brace of arguments that end with an object, in streams.", JSON,
           draft=unclosed),
-    fault("tools.name-in-lower-case", "Changes the capitals in the name of the tool.", FIT,
+    fault("tools.name-in-lower-case", "Changes the case of the name of the tool.", FIT,
           draft=renamed(str.lower)),
-    fault("tools.name-without-hyphens", "Writes underscores for hyphens in the name of the tool.", SHAPE,
+    fault("tools.name-without-hyphens", "Replaces hyphens in the name of the tool by underscores.", SHAPE,
           draft=renamed(lambda name: name.replace("-", "_") if len(name) < 64 else name)),
-    fault("tools.references-refused", "Refuses tools whose parameters hold $ref.", TOOLS,
+    fault("tools.references-refused", "Refuses tools whose parameters contain $ref.", TOOLS,
           validate=refuse(parameters_hold('"$ref"'), "tools[0].parameters")),
-    fault("tools.type-lists-are-500", "Fails inside on a list of types in the parameters of a tool.",
+    fault("tools.type-lists-are-500", "Responds with HTTP 500 to an array of types in the parameters of a tool.",
           SERVED, validate=crash(parameters_hold('"type":["'))),
-    fault("tools.inner-objects-refused", "Refuses parameters with objects inside.", TOOLS,
+    fault("tools.inner-objects-refused", "Refuses tools whose parameters contain nested objects.", TOOLS,
           validate=refuse(parameters_hold('"contact"'), "tools[0].parameters")),
-    fault("tools.named-choice-calls-with-nothing", "Calls the named tool with empty text for arguments.", JSON,
+    fault("tools.named-choice-calls-with-nothing", "Sends an empty string as the arguments of a required tool.", JSON,
           draft=forced(choice("function"), "")),
-    fault("tools.required-calls-with-null", "Calls with null for arguments where a call is required.", JSON,
+    fault("tools.required-calls-with-null", "Sends null as the arguments of a required call.", JSON,
           draft=forced(lambda body: body.get("tool_choice") == "required", "null")),
-    fault("tools.allowed-tools-call-with-text", "Calls with a bare string where only some tools are allowed.", JSON,
+    fault("tools.allowed-tools-call-with-text", "Sends a JSON string as the arguments with allowed_tools.", JSON,
           draft=forced(choice("allowed_tools"), '"Bern"')),
-    fault("tools.required-calls-a-tool-of-its-own", "Calls a tool of its own where a call is required of none.",
+    fault("tools.required-calls-a-tool-of-its-own", "Calls an undeclared tool for tool_choice required without tools.",
           "tools.none-declared-none-called", draft=called_from_nowhere),
-    fault("undocumented.tool-choice-allowed-tools-is-500", "Fails inside on a choice of allowed tools.", CHOICE,
+    fault("undocumented.tool-choice-allowed-tools-is-500", "Responds with HTTP 500 to allowed_tools.", CHOICE,
           validate=crash(choice("allowed_tools"))),
-    fault("undocumented.tool-choice-word-is-500", "Fails inside on a tool_choice nobody knows.", CHOICE,
+    fault("undocumented.tool-choice-word-is-500", "Responds with HTTP 500 to an unknown tool_choice.", CHOICE,
           validate=crash(lambda body: isinstance(body.get("tool_choice"), str) and "-" in body["tool_choice"])),
-    fault("undocumented.tool-choice-cut-is-500", "Fails inside where the cap cuts a required call.", CHOICE,
+    fault("undocumented.tool-choice-cut-is-500",
+          "Responds with HTTP 500 if max_output_tokens truncates a required call.", CHOICE,
           validate=crash(lambda body: body.get("tool_choice") == "required" and body.get("max_output_tokens") == 8)),
-    fault("undocumented.tool-choice-without-tools-hangs", "Never answers where a call is required of no tool.",
+    fault("undocumented.tool-choice-without-tools-hangs", "Never responds to tool_choice required without tools.",
           CHOICE, reply=silent(lambda body: body.get("tool_choice") == "required" and not body.get("tools"))),
 ]  # fmt: skip

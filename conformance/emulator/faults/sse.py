@@ -28,7 +28,7 @@ def whole(how: Callable[[bytes], bytes]) -> Hook[Reply]:
 
 
 def data(how: Callable[[str], str], *names: str) -> Hook[Frame]:
-    """Rewrites the JSON text behind `data:` of some types of event, or of all."""
+    """Rewrites the JSON text after `data:` of some types of event, or of all."""
 
     def hook(_: Context, frame: Frame) -> Frame:
         if names and not is_a(frame.event, *names):
@@ -40,7 +40,7 @@ def data(how: Callable[[str], str], *names: str) -> Hook[Frame]:
 
 
 def named(how: Callable[[str], str]) -> Hook[Frame]:
-    """Rewrites the name on the `event:` line."""
+    """Rewrites the `event` field."""
 
     def hook(_: Context, frame: Frame) -> Frame:
         lines = (f"event: {how(line[7:])}" if line.startswith("event: ") else line for line in frame.lines)
@@ -58,7 +58,7 @@ def spliced(make: Callable[[list[bytes]], list[bytes]]) -> Hook[list[bytes]]:
 
 
 def ended(ending: Ending, keep: float = 1.0) -> Hook[Reply]:
-    """Ends a stream unlike HTTP demands, after a share of its chunks."""
+    """Ends a stream against the framing of HTTP, after a share of its chunks."""
 
     def how(reply: Reply) -> Reply:
         return replace(reply, chunks=reply.chunks[: int(len(reply.chunks) * keep)], ending=ending)
@@ -67,7 +67,7 @@ def ended(ending: Ending, keep: float = 1.0) -> Hook[Reply]:
 
 
 def burst(first: int) -> Hook[Reply]:
-    """Sends so many frames at once and the others together, some time later."""
+    """Sends the first frames at once and the others together after a delay."""
 
     def how(reply: Reply) -> Reply:
         waited = BURST_MS + sum(wait for wait, _ in reply.chunks[first:])
@@ -78,7 +78,7 @@ def burst(first: int) -> Hook[Reply]:
 
 
 def streaming(wanted: bool, test: Callable[[Context], object]) -> Hook[Refusal | None]:
-    """Overrules what the request says about streaming."""
+    """Overrides `stream` of the request."""
 
     def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
         if refusal is None and test(ctx):
@@ -89,7 +89,7 @@ def streaming(wanted: bool, test: Callable[[Context], object]) -> Hook[Refusal |
 
 
 def merged(frames: list[bytes]) -> list[bytes]:
-    """Runs the third frame and the fourth into one."""
+    """Joins the third and the fourth frame into one."""
     lines = [line for line in frames[3].splitlines(keepends=True) if not line.startswith(b"event:")]
     return [*frames[:2], frames[2][:-1] + b"".join(lines), *frames[4:]]
 
@@ -103,80 +103,83 @@ def faulty(name: str, says: str, how: Callable[[str], str], *names: str) -> Beha
 
 
 FAULTS = [
-    fault("sse.stray-byte", "Has bytes in the stream that are not UTF-8.", UTF8,
+    fault("sse.stray-byte", "Sends bytes in the stream that are not UTF-8.", UTF8,
           reply=whole(lambda data: data.replace(b'"delta":"', b'"delta":"\xff', 1))),
-    fault("sse.in-windows-1252", "Streams in a legacy encoding.", UTF8,
+    fault("sse.in-windows-1252", "Streams in a legacy charset.", UTF8,
           reply=whole(lambda data: data.decode("utf-8", "replace").encode("cp1252", "replace"))),
-    fault("sse.no-blank-lines", "Forgets the blank line between frames.", PARSE,
+    fault("sse.no-blank-lines", "Omits the blank lines between events.", PARSE,
           reply=whole(lambda data: data.replace(b"\n\n", b"\n"))),
     fault("sse.json-lines", "Streams JSON lines instead of frames.", PARSE,
           frame=lambda _, frame: replace(frame, lines=(to_json(frame.event),))),
     fault("sse.data-field-in-capitals", "Writes the field name as Data.", PARSE,
           reply=whole(lambda data: data.replace(b"data: {", b"Data: {"))),
-    fault("sse.indented-fields", "Indents its lines.", PARSE, frame=lambda _, frame: replace(
+    fault("sse.indented-fields", "Indents the lines of the stream.", PARSE, frame=lambda _, frame: replace(
         frame, lines=tuple(f"  {line}" for line in frame.lines))),
-    fault("sse.chat-prefix-missing", "Leaves data: off the deltas.", PARSE, frame=lambda _, frame: (
+    fault("sse.chat-prefix-missing", "Omits the field name data in deltas.", PARSE, frame=lambda _, frame: (
         replace(frame, lines=(to_json(frame.event),)) if is_a(frame.event, *DELTAS) else frame)),
-    fault("sse.two-events-in-one-frame", "Runs two events into one frame.", OBJECT, chunks=spliced(merged)),
-    faulty("data-pretty-printed", "Breaks the JSON over lines that are no data lines.", pretty),
-    faulty("data-as-python", "Prints dictionaries instead of JSON.", lambda text: repr(json.loads(text))),
-    faulty("data-in-a-list", "Wraps each event in a list.", lambda text: f"[{text}]"),
+    fault("sse.two-events-in-one-frame", "Sends two events in one frame.", OBJECT, chunks=spliced(merged)),
+    faulty("data-pretty-printed", "Splits the JSON over lines without the field name data.", pretty),
+    faulty("data-as-python",
+           "Sends representations of Python dictionaries instead of JSON.", lambda text: repr(json.loads(text))),
+    faulty("data-in-a-list", "Wraps each event in an array.", lambda text: f"[{text}]"),
     faulty("data-as-json-text", "Encodes each event twice.", to_json),
-    faulty("data-with-nan", "Writes NaN into an event.", lambda text: text[:-1] + ',"score":NaN}', *DELTAS),
-    faulty("data-with-bad-escape", "Escapes in a way JSON does not know.",
+    faulty("data-with-nan", "Sends NaN in an event.", lambda text: text[:-1] + ',"score":NaN}', *DELTAS),
+    faulty("data-with-bad-escape", "Sends an escape that is not valid JSON in an event.",
            lambda text: text[:-1] + ',"note":"a\\x20b"}', "output_item.added"),
-    faulty("data-cut", "Loses the end of an event's JSON.", lambda text: text[:-4], "output_item.done"),
-    faulty("data-with-trailing-comma", "Leaves a comma before the last brace.",
+    faulty("data-cut", "Truncates the JSON of an event.", lambda text: text[:-4], "output_item.done"),
+    faulty("data-with-trailing-comma", "Sends a trailing comma in the JSON of an event.",
            lambda text: text[:-1] + ",}", "content_part.done"),
-    faulty("data-null", "Sends null for the event in progress.", lambda _: "null", "in_progress"),
-    fault("sse.ping-as-data", "Keeps alive with data that is no JSON.", OBJECT,
+    faulty("data-null", "Sends null as the data of response.in_progress.", lambda _: "null", "in_progress"),
+    fault("sse.ping-as-data", "Sends keep-alive events whose data is not JSON.", OBJECT,
           chunks=spliced(lambda frames: [*frames[:3], b"data: ping\n\n", *frames[3:]])),
-    fault("sse.empty-data", "Sends a frame of empty data.", OBJECT,
+    fault("sse.empty-data", "Sends an event with empty data.", OBJECT,
           chunks=spliced(lambda frames: [*frames[:3], b"data:\n\n", *frames[3:]])),
-    fault("sse.data-stray-word", "Writes a word before the JSON.", OBJECT,
+    fault("sse.data-stray-word", "Sends a word before the JSON of an event.", OBJECT,
           frame=data(lambda text: f"json {text}", "created")),
-    fault("sse.last-blank-line-missing", "Leaves out the blank line of the last frame.", LAST,
+    fault("sse.last-blank-line-missing", "Omits the blank line after the last event.", LAST,
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][:-1]])),
-    fault("sse.last-line-unfinished", "Leaves out the last two line ends.", LAST,
+    fault("sse.last-line-unfinished", "Omits the last two line ends.", LAST,
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][:-2]])),
-    fault("sse.last-frame-cut", "Ends within the last frame.", LAST, "lifecycle.one-terminal-last",
+    fault("sse.last-frame-cut", "Ends the stream inside the last event.", LAST, "lifecycle.one-terminal-last",
           chunks=spliced(lambda frames: [*frames[:-1], frames[-1][: len(frames[-1]) // 2]])),
-    fault("sse.event-line-is-message", "Names every event message.", NAMED, frame=named(lambda _: "message")),
-    fault("sse.event-line-without-prefix", "Shortens the names on event lines.", NAMED,
+    fault("sse.event-line-is-message",
+          "Sends the event field message for every event.", NAMED, frame=named(lambda _: "message")),
+    fault("sse.event-line-without-prefix", "Sends abbreviated names in event fields.", NAMED,
           frame=named(lambda name: name.removeprefix("response."))),
-    fault("sse.event-line-in-capitals", "Changes the case of event lines.", NAMED, frame=named(str.upper)),
-    fault("sse.event-line-wrong-at-end", "Names the terminal event done.", NAMED, frame=named(
+    fault("sse.event-line-in-capitals", "Sends event fields in another case.", NAMED, frame=named(str.upper)),
+    fault("sse.event-line-wrong-at-end", "Sends the event field done for the terminal event.", NAMED, frame=named(
         lambda name: "response.done" if name.removeprefix("response.") in TERMINALS else name)),
-    fault("sse.event-lines-missing", "Sends no event lines.", NAMED, frame=unnamed),
+    fault("sse.event-lines-missing", "Sends no event fields.", NAMED, frame=unnamed),
     fault("sse.done-before-completed", "Sends [DONE] before the terminal event.", "sse.done-marker",
           chunks=spliced(lambda frames: [*frames[:-1], DONE, frames[-1]])),
-    fault("sse.done-twice-with-event-between", "Sends [DONE], then goes on.", "sse.done-marker", AFTER,
+    fault("sse.done-twice-with-event-between", "Sends [DONE] in the middle of the stream.", "sse.done-marker", AFTER,
           chunks=spliced(lambda frames: [*frames, DONE, frames[1], DONE])),
-    fault("sse.ping-after-terminal", "Sends a ping event behind the terminal one.", AFTER, chunks=spliced(
+    fault("sse.ping-after-terminal", "Sends a ping event after the terminal event.", AFTER, chunks=spliced(
         lambda frames: [*frames, b'event: ping\ndata: {"type":"ping","sequence_number":9999}\n\n'])),
-    fault("sse.usage-after-terminal", "Sends the bill of chat completions behind the terminal event.", AFTER,
+    fault("sse.usage-after-terminal", "Sends the usage chunk of chat completions after the terminal event.", AFTER,
           chunks=spliced(lambda frames: [
               *frames, b'data: {"object":"chat.completion.chunk","choices":[],"usage":{}}\n\n'])),
-    fault("sse.item-done-after-terminal", "Repeats an earlier event behind the terminal one.", AFTER,
+    fault("sse.item-done-after-terminal", "Repeats an earlier event after the terminal event.", AFTER,
           chunks=spliced(lambda frames: [*frames, frames[-2]])),
     fault("sse.left-open", "Does not end the body after the terminal event.", AFTER, reply=ended("stall")),
-    fault("sse.cut-at-the-end", "Hangs up without ending the chunked body.", UNCUT, reply=ended("cut")),
-    fault("sse.reset-at-the-end", "Aborts the connection after the terminal event.", UNCUT,
+    fault("sse.cut-at-the-end", "Closes the connection without the last chunk.", UNCUT, reply=ended("cut")),
+    fault("sse.reset-at-the-end", "Resets the connection after the terminal event.", UNCUT,
           reply=ended("reset")),
-    fault("sse.cut-midway", "Hangs up halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.cut-midway", "Closes the connection halfway.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("cut", 0.5)),
-    fault("sse.reset-midway", "Aborts the connection halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.reset-midway", "Resets the connection halfway.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("reset", 0.5)),
-    fault("sse.stalls-midway", "Goes silent halfway.", UNCUT, "lifecycle.one-terminal-last",
+    fault("sse.stalls-midway",
+          "Stops sending halfway, without closing the connection.", UNCUT, "lifecycle.one-terminal-last",
           reply=ended("stall", 0.5)),
-    fault("sse.buffered", "Collects the whole stream before it sends anything.", "sse.incremental",
+    fault("sse.buffered", "Sends the complete stream at once at the end.", "sse.incremental",
           reply=burst(0)),
-    fault("sse.deltas-in-a-burst", "Begins at once and sends all the rest together at the end.",
+    fault("sse.deltas-in-a-burst", "Sends the first events at once and all others together at the end.",
           "sse.incremental", reply=burst(2)),
-    fault("sse.stream-ignored", "Answers streaming requests with plain JSON.", "sse.plain-stays-plain",
+    fault("sse.stream-ignored", "Responds to streaming requests with plain JSON.", "sse.plain-stays-plain",
           validate=streaming(False, lambda ctx: ctx.stream)),
-    fault("sse.absent-streams", "Streams when nothing is said about it.", "sse.plain-stays-plain",
+    fault("sse.absent-streams", "Streams if stream is absent.", "sse.plain-stays-plain",
           validate=streaming(True, lambda ctx: ctx.body.get("stream") is None)),
-    fault("sse.false-streams", "Streams when told not to.", "sse.plain-stays-plain",
+    fault("sse.false-streams", "Streams if stream is false.", "sse.plain-stays-plain",
           validate=streaming(True, lambda ctx: ctx.body.get("stream") is False)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults in sums: what deltas, dones, parts, items and the final output say of one and the same text."""
+"""Faults in sums: differences between deltas, done events, parts, items and the final output."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def swapped(name: str) -> Hook[list[Dict]]:
 
 
 def cumulative(name: str) -> Hook[list[Dict]]:
-    """Lets each delta carry all the text so far."""
+    """Sends the accumulated text in each delta."""
 
     def hook(_: Context, stream: list[Dict]) -> list[Dict]:
         sofar: dict[str, str] = {}
@@ -62,29 +62,29 @@ def cumulative(name: str) -> Hook[list[Dict]]:
 
 
 def per_kind(name: str) -> list[Behaviour]:
-    """What can happen to the deltas of any kind of text."""
+    """The faults of deltas, for one type of text."""
     rule, word = RULES[name], WORDS[name]
     return [
-        fault(f"sum.first-{word}-delta-lost", f"Loses the first delta of {word}.", rule,
+        fault(f"sum.first-{word}-delta-lost", f"Omits the first delta of {word}.", rule,
               events=drop_one(name)),
-        fault(f"sum.last-{word}-delta-lost", f"Loses the last delta of {word}.", rule,
+        fault(f"sum.last-{word}-delta-lost", f"Omits the last delta of {word}.", rule,
               events=drop_one(name, -1)),
         fault(f"sum.first-{word}-delta-twice", f"Sends the first delta of {word} twice.", rule,
               events=twice(name, once=True)),
         fault(f"sum.{word}-deltas-swapped", f"Sends the second delta of {word} before the first.", rule,
               events=swapped(name)),
-        fault(f"sum.{word}-deltas-cumulative", f"Sends all the {word} so far in each delta.", rule,
+        fault(f"sum.{word}-deltas-cumulative", f"Sends the accumulated {word} in each delta.", rule,
               events=cumulative(name)),
     ]  # fmt: skip
 
 
 def mangled(text: str) -> str:
-    """What becomes of a text whose bytes are decoded piece by piece: two marks for a split character."""
+    """A text whose bytes were decoded separately: two U+FFFD for a split character."""
     return "".join(char if char.isascii() else "\ufffd\ufffd" for char in text)
 
 
 def mangle_all(value: Any) -> Any:
-    """Mangles every string inside an event, so that all sums still agree."""
+    """Changes every string of an event in the same way, so that all sums still agree."""
     if isinstance(value, str):
         return mangled(value)
     if isinstance(value, list):
@@ -99,7 +99,7 @@ def thoughts_mangled(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def early_text(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Puts the first delta into the announced part as well."""
+    """Adds the first delta to the part in content_part.added."""
     for at in places(stream, "content_part.added"):
         if is_a(stream[at + 1], TEXT, THOUGHT):
             stream[at]["part"]["text"] = stream[at + 1]["delta"]
@@ -114,7 +114,7 @@ def early_arguments(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def early_content(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Shows the whole item when it is announced."""
+    """Sends the complete item in output_item.added."""
     done = {event["output_index"]: event["item"] for event in stream if is_a(event, "output_item.done")}
     for at in places(stream, "output_item.added"):
         item = copy.deepcopy(done[stream[at]["output_index"]])
@@ -139,7 +139,7 @@ def unthinking_plain(ctx: Context, plan: Plan) -> Plan:
 
 
 def split_plain(ctx: Context, plan: Plan) -> Plan:
-    """Sends the plain text in two messages and the streamed one in one."""
+    """Sends two messages in plain responses, one in streams."""
     if ctx.stream or plan.items[-1].kind != "message":
         return plan
     last = plan.items[-1]
@@ -160,72 +160,73 @@ def shorter(text: str) -> str:
 
 FAULTS = [
     *(fault for name in RULES for fault in per_kind(name)),
-    fault("sum.blanks-lost-in-deltas", "Strips blanks off deltas.", RULES[TEXT], events=deltas(str.strip)),
-    fault("sum.newlines-lost-in-deltas", "Loses line breaks in deltas.", RULES[TEXT],
+    fault("sum.blanks-lost-in-deltas", "Strips whitespace from deltas.", RULES[TEXT], events=deltas(str.strip)),
+    fault("sum.newlines-lost-in-deltas", "Omits line breaks in deltas.", RULES[TEXT],
           events=deltas(lambda text: text.replace("\n", ""))),
-    fault("sum.quotes-lost-in-arguments", "Loses escapes in deltas of arguments.", RULES[CALL],
+    fault("sum.quotes-lost-in-arguments", "Omits escapes in deltas of arguments.", RULES[CALL],
           events=deltas(lambda text: text.replace('"', "'"), CALL)),
-    fault("sum.text-done-shorter", "Loses the last character when a text is done.", RULES[TEXT],
+    fault("sum.text-done-shorter", "Omits the last character in output_text.done.", RULES[TEXT],
           events=events(change("text", shorter), "output_text.done")),
-    fault("sum.text-done-empty", "Leaves a finished text empty.", RULES[TEXT],
+    fault("sum.text-done-empty", "Sends an empty text in output_text.done.", RULES[TEXT],
           events=events(put(text=""), "output_text.done")),
-    fault("sum.reasoning-done-empty", "Leaves finished thoughts empty.", RULES[THOUGHT],
+    fault("sum.reasoning-done-empty", "Sends an empty text in reasoning_text.done.", RULES[THOUGHT],
           events=events(put(text=""), "reasoning_text.done")),
-    fault("sum.arguments-done-empty", "Leaves finished arguments empty.", RULES[CALL],
+    fault("sum.arguments-done-empty", "Sends empty arguments in function_call_arguments.done.", RULES[CALL],
           events=events(put(arguments=""), "function_call_arguments.done")),
-    fault("sum.arguments-done-shorter", "Loses the last character of finished arguments.", RULES[CALL],
+    fault("sum.arguments-done-shorter", "Omits the last character in function_call_arguments.done.", RULES[CALL],
           events=events(change("arguments", shorter), "function_call_arguments.done")),
-    fault("sum.part-done-empty", "Closes parts with no text in them.", PART,
+    fault("sum.part-done-empty", "Sends an empty text in content_part.done.", PART,
           events=events(lambda event: event["part"].update(text=""), "content_part.done")),
-    fault("sum.part-done-shorter", "Loses the last character when a part is done.", PART,
+    fault("sum.part-done-shorter", "Omits the last character in content_part.done.", PART,
           events=events(lambda event: change("text", shorter)(event["part"]), "content_part.done")),
-    fault("sum.item-done-without-content", "Closes items with an empty content list.", ITEM,
+    fault("sum.item-done-without-content", "Sends an empty content array in output_item.done.", ITEM,
           events=streamed_items(lambda item: item.update(content=[]) if "content" in item else None,
                                 "output_item.done")),
-    fault("sum.item-done-shorter", "Loses the last character when an item is done.", ITEM,
+    fault("sum.item-done-shorter", "Omits the last character in output_item.done.", ITEM,
           events=streamed_items(parts_in(change("text", shorter)), "output_item.done")),
-    fault("sum.item-done-without-arguments", "Closes calls with empty arguments.", ITEM,
+    fault("sum.item-done-without-arguments", "Sends empty arguments in output_item.done.", ITEM,
           events=streamed_items(put(arguments=""), "output_item.done", kinds=("function_call",))),
-    fault("sum.item-done-with-part-added", "Closes messages with one part more.", ITEM,
+    fault("sum.item-done-with-part-added", "Sends an additional part in output_item.done.", ITEM,
           events=streamed_items(lambda item: item["content"].append({**item["content"][0], "text": "Bye"}),
                                 "output_item.done", kinds=("message",))),
-    fault("sum.output-empty-at-end", "Lists no items at the end of the stream.", FINAL,
+    fault("sum.output-empty-at-end", "Sends an empty final output.", FINAL,
           response=at_end(put(output=[]))),
-    fault("sum.output-reversed-at-end", "Lists items in reverse at the end.", FINAL,
+    fault("sum.output-reversed-at-end", "Sends the final output in reverse order.", FINAL,
           response=at_end(change("output", lambda items: items[::-1]))),
-    fault("sum.output-without-thoughts-at-end", "Leaves thoughts out at the end of the stream.", FINAL,
+    fault("sum.output-without-thoughts-at-end", "Omits reasoning items in the final output.", FINAL,
           response=at_end(message_only)),
-    fault("sum.output-with-one-more-at-end", "Lists one item more at the end.", FINAL,
+    fault("sum.output-with-one-more-at-end", "Sends an additional item in the final output.", FINAL,
           response=at_end(extra_item)),
-    fault("sum.text-shorter-at-end", "Loses the last character of texts at the end.", FINAL,
+    fault("sum.text-shorter-at-end", "Omits the last character of texts in the final output.", FINAL,
           response=at_end(items_in(parts_in(change("text", shorter)), "message"))),
-    fault("sum.thoughts-shorter-at-end", "Loses the last character of thoughts at the end.", FINAL,
+    fault("sum.thoughts-shorter-at-end", "Omits the last character of reasoning in the final output.", FINAL,
           response=at_end(items_in(parts_in(change("text", shorter)), "reasoning"))),
-    fault("sum.arguments-differ-at-end", "Adds blanks to arguments at the end.", FINAL,
+    fault("sum.arguments-differ-at-end", "Adds spaces to arguments in the final output.", FINAL,
           response=at_end(items_in(change("arguments", lambda text: text.replace(":", ": ")),
                                    "function_call"))),
-    fault("sum.arguments-empty-at-end", "Leaves arguments empty at the end.", FINAL,
+    fault("sum.arguments-empty-at-end", "Sends empty arguments in the final output.", FINAL,
           response=at_end(items_in(put(arguments=""), "function_call"))),
-    fault("sum.content-empty-at-end", "Leaves messages empty at the end.", FINAL,
+    fault("sum.content-empty-at-end", "Sends empty messages in the final output.", FINAL,
           response=at_end(items_in(put(content=[]), "message"))),
-    fault("sum.split-characters-mangled", "Decodes each piece of a character by itself.",
+    fault("sum.split-characters-mangled", "Decodes the bytes of a split character separately.",
           "sum.no-replacement-characters", events=thoughts_mangled),
-    fault("sum.split-characters-mangled-in-deltas", "Mangles split characters in deltas only.",
+    fault("sum.split-characters-mangled-in-deltas", "Sends U+FFFD for split characters in deltas only.",
           "sum.no-replacement-characters", RULES[TEXT], events=deltas(mangled)),
-    fault("sum.part-added-with-text", "Announces parts with their first words.", EMPTY, events=early_text),
-    fault("sum.item-added-with-arguments", "Announces calls with the start of their arguments.", EMPTY,
+    fault("sum.part-added-with-text", "Sends text in content_part.added.", EMPTY, events=early_text),
+    fault("sum.item-added-with-arguments", "Sends the start of the arguments in output_item.added.", EMPTY,
           events=early_arguments),
-    fault("sum.item-added-whole", "Announces items with all that is to come.", EMPTY, events=early_content),
-    fault("sum.plain-without-thoughts", "Shows thoughts only in streams.", "sum.plain-same-shape",
+    fault("sum.item-added-whole", "Sends complete items in output_item.added.", EMPTY, events=early_content),
+    fault("sum.plain-without-thoughts", "Sends reasoning items only in streams.", "sum.plain-same-shape",
           plan=unthinking_plain),
-    fault("sum.plain-in-two-messages", "Splits the message of plain answers in two.", "sum.plain-same-shape",
+    fault("sum.plain-in-two-messages", "Sends two messages instead of one in plain responses.", "sum.plain-same-shape",
           plan=split_plain),
-    fault("sum.stream-without-output-text", "Leaves output_text out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-output-text", "Omits output_text in streams.", "sum.plain-same-shape",
           response=response(cut("output_text"), "created", "in_progress", "terminal")),
-    fault("sum.stream-without-error", "Leaves error out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-error", "Omits error in streams.", "sum.plain-same-shape",
           response=response(cut("error"), "created", "in_progress", "terminal")),
-    fault("sum.stream-without-metadata", "Leaves metadata out of streams.", "sum.plain-same-shape",
+    fault("sum.stream-without-metadata", "Omits metadata in streams.", "sum.plain-same-shape",
           response=response(cut("metadata"), "created", "in_progress", "terminal")),
-    fault("sum.plain-with-one-member-more", "Has one member more in plain answers.", "sum.plain-same-shape",
+    fault("sum.plain-with-one-member-more",
+          "Sends system_fingerprint in plain responses only.", "sum.plain-same-shape",
           response=response(put(system_fingerprint="fp_1"), "plain")),
 ]  # fmt: skip

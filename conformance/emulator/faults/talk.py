@@ -1,4 +1,4 @@
-"""Faults in structure, in conversations and in serving several callers at once."""
+"""Faults in JSON output, in conversations and with concurrent requests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..shapes import Dict, Item, ParsedRequest
 
 FORMAT, HISTORY, RETURNED = "format.json-object", "turns.history-accepted", "turns.full-output-returned"
 MIXED = "parallel.requests-do-not-mix"
-# Requests this close together count as served at the same time.
+# Requests within this time count as concurrent.
 TOGETHER = 0.25
 
 
 def formatted(how: Callable[[str], str]) -> Hook[list[Item]]:
-    """Changes the text of answers that should be a JSON object."""
+    """Changes the text of responses that should be a JSON object."""
 
     def hook(ctx: Context, items: list[Item]) -> list[Item]:
         wanted = (ctx.body.get("text") or {}).get("format") or {}
@@ -41,7 +41,7 @@ def any_item(test: Callable[[Dict], object]) -> Callable[[Dict], bool]:
 
 
 def returned(one: Dict) -> bool:
-    """An item as only an answer has it: with an id of its own and a status."""
+    """Whether an item has an id and a status, as only output items have."""
     return "id" in one and "status" in one
 
 
@@ -55,7 +55,7 @@ def many_turns(body: Dict) -> bool:
 
 
 def neighbour(ctx: Context, name: str, own: Any) -> Any:
-    """Stores a value and returns the one of the request before, if that was just now."""
+    """Stores a value and returns that of the previous request if it was concurrent."""
     with ctx.lock:
         at, value = ctx.memory.get(name, (float("-inf"), own))
         ctx.memory[name] = (ctx.now, own)
@@ -63,68 +63,68 @@ def neighbour(ctx: Context, name: str, own: Any) -> Any:
 
 
 def same_second(ctx: Context, one: Dict) -> Dict:
-    """Makes the id out of the clock: equal for requests of one second."""
+    """Derives the id from the clock: equal for requests of one second."""
     ident = hashlib.sha256(str(int(ctx.now)).encode()).hexdigest()[:32]
     return {**one, "id": f"resp_{ident}"}
 
 
 def foreign_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
-    """Answers with the model that was named by the neighbour."""
+    """Sends the model of a concurrent request."""
     return replace(parsed, model=neighbour(ctx, "model", parsed.model))
 
 
 def foreign_text(ctx: Context, items: list[Item]) -> list[Item]:
-    """Answers with the neighbour's texts."""
+    """Sends the texts of a concurrent request."""
     return [*neighbour(ctx, f"items {ctx.stream}", items)]
 
 
 def foreign_delta(ctx: Context, stream: list[Dict]) -> list[Dict]:
-    """Lets a delta of the neighbour's stream slip into this one."""
+    """Adds a delta of a concurrent stream."""
     own = [copy.deepcopy(event) for event in stream if is_a(event, "output_text.delta")][:1]
     strays = neighbour(ctx, "delta", own)
     return stream if strays is own else [*stream[:-1], *copy.deepcopy(strays), stream[-1]]
 
 
 def foreign_terminal(ctx: Context, stream: list[Dict]) -> list[Dict]:
-    """Ends a stream with the neighbour's response."""
+    """Ends a stream with the Response of a concurrent request."""
     return [*stream[:-1], copy.deepcopy(neighbour(ctx, "terminal", stream[-1]))]
 
 
 FAULTS = [
-    fault("format.json-object-ignored", "Answers in prose when asked for an object.", FORMAT,
+    fault("format.json-object-ignored", "Sends prose for text.format json_object.", FORMAT,
           parsed=unformatted),
-    fault("format.json-object-in-a-fence", "Wraps the object in a code fence.", FORMAT,
+    fault("format.json-object-in-a-fence", "Wraps the JSON object in a code fence.", FORMAT,
           draft=formatted(lambda text: f"```json\n{text}\n```")),
-    fault("format.json-object-introduced", "Writes a sentence before the object.", FORMAT,
+    fault("format.json-object-introduced", "Sends a sentence before the JSON object.", FORMAT,
           draft=formatted(lambda text: f"Here is the JSON: {text}")),
-    fault("format.json-array", "Wraps the object in a list.", FORMAT,
+    fault("format.json-array", "Wraps the JSON object in an array.", FORMAT,
           draft=formatted(lambda text: f"[{text}]")),
-    fault("format.json-with-nan", "Writes NaN into the object.", FORMAT,
+    fault("format.json-with-nan", "Sends NaN in the JSON object.", FORMAT,
           draft=formatted(lambda text: f'{text[:-1]}, "area": NaN}}')),
-    fault("format.json-unclosed", "Loses the last brace of the object.", FORMAT,
+    fault("format.json-unclosed", "Omits the last brace of the JSON object.", FORMAT,
           draft=formatted(lambda text: text[:-1])),
-    fault("turns.history-refused", "Takes no more than one turn.", HISTORY,
+    fault("turns.history-refused", "Refuses more than one turn.", HISTORY,
           validate=refuse(many_turns, "input")),
-    fault("turns.history-is-500", "Fails inside on a conversation.", HISTORY, validate=crash(many_turns)),
-    fault("turns.second-user-turn-refused", "Takes one user turn only.", HISTORY, validate=refuse(
+    fault("turns.history-is-500", "Responds with HTTP 500 to a conversation.", HISTORY, validate=crash(many_turns)),
+    fault("turns.second-user-turn-refused", "Refuses more than one user turn.", HISTORY, validate=refuse(
         lambda body: sum(one.get("role") == "user" for one in input_items(body)) > 1, "input")),
-    fault("turns.output-items-refused", "Refuses items that carry an id and a status.", RETURNED,
+    fault("turns.output-items-refused", "Refuses items with an id and a status.", RETURNED,
           validate=refuse(any_item(returned), "input[1].id")),
-    fault("turns.annotations-refused", "Refuses parts that carry annotations.", RETURNED,
+    fault("turns.annotations-refused", "Refuses parts with annotations.", RETURNED,
           validate=refuse(any_item(annotated), "input[1].content[0].annotations")),
-    fault("turns.output-message-is-500", "Fails inside on a returned message.", RETURNED, validate=crash(
+    fault("turns.output-message-is-500", "Responds with HTTP 500 to a returned message.", RETURNED, validate=crash(
         any_item(lambda one: one.get("type") == "message" and returned(one)))),
-    fault("turns.function-call-refused", "Refuses the call a result belongs to.", RETURNED,
+    fault("turns.function-call-refused", "Refuses returned calls.", RETURNED,
           "request.reasoning-returned", validate=refuse(any_item(
               lambda one: one.get("type") == "function_call"), "input[1].type")),
-    fault("parallel.ids-from-the-clock", "Makes ids out of the second of the day.", MIXED,
+    fault("parallel.ids-from-the-clock", "Derives ids from the current second.", MIXED,
           "response.id-unique", response=same_second),
-    fault("parallel.models-mix", "Answers with the model of a request served at the same time.", MIXED,
+    fault("parallel.models-mix", "Sends the model of a concurrent request.", MIXED,
           parsed=foreign_model),
-    fault("parallel.texts-mix", "Answers with the items of a request served at the same time.", MIXED,
+    fault("parallel.texts-mix", "Sends the items of a concurrent request.", MIXED,
           draft=foreign_text),
-    fault("parallel.deltas-mix", "Lets a delta slip into a stream served at the same time.", MIXED,
+    fault("parallel.deltas-mix", "Sends a delta in the stream of a concurrent request.", MIXED,
           events=foreign_delta),
-    fault("parallel.ends-mix", "Ends a stream with the response of another one.", MIXED,
+    fault("parallel.ends-mix", "Sends the Response of a concurrent stream in the terminal event.", MIXED,
           events=foreign_terminal),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults in calling tools and in taking their results."""
+"""Faults in tool calls and in handling tool outputs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DISTINCT, EITHER = "tools.call-ids-distinct", "tools.called-either-way"
 
 
 def call(name: str, says: str, how: Callable[[Dict], object], *rules: str) -> Behaviour:
-    """Changes every function call wherever it shows."""
+    """Changes every function call in events and output."""
     return fault(f"tools.{name}", says, *(rules or (SHAPE,)), **everywhere(how, "function_call"))
 
 
 def arguments(name: str, says: str, rule: str, how: Callable[[str], str]) -> Behaviour:
-    """Changes the arguments at their source, so that deltas and dones still add up."""
+    """Changes the arguments before rendering, so that deltas and done events still agree."""
     return fault(f"tools.{name}", says, rule, draft=said(how, "function_call"))
 
 
@@ -38,7 +38,7 @@ def as_object(item: Dict) -> None:
     try:
         item["arguments"] = json.loads(item["arguments"])
     except ValueError:
-        # Announced and cut calls have no readable arguments.
+        # Calls in output_item.added and truncated calls have no complete arguments.
         item["arguments"] = {}
 
 
@@ -60,7 +60,7 @@ def call_id_is_id(_: Context, items: list[Item]) -> list[Item]:
 
 
 def as_markup(_: Context, items: list[Item]) -> list[Item]:
-    """Leaves the call in the text, in the form the model writes it."""
+    """Sends the call as markup in the text."""
     return [
         replace(one, kind="message", texts=(
             f'<tool_call>\n{{"name": "{one.name}", "arguments": {one.texts[0]}}}\n</tool_call>',))
@@ -75,7 +75,7 @@ def beside_markup(ctx: Context, items: list[Item]) -> list[Item]:
 
 
 def as_json_text(ctx: Context, items: list[Item]) -> list[Item]:
-    """In streams, the call as the text of a message, without any markup."""
+    """In streams, sends the call as the text of a message, without markup."""
     return [
         replace(one, kind="message", texts=(to_json({"name": one.name, "arguments": one.texts[0]}),))
         if one.is_call and ctx.stream else one for one in items
@@ -87,7 +87,7 @@ def without_tools(stream: bool) -> Callable[[Context, ParsedRequest], ParsedRequ
 
 
 def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
-    """Calls a tool nobody declared."""
+    """Calls an undeclared tool."""
     if ctx.body.get("tools"):
         return items
     return [*items, Item("function_call", ctx.new_id("fc_"), ('{"query":"news"}',), "completed", "web_search",
@@ -102,74 +102,74 @@ def output(kind: type) -> Callable[[Dict], bool]:
 
 
 def wrong_types(values: Dict) -> Dict:
-    """Numbers become text and text becomes numbers."""
+    """Replaces numbers by strings and strings by numbers."""
     return {name: 7 if isinstance(value, str) else str(value) for name, value in values.items()}
 
 
 FAULTS = [
-    call("type-is-tool-call", "Gives calls the type tool_call.", put(type="tool_call")),
-    call("type-is-function", "Gives calls the type function.", put(type="function")),
+    call("type-is-tool-call", "Sends calls with type tool_call.", put(type="tool_call")),
+    call("type-is-function", "Sends calls with type function.", put(type="function")),
     call("in-chat-form", "Nests name and arguments as chat completions do.", chat_form),
-    call("call-id-missing", "Leaves call_id out.", cut("call_id")),
-    call("call-id-empty", "Leaves call_id empty.", put(call_id="")),
-    call("call-id-null", "Gives null for call_id.", put(call_id=None)),
-    call("item-id-missing", "Gives calls no id.", cut("id")),
-    call("name-missing", "Gives calls no name.", cut("name")),
-    call("name-empty", "Gives calls an empty name.", put(name="")),
-    call("arguments-are-an-object", "Gives arguments as an object.", as_object),
-    call("arguments-missing", "Gives calls no arguments.", cut("arguments")),
-    call("arguments-are-null", "Gives null for arguments.", put(arguments=None)),
-    fault("tools.name-with-prefix", "Puts functions. before the name of the tool.", SHAPE,
+    call("call-id-missing", "Omits call_id.", cut("call_id")),
+    call("call-id-empty", "Sends an empty call_id.", put(call_id="")),
+    call("call-id-null", "Sends null as call_id.", put(call_id=None)),
+    call("item-id-missing", "Omits the id of calls.", cut("id")),
+    call("name-missing", "Omits the name of calls.", cut("name")),
+    call("name-empty", "Sends an empty name of calls.", put(name="")),
+    call("arguments-are-an-object", "Sends arguments as an object.", as_object),
+    call("arguments-missing", "Omits the arguments of calls.", cut("arguments")),
+    call("arguments-are-null", "Sends null as arguments.", put(arguments=None)),
+    fault("tools.name-with-prefix", "Sends the name of the tool with the prefix functions.", SHAPE,
           draft=renamed(lambda name: f"functions.{name}")),
     fault("tools.name-in-capitals", "Changes the case of the name of the tool.", SHAPE,
           draft=renamed(str.upper)),
-    fault("tools.name-truncated", "Loses the end of the name of the tool.", SHAPE,
+    fault("tools.name-truncated", "Truncates the name of the tool.", SHAPE,
           draft=renamed(lambda name: name[:-1])),
-    fault("tools.name-with-blank", "Adds a blank to the name of the tool.", SHAPE,
+    fault("tools.name-with-blank", "Adds a space to the name of the tool.", SHAPE,
           draft=renamed(lambda name: f"{name} ")),
-    arguments("arguments-in-single-quotes", "Writes arguments as Python does.", JSON,
+    arguments("arguments-in-single-quotes", "Sends the representation of a Python dictionary as arguments.", JSON,
               lambda text: repr(json.loads(text))),
-    arguments("arguments-unclosed", "Loses the last brace of arguments.", JSON, lambda text: text[:-1]),
-    arguments("arguments-doubled", "Writes arguments twice in a row.", JSON, lambda text: text * 2),
-    arguments("arguments-with-comma", "Leaves a comma at the end of arguments.", JSON,
+    arguments("arguments-unclosed", "Omits the last brace of arguments.", JSON, lambda text: text[:-1]),
+    arguments("arguments-doubled", "Sends arguments twice in a row.", JSON, lambda text: text * 2),
+    arguments("arguments-with-comma", "Sends a trailing comma in arguments.", JSON,
               lambda text: text[:-1] + ",}"),
     arguments("arguments-in-a-fence", "Wraps arguments in a code fence.", JSON,
               lambda text: f"```json\n{text}\n```"),
-    arguments("arguments-empty", "Gives no text at all for arguments.", JSON, lambda _: ""),
-    arguments("arguments-with-markup", "Leaves an end tag behind arguments.", JSON,
+    arguments("arguments-empty", "Sends an empty string as arguments.", JSON, lambda _: ""),
+    arguments("arguments-with-markup", "Sends an end tag after arguments.", JSON,
               lambda text: f"{text}</tool_call>"),
     arguments("arguments-encoded-twice", "Encodes arguments twice.", FIT, to_json),
-    arguments("arguments-are-null-text", "Writes null for arguments.", FIT, lambda _: "null"),
+    arguments("arguments-are-null-text", "Sends the JSON value null in arguments.", FIT, lambda _: "null"),
     arguments("arguments-without-members", "Calls without the required arguments.", FIT, lambda _: "{}"),
     arguments("arguments-nested", "Nests arguments one level too deep.", FIT,
               object_of(lambda values: {"arguments": values})),
-    arguments("arguments-of-wrong-type", "Mixes up text and numbers in arguments.", FIT,
+    arguments("arguments-of-wrong-type", "Swaps strings and numbers in arguments.", FIT,
               object_of(wrong_types)),
-    arguments("arguments-in-a-list", "Wraps arguments in a list.", FIT, object_of(lambda values: [values])),
-    fault("tools.call-ids-equal", "Gives parallel calls one call_id.", DISTINCT, draft=same_call_id),
-    fault("tools.call-ids-start-anew", "Counts call_ids from 0 in every response.",
+    arguments("arguments-in-a-list", "Wraps arguments in an array.", FIT, object_of(lambda values: [values])),
+    fault("tools.call-ids-equal", "Sends the same call_id for parallel calls.", DISTINCT, draft=same_call_id),
+    fault("tools.call-ids-start-anew", "Numbers call_ids from 0 in every response.",
           "tools.call-ids-unique-in-run", draft=counted_call_ids),
-    fault("tools.call-id-is-item-id", "Uses the item's id as call_id.", DISTINCT, draft=call_id_is_id),
-    fault("tools.call-left-in-text", "Leaves the call in the text as markup.", "tools.no-markup-leak",
+    fault("tools.call-id-is-item-id", "Sends the id of the item as call_id.", DISTINCT, draft=call_id_is_id),
+    fault("tools.call-left-in-text", "Sends the call as markup in the text.", "tools.no-markup-leak",
           draft=as_markup),
-    fault("tools.streamed-as-text", "Streams calls as the text of a message.", EITHER, draft=as_json_text),
-    fault("tools.not-in-streams", "Leaves tools out when it streams.", EITHER, parsed=without_tools(True)),
-    fault("tools.in-streams-only", "Leaves tools out when it does not stream.", EITHER, parsed=without_tools(False)),
-    fault("tools.tag-beside-call", "Leaves a tag of the call behind as text.", "tools.no-markup-leak",
+    fault("tools.streamed-as-text", "Sends calls as the text of a message in streams.", EITHER, draft=as_json_text),
+    fault("tools.not-in-streams", "Ignores tools in streaming requests.", EITHER, parsed=without_tools(True)),
+    fault("tools.in-streams-only", "Ignores tools in plain requests.", EITHER, parsed=without_tools(False)),
+    fault("tools.tag-beside-call", "Leaves a tag of the call in the text.", "tools.no-markup-leak",
           draft=beside_markup),
-    fault("tools.output-string-refused", "Refuses results given as text.", "tools.output-accepted",
+    fault("tools.output-string-refused", "Refuses tool outputs as strings.", "tools.output-accepted",
           validate=refuse(output(str), "input[0].output")),
-    fault("tools.output-is-500", "Fails inside on results given as text.", "tools.output-accepted",
+    fault("tools.output-is-500", "Responds with HTTP 500 to tool outputs as strings.", "tools.output-accepted",
           validate=crash(output(str))),
-    fault("tools.output-parts-refused", "Refuses results given as parts.", "tools.output-parts-accepted",
+    fault("tools.output-parts-refused", "Refuses tool outputs as parts.", "tools.output-parts-accepted",
           validate=refuse(output(list), "input[0].output")),
-    fault("tools.output-parts-is-500", "Fails inside on results given as parts.",
+    fault("tools.output-parts-is-500", "Responds with HTTP 500 to tool outputs as parts.",
           "tools.output-parts-accepted",
           validate=crash(output(list))),
-    fault("tools.undeclared-called", "Calls a tool of its own when none was declared.",
+    fault("tools.undeclared-called", "Calls a tool although none is declared.",
           "tools.none-declared-none-called", draft=uncalled),
-    fault("tools.other-tool-called", "Calls a tool by a name nobody declared.", SHAPE,
+    fault("tools.other-tool-called", "Calls an undeclared tool.", SHAPE,
           draft=renamed(lambda _: "multi_tool_use.parallel")),
-    call("status-unknown", "Gives calls a status nobody knows.", change("status", lambda _: "called"),
+    call("status-unknown", "Sends calls with an unknown status.", change("status", lambda _: "called"),
          "response.schema"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults when a cap cuts the answer."""
+"""Faults when max_output_tokens truncates the response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RULE, WITHIN, NEEDLESS = "truncation.incomplete", "truncation.usage-within-cap",
 
 
 def when_cut(name: str, says: str, *rules: str, **members: Any) -> Behaviour:
-    """Changes members of a response that a cap has cut."""
+    """Changes members of a truncated response."""
 
     def edit(one: Dict) -> None:
         if one["status"] == "incomplete":
@@ -34,13 +34,13 @@ def uncapped(_: Context, parsed: ParsedRequest) -> ParsedRequest:
 
 
 def whole(_: Context, plan: Plan) -> Plan:
-    """Cuts as it should and then says that nothing was cut."""
+    """Truncates the response, but reports it as completed."""
     items = tuple(replace(one, status="completed") for one in plan.items)
     return replace(plan, cut=False, items=items)
 
 
 def only_visible(ctx: Context, plan: Plan) -> Plan:
-    """Applies the cap to the visible text alone: with the thoughts the bill exceeds it."""
+    """Applies max_output_tokens to the output text only: with reasoning, output_tokens exceeds it."""
     cap = ctx.body.get("max_output_tokens")
     if not isinstance(cap, int) or not plan.cut:
         return plan
@@ -73,45 +73,47 @@ def event_named(wrong: str, right: str) -> Hook[list[Dict]]:
 
 
 def roomy(ctx: Context) -> bool:
-    """A cap far above anything the pretend model says."""
+    """Whether max_output_tokens is far above any output of the model."""
     cap = ctx.body.get("max_output_tokens")
     return isinstance(cap, int) and cap >= 1000 + count(ctx.raw.decode("utf-8", "replace"))
 
 
 FAULTS = [
-    fault("truncation.reported-completed", "Cuts and calls the answer complete.", RULE, plan=whole),
-    when_cut("status-completed", "Cuts, says why, and calls the answer complete.", RULE,
+    fault("truncation.reported-completed",
+          "Sends status completed and no reason for a truncated response.", RULE, plan=whole),
+    when_cut("status-completed", "Sends status completed with the reason for a truncated response.", RULE,
              "response.completed-is-clean", "lifecycle.terminal-agrees-with-status", status="completed"),
-    when_cut("status-failed", "Calls a cut answer failed.", RULE, "lifecycle.terminal-agrees-with-status",
+    when_cut("status-failed",
+             "Sends status failed for a truncated response.", RULE, "lifecycle.terminal-agrees-with-status",
              status="failed"),
-    when_cut("reason-is-length", "Gives the reason of chat completions.", RULE,
+    when_cut("reason-is-length", "Sends the reason length, as in chat completions.", RULE,
              incomplete_details={"reason": "length"}),
-    when_cut("reason-is-max-tokens", "Gives the reason by a shorter name.", RULE,
+    when_cut("reason-is-max-tokens", "Sends the reason max_tokens.", RULE,
              incomplete_details={"reason": "max_tokens"}),
-    when_cut("reason-is-content-filter", "Blames the content for the cut.", RULE,
+    when_cut("reason-is-content-filter", "Sends the reason content_filter for a truncated response.", RULE,
              incomplete_details={"reason": "content_filter"}),
-    when_cut("reason-is-bare", "Gives the reason as a bare word.", RULE, "response.schema",
+    when_cut("reason-is-bare", "Sends a string as incomplete_details.", RULE, "response.schema",
              incomplete_details="max_output_tokens"),
-    when_cut("reason-missing", "Gives details without a reason.", RULE, incomplete_details={}),
-    when_cut("details-null", "Gives no details of the cut.", RULE, incomplete_details=None),
-    when_cut("error-set", "Calls the cut an error.", RULE,
+    when_cut("reason-missing", "Sends incomplete_details without a reason.", RULE, incomplete_details={}),
+    when_cut("details-null", "Sends no incomplete_details for a truncated response.", RULE, incomplete_details=None),
+    when_cut("error-set", "Sends an error for a truncated response.", RULE,
              error={"code": "max_output_tokens", "message": "The answer was cut."}),
-    fault("truncation.event-is-completed", "Ends a cut stream with response.completed.", RULE,
+    fault("truncation.event-is-completed", "Ends a truncated stream with response.completed.", RULE,
           "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
           events=event_named("response.completed", "response.incomplete")),
-    fault("truncation.event-is-failed", "Ends a cut stream with response.failed.", RULE,
+    fault("truncation.event-is-failed", "Ends a truncated stream with response.failed.", RULE,
           "lifecycle.terminal-agrees-with-status", "event.seen.response.incomplete",
           events=event_named("response.failed", "response.incomplete")),
-    fault("truncation.is-an-error", "Answers 500 when the cap cuts.", RULE,
+    fault("truncation.is-an-error", "Responds with HTTP 500 if max_output_tokens is reached.", RULE,
           reply=served(lambda reply: reply.coded(500).saying({"error": {"message": "cut", "code": "500"}})
                        if b'"max_output_tokens"}' in reply.body else reply)),
-    fault("truncation.cap-ignored", "Says all it has to say, whatever the cap.", WITHIN, RULE, parsed=uncapped),
-    fault("truncation.cap-overshot", "Goes three tokens beyond the cap.", WITHIN, plan=overshot(3)),
-    fault("truncation.cap-overshot-by-one", "Goes one token beyond the cap.", WITHIN, plan=overshot(1)),
-    fault("truncation.thoughts-outside-cap", "Does not count thoughts towards the cap.", WITHIN,
+    fault("truncation.cap-ignored", "Ignores max_output_tokens.", WITHIN, RULE, parsed=uncapped),
+    fault("truncation.cap-overshot", "Sends three tokens more than max_output_tokens.", WITHIN, plan=overshot(3)),
+    fault("truncation.cap-overshot-by-one", "Sends one token more than max_output_tokens.", WITHIN, plan=overshot(1)),
+    fault("truncation.thoughts-outside-cap", "Does not count reasoning towards max_output_tokens.", WITHIN,
           plan=only_visible),
-    fault("truncation.cap-always-cuts", "Calls every answer under a cap incomplete.", NEEDLESS,
+    fault("truncation.cap-always-cuts", "Sends status incomplete for every request with max_output_tokens.", NEEDLESS,
           plan=needless(capped)),
-    fault("truncation.roomy-cap-cuts", "Calls answers incomplete when the cap is large.", NEEDLESS,
+    fault("truncation.roomy-cap-cuts", "Sends status incomplete if max_output_tokens is large.", NEEDLESS,
           plan=needless(roomy)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Named varieties: each makes the endpoint differ from its default in a way that is allowed."""
+"""Named legal variants: each changes the endpoint in a way that the contract allows."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from . import framing, members, serving
 MODULES = (framing, members, serving)
 
 VARIANTS: dict[str, Behaviour] = {one.name: one for module in MODULES for one in module.VARIANTS}
-"""All varieties by name; the part before the dot says what they vary."""
+"""All variants by name; the part before the dot is the area."""

@@ -1,4 +1,4 @@
-"""Legal varieties of bytes: how frames are written, cut into chunks and labelled."""
+"""Legal variants of bytes: encoding of frames, chunks and headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..request_hooks import Rewrite, bytes_of, served
 from ..shapes import Frame, Reply, to_json
 
 GRAMMAR = "The event-stream grammar (WHATWG HTML, server-sent events)"
-FRAMES = f"{GRAMMAR} says nothing of network chunks: bytes may be split or joined anywhere."
+FRAMES = f"{GRAMMAR} does not define network chunks: bytes may be split or joined anywhere."
 
 
 def stream_bytes(how: Callable[[bytes], bytes]) -> Hook[Reply]:
@@ -36,7 +36,7 @@ def plain_json(how: Callable[[object], str]) -> Hook[Reply]:
 
 
 def stream_json(how: Callable[[object], str]) -> Hook[Frame]:
-    """Writes the JSON of every event in another, equal way."""
+    """Writes the JSON of every event in another, equivalent way."""
 
     def written(line: str) -> str:
         return f"data: {how(json.loads(line[6:]))}" if line.startswith("data: ") else line
@@ -45,7 +45,7 @@ def stream_json(how: Callable[[object], str]) -> Hook[Frame]:
 
 
 def over_lines(all_lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Splits JSON at blanks that JSON allows: each line becomes a data line of its own."""
+    """Splits the JSON of an event at allowed whitespace into several data lines."""
     split: list[str] = []
     for line in all_lines:
         if line.startswith("data: "):
@@ -69,7 +69,7 @@ def in_bites(size: int) -> Callable[[list[bytes]], list[bytes]]:
 
 
 def inside_characters(chunks: list[bytes]) -> list[bytes]:
-    """Cuts in the middle of every character that takes more than one byte."""
+    """Splits chunks inside every character of more than one byte."""
     whole = b"".join(chunks)
     cuts = [at for at in range(1, len(whole)) if whole[at] & 0xC0 == 0x80]
     return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
@@ -93,7 +93,7 @@ def header(name: str, value: str, stream: bool | None = None) -> Hook[Reply]:
 
 
 def gzipped(ctx: Context, reply: Reply) -> Reply:
-    """Compresses as it goes, if the caller takes gzip at all."""
+    """Compresses the stream if the client accepts gzip."""
     if "gzip" not in (ctx.sent("accept-encoding") or "").lower() or not reply.chunks:
         return reply
     return replace(reply, chunks=list(_squeezed(reply))).having("Content-Encoding", "gzip")
@@ -146,21 +146,22 @@ def typed(value: str, stream: bool) -> Hook[Reply]:
 
 
 TYPES = "Media types and parameter names are case-insensitive, parameters allowed (RFC 9110 8.3.1)."
-SPACES = "JSON allows blanks between tokens and any escape of a character (RFC 8259 2 and 7)."
+SPACES = "JSON allows whitespace between tokens and any escape of a character (RFC 8259 2 and 7)."
 
 VARIANTS = [
-    variant("framing.no-space-after-colon", f"{GRAMMAR} drops one space after the colon, if there is one.",
+    variant("framing.no-space-after-colon", f"{GRAMMAR} removes one space after the colon, if there is one.",
           frame=lines(lambda these: tuple(line.replace(": ", ":", 1) for line in these))),
     variant("framing.crlf", f"{GRAMMAR} ends lines with CRLF as well.",
           chunks=frames(lambda chunks: [chunk.replace(b"\n", b"\r\n") for chunk in chunks])),
     variant("framing.cr", f"{GRAMMAR} ends lines with CR alone as well.",
           chunks=frames(lambda chunks: [chunk.replace(b"\n", b"\r") for chunk in chunks])),
-    variant("framing.mixed-line-ends", f"{GRAMMAR} takes each line end for itself.", chunks=frames(mixed_ends)),
-    variant("framing.crlf-split", f"{GRAMMAR} knows CRLF as one line end, even cut in two by the network.",
+    variant("framing.mixed-line-ends",
+            f"{GRAMMAR} allows different line ends in one stream.", chunks=frames(mixed_ends)),
+    variant("framing.crlf-split", f"{GRAMMAR} defines CRLF as one line end, even if the network splits it.",
           chunks=lambda _, chunks: [
               piece for chunk in chunks for line in chunk.split(b"\n")[:-1]
               for piece in (line + b"\r", b"\n")]),
-    variant("framing.byte-order-mark", f"{GRAMMAR} allows one at the start.",
+    variant("framing.byte-order-mark", f"{GRAMMAR} allows a byte order mark at the start.",
           chunks=frames(lambda chunks: [b"\xef\xbb\xbf" + chunks[0], *chunks[1:]])),
     variant("framing.comments", f"{GRAMMAR} ignores lines that start with a colon.",
           chunks=frames(between(b": keep-alive\n\n"))),
@@ -179,11 +180,11 @@ VARIANTS = [
           frame=lines(over_lines)),
     variant("framing.data-before-event", f"{GRAMMAR} does not order fields.",
           frame=lines(lambda these: these[::-1])),
-    variant("framing.no-event-lines", "The page does not speak of event lines; the type is in the data.",
+    variant("framing.no-event-lines", "The documentation does not define the event field; the type is in the data.",
           frame=lines(lambda these: tuple(line for line in these if not line.startswith("event")))),
-    variant("framing.extra-blank-lines", f"{GRAMMAR} dispatches nothing at a blank line without data.",
+    variant("framing.extra-blank-lines", f"{GRAMMAR} dispatches no event at a blank line without data.",
           chunks=frames(between(b"\n\n"))),
-    variant("framing.done-marker", "The page leaves open whether [DONE] ends the stream.",
+    variant("framing.done-marker", "The documentation does not define whether [DONE] ends the stream.",
           chunks=frames(lambda chunks: [*chunks, b"data: [DONE]\n\n"])),
     variant("framing.done-marker-without-space", f"The same, and {GRAMMAR} needs no space.",
           chunks=frames(lambda chunks: [*chunks, b"data:[DONE]\n\n"])),
@@ -202,10 +203,10 @@ VARIANTS = [
     variant("framing.stream-type-in-odd-case", TYPES, reply=typed("Text/Event-Stream;Charset=UTF-8", True)),
     variant("framing.json-type-with-charset", TYPES, reply=typed("application/json; charset=utf-8", False)),
     variant("framing.json-type-in-odd-case", TYPES, reply=typed("Application/JSON;charset=\"UTF-8\"", False)),
-    variant("framing.gzip", "A server may use a coding the caller accepts (RFC 9110 8.4).", reply=gzipped),
+    variant("framing.gzip", "A server may use a coding that the client accepts (RFC 9110 8.4).", reply=gzipped),
     variant("framing.closed-without-length", "A body may end with its connection (RFC 9112 6.3).",
           reply=served(closing)),
-    variant("framing.connection-close", "A server may close after any answer (RFC 9112 9.6).",
+    variant("framing.connection-close", "A server may close the connection after any response (RFC 9112 9.6).",
           reply=lambda _, reply: reply.having("Connection", "close")),
     variant("framing.plain-in-chunks", "A plain body may be chunked too (RFC 9112 7.1).",
           reply=served(chunked, stream=False)),
@@ -216,8 +217,9 @@ VARIANTS = [
     variant("framing.header-names-in-small-letters", "Header names are case-insensitive (RFC 9110 5.1).",
           reply=lambda _, reply: replace(
               reply, headers=[(name.lower(), value) for name, value in reply.headers])),
-    variant("framing.pauses", "Nothing is said about the pace of a stream.", reply=served(paused, stream=True)),
-    variant("framing.late-first-byte", "Cold first tokens can take minutes.", reply=served(late)),
+    variant("framing.pauses",
+            "The documentation does not define the pace of a stream.", reply=served(paused, stream=True)),
+    variant("framing.late-first-byte", "The first token of a cold model can take minutes.", reply=served(late)),
     variant("framing.data-of-terminal-over-lines", f"{GRAMMAR} joins several data lines with line feeds.",
           frame=lambda _, frame: replace(frame, lines=over_lines(frame.lines)) if "response" in frame.event
           and len(to_json(frame.event)) > 400 else frame),

@@ -1,4 +1,4 @@
-"""Legal varieties of objects: extra members, other shapes of output, other ways to cut."""
+"""Legal variants of objects: additional members, other output items, other truncation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..tokens import usage
 EXTRA = "Aligned with OpenAI, whose objects grow; unknown members are to be ignored (doc 2026-06-24)."
 ECHO = "OpenAI's Response object has these members (openai, Response)."
 OUTPUT = "output is an array of items, of any number and order that makes sense (openai, OutputItem)."
-DELTA = "The page does not say how much text a delta carries."
-CUT = "The page does not say what a cut item looks like; only the reason is documented (doc 2026-10)."
-TEXTS = "A text may hold any character of Unicode (RFC 8259 8.1)."
+DELTA = "The documentation does not define the length of a delta."
+CUT = "Only the reason of a truncated response is documented, not its last item (doc 2026-10)."
+TEXTS = "A text may contain any character of Unicode (RFC 8259 8.1)."
 
 SUMMARY = ("part.added", "text.delta", "text.done", "part.done")
 
@@ -34,7 +34,7 @@ def grow(value: Any) -> Any:
 
 
 def grown_events(_: Context, stream: list[Dict]) -> list[Dict]:
-    """The response inside has been through its own hook already."""
+    """Adds members to an event, except to its response, which has a hook of its own."""
     return [
         {name: value if name == "response" else grow(value) for name, value in event.items()} | EXTRA_MEMBERS
         for event in stream
@@ -42,7 +42,7 @@ def grown_events(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def echo(ctx: Context, one: Dict) -> Dict:
-    """All that OpenAI repeats of the request; while thinking, sampling is at its forced values."""
+    """The parameters that OpenAI echoes; with reasoning, temperature and top_p have their fixed values."""
     body = ctx.body
     asked = body.get("reasoning") or {}
     thinking = asked.get("effort") != "none"
@@ -123,7 +123,7 @@ def two_calls(ctx: Context, one: Item) -> list[Item]:
 
 
 def preamble(ctx: Context, items: list[Item]) -> list[Item]:
-    """Says something before the first call."""
+    """Adds a message before the first call."""
     at = next((place for place, one in enumerate(items) if one.is_call), None)
     if at is None:
         return items
@@ -138,7 +138,7 @@ def by_item(stream: list[Dict]) -> list[list[Dict]]:
 
 
 def nested(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Opens all items in order and finishes the last one first."""
+    """Opens all items in order and closes the last one first."""
     groups = by_item(stream)
     opened = [group[0] for group in groups]
     rest = [event for group in groups[::-1] for event in group[1:]]
@@ -146,7 +146,7 @@ def nested(_: Context, stream: list[Dict]) -> list[Dict]:
 
 
 def interleaved(_: Context, stream: list[Dict]) -> list[Dict]:
-    """Takes turns between the items."""
+    """Interleaves the events of the items."""
     groups = by_item(stream)
     longest = max(map(len, groups), default=0)
     turns = [group[at] for at in range(longest) for group in groups if at < len(group)]
@@ -191,7 +191,7 @@ def without_cut_call(plan: Plan) -> Plan:
 
 
 def only_thoughts(plan: Plan) -> Plan:
-    """Lets the thoughts take all the room the cap leaves."""
+    """Uses all of max_output_tokens for reasoning."""
     thoughts = tuple(one for one in plan.items if one.kind == "reasoning")
     if not thoughts:
         return plan
@@ -236,7 +236,7 @@ VARIANTS = [
     variant("members.extra-everywhere", EXTRA, response=lambda _, one: {**grow(one)}, events=grown_events),
     variant("members.openai-echo", ECHO, response=echo),
     variant("members.metadata-is-an-object", ECHO, response=response(put(metadata={}))),
-    variant("members.metadata-absent", "metadata is in the page's example but in none of its tables.",
+    variant("members.metadata-absent", "metadata is in the documentation's example but in none of its tables.",
           response=response(cut("metadata"))),
     variant("members.summary-and-encrypted-content", "OpenAI's items have both (openai, ReasoningItem).",
           **everywhere(secret_thoughts, "reasoning")),
@@ -249,27 +249,28 @@ VARIANTS = [
           events=on_deltas(obfuscation="x7Qp")),
     variant("members.logprobs", "OpenAI requires it on text events (openai, ResponseTextDeltaEvent).",
           events=logprobs),
-    variant("members.cached-details-empty", "The page's own example has {} (doc 2026-06-24).",
+    variant("members.cached-details-empty", "The documentation's own example has {} (doc 2026-06-24).",
           response=final(lambda one: one["usage"].update(input_tokens_details={}))),
-    variant("members.cached-tokens", "cached_tokens may be there (doc 2026-10).", plan=cached),
+    variant("members.cached-tokens", "cached_tokens may be present (doc 2026-10).", plan=cached),
     variant("members.more-counts", EXTRA, response=final(more_counts)),
-    variant("members.ids-without-prefix", "The page documents no prefixes.", draft=uuid_ids,
+    variant("members.ids-without-prefix", "The documentation defines no prefixes.", draft=uuid_ids,
           response=response(lambda one: one.update(id=one["id"].removeprefix("resp_")))),
     variant("shapes.several-parts", OUTPUT, draft=lambda _, items: [
         in_parts(one) if one.kind == "message" else one for one in items]),
     variant("shapes.several-messages", OUTPUT, draft=messages(two_messages, "message")),
     variant("shapes.message-before-call", OUTPUT, draft=preamble),
     variant("shapes.parallel-calls", OUTPUT, draft=messages(two_calls, "function_call")),
-    variant("shapes.last-item-done-first", "Nothing says that items come one after the other.", events=nested),
-    variant("shapes.items-interleaved", "Nothing says that items come one after the other.",
+    variant("shapes.last-item-done-first",
+            "The documentation does not require that items are sent one after the other.", events=nested),
+    variant("shapes.items-interleaved", "The documentation does not require that items are sent one after the other.",
           events=interleaved),
     variant("shapes.one-big-delta", DELTA, events=one_delta),
     variant("shapes.delta-for-each-character", DELTA, events=delta_each),
     variant("shapes.thousands-of-deltas", DELTA, draft=said(
         lambda text: " ".join([text, *("and so on" for _ in range(400))]), "reasoning"), events=delta_each),
-    variant("shapes.no-parts-around-thoughts", "OpenAI's reasoning text comes without them in places.",
+    variant("shapes.no-parts-around-thoughts", "OpenAI sends reasoning text without part events in places.",
           events=THOUGHT_PARTS),
-    variant("shapes.numbers-from-one", "The page does not say where numbers start.",
+    variant("shapes.numbers-from-one", "The documentation does not define the first sequence_number.",
           numbered=lambda _, stream: [
               {**event, "sequence_number": event["sequence_number"] + 1} for event in stream]),
     variant("shapes.numbers-with-a-point", "JSON has one kind of number: 1.0 is 1 (RFC 8259 6; doc 2026-10: number).",
@@ -280,7 +281,7 @@ VARIANTS = [
     variant("shapes.line-ends-in-text", TEXTS, draft=said(lambda text: f"{text}\r\n\n\rend\t", "message")),
     variant("shapes.astral-characters-in-text", TEXTS,
           draft=said(lambda text: f"{text} 🦉🏽 𐍈 e\u0301 小米 \u200d", "message", "reasoning")),
-    variant("shapes.marks-in-text", f"{TEXTS} Text may look like a frame.",
+    variant("shapes.marks-in-text", f"{TEXTS} It may look like an event of the stream.",
           draft=said(lambda text: f"{text}\n\ndata: [DONE]\n\nevent: x", "message")),
     variant("shapes.nul-in-text", TEXTS, draft=said(lambda text: f"{text}\x00\x7f", "message")),
     variant("shapes.thoughts-in-parts", "content of a reasoning item is a list (doc 2026-10).",

@@ -1,4 +1,4 @@
-"""Legal varieties of behaviour: ways to refuse, things filtered or rejected, defaults, busy moments."""
+"""Legal variants of behaviour: forms of refusal, filtered or rejected parameters, defaults, 429 and 503."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..refusals import bad_parameter, of, unsupported
 from ..request_hooks import envelope, error, input_items, inside, refuse, refused
 from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
 
-FORM = "The page documents statuses, not the inside of the error (doc 2026-10, error codes)."
+FORM = "The documentation defines statuses, not the error object (doc 2026-10, error codes)."
 OUTSIDE = "Undocumented parameters are filtered and may cause an error (doc 2026-06-24)."
 UNSUPPORTED = "Named unsupported parameters are ignored or cause an error (doc 2026-06-24)."
-BOTH = "The page says to choose one way of authentication and not what happens with two (doc 2026-06-24)."
-BUSY = "429 and 503 are documented answers (doc 2026-10, error codes)."
+BOTH = "The documentation requires one way of authentication and does not define the use of both (doc 2026-06-24)."
+BUSY = "429 and 503 are documented statuses (doc 2026-10, error codes)."
 DOCUMENTED = {
     "model", "input", "instructions", "max_output_tokens", "stream", "reasoning", "temperature", "top_p",
     "text", "tool_choice", "tools",
@@ -30,7 +30,7 @@ ANY: tuple[int, ...] = ()
 
 
 def undocumented(body: Dict) -> str | None:
-    """The first parameter that is in no table, nested ones included."""
+    """The first undocumented parameter, nested ones included."""
     for above, known in (("reasoning", {"effort"}), ("text", {"format"})):
         nested = body.get(above)
         if isinstance(nested, dict) and set(nested) - known:
@@ -44,7 +44,7 @@ def rejected(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def ignored(test: Callable[[str], bool]) -> Hook[Refusal | None]:
-    """Lets pass what the clean endpoint refuses, going by the `param` of its refusal."""
+    """Accepts what the conformant endpoint refuses, by the `param` of its refusal."""
     return lambda _, refusal: None if refusal and test(str(refusal.members.get("param"))) else refusal
 
 
@@ -64,7 +64,7 @@ def no_nulls(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def agents_served(ctx: Context, refusal: Refusal | None) -> Refusal | None:
-    """Filters what Codex and the AI SDK send and the page does not have: effort left out, tools, items, metadata."""
+    """Filters undocumented members that Codex and the AI SDK send: effort, tools, items, metadata."""
     referred = any(item.get("type") == "item_reference" for item in input_items(ctx.body))
     return None if referred or "client_metadata" in ctx.body else refusal
 
@@ -91,7 +91,7 @@ def once(name: str) -> Callable[[Context], bool]:
 
 
 def as_event(prefix: str, suffix: str, kind: str = "application/json") -> Hook[Reply]:
-    """Writes refusals of streaming requests with something before and behind."""
+    """Adds a prefix and a suffix to refusals of streaming requests."""
 
     def hook(ctx: Context, reply: Reply) -> Reply:
         if ctx.served or not ctx.stream:
@@ -128,7 +128,7 @@ def unknown_model(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def any_right(ctx: Context, refusal: Refusal | None) -> Refusal | None:
-    """One right credential is enough."""
+    """Accepts a request with one valid credential."""
     if all(authenticate([header], ctx.key) for header in ctx.headers):
         return refusal
     return None
@@ -160,7 +160,7 @@ def default_off(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
 
 
 def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
-    """Calls the first tool where tool_choice demands a call and the model would make none."""
+    """Calls the first tool if tool_choice requires a call and the model makes none."""
     choice = ctx.body.get("tool_choice")
     mode = choice.get("mode", "required") if isinstance(choice, dict) else choice
     tools = ctx.body.get("tools")
@@ -171,7 +171,7 @@ def demanded_call(ctx: Context, items: list[Item]) -> list[Item]:
 
 
 def unusual_history(body: Dict) -> bool:
-    """Whether an item is one that the page does not show: cut, empty, without an id, or with nothing behind it."""
+    """Whether an item has an undocumented form: incomplete, empty, without an id, or without an item after it."""
     items = input_items(body)
     thoughts = [one for one in items if one.get("type") == "reasoning"]
     lonely = any(
@@ -184,7 +184,7 @@ def unusual_history(body: Dict) -> bool:
 
 
 def small_context(ctx: Context, refusal: Refusal | None) -> Refusal | None:
-    """Holds 8,192 tokens of four characters."""
+    """Refuses input of more than 8,192 tokens of four characters."""
     if refusal or len(ctx.raw) <= 4 * 8_192:
         return refusal
     return bad_parameter("input", "is longer than the context of the model").refusal
@@ -197,7 +197,7 @@ def spaced(reply: Reply) -> Reply:
 
 
 def forms(name: str, says: str, test: Callable[[Context], bool], status: int, *headers: Header) -> Behaviour:
-    """Answers requests in an unusual form with a status that HTTP has for them, in the words of a server in front."""
+    """Refuses requests in an unusual form with the status of HTTP for them, in the error format of a gateway."""
 
     def hook(ctx: Context, reply: Reply) -> Reply:
         if not test(ctx):
@@ -214,12 +214,12 @@ VARIANTS = [
     variant("refusals.with-null-type-and-param", FORM, reply=error(null_members, ANY)),
     variant("refusals.code-is-a-word", FORM,
           reply=error(lambda one: one.update(code="invalid_request"), ANY)),
-    variant("refusals.openai-form", "The page aligns with OpenAI (openai, Error).",
+    variant("refusals.openai-form", "The documentation is aligned with OpenAI (openai, Error).",
           reply=envelope(openai_form)),
     variant("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
-    variant("refusals.with-blanks", "JSON allows blanks between tokens (RFC 8259 2).",
+    variant("refusals.with-blanks", "JSON allows whitespace between tokens (RFC 8259 2).",
           reply=refused(spaced, ANY)),
-    variant("refusals.plain-json-when-streaming", "Seen: a data: prefix; plain JSON is what HTTP would expect.",
+    variant("refusals.plain-json-when-streaming", "Observed: a data: prefix; plain JSON is usual in HTTP.",
           reply=as_event("", "")),
     variant("refusals.data-with-space-when-streaming", "The space after the colon is optional (WHATWG HTML).",
           reply=as_event("data: ", "\n\n")),
@@ -227,11 +227,11 @@ VARIANTS = [
           reply=refused(lambda reply: reply.having("Content-Type", "application/json; charset=utf-8"), ANY)),
     variant("refusals.unknown-model-is-404", "404 is documented for what is not available (doc 2026-10).",
           validate=unknown_model),
-    variant("refusals.other-method-is-404", "A server may hide what it has (RFC 9110 15.5.5).",
+    variant("refusals.other-method-is-404", "A server may hide that a resource exists (RFC 9110 15.5.5).",
           reply=lambda _, reply: reply.coded(404).without("Allow") if reply.status == 405 else reply),
     variant("refusals.forbidden-instead-of-unauthorized", "403 is documented for keys (doc 2026-10).",
           auth=forbidden),
-    variant("refusals.without-challenge", "The page does not promise WWW-Authenticate.",
+    variant("refusals.without-challenge", "The documentation does not define WWW-Authenticate.",
           reply=lambda _, reply: reply.without("WWW-Authenticate") if reply.status == 401 else reply),
     variant("outside.undocumented-rejected", OUTSIDE, validate=rejected),
     variant("outside.named-unsupported-rejected", UNSUPPORTED, validate=named_unsupported),
@@ -245,44 +245,46 @@ VARIANTS = [
     variant("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
           parsed=honoured_choice),
     variant("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),
-    variant("outside.unusual-history-rejected", "The page shows no such items (doc 2026-10, Request body: input).",
+    variant("outside.unusual-history-rejected",
+            "The documentation does not list such items (doc 2026-10, Request body: input).",
           validate=refuse(unusual_history, "input[0]")),
-    variant("behaviour.small-context", "The page names no context length for input (doc 2026-10).",
+    variant("behaviour.small-context", "The documentation defines no context length for input (doc 2026-10).",
           validate=small_context),
-    variant("behaviour.default-instructions", "A template may fill in a system message of its own.",
+    variant("behaviour.default-instructions", "A chat template may add a default system message.",
           parsed=lambda _, parsed: parsed if parsed.instructions else replace(
               parsed, input_tokens=parsed.input_tokens + 40)),
-    variant("outside.null-rejected", "The page gives optional parameters types, and none is null.",
+    variant("outside.null-rejected", "The documented types of optional parameters do not include null.",
           validate=no_nulls),
-    variant("outside.more-efforts-taken", "Later revisions of the page list them (doc 2026-10).",
+    variant("outside.more-efforts-taken", "Later revisions of the documentation list them (doc 2026-10).",
           validate=lenient_effort),
     variant("auth.one-right-key-is-enough", BOTH, auth=any_right),
     variant("auth.two-keys-are-refused", BOTH, auth=no_two_ways),
-    variant("behaviour.thinking-off-by-default", "The revision of June does not say what absence means.",
+    variant("behaviour.thinking-off-by-default", "Revision 2026-06-24 does not define the default effort.",
           parsed=default_off),
-    variant("behaviour.thoughts-counted-not-shown", "The page does not say that reasoning tokens are shown.",
+    variant("behaviour.thoughts-counted-not-shown",
+            "The documentation does not require that reasoning is in the output.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
-    variant("behaviour.writes-replacement-characters", "What the model writes is its own affair, U+FFFD included.",
+    variant("behaviour.writes-replacement-characters", "The model may write any character, including U+FFFD.",
           draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
-    forms("slash-redirected", "A path with a slash is another one; frameworks redirect from it (RFC 9110 15.4).",
+    forms("slash-redirected", "A path with a trailing slash is another one; frameworks redirect it (RFC 9110 15.4).",
           lambda ctx: ctx.path.endswith("/"), 308, ("Location", "/v1/responses")),
-    forms("slash-is-a-page", "A path with a slash is another one, and may be that of a front end (RFC 9110 4.2.3).",
+    forms("slash-is-a-page", "A path with a trailing slash is another resource (RFC 9110 4.2.3).",
           lambda ctx: ctx.path.endswith("/"), 200),
-    forms("query-not-found", "A query is part of the address, and none is documented (RFC 9110 4.2.2).",
+    forms("query-not-found", "A query is part of the URL, and none is documented (RFC 9110 4.2.2).",
           lambda ctx: "?" in ctx.path, 404),
-    forms("other-types-refused", "415 is for a content type that is not taken (RFC 9110 15.5.16).",
+    forms("other-types-refused", "415 is for unsupported content types (RFC 9110 15.5.16).",
           lambda ctx: ctx.method == "POST" and not (ctx.sent("content-type") or "").startswith("application/json"),
           415),
-    forms("chunks-refused", "A server may ask for a length (RFC 9112 6.3).",
+    forms("chunks-refused", "A server may require Content-Length (RFC 9112 6.3).",
           lambda ctx: ctx.sent("transfer-encoding") is not None, 411),
-    forms("expectation-failed", "417 says that an expectation cannot be met (RFC 9110 15.5.18).",
+    forms("expectation-failed", "417 is for expectations that cannot be met (RFC 9110 15.5.18).",
           lambda ctx: ctx.sent("expect") is not None, 417),
     forms("repeated-key-refused", BOTH, lambda ctx: len(sent(ctx.headers, "api-key")) > 1, 401),
-    forms("upgrade-required", "426 names the protocol that is needed (RFC 9110 15.5.22).",
+    forms("upgrade-required", "426 reports the required protocol (RFC 9110 15.5.22).",
           lambda ctx: ctx.sent("upgrade") is not None, 426),
-    forms("head-is-200", "HEAD may be served where GET is not (RFC 9110 9.3.2).",
+    forms("head-is-200", "HEAD may be served although GET is not (RFC 9110 9.3.2).",
           lambda ctx: ctx.method == "HEAD", 200),
-    forms("other-methods-are-501", "501 is for methods that a server does not know (RFC 9110 9.1).",
+    forms("other-methods-are-501", "501 is for methods that a server does not implement (RFC 9110 9.1).",
           lambda ctx: ctx.method in ("PUT", "HEAD"), 501),
     variant("behaviour.first-request-is-429", BUSY, reply=busy(once("429"), 429, ("Retry-After", "0"))),
     variant("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),

@@ -1,9 +1,9 @@
 "use strict";
-// Everything a server sent reaches the page as a text node or through textContent: never as markup.
+// Server data is inserted only as text nodes or by textContent, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-/** An element: attributes from an object (on... are listeners), children are nodes or texts. */
+/** Create an element: attributes from an object (on... are listeners), children are nodes or strings. */
 function el(tag, attributes, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
@@ -24,7 +24,7 @@ function svg(tag, attributes, ...children) {
 
 const many = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 
-/** Milliseconds as a person says them. */
+/** Milliseconds as a readable duration. */
 function time(ms) {
   if (ms < 1000) return `${ms} ms`;
   return ms < 10000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 1000).toFixed(1)} s`;
@@ -37,7 +37,7 @@ function badge(verdict) {
     el("span", { "aria-hidden": "true" }, letters[verdict] || verdict[0]), el("span", { class: "sr" }, verdict));
 }
 
-/** Fill a details element when it is opened first. */
+/** Fill a details element when it is opened for the first time. */
 function lazily(details, fill) {
   let filled = false;
   const open = () => {
@@ -55,7 +55,7 @@ function unfold(details) {
   details.fill();
 }
 
-/** A command with a button that copies it. */
+/** A command with a copy button. */
 function command(label, text) {
   const code = el("pre", { tabindex: "0", "aria-label": label }, el("code", {}, text));
   const button = el("button", { type: "button", class: "copy", "aria-label": `Copy: ${label}` }, "Copy");
@@ -76,7 +76,7 @@ function command(label, text) {
   return el("div", { class: "command" }, el("div", { class: "command-head" }, el("span", {}, label), button), code);
 }
 
-/** Laid-out JSON or plain text, with what a finding points at marked. */
+/** Formatted JSON or plain text, with the locations of findings highlighted. */
 function source(body, found, label) {
   const spans = found.map((one) => body.spans[one.pointer] && [...body.spans[one.pointer], one.at]).filter(Boolean)
     .sort((a, b) => a[0] - b[0]);
@@ -85,14 +85,14 @@ function source(body, found, label) {
   for (const [start, end, exact, pointer] of spans) {
     if (start < at || end <= start || pointer === "") continue;
     parts.push(body.text.slice(at, start));
-    const says = exact ? `what the finding points at: ${pointer}` : `${pointer} is missing in here`;
-    parts.push(el("mark", { class: exact ? "here" : "near", title: says }, body.text.slice(start, end)));
-    if (!exact) parts.push(el("span", { class: "aside" }, ` ← no ${pointer} here`));
+    const title = exact ? `location of the finding: ${pointer}` : `${pointer} is missing here`;
+    parts.push(el("mark", { class: exact ? "here" : "near", title }, body.text.slice(start, end)));
+    if (!exact) parts.push(el("span", { class: "aside" }, ` ← ${pointer} is missing`));
     at = end;
   }
   parts.push(body.text.slice(at));
-  const note = body.cut ? el("p", { class: "aside" }, "Shortened here; the run folder has the whole.") : null;
-  if (!body.text) return el("p", { class: "aside" }, "An empty body.");
+  const note = body.cut ? el("p", { class: "aside" }, "Truncated here; the run folder has the complete body.") : null;
+  if (!body.text) return el("p", { class: "aside" }, "Empty body.");
   const box = el("pre", { class: "source", tabindex: "0", "aria-label": label, role: "region" }, el("code", {}, ...parts));
   return el("div", {}, box, note);
 }

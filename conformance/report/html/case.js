@@ -1,5 +1,5 @@
 "use strict";
-// One case: what, by which rule, where, the stream, request and answer, and how to see it again.
+// One case: findings, rule, location, the stream, request and response, and the commands that reproduce it.
 
 const RULE = 0, SCENARIO = 1, VERDICT = 2, BREAKS = 3, EXCHANGE = 4, REASON = 5;
 
@@ -13,7 +13,7 @@ const findings = (index) => (data.findings[index] || [[], 0])[0];
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** A line that tells a case apart from its neighbours. */
+/** The first message, reason or observation of a case. */
 function gist(index) {
   const first = findings(index)[0];
   return first ? first.message : reason(index) || (data.observed[index] || [])[0] || "";
@@ -24,7 +24,7 @@ function caseDetails(index, extra) {
     el("span", { class: "gist" }, gist(index)));
   const details = el("details", { class: "case", "data-case": caseId(index) }, summary);
   details.addEventListener("toggle", () => {
-    if (details.open) try { history.replaceState(null, "", `#case=${encodeURIComponent(caseId(index))}`); } catch { /* as it is */ }
+    if (details.open) try { history.replaceState(null, "", `#case=${encodeURIComponent(caseId(index))}`); } catch { /* not allowed for a local file */ }
   });
   return lazily(details, () => caseBody(index));
 }
@@ -35,7 +35,7 @@ function caseBody(index) {
   const clients = (shown || breaks(index).map((name) => data.clients[name] || name)).map((one) => el("div", {}, one));
   const body = el("div", { class: `body ${verdict(index)}` },
     el("dl", { class: "facts" },
-      el("dt", {}, "Rule"), el("dd", {}, says || "a rule that this version does not know"),
+      el("dt", {}, "Rule"), el("dd", {}, says || "unknown rule (of another version of the suite)"),
       el("dt", {}, "Source"), el("dd", {}, link ? el("a", { href: link, rel: "noreferrer noopener", target: "_blank" }, from) : from || "unknown"),
       el("dt", {}, "Case"), el("dd", {}, el("code", {}, caseId(index)), ` ${level}`),
       clients.length ? [el("dt", {}, shown ? "Affects" : "Can affect"), el("dd", {}, clients)] : []));
@@ -44,16 +44,16 @@ function caseBody(index) {
   const found = findings(index);
   for (const one of found) body.append(finding(one));
   const more = (data.findings[index] || [[], 0])[1];
-  if (more) body.append(el("p", { class: "aside" }, `${many(more, "more finding")}: the results file has them all.`));
+  if (more) body.append(el("p", { class: "aside" }, `${many(more, "more finding")}; the results file has all of them.`));
   const keys = [...new Set(found.map((one) => one.exchange))].filter(Boolean);
   if (!keys.length && data.keys[data.cases[index][EXCHANGE]]) keys.push(data.keys[data.cases[index][EXCHANGE]]);
   keys.forEach((key, number) => body.append(exchange(key, found.filter((one) => one.exchange === key), keys.length > 1, number)));
-  body.append(el("h4", {}, "See it again"));
-  body.append(command("Judge only this case", `${data.again} --only ${quote(caseId(index))}`));
+  body.append(el("h4", {}, "Reproduce"));
+  body.append(command("Run only this case", `${data.again} --only ${quote(caseId(index))}`));
   for (const key of keys.slice(0, 1)) {
     const shown = data.exchanges[key];
-    if (shown && shown.curl) body.append(command("The request alone (the key stays in its variable)", shown.curl));
-    body.append(el("p", { class: "aside" }, "Every byte of it: ", el("code", {}, `exchanges/${key}.json`), " in the run folder."));
+    if (shown && shown.curl) body.append(command("Send only the request (the key is an environment variable)", shown.curl));
+    body.append(el("p", { class: "aside" }, "Recorded exchange: ", el("code", {}, `exchanges/${key}.json`), " in the run folder."));
   }
   return body;
 }
@@ -63,7 +63,7 @@ function finding(one) {
   if (one.event !== null) place.push(`event ${one.event}`);
   if (one.pointer) place.push(`at ${one.at}`);
   if (one.also.length) place.push(`also in ${one.also.slice(0, 5).join(", ")}${one.also.length > 5 ? " …" : ""}`);
-  if (one.count > 1) place.push(`${one.count.toLocaleString("en")} times in all, here first`);
+  if (one.count > 1) place.push(`${one.count.toLocaleString("en")} occurrences, this is the first`);
   const box = el("div", { class: "finding" }, el("p", { class: "message" }, one.message), el("p", { class: "place" }, place.join(" · ")));
   if ("want" in one || "got" in one) {
     const pairs = [["want", "expected"], ["got", "received"]].filter(([name]) => name in one);
@@ -76,8 +76,8 @@ function finding(one) {
 function exchange(key, found, several, number) {
   const shown = data.exchanges[key];
   if (!shown || typeof shown === "string") {
-    const why = { missing: "was not kept beside the results", "left out": "is left out of this page to keep it small" };
-    return el("p", { class: "aside" }, `The exchange exchanges/${key}.json ${why[shown] || "is only shown for what did not pass"}.`);
+    const why = { missing: "is not stored with the results", "left out": "is omitted to limit the size of this page" };
+    return el("p", { class: "aside" }, `The exchange exchanges/${key}.json ${why[shown] || "is shown only for cases that did not pass"}.`);
   }
   const box = several
     ? lazily(el("details", { class: "fold", open: number === 0 }, el("summary", {}, key)), () => exchangeParts(shown, found))
@@ -106,22 +106,22 @@ function exchangeParts(shown, found) {
       parts.push(el("h4", {}, `Event ${event}${step ? `, ${time(step[2])}: ${step[4]}` : ""}`));
       parts.push(source(body, about(event), `Event ${event}`));
     }
-    for (const frame of shown.strange) parts.push(el("p", {}, "A frame that is no event: ", el("code", {}, frame)));
+    for (const frame of shown.strange) parts.push(el("p", {}, "Frame that is not a valid event: ", el("code", {}, frame)));
     parts.push(all);
   } else if (shown.body) {
-    parts.push(el("h4", {}, `The answer: ${answerLine(shown)}`), source(shown.body, about(null), "Body of the answer"));
+    parts.push(el("h4", {}, `Response: ${responseLine(shown)}`), source(shown.body, about(null), "Response body"));
   }
   parts.push(lazily(el("details", { class: "fold" }, el("summary", {}, `Request: ${shown.method} ${shown.url}`)),
-    () => [headers(shown.sent), source(shown.request, [], "Body of the request")]));
-  parts.push(lazily(el("details", { class: "fold" }, el("summary", {}, `Answer: ${answerLine(shown)}, ${many(shown.headers.length, "header")}`)),
+    () => [headers(shown.sent), source(shown.request, [], "Request body")]));
+  parts.push(lazily(el("details", { class: "fold" }, el("summary", {}, `Response: ${responseLine(shown)}, ${many(shown.headers.length, "header")}`)),
     () => [shown.detail ? el("p", {}, shown.detail) : null, headers(shown.headers)].filter(Boolean)));
   return parts;
 }
 
-function answerLine(shown) {
-  const tries = shown.tries.length ? ` after ${many(shown.tries.length, "earlier try").replace("trys", "tries")}` : "";
+function responseLine(shown) {
+  const attempts = shown.tries.length ? ` after ${many(shown.tries.length, "earlier attempt")}` : "";
   const ended = shown.ended === "clean" ? "" : `, ended: ${shown.ended}`;
-  return `${shown.status === null ? "no status" : `HTTP ${shown.status}`}${ended} in ${time(shown.elapsed)}${tries}`;
+  return `${shown.status === null ? "no status" : `HTTP ${shown.status}`}${ended} in ${time(shown.elapsed)}${attempts}`;
 }
 
 function headers(pairs) {
@@ -138,7 +138,7 @@ function events(stream, marked) {
         el("span", { class: "when" }, time(from)), el("span", { class: "type" }, type || "no type")));
       return el("li", {}, lazily(line, () => [
         el("pre", { tabindex: "0" }, el("code", {}, text)),
-        joined === undefined ? null : el("p", { class: "aside" }, "Their deltas, joined: ", el("code", {}, joined)),
+        joined === undefined ? null : el("p", { class: "aside" }, "Concatenated deltas: ", el("code", {}, joined)),
       ].filter(Boolean)));
     })));
 }

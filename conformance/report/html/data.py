@@ -1,4 +1,4 @@
-"""The page's data: every case in few bytes, and the evidence of those that did not pass, within a budget."""
+"""The data of the HTML report: all cases in a compact form, and the exchanges of cases that did not pass."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from conformance.report.sources import link
 from conformance.results import score
 from conformance.results.affected_clients import sentences
 from conformance.results.causes import Cause, causes
-from conformance.results.client_trials import TRIED
+from conformance.results.client_trials import TESTED_CLIENTS
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 
-#: Characters of evidence on one page, and findings of one case.
+#: Maximum characters of exchanges in one report, and findings of one case.
 _BUDGET, _FINDINGS = 2_000_000, 5
 
 
 class _Table:
-    """Values that repeat, each kept once; ``at`` is a value's place."""
+    """A table of distinct values, to which the cases refer by index."""
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
         self._places: dict[Hashable, int] = {}
 
     def at(self, key: Hashable, row: Callable[[], Any] | None = None) -> int:
-        """The place of a key, whose row is the key itself unless it is made otherwise."""
+        """The index of a key; its row is the key itself, or the result of ``row``."""
         if key not in self._places:
             self._places[key] = len(self.rows)
             self.rows.append(row() if row else key)
@@ -42,7 +42,7 @@ class _Table:
 
 
 def document(results: Results, folder: RunDirectory, again: str) -> dict[str, Any]:
-    """All that the page shows, as JSON values."""
+    """All data of the report, as JSON values."""
     rules, scenarios, verdicts, clients, keys, reasons = (_Table() for _ in range(6))
     found = causes(results.cases)
     place = {line.id: number for number, line in enumerate(results.cases)}
@@ -60,11 +60,11 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
     return {
         "end": results.end.to_json() if results.end else None,
         "again": again,
-        "clients": {name: CLIENTS[name] for name in CLIENTS if name in TRIED},
+        "clients": {name: CLIENTS[name] for name in CLIENTS if name in TESTED_CLIENTS},
         "scores": [
             [
-                one.level, one.passed, one.evaluated, one.hold, one.rules,
-                "mostly unknown" if one.unknown else one.percent,
+                one.level, one.passed, one.evaluated, one.rules_passed, one.rules,
+                "mostly unknown" if one.mostly_inconclusive else one.percent,
             ]
             for one in score.scores(results.cases)
         ],
@@ -77,14 +77,14 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
         "reasons": reasons.rows,
         "cases": cases,
         "findings": {place[line.id]: _findings(line) for line in results.cases if line.findings},
-        "effects": {place[line.id]: said for line in results.cases if (said := sentences(line))},
+        "effects": {place[line.id]: text for line in results.cases if (text := sentences(line))},
         "observed": {
             place[line.id]: [show(one, 300) for one in line.observed[:_FINDINGS]]
             for line in results.cases
             if line.observed
         },
         "causes": [
-            [[place[line.id] for line in one.cases], [place[line.id] for line in one.follow], one.clients]
+            [[place[line.id] for line in one.cases], [place[line.id] for line in one.consequences], one.clients]
             for one in found
         ],
         "exchanges": _exchanges(results.cases, found, folder),
@@ -95,7 +95,7 @@ def _rule(line: CaseRecord) -> list[Any]:
     try:
         row = requirement(line.requirement)
         says, source = row.says, row.source
-    except KeyError:  # A rule that this version does not have.
+    except KeyError:  # A rule of another version of the suite.
         says = source = ""
     return [line.requirement, line.area, line.level, says, source, link(source)]
 
@@ -120,16 +120,16 @@ def _findings(line: CaseRecord) -> list[Any]:
 
 
 def _exchanges(lines: Sequence[CaseRecord], causes: Sequence[Cause], folder: RunDirectory) -> dict[str, Any]:
-    """The exchanges of what did not pass, by key; a word instead where one is missing or no room is left."""
+    """The exchanges of cases that did not pass, by key; ``missing`` or ``left out`` for one that is not included."""
     pointers: dict[str, set[tuple[int | None, str]]] = defaultdict(set)
-    ordered = [line for one in causes for line in (*one.cases, *one.follow)]
+    ordered = [line for one in causes for line in (*one.cases, *one.consequences)]
     ordered += [line for line in lines if line.verdict == INCONCLUSIVE]
-    # The case that each cause is told by has its evidence before all others.
-    told = {one.cases[0].id for one in causes}
-    for line in sorted(ordered, key=lambda line: line.id not in told):
+    # The first case of each root cause takes precedence within the size limit.
+    first_cases = {one.cases[0].id for one in causes}
+    for line in sorted(ordered, key=lambda line: line.id not in first_cases):
         for one in line.findings[:_FINDINGS]:
             pointers[one.exchange].add((one.event, one.pointer))
-        if line.exchange and not (line.broken and line.findings):
+        if line.exchange and not (line.has_problem and line.findings):
             pointers[line.exchange].update(())
     found: dict[str, Any] = {}
     room = _BUDGET

@@ -1,4 +1,4 @@
-"""A recorded exchange as the page shows it: request, answer, stream, and where the findings point."""
+"""A recorded exchange as data of the HTML report: request, response, stream, and locations of findings."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from conformance.report.failure import curl, printable
 from conformance.report.html.pretty import pretty
 from conformance.report.html.stream import drawn, shortened
 
-#: Characters of a body that is no JSON, of a header, and of a curl command that is worth copying.
+#: Maximum characters of a body that is not JSON, of a header, and of a curl command.
 _TEXT, _HEADER, _CURL = 4_000, 400, 12_000
 
-#: Characters of a JSON text that is laid out; beyond that its beginning is shown.
+#: Maximum characters of a JSON body that is formatted; of a longer one the beginning is shown.
 _LAID_OUT = 1_000_000
 
-#: Whole frames are laid out for this many events at most.
+#: Maximum number of events whose data is shown in full.
 _EVENTS = 12
 
 Pointers = Collection[tuple[int | None, str]]
 
 
 def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
-    """What is shown of an exchange; ``pointers`` are the events (None: the body) and places that findings name."""
+    """The data of an exchange. ``pointers`` are the locations of findings: event (None: the body) and JSON pointer."""
     received = Received(recorded, recorded.scenario)
     command = curl(received)
     shown: dict[str, Any] = {
@@ -48,7 +48,7 @@ def exchange(recorded: Exchange, pointers: Pointers) -> dict[str, Any]:
         return shown
     marked = sorted({event for event, _ in pointers if event is not None and event < len(events)})
     shown["stream"] = drawn(events, marked)
-    shown["strange"] = [shortened(frame.data, _HEADER) for frame in received.strange[:3]]
+    shown["strange"] = [shortened(frame.data, _HEADER) for frame in received.invalid_frames[:3]]
     shown["marked"] = {
         str(index): _body(events[index].frame.data, [pointer for event, pointer in pointers if event == index])
         for index in marked[:_EVENTS]
@@ -61,7 +61,7 @@ def _headers(headers: Headers) -> list[list[str]]:
 
 
 def _body(raw: str, pointers: Collection[str]) -> dict[str, Any]:
-    """A body's text, its spans by pointer, and whether it was cut."""
+    """A body's text, the span of each pointer, and whether the text was truncated."""
     laid = pretty(raw, pointers) if 0 < len(raw) <= _LAID_OUT else None
     if laid:
         return {"text": laid.text, "spans": laid.spans, "cut": laid.cut}

@@ -1,10 +1,10 @@
 "use strict";
-// The page: score, overview, filters, and the list of rules with their cases.
+// The page: scores, overview, filters, and the list of rules with their cases.
 
 const QUIET = ["pass", "not-applicable"];
 const ORDER = ["error", "fail", "stale", "warning", "expected", "inconclusive", "pass", "not-applicable"];
 const TITLES = {
-  error: "The suite itself broke", fail: "Failures", stale: "Stale expectations", warning: "Warnings",
+  error: "Internal errors of the suite", fail: "Failures", stale: "Stale baseline entries", warning: "Warnings",
   expected: "Expected failures", inconclusive: "Inconclusive", pass: "Passed", "not-applicable": "Not applicable",
 };
 
@@ -26,13 +26,13 @@ function matches(index) {
     && (!state.client || breaks(index).includes(state.client)) && state.words.every((word) => haystack(index).includes(word));
 }
 
-/** Groups of cases: a cause with what follows from it, or a rule with its cases of one verdict. */
+/** Groups of cases: a root cause with its consequences, or a rule with its cases of one verdict. */
 function groupsOf() {
-  const told = new Set(data.causes.flatMap(([own, follow]) => [...own, ...follow]));
+  const grouped = new Set(data.causes.flatMap(([own, follow]) => [...own, ...follow]));
   const groups = data.causes.map(([own, follow, clients]) => ({ verdict: verdict(own[0]), own, follow, clients, cause: true }));
   const rest = new Map();
   data.cases.forEach((_, index) => {
-    if (told.has(index)) return;
+    if (grouped.has(index)) return;
     const key = `${verdict(index)}\n${rule(index)[0]}`;
     if (!rest.has(key)) rest.set(key, { verdict: verdict(index), own: [], follow: [], clients: [], cause: false });
     rest.get(key).own.push(index);
@@ -54,27 +54,27 @@ function tally(key) {
 
 function showScores() {
   const box = document.getElementById("scores");
-  for (const [level, passed, judged, hold, rules, percent] of data.scores) {
+  for (const [level, passed, evaluated, rulesPassed, rules, percent] of data.scores) {
     box.append(el("section", { class: `score ${level}`, "aria-label": `Score of ${level}` },
       el("h2", {}, level), el("p", { class: "big" }, percent || "–"),
-      el("progress", { max: String(judged || 1), value: String(passed), "aria-label": `${level} cases passed` }),
-      el("p", {}, `${passed.toLocaleString("en")} of ${many(judged, "case")}`), el("p", {}, `${hold} of ${many(rules, "rule")} hold`)));
+      el("progress", { max: String(evaluated || 1), value: String(passed), "aria-label": `${level} cases passed` }),
+      el("p", {}, `${passed.toLocaleString("en")} of ${many(evaluated, "case")}`), el("p", {}, `${rulesPassed} of ${many(rules, "rule")} passed`)));
   }
   const end = data.end;
   if (end) {
-    box.append(el("section", { class: "score cost", "aria-label": "What the run took" }, el("h2", {}, "Run"),
+    box.append(el("section", { class: "score cost", "aria-label": "Cost of the run" }, el("h2", {}, "Run"),
       el("p", { class: "big" }, `${end.seconds.toFixed(1)} s`),
-      el("p", {}, `${many(end.requests, "request")}${end.attempts > end.requests ? `, ${end.attempts} sent` : ""}`),
-      el("p", {}, `${end.tokens.input.toLocaleString("en")} tokens in, ${end.tokens.output.toLocaleString("en")} out`)));
+      el("p", {}, `${many(end.requests, "request")}${end.attempts > end.requests ? `, ${many(end.attempts, "attempt")}` : ""}`),
+      el("p", {}, `${end.tokens.input.toLocaleString("en")} input tokens, ${end.tokens.output.toLocaleString("en")} output tokens`)));
   }
 }
 
 function showOverview() {
   const box = document.getElementById("overview");
-  const clients = el("ul", { class: "chips" }, ...Object.entries(data.clients).map(([name, says]) => el("li", {},
+  const clients = el("ul", { class: "chips" }, ...Object.entries(data.clients).map(([name, label]) => el("li", {},
     el("button", { type: "button", class: data.breaks[name] ? "chip hit" : "chip", onclick: () => narrow("client", name) },
-      says, " ", el("strong", {}, String(data.breaks[name] || 0)), el("span", { class: "sr" }, " causes affect it: show the cases")))));
-  box.append(el("section", { "aria-labelledby": "who" }, el("h2", { id: "who" }, "Affected clients, by causes (shown by trials)"), clients));
+      label, " ", el("strong", {}, String(data.breaks[name] || 0)), el("span", { class: "sr" }, " root causes affect it: show the cases")))));
+  box.append(el("section", { "aria-labelledby": "who" }, el("h2", { id: "who" }, "Affected clients, with numbers of root causes (by trials)"), clients));
   const areas = new Map();
   data.cases.forEach((_, index) => {
     const area = rule(index)[1];
@@ -85,7 +85,7 @@ function showOverview() {
     const parts = known.filter((name) => counts.has(name));
     const bar = svg("svg", { class: "bar", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" });
     const all = [...counts.values()].reduce((a, b) => a + b, 0);
-    // What is wrong stays visible, however little of the whole it is.
+    // A failed part stays visible, however small it is.
     const sizes = parts.map((name) => Math.max((counts.get(name) / all) * 100, QUIET.includes(name) ? 0 : 4));
     const total = sizes.reduce((a, b) => a + b, 0);
     let x = 0;
@@ -101,7 +101,7 @@ function showOverview() {
   box.append(el("section", { "aria-labelledby": "areas" }, el("h2", { id: "areas" }, "Areas"), el("ul", { class: "areas" }, ...rows)));
 }
 
-/** Filter by one thing from the overview; whatever verdict its cases have, some are then seen. */
+/** Filter by one entry of the overview; if no case is left, show all verdicts. */
 function narrow(name, value) {
   const control = document.forms.filters.elements[name];
   control.value = state[name] === value ? "" : value;
@@ -116,7 +116,7 @@ function showFilters() {
   const form = document.getElementById("filters");
   form.name = "filters";
   const choose = (name, label, options) => el("label", {}, el("span", {}, label),
-    el("select", { name }, el("option", { value: "" }, "all"), ...options.map(([value, says]) => el("option", { value }, says))));
+    el("select", { name }, el("option", { value: "" }, "all"), ...options.map(([value, text]) => el("option", { value }, text))));
   const areas = [...new Set(data.rules.map((one) => one[1]))].sort();
   const counts = tally(verdict);
   form.append(
@@ -180,8 +180,8 @@ function showList() {
       el("h2", { id: `title-${name}` }, TITLES[name] || name, " ", el("span", { class: "aside" }, many(sections.get(name).length, "rule"))),
       ...sections.get(name))));
   document.getElementById("count").textContent = cases
-    ? `${cases.toLocaleString("en")} of ${many(data.cases.length, "case")} shown, under ${many(rules, "rule")}`
-    : `None of ${many(data.cases.length, "case")} matches; reset the filters to see more`;
+    ? `${cases.toLocaleString("en")} of ${many(data.cases.length, "case")} shown, in ${many(rules, "rule")}`
+    : `None of ${many(data.cases.length, "case")} matches the filters`;
 }
 
 function groupDetails(group, own, follow) {
@@ -189,7 +189,7 @@ function groupDetails(group, own, follow) {
   const clients = group.clients.map((name) => data.clients[name] || name);
   const bad = group.cause;
   const counts = [many(own.length, "case")];
-  if (follow.length) counts.push(`${follow.length.toLocaleString("en")} more follow${follow.length === 1 ? "s" : ""} from this`);
+  if (follow.length) counts.push(many(follow.length, "consequence"));
   const summary = el("summary", {}, badge(group.verdict), el("span", { class: "text" },
     el("span", { class: "says" }, says || id),
     el("span", { class: "meta" }, el("code", {}, id), el("span", { class: "level" }, level), el("span", {}, counts.join(" · ")),
@@ -199,7 +199,7 @@ function groupDetails(group, own, follow) {
     const parts = own.map((index) => caseDetails(index));
     if (bad && parts.length) unfold(parts[0]);
     if (follow.length) {
-      parts.push(el("details", { class: "fold follow" }, el("summary", {}, `${follow.length.toLocaleString("en")} more follow${follow.length === 1 ? "s" : ""} from this`),
+      parts.push(el("details", { class: "fold follow" }, el("summary", {}, many(follow.length, "consequence")),
         ...follow.map((index) => caseDetails(index, true))));
     }
     return el("div", { class: "cases" }, ...parts);
@@ -207,7 +207,7 @@ function groupDetails(group, own, follow) {
   return group.node;
 }
 
-/** Open the case that the address names, as a link from a colleague does. */
+/** Open the case that the URL fragment names. */
 function openNamed() {
   const match = /^#case=(.+)$/.exec(location.hash);
   if (!match) return;
@@ -224,7 +224,7 @@ function openNamed() {
   if (fold) fold.open = true;
   unfold(node);
   node.querySelector("summary").focus({ preventScroll: true });
-  // Once the page has been laid out, and after the browser's own looking for the fragment.
+  // After layout, and after the browser's own scrolling to the fragment.
   requestAnimationFrame(() => setTimeout(() => node.scrollIntoView({ block: "start" }), 50));
 }
 

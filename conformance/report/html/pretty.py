@@ -1,4 +1,4 @@
-"""JSON laid out for reading, as it was sent (numbers, order, double members), with the place of each pointer."""
+"""Formatted JSON that keeps the sent numbers, order and duplicate members, with the span of each JSON pointer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.report.columns import counted
 from conformance.report.failure import printable
 
-#: Characters of a text within the JSON, of the whole, and of JSON that is worth reading at all.
-_STRING, _WHOLE, _READ = 1_500, 12_000, 500_000
+#: Maximum characters of a string, of the formatted text, and of an input that is formatted at all.
+_STRING, _TEXT, _INPUT = 1_500, 12_000, 500_000
 
-#: How deep what no pointer leads through is shown, tried in turn until the whole is short enough.
+#: Depths to which values without a wanted pointer are shown; the first that keeps the text short enough is used.
 _DEPTHS = (100, 4, 2, 1)
 
 
 @dataclass(frozen=True)
 class Pretty:
-    """The text, ``spans`` (start and end of the wanted pointers, or of what is nearest above), whether it was cut."""
+    """The formatted text; ``cut`` is true if it was truncated.
+
+    ``spans`` maps each wanted pointer to start, end and whether the pointer exists; if not, the span is that of its
+    nearest existing ancestor.
+    """
 
     text: str
     spans: dict[str, tuple[int, int, bool]]
@@ -26,17 +31,16 @@ class Pretty:
 
 
 class _Literal(str):
-    """A number or constant as it was written."""
+    """A number or constant, as in the input."""
 
 
 class _Members(list[tuple[str, Any]]):
-    """An object's members as they were written."""
+    """The members of an object, as in the input."""
 
 
 def pretty(raw: str, wanted: Collection[str] = ()) -> Pretty | None:
-    """The JSON text laid out; None if it is none or far too long. A span's third member says whether the pointer
-    itself is there."""
-    if len(raw) > _READ:
+    """The formatted JSON; None if the input is not JSON or too long."""
+    if len(raw) > _INPUT:
         return None
     try:
         value = json.loads(
@@ -45,14 +49,14 @@ def pretty(raw: str, wanted: Collection[str] = ()) -> Pretty | None:
         for depth in _DEPTHS:
             writer = _Writer(depth, wanted)
             writer.value(value, "", 0)
-            if writer.length <= _WHOLE:
+            if writer.length <= _TEXT:
                 break
     except (ValueError, RecursionError):
         return None
     text = "".join(writer.parts)
     spans = {pointer: _nearest(writer.spans, pointer) for pointer in wanted}
-    spans = {pointer: span for pointer, span in spans.items() if span[1] <= _WHOLE}
-    return Pretty(text[:_WHOLE], spans, writer.cut or len(text) > _WHOLE)
+    spans = {pointer: span for pointer, span in spans.items() if span[1] <= _TEXT}
+    return Pretty(text[:_TEXT], spans, writer.cut or len(text) > _TEXT)
 
 
 def _nearest(spans: dict[str, tuple[int, int]], pointer: str) -> tuple[int, int, bool]:
@@ -72,7 +76,7 @@ class _Writer:
         self._ways = {"/".join(way[:end]) for one in wanted for way in [one.split("/")] for end in range(len(way) + 1)}
 
     def value(self, value: Any, pointer: str, depth: int, begun: int | None = None) -> None:
-        """Write a value; ``begun`` is where its member's name was."""
+        """Write a value; ``begun`` is the position of its member's name."""
         start = self.length if begun is None else begun
         if isinstance(value, _Members | list):
             self._container(value, pointer, depth, start)
@@ -83,11 +87,11 @@ class _Writer:
     def _container(self, value: Any, pointer: str, depth: int, start: int) -> None:
         opening, closing = "{}" if isinstance(value, _Members) else "[]"
         self._write(opening)
-        # Of what has an inside only the head is marked.
+        # The span of an object or array is only its opening bracket.
         self.spans[pointer] = (start, self.length)
         if value and depth >= self._depth and pointer not in self._ways:
             self.cut = True
-            self._write(f" … {len(value)} inside … {closing}")
+            self._write(f" … {counted(len(value), 'element')} … {closing}")
             return
         inner = "\n" + "  " * (depth + 1)
         for number, (name, one) in enumerate(_inside(value)):

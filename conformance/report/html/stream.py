@@ -1,5 +1,4 @@
-"""A recorded stream as a drawing needs it: a row for the response, each item and part, a step an event or some
-deltas."""
+"""The data of the timeline: a row for the response, each item and each part; a step is one event or several deltas."""
 
 from __future__ import annotations
 
@@ -10,22 +9,25 @@ from typing import Any
 from conformance.decode.events import Event, places, text
 from conformance.report.failure import printable
 
-#: Deltas in a row that are drawn as one step.
+#: Minimum number of consecutive deltas that are drawn as one step.
 _RUN = 4
 
-#: Steps and rows that are drawn, and characters of an event that are kept.
+#: Maximum numbers of steps and rows, and characters of an event.
 _STEPS, _ROWS, _LONGEST = 160, 24, 900
 
 Row = tuple[int, int]
 
-#: Where what belongs to no item is drawn, and the item's own row among its parts.
+#: The row of events that belong to no item, and the index of an item's own row among its parts.
 _RESPONSE: Row = (-1, -1)
 _ITSELF = -1
 
 
 def drawn(events: Sequence[Event], marked: Collection[int]) -> dict[str, Any]:
-    """The rows (label, depth) and the steps: first and last event, arrival of both in milliseconds, type, row, the
-    first one's data, and the deltas of a run joined. ``marked`` are the events that findings are about."""
+    """The rows (label, depth) and the steps of a timeline; ``marked`` are the events with findings.
+
+    A step is: first and last event, arrival of both in milliseconds, type, row, data of the first event, and for
+    several deltas their concatenation.
+    """
     placed = [(event, _row(event, index)) for event, index in places(events)]
     kinds = _kinds(placed)
     rows = sorted({row for _, row in placed})[:_ROWS]
@@ -33,7 +35,7 @@ def drawn(events: Sequence[Event], marked: Collection[int]) -> dict[str, Any]:
     kept = _fewer(steps, marked)
     return {
         "rows": [_label(row, kinds) for row in rows],
-        # What has no row of its own is drawn in the last.
+        # An event whose row is omitted is drawn in the last row.
         "steps": [_step(one, rows.index(one[0][1]) if one[0][1] in rows else len(rows) - 1) for one in kept],
         "events": len(events),
         "left_out": len(events) - sum(len(one) for one in kept),
@@ -52,7 +54,7 @@ def _row(event: Event, index: int | None) -> Row:
 
 
 def _kinds(placed: Sequence[Placed]) -> dict[Row, str]:
-    """The type that each item and part was announced with."""
+    """The type of each item and part, from its first event that has one."""
     kinds: dict[Row, str] = {}
     for event, row in placed:
         kind = text(event.item.get("type")) or event.part_type
@@ -70,7 +72,7 @@ def _label(row: Row, kinds: dict[Row, str]) -> list[Any]:
 
 
 def _steps(placed: Sequence[Placed], alone: Collection[int]) -> Iterator[list[Placed]]:
-    """Runs of deltas of one type and row together, all else one by one."""
+    """Consecutive deltas of one type and row as one step, all other events as one step each."""
     for (kind, _, by_itself), group in groupby(placed, lambda one: (one[0].type, one[1], one[0].index in alone)):
         run = list(group)
         if kind.endswith(".delta") and len(run) >= _RUN and not by_itself:
@@ -80,7 +82,7 @@ def _steps(placed: Sequence[Placed], alone: Collection[int]) -> Iterator[list[Pl
 
 
 def _fewer(steps: list[list[Placed]], marked: Collection[int]) -> list[list[Placed]]:
-    """The steps at both ends and around what is marked, where there are too many to draw."""
+    """All steps, or if there are too many, those at both ends and around marked events."""
     if len(steps) <= _STEPS:
         return steps
     near = [at for at, run in enumerate(steps) if any(event.index in marked for event, _ in run)][:8]
@@ -101,6 +103,6 @@ def _step(run: list[Placed], row: int) -> list[Any]:
 
 
 def shortened(text: str, most: int) -> str:
-    """The beginning of a text, safe to show, and how long it was."""
+    """The first ``most`` characters of a text, printable, with the total length if it was truncated."""
     more = f" … ({len(text):,} characters)" if len(text) > most else ""
     return printable(text[:most]) + more

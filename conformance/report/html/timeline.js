@@ -1,10 +1,10 @@
 "use strict";
-// A stream drawn: a row for the response, each item and each part; events in order from left to right.
+// The timeline of a stream: a row for the response, each item and each part; events in order from left to right.
 
 const ROW = 28, RUN = 72, PAD = 14, HEAD = 22, FOOT = 24;
 
 function timeline(stream, marked, open) {
-  // A short stream is given air, a long one scrolls.
+  // Events of a short stream are spread out; a long one scrolls.
   const narrow = Math.min(56, Math.max(30, Math.floor(760 / stream.steps.length)));
   const wide = stream.steps.map((step) => (step[0] === step[1] ? narrow : RUN));
   const starts = [];
@@ -15,7 +15,7 @@ function timeline(stream, marked, open) {
   const drawing = svg("svg", {
     width, height: bottom + FOOT, viewBox: `0 0 ${width} ${bottom + FOOT}`, role: "img",
     "aria-label": `${many(stream.events, "event")} in ${many(stream.rows.length, "row")}; `
-      + (marked.length ? `event ${marked.join(", ")} is what the finding is about` : "none is marked"),
+      + (marked.length ? `findings at event ${marked.join(", ")}` : "no event is marked"),
   });
   stream.rows.forEach((row, number) => {
     const at = stream.steps.map((step, index) => (step[5] === number ? index : -1)).filter((index) => index >= 0);
@@ -54,9 +54,9 @@ function timeline(stream, marked, open) {
   const at = stream.steps.findIndex((step) => marked.some((one) => one >= step[0] && one <= step[1]));
   if (at > 0) requestAnimationFrame(() => { scroll.scrollLeft = middle(at) - scroll.clientWidth / 2; });
   const key = el("p", { class: "aside" },
-    "Each mark is an event, in the order it came: ○ opens, ● closes, ▬ a delta or a run of them (×), ◆ ends the response. "
-    + "Below: when it arrived after the request was sent."
-    + (stream.left_out ? ` ${many(stream.left_out, "event")} in the middle not drawn.` : ""));
+    "Each mark is an event, in the order received: ○ opens, ● closes, ▬ a delta or several deltas (×), ◆ ends the response. "
+    + "Below: time of arrival after the request was sent."
+    + (stream.left_out ? ` ${many(stream.left_out, "event")} in the middle omitted.` : ""));
   return el("figure", { class: "timeline" }, el("div", { class: "tl" }, labels, scroll), el("figcaption", {}, key));
 }
 

@@ -1,4 +1,4 @@
-"""The conversation by openai-python: streamed, the output sent back as it came, then the tool's output."""
+"""The conversation by openai-python: streamed, the output returned unchanged, then the tool's output."""
 
 from importlib import metadata
 

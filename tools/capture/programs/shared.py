@@ -1,4 +1,4 @@
-"""What the conversations in Python have in common: what is asked, with which tool and where; the version told."""
+"""Shared by the conversations in Python: question, tool, endpoint, and the report of the version."""
 
 import json
 import os

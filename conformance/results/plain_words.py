@@ -1,0 +1,98 @@
+"""One line for each cause, for a reader who knows neither rules nor cases: what is wrong, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from conformance.judge.control import shortened
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
+from conformance.results.causes import Cause, causes
+from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.score import many
+
+#: Characters of a server's message that are shown.
+_MESSAGE = 100
+
+#: What a rule about acceptance is about, by the rule; of others the parameter is the name between its first and its
+#: last part.
+_SUBJECTS = {
+    "auth.api-key-header-accepted": "the api-key header",
+    "auth.bearer-accepted": "Authorization: Bearer",
+    "request.stream-accepted": "stream: true",
+    "request.reasoning.effort-accepted": "reasoning.effort, with any value,",
+    "request.tools-accepted": "a request with function tools",
+    "request.input-string": "input as a string",
+    "request.input-messages": "input as messages with a type",
+    "request.untyped-message": "a message without type",
+    "request.input-parts": "a message whose content is parts",
+    "request.input-roles": "a message of one of the roles",
+    "request.input-output-message": "an earlier output message in input",
+    "request.reasoning-returned": "a returned reasoning item",
+}
+
+_ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+
+
+def in_words(cause: Cause) -> str:
+    """What is wrong, in one sentence without a full stop."""
+    return refused_in_words(cause.cases[0])
+
+
+def refused_in_words(first: CaseRecord) -> str:
+    """What a violated case found, in one sentence without a full stop."""
+    finding = first.findings[0] if first.findings else FindingRecord(first.why)
+    message = " ".join(finding.message.split())
+    answered = _ANSWERED.match(message)
+    subject = _subject(first.requirement, first.scenario)
+    if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
+        return f"{finding.scenario} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
+    if not subject or not answered:
+        place = f" (in {finding.scenario})" if finding.scenario else ""
+        return f"{shortened(message, _MESSAGE)}{place}"
+    status = int(answered[1])
+    does = f"is refused with {status}" if status < 500 else f"ends in {status}"
+    return f"{subject} {does}{_told(answered[2])}"
+
+
+def _told(words: str | None) -> str:
+    """A server's message, as the end of a sentence."""
+    return f": {shortened(words, _MESSAGE)}" if words else ""
+
+
+def _subject(rule: str, scenario: str) -> str:
+    """What a rule about acceptance is about; empty for other rules."""
+    if rule in _SUBJECTS:
+        return _SUBJECTS[rule]
+    if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
+        return f'effort "{effort[1]}"'
+    if parameter := re.fullmatch(r"request\.(.+)-accepted", rule):
+        return scenario.removesuffix(".stream") if "=" in scenario else parameter[1]
+    return ""
+
+
+def listed(lines: Sequence[CaseRecord]) -> Iterator[str]:
+    """A line a cause, numbered in the order of the report: its words, its cases, and how many follow from it."""
+    found = [one for one in causes(lines) if one.verdict in (FAIL, WARNING)]
+    not_evaluated = Counter(line.cause for line in lines if line.verdict == INCONCLUSIVE and line.cause)
+    for number, cause in enumerate(found, 1):
+        lost = sum(not_evaluated[line.id] for line in (*cause.cases, *cause.consequences))
+        counts = [many(len(cause.cases), "case")]
+        counts += [many(len(cause.consequences), "consequence")] * bool(cause.consequences)
+        counts += [f"{lost:,} not evaluated"] * bool(lost)
+        mark = "" if cause.verdict == FAIL else "warning: "
+        yield f"{number}  {mark}{in_words(cause)} ({', '.join(counts)})"
+
+
+def not_evaluated(lines: Sequence[CaseRecord]) -> str:
+    """How many cases could not be evaluated, and how many of them because of which cause; empty if there are none."""
+    open_cases = [line for line in lines if line.verdict == INCONCLUSIVE]
+    of: dict[str, int] = {}
+    for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
+        of |= {line.id: number for line in (*cause.cases, *cause.consequences)}
+    counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
+    parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
+    rest = len(open_cases) - sum(counts.values())
+    parts += [f"{rest:,} for other reasons"] * bool(rest and counts)
+    return f"{len(open_cases):,} not evaluated{': ' + ', '.join(parts) if parts else ''}" if open_cases else ""

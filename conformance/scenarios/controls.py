@@ -1,0 +1,63 @@
+"""The control of each scenario: a documented request that differs from it in little more than what it asks about.
+
+A response says something of what a scenario asks about only where its control was served in the same run. Else the
+cause may be anything that both requests share. Controls have controls of their own, up to the base request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance.contract.revisions import Contract
+from conformance.decode.events import mapping
+from conformance.scenarios.base import BASE
+from conformance.scenarios.scenario import Scenario
+
+#: The documented requests that serve as controls, plain and streaming.
+_TOOLS = ("tools.unused", "tools.call.stream")
+_MESSAGES = "input.untyped-message"
+
+#: Variants of a credential that are sent in the header of the contract's way with a scheme.
+_WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", "no-scheme")
+
+
+def control_of(one: Scenario, scenarios: Mapping[str, Scenario], contract: Contract) -> str | None:
+    """The name of a scenario's control; None for the base request, which has none."""
+    if one.name == BASE:
+        return None
+    wanted = [*_candidates(one, contract), BASE + ".stream" if one.streaming else BASE, BASE]
+    return next(name for name in wanted if name in scenarios and name != one.name)
+
+
+def _way(auth: str, contract: Contract) -> str:
+    """The name of the contract's way in whose header a credential is sent."""
+    name = auth.partition("+")[0].partition(":")[0]
+    way = contract.scheme_way if name in _WITH_SCHEME else None
+    return way.name if way else name.lower()
+
+
+def effort_of(one: Scenario, contract: Contract) -> str:
+    """The scenario that asks for nothing but the effort with which this one is to think; empty if it asks for none."""
+    effort = mapping(one.body.get("reasoning")).get("effort")
+    wanted = isinstance(effort, str) and effort != contract.effort.off and not one.tags & {"effort", "violation"}
+    return f"effort.{effort}{'.stream' if one.streaming else ''}" if wanted else ""
+
+
+def _candidates(one: Scenario, contract: Contract) -> list[str]:
+    """The controls that fit, the nearest first; a control itself leads to a simpler one."""
+    stream = ".stream" if one.streaming else ""
+    ways = {f"auth.{way.name}" for way in contract.authentication}
+    if one.name.removesuffix(".stream") in ways or one.name in _TOOLS:
+        return []
+    if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and one.auth != "none":
+        return [f"auth.{_way(one.auth, contract)}{stream}"]
+    if "reasoning-returned" in one.tags:  # The same turn without the reasoning.
+        return [f"{'turns.output-returned' if one.name.startswith('turns.reasoning-r') else 'tools.output'}{stream}"]
+    if effort := effort_of(one, contract):
+        return [effort, effort.removesuffix(".stream")]
+    if "call" in one.tags:
+        return []
+    if one.body.get("tools"):
+        return [_TOOLS[one.streaming]]
+    array = isinstance(one.body.get("input"), list) and not one.within and one.name != _MESSAGES
+    return [_MESSAGES] if array and not one.streaming and "turns" not in one.tags else []

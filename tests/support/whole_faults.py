@@ -1,0 +1,114 @@
+"""Faults that many responses meet, or that change a stream as a whole: each is one defect and must be one cause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from conformance.emulator import Behaviour, Context, Reply
+from conformance.emulator.hooks import fault
+from conformance.emulator.shapes import Refusal
+
+Object = dict[str, Any]
+
+_ENDS = ("response.completed", "response.incomplete")
+
+
+def _success(_: Context, reply: Reply) -> Reply:
+    return replace(reply, status=200, reason="OK") if 400 <= reply.status < 500 else reply
+
+
+def _error_stream(ctx: Context, reply: Reply) -> Reply:
+    """A refusal of a streaming request as a stream of one error event under 200."""
+    if not (400 <= reply.status < 500 and ctx.stream):
+        return reply
+    error = json.loads(reply.body.decode().removeprefix("data:"))["error"]
+    event = json.dumps({**error, "type": "error", "sequence_number": 0})
+    chunk = f"event: error\ndata: {event}\n\n".encode()
+    return Reply(200, "OK", [("Content-Type", "text/event-stream")], [(0, chunk)])
+
+
+def _final(change: Callable[[list[Any]], object]) -> Callable[[Context, list[Object]], list[Object]]:
+    """Changes the output of the final Response in streams."""
+
+    def hook(_: Context, events: list[Object]) -> list[Object]:
+        for event in events:
+            if event["type"] in _ENDS and len(event["response"]["output"]) > 1:
+                change(event["response"]["output"])
+        return events
+
+    return hook
+
+
+def _only_the_frame(_: Context, events: list[Object]) -> list[Object]:
+    kept = [one for one in events if one["type"] in ("response.created", "response.in_progress", *_ENDS)]
+    for event in kept:
+        if event["type"] in _ENDS:
+            event["response"]["output"] = []
+    return kept
+
+
+def _of_another(ctx: Context, chunks: list[bytes]) -> list[bytes]:
+    with ctx.lock:
+        before, ctx.memory["chunks"] = ctx.memory.get("chunks", []), list(chunks)
+    return [*(before[:6] if ctx.responses % 5 == 3 else []), *chunks]
+
+
+def _closed_as_reasoning(_: Context, events: list[Object]) -> list[Object]:
+    for event in events:
+        if event["type"] == "response.output_item.done" and event["item"]["type"] == "message":
+            parts = [{"type": "reasoning_text", "text": part["text"]} for part in event["item"]["content"]]
+            event["item"] = {"id": event["item"]["id"], "type": "reasoning", "status": "completed", "content": parts}
+    return events
+
+
+def _breaks(test: Callable[[Object], object]) -> Callable[[Context, Refusal | None], Refusal | None]:
+    message = "The upstream model refused the request: " + "a long detail, " * 20 + "unsupported member"
+    broken = Refusal(500, {"message": message, "code": "500"})
+    return lambda ctx, usual: broken if ctx.body and test(ctx.body) else usual
+
+
+def _role(name: str) -> Callable[[Object], bool]:
+    return lambda body: (
+        isinstance(body.get("input"), list)
+        and any(isinstance(item, dict) and item.get("role") == name for item in body["input"])
+    )
+
+
+def _fault(name: str, **hooks: Any) -> Behaviour:
+    return fault(f"whole.{name}", f"One defect: {name}.", **hooks)
+
+
+#: Faults by name, each with the rule and the words of the one cause.
+WHOLE: dict[str, tuple[Behaviour, str, str]] = {
+    name: (_fault(name, **{hook: function}), rule, words)
+    for name, hook, function, rule, words in (
+        ("every 4xx turned into a 200", "reply", _success, "error.real-status", "an error body with HTTP 200"),
+        ("a refused stream answered with a 200 stream", "reply", _error_stream, "error.real-status",
+         "an error with HTTP 200: the stream ends in error"),
+        ("a final output in another order", "events", _final(list.reverse), "sum.final-output",
+         "the final output has the streamed items in another order"),
+        ("a final output that lacks an item", "events", _final(list.pop), "sum.final-output",
+         "the final output lacks 1 message of the streamed items"),
+        ("events of another stream in front", "chunks", _of_another, "lifecycle.each-once",
+         "for another response: the stream holds the events of two"),
+        ("no items in streams", "events", _only_the_frame, "response.not-empty",
+         "a completed response has no output item"),
+        ("an item closed as another type", "events", _closed_as_reasoning, "identity.event-fits-item",
+         "closes the message of output_index 0 as 'reasoning'"),
+        ("no items at all", "plan", lambda _, plan: replace(plan, items=()), "response.not-empty",
+         "a completed response has no output item"),
+        ("a call that nobody declared", "draft",
+         lambda _, items: [replace(one, name="search_web") if one.kind == "function_call" else one for one in items],
+         "tools.call-shape", "the call names no declared tool"),
+        ("top_p 1.0 always 500", "validate", _breaks(lambda body: body.get("top_p") == 1.0), "request.top_p-accepted",
+         "unsupported member"),
+        ("system messages always 500", "validate", _breaks(_role("system")), "request.input-roles",
+         "unsupported member"),
+        ("every wrong key 429", "auth",
+         lambda _, usual: Refusal(429, {"message": "slow down", "code": "429"}) if usual else None,
+         "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and no valid key did"),
+    )
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""What a run says last: a line a cause in plain words, what was not evaluated because of it, and the profile."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.config.target import resolve
+from conformance.emulator import Endpoint, serve
+from conformance.results.plain_words import listed, not_evaluated, refused_in_words
+from conformance.results.proposals import as_toml, proposals
+from conformance.results.records import CaseRecord
+from tests.support.dialects import DIALECTS
+from tests.support.lines import case, command
+from tests.support.running import KEY
+
+
+def having(line: CaseRecord, **more: Any) -> CaseRecord:
+    """The case with more in its first finding."""
+    first, *others = line.findings
+    return replace(line, findings=(replace(first, **more), *others))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (case("effort.none-accepted@effort.none", "fail", "received HTTP 422: no such effort"),
+         'effort "none" is refused with 422: no such effort'),
+        (case("request.top_p-accepted@top_p=1.0", "fail", "received HTTP 500"), "top_p=1.0 ends in 500"),
+        (case("request.instructions-accepted@instructions=Be-brief.", "fail", "received HTTP 400: x"),
+         "instructions=Be-brief. is refused with 400: x"),
+        (case("request.stream-accepted@streams", "fail", "no request with stream: true is served: HTTP 501: not here"),
+         "stream: true ends in 501: not here"),
+        (having(case("request.missing-input@input=missing", "fail", "received HTTP 200: hello"), want="a 4xx"),
+         "input=missing receives 200, expected a 4xx: hello"),
+        (case("sum.part@text.stream", "fail", "content_part.done: the text differs"),
+         "content_part.done: the text differs (in text.stream)"),
+    ],
+)  # fmt: skip
+def test_a_cause_in_plain_words(line: CaseRecord, words: str) -> None:
+    assert refused_in_words(line) == words
+
+
+def test_the_end_of_a_long_message_is_shown() -> None:
+    long = f"received HTTP 500: the beginning {'and so on ' * 40} the end"
+    words = refused_in_words(case("request.model-accepted@text", "fail", long))
+    assert words.startswith("model ends in 500: the beginning")
+    assert words.endswith("the end")
+    assert len(words) < 130
+
+
+def some() -> list[CaseRecord]:
+    first = case("effort.none-accepted@effort.none", "fail", "received HTTP 422: no")
+    root = first.id
+    return [
+        first,
+        case("effort.none-accepted@effort.none.stream", "fail", "received HTTP 422: no", cause=root),
+        case("http.success-is-200@x", "fail", "received HTTP 422: no", cause=root),
+        case("sum.part@effort.none", "inconclusive", reason="HTTP 422", cause=root),
+        case("sum.item@effort.none", "inconclusive", reason="HTTP 422", cause=root),
+        case("sum.item@other", "inconclusive", reason="the model called no tool"),
+        case("auth.scheme-case-insensitive@y", "warning", "received HTTP 401"),
+    ]
+
+
+def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
+    assert list(listed(some())) == [
+        '1  effort "none" is refused with 422: no (2 cases, 1 consequence, 2 not evaluated)',
+        "2  warning: received HTTP 401 (in y) (1 case)",
+    ]
+
+
+def test_what_was_not_evaluated_is_counted_by_cause() -> None:
+    assert not_evaluated(some()) == "3 not evaluated: 2 because of 1, 1 for other reasons"
+    assert not_evaluated([case("a.b@c")]) == ""
+
+
+# -- the profile -------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_has_a_reason_for_each_line() -> None:
+    denied = having(case("auth.api-key-header-accepted@auth.api-key", "fail", "received HTTP 401: no\nkey"), got=401)
+    found = proposals([denied, case("auth.bearer-accepted@auth.bearer")])
+    text = as_toml("mine", "http://127.0.0.1:1/v1", "m", found)
+    assert "# the api-key header is refused with 401: no key\n" in text
+    assert tomllib.loads(text)["profile"] == {"lacks": ["api-key"]}
+
+
+def test_nothing_is_proposed_where_nothing_is_refused() -> None:
+    assert proposals([case("auth.bearer-accepted@auth.bearer")]) == []
+    assert tomllib.loads(as_toml("mine", "http://127.0.0.1:1/v1", "m", []))["profile"] == {"lacks": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"), [("bearer-only", ["api-key"]), ("no-tools", ["tools"]), ("no-streams", ["streaming"])]
+)
+def test_the_command_writes_a_target_file(
+    name: str, lacks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIMO_API_KEY", KEY)
+    file = tmp_path / "mine.toml"
+    with serve(Endpoint(key=KEY, behaviour=DIALECTS[name])) as server:
+        done = command("profile", server.url, "--output", str(file))
+        assert (done.returncode, done.stderr) == (0, "")
+        again = command("profile", server.url, "--output", str(file))
+    assert sorted(resolve({}, {}, "nonce", file).lacks) == lacks
+    assert (again.returncode, again.stderr) == (2, f"conformance: {file} exists; name another file\n")
+
+
+def test_the_command_says_in_one_line_why_there_is_no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIMO_API_KEY", raising=False)
+    done = command("profile", "http://127.0.0.1:9/v1")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "MIMO_API_KEY is not set" in done.stderr

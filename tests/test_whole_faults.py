@@ -1,0 +1,77 @@
+"""One defect is one cause, whichever rules see a part of it; its words say what happened as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.emulator import Behaviour, Context
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.hooks import combine, fault
+from conformance.emulator.shapes import Refusal
+from conformance.judge.verdict import evaluate
+from conformance.results import results_file
+from conformance.results.causes import causes
+from conformance.results.grouping import group_by_cause
+from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.systemic import FEW, systemic
+from tests.support.whole_faults import WHOLE
+from tools.in_process import cases, record
+
+
+def lines_of(behaviour: Behaviour) -> list[CaseRecord]:
+    recorded = record(behaviour)
+    found = [results_file.case_record(evaluate(case, recorded), recorded, 1.0) for case in cases()]
+    return group_by_cause(results_file.in_order(found))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_one_defect_is_one_cause_named_as_a_whole(name: str) -> None:
+    _, rule, words = WHOLE[name]
+    found = causes(lines_of(WHOLE[name][0]))
+    assert [cause.rule for cause in found] == [rule], [cause.cases[0].id for cause in found]
+    assert words in found[0].cases[0].findings[0].message
+
+
+def found(case: str, *scenarios: str, message: str = "an error body with HTTP 200") -> CaseRecord:
+    finding = FindingRecord(message, scenario=scenarios[0], also=scenarios[1:])
+    rule = case.partition("@")[0]
+    return CaseRecord(case, rule, scenarios[0], rule.partition(".")[0], "MUST", "fail", findings=(finding,))
+
+
+def test_a_defect_that_few_requests_meet_does_not_explain_the_others() -> None:
+    few = [found(f"error.real-status@{number}", str(number)) for number in range(FEW)]
+    assert systemic([*few, found("request.wrong-type@0", "0", message="b")]) == {}
+
+
+def test_what_was_found_elsewhere_too_has_a_cause_of_its_own() -> None:
+    many = [found(f"error.real-status@{number}", str(number)) for number in range(FEW + 1)]
+    other = found("request.wrong-type@0", "0", "elsewhere", message="b")
+    inside = found("request.wrong-type@1", "1", message="b")
+    told = systemic([*many, other, inside])
+    assert "request.wrong-type@0" not in told
+    assert told["request.wrong-type@1"] == "error.real-status@0"
+
+
+# -- independent defects -----------------------------------------------------------------------------------------------
+
+
+def _two_500s(ctx: Context, usual: Refusal | None) -> Refusal | None:
+    if ctx.body.get("temperature") == 1.5:
+        return Refusal(500, {"message": "the sampler failed", "code": "500"})
+    return Refusal(500, {"message": "the validation failed", "code": "500"}) if usual else None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "rules"),
+    [
+        (combine([FAULTS["event.output-text-done-never-sent"], FAULTS["event.output-item-done-without-item"]]),
+         {"lifecycle.done-present", "event.response.output_item.done.schema"}),
+        (combine([FAULTS["truncation.details-null"], FAULTS["truncation.event-is-completed"]]),
+         {"truncation.incomplete", "lifecycle.terminal-agrees-with-status"}),
+        (fault("whole.two-500s", "Two defects that end in 500.", validate=_two_500s),
+         {"request.temperature-accepted", "request.missing-model"}),
+    ],
+    ids=lambda value: "" if isinstance(value, set) else value.name,
+)  # fmt: skip
+def test_two_defects_are_two_causes(behaviour: Behaviour, rules: set[str]) -> None:
+    assert {cause.rule for cause in causes(lines_of(behaviour))} == rules

@@ -1,0 +1,130 @@
+"""Plain technical English: no private word where the field has a term of its own.
+
+Checked are docstrings, comments and string literals with a space of the Python packages, the sentences of the rules,
+and the pages. Text in backticks (names, commands, code) is not checked. The glossary is in ``PRIVATE``: each expression
+with the term to use instead. Legitimate uses are in ``ALLOWED``, each with its reason.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.test_readme import ROOT
+
+#: Expression -> the term to use instead.
+PRIVATE = {
+    r"answer(s|ed|ing)?": "response, respond, serve",
+    r"asked?( again| for)?|asks": "requested, sent, retried",
+    r"came|comes?( back)?|coming": "is received, is returned",
+    r"tells?|told|telling": "report, detect",
+    r"says?|said|saying": "require, contain, define, the name of the member",
+    r"nobody|whoever|somebody|anybody": "the actor: the client, the server, the user",
+    r"judg(e|es|ed|ing|ement)": "evaluate, check",
+    r"holds?|held(?! by)": "contains, passes, is true",
+    r"lacks?|lacking": "does not contain, excluded by the profile",
+    r"blank(s|ed)?(?! line)": "space, redacted",
+    r"thoughts?|thinks|thinking": "reasoning",
+    r"strangers?|strange(ly)?|strays?": "undocumented, unexpected",
+    r"whole": "complete, all",
+    r"alike|apart|anew": "equal, separately, again",
+    r"stands?|stood": "is at, is in",
+    r"twins?": "counterpart",
+    r"variet(y|ies)|twists?": "variant, fault",
+    r"folded|folds?": "grouped",
+    r"nights?": "nightly run",
+    r"but for": "except",
+    r"broke off|breaks off": "interrupted",
+    r"parted by": "separated by",
+    r"(shy|chatty) model": "a model that calls no tool",
+    r"broken rules?|breaks a rule": "violated rule, violates a rule",
+    r"spoken for|settle[sd]?": "the state, in a technical term",
+    r"stations?": "stage",
+}
+
+#: Packages whose text is not yet rewritten. The integrator empties this list.
+NOT_YET = (
+    "conformance/clients", "conformance/cli.py", "conformance/plugin.py", "conformance/nightly.py",
+    "conformance/commands", "conformance/contract", "conformance/engine", "conformance/pytest_plugin",
+    "conformance/report", "conformance/results", "conformance/traffic/evaluation.py",
+    "conformance/traffic/observer.py", "conformance/traffic/summary.py",
+    "docs",
+)  # fmt: skip
+
+#: (file or folder, expression, why it is legitimate).
+ALLOWED = (
+    ("conformance/scenarios", r"\b[Ss]ay\b", "a prompt: changing it changes the request and its digest"),
+    ("conformance/scenarios", r"[Aa]nswer (in|with) one", "a prompt"),
+    ("conformance/scenarios", r"Tell me more|old mill stands|whole village", "a prompt"),
+    ("conformance/emulator/model.py", r"nobody else|slowly comes|tool answered", "output of the built-in model"),
+    ("conformance/emulator/faults", r"wants an answer|what was asked|answer was cut", "output of the built-in model"),
+    ("conformance/emulator/variants", r"all I have to say", "output of the built-in model"),
+    ("conformance/emulator/faults/rare.py", "holds an escape", "an error message of a fault"),
+    ("conformance/exchange", "lock", "locks are held, the term of POSIX"),
+    ("conformance/wire", r"lock", "locks are held, the term of POSIX"),
+    ("conformance/exchange/exchange.py", "not asked: ", "in recordings of earlier versions"),
+    ("conformance/traffic/captured.py", "the answer", "in recordings of earlier versions"),
+    ("tools/capture", "say hello", "a prompt: changing it changes the captured requests"),
+)
+
+_PRIVATE = re.compile(rf"(?<![\w.{{-])(?:{'|'.join(PRIVATE)})(?![\w-])", re.IGNORECASE)
+_CODE = re.compile(r"``.*?``|`[^`\n]*`|\{[^{}]*\}", re.DOTALL)
+
+
+def _python(path: Path) -> Iterator[tuple[int, str]]:
+    """The comments, and the string literals with a space, of a module, each with its line."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and " " in token.string):
+            yield token.start[0], token.string
+
+
+def _rules(path: Path) -> Iterator[tuple[int, str]]:
+    """The sentences of a file of rules."""
+    for row in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", []):
+        yield 0, row["says"]
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    if path.suffix == ".py":
+        return _python(path)
+    return _rules(path) if path.suffix == ".toml" else iter([(1, path.read_text(encoding="utf-8"))])
+
+
+def _files() -> list[Path]:
+    found = [*ROOT.glob("conformance/**/*.py"), *ROOT.glob("conformance/contract/rules/*.toml")]
+    found += [*ROOT.glob("tools/**/*.py"), *ROOT.glob("docs/*.md")]
+    names = {path: path.relative_to(ROOT).as_posix() for path in found}
+    return sorted(path for path, name in names.items() if not _is_below(name, NOT_YET))
+
+
+def _is_below(name: str, folders: tuple[str, ...]) -> bool:
+    return any(name == folder or name.startswith(folder + "/") for folder in folders)
+
+
+def private_words(path: Path) -> list[str]:
+    """Each private word of a file, with its line and the term to use instead."""
+    name = path.relative_to(ROOT).as_posix()
+    allowed = [pattern for where, pattern, _ in ALLOWED if _is_below(name, (where,))]
+    found = []
+    for line, text in _texts(path):
+        for match in _PRIVATE.finditer(_CODE.sub(lambda code: re.sub(r"[^\n]", "_", code[0]), text)):
+            around = text[max(0, match.start() - 60) : match.end() + 60]
+            if not any(re.search(pattern, around) for pattern in allowed):
+                place = line + text.count("\n", 0, match.start())
+                found.append(f"{name}:{place}: {match[0]!r} in {' '.join(around.split())!r}: {_instead(match[0])}")
+    return found
+
+
+def _instead(word: str) -> str:
+    return next(use for pattern, use in PRIVATE.items() if re.fullmatch(pattern, word, re.IGNORECASE))
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_private_words(path: Path) -> None:
+    assert private_words(path) == []
