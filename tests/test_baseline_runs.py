@@ -75,7 +75,7 @@ def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more:
         assert (made.returncode, "before the file can be used" in made.stderr) == (0, True)
         again = ("--write", str(tmp_path / "b.toml"), "--reason", "known")
         made = command("baseline", "--from", str(tmp_path / "first"), *again)
-        assert (made.stderr, "given the reason" in made.stdout) == ("", True)
+        assert (made.stderr, "completed with the reason" in made.stdout) == ("", True)
         listed = ("--baseline", str(tmp_path / "b.toml"), f"--junitxml={junit}")
         run = pytest_run(
             *smoke, "--run-dir", str(tmp_path / "second"), *listed, *(one.format(tmp_path) for one in more)

@@ -62,7 +62,7 @@ def test_a_map_without_an_order_gets_one() -> None:
 
 def test_what_is_left_of_this_machine_is_told() -> None:
     must_not_hold("nothing", ["host-name", ""])
-    with pytest.raises(Leak, match="still holds 'host-name'"):
+    with pytest.raises(Leak, match="still contain 'host-name'"):
         must_not_hold("from host-name", ["host-name"])
 
 

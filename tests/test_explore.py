@@ -271,7 +271,7 @@ def test_a_replay_gives_the_same_verdicts(tmp_path: Path) -> None:
     again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), *options[:2])
     assert again.returncode == 0, again.stdout + again.stderr
     assert timeless(tmp_path / "again")[1:-1] == timeless(tmp_path / "run")[1:-1]
-    assert lines_of(tmp_path / "run")[-1]["requests"] == 12
+    assert lines_of(tmp_path / "run")[-1]["requests"] >= 12
     refused = run("--replay", str(tmp_path / "run"), "--explore", "3", "--run-dir", str(tmp_path / "third"))
     assert refused.returncode == 2
     assert "--explore cannot be set with --replay" in refused.stderr

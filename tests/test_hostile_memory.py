@@ -16,9 +16,9 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Chunk, Exchange, from_json, to_json
 from conformance.exchange.planned import PlannedRequest
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge import recorded as module
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import Finding, merge
-from conformance.scenarios import plan as module
 from conformance.scenarios.plan import Plan
 from conformance.wire.deadlines import FEW, TRICKLE, PartialResponse
 from conformance.wire.pool import Pool
@@ -149,14 +149,14 @@ def test_a_stream_of_too_many_small_events_is_not_read() -> None:
     whole = (Chunk(0.0, b'data: {"type":"response.output_text.delta","delta":"x"}\n\n' * 10_000),)
     assert len(sse.parse(whole).frames) == 10_000
     received = Received(replace(record(None).received("text.stream").exchange, chunks=chunks), "text.stream")
-    with pytest.raises(CannotEvaluate, match="more than 2,000 events"):
+    with pytest.raises(CannotEvaluate, match=r"more events than the limit of the suite \(2,000\)"):
         _ = received.events
 
 
 def test_what_was_cut_by_us_says_so() -> None:
     exchange = replace(large("text", 10), ended="oversize", detail="more than 64,000 bytes")
     cut = replace(exchange, chunks=(Chunk(0.0, exchange.body[:50]),))
-    with pytest.raises(CannotEvaluate, match="not received whole: more than 64,000 bytes"):
+    with pytest.raises(CannotEvaluate, match="not received completely: more than 64,000 bytes"):
         _ = Received(cut, "text").json
 
 

@@ -53,7 +53,7 @@ def test_a_whole_run_is_judged_again_to_the_same_bytes(whole: Path, tmp_path: Pa
     assert timeless(tmp_path / "again") == timeless(whole)
     assert sum(line.get("verdict") == "fail" for line in lines_of(whole)) > 5
     assert lines_of(tmp_path / "again")[0]["mode"] == "replay"
-    assert "judged  a recording of mine, mimo-v2.5-pro, revision 2026-06-24" in done.stdout
+    assert "evaluated a recording of mine, mimo-v2.5-pro, revision 2026-06-24" in done.stdout
     assert {file: file.read_bytes() for file in whole.rglob("*") if file.is_file()} == before
 
 

@@ -14,7 +14,7 @@ from conformance.emulator import Behaviour, Context, Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING
-from conformance.traffic.captured import Captured, is_ours, lost_in
+from conformance.traffic.captured import Captured, is_ours, unavailable_in
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.passive_rules import is_passive
 from tests.support.lines import command
@@ -74,7 +74,7 @@ def captured(recorded: Recorded, revision: str) -> list[Captured]:
         for exchange in recorded.received(name).samples
         if exchange.ended != "not-sent" and is_ours(exchange.request.method, exchange.request.url)
     }
-    return [Captured(key, exchange, lost_in(exchange)) for key, exchange in found.items()]
+    return [Captured(key, exchange, unavailable_in(exchange)) for key, exchange in found.items()]
 
 
 @cache

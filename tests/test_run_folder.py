@@ -104,7 +104,7 @@ def test_an_earlier_run_is_replaced_only_when_asked(held: RunDirectory) -> None:
 def test_watch_keeps_an_earlier_run_too(held: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
     held.close()
     assert main(["watch", "--upstream", "http://127.0.0.1:9/v1", "--run-dir", str(held.path)]) == 2
-    assert "--overwrite replaces it" in capsys.readouterr().err
+    assert "replace it with --overwrite" in capsys.readouterr().err
 
 
 def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
@@ -117,7 +117,7 @@ def test_a_run_that_evaluated_nothing_is_no_loss(held: RunDirectory) -> None:
     with pytest.raises(Misconfigured, match="contains the run of"):
         begin(held.path)
     (held.path / "run.json").write_text("[")
-    with pytest.raises(Misconfigured, match="holds a run that cannot be read"):
+    with pytest.raises(Misconfigured, match="contains a run that cannot be read"):
         begin(held.path)
 
 

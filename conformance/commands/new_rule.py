@@ -133,7 +133,7 @@ def _with_row(rule: str, level: str) -> tuple[Path, str]:
 
 
 def _since() -> str:
-    """The version of the suite that the rule will come with: the one that the changelog has as unreleased."""
+    """The version of the suite that introduces the rule: the unreleased one of the changelog."""
     file = PACKAGE.parent / "CHANGELOG.md"
     found = _UNRELEASED.search(file.read_text(encoding="utf-8")) if file.is_file() else None
     return found[1] if found else conformance.__version__

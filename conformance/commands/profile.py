@@ -1,4 +1,4 @@
-"""``conformance profile``: what an endpoint does not offer, as a target file for later runs."""
+"""``conformance profile``: write the unsupported features of an endpoint to a target file for later runs."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from conformance.commands import CommandError
 from conformance.results import results_file
 from conformance.results.proposals import as_toml, proposals
 
-HELP = "write the profile of an endpoint: what it refuses of the contract, each with the reason"
+HELP = "write a target file with the features that an endpoint does not support, each with the reason"
 
 _CHECKS = Path(__file__).parent.parent / "checks"
 
-#: The rules that tell what a profile may list: their requests are a tenth of a run.
+#: The rules that detect unsupported features: they need a tenth of the requests of a run.
 _RULES = (
     "auth.api-key-header-accepted", "auth.bearer-accepted", "auth.missing-key-refused", "auth.wrong-bearer-refused",
     "request.stream-accepted", "request.reasoning.effort-accepted", "request.tools-accepted",
     "request.text.format-accepted", "request.input-messages", "request.untyped-message", "effort.*-thinks",
 )  # fmt: skip
 
-#: Exit codes of a run after which there is something to read.
+#: Exit codes of a run that wrote results.
 _READABLE = (results_file.EXIT_OK, results_file.EXIT_FAILED, results_file.EXIT_INCONCLUSIVE)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The endpoint, and where the profile goes."""
+    """Add the options: the endpoint and the output file."""
     parser.add_argument("url", help="base URL ending in /v1")
-    parser.add_argument("--model", help="model id to ask for (default: the revision's usual one)")
-    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the key")
+    parser.add_argument("--model", help="model to request (default: that of the revision)")
+    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that contains the key")
     parser.add_argument("--name", help="name of the target (default: the URL)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: standard output)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Send the requests, print or write the profile; :class:`CommandError` where the endpoint cannot be evaluated."""
+    """Send the requests and write the profile. Raises :class:`CommandError` if the endpoint cannot be evaluated."""
     if options.output and options.output.exists():
-        raise CommandError(f"{options.output} exists; name another file")
+        raise CommandError(f"{options.output} already already exists; name another file")
     with tempfile.TemporaryDirectory() as folder:
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = int(pytest.main(_words(options, Path(folder) / "run")))
         if code not in _READABLE:
-            last = [line for line in said.getvalue().splitlines() if line.startswith("conformance: ")]
+            last = [line for line in output.getvalue().splitlines() if line.startswith("conformance: ")]
             raise CommandError(
                 last[-1].removeprefix("conformance: ") if last else f"the run ended with exit code {code}"
             )

@@ -1,8 +1,8 @@
-"""What a contract's table and its schemas do not agree on: a type that no check would evaluate for parent, order,
-identity or sums.
+"""Differences between a contract's table and its schemas: types that no check would evaluate for parent, order,
+identity or concatenated texts.
 
-The table (``[[event]]`` and ``[[text]]`` in ``contract.toml``) says what an event does in its stream; the schemas say
-what it must hold. A type in one of them only is half a type: :func:`gaps` says what is missing, one sentence each.
+The table (``[[event]]`` and ``[[text]]`` in ``contract.toml``) defines the step of an event in its stream; the schemas
+define its members. A type needs both: :func:`gaps` returns one sentence for each missing entry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from conformance.contract.events import EventType, Step
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
 
-#: What each step needs in its event, to be evaluated for its parent and its identity.
+#: Members that an event of each step needs, so that its parent and identity can be checked.
 _NEEDS: dict[str, tuple[str, ...]] = {
     "begin": ("response",),
     "end": ("response",),
@@ -27,12 +27,12 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "mark": ("item_id", "output_index"),
 }
 
-#: The steps that every contract has, so that order and parents can be evaluated at all.
+#: The steps of which every contract has exactly one event type: the checks of order and parents need them.
 _ONCE: tuple[Step, ...] = ("open-item", "close-item", "open-part", "close-part")
 
 
 def gaps(contract: Contract) -> list[str]:
-    """What is missing in the table or the schemas of a contract; empty if they fit together."""
+    """The missing entries of the table or the schemas of a contract; empty if they agree."""
     schemas = schemas_of(contract)
     return [*_types(contract, schemas), *_events(contract, schemas), *_texts(contract, schemas)]
 
@@ -47,7 +47,7 @@ def _types(contract: Contract, schemas: Schemas) -> Iterator[str]:
         for one in listed:
             if one not in rows:
                 yield f"{what} type {one} has a schema, and {lack.format(where)} are not checked"
-        yield from (f"{what} type {one} stands in {where}, and has no schema" for one in rows if one not in listed)
+        yield from (f"{what} type {one} is in {where}, but has no schema" for one in rows if one not in listed)
 
 
 def _events(contract: Contract, schemas: Schemas) -> Iterator[str]:
@@ -87,13 +87,13 @@ def _texts(contract: Contract, schemas: Schemas) -> Iterator[str]:
         if text.item in schemas.item_types:
             member = text.name if text.in_item else "content"
             if member not in members(schemas, f"items/{text.item}.json"):
-                yield f"text {text.name} stands in {text.item}, whose schema has no {member}"
+                yield f"text {text.name} is in {text.item}, whose schema has no {member}"
         if text.part in schemas.part_types and "text" not in members(schemas, f"parts/{text.part}.json"):
-            yield f"text {text.name} stands in the part {text.part}, whose schema has no text"
+            yield f"text {text.name} is in the part {text.part}, whose schema has no text"
 
 
 def members(schemas: Schemas, path: str) -> dict[str, Any]:
-    """The members that a schema documents, those of the schemas it is made of included."""
+    """The members that a schema documents, including those of the schemas in its ``allOf``."""
     return _merged(schemas, schemas.document(path))
 
 

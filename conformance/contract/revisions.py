@@ -1,4 +1,4 @@
-"""The contract as data: a folder a revision, with ``contract.toml`` beside the schemas.
+"""The contract as data: one directory a revision, with ``contract.toml`` and the schemas.
 
 A revision that names a ``parent`` inherits from it: tables are merged, lists replaced, ``[[event]]`` and ``[[text]]``
 rows added. The revisions of one folder are a family. Everything that the suite takes from the contract (models, base
@@ -19,7 +19,7 @@ from conformance.contract.events import EventTable, EventType, TextKind, table_o
 
 FILE = "contract.toml"
 
-#: Rows that a child adds to its parent's; any other list takes the place of the parent's.
+#: Lists whose rows a child adds to those of its parent; any other list replaces the parent's.
 _ADDED = ("event", "text")
 
 Body = Mapping[str, Any]
@@ -27,7 +27,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Way:
-    """A way to authenticate: the key alone in ``header``, or (with a ``scheme``) behind the scheme."""
+    """An authentication method: the key in ``header``, after the ``scheme`` if there is one."""
 
     name: str
     header: str
@@ -35,13 +35,13 @@ class Way:
 
     @property
     def shown(self) -> str:
-        """How messages call it: ``api-key``, ``Authorization: Bearer``."""
+        """The name in messages: ``api-key``, ``Authorization: Bearer``."""
         return f"{self.header}: {self.scheme}" if self.scheme else self.header
 
 
 @dataclass(frozen=True)
 class Efforts:
-    """The effort values by use; ``off`` is empty where no value turns thinking off."""
+    """The effort values by use; ``off`` is empty if no value disables reasoning."""
 
     light: str
     usual: str
@@ -50,7 +50,7 @@ class Efforts:
 
 @dataclass(frozen=True)
 class Caps:
-    """``max_output_tokens`` of the suite's own requests, by what the answer needs."""
+    """``max_output_tokens`` of the suite's requests, by the purpose of the request."""
 
     cut_call: int
     cut: int
@@ -64,8 +64,8 @@ class Caps:
 
 @dataclass(frozen=True)
 class ErrorForm:
-    """Where the body of a refusal says what: ``member`` holds the error (empty: the body itself is it), ``message`` the
-    words; ``reason`` may say more, ``names`` may name the wrong parameter."""
+    """The members of an error body: ``member`` contains the error (empty: the body is the error), ``message`` its text.
+    ``reason`` may contain details, ``names`` the invalid parameter."""
 
     member: str
     message: str
@@ -78,11 +78,11 @@ class ErrorForm:
         return f"/{self.member}" if self.member else ""
 
     def of(self, body: Any) -> Any:
-        """The error in a body, None if it is not there."""
+        """The error in a body; None if there is none."""
         return body if not self.member else body.get(self.member) if isinstance(body, dict) else None
 
     def is_error(self, body: Any) -> bool:
-        """Whether a body is an error and no Response."""
+        """Whether a body is an error, not a Response object."""
         if not isinstance(body, dict) or "output" in body:
             return False
         return isinstance(self.of(body), dict | str) if self.member else self.message in body
@@ -90,9 +90,12 @@ class ErrorForm:
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """One revision: ``folder`` holds its file and schemas, ``parent`` is the revision that it inherits from (None for
-    the first), ``newest`` the last one of the family, by whose table streams are decoded: servers are ahead of the page
-    that a run is about."""
+    """One revision of a contract.
+
+    ``folder`` contains its file and schemas. ``parent`` is the revision that it inherits from, None for the first.
+    ``family`` lists all revisions; streams are decoded by the table of the newest one, as servers may be newer than
+    the revision of the run.
+    """
 
     revision: str
     folder: Path
@@ -133,27 +136,27 @@ class Contract:
 
     @property
     def way(self) -> Way:
-        """The usual way to authenticate."""
+        """The default authentication method."""
         return self.authentication[0]
 
     @property
     def key_way(self) -> Way | None:
-        """The way that sends the key alone in a header, if there is one."""
+        """The method that sends the key alone in a header; None if there is none."""
         return next((one for one in self.authentication if not one.scheme), None)
 
     @property
     def scheme_way(self) -> Way | None:
-        """The way that sends the key behind a scheme, if there is one."""
+        """The method that sends the key after a scheme; None if there is none."""
         return next((one for one in self.authentication if one.scheme), None)
 
     def turns_thinking_off(self, sent: Body) -> bool:
-        """Whether a request says that the model is not to think."""
+        """Whether the request disables reasoning by its effort."""
         reasoning = sent.get("reasoning")
         return bool(self.effort.off) and isinstance(reasoning, dict) and reasoning.get("effort") == self.effort.off
 
 
 def schema_dir() -> Path:
-    """The folder of the revisions: inside the installed package, else beside it as in a checkout."""
+    """The directory of the revisions: inside the installed package, or next to it in a source checkout."""
     package = Path(__file__).parent.parent
     installed = package / "_schemas"
     return installed if installed.is_dir() else package.parent / "schemas"
@@ -161,7 +164,7 @@ def schema_dir() -> Path:
 
 @cache
 def contracts(folder: Path) -> Mapping[str, Contract]:
-    """The family of revisions in a folder, parents first; ``ValueError`` says which file is not well formed."""
+    """The revisions in a directory, parents first. Raises ValueError that names a malformed file."""
     files = sorted(folder.glob(f"*/{FILE}"))
     read = {file.parent.name: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
     order = list(_parents_first(read))
@@ -177,7 +180,7 @@ def contracts(folder: Path) -> Mapping[str, Contract]:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{folder / revision / FILE} is not well formed: {error}") from None
     if not found:
-        raise ValueError(f"{folder} holds no revision: there is no */{FILE}")
+        raise ValueError(f"{folder} contains no revision: expected at least one */{FILE}")
     return found
 
 
@@ -195,7 +198,7 @@ def _parents_first(read: Mapping[str, Body]) -> Iterator[str]:
 
 
 def _over(parent: Body, child: Body) -> dict[str, Any]:
-    """The members of a parent with those of its child laid over."""
+    """The members of a parent, overridden by those of its child."""
     merged = dict(parent)
     for name, value in child.items():
         if name in _ADDED:
@@ -241,5 +244,5 @@ CONTRACTS: Mapping[str, Contract] = contracts(schema_dir())
 
 REVISIONS: tuple[str, ...] = tuple(CONTRACTS)  #: The dates of the page, oldest first.
 
-#: The contract that holds where nothing names another.
+#: The default contract.
 DEFAULT: Contract = CONTRACTS[REVISIONS[0]]

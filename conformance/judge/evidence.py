@@ -24,7 +24,7 @@ NOT_OF_THIS_KIND = "no such response"
 
 
 class InternalError(Exception):
-    """The suite itself is wrong; the server has nothing to do with it."""
+    """A defect of the suite, not of the server."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,8 @@ def _usable(received: Received, case: Case) -> None:
             raise DoesNotApply("no more random requests fail")
         # What follows from an answer is known only when it is built; what was held back may be as sound as any.
         ours = scenario.must_fit_schema and not scenario.follow and not received.exchange.withheld
-        if ours and (
-            why := schema_violation(case.context.contract, encode(scenario.body, target.model, scenario.escaped))
-        ):
+        planned = encode(scenario.body, target.model, scenario.escaped)
+        if ours and (why := schema_violation(case.context.contract, planned)):
             raise InternalError(f"internal error: {scenario.name} sends a request that violates request.json: {why}")
         raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:

@@ -120,7 +120,7 @@ def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -
 
 @cache
 def _of_this_run() -> tuple[Label, ...]:
-    """The labels of where it ran: as allure-pytest makes them when a fixture is torn down, of which a case has none."""
+    """Labels of host, thread and framework. allure-pytest adds them at the teardown of fixtures; cases have none."""
     tags: Mapping[str, Callable[[], str]] = {  # allure-commons has no types.
         LabelType.HOST: host_tag,
         LabelType.THREAD: thread_tag,

@@ -154,7 +154,7 @@ def _raw(event: Event) -> str:
 
 
 def _parent_value(value: Any, pointer: str) -> Iterator[str]:
-    """The parent value of the pointer, or its nearest existing ancestor; nothing if that is the whole document."""
+    """The parent value of the pointer, or its nearest existing ancestor; nothing if that is the complete document."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     inner, taken = value, 0
     for step in steps[:-1]:

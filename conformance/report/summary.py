@@ -83,7 +83,7 @@ def reasons(lines: Lines) -> Iterator[str]:
 
 
 def hanging(line: str) -> Iterator[str]:
-    """A numbered line in lines of 80 columns, gone on below its text."""
+    """A numbered line, wrapped to 80 columns and aligned below its text."""
     for place, piece in enumerate(wrapped(printable(line), 75)):
         yield ("  " if place == 0 else "     ") + piece
 

@@ -118,8 +118,8 @@ _KINDS = (
     "changed_outcomes",
 )  # fmt: skip
 
-#: What changes along with a new failure in the same answer is no news of its own.
-_GROUPED_KINDS = ("inconclusive", "set_aside", "reworded", "drifted")
+#: Kinds of changes that are not listed where they occur in the response of a new failure.
+_GROUPED_KINDS = ("inconclusive", "not_applicable", "reworded", "changed_outcomes")
 
 
 def _exchanges(line: CaseRecord) -> set[str]:

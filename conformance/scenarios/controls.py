@@ -22,11 +22,11 @@ _WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", 
 
 
 def control_of(one: Scenario, scenarios: Mapping[str, Scenario], contract: Contract) -> str | None:
-    """The name of a scenario's control; None for the base request, which has none."""
+    """The name of a scenario's control; None for the base request, and where the context has no other request."""
     if one.name == BASE:
         return None
     wanted = [*_candidates(one, contract), BASE + ".stream" if one.streaming else BASE, BASE]
-    return next(name for name in wanted if name in scenarios and name != one.name)
+    return next((name for name in wanted if name in scenarios and name != one.name), None)
 
 
 def _way(auth: str, contract: Contract) -> str:

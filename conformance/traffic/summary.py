@@ -56,8 +56,8 @@ def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], 
     """
 
     def text(case: CaseRecord) -> str:
-        said = evaluated.text(case)
-        return "\n".join([said, *_again(case.id, again, source, captured)]) if said else case.id
+        rendered = evaluated.text(case)
+        return "\n".join([rendered, *_again(case.id, again, source, captured)]) if rendered else case.id
 
     for line in unjudged(evaluated, len(captured), others, beside or {}):
         screen.line(line)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 LEVELS = ("MUST", "SHOULD", "MAY")
 
-#: The version of the suite that the rules without ``since`` came with.
+#: The version of the suite that introduced the rules without ``since``.
 FIRST_RELEASE = "0.1.0"
 
 #: Clients by the short name used in ``breaks``.
@@ -59,7 +59,7 @@ class Requirement:
         return self.id.partition(".")[0]
 
     def is_newer_than(self, suite: str) -> bool:
-        """Whether the rule came with a later version of the suite than that one."""
+        """Whether the rule was introduced after that version of the suite."""
         return _version(self.since) > _version(suite)
 
     def matches(self, rule: str) -> bool:
@@ -81,7 +81,7 @@ def catalogue() -> dict[str, Requirement]:
         if row.id in rows:
             raise ValueError(f"rule {row.id} has two rows, expected one")
         if row.level not in LEVELS or not row.says or not row.source or not set(row.breaks) <= set(CLIENTS):
-            raise ValueError(f"rule {row.id}: missing says or source, or unknown level or client in breaks")
+            raise ValueError(f"rule {row.id}: missing ``says`` or ``source``, or unknown level or client in breaks")
         rows[row.id] = row
     return rows
 
