@@ -15,6 +15,9 @@ from conformance.scenarios.context import Context
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
+#: So many later turns without reasoning are no whim of the model.
+_SURE = 2
+
 _PLAIN_VALUES = together("efforts", "thinking", stream=False)
 _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
 
@@ -77,6 +80,27 @@ def test_effort_thinks(responses: list[Received]) -> Findings:
 @check("effort.{effort}-thinks", over=_among_all("thinking-call"), together=True, not_for_captured=UNKNOWN_SENDER)
 def test_effort_thinks_with_tools_too(responses: list[Received]) -> Findings:
     yield from _must_reason(responses)
+
+
+def _follow_ups(context: Context) -> list[Group]:
+    """A question that the model reasons about, and the turns with that effort that return a call and its output."""
+    effort = context.contract.effort.usual
+    found = [one for one in context.scenarios.values() if {"reasoning-returned", "follow-up"} <= one.tags]
+    names = tuple(one.name for one in found if (one.body.get("reasoning") or {}).get("effort") == effort)
+    control = f"effort.{effort}"
+    return [Group("follow-ups", (control, *names), {"effort": effort})] if control in context.scenarios else []
+
+
+@check("effort.{effort}-thinks", over=_follow_ups, together=True, not_for_captured=COMPARES)
+def test_effort_thinks_in_later_turns_too(responses: list[Received]) -> Findings:
+    control, *later = responses
+    later = [one for one in later if one.exchange.ok]
+    if not control.exchange.ok or not control.has_reasoning or len(later) < _SURE:
+        raise DoesNotApply("no reasoning about the question itself, or too few later turns were served")
+    yield Examined(len(later))
+    if not any(one.has_reasoning for one in later):
+        message = f"no sign of reasoning in {len(later)} later turns, although {control.scenario} has it"
+        yield Finding(message, want="reasoning", got="none", scenario=later[0].scenario)
 
 
 def _must_reason(responses: list[Received]) -> Findings:

@@ -13,6 +13,7 @@ from conformance.judge.common import (
     BUSY,
     all_busy,
     authenticated_status,
+    body_has_its_end,
     definite_status,
     envelope,
     error_detail,
@@ -180,6 +181,7 @@ def test_plain_body_arrives_whole(received: Received) -> Findings:
         size = len(received.exchange.body)
         message = f"the body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
         yield Finding(message, want="a complete body", got=received.exchange.ended)
+    yield from body_has_its_end(received)
 
 
 @check("http.body-complete", over=everything("refusals", where=lambda one: one.expect != "answer"))

@@ -30,6 +30,7 @@ _SPREAD = 4
 _FORMS, _LEAST = 0.01, 0.95
 
 _POINTER = "/usage/input_tokens"
+_DETAILS = ("output_tokens_details", "reasoning_tokens")
 
 #: A response with its input_tokens.
 Counted = tuple[Received, int]
@@ -107,7 +108,7 @@ def test_all_of_a_long_input_is_counted(responses: list[Received]) -> Findings:
 
 @check(
     "usage.more-input-more-tokens",
-    over=_pairs(("stream=false", "tools.unused"), ("tools.call", "tools.output")),
+    over=_pairs(("max_output_tokens=1", "tools.unused"), ("tools.call", "tools.output")),
     together=True,
     not_for_captured=COMPARES,
 )
@@ -117,6 +118,28 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
     if count <= known:
         message = f"input_tokens is {count}, but {known} in {less.scenario}, whose input is shorter"
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
+
+
+def _efforts(context: Context) -> list[Group]:
+    """One question at the effort that turns thinking off, and at each other effort."""
+    found = [one for one in context.scenarios.values() if one.tags & {"thinking", "not-thinking"}]
+    names = tuple(one.name for one in sorted(found, key=lambda one: "thinking" in one.tags))
+    return [Group("efforts", names)] if any("not-thinking" in one.tags for one in found) else []
+
+
+@check("usage.reasoning-not-input", over=_efforts, together=True, not_for_captured=COMPARES)
+def test_reasoning_is_not_counted_as_input(responses: list[Received]) -> Findings:
+    counted = [(one, count) for one in responses if (count := _count(one)) is not None]
+    quiet = next(((one, count) for one, count in counted if not one.has_reasoning), None)
+    reasoning = [(one, count, one.tokens(*_DETAILS) or 0) for one, count in counted if one.has_reasoning]
+    reasoning = [each for each in reasoning if each[2] > 2 * _SPREAD]
+    if quiet is None or len(reasoning) < 2:
+        raise DoesNotApply("fewer than two responses count reasoning, or no response is without it")
+    yield Examined(len(reasoning))
+    if all(abs(count - quiet[1] - tokens) <= _SPREAD for _, count, tokens in reasoning):
+        first, count, tokens = reasoning[0]
+        message = f"input_tokens is {count}, expected about {quiet[1]} as without reasoning ({tokens} reasoning tokens)"
+        yield between(quiet[0], first, message, first.pointer + _POINTER, quiet[1], count)
 
 
 #: Values from here on are not compared; usage.integers reports values that are no integers.
@@ -151,6 +174,6 @@ def _characters(sent: dict[str, Any]) -> int:
     items = objects(given)
     texts = [text(sent.get("instructions")), text(given)]
     for item in items:
-        for name in ("content", "output"):
+        for name in ("content", "output", "arguments"):
             texts += [text(item.get(name)), *(text(mapping(part).get("text")) for part in objects(item.get(name)))]
     return sum(map(len, texts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
@@ -24,6 +26,8 @@ from conformance.judge.common import (
 from conformance.judge.control import NoControl
 from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.scenarios.combinations import in_words, is_refused, smaller
+from conformance.scenarios.scenario import Scenario
 
 _TYPE = each("type")
 _RANGE = each("violation", where=lambda one: bool(one.tags & {"minimum", "maximum"}))
@@ -41,6 +45,52 @@ def test_documented_value_is_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
     if received.exchange.status == 200:
         yield from must_be_a_response(received)
+
+
+def _with_headers(one: Scenario) -> bool:
+    return "headers" in one.factors
+
+
+#: Factors of a combination whose single values have rules of their own, and the values that have none.
+_ALONE = frozenset(
+    {"form", "effort", "stream", "temperature", "top_p", "cap", "format", "choice", "auth", "tools", "text", "headers"}
+)
+_OWN = {"tools": "rich", "instructions": "scripts"}
+
+
+@check("request.combination-accepted", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
+def test_combination_is_accepted(received: Received, case: Case) -> Findings:
+    smallest = _smallest_refused(received, case)
+    if len(smallest) == 1 and smallest.keys() <= _ALONE and not smallest.items() <= _OWN.items():
+        raise DoesNotApply(f"{in_words(smallest)} alone is refused: another rule reports that")
+    yield from _together(received, smallest)
+
+
+@check("http.client-headers-served", over=each("combination", where=_with_headers), not_for_captured=UNKNOWN_SENDER)
+def test_headers_of_clients_do_no_harm(received: Received, case: Case) -> Findings:
+    smallest = _smallest_refused(received, case)
+    if smallest and smallest.keys() != {"headers"}:
+        raise DoesNotApply("the request was refused for something else")
+    yield from _together(received, smallest)
+
+
+def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
+    """The smallest combination that was refused; empty where the request was served."""
+    statuses = [is_refused(one) for one in received.samples]
+    levels = scenario_of(received, case).factors
+    return smaller(levels, statuses)[0] if statuses[0] else {}
+
+
+def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
+    first = Received(received.samples[0], received.scenario, contract=received.contract)
+    if not smallest and first.status != 200:
+        raise DoesNotApply(f"answered with HTTP {first.status}: another rule reports that")
+    yield EXAMINED
+    if smallest:
+        words, status = in_words(smallest), first.exchange.status
+        tried = len(received.samples)
+        more = f" (the smallest refused combination, by {tried} requests)" if tried > 1 else ""
+        yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
 @check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)

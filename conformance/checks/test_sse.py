@@ -7,8 +7,9 @@ import re
 from conformance.decode.events import DONE_MARKER
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
+from conformance.exchange.exchange import content_coding
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
-from conformance.judge.common import excerpt, need_complete
+from conformance.judge.common import body_has_its_end, excerpt, need_complete
 from conformance.judge.selectors import RESPONSES, STREAMS, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
@@ -180,3 +181,11 @@ def test_deltas_come_as_they_are_made(received: Received) -> Findings:
         raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, but {late}")
     message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
     yield Finding(message, want="events sent as they are generated", got=f"{apart:.1f} ms")
+
+
+@check("http.body-complete", over=STREAMS, where=Where("streams", reads=FRAMING))
+def test_a_compressed_stream_has_its_end(received: Received) -> Findings:
+    if not content_coding(received.exchange.headers):
+        raise DoesNotApply("the stream is not compressed")
+    yield EXAMINED
+    yield from body_has_its_end(received)

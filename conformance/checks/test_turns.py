@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.decode.events import objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER
+from conformance.judge.applicability import COMPARES, NEEDS_A_CAUSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import does_not_apply_if_too_long, must_be_served, must_be_served_or_refused, scenario_of
 from conformance.judge.selectors import each
 from conformance.judge.selectors import together as all_of
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 from conformance.scenarios.ordinary import IS_JSON
+
+
+def _returns_items(sent: Mapping[str, Any]) -> bool:
+    """Whether the input holds items with ids, as an earlier response gave them."""
+    return any(isinstance(item.get(name), str) for item in objects(sent.get("input")) for name in ("id", "call_id"))
+
+
+_RETURNS = Where("finished", when=_returns_items)
 
 
 @check("format.json-object", over=each("json"), not_for_captured=NEEDS_A_CAUSE)
@@ -39,8 +51,25 @@ def test_returned_output_is_accepted(received: Received) -> Findings:
 
 @check("parallel.requests-do-not-mix", over=all_of("parallel", "parallel"), together=True, not_for_captured=COMPARES)
 def test_concurrent_requests_keep_to_themselves(given: list[Received], case: Case) -> Findings:
+    yield from _keep_to_themselves(given, case)
+
+
+@check("parallel.requests-do-not-mix", over=all_of("burst", "codeword"), together=True, not_for_captured=COMPARES)
+def test_requests_of_many_kinds_keep_to_themselves(given: list[Received], case: Case) -> Findings:
+    yield from _keep_to_themselves(given, case)
+
+
+@check("parallel.requests-do-not-mix", over=all_of("effects", "effects"), together=True, not_for_captured=COMPARES)
+def test_undocumented_parameters_keep_to_themselves(given: list[Received], case: Case) -> Findings:
+    """Two requests with one cache key, and with metadata of their own."""
+    yield from _keep_to_themselves(given, case)
+
+
+def _keep_to_themselves(given: list[Received], case: Case) -> Findings:
     words = {received.scenario: scenario_of(received, case).about["codeword"] for received in given}
     served = [received for received in given if received.exchange.ok]
+    if len(served) < 2 and all(received.exchange.refused for received in given if received not in served):
+        raise DoesNotApply(f"{len(served) or 'none'} of {len(given)} requests was served, the others refused")
     if len(served) < 2:
         raise CannotEvaluate(f"{len(served)} of {len(given)} concurrent requests served; the rule needs at least 2")
     for received in served:
@@ -55,3 +84,17 @@ def test_concurrent_requests_keep_to_themselves(given: list[Received], case: Cas
 @check("turns.unusual-history", over=each("unusual"), without_response=True, not_for_captured=UNKNOWN_SENDER)
 def test_unusual_history_does_no_harm(received: Received) -> Findings:
     yield from must_be_served_or_refused(received)
+
+
+@check("response.output-is-new", over=all_of("items-returned", "turns", "follow-up", "combination"), where=_RETURNS)
+def test_output_repeats_no_item_of_the_input(received: Received) -> Findings:
+    sent = objects(received.sent.get("input"))
+    known = {item[name] for item in sent for name in ("id", "call_id") if isinstance(item.get(name), str)}
+    yield Examined(len(received.output) if known else 0)
+    for place, item in enumerate(received.output):
+        for name in ("id", "call_id"):
+            if isinstance(item.get(name), str) and item[name] and item[name] in known:
+                message = f"the output holds an item of the input: its {name} was sent in the request"
+                pointer = f"{received.pointer}/output/{place}/{name}"
+                yield Finding(message, pointer, received.event, "what was generated", item[name])
+                break

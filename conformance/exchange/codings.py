@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -134,12 +134,19 @@ class Decoding:
         self._new = _ENGINES[coding]
         self._engine = self._new()
         self._members = 1
+        self._begun = False
         self.failed = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether the bytes so far end within the coding: its own end, such as gzip's checksum, is missing."""
+        return self._begun and not self.failed
 
     def feed(self, data: bytes, room: int) -> bytes:
         """The next decoded bytes, more than ``room`` of them only if there are more."""
         out = bytearray()
         while data and not self.failed and len(out) <= room:
+            self._begun = True
             try:
                 out += self._engine.feed(data, room - len(out) + 1)
             except Exception:  # Each library has an error of its own.
@@ -147,11 +154,21 @@ class Decoding:
                 break
             if not self._engine.ended:
                 return bytes(out)
-            data = self._engine.rest
+            data, self._begun = self._engine.rest, False
             self._engine = self._new()
             self._members += 1
             self.failed = self._members > _MEMBERS
         return bytes(out) + data if self.failed else bytes(out)
+
+
+def ends_within(coding: str, pieces: Iterable[bytes], most: int) -> bool:
+    """Whether a body ends before the coding does that it is in; False beyond ``most`` bytes."""
+    decoding, room = Decoding(coding), most
+    for piece in pieces:
+        room -= len(decoding.feed(piece, room))
+        if room <= 0:
+            return False
+    return decoding.cut
 
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")

@@ -10,7 +10,8 @@ from conformance.contract.schemas import pointer
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
-from conformance.exchange.exchange import Exchange
+from conformance.exchange.codings import ends_within
+from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
 from conformance.exchange.planned import TEMPORARY_STATUSES, attempts
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
@@ -185,6 +186,21 @@ def ends_in_failure(received: Received) -> str | None:
 
 def _is_stream(received: Received) -> bool:
     return received.exchange.ok and received.looks_like_stream
+
+
+def body_has_its_end(received: Received) -> Findings:
+    """A finding if a compressed body ends as announced, and before its coding does."""
+    if name := _coding_without_end(received.exchange):
+        message = f"the body is in {name} and ends before that does: its end, with the checksum, is missing"
+        yield Finding(message, want=f"a whole {name} body", got="a part of one")
+
+
+def _coding_without_end(exchange: Exchange) -> str:
+    """The content coding that is not at its end where the body ended as announced; empty otherwise."""
+    name = next(iter(reversed(codings_in(content_coding(exchange.headers)))), "")
+    if exchange.ended != "clean" or name not in CODINGS:
+        return ""
+    return name if ends_within(name, (chunk.data for chunk in exchange.chunks), DECODED_LIMIT) else ""
 
 
 def excerpt(received: Received, size: int = 96) -> str:

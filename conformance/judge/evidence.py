@@ -140,7 +140,8 @@ def _usable(received: Received, case: Case) -> None:
             raise DoesNotApply("no more random requests fail")
         # A request built from a response is known only when it is built; a withheld request may be valid.
         ours = scenario.must_fit_schema and not scenario.follow and not received.exchange.withheld
-        if ours and (why := schema_violation(case.context.contract, encode(scenario.body, target.model))):
+        planned = encode(scenario.body, target.model, scenario.escaped)
+        if ours and (why := schema_violation(case.context.contract, planned)):
             raise InternalError(f"internal error: {scenario.name} sends a request that violates request.json: {why}")
         raise CannotEvaluate(received.exchange.detail)
     if not case.check.without_response:

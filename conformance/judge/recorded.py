@@ -34,6 +34,7 @@ class Recorded:
         self._contract = plan.contract
         self._key_of = plan.key_of
         self._within = {one.name: one.within for one in plan.scenarios if one.within}
+        self._combinations = {one.name for one in plan.scenarios if one.factors}
         self._get_or_send = get_or_send
         self._answers: dict[str, Received] = {}
         self._estimated_bytes: dict[str, int] = {}
@@ -44,16 +45,17 @@ class Recorded:
         return self._judged.get(scenario) or self._key_of.get(scenario, "")
 
     def received(self, scenario: str) -> Received:
-        """The response of a planned scenario: the last sample, which meets the need if any does; if it was not sent,
-        the response of the scenario that contains it."""
+        """The response of a planned scenario: the last sample, which meets the need if any does (of a combination the
+        first, which holds all of it); if it was not sent, the response of the scenario that contains it."""
         received = self._answers.pop(scenario, None)
         if received is not None:
             self._answers[scenario] = received  # Moves it to the end: used last.
             return received
-        samples = self._samples_of(scenario)
+        samples, whole = self._samples_of(scenario), scenario
         if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
-            samples = self._samples_of(self._within[scenario])
-        received = Received(samples[-1], scenario, samples, self._seen, self._contract)
+            samples = self._samples_of(whole := self._within[scenario])
+        chosen = samples[0 if whole in self._combinations else -1]
+        received = Received(chosen, scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
         self._keep(received, estimated_bytes(received, decoded=False))

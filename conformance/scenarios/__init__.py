@@ -10,6 +10,7 @@ from conformance.contract.schemas import Schemas
 from conformance.scenarios import (
     auth,
     clients,
+    combinations,
     derived,
     effort,
     histories,
@@ -30,6 +31,7 @@ def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -
     """Every scenario of the revision by name, the random ones behind all except the last; ``nonce`` makes the names and
     codewords no server can know."""
     contract = schemas.contract
+    rows = combinations.scenarios(schemas, nonce)
     every = [
         *ordinary.scenarios(contract, nonce),
         *effort.scenarios(schemas),
@@ -38,20 +40,40 @@ def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -
         *turns.scenarios(contract),
         *histories.scenarios(),
         *inputs.scenarios(contract),
-        *derived.accepted(schemas),
         *http.scenarios(contract),
         *auth.scenarios(contract),
         *malformed.scenarios(nonce),
         *derived.violations(schemas),
+        *rows,
+        *derived.accepted(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
         *explored,
         *ordinary.last(),
     ]
+    names = {row.name for row in rows}
+    # What is within a row can be planned behind it only.
+    every = _ordered(every)
+    every = sorted((_within(one, rows) for one in every), key=lambda one: (one.last, one.within in names))
     named = {one.name: _filled(one, contract) for one in every}
     if len(named) != len(every):
         raise ValueError("two scenarios share a name")
     return named
+
+
+def _ordered(every: Sequence[Scenario]) -> list[Scenario]:
+    """The scenarios, each combination that follows a refusal right behind it if the contract has that refusal."""
+    names = {one.name for one in every}
+    every = [one if one.after in (None, *names) else replace(one, after=None, follow=None) for one in every]
+    behind = {one.after: one for one in every if one.factors and one.after}
+    kept = [one for one in every if one not in behind.values()]
+    return [each for one in kept for each in (one, behind.get(one.name)) if each]
+
+
+def _within(one: Scenario, rows: Sequence[Scenario]) -> Scenario:
+    """The scenario within the combination that speaks for it, if there is one."""
+    whole = combinations.covered_by(rows, one)
+    return replace(one, within=whole) if whole else one
 
 
 def _filled(one: Scenario, contract: Contract) -> Scenario:

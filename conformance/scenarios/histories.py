@@ -5,6 +5,7 @@ Each type is sent alone only if the conversation that contains all of them is no
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,9 @@ _ARRAY = frozenset({"input-array"})
 _RESULT = '{"天气": "晴", "note": "said \\"mild\\"\\nthen left", "readings": [18, 18.5, null, true]}'
 
 _ARGUMENTS = '{"city": "Bern", "days": 1, "unit": "celsius"}'
+
+#: A citation, which the text part of an assistant message may hold.
+_CITATION = {"type": "url_citation", "url": "https://example.com/a", "title": "A", "start_index": 0, "end_index": 5}
 
 #: Two short turns.
 _SMALL = (("user", "Note"), ("assistant", "Noted"))
@@ -102,7 +106,7 @@ def _kinds(piece: str) -> dict[str, tuple[str, Items]]:
                 _turn("user", "What is the weather in Bern, today and tomorrow?"),
                 _message("msg_2f", "I will look."),
                 _call("call_1f", id="fc_1f", status="completed"),
-                _call("call_2f"),
+                _call("call_2f", json.dumps({"city": piece, "days": 1, "unit": "celsius"})),
                 _output("call_2f", [*_parts(_RESULT), *_parts(piece)]),
                 _output("call_1f", f"{_RESULT}\n{piece}"),
             ],
@@ -147,6 +151,36 @@ def _unusual() -> list[Scenario]:
     error."""
     thought = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
+        "odd-order": (
+            "an answer first, two in a row, a system message behind, a text between a call and its output",
+            [
+                _message("msg_6f", "Good morning."),
+                _turn("assistant", "How can I help?"),
+                _turn("system", "Be brief."),
+                _call("call_6f", id="fc_6f"),
+                _turn("assistant", "One moment."),
+                _output("call_6f", "18"),
+            ],
+        ),
+        "odd-members": (
+            "a call with empty arguments, an output without parts, null for ids and statuses, annotations",
+            [
+                _turn("user", "Go on."),
+                {**_call("call_7f", ""), "id": None, "status": None},
+                _output("call_7f", []),
+                {
+                    "type": "message",
+                    "id": "msg_7f",
+                    "role": "assistant",
+                    "status": "completed",
+                    "content": [{"type": "output_text", "text": "See a.", "annotations": [_CITATION]}],
+                },
+            ],
+        ),
+        "odd-characters": (
+            "NUL, half a surrogate pair and what no character is",
+            [_turn("user", "a\0b \ud83d c \uffff"), _turn("assistant", "Noted.")],
+        ),
         "cut-call": (
             "a call with incomplete arguments",
             [_turn("user", "Go on."), _call("call_4f", '{"city": "Zür', status="incomplete"), _output("call_4f", "")],
@@ -186,8 +220,10 @@ def _unusual() -> list[Scenario]:
         tags=frozenset({"unusual"}),
         claims=_ARRAY | {"tools", "reasoning"},
         wrong=True,
+        escaped=True,  # Half a pair has no UTF-8.
     )
-    return [combined, *(replace(one, wrong=one.name.endswith("without-id")) for one in _alone(combined, kinds))]
+    wrong = ("turns.reasoning-without-id", "turns.odd-members")
+    return [combined, *(replace(one, wrong=one.name in wrong) for one in _alone(combined, kinds))]
 
 
 def _conversation(*kinds: Items, **more: str) -> Body:

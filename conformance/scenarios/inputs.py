@@ -91,28 +91,17 @@ def _long() -> list[Scenario]:
 
 
 def _empty() -> list[Scenario]:
-    """Empty containers that are allowed, together; each is sent alone only if that is not served."""
-    together = Scenario(
-        "empty-containers",
-        "tools as [] and text as {}",
-        {**CHEAP, "tools": [], "text": {}},
-        about={"parameter": "tools"},
-        tags=frozenset({"accepted"}),
-    )
-    alone: Body = {"tools": [], "text": {}}
+    """Empty containers that are allowed; a combination holds both."""
+    empty: Body = {"tools": [], "text": {}}
     return [
-        together,
-        *(
-            replace(
-                together,
-                name=f"{name}={value}",
-                description=f"{name} as {value}",
-                body={**CHEAP, name: value},
-                about={"parameter": name},
-                within=together.name,
-            )
-            for name, value in alone.items()
-        ),
+        Scenario(
+            f"{name}={value}",
+            f"{name} as {value}",
+            {**CHEAP, name: value},
+            about={"parameter": name},
+            tags=frozenset({"accepted"}),
+        )
+        for name, value in empty.items()
     ]
 
 

@@ -24,6 +24,15 @@ def scenarios(nonce: str) -> list[Scenario]:
             expect="either",
             rule="malformed-json",
         ),
+        _bad(
+            "not-a-number",
+            "NaN, which is not JSON, as a number",
+            raw=b'{"model": '
+            + MODEL
+            + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}, "temperature": NaN}',
+            expect="either",
+            rule="malformed-json",
+        ),
         _bad("empty-body", "an empty body", raw=b""),
         _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
         _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),

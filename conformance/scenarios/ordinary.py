@@ -79,9 +79,9 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The valid request that is sent after all others."""
-    body = {**SHORT, "input": "Reply with one short sentence about the mountains."}
-    return [Scenario("good.last", "a valid request after all others", body, tags=frozenset({"survives"}), last=True)]
+    """The first request once more, byte for byte, after all others."""
+    description = "the first request again, after all others"
+    return [Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True)]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:

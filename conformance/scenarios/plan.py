@@ -13,6 +13,7 @@ from conformance.exchange.exchange import Exchange
 from conformance.exchange.planned import BACK_OFF, OutgoingRequest, PlannedRequest
 from conformance.scenarios import base
 from conformance.scenarios.base import BASE, BASES, STREAM_BASE, Form
+from conformance.scenarios.combinations import Levels, is_refused, reduced, smaller
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.explore import EXPLORED
@@ -99,8 +100,12 @@ class Plan:
                 found.append(one)
         return found
 
-    def _planned(self, scenario: Scenario, sample: int, form: Form | None = None) -> PlannedRequest:
-        """The request of a sample; ``form`` is that in which a base request is sent, others look it up."""
+    def _planned(
+        self, whole: Scenario, sample: int, form: Form | None = None, levels: Levels | None = None
+    ) -> PlannedRequest:
+        """The request of a sample; ``form`` is that in which a base request is sent, others look it up. ``levels`` are
+        the factors of a combination that are left in it."""
+        scenario = whole if levels is None else reduced(whole, levels, self.contract)
         key = self.key_of[scenario.name] + (f"-{sample + 1}" if sample else "")
         first = self.key_of.get(scenario.after or scenario.within or "")
         after = [key for key in (first, *self._settling(scenario)) if key]
@@ -113,12 +118,13 @@ class Plan:
             body = self._body(scenario, before, sent_as, refused)
             encoded = self._encoded(scenario, body)
             fixed = scenario.must_fit_schema and not scenario.follow
-            if fixed and schema_violation(self.contract, encode(body or {}, self._target.model)):
+            if fixed and schema_violation(self.contract, encode(body or {}, self._target.model, scenario.escaped)):
                 return None  # A defect of the suite: not sent, and reported as an internal error on evaluation.
-            covered = bool(scenario.within and before) and is_covered_by(scenario, before[0], self.contract)
+            covered = bool(scenario.within and before) and self._covers(scenario, before[0])
             if encoded is None or covered:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
+            tries = 1 if levels is not None else tries  # The whole combination failed at every attempt.
             sent = body or {}
             return OutgoingRequest(
                 key, scenario.name, sample, scenario.method, encoded,
@@ -129,12 +135,20 @@ class Plan:
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
             if scenario.name in BASES:
                 return self._other_form(scenario, samples)
+            if whole.factors:
+                _, left = smaller(whole.factors, [is_refused(one) for one in samples])
+                return self._planned(whole, len(samples), form, left) if left else None
             enough = len(samples) >= scenario.tries or scenario.need is None or not samples[-1].ok
             if enough or met(scenario, samples[-1], self.contract):
                 return None
             return self._planned(scenario, len(samples))
 
         return PlannedRequest(key, tuple(after), build, more)
+
+    def _covers(self, scenario: Scenario, containing: Exchange) -> bool:
+        """Whether the exchange of the request that a scenario is within speaks for it: not one with less in it."""
+        whole = self.key_of.get(scenario.within or "")
+        return containing.key == whole and is_covered_by(scenario, containing, self.contract)
 
     def _searched(self, scenario: Scenario, sent: Scenario | None, samples: Sequence[Exchange]) -> PlannedRequest:
         """The exchange of a scenario that searches its requests: the first one is found once the random requests, and

@@ -80,6 +80,44 @@ def _similar(name: str) -> dict[str, Any]:
     }
 
 
+def _unused(name: str, *properties: tuple[str, Any], **more: Any) -> dict[str, Any]:
+    """A tool that no question calls for."""
+    parameters = {"type": "object", "properties": dict(properties), **more}
+    return {
+        "type": "function",
+        "name": name,
+        "description": f"Not for this question: {name}.",
+        "parameters": parameters,
+    }
+
+
+def _deep(levels: int) -> Schema:
+    """Objects within objects."""
+    return _object({"inner": _deep(levels - 1)}) if levels else {"type": "string"}
+
+
+#: What JSON Schema has besides, in tools that are declared and not called: constants, alternatives, patterns, formats,
+#: null, definitions under their old name, deep nesting, and names of members and tools that careless code trips over.
+TOOLBOX: tuple[dict[str, Any], ...] = (
+    {"type": "function", "name": "_", "parameters": {}},
+    {"type": "function", "name": "no_type", "parameters": {"properties": {"query": {}}}, "strict": False},
+    _unused("1st_choice", ("0", {"type": "integer", "enum": [1, 2, 3]}), ("größe", {"type": "number"})),
+    _unused(
+        "const_and_enum", ("kind", {"const": "exact"}), ("unit", {"type": ["string", "null"], "enum": ["c", None]})
+    ),
+    _unused("patterns", ("code", {"type": "string", "pattern": "^[A-Z]{2}\\d+$"}), ("day", {"format": "date"})),
+    _unused("one_of", ("who", {"oneOf": [{"type": "string"}, {"type": "integer"}]})),
+    _unused("all_of", ("what", {"allOf": [{"type": "string"}, {"minLength": 1}]}), ("not", {"not": {"type": "null"}})),
+    _unused("defaults", ("note", {"type": ["string", "null"], "default": None}), additionalProperties=True),
+    _unused("Old-Definitions", ("at", {"$ref": "#/definitions/at"}), definitions={"at": {"type": "string"}}),
+    _unused("maps", ("tags", {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1})),
+    _unused("tuples", ("pair", {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}]})),
+    _unused("deep", ("path", _deep(12)), required=["path"]),
+    {**_unused("described", ("text", {"type": "string"})), "description": "Not for this question. " * 60},
+    *(_unused(f"spare_{number}", ("value", {"type": "boolean"})) for number in range(4)),
+)
+
+
 def scenarios() -> list[Scenario]:
     """One rich tool, and references among tools with similar names; both plain and streaming."""
     rich = Scenario(

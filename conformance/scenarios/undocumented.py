@@ -100,7 +100,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
         found += [one, one.streamed()]
     together = _one("all-together", _all_of_them(foreign), "undocumented")
-    found += [together, together.streamed()]
+    found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
         found += _within(_one(name, {name: value, **tools}, "undocumented"))
@@ -135,6 +135,14 @@ def _all_of_them(foreign: Body) -> Body:
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
     return {**foreign, **nested, "tools": [WEATHER]}
+
+
+def _repeating(one: Scenario, word: str) -> Scenario:
+    """The same with a codeword to repeat, which stands in its metadata too: nobody else may get it."""
+    own: Body = {"input": f"The codeword is {word}. Repeat exactly: {word}"}
+    if "metadata" in one.body:
+        own = {**own, "metadata": {"purpose": word}}
+    return replace(one, body={**one.body, **own}, about={**one.about, "codeword": word}, tags=one.tags | {"effects"})
 
 
 def _within(one: Scenario) -> list[Scenario]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.scenarios import scenarios
 from conformance.scenarios.scenario import Scenario, encode
+from conformance.scenarios.templates import fill
 
 CAPTURED = Path(__file__).parents[2] / "conformance" / "scenarios" / "captured"
 KEY = "key-of-the-test-0123456789"
@@ -80,7 +82,9 @@ def refusal(reply: Reply) -> dict[str, Any]:
 
 def of_the_suite(one: Scenario) -> Request:
     """The request that a scenario sends."""
-    return post(encode(one.body, MODEL))
+    raw = one.raw_for(MODEL) or encode(fill(one.body, DEFAULT), MODEL, one.escaped)
+    key = (("Authorization", f"Bearer {KEY}"),) if one.auth == "bearer" else GOOD
+    return post(raw, (*key, *one.headers))
 
 
 #: Those inputs of the suite that are richer than what stands here.
@@ -91,10 +95,12 @@ RICH = (
     "count.uncapped",
     "turns.",
     "undocumented.tool_choice=",
-    "empty-",
+    "combination.",
+    "undocumented.all-together",
     "text={}",
     "tools=[]",
     "bad.empty-model",
+    "bad.not-a-number",
     "bad.model-prefix",
     "stream=1",
     "max_output_tokens=9",
@@ -280,7 +286,7 @@ GROUPS: dict[str, list[Request]] = {
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
     "inputs": [
         of_the_suite(one) for one in scenarios(Schemas(), "0").values()
-        if one.name.startswith(RICH) and not one.after and one.raw is None
+        if one.name.startswith(RICH) and (not one.after or one.factors)
     ],
     "clients": [
         post(**json.loads(path.read_text(encoding="utf-8"))["body"]) for path in sorted(CAPTURED.glob("*.json"))

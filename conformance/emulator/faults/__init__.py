@@ -6,6 +6,7 @@ from ..hooks import Behaviour
 from . import (
     auth,
     clients,
+    combined,
     effort,
     errors,
     event,
@@ -49,6 +50,7 @@ MODULES = (
     clients,
     rich_tools,
     inputs,
+    combined,
 )
 
 FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
