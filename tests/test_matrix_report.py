@@ -110,8 +110,8 @@ LEFT = run(
 
 def test_what_a_profile_leaves_out_is_listed() -> None:
     says = (
-        "auth (any authentication): 2 cases excluded (1 rule completely)",
-        "tools (function tools): 2 cases excluded (1 rule completely and 1 rule in part)",
+        "auth (any authentication): 2 cases not evaluated, 1 rule completely",
+        "tools (function tools): 2 cases not evaluated, 1 rule completely and 1 rule in part",
     )
     found = matrix([LEFT, GOOD])
     assert found.left == (says, ())
@@ -142,7 +142,7 @@ def test_what_a_profile_leaves_out_is_told_at_the_end_of_a_run() -> None:
         left = [line for line in lines if name in line.reason.text]
         rules = len({line.requirement for line in left})
         assert rule in {line.requirement for line in left}
-        cases = f"{len(left)} case{'s' * (len(left) > 1)} not judged, {rules} rule"
+        cases = f"{len(left)} case{'s' * (len(left) > 1)} not evaluated, {rules} rule"
         says = f"excluded {name} ({PROFILE_FEATURES[name]}): {cases}"
         assert says in screen
     assert "excluded" not in "\n".join(shown([case("a.b@1")]))

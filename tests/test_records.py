@@ -106,7 +106,7 @@ def test_the_verdict_that_counts_is_the_one_before_the_baseline() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ({"kind": "case", "id": "a.b@c"}, "a line of kind case has no requirement"),
+        ({"kind": "case", "id": "a.b@c"}, "a line of kind case has no member requirement"),
         ({**case("a.b@c").to_json(), "findings": "x"}, "findings in a line of kind case has the wrong type"),
         ({**case("a.b@c").to_json(), "ms": "long"}, "ms in a line of kind case has the wrong type"),
         ({**case("a.b@c").to_json(), "observed": [1]}, "observed in a line of kind case has the wrong type"),

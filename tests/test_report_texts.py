@@ -286,6 +286,6 @@ def test_what_the_contract_allows_and_a_client_stops_at_is_said() -> None:
     assert [line.id for line in lines if line.verdict in ("fail", "warning")] == []
     (said,) = score.allowed_deviations(lines)
     assert said.startswith("input_tokens_details has no cached_tokens (")
-    assert said.endswith("): the contract allows it, but it stops Codex CLI")
+    assert said.endswith("): the contract allows it, and it stops Codex CLI")
     results, recorded = evaluated(None)
     assert list(score.allowed_deviations([case_record(result, recorded, 0) for result in results])) == []

@@ -122,7 +122,7 @@ FAULTS = {
     ),
     "before its part": (
         fault("lumen.early", "Names it too early.", events=languages(before_its_part)),
-        {"lifecycle.part-opened-before-use": f"{LANGUAGE} comes before the content_part.added of its part"},
+        {"lifecycle.part-opened-before-use": f"{LANGUAGE} precedes the content_part.added of its part"},
     ),
     "of another item": (
         fault("lumen.stray", "Gives another index.", events=events(put(output_index=7), "output_text.language")),
@@ -130,7 +130,7 @@ FAULTS = {
     ),
     "of an item of another type": (
         fault("lumen.thought", "Names the language of a thought.", events=languages(of_reasoning)),
-        {"identity.event-fits-item": f"{LANGUAGE}: output_index 0 is a reasoning"},
+        {"identity.event-fits-item": f"{LANGUAGE}: output_index 0 is an item of type reasoning"},
     ),
     "errors in another form": (
         fault("lumen.error", "Refuses as MiMo does.", reply=lambda ctx, one: one if ctx.served else one.saying(
@@ -152,7 +152,7 @@ FAULTS = {
     ),
     "the limit of another contract": (
         fault("lumen.most", "Allows more tokens.", validate=forgive(lambda why: "65536" in why)),
-        {"request.out-of-range-refused": "served with HTTP 200 as if nothing were wrong"},
+        {"request.out-of-range-refused": "received HTTP 200 for an invalid request"},
     ),
     "a model that nearly exists": (
         fault("lumen.model", "Guesses the model.", validate=lambda ctx, refusal: None if (

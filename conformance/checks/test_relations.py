@@ -121,7 +121,7 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
 
 
 def _efforts(context: Context) -> list[Group]:
-    """One question at the effort that turns thinking off, and at each other effort."""
+    """One question at the effort that turns reasoning off, and at each other effort."""
     found = [one for one in context.scenarios.values() if one.tags & {"thinking", "not-thinking"}]
     names = tuple(one.name for one in sorted(found, key=lambda one: "thinking" in one.tags))
     return [Group("efforts", names)] if any("not-thinking" in one.tags for one in found) else []

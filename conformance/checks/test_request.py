@@ -84,7 +84,7 @@ def _smallest_refused(received: Received, case: Case) -> Mapping[str, str]:
 def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
     first = Received(received.samples[0], received.scenario, contract=received.contract)
     if not smallest and first.status != 200:
-        raise DoesNotApply(f"answered with HTTP {first.status}: another rule reports that")
+        raise DoesNotApply(f"received HTTP {first.status}: another rule reports that")
     yield EXAMINED
     if smallest:
         words, status = in_words(smallest), first.exchange.status

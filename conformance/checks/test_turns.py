@@ -16,7 +16,7 @@ from conformance.scenarios.ordinary import IS_JSON
 
 
 def _returns_items(sent: Mapping[str, Any]) -> bool:
-    """Whether the input holds items with ids, as an earlier response gave them."""
+    """Whether the input contains items with the ids of an earlier response."""
     return any(isinstance(item.get(name), str) for item in objects(sent.get("input")) for name in ("id", "call_id"))
 
 
@@ -94,7 +94,7 @@ def test_output_repeats_no_item_of_the_input(received: Received) -> Findings:
     for place, item in enumerate(received.output):
         for name in ("id", "call_id"):
             if isinstance(item.get(name), str) and item[name] and item[name] in known:
-                message = f"the output holds an item of the input: its {name} was sent in the request"
+                message = f"the output contains an item of the input: its {name} was sent in the request"
                 pointer = f"{received.pointer}/output/{place}/{name}"
                 yield Finding(message, pointer, received.event, "what was generated", item[name])
                 break

@@ -192,7 +192,7 @@ def body_has_its_end(received: Received) -> Findings:
     """A finding if a compressed body ends as announced, and before its coding does."""
     if name := _coding_without_end(received.exchange):
         message = f"the body is in {name} and ends before that does: its end, with the checksum, is missing"
-        yield Finding(message, want=f"a whole {name} body", got="a part of one")
+        yield Finding(message, want=f"a complete {name} body", got="a part of one")
 
 
 def _coding_without_end(exchange: Exchange) -> str:

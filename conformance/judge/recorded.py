@@ -46,7 +46,7 @@ class Recorded:
 
     def received(self, scenario: str) -> Received:
         """The response of a planned scenario: the last sample, which meets the need if any does (of a combination the
-        first, which holds all of it); if it was not sent, the response of the scenario that contains it."""
+        first, which contains all of it); if it was not sent, the response of the scenario that contains it."""
         received = self._answers.pop(scenario, None)
         if received is not None:
             self._answers[scenario] = received  # Moves it to the end: used last.

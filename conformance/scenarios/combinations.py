@@ -1,8 +1,8 @@
 """Documented parameters in combination: a covering array.
 
 Servers fail on two things at once that they serve one at a time. :data:`FACTORS` is the table of what an ordinary
-request varies, :data:`ROWS` the requests that, with the other documented ones of the plan, hold every pair of values
-that may stand in one request (tests/test_combinations.py computes it). Each row also speaks for the single values in
+request varies, :data:`ROWS` the requests that, with the other documented ones of the plan, contain every pair of values
+that one request may have (tests/test_combinations.py computes it). Each row also speaks for the single values in
 it: those are sent alone only where the row is not served. A row that is refused is sent again with one factor less at a
 time, until none can be left out: that smallest combination is the cause.
 """
@@ -47,7 +47,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
 #: Levels that count as one when pairs are counted: both ends of a range, and two ways to ask for a text.
 ALIKE = {"lowest": "given", "highest": "given", "empty": "text"}
 
-#: Levels that no request combines, and why. What thinks without a cap may cost any number of tokens.
+#: Levels that no request combines, and why. Reasoning without a cap may cost any number of tokens.
 APART: tuple[frozenset[tuple[str, str]], ...] = (
     *(
         frozenset({("cap", cap), ("effort", effort)})
@@ -126,11 +126,11 @@ _TOOLS: dict[str, list[dict[str, Any]]] = {"empty": [], "some": [WEATHER, PING],
 
 
 def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
-    """The rows, each with a codeword of its own to repeat, unless it asks for JSON."""
+    """The rows, each with a codeword of its own to repeat, unless it requests JSON."""
     return [_row(schemas, number, f"ibis-{nonce}-{number:02}", levels) for number, levels in enumerate(ROWS, 1)]
 
 
-#: Scenarios that a row with these levels speaks for; for a single accepted value, any row that holds it does.
+#: Scenarios that a row with these levels speaks for; for a single accepted value, any row that contains it does.
 _SPEAKS_FOR: dict[str, Levels] = {
     "input.messages": {"form": "parts"},
     "input.parts": {"form": "parts"},
@@ -143,7 +143,7 @@ _SPEAKS_FOR: dict[str, Levels] = {
 
 def covered_by(rows: Sequence[Scenario], scenario: Scenario) -> str | None:
     """The first row that speaks for a scenario, by its name: its response can be evaluated in place of the scenario's,
-    as both stream or not and neither thinks."""
+    as both stream or not and neither reasons."""
     levels = _SPEAKS_FOR.get(scenario.name)
     own = {name: value for name, value in scenario.body.items() if name != "input" and CHEAP.get(name) != value}
     if levels is None and not (own and "accepted" in scenario.tags):
@@ -172,7 +172,7 @@ def reduced(scenario: Scenario, levels: Levels, contract: Contract) -> Scenario:
 def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | None]:
     """The smallest combination known to be refused, and the next one to send (None: nothing more can be left out).
 
-    ``refused`` says of each request sent so far, the row itself first, whether it was refused. One factor after the
+    ``refused`` is for each request sent so far, the row itself first, whether it was refused. One factor after the
     other is left out, for good if the rest is refused without it.
     """
     known, place = dict(levels), 0
@@ -188,7 +188,7 @@ def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | N
 
 
 def is_refused(exchange: Exchange) -> bool:
-    """Whether a combination was refused, or failed (its whole at every attempt, a part at the only one)."""
+    """Whether a combination was refused, or failed (all of it at every attempt, a part at the only one)."""
     return exchange.refused or exchange.status == 500
 
 
@@ -226,7 +226,7 @@ def _unchanged(body: Body, received: Received) -> Body:
 
 
 def _claims(levels: Levels, auth: str) -> Iterator[str]:
-    """The features that a profile may lack."""
+    """The features that a profile may exclude."""
     yield auth
     if levels.get("form", "string") != "string":
         yield "input-array"

@@ -27,7 +27,7 @@ _RESULT = '{"天气": "晴", "note": "said \\"mild\\"\\nthen left", "readings": 
 
 _ARGUMENTS = '{"city": "Bern", "days": 1, "unit": "celsius"}'
 
-#: A citation, which the text part of an assistant message may hold.
+#: A citation, which the text part of an assistant message may contain.
 _CITATION = {"type": "url_citation", "url": "https://example.com/a", "title": "A", "start_index": 0, "end_index": 5}
 
 #: Two short turns.
@@ -152,7 +152,7 @@ def _unusual() -> list[Scenario]:
     thought = [{"type": "reasoning_text", "text": "Hm."}]
     kinds: dict[str, tuple[str, Items]] = {
         "odd-order": (
-            "an answer first, two in a row, a system message behind, a text between a call and its output",
+            "a response first, two in a row, a system message behind, a text between a call and its output",
             [
                 _message("msg_6f", "Good morning."),
                 _turn("assistant", "How can I help?"),

@@ -91,7 +91,7 @@ def _long() -> list[Scenario]:
 
 
 def _empty() -> list[Scenario]:
-    """Empty containers that are allowed; a combination holds both."""
+    """Empty containers that are allowed; a combination contains both."""
     empty: Body = {"tools": [], "text": {}}
     return [
         Scenario(

@@ -124,7 +124,7 @@ class Plan:
             if encoded is None or covered:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES
-            tries = 1 if levels is not None else tries  # The whole combination failed at every attempt.
+            tries = 1 if levels is not None else tries  # The combination failed at every attempt.
             sent = body or {}
             return OutgoingRequest(
                 key, scenario.name, sample, scenario.method, encoded,

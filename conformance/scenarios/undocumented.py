@@ -138,7 +138,7 @@ def _all_of_them(foreign: Body) -> Body:
 
 
 def _repeating(one: Scenario, word: str) -> Scenario:
-    """The same with a codeword to repeat, which stands in its metadata too: nobody else may get it."""
+    """The same with a codeword to repeat, which is in its metadata too: no other request may receive it."""
     own: Body = {"input": f"The codeword is {word}. Repeat exactly: {word}"}
     if "metadata" in one.body:
         own = {**own, "metadata": {"purpose": word}}

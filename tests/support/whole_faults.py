@@ -102,7 +102,7 @@ WHOLE: dict[str, tuple[Behaviour, str, str]] = {
          "a completed response has no output item"),
         ("a call that nobody declared", "draft",
          lambda _, items: [replace(one, name="search_web") if one.kind == "function_call" else one for one in items],
-         "tools.call-shape", "the call names no declared tool"),
+         "tools.call-shape", "the name of a call is not that of a declared tool"),
         ("top_p 1.0 always 500", "validate", _breaks(lambda body: body.get("top_p") == 1.0), "request.top_p-accepted",
          "unsupported member"),
         ("system messages always 500", "validate", _breaks(_role("system")), "request.input-roles",

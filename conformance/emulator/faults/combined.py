@@ -20,7 +20,7 @@ UNUSUAL, MIXED, MORE = "turns.unusual-history", "parallel.requests-do-not-mix", 
 Test = Callable[[Dict], Any]
 
 
-# --- what a request holds -------------------------------------------------------------------------
+# --- what a request contains -----------------------------------------------------------------------
 
 
 def has(*names: str) -> Test:
@@ -92,7 +92,7 @@ def bearer(name: str, says: str, test: Test) -> Behaviour:
 
 
 def header(name: str, says: str, test: Callable[[Context], Any], status: int) -> Behaviour:
-    """Answers a header that it does not know with an error."""
+    """Responds to an unknown header with an error."""
 
     def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
         return refusal or (replace(SPOILED, status=status) if test(ctx) else None)
@@ -112,7 +112,7 @@ def swap(ctx: Context, name: str, own: Any) -> Any:
 
 
 def after_refusal(status: Refusal) -> Hook[Refusal | None]:
-    """Answers the request behind a refused one so."""
+    """Responds to the request after a refused one like this."""
 
     def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
         refused_before = swap(ctx, "refused", bool(refusal))
@@ -129,7 +129,7 @@ def locked(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 def once(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     repeated = not refusal and ctx.count(f"body {ctx.raw!r}")
-    return of(409, "This request was answered before", "", "conflict") if repeated else refusal
+    return of(409, "This request was served before", "", "conflict") if repeated else refusal
 
 
 def empty_the_second_time(ctx: Context, items: list[Item]) -> list[Item]:
@@ -142,7 +142,7 @@ def cap_stays(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
 
 
 def model_stays(ctx: Context, one: Dict) -> Dict:
-    """Answers with the model that the last request named, though that was refused."""
+    """Responds with the model that the last request named, though that was refused."""
     refused_model = ctx.memory.pop("model", None) if ctx.stage == "plain" else None
     return {**one, "model": refused_model} if refused_model else one
 
@@ -167,11 +167,11 @@ def metadata_of_another(ctx: Context, one: Dict) -> Dict:
     return {**one, "metadata": swap(ctx, "metadata", ctx.body["metadata"])}
 
 
-# --- what is said and counted ---------------------------------------------------------------------
+# --- what is generated and counted------------------------------------------------------------------
 
 
 def repeated(ctx: Context, items: list[Item]) -> list[Item]:
-    """Puts the answers of the request before the new one."""
+    """Puts the output of earlier turns before the new one."""
     given = [one for one in input_items(ctx.body) if one.get("role") == "assistant" and isinstance(one.get("id"), str)]
     told = [(one["id"], tuple(part.get("text", "") for part in one.get("content") or [])) for one in given]
     return [*(Item("message", ident, texts) for ident, texts in told), *items]
@@ -210,17 +210,17 @@ def between(one: Dict, following: Dict) -> bool:
 
 
 FAULTS: list[Behaviour] = [
-    pair("tools-beside-json", "Takes no tools where JSON is asked for.", has("tools"), asks_json),
+    pair("tools-beside-json", "Takes no tools where JSON is requested.", has("tools"), asks_json),
     pair("tools-beside-temperature", "Takes no temperature beside tools.", has("tools", "temperature")),
     pair("tools-beside-top-p", "Takes no top_p beside tools.", has("tools", "top_p")),
-    pair("top-p-while-thinking", "Takes no top_p where it thinks.", has("top_p"), thinks),
-    pair("top-p-beside-json", "Takes no top_p where JSON is asked for.", has("top_p"), asks_json),
+    pair("top-p-while-thinking", "Takes no top_p with reasoning.", has("top_p"), thinks),
+    pair("top-p-beside-json", "Takes no top_p where JSON is requested.", has("top_p"), asks_json),
     pair("developer-in-streams", "Takes no developer message where it streams.", role("developer"), streams),
-    pair("developer-while-thinking", "Takes no developer message where it thinks.", role("developer"), thinks),
-    pair("system-while-thinking", "Takes no system message where it thinks.", role("system"), thinks),
-    pair("list-beside-json", "Wants a string where JSON is asked for.",
+    pair("developer-while-thinking", "Takes no developer message with reasoning.", role("developer"), thinks),
+    pair("system-while-thinking", "Takes no system message with reasoning.", role("system"), thinks),
+    pair("list-beside-json", "Wants a string where JSON is requested.",
          lambda body: isinstance(body.get("input"), list), asks_json),
-    pair("parts-while-thinking", "Takes no parts in messages where it thinks.", role("developer"), parts, thinks),
+    pair("parts-while-thinking", "Takes no parts in messages with reasoning.", role("developer"), parts, thinks),
     pair("string-beside-tools-in-streams", "Wants messages where tools are declared and it streams.",
          lambda body: isinstance(body.get("input"), str), has("tools"), streams),
     pair("no-cap-in-streams", "Wants a cap where it streams.", uncapped, streams),
@@ -235,7 +235,7 @@ FAULTS: list[Behaviour] = [
          lambda body: body.get("tools") == [] and "tool_choice" in body),
     pair("no-choice-in-streams", "Wants a tool_choice where it streams.",
          has("tools"), lambda body: "tool_choice" not in body, streams),
-    pair("long-text-while-thinking", "Takes no long text where it thinks.", long, thinks),
+    pair("long-text-while-thinking", "Takes no long text with reasoning.", long, thinks),
     pair("output-parts-in-streams", "Takes no results in parts where it streams.",
          some_item(lambda one: isinstance(one.get("output"), list)), streams),
     pair("instructions-beyond-ascii", "Takes instructions in ASCII only.", foreign_script("instructions")),
@@ -247,13 +247,13 @@ FAULTS: list[Behaviour] = [
     pair("tool-with-deep-parameters", "Takes ten levels in the parameters of a tool.",
          lambda body: depth(body.get("tools")) > 14),
     pair("many-tools", "Takes sixteen tools.", lambda body: len(body.get("tools") or ()) > 16),
-    fault("request.empty-arguments-while-thinking-are-500", "Fails inside on a call without arguments where it thinks.",
+    fault("request.empty-arguments-while-thinking-are-500", "Fails inside on a call without arguments with reasoning.",
           TOGETHER, validate=crash(all_of(some_item(lambda one: one.get("arguments") == "{}"), thinks))),
     fault("request.emoji-in-lists-is-500", "Fails inside on an emoji in a message.", TOGETHER,
           validate=crash(lambda body: isinstance(body.get("input"), list) and "\U0001f600" in to_json(body["input"]))),
     bearer("tools", "Knows the api-key header only where tools are declared.", has("tools")),
-    bearer("thinking", "Knows the api-key header only where it thinks.", thinks),
-    bearer("json", "Knows the api-key header only where JSON is asked for.", asks_json),
+    bearer("thinking", "Knows the api-key header only with reasoning.", thinks),
+    bearer("json", "Knows the api-key header only where JSON is requested.", asks_json),
     bearer("long-text", "Knows the api-key header only with a long text.", long),
     header("beta-header-is-500", "Fails inside on OpenAI-Beta.", lambda ctx: ctx.sent("openai-beta"), 500),
     header("sdk-headers-refused", "Refuses headers that begin with X-Stainless.",
@@ -269,24 +269,24 @@ FAULTS: list[Behaviour] = [
     fault("error.next-request-refused", "Refuses the request behind a refused one too.", TOGETHER,
           validate=after_refusal(of(400, "input is not supported", "input", "invalid_request_error"))),
     fault("auth.right-key-locked", "Refuses the right key once after a wrong one.", TOGETHER, auth=locked),
-    fault("request.same-again-refused", "Answers a request once.", "error.endpoint-survives", validate=once),
-    fault("response.empty-the-second-time", "Answers the same request with nothing the second time.",
+    fault("request.same-again-refused", "Serves a request once.", "error.endpoint-survives", validate=once),
+    fault("response.empty-the-second-time", "Responds to the same request with no output the second time.",
           "response.not-empty", draft=empty_the_second_time),
     fault("truncation.cap-stays", "Keeps the cap of the request before where there is none.",
           "truncation.cap-not-needed", parsed=cap_stays),
-    fault("response.refused-model-stays", "Answers with the model that was refused just before.",
+    fault("response.refused-model-stays", "Responds with the model that was refused just before.",
           "response.model-echoed", validate=noted_model, response=model_stays),
-    fault("undocumented.cache-key-shares-text", "Answers with the text that was cached under the same key.", MIXED,
+    fault("undocumented.cache-key-shares-text", "Responds with the text that was cached under the same key.", MIXED,
           draft=texts_by_cache_key),
     fault("undocumented.metadata-of-another", "Gives back the metadata of the request before.", MIXED,
           response=metadata_of_another),
-    fault("response.repeats-the-input", "Puts the answers of the request before the new one.",
+    fault("response.repeats-the-input", "Puts the output of earlier turns before the new one.",
           "response.output-is-new", draft=repeated),
-    fault("usage.thoughts-as-input", "Counts thoughts as input too.", "usage.reasoning-not-input",
+    fault("usage.thoughts-as-input", "Counts reasoning as input too.", "usage.reasoning-not-input",
           plan=thoughts_as_input),
     fault("turns.calls-dropped", "Does not pass calls on.", MORE,
           parsed=dropped(without(lambda one: kind(one) == "function_call"))),
-    fault("effort.none-thinks-after-output", "Thinks at effort none behind the output of a tool.",
+    fault("effort.none-thinks-after-output", "Reasons at effort none after the output of a tool.",
           "effort.none-does-not-think", parsed=thinking(all_of(rounds, lambda body: not thinks(body)), True)),
     fault("effort.high-does-not-think-after-output", "Does not think behind the output of a tool.",
           "effort.high-thinks", parsed=thinking(all_of(rounds, thinks), False)),
