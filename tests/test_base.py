@@ -47,7 +47,7 @@ UNANSWERED = {
         "auth.empty-key-refused",
         "auth.one-right-one-wrong",
     },
-    "no-effort-none": {"effort.none-accepted", "effort.none-does-not-think"},
+    "no-effort-none": {"effort.none-accepted", "effort.none-does-not-think", "usage.reasoning-not-input"},
 }
 
 

@@ -158,7 +158,7 @@ def _concerned(mutant: Mutant, changed: frozenset[str]) -> Iterator[Case]:
     """The cases that see what changed; a case over many answers sees those only."""
     for case in cases(mutant.revision):
         if seen := tuple(name for name in case.scenarios if name in changed):
-            yield case if case.whole else replace(case, scenarios=seen)
+            yield case if case.requires_all else replace(case, scenarios=seen)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: f"{one.revision}-{one.what}-{one.member}-{one.how}")

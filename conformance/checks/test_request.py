@@ -58,10 +58,17 @@ _ALONE = frozenset(
 _OWN = {"tools": "rich", "instructions": "scripts"}
 
 
-@check("request.combination-accepted", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
-def test_combination_is_accepted(received: Received, case: Case) -> Findings:
+@check(
+    "request.combination-accepted",
+    over=beside(each("combination"), "tools.unused"),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_combination_is_accepted(responses: list[Received], case: Case) -> Findings:
+    received, *simple_tool = responses
     smallest = _smallest_refused(received, case)
-    if len(smallest) == 1 and smallest.keys() <= _ALONE and not smallest.items() <= _OWN.items():
+    own = smallest.items() <= _OWN.items() and not any(one.exchange.refused for one in simple_tool)
+    if len(smallest) == 1 and smallest.keys() <= _ALONE and not own:
         raise DoesNotApply(f"{in_words(smallest)} alone is refused: another rule reports that")
     yield from _together(received, smallest)
 
