@@ -106,7 +106,7 @@ def of_reasoning(stream: list[lumen.Event], at: int) -> list[lumen.Event]:
 FAULTS = {
     "never sent": (
         fault("lumen.none", "Never names a language.", events=languages(lambda one, at: one[:at] + one[at + 1 :])),
-        {f"event.seen.{LANGUAGE}": f"{LANGUAGE} is not in the stream"},
+        {f"event.seen.{LANGUAGE}": f"the stream contains no {LANGUAGE}"},
     ),
     "without its member": (
         fault("lumen.bare", "Names no language.", events=events(cut("language"), "output_text.language")),
