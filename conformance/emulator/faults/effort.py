@@ -39,7 +39,7 @@ def value_faults(value: str) -> list[Behaviour]:
     if value != "none":
         faults.append(
             fault(f"effort.{value}-does-not-think", f"Sends no reasoning at effort {value}.",
-                  ALIKE, parsed=thinks(False, asked(value)))
+                  ALIKE, f"effort.{value}-thinks", parsed=thinks(False, asked(value)))
         )  # fmt: skip
     return faults
 

@@ -88,12 +88,19 @@ def remembered(ctx: Context, refusal: Refusal | None) -> Refusal | None:
 
 
 def recall(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
-    """Adds the turns of earlier requests before the new ones."""
+    """Adds the turns of the response with that id before the new ones."""
     with ctx.lock:
-        past: list[Turn] = ctx.memory.setdefault("turns", [])
-        earlier = tuple(past) if ctx.body.get("previous_response_id") else ()
-        past.extend(parsed.turns)
-    return replace(parsed, turns=(*earlier, *parsed.turns))
+        conversations: dict[Any, tuple[Turn, ...]] = ctx.memory.setdefault("conversations", {})
+        turns = (*conversations.get(ctx.body.get("previous_response_id"), ()), *parsed.turns)
+        ctx.memory.setdefault("turns", {})[ctx.number] = turns
+    return replace(parsed, turns=turns)
+
+
+def remember(ctx: Context, one: Dict) -> Dict:
+    """Keeps the turns of a request under the id of its response."""
+    with ctx.lock:
+        ctx.memory.setdefault("conversations", {})[one["id"]] = ctx.memory["turns"].get(ctx.number, ())
+    return one
 
 
 def echo_previous(ctx: Context, one: Dict) -> Dict:
@@ -138,7 +145,7 @@ FAULTS = [
               {**one, "status": "in_progress"}
               if ctx.body.get("background") is True and ctx.stage == "plain" else one)),
     fault("unsupported.previous-response-id-honoured", "Uses the conversation of previous_response_id.",
-          "unsupported.previous-response-id-not-honoured", validate=remembered, parsed=recall),
+          "unsupported.previous-response-id-not-honoured", validate=remembered, parsed=recall, response=remember),
     fault("unsupported.previous-response-id-echoed", "Ignores previous_response_id, but echoes it.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=echo_previous),
     *(fault for name in OPENAI for fault in crashing("undocumented", name, f"undocumented.{slug(name)}")),
