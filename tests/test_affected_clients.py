@@ -111,7 +111,7 @@ def test_a_key_that_is_refused_as_a_bearer_token_stops_who_sends_it_so() -> None
     lines = lines_of("auth.bearer-not-accepted")
     assert {"codex", "openai-python", "openai-node", "ai-sdk", "agents"} <= found(lines)
     told = affected_clients.sentences(next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer.stream"))
-    assert "not tried: trials replay responses" in told[0]
+    assert "not tested: trials replay responses" in told[0]
     plain = next(one for one in lines if one.id == "auth.bearer-accepted@auth.bearer")
     assert "codex" not in plain.breaks  # It only streams.
 
@@ -240,6 +240,8 @@ def test_every_trial_has_findings_of_its_row() -> None:
     tried = {(one.row, one.fault) for one in TRIALS}
     listed = {(row, fault) for row, faults in evidence()["rules"].items() for fault in faults}
     # A row that is only recorded has no findings; what it records is shown as allowed.
+    # An effort at which the model does not reason is reported by effort.values-alike since it reasons at others.
+    listed = {pair for pair in listed if pair[0] != "effort.{value}-thinks" or pair in tried}
     assert {pair for pair in listed if requirement(pair[0]).level != "MAY"} == tried
 
 
@@ -291,19 +293,19 @@ def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
     terminal.show(screen, "it", run, text_of, "again", {})
     text = "\n".join(screen.lines)
     text, _, last = text.partition(" by area ")
-    end_line = " ".join(re.search(r"^  affects (.*(?:\n {10}.*)*)", last, re.MULTILINE)[1].split())  # type: ignore[index]  # It is there.
-    pairs = dict(re.findall(r"([^·]+?): (\d+) causes?", end_line))
+    end_line = " ".join(re.search(r"^  affects +(.*(?:\n {12}.*)*)", last, re.MULTILINE)[1].split())  # type: ignore[index]  # It is there.
+    pairs = dict(re.findall(r"([^·]+?) (\d+)(?= ·| \(|$)", end_line))
     assert {name.strip(): int(number) for name, number in pairs.items()} == {
         CLIENTS[name]: number for name, number in counts.items()
     }
-    told = re.sub(r"\n {10}(?! )", " ", text)
+    told = re.sub(r"\n {12}(?! )", " ", text)
     found = Counter(name for line in told.splitlines() if line.startswith("  affects ") for name in names(line))
     assert found == counts
 
 
 def _in_the_page(results: Results, counts: Counter[str]) -> None:
     shown = document(results, results.folder, "again")
-    assert shown.breaks == counts
+    assert shown["breaks"] == counts
     assert Counter(name for *_, clients in shown["causes"] for name in clients) == counts
 
 
@@ -331,13 +333,13 @@ def test_results_of_an_earlier_version_name_what_trials_show(tmp_path: Path) -> 
     ]
     assert [with_known_effects(line) for line in old] == lines
     unknown = replace(old[0], requirement="gone.rule", findings=(FindingRecord("m"),))
-    assert with_known_effects(unknown) == unknown
+    assert with_known_effects(unknown) == replace(unknown, findings=(FindingRecord("m", clients={}),))
 
 
 def test_a_rule_is_explained_with_client_version_finding_and_trial() -> None:
     text = " ".join((explain("event.response.content_part.done.schema", "2026-06-24") or "").split())
     assert "a stream with 'response.content_part.done: /part is missing' affects: - openai-node 6.49.0 stops: " in text
     assert "trial: event.content-part-done-without-part" in text
-    assert "affect no client: 'response.content_part.done: /item_id is missing'" in text
-    assert "not tried" in (explain("auth.missing-key-refused", "2026-06-24") or "")
-    assert "by construction" in (explain("auth.bearer-accepted", "2026-06-24") or "")
+    assert "response.content_part.done: /item_id is missing" in text
+    assert "not test" in (explain("auth.missing-key-refused", "2026-06-24") or "")
+    assert "by the client's source" in (explain("auth.bearer-accepted", "2026-06-24") or "")

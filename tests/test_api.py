@@ -73,7 +73,7 @@ def test_a_run_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Monkey
     ("arguments", "says"),
     [
         ({"modle": "x"}, "unknown setting modle; expected one of endpoint, model"),
-        ({"only": ["nothing.at-all"]}, "'nothing.at-all' selects no case"),
+        ({"only": ["nothing.at-all"]}, "'nothing.at-all' matches no case"),
         ({"target": "no-such.toml"}, "no-such.toml"),
         ({"revision": "1999-01-01"}, "revision '1999-01-01' is not known"),
     ],

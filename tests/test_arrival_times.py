@@ -91,7 +91,7 @@ def test_where_the_reader_was_late_it_is_inconclusive() -> None:
     chunks = arriving([2000.0] * count())
     found = result("sse.incremental", STREAM, chunks=chunks, lag_ms=350.0)
     assert found.verdict == "inconclusive"
-    assert "this process read up to 350 ms late" in found.reason.text
+    assert "this process read with a delay of up to 350 ms" in found.reason.text
 
 
 def test_a_generation_under_a_second_is_not_evaluated() -> None:

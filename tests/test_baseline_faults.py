@@ -83,12 +83,12 @@ def test_so_it_is_with_globs(fault: str) -> None:
         messages.setdefault((one.case.partition("@")[0], one.verdict), {}).update(dict.fromkeys(one.messages))
     rules = [rule for rule, _ in messages]
     globs = [
-        baseline.ready(f"{rule}@*", verdict, list(parts), "known")
+        baseline.format_entry(f"{rule}@*", verdict, list(parts), "known")
         for (rule, verdict), parts in messages.items()
         if rules.count(rule) == 1
     ]
     exact = [
-        baseline.ready(one.case, one.verdict, one.messages, "known")
+        baseline.format_entry(one.case, one.verdict, one.messages, "known")
         for one in entries
         if rules.count(one.case.partition("@")[0]) > 1
     ]

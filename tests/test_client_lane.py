@@ -377,7 +377,7 @@ def _recording(tmp_path: Path) -> Path:
     [
         ([], "nothing to do"),
         (["somewhere"], "nothing to do"),
-        (["nowhere", "--clients", "."], "nowhere is no recording"),
+        (["nowhere", "--clients", "."], "nowhere is not a recording"),
         (["nowhere", "--clients", "not-there"], "the clients directory not-there does not exist"),
         (["nowhere", "--clients", ".", "--client", "curl"], "unknown client 'curl'"),
     ],

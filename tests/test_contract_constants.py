@@ -34,6 +34,11 @@ ALLOWED = {
     ("wire/playback.py", "api-key"), ("wire/playback.py", "bearer"),
     # What a profile calls the two headers, in a hint; the address of OpenAI's page.
     ("report/terminal.py", "api-key"), ("report/terminal.py", "bearer"), ("report/sources.py", "/responses"),
+    # Documentation, hints about the address, and lines of a profile.
+    ("api.py", "/responses"), ("api.py", "/v1"), ("commands/profile.py", "/v1"), ("commands/run.py", "/v1"),
+    ("commands/watch.py", "/v1"), ("results/plain_words.py", "api-key"), ("results/plain_words.py", "bearer"),
+    ("results/plain_words.py", "Bearer"),
+    ("results/proposals.py", "api-key"), ("results/proposals.py", "bearer"),
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from conformance.wire.pool import Pool
 from tools.in_process import context, record
 
 #: Bytes: half of what a run may take, as the machine that runs the tests may be another.
-_PEAK = 400_000_000
+_PEAK = 700_000_000
 
 
 def large(name: str, size: int) -> Exchange:

@@ -95,7 +95,7 @@ def test_a_refusal_in_place_of_a_text_causes_no_text_events() -> None:
     written = [{"type": f"response.output_item.{one}", "output_index": 0, "item": item} for one in ("added", "done")]
     name = "event.seen.response.output_text.delta@text.stream"
     refusing = result(name, stream((written, item)))
-    assert (refusing.verdict, refusing.reason.text) == (INCONCLUSIVE, "the model refused, and wrote no text")
+    assert (refusing.verdict, refusing.reason.text) == (INCONCLUSIVE, "the model wrote a refusal and no text")
     silent = [event for event in stream(message()) if event["type"] != "response.output_text.delta"]
     assert result(name, silent).verdict == FAIL
 

@@ -21,7 +21,6 @@ NOTED = matrix()
 UNSEEN = {
     "effort.default-thinks-only-plain": "what happens without reasoning is not said, nor that it is alike",
     "effort.default-thinks-only-streaming": "what happens without reasoning is not said, nor that it is alike",
-    "tools.no-thinking-with-tools": "whether a model thinks before it calls may be its own affair: it does elsewhere",
     "effort.medium-in-two-items": "how often a model stops to think is its own affair",
     "parallel.models-mix": "it takes two models, and a run asks for one",
     "request.unknown-model-is-503": "several requests about the model meet it: it may be the server's own trouble",

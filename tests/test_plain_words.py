@@ -108,7 +108,7 @@ def test_the_command_writes_a_target_file(
         assert (done.returncode, done.stderr) == (0, "")
         again = command("profile", server.url, "--output", str(file))
     assert sorted(resolve({}, {}, "nonce", file).lacks) == lacks
-    assert (again.returncode, again.stderr) == (2, f"conformance: {file} exists; name another file\n")
+    assert (again.returncode, again.stderr) == (2, f"conformance: {file} already exists; name another file\n")
 
 
 def test_the_command_says_in_one_line_why_there_is_no_profile(monkeypatch: pytest.MonkeyPatch) -> None:

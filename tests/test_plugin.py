@@ -172,7 +172,7 @@ def test_a_run_folder_keeps_what_is_not_of_a_run(server: Server, tmp_path: Path)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "run.json").unlink()
     run = pytest_run(*arguments)
-    assert (run.returncode, "of no run of ours" in run.stderr) == (2, True)
+    assert (run.returncode, "that are not from a run" in run.stderr) == (2, True)
 
 
 def test_results_that_cannot_be_written_are_no_success(server: Server, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_refusal_for_size_says_nothing_of_the_form(small: Behaviour) -> None:
     broken = [one for one in results.values() if one.verdict in (FAIL, WARNING)]
     assert {one.case.rule for one in broken} == {"request.long-input-served"}
     assert {one.verdict for one in broken} == {WARNING}
-    assert "for its size" in results["turns.history-accepted@turns.history-forms"].reason.text
+    assert "for its length" in results["turns.history-accepted@turns.history-forms"].reason.text
     assert results["turns.history-accepted@turns.text-before-call"].verdict == PASS
     compared = results["usage.more-input-more-tokens@input.very-long"]
     assert compared.verdict == NOT_APPLICABLE

@@ -94,7 +94,10 @@ def test_workers_that_outlive_their_controller_keep_the_next_run_out(held: RunDi
 def test_an_earlier_run_is_replaced_only_when_asked(held: RunDirectory) -> None:
     held.close()
     said = one_line(run(*FEW, "--run-dir", str(held.path), key=None))
-    assert f"run folder {held.path} holds the run of {HEAD.started_at}: --overwrite replaces it" in said
+    assert (
+        f"run folder {held.path} contains the run of {HEAD.started_at}: "
+        "replace it with --overwrite, or choose another folder" in said
+    )
     assert (held.exchanges / "one.json").exists()
     assert run(*FEW, "--run-dir", str(held.path), "--overwrite", key=None).returncode == 0
     assert not (held.exchanges / "one.json").exists()
@@ -132,7 +135,7 @@ def test_fresh_folders_never_collide(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MIMO_API_KEY", "some-key")
-    with pytest.raises(Misconfigured, match="nothing answers"):
+    with pytest.raises(Misconfigured, match="cannot connect to"):
         setup.create_session({"endpoint": "http://127.0.0.1:9/v1"}, None, None, plan_only=False)
     setup.create_session({}, None, None, plan_only=True)
     assert list((tmp_path / "reports" / "runs").iterdir()) == []

@@ -83,7 +83,7 @@ def test_a_base_without_v1_is_one_line(workers: str, tmp_path: Path) -> None:
     said = one_line(done)
     assert "the Responses API is not at this path: " in said
     assert "the base URL does not end in /v1, and http" in said
-    assert said.endswith("/v1/responses answers with HTTP 400\n")
+    assert said.endswith("/v1/responses returns HTTP 400\n")
     assert len(door.asked) <= 10
     assert not (tmp_path / "run" / "results.jsonl").exists()
     again = run("--replay", str(tmp_path / "run"), "--run-dir", str(tmp_path / "again"), key=None, checks=["http"])
@@ -119,7 +119,7 @@ def test_a_key_that_nothing_accepts_is_one_line_without_it(status: int, tmp_path
     done, door = evaluate(refuse, tmp_path / "run")
     said = one_line(done)
     assert f"received HTTP {status} (Invalid key" in said
-    assert "the key in MIMO_API_KEY, sent as api-key and Authorization: Bearer, is not accepted" in said
+    assert "the key in MIMO_API_KEY is not accepted, sent as api-key and Authorization: Bearer" in said
     assert "\x1b" not in said
     assert len(door.asked) <= 8
 

@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Send the requests and write the profile. Raises :class:`CommandError` if the endpoint cannot be evaluated."""
     if options.output and options.output.exists():
-        raise CommandError(f"{options.output} already already exists; name another file")
+        raise CommandError(f"{options.output} already exists; name another file")
     with tempfile.TemporaryDirectory() as folder:
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):

@@ -221,7 +221,7 @@ def refusal_kind(exchange: Exchange) -> Kind:
 def _must_be_served(one: Scenario, methods: Collection[str]) -> bool:
     """Whether a request is valid, has a valid key, and depends on no other request, so that it must be served."""
     has_valid_key = one.auth in methods
-    is_independent = not (one.after or one.within or one.last)
+    is_independent = not (one.after or one.within or one.last or one.factors)
     return one.expect == "answer" and one.must_fit_schema and is_independent and has_valid_key
 
 

@@ -52,8 +52,8 @@ class Recorded:
             self._answers[scenario] = received  # Moves it to the end: used last.
             return received
         samples, whole = self._samples_of(scenario), scenario
-        if samples[-1].ended == "not-sent" and not samples[-1].withheld and scenario in self._within:
-            samples = self._samples_of(whole := self._within[scenario])
+        while samples[-1].ended == "not-sent" and not samples[-1].withheld and whole in self._within:
+            samples = self._samples_of(whole := self._within[whole])
         chosen = samples[0 if whole in self._combinations else -1]
         received = Received(chosen, scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room

@@ -120,7 +120,10 @@ class Plan:
             fixed = scenario.must_fit_schema and not scenario.follow
             if fixed and schema_violation(self.contract, encode(body or {}, self._target.model, scenario.escaped)):
                 return None  # A defect of the suite: not sent, and reported as an internal error on evaluation.
-            covered = bool(scenario.within and before) and self._covers(scenario, before[0])
+            # The request that contains this one may itself be contained in a served one, and is then not sent.
+            covered = bool(scenario.within and before) and (
+                (before[0].ended == "not-sent" and not before[0].withheld) or self._covers(scenario, before[0])
+            )
             if encoded is None or covered:
                 return None
             tries = _ANSWER_TRIES if scenario.expect == "answer" else _REFUSAL_TRIES

@@ -33,12 +33,14 @@ def traffic(behaviour: Behaviour | None, names: Collection[str] = FEW, revision:
     here, model = context(revision), target(revision).model
     sender = InProcess(Endpoint(key=SERVER_KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW))
     found: dict[str, Exchange] = {}
-    for planned in Plan(here, [name for name in here.scenarios if not names or name in names]).requests:
+    plan = Plan(here, [name for name in here.scenarios if not names or name in names])
+    wanted = {plan.key_of[name] for name in names if name in plan.key_of}
+    for planned in plan.requests:
         outgoing = planned.build([found[key] for key in planned.after if key in found])
         if outgoing:
             found[planned.key] = sender.send(outgoing)
-    posted = [one for one in found.values() if one.request.method == "POST"]
-    return [Captured(one.scenario, one) for one in posted if not names or one.scenario in names]
+    kept = [one for key, one in found.items() if one.request.method == "POST" and (not names or key in wanted)]
+    return [Captured(one.scenario, one) for one in kept]
 
 
 def evaluated(captured: list[Captured], revision: str = "2026-06-24") -> Evaluation:

@@ -463,7 +463,7 @@ def test_the_end_says_how_much_was_evaluated(tmp_path: Path, capsys: pytest.Capt
     assert main(["judge", str(path), "--results", str(results)]) == 0
     said = capsys.readouterr().out
     assert "conforms" not in said
-    assert "No violation found in what was evaluated; " in said
+    assert "No violation found in the evaluated part; " in said
     assert "1 of 3 exchanges evaluated in part, 1 of 3 exchanges not evaluated." in said
     end = json.loads(results.read_text(encoding="utf-8").splitlines()[-1])
     assert end["partial"] == {"exchanges": 3, "in_part": 1, "aside": 1, "websockets": 0}
@@ -478,4 +478,4 @@ def test_warnings_in_what_was_evaluated(tmp_path: Path, capsys: pytest.CaptureFi
     bare = "".join(line + "\n" for line in STREAM.body.decode().split("\n")[:-1] if not line.startswith("event:"))
     assert main(["judge", str(har(tmp_path / "a.har", entry(STREAM, "firefox", text=bare[:2000], size=0)))]) == 0
     said = capsys.readouterr().out
-    assert "No MUST violation found in what was evaluated; 1 SHOULD rule is broken; 1 of 1" in said
+    assert "No MUST violation found in the evaluated part; 1 SHOULD rule is" in said

@@ -65,7 +65,7 @@ def test_the_watcher_starts_and_ends(words: list[str], tmp_path: Path) -> None:
             said = watcher.communicate(timeout=20)[0]
     assert begun.startswith("watching")
     assert "client base URL" in begun
-    assert "No case was judged" in said
+    assert "No case was evaluated" in said
     assert watcher.returncode == 5
 
 
