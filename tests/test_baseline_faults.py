@@ -187,7 +187,7 @@ def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
     lines = told(fault)
     plain = with_representative_causes(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
-    assert sum(one.verdict == EXPECTED for one in made) > 1000
+    assert sum(one.verdict == EXPECTED for one in made) > 20
     assert scores(made) == scores(plain)
     assert affected_clients(causes(made)) == affected_clients(causes(plain))
 

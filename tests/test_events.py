@@ -188,10 +188,10 @@ def test_a_type_in_the_schemas_only_is_reported(family: Path, path: str, like: s
     ("rows", "said"),
     [
         ('[[event]]\ntype = "response.extra"\nstep = "begin"\n',
-         ["event type response.extra is in 2026-06-24/contract.toml, and has no schema",
+         ["event type response.extra is in 2026-06-24/contract.toml, but has no schema",
           "3 event types have the step begin, expected 1 or 2"]),
         ('[[text]]\nname = "summary"\nshown = "summary"\nitem = "message"\npart = "summary_text"\n',
-         ["part type summary_text is in 2026-06-24/contract.toml, and has no schema",
+         ["part type summary_text is in 2026-06-24/contract.toml, but has no schema",
           "text summary has no event of the step delta: its sums are not checked",
           "text summary has no event of the step done: its sums are not checked",
           "text summary names no rule in checked_by: its deltas are not added up"]),

@@ -471,7 +471,7 @@ def test_the_end_says_how_much_was_evaluated(tmp_path: Path, capsys: pytest.Capt
         assert main(["report", str(results), kind, str(tmp_path / "report")]) == 0
         text = (tmp_path / "report").read_text(encoding="utf-8")
         assert "onforms" not in text
-        assert "No violation found in what was evaluated" in text
+        assert "No violation found in the evaluated part" in text
 
 
 def test_warnings_in_what_was_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
