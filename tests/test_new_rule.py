@@ -65,6 +65,20 @@ def run(checkout: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str
     return subprocess.run([sys.executable, "-m", *words], cwd=checkout, capture_output=True, text=True, timeout=300)
 
 
+def generated(checkout: Path, faults: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What ``make generate`` writes, of these faults; the rules that they violate."""
+    for words in (
+        ["tools.fault_matrix", "--write", *(word for name in faults for word in ("--fault", name))],
+        ["tools.pages"],
+        ["ruff", "check", "conformance"],
+        ["ruff", "format", "--check", "conformance"],
+    ):
+        done = run(checkout, words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
+    return {name: noted[name]["causes"] for name in faults}
+
+
 def test_three_edited_files_make_a_rule(checkout: Path) -> None:
     made = run(checkout, ["conformance", "new-rule", RULE])
     assert made.returncode == 0, made.stderr
@@ -82,16 +96,8 @@ def test_three_edited_files_make_a_rule(checkout: Path) -> None:
     assert [path.name for path in left if path.suffix in (".py", ".toml")] == ["new_rule.py"]
     noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
     faults = [f"{RULE}-violated", *(FAULTS.keys() - noted.keys())]
-    for words in (
-        ["tools.fault_matrix", "--write", *(word for name in faults for word in ("--fault", name))],
-        ["tools.pages"],
-        ["ruff", "check", "conformance"],
-        ["ruff", "format", "--check", "conformance"],
-    ):
-        done = run(checkout, words)
-        assert done.returncode == 0, done.stdout + done.stderr
-    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
-    assert noted[f"{RULE}-violated"]["causes"] == {RULE: "fail"}
+    causes = generated(checkout, faults)
+    assert causes[f"{RULE}-violated"] == {RULE: "fail"}
     assert f"| {RULE} | MUST |" in (checkout / "docs" / "rules.md").read_text(encoding="utf-8")
     chosen = "well_formed or somewhere or page or short or imports or sitting or clean"
     files = [f"tests/test_{name}.py" for name in ("catalogue", "matrix", "architecture")]

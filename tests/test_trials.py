@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_new_rule import copy_of_the_checkout, run
+from tests.test_new_rule import copy_of_the_checkout, generated, run
 
 #: By file: what is replaced by what; a file that is not there is made.
 Edits = Mapping[str, Sequence[tuple[str, str]]]
@@ -126,20 +126,6 @@ def edit(checkout: Path, edits: Edits) -> None:
             assert text.count(old) == 1, (name, old)
             text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
-
-
-def generated(checkout: Path, faults: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What ``make generate`` writes, of these faults; the rules that they violate."""
-    for words in (
-        ["tools.fault_matrix", "--write", *(word for name in faults for word in ("--fault", name))],
-        ["tools.pages"],
-        ["ruff", "check", "conformance"],
-        ["ruff", "format", "--check", "conformance"],
-    ):
-        done = run(checkout, words)
-        assert done.returncode == 0, done.stdout + done.stderr
-    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
-    return {name: noted[name]["causes"] for name in faults}
 
 
 def passes(checkout: Path, *words: str) -> None:
