@@ -126,7 +126,7 @@ def test_a_case_shows_its_evidence(window: Browser, failing: Path) -> None:
         "doc 2026-06-24, response.content_part.done",
         "closes a part that is already closed",
         f"pytest conformance --only '{CLOSED}'",
-        "curl -sN http://in-process/v1/responses",
+        "curl -isN http://in-process/v1/responses",
         "exchanges/text.stream-",
     ):
         assert part in text

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.pytest_plugin.invocation import Invocation
+
 HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True
 
@@ -22,9 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(words: list[str]) -> int:
     """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
-    passed = ["-p", "conformance.plugin", "-p", "no:cacheprovider", str(_CHECKS)]
+    # The cache of --lf and --sw is in the current folder: pytest would choose that of the installed package.
+    passed = ["-p", "conformance.plugin", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", str(_CHECKS)]
+    given = Invocation(("conformance", "run", *words))
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]
     passed += words
     print(f"+ {shlex.join([sys.executable, '-m', 'pytest', *passed])}", flush=True)
-    return int(pytest.main(passed))
+    return int(pytest.main(passed, plugins=[given]))

@@ -85,7 +85,7 @@ def _runner(config: pytest.Config) -> Runner:
     if hasattr(config, "workerinput"):
         given = config.workerinput["conformance"]
         session = setup.create_worker_session(given, str(config.workerinput["workerid"]))
-        return Runner(config, session, expected, None, given["wait"])
+        return Runner(config, session, expected, None)
     options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
