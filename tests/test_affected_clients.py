@@ -25,7 +25,7 @@ from conformance.results.affected_clients import with_known_effects
 from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import effect_rows, effects_by_rule, finding_kind, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.records import FindingRecord
 from conformance.results.results_file import Results, case_record, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
