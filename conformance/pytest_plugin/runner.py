@@ -29,7 +29,7 @@ from conformance.wire.pool import CannotRecord
 
 #: Options with which not all cases are evaluated.
 _SELECTING_OPTIONS = (
-    "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
+    "only", "skip", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
     "replay",
 )  # fmt: skip
 
@@ -112,7 +112,7 @@ class Runner:
         """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation.
         Checks without a case in this revision are removed."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        selections = self.config.getoption("only")
+        selections, skips = self.config.getoption("only"), self.config.getoption("skip")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
@@ -120,7 +120,8 @@ class Runner:
             is_selected = case is None or (
                 case_selection.selects(case.id, selections) if selections else self.session.selects(case)
             )
-            (kept if is_selected else others).append(item)
+            is_skipped = case is not None and case_selection.selects(case.id, skips)
+            (kept if is_selected and not is_skipped else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
