@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from conformance.config.target import resolve
 from conformance.emulator.faults import FAULTS
+from conformance.exchange.run_directory import RunDirectory
 from conformance.report import badge, github, job_summary, sources, summary, terminal
 from conformance.report.columns import columns, fit, labelled, wrapped
+from conformance.report.progress import progress_line
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, RunEnd, TargetRecord, Tokens
@@ -193,6 +196,20 @@ def test_the_end_of_a_run_is_80_columns_wide() -> None:
     lines += [line("c.d@x", message="m", cause="area1.rule@s1.stream") for n in range(40)]
     for one in shown(lines, html="report.html"):
         assert columns(one) <= 80 or one.startswith(("  rerun the first case", "  expect these failures")), one
+
+
+def test_the_header_names_what_is_not_the_default() -> None:
+    target = resolve({"endpoint": "http://127.0.0.1:9/v1", "rpm": "7"}, {}, "", None)
+    short, every = (terminal.header(target, RunDirectory(Path("run")), one) for one in (False, True))
+    assert [line.split()[0] for line in short] == ["conformance:", "endpoint", "rpm", "run"]
+    assert len(every) > len(short) + 8
+
+
+def test_the_progress_has_the_time_left() -> None:
+    assert progress_line(3, 200, 1234, 2.0) == "3 of 200 responses received, 1,234 output tokens"
+    assert progress_line(100, 200, 0, 50.0).endswith("0 output tokens, about 50 s left")
+    assert progress_line(20, 200, 0, 60.0).endswith("about 9 min left")
+    assert progress_line(200, 200, 0, 60.0).endswith("; evaluating")
 
 
 def test_causes_beyond_a_dozen_are_told_in_a_line_each() -> None:

@@ -22,20 +22,22 @@ def render(
     found: Comparison,
     flaky: Mapping[str, tuple[int, int]] | None = None,
     confirmed: Mapping[str, tuple[int, int]] | None = None,
+    known_flaky: Mapping[str, int] | None = None,
 ) -> str:
     """The comparison as Markdown.
 
     ``flaky`` and ``confirmed`` map a retried case to its numbers of failures and of attempts; without them every new
-    failure is a regression.
+    failure is a regression. ``known_flaky`` maps a case to the number of earlier nightly runs in which it was flaky.
     """
-    flaky, confirmed = flaky or {}, confirmed or {}
+    flaky, confirmed, known_flaky = flaky or {}, confirmed or {}, known_flaky or {}
     # Grouped separately: a confirmed failure must not be grouped under a flaky one.
     regressions = group_changes([one for one in found.failing if one.id not in flaky])
     shaky = group_changes([one for one in found.failing if one.id in flaky])
     lines = [_headline(found, len(regressions), len(shaky)), ""]
     lines += _section("Regressions", regressions, confirmed, most=len(regressions))
     lines += _section("Missing", found.vanished, {}, most=len(found.vanished))
-    lines += _section("Flaky", shaky, flaky)
+    lines += _section("Flaky", [one for one in shaky if one.id not in known_flaky], flaky)
+    lines += _section("Known flaky", [one for one in shaky if one.id in known_flaky], flaky)
     for title, changes in _kinds(found):
         lines += _section(title, group_by_rule(group_changes(changes)), {})
     lines += _names("New events and members", found.first_seen)
