@@ -83,19 +83,23 @@ def page(found: Comparison, old: Results, new: Results, file: Path) -> str:
     regressions = group_changes(found.failing)
     headline = _headline(found, len(regressions), 0).strip("*")
     body = [simple.paragraph("regression" if found.regression else "no regression", headline, found.regression)]
-    runs = [[f"{age} run", *_described(run, file)] for age, run in (("old", old), ("new", new))]
-    body.append(simple.table(("", "target", "run at", "suite", "report"), runs))
+    runs = [[age, *_described(run, file)] for age, run in (("old", old), ("new", new))]
+    body.append(simple.table("Runs", ("run", "target", "run at", "suite", "report"), runs))
     for title, changes in (("Regressions", regressions), ("Missing", found.vanished), *_grouped(found)):
         if changes:
             rows = [[simple.code(one.id), *map(simple.text, _cells(one))] for one in changes]
             body.append(simple.section(f"{title} ({sum(1 + one.more for one in changes)})"))
-            body.append(simple.table(("case", "before", "now", "with it", "message"), rows))
+            body.append(simple.table(title, ("case", "before", "now", "with it", "message"), rows))
     if found.first_seen:
         body.append(simple.section(f"New events and members ({len(found.first_seen)})"))
-        body.append(simple.table(("name",), [[simple.code(name)] for name in found.first_seen]))
+        body.append(
+            simple.table("New events and members", ("name",), [[simple.code(name)] for name in found.first_seen])
+        )
     body.append(simple.section("Figures"))
     body.append(
-        simple.table(("figure", "before", "now"), [list(map(simple.text, _numbers(one))) for one in found.figures])
+        simple.table(
+            "Figures", ("figure", "before", "now"), [list(map(simple.text, _numbers(one))) for one in found.figures]
+        )
     )
     body += [simple.note(note) for note in found.notes]
     return simple.page(f"Comparison: {new.head.target.name}", "".join(body))

@@ -200,7 +200,7 @@ def page(found: Matrix, notes: Sequence[str] = (), file: Path | None = None) -> 
     facts = (
         [*map(simple.text, row), *([link] if any(links) else [])] for row, link in zip(found.runs, links, strict=True)
     )
-    body += [simple.table(heads, facts), simple.section("By area"), _grid("area", found.heads, found.areas)]
+    body += [simple.table("Runs", heads, facts), simple.section("By area"), _grid("area", found.heads, found.areas)]
     for title, entries in _lists(found):
         items = (f"<li><strong>{simple.text(head)}</strong>: {simple.text(text)}</li>\n" for head, text in entries)
         body += [simple.section(title), f"<ul>\n{''.join(items)}</ul>\n"]
@@ -211,4 +211,6 @@ def page(found: Matrix, notes: Sequence[str] = (), file: Path | None = None) -> 
 
 def _grid(corner: str, heads: Sequence[str], rows: Mapping[str, Sequence[Counts]]) -> str:
     cells = ([simple.code(name), *map(_words, counts)] for name, counts in rows.items())
-    return simple.table([corner, *heads], cells, [[_state(one) for one in counts] for counts in rows.values()])
+    return simple.table(
+        f"By {corner}", [corner, *heads], cells, [[_state(one) for one in counts] for counts in rows.values()]
+    )

@@ -115,8 +115,9 @@ def _target(found: Trend) -> str:
         [simple.code(rule), _strip(found.nights, by_run), _words(by_run[-1])] for rule, by_run in found.rules.items()
     )
     says = f"{counted(len(found.nights), 'nightly run')}, {_span(found.nights)}; last run: {_outcome(found.nights[-1])}"
-    listed = simple.table(("rule", "nightly runs", "last run"), rows) if found.rules else ""
-    return f"{simple.section(found.target)}{simple.note(says)}{_chart(found.nights)}{listed}"
+    listed = simple.table(f"Rules of {found.target}", ("rule", "nightly runs", "last run"), rows) if found.rules else ""
+    chart = simple.scrolling(f"Chart of {found.target}", _chart(found.nights))
+    return f"{simple.section(found.target)}{simple.note(says)}{chart}{listed}"
 
 
 def _chart(nights: Sequence[NightlyRun]) -> str:
@@ -153,8 +154,7 @@ def _chart(nights: Sequence[NightlyRun]) -> str:
                 f'<rect class="gap" x="{left:.1f}" y="{_ABOVE}" width="{_CELL}" height="{_HIGH}">{says}</rect>'
             )
     tall = bottom + _BELOW
-    drawing = f'<svg role="img" width="{width}" height="{tall}" viewBox="0 0 {width} {tall}">{"".join(parts)}</svg>'
-    return f'<div class="wide" tabindex="0" role="region" aria-label="chart">{drawing}</div>\n'
+    return f'<svg role="img" width="{width}" height="{tall}" viewBox="0 0 {width} {tall}">{"".join(parts)}</svg>'
 
 
 def _connected(nights: Sequence[NightlyRun]) -> list[list[tuple[int, float]]]:

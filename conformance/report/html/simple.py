@@ -63,9 +63,10 @@ def note(says: str) -> str:
     return f'<p class="aside">{text(says)}</p>\n'
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], states: Iterable[Sequence[str]] = ()) -> str:
-    """A table that scrolls where it is wider than the window. The first cell of a row is its heading; cells are HTML.
-    ``states`` are the classes of the other cells, row by row; without them cells have none."""
+def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]], states: Iterable[Sequence[str]] = ()) -> str:
+    """A table that scrolls where it is wider than the window. ``label`` is its name for screen readers, different for
+    each table of a page. The first cell of a row is its heading; cells are HTML. ``states`` are the classes of the
+    other cells, row by row; without them cells have none."""
     top = "".join(f'<th scope="col">{text(head)}</th>' for head in heads)
     of_rows = list(states)
     body = []
@@ -74,10 +75,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], states: Iterable[
         marked = (f' class="{one}"' if one else "" for one in classes)
         cells = "".join(f"<td{mark}>{cell}</td>" for mark, cell in zip(marked, others, strict=True))
         body.append(f'<tr><th scope="row">{first}</th>{cells}</tr>\n')
-    return (
-        '<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
-        f"<thead><tr>{top}</tr></thead><tbody>\n{''.join(body)}</tbody></table></div>\n"
-    )
+    return scrolling(label, f"<table><thead><tr>{top}</tr></thead><tbody>\n{''.join(body)}</tbody></table>")
+
+
+def scrolling(label: str, content: str) -> str:
+    """A box that scrolls sideways, also by keyboard, where its content is wider than the window."""
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{text(label)}">{content}</div>\n'
 
 
 def report_link(results: Path, page_file: Path) -> str:
