@@ -148,7 +148,7 @@ def test_the_pointer_is_marked_in_event_and_body(window: Browser, tmp_path: Path
         runs.exchange("one", runs.stream([{"type": "response.created", "sequence_number": 7}]), "text/event-stream")
     )
     folder.write(runs.exchange("two", b'{"usage": {"total_tokens": 1.0}}'))
-    finding = line("a.a@x", message="m").to_json()["findings"][0]
+    finding = line("a.a@x", message="m").findings[0].to_json()
     in_event = {**finding, "event": 0, "pointer": "/sequence_number"}
     in_body = {**finding, "exchange": "two", "pointer": "/usage/total_tokens"}
     missing = {**finding, "exchange": "two", "pointer": "/usage/input_tokens", "message": "n"}
