@@ -40,16 +40,25 @@ _RUN_FOLDERS = Path("reports") / "runs"
 
 def collects_all_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether the arguments of pytest select all checks and nothing else."""
-    return {(folder / argument).resolve() for argument in arguments} <= {_CHECKS, _CHECKS.parent}
+    return {_path_of(argument, folder) for argument in arguments} <= {_CHECKS, _CHECKS.parent}
 
 
 def collects_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether the arguments of pytest select checks, by path or by a folder that contains them."""
     for argument in arguments:
-        path = (folder / argument.partition("::")[0]).resolve()
+        path = _path_of(argument.partition("::")[0], folder)
         if path == _CHECKS or path in _CHECKS.parents or _CHECKS in path.parents:
             return True
     return False
+
+
+def _path_of(argument: str, folder: Path) -> Path:
+    """The path that an argument of pytest names: a path, or with ``--pyargs`` a module of this package."""
+    package, *names = argument.split(".")
+    if package == "conformance" and names[:1] == ["checks"]:
+        module = _CHECKS.joinpath(*names[1:])
+        return module if module.is_dir() else module.with_suffix(".py")
+    return (folder / argument).resolve()
 
 
 def create_session(
