@@ -15,6 +15,9 @@ from conformance.pytest_plugin.options import OF_PYTEST, options
 HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True
 
+#: pytest warns that it cannot rewrite asserts of this package, which is imported already and has none.
+QUIET = ("-W", "ignore:Module already imported so cannot be rewritten")
+
 _CHECKS = Path(__file__).parent.parent / "checks"
 
 
@@ -37,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(words: list[str]) -> int:
     """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
     # The cache of --lf and --sw is in the current folder: pytest would choose that of the installed package.
-    passed = ["-p", "conformance.plugin", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", str(_CHECKS)]
+    passed = ["-p", "conformance.plugin", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", *QUIET, str(_CHECKS)]
     given = Invocation(("conformance", "run", *words))
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]
