@@ -7,6 +7,7 @@ from . import (
     auth,
     clients,
     combined,
+    custom_tools,
     effort,
     errors,
     event,
@@ -51,6 +52,7 @@ MODULES = (
     rich_tools,
     inputs,
     combined,
+    custom_tools,
 )
 
 FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}
