@@ -1,4 +1,4 @@
-"""What revision 2026-10 adds: custom tools, namespaces, and the items that declare tools or come from agents."""
+"""What revision 2026-10 adds: custom tools, namespaces, and the items that declare tools or are sent by agents."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ def _tools(sent: Sent) -> Iterator[tuple[str | None, dict[str, Any]]]:
             yield None, tool
 
 
-def _is_declared(sent: Sent, kind: str) -> bool:
-    return any(tool.get("type") == kind for _, tool in _tools(sent))
+def _names(sent: Sent, kind: str) -> set[str]:
+    """The names of the declared tools of a type."""
+    return {text(tool.get("name")) for _, tool in _tools(sent) if tool.get("type") == kind}
 
 
 def _declares_custom_tools(sent: Sent) -> bool:
-    return _is_declared(sent, "custom")
+    return bool(_names(sent, "custom"))
 
 
 def _declares_namespaces(sent: Sent) -> bool:
@@ -47,6 +48,21 @@ def _calls(received: Received, case: Case, *kinds: str) -> Iterator[tuple[str, d
     return ((f"{received.pointer}/output/{place}", item) for place, item in found)
 
 
+@check("tools.custom-accepted", over=each("custom"))
+def test_custom_and_namespace_tools(received: Received) -> Findings:
+    yield _outcome(received)
+
+
+@check("tools.lite-outcome", over=each("lite"))
+def test_lite_mode_of_codex(received: Received) -> Findings:
+    yield _outcome(received)
+
+
+def _outcome(received: Received) -> Finding:
+    calls = ", ".join(str(item.get("type")) for item in received.output) if received.exchange.ok else "refused"
+    return Finding(f"{received.scenario}: HTTP {received.arrived}, {calls}")
+
+
 @check("tools.custom-answered", over=each("custom"), without_response=True, not_for_captured=UNKNOWN_SENDER)
 def test_custom_tools_are_served_or_refused(received: Received) -> Findings:
     yield from must_be_served_or_refused(received)
@@ -58,13 +74,16 @@ def test_custom_tools_are_served_or_refused(received: Received) -> Findings:
     where=Where("finished", depends_on=TOOL_SOURCES, when=_declares_custom_tools),
 )
 def test_custom_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
-    declared = sorted({text(tool.get("name")) for _, tool in _tools(received.sent) if tool.get("type") == "custom"})
-    for pointer, call in _calls(received, case, "custom_tool_call"):
+    declared, functions = (_names(received.sent, kind) for kind in ("custom", "function"))
+    for pointer, call in _calls(received, case, "custom_tool_call", "function_call"):
         yield EXAMINED
-        name = call.get("name")
-        if isinstance(name, str) and name and name not in declared:
+        name, custom = text(call.get("name")), call["type"] == "custom_tool_call"
+        if custom and name and name not in declared:
             message = "the name of a custom tool call is not that of a declared custom tool"
-            yield Finding(message, pointer + "/name", received.event, " or ".join(declared), name)
+            yield Finding(message, pointer + "/name", received.event, " or ".join(sorted(declared)), name)
+        elif not custom and name in declared - functions:
+            message = "a function_call calls a custom tool"
+            yield Finding(message, pointer + "/type", received.event, "custom_tool_call", call["type"])
 
 
 @check(
@@ -77,7 +96,10 @@ def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Find
     for namespace, tool in _tools(received.sent):
         declared.setdefault(text(tool.get("name")), set()).add(namespace)
     for pointer, call in _calls(received, case, "function_call", "custom_tool_call"):
-        namespaces = sorted(one for one in declared.get(text(call.get("name")), ()) if one)
+        name = text(call.get("name"))
+        if name not in declared:
+            continue  # Another rule reports it.
+        namespaces = sorted(one for one in declared[name] if one)
         yield EXAMINED
         if call.get("namespace") is not None and call["namespace"] not in namespaces:
             message = "the namespace of a call does not declare a tool of that name"

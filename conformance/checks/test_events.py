@@ -28,7 +28,7 @@ _ENOUGH = 500
 
 def _all_streams(context: Context) -> dict[str, tuple[str, ...]]:
     streams = tuple(one.name for one in context.scenarios.values() if one.streaming and one.expect != "refusal")
-    custom = tuple(one.name for one in context.scenarios.values() if one.streaming and "custom" in one.tags)
+    custom = tuple(one.name for one in context.scenarios.values() if one.streaming and one.tags & {"custom", "lite"})
     return {name: (custom if "custom" in name else streams) for name in context.schemas.event_types}
 
 

@@ -96,7 +96,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         tags=frozenset({"custom-follow-up"}),
         claims=claims | {"input-array"},
     )
-    return [*both(custom), *both(space), output, *_items(claims)]
+    return [*both(custom), space, output, *_items(claims)]
 
 
 def _items(claims: frozenset[str]) -> list[Scenario]:
@@ -128,12 +128,12 @@ def _items(claims: frozenset[str]) -> list[Scenario]:
                     "type": "function_call",
                     "id": "fc_1r",
                     "call_id": "call_1r",
-                    "name": "get_time",
-                    "namespace": "clock",
-                    "arguments": "{}",
+                    "name": "get_weather",
+                    "namespace": "weather",
+                    "arguments": '{"city": "Bern", "days": 1, "unit": "celsius"}',
                     "status": "completed",
                 },
-                {"type": "function_call_output", "call_id": "call_1r", "output": "08:00", "status": "completed"},
+                {"type": "function_call_output", "call_id": "call_1r", "output": "18", "status": "completed"},
             ],
         ),
     }

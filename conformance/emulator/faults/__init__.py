@@ -11,6 +11,7 @@ from . import (
     effort,
     errors,
     event,
+    gateways,
     http,
     identity,
     inputs,
@@ -53,6 +54,7 @@ MODULES = (
     inputs,
     combined,
     custom_tools,
+    gateways,
 )
 
 FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

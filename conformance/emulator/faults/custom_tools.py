@@ -9,7 +9,7 @@ from typing import Any
 from ..event_edits import everywhere, put
 from ..hooks import Context, fault
 from ..request_hooks import crash, input_items, refuse
-from ..shapes import Dict, Item
+from ..shapes import Dict, Item, to_json
 
 SHAPE, NAMESPACE = "tools.custom-call-shape", "tools.call-namespace"
 ANSWERED, ITEMS, OUTPUT = "tools.custom-answered", "tools.added-items-accepted", "tools.custom-output-accepted"
@@ -46,7 +46,17 @@ def namespaced(how: Callable[[Item], str | None]) -> Callable[[Context, list[Ite
     return lambda _, items: [replace(one, namespace=how(one)) if one.is_call else one for one in items]
 
 
+def as_function(_: Context, items: list[Item]) -> list[Item]:
+    """Calls custom tools as functions with the parameter input."""
+    return [
+        replace(one, kind="function_call", texts=(to_json({"input": one.texts[0]}),))
+        if one.kind == "custom_tool_call" else one for one in items
+    ]  # fmt: skip
+
+
 FAULTS = [
+    fault("tools.custom-called-as-function", "Calls custom tools by a function_call with the parameter input.", SHAPE,
+          draft=as_function),
     fault("tools.custom-is-500", "Responds with HTTP 500 to a custom tool.", ANSWERED,
           validate=crash(declares("custom"))),
     fault("tools.namespace-is-500", "Responds with HTTP 500 to a namespace of tools.", ANSWERED,

@@ -33,6 +33,7 @@ OPENAI = (
     "parallel_tool_calls",
     "prompt",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",
