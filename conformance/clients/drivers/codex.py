@@ -118,7 +118,7 @@ def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:
         work = Path(folder) / "work"
         home.mkdir()
         work.mkdir()
-        model = str(job.get("request", {}).get("model") or "mimo-v2.5-pro")
+        model = str(job.get("request", {}).get("model") or "mimo-v2.6-pro")
         config = CONFIG.format(model=json.dumps(model), base_url=json.dumps(job["base_url"]))
         (home / "config.toml").write_text(config, encoding="utf-8")
         events, ended = _codex(binary, Path(folder), home, work, one_answer=job["mode"] == "stream")
