@@ -1,17 +1,16 @@
 """Codex in both modes: its configuration as MiMo documents it, and the command that runs one conversation.
 
 The lite mode ("Responses Lite": tools in an additional_tools item, custom tools, a private header) is a property of the
-model in the catalogue of models. Codex prints its own catalogue; the entry that is used is its newest model without
-a mode of tools of its own, with MiMo's name, without tool search, and with the lite mode.
+model in the catalogue of models, of which the driver of the client lane makes the entry.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from conformance.clients.drivers.codex import lite_model
 
 MODEL = "mimo-v2.6-pro"
 
@@ -72,17 +71,7 @@ def command(
     )
     if mode:
         catalogue = folder / "models.json"
-        catalogue.write_text(json.dumps({"models": [_lite(program, environment)]}), encoding="utf-8")
+        catalogue.write_text(json.dumps({"models": [lite_model(program, MODEL, dict(environment))]}), encoding="utf-8")
         text = f"model_catalog_json = {json.dumps(str(catalogue))}\n{text}"
     (folder / "config.toml").write_text(text, encoding="utf-8")
     return [str(program), "exec", "--json", "--skip-git-repo-check", "-C", str(work), "--", question]
-
-
-def _lite(program: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The catalogue's entry of the model in lite mode."""
-    printed = subprocess.run(
-        [str(program), "debug", "models"], env=dict(environment), capture_output=True, text=True, timeout=60, check=True
-    )
-    models = json.loads(printed.stdout)["models"]
-    model: dict[str, Any] = next(one for one in models if one.get("tool_mode") is None)
-    return {**model, "slug": MODEL, "use_responses_lite": True, "supports_search_tool": False}
