@@ -22,7 +22,10 @@ UNSUPPORTED: dict[str, Any] = {
 
 #: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
+    "access_programs": {"cyber": "standard"},
+    "background_options": {"completion_window": "soonest"},
     "conversation": "conv_00000000000000000000000000000000",
+    "image": {"context_compression": "auto"},
     "include": ["reasoning.encrypted_content"],
     "max_tool_calls": 1,
     "metadata": {"purpose": "conformance"},

@@ -25,7 +25,10 @@ DOCUMENTED = (
 )
 UNSUPPORTED = ("background", "previous_response_id", "context_management")
 OPENAI = (
+    "access_programs",
+    "background_options",
     "conversation",
+    "image",
     "include",
     "max_tool_calls",
     "metadata",
