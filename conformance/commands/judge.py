@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     summary.report(
         summary.Screen(), evaluated, traffic.captured, target,
         source=where, again=f"conformance judge {quoted(where)}", others=traffic.others, run=run, written=written,
-        beside={**traffic.websockets, **traffic.repeated},
+        beside={**traffic.websockets, **traffic.repeated, **traffic.unread},
     )  # fmt: skip
     return run.exit_code
 

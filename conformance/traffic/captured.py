@@ -37,13 +37,16 @@ _BEGUN = ("queued", "in_progress")
 @dataclass(frozen=True)
 class Captured:
     """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not
-    contain, ``missing`` the reason why it contains too little to evaluate anything."""
+    contain, ``missing`` the reason why it contains too little to evaluate anything, ``shortened`` the reason why only
+    single events can be evaluated. ``source`` is the file of a folder, empty for a single one."""
 
     label: str
     exchange: Exchange
     unavailable: frozenset[Unavailable] = frozenset()
     missing: str = ""
     contract: Contract = DEFAULT
+    shortened: str = ""
+    source: str = ""
 
     def by(self, contract: Contract) -> Captured:
         """The same, to be read by another contract."""
@@ -88,7 +91,9 @@ class Captured:
     def in_part(self) -> str:
         """Why only a part of the rules for such an exchange can be evaluated; empty if all can."""
         # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
-        return self.unfinished if self.unfinished and self.exchange.ended != "clean" else self.not_final
+        if self.unfinished and self.exchange.ended != "clean":
+            return self.unfinished
+        return self.shortened or self.not_final
 
     @property
     def in_background(self) -> bool:
@@ -145,8 +150,9 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        hint = next((f"; it contains {one.name}: use that" for one in sorted(path.glob("*.har"))), "")
-        raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
+        raise Misconfigured(
+            f"{path} is no run folder: there is no {Path(error.filename).name}, and no capture either"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None
     ours = sorted((one for one in found if is_ours(one.request.method, one.request.url)), key=_order)

@@ -26,7 +26,7 @@ from conformance.results.records import CaseRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
-from conformance.traffic.incomplete import needs_end
+from conformance.traffic.incomplete import NEED_EVERY_EVENT, needs_end
 from conformance.traffic.passive_rules import passive_checks
 
 #: The label of the cases that compare all exchanges.
@@ -90,16 +90,17 @@ def _cases(captured: Sequence[Captured], context: Context, together: bool) -> It
         single = replace(check, where=None)  # The exchanges to which it applies are chosen here.
         applicable = [one for one in captured if _fits(one, check, undocumented[one.label])]
         if check.where and check.where.kind == "all-answers":
-            if together and applicable:
-                names = tuple(one.label for one in applicable)
-                yield from cases_of(replace(single, over=partial(_one_group, names)), context)
+            for source in dict.fromkeys(one.source for one in applicable if together):
+                names = tuple(one.label for one in applicable if one.source == source)
+                yield from cases_of(replace(single, over=partial(_one_group, names, source)), context)
             continue
         for one in applicable:
             yield from cases_of(replace(single, over=partial(_group_of, one, check.rule)), context)
 
 
-def _one_group(names: tuple[str, ...], context: Context) -> list[Group]:
-    return [Group(ALL_EXCHANGES, names)]
+def _one_group(names: tuple[str, ...], source: str, context: Context) -> list[Group]:
+    """The case of all exchanges of one file: the same recording may be in several files of a folder."""
+    return [Group(f"{source} {ALL_EXCHANGES}".lstrip(), names)]
 
 
 def _group_of(one: Captured, rule: str, context: Context) -> list[Group]:
@@ -126,6 +127,8 @@ def _types(one: Captured, rule: str, context: Context) -> list[str]:
 def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
     unavailable: frozenset[Unavailable] = one.unavailable | ({"framing"} if one.unfinished else set())
     if one.unfinished and needs_end(check.rule, one.received):
+        return False
+    if one.shortened and check.rule.startswith(NEED_EVERY_EVENT):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A background Response can be created with status queued.

@@ -26,6 +26,9 @@ _FIELDS = (b"data", b"event", b"id", b"retry", b"\xef\xbb\xbf")
 _OPENING = {"lifecycle.created-first": 1, "lifecycle.in-progress-second": 2}
 """The number of events that decide the rule, not counting ``response.queued``."""
 
+#: Prefixes of the rules that need every event of a stream: they are not evaluated where a file leaves some out.
+NEED_EVERY_EVENT = ("sequence.", "lifecycle.", "identity.", "sum.", "sse.")
+
 _OF_REFUSALS = ("error.envelope", "auth.refusal-is-enveloped")
 
 
