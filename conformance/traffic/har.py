@@ -31,7 +31,7 @@ from conformance.judge.applicability import Unavailable
 from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
 from conformance.traffic.duplicates import Copy, repeats
-from conformance.traffic.har_file import entries_of
+from conformance.traffic.har_entries import HarEntries
 from conformance.traffic.incomplete import marked, may_go_on
 
 #: Unix seconds beyond this are milliseconds.
@@ -60,29 +60,29 @@ class Har:
 def read_har(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har:
     """Read a HAR file; ``named``: further headers with a key; ``prefix`` precedes the label of each exchange.
     :class:`Misconfigured` if it is not a HAR file."""
-    return read_entries(entries_of(path), path.parent, named, lambda place: f"{prefix}entry {place}")
+    return read_entries(HarEntries(path), path.parent, named, lambda place: f"{prefix}entry {place}")
 
 
 def read_entries(entries: Iterable[Any], folder: Path, named: Sequence[str], label: Callable[[int], str]) -> Har:
-    """The exchanges in the entries of a HAR; ``folder`` is where the files are that they name, ``label`` makes the
-    label of an exchange from its index. An entry that was made of another form than a HAR has ``_unavailable``."""
-    ours: dict[int, dict[str, Any]] = {}
+    """The exchanges in the entries of a HAR, which are iterated over twice; ``folder`` is where the files are that they
+    name, ``label`` makes the label of an exchange from its index. An entry that was made of another form than a HAR has
+    ``_unavailable``."""
+    secrets = Known(dict.fromkeys(secret for one in entries for secret in _secrets(mapping(one), named)))
     sockets: dict[str, str] = {}
-    found: dict[Secret, None] = {}
-    number = 0
-    for place, one in enumerate(entries):
-        entry, number = mapping(one), place + 1
-        found.update(dict.fromkeys(_secrets(entry, named)))
+    captured: dict[int, Captured] = {}
+    others = 0
+    for place, one in enumerate(entries):  # A second time: an entry takes much more memory than what is kept of it.
+        entry = mapping(one)
         if _is_socket(entry):
             sockets[label(place)] = _socket(entry)
         elif _is_ours(entry):
-            ours[place] = entry
-    secrets = Known(found)
-    captured = {place: _captured(label(place), entry, secrets, folder, named) for place, entry in ours.items()}
-    again = repeats([_copy(place, entry, captured[place]) for place, entry in ours.items()])
+            captured[place] = _captured(label(place), entry, secrets, folder, named)
+        else:
+            others += 1
+    again = repeats([_copy(place, one) for place, one in captured.items()])
     repeated = {label(place): f"the same exchange as {label(first)}, counted once" for place, first in again.items()}
     kept = tuple(one for place, one in captured.items() if place not in again)
-    return Har(kept, number - len(ours) - len(sockets), secrets, sockets, repeated)
+    return Har(kept, others, secrets, sockets, repeated)
 
 
 def _secrets(entry: dict[str, Any], named: Sequence[str]) -> tuple[Secret, ...]:
@@ -241,7 +241,7 @@ def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable
     return tuple(kept)
 
 
-def _copy(place: int, entry: dict[str, Any], one: Captured) -> Copy:
+def _copy(place: int, one: Captured) -> Copy:
     exchange = one.exchange
     asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
     begun = None if "clock" in one.unavailable else exchange.sent_at
