@@ -16,6 +16,7 @@ from conformance.commands import (
     compare,
     coverage,
     explain,
+    facts,
     history,
     judge,
     matrix,
@@ -26,6 +27,7 @@ from conformance.commands import (
     report_bug,
     run,
     serve,
+    share,
     watch,
 )
 from conformance.commands import list as listing
@@ -42,6 +44,8 @@ COMMANDS: dict[str, Any] = {
     "judge": judge,
     "watch": watch,
     "compare": compare,
+    "facts": facts,
+    "share": share,
     "nightly": nightly,
     "profile": profile,
     "history": history,

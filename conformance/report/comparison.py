@@ -42,6 +42,7 @@ def render(
     ):
         lines += _section(title, changes, {})
     lines += _names("New events and members", found.first_seen)
+    lines += _facts(found)
     lines += ["### Figures", "", *(f"- {_figure(one)}" for one in found.figures), ""]
     lines += [f"- note: {code(note)}" for note in found.notes]
     return "\n".join(lines).rstrip() + "\n"
@@ -99,6 +100,18 @@ def _names(title: str, names: Sequence[str]) -> Iterator[str]:
         yield from (f"- {code(name)}" for name in names[:_MAX_LISTED])
         if len(names) > _MAX_LISTED:
             yield f"- and {len(names) - _MAX_LISTED} more"
+        yield ""
+
+
+def _facts(found: Comparison) -> Iterator[str]:
+    """The facts that changed; no verdict depends on them."""
+    if found.facts:
+        yield f"### Facts that changed ({len(found.facts)})"
+        yield ""
+        for name, before, now in found.facts[:_MAX_LISTED]:
+            yield f"- {code(name)}: was {code(before)}, now {code(now)}"
+        if len(found.facts) > _MAX_LISTED:
+            yield f"- and {len(found.facts) - _MAX_LISTED} more"
         yield ""
 
 
