@@ -213,6 +213,7 @@ def _row(schemas: Schemas, number: int, codeword: str, levels: Levels) -> Scenar
         headers=_HEADERS[levels.get("headers", "none")],
         after=behind,
         follow=_unchanged if behind else None,
+        reuses=bool(behind),
         about={"codeword": word} if word else {},
         tags=frozenset({"combination", "codeword"} if word else {"combination"}),
         claims=frozenset(_claims(levels, auth)),
@@ -286,7 +287,7 @@ def _input(form: str, text: str) -> Any:
     last = {"role": "user", "content": text}
     answer = {
         "type": "message", "id": "msg_1c", "role": "assistant", "status": "completed",
-        "content": [{"type": "output_text", "text": "Noted.", "annotations": []}],
+        "content": [{"type": "output_text", "text": "Noted."}],  # Clients return it without annotations.
     }  # fmt: skip
     call = {"type": "function_call", "id": "fc_1c", "call_id": "call_1c", "name": "ping", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "call_1c", "output": [_part("pong")]}
