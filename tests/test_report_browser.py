@@ -122,7 +122,7 @@ def test_a_case_shows_its_evidence(window: Browser, failing: Path) -> None:
     assert until(lambda: window.run(f"return {case}?.open"))
     text = window.run(f"return {case}.innerText")
     for part in (
-        "A part has one content_part.done.",
+        "Each part has one content_part.done.",
         "doc 2026-06-24, response.content_part.done",
         "closes a part that is already closed",
         f"pytest conformance --only '{CLOSED}'",
@@ -146,7 +146,7 @@ def test_the_pointer_is_marked_in_event_and_body(window: Browser, tmp_path: Path
         runs.exchange("one", runs.stream([{"type": "response.created", "sequence_number": 7}]), "text/event-stream")
     )
     folder.write(runs.exchange("two", b'{"usage": {"total_tokens": 1.0}}'))
-    finding = line("a.a@x", message="m")["findings"][0]
+    finding = line("a.a@x", message="m").findings[0].to_json()
     in_event = {**finding, "event": 0, "pointer": "/sequence_number"}
     in_body = {**finding, "exchange": "two", "pointer": "/usage/total_tokens"}
     missing = {**finding, "exchange": "two", "pointer": "/usage/input_tokens", "message": "n"}
@@ -158,7 +158,7 @@ def test_the_pointer_is_marked_in_event_and_body(window: Browser, tmp_path: Path
     window.run("document.querySelectorAll('.body > details.fold').forEach(one => { one.open = true; })")
     two = [["here", '"sequence_number": 7'], ["near", '"usage": {'], ["here", '"total_tokens": 1.0']]
     assert until(lambda: window.run(marks) == two)
-    assert "no /usage/input_tokens here" in window.run("return document.body.innerText")
+    assert "/usage/input_tokens is missing" in window.run("return document.body.innerText")
 
 
 def test_hostile_text_stays_text(window: Browser, hostile: Results) -> None:

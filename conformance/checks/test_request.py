@@ -121,7 +121,7 @@ def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
             raise CannotEvaluate("HTTP 401: the valid key was refused")
         status = statuses[0] if statuses else None
     yield Examined(len(sent))
-    if status and not any(received.exchange.status == 200 for received in sent):
+    if status and not any(received.exchange.ok and received.exchange.body for received in sent):
         message = f"no request with {what} is served: HTTP {status}{error_detail(sent[0])}"
         yield Finding(message, want=200, got=status, scenario=sent[0].scenario)
 
