@@ -147,7 +147,7 @@ class Client:
             if kept:
                 kept.close()
                 reused, kept = kept.reused, None
-                if reused and not exchange.ok:
+                if reused and not exchange.ok and exchange.ended in ("clean", "invalid") and not is_temporary(exchange):
                     attempts.append(replace(attempt_of(exchange, 0.0), detail=ON_KEPT + exchange.detail))
                     continue
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
