@@ -86,8 +86,16 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
         yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
-@check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)
-def test_model_is_accepted(received: Received) -> Findings:
+@check(
+    "request.model-accepted", over=beside(each("text"), "text.stream"), together=True, not_for_captured=UNKNOWN_SENDER
+)
+def test_model_is_accepted(responses: list[Received]) -> Findings:
+    received, *streaming = responses
+    if received.exchange.refused and any(one.exchange.ok for one in streaming):
+        yield EXAMINED
+        words = f"a request is served with stream: true only; without it HTTP {received.status}"
+        yield Finding(f"{words}{error_detail(received)}", want=200, got=received.status)
+        return
     yield from must_be_served(received)
 
 
