@@ -160,11 +160,18 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
 @check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(received: Received) -> Findings:
     for event in received.events:
+        if _is_unnumbered(event):
+            continue
         yield EXAMINED
         if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "the sequence_number of an event is missing or not an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
+
+
+def _is_unnumbered(event: Event) -> bool:
+    """Whether it is undocumented and has no number, as some keep-alive events."""
+    return event.row is None and "sequence_number" not in event.data
 
 
 @check("sequence.contiguous", over=STREAMS, where=STREAM)
@@ -173,7 +180,7 @@ def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     for event in received.events:
         number = integral(event.number)
         if number is None:
-            since += 1
+            since += not _is_unnumbered(event)
             continue
         yield Examined(last is not None)
         if last is not None and not (number == last + since or (since > 1 and number > last)):
