@@ -181,7 +181,7 @@ def no_address(view: View) -> Findings:
 def survives(view: View) -> Findings:
     """An ordinary request is served after failures."""
     leg = view.client
-    if view.record.about.get("status") and not leg.ok and leg.status is not None and leg.status >= 500:
+    if view.record.about.get("status") and not leg.ok and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:
         yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)

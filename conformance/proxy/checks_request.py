@@ -224,7 +224,8 @@ def call_ids(view: View) -> Findings:
     again = [call[0] for turn in received.turns for call in turn.calls]
     if sorted(results) != sorted(ids) or sorted(again) != sorted(ids):
         got = results if sorted(results) != sorted(ids) else again
-        message = f"the upstream made the calls {', '.join(ids)}, and received the ids {', '.join(got) or 'none'} in the next request"
+        made_ids, received_ids = ", ".join(ids), ", ".join(got) or "none"
+        message = f"the upstream made the calls {made_ids}, and received the ids {received_ids} in the next request"
         yield Finding(message, ids, got, 1, 0)
 
 
@@ -243,8 +244,10 @@ def upstream_key(view: View) -> Findings:
     want = "client" if view.settings["passes_key"] else "own"
     got = leg.notes.get("key")
     if got != want and (want == "client" or got != "client"):
-        which = {"own": "the upstream's key", "client": "the client's key"}
-        message = f"the upstream request carries {which.get(str(got), f'{got} key').replace('none key', 'no key').replace('other key', 'an unknown key')}"
+        which = {
+            "own": "the upstream's key", "client": "the client's key", "none": "no key", "other": "an unknown key",
+        }  # fmt: skip
+        message = f"the upstream request carries {which[str(got)]}"
         yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)
 
 

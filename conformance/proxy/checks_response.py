@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls, text_differs
-from conformance.proxy.outcomes import FAILED, Outcome, deltas, outcome, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, streams
 from conformance.proxy.records import Pair
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
 
@@ -22,8 +22,16 @@ def _both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
     return outcome(view.upstream(pair), view.dialect), outcome(leg, "responses")
 
 
-def _texts(view: View, kind: str, member: str) -> Iterator[Difference]:
+def _complete(view: View) -> tuple[Outcome, Outcome]:
+    """The same. :class:`CannotEvaluate` if the client's response failed or has no end, which another rule reports."""
     sent, taken = _both(view)
+    if taken.finish in (FAILED, UNFINISHED) and sent.finish not in (FAILED, UNFINISHED):
+        raise CannotEvaluate(f"the response to the client is {taken.finish}")
+    return sent, taken
+
+
+def _texts(view: View, kind: str, member: str) -> Iterator[Difference]:
+    sent, taken = _complete(view)
     want, got = getattr(sent, member), getattr(taken, member)
     if not want and not got:
         raise DoesNotApply(f"the upstream sent no {member}")
@@ -56,7 +64,7 @@ def reasoning(view: View) -> Findings:
 @rule("response.calls", "response")
 def calls(view: View) -> Findings:
     """The calls are those of the upstream."""
-    sent, taken = _both(view)
+    sent, taken = _complete(view)
     if not sent.calls and not taken.calls:
         raise DoesNotApply("the upstream sent no call")
     found = list(of_calls(sent.calls, taken.calls))
@@ -83,7 +91,7 @@ def finish(view: View) -> Findings:
 @rule("response.usage", "response")
 def usage(view: View) -> Findings:
     """The token counts are those of the upstream."""
-    sent, taken = _both(view)
+    sent, taken = _complete(view)
     want, got = sent.usage, taken.usage or {}
     why = ""
     if want is None:
@@ -111,7 +119,7 @@ def form(view: View) -> Findings:
         yield Finding(f"the client requested {want}, and received {kind or 'no content type'}", want, kind)
     elif leg.ended in ("cut", "reset", "time-out", "invalid"):
         yield Finding(f"the response to the client did not end: {leg.ended} ({leg.detail})", "clean", leg.ended)
-    elif wants and outcome(leg, "responses").finish == "unfinished":
+    elif wants and outcome(leg, "responses").finish == UNFINISHED:
         yield Finding("the stream to the client ended without a terminal event", "a terminal event", None)
 
 
@@ -161,7 +169,8 @@ def concurrent(view: View) -> Findings:
     if len(legs) < len(view.record.pairs):
         refused = [pair.client for pair in view.record.pairs if not pair.upstream]
         yield Finding(
-            f"{len(refused)} of {len(view.record.pairs)} concurrent requests did not reach the upstream: {status_of(refused[0])}"
+            f"{len(refused)} of {len(view.record.pairs)} concurrent requests did not reach the upstream: "
+            f"{status_of(refused[0])}"
         )
         return
     first_end = min(leg.ended_at for leg in legs)
@@ -182,8 +191,8 @@ def _held(view: View, kind: str) -> Findings:
     if held:
         wait = view.settings["wait"]
         message = (
-            f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had not "
-            f"received it after {wait:g} s: the proxy buffers the {kind}"
+            f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
+            f"not received it after {wait:g} s: the proxy buffers the {kind}"
         )
         yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
 
@@ -234,6 +243,8 @@ def upstream_closed(view: View) -> Findings:
     if pair.client.ended != "closed":
         raise CannotEvaluate("the client did not receive the first events of the stream")
     leg = view.upstream()
+    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
+        raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
     if leg.ended != "left":
         seconds = (leg.ended_at - pair.client.ended_at) / 1000
         message = f"the client disconnected, and the proxy still read the upstream's stream {seconds:.1f} s later"
@@ -254,7 +265,7 @@ def next_served(view: View) -> Findings:
 _ASPECTS = {"text": "response.text", "reasoning": "response.reasoning", "finish": "response.finish"}
 
 
-@rule("variety.same-response", "variety")
+@rule("forms.same-response", "forms")
 def same_response(view: View) -> Findings:
     """A legal form of the upstream's response changes nothing for the client."""
     leg = view.client

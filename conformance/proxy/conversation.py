@@ -198,7 +198,7 @@ def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
 
 
 def same_parameters(expected: Any, actual: Any) -> bool:
-    """Whether a schema is unchanged, apart from members without effect that were added."""
+    """Whether a schema is unchanged, except for members without effect that were added."""
     if not isinstance(expected, dict) or not isinstance(actual, dict):
         return bool(expected == actual) or (expected is None and _is_empty(actual))
     left_out = {name: value for name, value in actual.items() if name not in expected}
@@ -212,7 +212,7 @@ def _is_empty(schema: Any) -> bool:
 
 
 def _set_effort(made: Conversation, body: dict[str, Any]) -> None:
-    """The effort, by any of the parameters in use; ``on`` and ``off`` if only thinking is switched."""
+    """The effort, by any of the parameters in use; ``on`` and ``off`` if reasoning is only switched."""
     nested, switch = mapping(body.get("reasoning")), mapping(body.get("thinking"))
     template = {**mapping(body.get("chat_template_kwargs")), **mapping(body.get("extra_body"))}
     flags = [one.get("enable_thinking") for one in (body, template)]

@@ -21,7 +21,7 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "effort": ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
 }  # fmt: skip
 
-#: Values of effort that only switch thinking on: all values except none are equivalent in the contract.
+#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
 _ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
 
@@ -88,8 +88,9 @@ def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Ite
     for problem in dict.fromkeys(received.problems):
         yield Difference("request.dialect", f"the upstream request is not valid: {problem}")
     moved = _moved_system_text(sent, received)
-    if moved:
-        yield moved
+    order = _other_order(sent, received)
+    if moved or order:
+        yield from filter(None, (moved or order,))
     else:
         content = [*_system(sent, received), *_turns(_merged(sent.turns), _merged(received.turns), passes)]
         lost = [one for one in content if one.rule != "request.nothing-added"]
@@ -109,6 +110,16 @@ def _moved_system_text(sent: Conversation, received: Conversation) -> Difference
             )
             return Difference("request.roles-and-order", says, want="system or developer", got=role)
     return None
+
+
+def _other_order(sent: Conversation, received: Conversation) -> Difference | None:
+    """The same texts in another order."""
+    want, got = ([text for turn in one.turns for text in turn.texts if text.strip()] for one in (sent, received))
+    if want == got or sorted(want) != sorted(got):
+        return None
+    at = next(at for at, text in enumerate(want) if got[at] != text)
+    says = f"the texts of the input reached the upstream in another order: at place {at + 1} {marked(got[at], 0)}"
+    return Difference("request.roles-and-order", f"{says}, expected {marked(want[at], 0)}", want[at], got[at])
 
 
 def _system(sent: Conversation, received: Conversation) -> Iterator[Difference]:
@@ -153,14 +164,16 @@ def _turns(sent: list[Turn], received: list[Turn], passes: bool) -> Iterator[Dif
 
 
 def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
-    if len(actual) > len(roles):
-        at = next((at for at, one in enumerate(actual) if roles[at : at + 1] != [one]), len(roles))
-        extra = received[at]
-        shown = "\n".join([*extra.texts, *(text for _, text in extra.results)])
-        known = "\n".join(text for one in sent for text in one.texts)
-        if shown and shown not in known:
-            says = f"the upstream received a {extra.role} message that the client did not send: {marked(shown, 0)}"
-            return Difference("request.nothing-added", says, want=roles, got=actual)
+    known = [text for one in sent for text in [*one.texts, *(result for _, result in one.results)]]
+    for one in received:
+        for text in [*one.texts, *(result for _, result in one.results)]:
+            if (
+                len(actual) > len(roles)
+                and text.strip()
+                and not any(other in text or text in other for other in known if other)
+            ):
+                says = f"the upstream received a {one.role} message that the client did not send: {marked(text, 0)}"
+                return Difference("request.nothing-added", says, want=roles, got=actual)
     says = f"the turns are in the order {_listed(actual)}, expected {_listed(roles)}"
     return Difference("request.roles-and-order", says, want=roles, got=actual)
 

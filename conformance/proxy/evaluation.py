@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.proxy import checks_failure, checks_request, checks_response
 from conformance.proxy.differences import first_difference, marked
+from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, RULES, Finding, Rule, View
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
@@ -26,6 +27,12 @@ _MODULES = (checks_request, checks_response, checks_failure)
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60
+
+#: Rules that need no readable request of the upstream.
+_WITHOUT_BODY = (
+    "request.dialect", "request.sent-once", "credentials.client-key-kept", "credentials.upstream-key-sent",
+    "credentials.upstream-key-hidden", "failure.no-address",
+)  # fmt: skip
 
 _VERDICTS = {"MUST": FAIL, "SHOULD": WARNING, "MAY": PASS}
 
@@ -41,7 +48,7 @@ class Evaluated:
 
 
 def evaluate(recording: Recording) -> Evaluated:
-    """Apply each rule to each record that it is about."""
+    """Apply each rule to each record that it is about, and then the rules of an endpoint."""
     cases: list[CaseRecord] = []
     places: dict[str, tuple[Record, Finding]] = {}
     traces: dict[str, str] = {}
@@ -59,7 +66,8 @@ def evaluate(recording: Recording) -> Evaluated:
             if finding is not None:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
-    return Evaluated(_grouped(cases, places), places, traces)
+    explained = {record.probe for record, _ in places.values()}
+    return Evaluated([*_grouped(cases, places), *evaluate_endpoint(recording, explained)], places, traces)
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
@@ -100,6 +108,8 @@ def _case(rule: Rule, record: Record, view: View) -> tuple[CaseRecord, Finding |
     findings: list[Finding] = []
     verdict, reason, trace = PASS, NO_REASON, ""
     try:
+        if rule.id not in _WITHOUT_BODY and any(leg.json is None for pair in record.pairs for leg in pair.upstream):
+            raise CannotEvaluate("the upstream request is not JSON")
         findings = list(rule.check(view))
     except DoesNotApply as why:
         verdict, reason = NOT_APPLICABLE, Reason(reasons.DOES_NOT_APPLY, str(why))
@@ -145,8 +155,3 @@ def _shown(value: Any) -> Any:
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text[:LONGEST_VALUE] + "..." if len(text) > LONGEST_VALUE else value
-
-
-def inconclusive(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
-    """The cases without a verdict for lack of evidence."""
-    return [case for case in cases if case.verdict == INCONCLUSIVE]

@@ -1,4 +1,4 @@
-"""What a probe uses: sends requests as the client, with the script of the upstream's response, and records both sides."""
+"""What a probe uses: sends requests as the client, with the script of the upstream, and records both sides."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 
 from conformance.emulator.shapes import Item, Plan, Usage
 from conformance.proxy import client
+from conformance.proxy.delivery import Expected
 from conformance.proxy.records import Leg, Pair, with_echoes
 from conformance.proxy.script import Script
-from conformance.proxy.upstream import CANARY, Expected, Upstream
+from conformance.proxy.upstream import CANARY, Upstream
 
 #: Seconds for the upstream's side to end after the client's.
 _SETTLE = 1.0
@@ -152,6 +153,8 @@ class Clock:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        #: Unix seconds of the start.
+        self.started_at = time.time()
 
     def __call__(self) -> float:
         """The milliseconds since the start."""

@@ -101,7 +101,7 @@ class Record:
 @dataclass(frozen=True)
 class Recording:
     """All records of a run. ``settings`` are the dialect, the endpoint, the model, the upstream's address, and the
-    limits in seconds: ``wait`` and ``silence``."""
+    limits in seconds: ``wait`` and ``silence``; ``started_at`` is the start of the clock in unix seconds."""
 
     settings: Mapping[str, Any]
     records: tuple[Record, ...]

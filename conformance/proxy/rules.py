@@ -93,7 +93,7 @@ RULES: list[Rule] = []
 
 #: Every kind of probe.
 ALL = (
-    "request", "repeated", "round-trip", "key", "response", "variety", "streaming", "concurrent", "cancel", "silence",
+    "request", "repeated", "round-trip", "key", "response", "forms", "streaming", "concurrent", "cancel", "silence",
     "failure", "once", "after",
 )  # fmt: skip
 

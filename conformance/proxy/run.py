@@ -39,7 +39,8 @@ def record(
     if waiting:
         seen(f"{len(waiting)} probes with {settings.silence:g} s of silence")
         records += _together(settings, upstream, clock, waiting)
-    return Recording({**settings.to_json(), "upstream": upstream.authority}, tuple(records))
+    about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
+    return Recording(about, tuple(records))
 
 
 def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:

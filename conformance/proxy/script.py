@@ -49,7 +49,7 @@ Objects = list[Dict]
 @dataclass(frozen=True)
 class Script:
     """The response of the upstream in a probe. ``answer`` replaces the last layer, the complete response; it receives
-    whether the request streams. ``refuse`` are the answers to the first requests, before the plan is served."""
+    whether the request streams. ``refuse`` are the responses to the first requests, before the plan is served."""
 
     plan: Plan
     events: Callable[[Objects, str], Objects] | None = None
@@ -117,7 +117,7 @@ def failure(status: int, dialect: str, message: str, *headers: tuple[str, str]) 
 
 
 def accepted(answer: Answer, accept_encoding: str) -> Answer:
-    """The answer, not compressed unless the request accepts gzip."""
+    """The response, not compressed unless the request accepts gzip."""
     packed = ("Content-Encoding", "gzip") in answer.headers
     if not packed or "gzip" in accept_encoding.lower():
         return answer

@@ -9,44 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import re
-import select
 import socket
 import struct
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from conformance.exchange.exchange import Chunk, Headers
+from conformance.exchange.exchange import Headers
+from conformance.proxy.delivery import Expected, Left, Sent
 from conformance.proxy.records import Leg
-from conformance.proxy.script import STALL, Answer, Script, accepted, json_answer, reason, render_script
+from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
 
 #: A canary: a word that occurs in no other text.
 CANARY = re.compile(rb"kite[0-9a-f]{10}")
 
 #: The end of the path of a completion, by dialect.
 PATHS = {"responses": "/responses", "chat": "/chat/completions"}
-
-#: Seconds between two looks whether the proxy has closed the connection.
-_LOOK = 0.01
-
-
-@dataclass
-class Expected:
-    """A request of the client that is in progress. ``has`` reports whether the client has received a text;
-    ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains."""
-
-    canary: str
-    script: Script
-    has: Callable[[str], bool]
-    known: frozenset[str] = frozenset()
-    released: threading.Event = field(default_factory=threading.Event)
-    legs: list[Leg] = field(default_factory=list)
-    running: int = 0
-    count: int = 0
 
 
 class Upstream:
@@ -142,10 +123,6 @@ class _Listener(ThreadingHTTPServer):
         """Print no traceback if the proxy disconnects."""
 
 
-class _Left(Exception):
-    """The proxy has closed the connection."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -175,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = expected.count
             expected.count += 1
             expected.running += 1
-        sent = _Sent(upstream, expected, self.connection, self.wfile)
+        sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
         notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
         ended, status = "clean", None
@@ -184,11 +161,13 @@ class _Handler(BaseHTTPRequestHandler):
             request = leg.json if isinstance(leg.json, dict) else {}
             ident = f"{expected.canary}{number:02x}"
             answer = render_script(expected.script, upstream.dialect, request, ident, number)
+            if not request:
+                answer = failure(400, upstream.dialect, "the body is not a JSON object")
             status, headers = answer.status or None, answer.headers
             answer = accepted(answer, leg.header("accept-encoding") or "")
             headers = answer.headers
             ended = self._answer(answer, sent)
-        except (_Left, OSError):
+        except (Left, OSError):
             ended = "left"
         except Exception as error:  # An error of a script is shown in the record.
             ended, notes["error"] = "invalid", f"{type(error).__name__}: {error}"
@@ -205,8 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         if ended != "clean":
             self.close_connection = True
 
-    def _answer(self, answer: Answer, sent: _Sent) -> str:
-        """Send an answer; returns how it ended."""
+    def _answer(self, answer: Answer, sent: Sent) -> str:
+        """Send a response; returns how it ended."""
         if answer.status:
             self._head(answer)
         for step in answer.steps:
@@ -276,61 +255,6 @@ class _Handler(BaseHTTPRequestHandler):
         while self.rfile.readline(65536).strip():
             pass
         return b"".join(parts)
-
-
-class _Sent:
-    """The chunks sent in one response. ``held`` is the number of the first step whose text the client had not
-    received within the wait; the later steps are not held back then."""
-
-    def __init__(self, upstream: Upstream, expected: Expected, connection: socket.socket, out: Any) -> None:
-        self._upstream, self._expected, self._connection, self._out = upstream, expected, connection, out
-        self.chunks: list[Chunk] = []
-        self.held: dict[str, Any] | None = None
-
-    def step(self, after: str, pause: float) -> None:
-        if after and self.held is None:
-            until = time.monotonic() + self._upstream.wait
-            while not self._expected.has(after):
-                if time.monotonic() > until or self._expected.released.is_set():
-                    self.held = {"step": len(self.chunks), "text": after, "at": self._upstream.clock()}
-                    break
-                self._look(0.002)
-        if pause:
-            self.silence(pause)
-        if not self.chunks or len(self.chunks) % 16 == 0:
-            self._look(0)
-
-    def silence(self, seconds: float) -> None:
-        """Send nothing for a time, until the request is released; :class:`_Left` if the proxy disconnects."""
-        until = time.monotonic() + seconds
-        closing = self._upstream._tcp.closing
-        while time.monotonic() < until and not self._expected.released.is_set() and not closing.is_set():
-            self._look(min(_LOOK, max(0.0, until - time.monotonic())))
-
-    def settle(self) -> None:
-        """Let the proxy read what was sent: a reset discards what is still in its buffer."""
-        time.sleep(0.05)
-
-    def write(self, data: bytes, chunked: bool) -> None:
-        if not data:
-            return
-        self._out.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
-        self.chunks.append(Chunk(self._upstream.clock(), data))
-
-    def _look(self, seconds: float) -> None:
-        """Wait for this time, or until the proxy closes the connection."""
-        poll = select.poll()
-        poll.register(self._connection, select.POLLIN)
-        if not poll.poll(seconds * 1000):
-            return
-        try:
-            if not self._connection.recv(1, socket.MSG_PEEK):
-                raise _Left
-        except BlockingIOError:
-            return
-        except OSError:
-            raise _Left from None
-        time.sleep(seconds)  # The proxy has sent the next request already.
 
 
 def _key(headers: Headers, keys: Mapping[str, str]) -> str:

@@ -154,10 +154,15 @@ def stale(ctx: Context, body: Dict) -> Dict:
 
 
 def mixed(ctx: Context, event: Dict) -> list[Dict]:
-    """Sends the latest delta of any stream."""
-    if event.get("type") != "response.output_text.delta":
-        return [event]
+    """Sends the latest delta of any stream, while there are several."""
+    kind = event.get("type")
     with ctx.lock:
+        running = ctx.memory.setdefault("running", set())
+        running.add(id(ctx))
+        if kind in ("response.completed", "response.incomplete"):
+            running.discard(id(ctx))
+        if kind != "response.output_text.delta" or len(running) < 2:
+            return [event]
         made, ctx.memory["delta"] = ctx.memory.get("delta", event["delta"]), event["delta"]
     return [{**event, "delta": made}]
 

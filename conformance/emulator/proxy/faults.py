@@ -185,22 +185,22 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("shows-address", "Shows the upstream's address in errors.", "failure.no-address", {"failure": address}),
     ("hangs-on-broken-stream", "Keeps the client's stream open after an interruption.", "failure.no-hang",
      {"settings": {"hangs": True}}),
-    ("reads-line-feeds", "Reads only lines that end with a line feed.", "variety.same-response",
+    ("reads-line-feeds", "Reads only lines that end with a line feed.", "forms.same-response",
      {"settings": {"reader": "lf"}}),
     ("reads-unicode-lines", "Ends a line at U+2028 and at form feeds.", "response.text",
      {"settings": {"reader": "text"}}),
-    ("reads-chunks", "Takes each network chunk for one event.", "variety.same-response",
+    ("reads-chunks", "Takes each network chunk for one event.", "forms.same-response",
      {"settings": {"reader": "chunks"}}),
-    ("reads-space", "Ignores data lines without a space after the colon.", "variety.same-response",
+    ("reads-space", "Ignores data lines without a space after the colon.", "forms.same-response",
      {"settings": {"reader": "strict-space"}}),
-    ("reads-short-lines", "Fails on lines of more than 64 KiB.", "request.served response.form",
+    ("reads-short-lines", "Fails on lines of more than 64 KiB.", "response.finish",
      {"settings": {"reader": "limit"}}),
 )  # fmt: skip
 
 #: Faults of one dialect alone.
 _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("untranslated-parts", "Sends content parts of the type input_text.", "request.dialect", {"sent": untranslated}),
-    ("needs-done", "Takes a stream without [DONE] for interrupted.", "variety.same-response",
+    ("needs-done", "Takes a stream without [DONE] for interrupted.", "forms.same-response",
      {"settings": {"needs_done": True}}),
     ("no-include-usage", "Does not request the usage of a stream.", "response.usage",
      {"sent": without("stream_options")}),

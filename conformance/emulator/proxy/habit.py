@@ -29,12 +29,14 @@ class Context:
 
 @dataclass(eq=False)  # Not frozen: raising an exception sets its traceback.
 class Failure(Exception):
-    """An error for the client: status, message, headers, and the body in place of the envelope if it is not empty."""
+    """An error for the client: status, message, headers, and the body in place of the envelope if it is not empty.
+    `upstream` is the status of the upstream (0: none)."""
 
     status: int
     message: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    upstream: int = 0
 
 
 Hook = Callable[[Context, T], T]

@@ -125,7 +125,7 @@ class _Handler(ClientSide):
                 return
             except Failure as failure:
                 broken = dict(failure.headers).get("broken")
-                again = settings.retries_begun if broken else failure.status in settings.retried
+                again = settings.retries_begun if broken else (failure.upstream or failure.status) in settings.retried
                 if last or self._begun or not again:
                     raise
 
@@ -137,7 +137,7 @@ class _Handler(ClientSide):
                     raise Failure(401, "invalid key")
                 if response.status != 200:
                     self._refused(response)
-                if settings.sends_twice:
+                if settings.sends_twice and not self.ctx.stream:
                     self._open(settings, data)[1].read()
                 if self.ctx.stream and streams:
                     self._stream(settings, response)
@@ -183,7 +183,7 @@ class _Handler(ClientSide):
             message = phrase(response.status)
         kept = [(name, value) for name, value in response.getheaders() if name.lower() == "retry-after"]
         status = response.status if response.status in _PASSED_ON else 502
-        raise Failure(status, str(message), tuple(kept))
+        raise Failure(status, str(message), tuple(kept), upstream=response.status)
 
     def _read(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The reads of a body, decoded; `Failure` if it is interrupted."""
@@ -255,6 +255,11 @@ class _Handler(ClientSide):
             if not self._begun:
                 raise
             self._broken(settings, failure)
+        except OSError:
+            if settings.drains:
+                for _ in self._out:
+                    pass
+            raise
 
     def _stream_of_plain(self, final: Dict) -> None:
         from .relay import events_of

@@ -95,7 +95,7 @@ VARIANTS = {
         _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
         _variant("own-headers", "A proxy can add headers.",
                  replied=lambda ctx, headers: {**headers, "X-Request-Id": "req_1", "Via": "1.1 proxy"}),
-        _variant("joined-deltas", "Deltas can be joined, if nothing is held back.", events=_pairs),
+        _variant("joined-deltas", "Deltas can be joined, if none is withheld.", events=_pairs),
         _variant("divided-deltas", "Deltas can be divided.", events=_characters),
         _variant("retries-unavailable", "A request can be retried before a response has begun.",
                  settings={"retries": 1, "retried": (0, 429, 500, 502, 503, 504)}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
 
-VARIETY = ("variety",)
+FORMS = ("forms",)
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
 
@@ -282,7 +283,7 @@ def _split_characters(body: bytes) -> list[bytes]:
     """The bytes divided in the middle of each character of several bytes."""
     cuts = [at for at in range(1, len(body)) if 0x80 <= body[at] < 0xC0 and body[at - 1] >= 0xC0]
     edges = [0, *cuts, len(body)]
-    return [body[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [body[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def probes(dialect: str) -> list[Probe]:
@@ -299,5 +300,5 @@ def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
     about = {"usage_absent": True} if "no-usage" in name else {}
     return simple(
-        f"variety.{name}", VARIETY, _body, stream, _answer, script, about, headers=headers,
+        f"form.{name}", FORMS, _body, stream, _answer, script, about, headers=headers,
     )  # fmt: skip

@@ -14,14 +14,15 @@ from conformance.proxy.script import Script
 #: of an accented letter, markup, and placeholders.
 HARD = (
     "漢字かな 한국어 👩‍👩‍👧‍👦🏳️‍🌈 \"double\" 'single' back\\slash \\n literal\ttab\nline\r\nCRLF "
-    "sep\u2028para\u2029next\u0085end é e\u0301 a\u00a0b \u200bzero <b>&amp;</b> %41 {{x}} ${HOME} `code` العربية 𝒳 ﬁ \u0001."
+    "sep\u2028para\u2029next\u0085end é e\u0301 a\u00a0b \u200bzero <b>&amp;</b> %41 {{x}} ${HOME} `code` "
+    "العربية \U0001d4b3 \ufb01 \u0001."
 )
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A probe. ``kinds`` are the groups of rules that apply to it, ``about`` further facts for them. ``waits``: it takes
-    as long as the silence of the upstream, so it is sent together with the others of this kind."""
+    """A probe. ``kinds`` are the groups of rules that apply to it, ``about`` further facts for them. ``waits``: it
+    takes as long as the silence of the upstream, so it is sent together with the others of this kind."""
 
     name: str
     run: Callable[[Kit], None]

@@ -46,7 +46,10 @@ TOOLS: list[dict[str, Any]] = [
 #: The largest text: over the limit of 100 kB that some HTTP libraries set for a body.
 LARGE = 110_000
 
-_PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+_PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    "rkJggg=="
+)
 
 
 def message(role: str, text: str) -> dict[str, Any]:
@@ -66,6 +69,10 @@ def _items(*items: dict[str, Any], **more: Any) -> Body:
 
 def _question(text: str) -> Body:
     return lambda canary: {"input": text.replace("CANARY", canary)}
+
+
+def _easy(canary: str) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": f"{canary} {HARD}"}]}
 
 
 def _parts(canary: str) -> dict[str, Any]:
@@ -156,15 +163,15 @@ PROBES: list[Probe] = [
     *both("request.string", REQUEST),
     simple("request.hard-text", REQUEST, _question(f"CANARY {HARD}")),
     simple("request.white-space", REQUEST, _question("  \n\tCANARY between spaces \n\n ")),
-    simple("request.looks-like-json", REQUEST, _question('{"role": "system", "content": "CANARY", "n": 007, "x": null}')),
+    simple("request.looks-like-json", REQUEST, _question('{"role": "system", "content": "CANARY", "n": 007}')),
     simple("request.large", REQUEST, lambda canary: {"input": f"{canary} " + "long 漢 text, " * (LARGE // 13) + "end"}),
     simple("request.parts", REQUEST, _parts),
-    simple("request.easy-message", REQUEST, lambda canary: {"input": [{"role": "user", "content": f"{canary} {HARD}"}]}),
+    simple("request.easy-message", REQUEST, _easy),
     simple("request.instructions", REQUEST, _parameters(instructions=f"  Be brief. {HARD}\n")),
     simple("request.instructions.stream", REQUEST, _parameters(instructions=f"Be brief. {HARD}"), stream=True),
     simple(
         "request.system-messages", REQUEST,
-        _items(message("system", "First rule."), message("developer", f"Second rule {HARD}"), instructions="Zeroth rule."),
+        _items(message("system", "First."), message("developer", f"Second {HARD}"), instructions="Zeroth."),
     ),
     simple(
         "request.late-developer-message", REQUEST,
@@ -177,7 +184,8 @@ PROBES: list[Probe] = [
             message("user", "What is my name?"), message("assistant", "Ada."),
         ),
     ),
-    simple("request.empty-texts", REQUEST, _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
+    simple("request.empty-texts", REQUEST,
+           _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
     *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
     simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),
     simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),

@@ -64,6 +64,8 @@ def _interleave(objects: Objects, dialect: str) -> Objects:
     return [rest[0], *mixed, *rest[1:]]
 
 
+_PARALLEL = [("plan_trip", ARGUMENTS), ("get-time_2", "{}"), ("plan_trip", '{"zone":"north"}')]
+
 PROBES: list[Probe] = [
     *both("response.text", RESPONSE, answer=lambda canary: plan(canary, f" {canary} {HARD}\n")),
     *both(
@@ -75,7 +77,7 @@ PROBES: list[Probe] = [
           answer=lambda canary: plan(canary, calls=[("get-time_2", "{}")])),
     *both(
         "response.parallel-calls", RESPONSE, body=_tools,
-        answer=lambda canary: plan(canary, calls=[("plan_trip", ARGUMENTS), ("get-time_2", "{}"), ("plan_trip", '{"zone":"north"}')]),
+        answer=lambda canary: plan(canary, calls=_PARALLEL),
         script=_interleaved,
     ),
     *both(

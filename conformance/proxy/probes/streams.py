@@ -1,4 +1,4 @@
-"""Probes about the flow of a stream: deltas held back until the client has the one before, silence, and cancellation."""
+"""Probes about the flow of a stream: deltas that wait until the client has the one before, silence, cancelling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.proxy.probes.probe import Probe, asked, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
 
-#: Deltas of the probes that hold back.
+#: Deltas of the probes whose deltas wait.
 _PARTS = 6
 
 #: Concurrent requests.
@@ -80,7 +80,7 @@ def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float 
         after = ""
         for frame in frames:
             made.append(Step(frame, after, pause if after else 0.0))
-            # Frames with the complete text come after the deltas, and contain every marker.
+            # Frames with the complete text follow the deltas, and contain every marker.
             found = [one for one in markers if one.encode() in frame]
             after = found[0].strip() if len(found) == 1 else ""
         return made
