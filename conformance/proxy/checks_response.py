@@ -25,9 +25,14 @@ def _both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
 def _complete(view: View) -> tuple[Outcome, Outcome]:
     """The same. :class:`CannotEvaluate` if the client's response failed or has no end, which another rule reports."""
     sent, taken = _both(view)
-    if taken.finish in (FAILED, UNFINISHED) and sent.finish not in (FAILED, UNFINISHED):
+    if taken.finish in (FAILED, UNFINISHED) or _abandoned(view, sent):
         raise CannotEvaluate(f"the response to the client is {taken.finish}")
     return sent, taken
+
+
+def _abandoned(view: View, sent: Outcome) -> bool:
+    """Whether the proxy closed the upstream connection before the end of the response."""
+    return view.upstream().ended == "left" and sent.finish == UNFINISHED
 
 
 def _texts(view: View, kind: str, member: str) -> Iterator[Difference]:
@@ -82,7 +87,10 @@ def calls(view: View) -> Findings:
 def finish(view: View) -> Findings:
     """The status and its reason are those of the upstream."""
     sent, taken = _both(view)
-    if sent.finish != taken.finish:
+    if _abandoned(view, sent):
+        says = "the proxy closed the upstream connection before the end of the response"
+        yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
+    elif sent.finish != taken.finish:
         yield Finding(
             f"the upstream's response is {sent.finish}, the client's is {taken.finish}", sent.finish, taken.finish
         )
@@ -225,6 +233,7 @@ def silence(view: View) -> Findings:
     leg, seconds = view.client, view.settings["silence"]
     if not view.pair.upstream:
         raise CannotEvaluate("no request reached the upstream")
+    _needs_matched(view)
     says = f"the upstream was silent for {seconds:g} s"
     try:
         taken = outcome(leg, "responses")
@@ -288,6 +297,10 @@ def same_response(view: View) -> Findings:
 
 def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     start = f"with the form {name!r} of the upstream's response, "
+    if _abandoned(view, sent):
+        says = "the proxy closed the upstream connection before the end"
+        yield Finding(f"{start}{says}, and the client's response is {taken.finish}", "completed", taken.finish)
+        return
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)
         if want != got and not _fails(view, other):

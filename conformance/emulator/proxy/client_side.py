@@ -23,6 +23,7 @@ class Listener(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.memory: Dict = {}
+        self.stopped = False
         self.lock = threading.RLock()
         self.turn = threading.Lock()
         super().__init__(address, handler)

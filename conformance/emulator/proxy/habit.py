@@ -75,7 +75,8 @@ class Settings:
     a terminal event. `aborts`: the connection is closed instead. `hangs`: it is kept open. `caches` responses by body.
     `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for each other. `accepts_gzip`,
     `line_reader`: the limits of a parser (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one
-    event for each read; `limit`: lines to 64 KiB). `survives`: false stops after an upstream failure."""
+    event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the upstream (`failure`) or a
+    disconnected client (`cancel`): all later requests are refused."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -93,7 +94,7 @@ class Settings:
     one_at_a_time: bool = False
     accepts_gzip: bool = False
     reader: str = "standard"
-    survives: bool = True
+    stops_after: str = ""
     begins_at_once: bool = False
     always_streams: bool = False
     sends_twice: bool = False

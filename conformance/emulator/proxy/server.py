@@ -73,14 +73,18 @@ class _Handler(ClientSide):
             with turn:
                 self._serve(settings)
         except Failure as failure:
+            self.server.stopped |= settings.stops_after == "failure" and failure.status >= 500
             self._fail(failure)
         except (_Gone, OSError):
+            self.server.stopped |= settings.stops_after == "cancel"
             self.close_connection = True
 
     def _serve(self, settings: Settings) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
+        if self.server.stopped:
+            raise Failure(503, "the proxy has stopped")
         if not self.path.partition("?")[0].endswith("/responses"):
             raise Failure(404, "there is no such endpoint")
         allowed = self._allowed() or not settings.checks_key
