@@ -99,7 +99,9 @@ def page(found: Comparison, old: Results, new: Results, file: Path) -> str:
         )
     if found.facts:
         body.append(simple.section(f"Facts that changed ({len(found.facts)})"))
-        body.append(simple.table("Facts", ("fact", "before", "now"), [list(map(simple.code, one)) for one in found.facts]))
+        body.append(
+            simple.table("Facts", ("fact", "before", "now"), [list(map(simple.code, one)) for one in found.facts])
+        )
     body.append(simple.section("Figures"))
     body.append(
         simple.table(

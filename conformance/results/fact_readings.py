@@ -226,7 +226,7 @@ QUESTIONS: dict[str, tuple[str, Reading]] = {
     "stream.data-lines": ("Is there a space after data:?", _data_lines),
     "stream.line-ends": ("How do lines end?", _line_ends),
     "stream.done-marker": ("Is data: [DONE] sent at the end?", _done),
-    "stream.keep-alives": ("How is the connection kept open?", _keep_alives),
+    "stream.keep-alive": ("How is the connection kept open?", _keep_alives),
     "stream.first-sequence-number": ("What is the first sequence_number?", _first_number),
     "stream.event-types": ("Which event types are sent?", _event_types),
     "stream.event-members": ("Which members do events have?", _members_of_events),
