@@ -29,8 +29,8 @@ _JSON = "Content-Type: application/json"
 _STREAM = "Content-Type: text/event-stream"
 _CHUNKED = "Transfer-Encoding: chunked"
 
-#: Runs a command and prints its peak memory and exit code. A process of its own, as the peak that the kernel reports for
-#: a command includes the memory of the process that started it.
+#: Runs a command and prints its peak memory and exit code. It is a process of its own, as the peak that the kernel
+#: reports for a command includes the memory of the process that started it.
 _MEASURE = """
 import os, subprocess, sys
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)

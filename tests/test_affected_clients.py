@@ -133,7 +133,7 @@ def test_an_undocumented_type_is_known_by_its_name() -> None:
         "an output item has the undocumented type 'tool_call'", "", frozenset((True,))
     )
     other = affected_clients.LocatedFinding(
-        "an output item has the undocumented type 'web_search_call'", "", frozenset((True,))
+        "an output item has the undocumented type 'other_call'", "", frozenset((True,))
     )
     assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 

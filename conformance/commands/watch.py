@@ -49,16 +49,13 @@ def main(options: argparse.Namespace) -> int:
     """Run the proxy until interrupted; the exit code follows from the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
-        target = resolve(
-            {"endpoint": named(options.url or options.upstream, "URL"), "revision": options.revision},
-            {},
-            "00000000",
-            options.target,
-        )
+        endpoint = named(options.url or options.upstream, "URL")
+        target = resolve({"endpoint": endpoint, "revision": options.revision}, {}, "00000000", options.target)
+        target = target if options.target else replace(target, reasoning="unknown")
         upstream = Upstream(target.endpoint)
         with open_run_folder(options.run_dir, options.overwrite) as folder:
             begun = run_head(target, TRAFFIC_MODE).to_json()
-            folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
+            folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite, target.reasoning)
         folder.select(False, [])
         observer = Observer(target, folder, screen)
         proxy = Proxy(upstream, options.host, options.port, observer)

@@ -47,6 +47,9 @@ PROFILE_FEATURES = lackable(DEFAULT)
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
+#: Whether an endpoint shows the text of its reasoning, or only counts its tokens.
+REASONING = ("visible", "hidden")
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -64,9 +67,10 @@ class Target:
     """The endpoint under test, with every setting resolved.
 
     ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
-    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to the source of its
-    value. A limit that is None does not apply. ``prices`` are those of a million input and output tokens, with the
-    currency; None if the profile gives none.
+    know; ``lacks``, ``unknown_parameters`` and ``reasoning`` are the profile (``reasoning`` is "unknown" for captured
+    traffic without a target file); ``sources`` maps each setting to the source of its value. A limit that is None does
+    not apply. ``prices`` are those of a million input and output tokens, with the currency; None if the profile gives
+    none.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Target:
     credential_headers: tuple[str, ...]
     nonce: str
     sources: Mapping[str, str]
+    reasoning: str = REASONING[0]
     max_first_byte_ms: float | None = None
     max_event_gap_ms: float | None = None
     prices: Prices | None = None
@@ -179,6 +184,7 @@ def resolve(
         credential_headers=named,
         nonce=nonce,
         sources=sources,
+        reasoning=_known([profile.get("reasoning", REASONING[0])], REASONING, "profile.reasoning")[0],
         max_first_byte_ms=_budget(values, "max-first-byte-ms"),
         max_event_gap_ms=_budget(values, "max-event-gap-ms"),
         prices=known_prices,
@@ -202,11 +208,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"{file}: name is not a string")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
-    _known(
-        document.get("profile", {}),
-        ["lacks", "unknown_parameters", "credential_headers", "prices"],
-        f"{file}, [profile]",
-    )
+    known = ["lacks", "unknown_parameters", "reasoning", "credential_headers", "prices"]
+    _known(document.get("profile", {}), known, f"{file}, [profile]")
     return document
 
 

@@ -107,8 +107,9 @@ def create_session(
         if mode == "live":
             reach(target)
         folder.create(
-            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
-        )
+            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite,
+            target.reasoning,
+        )  # fmt: skip
         folder.keep_explored([to_json(one) for one in random])
     server = None
     if target.built_in:

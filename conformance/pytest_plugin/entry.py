@@ -1,4 +1,4 @@
-"""The entry point that pytest loads in every project: inert unless the checks or the fixture are named.
+"""The entry point that pytest loads in every project: inert unless the checks or the fixture are requested.
 
 ``pytest --pyargs conformance.checks`` loads the plugin of the suite, with its options. Other runs get one fixture.
 """

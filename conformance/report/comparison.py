@@ -41,6 +41,7 @@ def render(
     for title, changes in _kinds(found):
         lines += _section(title, group_by_rule(group_changes(changes)), {})
     lines += _names("New events and members", found.first_seen)
+    lines += _facts(found)
     lines += ["### Figures", "", *(f"- {_figure(one)}" for one in found.figures), ""]
     lines += [f"- note: {code(note)}" for note in found.notes]
     return "\n".join(lines).rstrip() + "\n"
@@ -66,13 +67,14 @@ def to_json(found: Comparison) -> dict[str, Any]:
     changes = {
         field.name: [asdict(one) for one in getattr(found, field.name)]
         for field in fields(found)
-        if field.name not in ("first_seen", "figures", "notes")
+        if field.name not in ("first_seen", "facts", "figures", "notes")
     }
     return {
         "format": 1,
         "regression": found.regression,
         "changes": changes,
         "first_seen": list(found.first_seen),
+        "facts": [list(one) for one in found.facts],
         "figures": [asdict(one) for one in found.figures],
         "notes": list(found.notes),
     }
@@ -94,6 +96,11 @@ def page(found: Comparison, old: Results, new: Results, file: Path) -> str:
         body.append(simple.section(f"New events and members ({len(found.first_seen)})"))
         body.append(
             simple.table("New events and members", ("name",), [[simple.code(name)] for name in found.first_seen])
+        )
+    if found.facts:
+        body.append(simple.section(f"Facts that changed ({len(found.facts)})"))
+        body.append(
+            simple.table("Facts", ("fact", "before", "now"), [list(map(simple.code, one)) for one in found.facts])
         )
     body.append(simple.section("Figures"))
     body.append(
@@ -182,6 +189,18 @@ def _names(title: str, names: Sequence[str]) -> Iterator[str]:
         yield from (f"- {code(name)}" for name in names[:_MAX_LISTED])
         if len(names) > _MAX_LISTED:
             yield f"- and {len(names) - _MAX_LISTED} more"
+        yield ""
+
+
+def _facts(found: Comparison) -> Iterator[str]:
+    """The facts that changed; no verdict depends on them."""
+    if found.facts:
+        yield f"### Facts that changed ({len(found.facts)})"
+        yield ""
+        for name, before, now in found.facts[:_MAX_LISTED]:
+            yield f"- {code(name)}: was {code(before)}, now {code(now)}"
+        if len(found.facts) > _MAX_LISTED:
+            yield f"- and {len(found.facts) - _MAX_LISTED} more"
         yield ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.report import badge, ctrf, html, job_summary, sarif
 from conformance.report.summary import quoted
+from conformance.results import sharing
 from conformance.results.results_file import Results
 
 #: Kind of file -> its renderer, which takes the results, the run folder and the command that repeats the run.
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
     "badge": lambda results, folder, again: badge.render(results),
     "sarif": lambda results, folder, again: sarif.render(results, again),
     "ctrf": lambda results, folder, again: ctrf.render(results),
+    "share": lambda results, folder, again: sharing.bundle(folder),
 }
 
 HELP = {
@@ -27,6 +29,7 @@ HELP = {
     "badge": "a badge as JSON, in the format of shields.io's endpoint badge",
     "sarif": "the causes as SARIF 2.1.0, for code scanning",
     "ctrf": "the cases in the Common Test Report Format (CTRF)",
+    "share": "a bundle of at most 15 redacted exchanges, for others to see what the endpoint sends",
 }
 
 #: The environment variable with the path of the job summary, set by GitHub Actions.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from conformance.contract.rules import requirement
 from conformance.judge.normalise import message_pattern, strip_generated_ids
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.results.facts import differences, facts_of_run
 from conformance.results.measures import Measures, measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
@@ -56,7 +57,8 @@ class Comparison:
     ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``, ``inconclusive`` (or the check broke)
     and ``not_applicable`` (now not-applicable) are cases with another verdict; ``vanished`` are cases that the new run
     does not have; ``reworded`` have the same verdict with another message; ``changed_outcomes`` are recorded outcomes
-    of MAY rules. ``first_seen`` are events and members that the old run did not have.
+    of MAY rules. ``first_seen`` are events and members that the old run did not have, ``facts`` the facts (see
+    :mod:`conformance.results.facts`) with other values: the name and the values of both runs.
     """
 
     failing: tuple[Change, ...]
@@ -73,6 +75,7 @@ class Comparison:
     first_seen: tuple[str, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
+    facts: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def regression(self) -> bool:
@@ -116,10 +119,16 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
     return Comparison(
         vanished=vanished,
         first_seen=seen,
+        facts=_drift(old, new),
         figures=(*figures, *_counted(old, new)),
         notes=(*_part_notes(old, new, parts), *_notes(old, new, *measured), *_grouped_note(grouped_count)),
         **{name: tuple(changes) for name, changes in by_kind.items()},
     )
+
+
+def _drift(old: Results, new: Results) -> tuple[tuple[str, str, str], ...]:
+    before, now = facts_of_run(old), facts_of_run(new)
+    return () if before is None or now is None else tuple(differences(before, now))
 
 
 _KINDS = (

@@ -21,8 +21,8 @@ from conformance.traffic.evaluation import Evaluation
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
-#: Maximum number of reasons for exchanges that were not evaluated.
-_MOST = 10
+#: Maximum number of reasons for exchanges and files that were not evaluated.
+_MOST = 40
 
 
 class Screen:
