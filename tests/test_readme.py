@@ -123,7 +123,9 @@ def test_every_path_named_exists(path: str) -> None:
 def test_the_readme_is_short_and_counts_what_is_there() -> None:
     assert len(FIRST.splitlines()) <= 100
     requests = Plan(context(), context().scenarios).expected
-    assert f"{requests} requests" in FIRST
+    named = re.search(r"some (\d+) requests", FIRST)
+    assert named is not None
+    assert abs(int(named[1]) - requests) <= 10
     assert all(f"revisions: {REVISIONS[0]}" in FIRST and one in FIRST for one in REVISIONS)
 
 
