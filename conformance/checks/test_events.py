@@ -47,7 +47,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         _does_not_apply_if_hidden(kind, case)
-        raise not_seen(kind, responses)
+        raise not_seen(kind, responses, kind, case.context)
 
 
 def _shape(event: Event) -> object:
