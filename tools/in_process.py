@@ -20,7 +20,7 @@ from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
+from conformance.exchange.planned import ON_KEPT, TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
 from conformance.exchange.redaction import redact_response
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
@@ -37,7 +37,7 @@ KEY = "in-process-key-77c1d09e"
 #: The fixed clock of endpoint and client, so that every run has equal exchanges.
 NOW = 1_790_000_000.0
 
-_ENDED: dict[str, Ended] = {"clean": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
+_ENDED: dict[str, Ended] = {"clean": "clean", "unread": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,21 @@ class InProcess:
     ) -> None:
         self._endpoint = endpoint
         self._contract = contract
+        #: The keys of exchanges whose connection is kept, and those of them after which nothing is understood on it.
+        self._kept: set[str] = set()
+        self._unread: set[str] = set()
         self._known = {} if known is None else known
         self._remember = remember
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange that the endpoint's reply makes."""
         attempts: list[Attempt] = []
+        if outgoing.on in self._unread:
+            attempts.append(Attempt(400, "clean", 0.0, detail=ON_KEPT))
+        reused = outgoing.on in self._kept and not attempts
         while True:
             exchange = self._once(outgoing, tuple(attempts))
+            exchange = replace(exchange, connection=outgoing.on) if reused else exchange
             if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
@@ -82,6 +89,8 @@ class InProcess:
         auth = credentials(outgoing.auth, KEY, self._contract)
         path = self._contract.base_path + self._contract.path + outgoing.suffix
         reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
+        if outgoing.keeps and reply.ending in ("clean", "unread"):
+            (self._unread if reply.ending == "unread" else self._kept).add(outgoing.key)
         known = self._known.get(outgoing.key)
         if known and known.outgoing is outgoing and known.reply == reply and not attempts:
             return known.exchange

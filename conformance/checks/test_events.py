@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from conformance.contract.openai_names import is_openai
 from conformance.decode.events import Event, integral
-from conformance.decode.response import CannotEvaluate, Received
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import need_complete, needs, not_seen, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
@@ -46,6 +46,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
             if not _checked_by_another_rule(found.pointer, kind in ends):
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
+        _does_not_apply_if_hidden(kind, case)
         raise not_seen(kind, responses)
 
 
@@ -100,11 +101,17 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
     if seen := received.of(kind):
         yield Examined(len(seen))
         return
+    _does_not_apply_if_hidden(kind, case)
     needs(received, case)
     _need_event(received, kind)
     need_complete(received)
     got = ", ".join(dict.fromkeys(event.type for event in received.events))
     yield Finding(f"the stream contains no {kind}", want=kind, got=got)
+
+
+def _does_not_apply_if_hidden(kind: str, case: Case) -> None:
+    if case.context.target.reasoning == "hidden" and kind.startswith("response.reasoning_text."):
+        raise DoesNotApply("reasoning of the target's profile is hidden")
 
 
 def _need_event(received: Received, kind: str) -> None:
@@ -153,11 +160,18 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
 @check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(received: Received) -> Findings:
     for event in received.events:
+        if _is_unnumbered(event):
+            continue
         yield EXAMINED
         if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "the sequence_number of an event is missing or not an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
+
+
+def _is_unnumbered(event: Event) -> bool:
+    """Whether it is undocumented and has no number, as some keep-alive events."""
+    return event.row is None and "sequence_number" not in event.data
 
 
 @check("sequence.contiguous", over=STREAMS, where=STREAM)
@@ -166,7 +180,7 @@ def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     for event in received.events:
         number = integral(event.number)
         if number is None:
-            since += 1
+            since += not _is_unnumbered(event)
             continue
         yield Examined(last is not None)
         if last is not None and not (number == last + since or (since > 1 and number > last)):

@@ -160,6 +160,7 @@ def _follow(first: Scenario, name: str, description: str, follow: Callable[[Body
         tries=1,
         after=first.name,
         follow=follow,
+        reuses=name in ("tools.output", "tools.outputs"),
         tags=CORE | {"follow-up"} | ({"reasoning-returned"} if "reasoning" in name else set()),
         claims=first.claims | {"input-array"},
     )

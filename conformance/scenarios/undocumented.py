@@ -88,6 +88,9 @@ TOOL_CHOICES: dict[str, Any] = {
 #: Rules whose id is not derived from the parameter.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
+#: Parameters under which a server may keep what it must not give to another request with the same value.
+_KEYS = ("prompt_cache_key", "metadata")
+
 #: Also sent streaming and alone.
 _STREAMED = ("text.format.json_schema", "none", "object")
 
@@ -108,7 +111,10 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
-        found += _within(_one(name, {name: value, **tools}, "undocumented"))
+        each = _within(_one(name, {name: value, **tools}, "undocumented"))
+        if name in _KEYS:
+            each = [_repeating(one, f"egret-{nonce}-{name[0]}{place}") for place, one in enumerate(each)]
+        found += each
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
         found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
