@@ -255,8 +255,7 @@ def test_items_are_of_documented_types(received: Received, case: Case) -> Findin
         kind = item.get("type")
         yield Examined(isinstance(kind, str))
         if isinstance(kind, str) and kind not in case.context.schemas.output_types:
-            pointer = f"{received.pointer}/output/{place}/type"
-            known = ", ".join(case.context.schemas.output_types)
+            known, pointer = ", ".join(case.context.schemas.output_types), f"{received.pointer}/output/{place}/type"
             yield Finding(undocumented_item(kind), pointer, received.event, known, kind)
 
 
