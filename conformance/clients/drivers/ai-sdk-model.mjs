@@ -10,9 +10,19 @@ const { generateText, jsonSchema, streamText, tool } = load("ai");
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
-/** Process the jobs of a client; `model(job)` is its model for the base URL and the model of a job. */
-export async function serveModel(client, version, model) {
-  await serve(client, version, (job, found, signal) => work(job, model(job), found, signal));
+/**
+ * Process the jobs of a client; `model(job)` is its model for the base URL and the model of a job. `explain(found)` may
+ * replace a result with an error.
+ */
+export async function serveModel(client, version, model, explain = async () => {}) {
+  await serve(client, version, async (job, found, signal) => {
+    try {
+      await work(job, model(job), found, signal);
+    } catch (error) {
+      found.error ??= described(error);
+    }
+    if (found.error) await explain(found);
+  });
 }
 
 async function work(job, model, found, signal) {
