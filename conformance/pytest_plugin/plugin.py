@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
     group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
     overwrite_help = "replace an earlier run in the folder that --run-dir names"
+    group.addoption("--label", default="", metavar="TEXT", help="name of the run on badge, summary and matrix")
     group.addoption("--overwrite", action="store_true", help=overwrite_help)
     for kind, help_text in outputs.HELP.items():
         group.addoption(f"--{kind}", default=None, metavar="FILE", help=help_text)
@@ -93,7 +94,7 @@ def _runner(config: pytest.Config) -> Runner:
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
     session, server = setup.create_session(
         options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
-        config.getoption("explore"), config.getoption("explore_seed"),
+        config.getoption("explore"), config.getoption("explore_seed"), config.getoption("label").strip(),
     )  # fmt: skip
     return Runner(config, session, expected, server)
 
