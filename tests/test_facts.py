@@ -64,7 +64,7 @@ def test_the_facts_of_the_built_in_endpoint() -> None:
         ("framing.done-marker", "stream.done-marker", "[DONE]"),
         ("framing.crlf", "stream.line-ends", "CRLF"),
         ("framing.no-space-after-colon", "stream.data-lines", "data: without a space"),
-        ("framing.comments", "stream.keep-alives", "comments"),
+        ("framing.comments", "stream.keep-alive", "comments"),
         ("members.summary-and-encrypted-content", "reasoning.summary", "[]"),
     ],
 )

@@ -11,6 +11,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
+from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 
@@ -176,8 +177,8 @@ def test_reasoning_item_holds_reasoning_text(received: Received, case: Case) -> 
 
 
 def _may_be_hidden(item: dict[str, Any], case: Case) -> bool:
-    """Whether the text of a reasoning item may be missing: the profile says so, or, if the traffic has no profile, the
-    item has the members by which OpenAI and others replace it."""
+    """Whether the text of a reasoning item may be missing: the profile allows it; or the traffic has no profile, and
+    the item has the members by which OpenAI and others replace it."""
     shown = case.context.target.reasoning
     return shown == "hidden" or (shown == "unknown" and bool({"summary", "encrypted_content"} & item.keys()))
 
@@ -185,6 +186,8 @@ def _may_be_hidden(item: dict[str, Any], case: Case) -> bool:
 @check("effort.tokens-agree", over=RESPONSES, where=FINAL_RESPONSE)
 def test_reasoning_text_is_counted(received: Received) -> Findings:
     counted = received.tokens(*_DETAILS)
+    if too_few_tokens(received):
+        raise DoesNotApply("output_tokens is implausibly low, which another rule reports")
     if received.reasoning_texts and counted is not None:
         yield EXAMINED
     if received.reasoning_texts and counted == 0:

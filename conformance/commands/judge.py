@@ -49,6 +49,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="only these cases: rule@exchange, rule or area; may be repeated",
     )
     parser.add_argument("-n", type=int, default=1, metavar="N", help="number of processes (default: 1)")
+    skip_help = "not these cases: rule@exchange, rule or area; may be repeated"
+    parser.add_argument("--skip", action="append", default=[], metavar="GLOB", help=skip_help)
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead of the report")
     parser.add_argument(
@@ -66,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
         whole = evaluate_captures(
             traffic.captured, target, traffic.secrets, jobs=_jobs(options.n), progress=_Progress()
         )  # fmt: skip
-        evaluated = select_cases(whole, options.only)
+        evaluated = select_cases(whole, options.only, options.skip)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     run = results_of(
@@ -109,7 +111,7 @@ class _Progress:
 def _write(options: argparse.Namespace, is_traffic_run: bool, run: Results) -> dict[str, str]:
     """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
-    if is_traffic_run and not options.only:
+    if is_traffic_run and not options.only and not options.skip:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:

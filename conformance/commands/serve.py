@@ -43,10 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{KEY_VARIABLE} sets the valid key (default: {DEFAULT_KEY!r}).",
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--replay", type=Path, metavar="DIR", help="run folder; only recorded requests are answered")
+    which.add_argument("--replay", type=Path, metavar="DIR", help="run folder; only recorded requests get a response")
     which.add_argument(
         "--like", type=Path, metavar="DIR",
-        help="run folder; any request is answered in the dialect of the recorded endpoint, with new ids",
+        help="run folder; any request gets a response in the dialect of the recorded endpoint, with new ids",
     )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: 0, any free port)")

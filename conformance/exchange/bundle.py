@@ -22,7 +22,7 @@ KIND, FORMAT = "mimo-responses-bundle", 1
 #: The most exchanges of a bundle.
 MOST = 15
 
-#: Headers of responses whose values say nothing about who sent the request.
+#: Headers of responses whose values do not identify the sender of the request.
 _KEPT = frozenset({
     "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "cache-control", "date",
     "retry-after", "allow", "vary", "server", "www-authenticate", "x-accel-buffering",

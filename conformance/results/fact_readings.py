@@ -192,7 +192,7 @@ def _trace_headers(received: Received) -> Iterator[str]:
 
 
 def outcome(received: Received) -> str:
-    """Served, or the status with what its error says of the kind of refusal."""
+    """Served, or the status with the kind of refusal that its error names."""
     exchange = received.exchange
     if exchange.ok:
         return "served"
@@ -226,7 +226,7 @@ QUESTIONS: dict[str, tuple[str, Reading]] = {
     "stream.data-lines": ("Is there a space after data:?", _data_lines),
     "stream.line-ends": ("How do lines end?", _line_ends),
     "stream.done-marker": ("Is data: [DONE] sent at the end?", _done),
-    "stream.keep-alives": ("How is the connection kept open?", _keep_alives),
+    "stream.keep-alive": ("How is the connection kept open?", _keep_alives),
     "stream.first-sequence-number": ("What is the first sequence_number?", _first_number),
     "stream.event-types": ("Which event types are sent?", _event_types),
     "stream.event-members": ("Which members do events have?", _members_of_events),
@@ -243,8 +243,8 @@ QUESTIONS: dict[str, tuple[str, Reading]] = {
     "item.members": ("Which members do items have?", _items(_item_members)),
     "part.members": ("Which members do content parts have?", _part_members),
     "reasoning.summary": ("Is there a summary on reasoning items?", _items(_value_of("summary"), "reasoning")),
-    "usage.input-details": ("What does input_tokens_details hold?", _usage("input_tokens_details")),
-    "usage.output-details": ("What does output_tokens_details hold?", _usage("output_tokens_details")),
+    "usage.input-details": ("What does input_tokens_details contain?", _usage("input_tokens_details")),
+    "usage.output-details": ("What does output_tokens_details contain?", _usage("output_tokens_details")),
     "id.response": ("What form does the id of a response have?", _response_id),
     "id.items": ("What form do the ids of items have?", _item_ids),
     "id.calls": ("What form does a call_id have?", _call_ids),

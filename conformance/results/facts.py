@@ -2,7 +2,7 @@
 
 A fact is a question about the dialect of an endpoint (does it send event lines? how do its ids begin?), and the values
 that were recorded. No fact is a verdict. docs/unknowns.md lists what is not known of the live service and which fact
-settles it.
+determines it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The entries of a HAR file, read one after another: parsed as a whole, a file takes several times its size."""
+"""The entries of a HAR file, read one after another: parsed at once, a file takes several times its size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEAD, _TAIL = 1_000_000, 1_000_000
 #: Characters that are read at a time.
 _READ = 1_000_000
 
-#: Files up to this size in bytes are parsed as a whole.
+#: Files up to this size in bytes are parsed at once.
 _SMALL = 4_000_000
 
 #: The beginning of the entries. In JSON, a quotation mark after a comma or a brace begins a name or a value.
@@ -26,7 +26,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 class _Unusual(Exception):
-    """The file is not a HAR of the usual form; it is parsed as a whole, which gives the message."""
+    """The file is not a HAR of the usual form; it is parsed at once, which gives the message."""
 
 
 class HarEntries:
@@ -59,8 +59,8 @@ class HarEntries:
                 raise _Unusual
             rest: str = yield from _values(file, head[begin.end() :])
             tail = rest + file.read(_TAIL)
-        whole = json.loads(f"{head[: begin.end()]}{tail}")
-        if whole["log"]["entries"]:
+        outline = json.loads(f"{head[: begin.end()]}{tail}")
+        if outline["log"]["entries"]:
             raise _Unusual
 
 

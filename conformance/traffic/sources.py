@@ -89,15 +89,20 @@ def target_of(
     )  # fmt: skip
 
 
-def select_cases(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
-    """The cases that these selections select; all without any.
+def select_cases(evaluated: Evaluation, selections: Collection[str], skips: Collection[str] = ()) -> Evaluation:
+    """The cases that these selections select (all without any), except those that ``skips`` select.
 
     Raises :class:`conformance.config.target.Misconfigured` for a selection that selects no case.
     """
-    if not selections:
-        return evaluated
-    case_selection.check([*selections], [case.id for case in evaluated.cases], "this traffic")
-    return replace(evaluated, cases=[case for case in evaluated.cases if case_selection.selects(case.id, selections)])
+    case_ids = [case.id for case in evaluated.cases]
+    for option, globs in (("--only", selections), ("--skip", skips)):
+        case_selection.check([*globs], case_ids, "this traffic", option)
+
+    def is_selected(case_id: str) -> bool:
+        chosen = not selections or case_selection.selects(case_id, selections)
+        return chosen and not case_selection.selects(case_id, skips)
+
+    return replace(evaluated, cases=[case for case in evaluated.cases if is_selected(case.id)])
 
 
 def results_of(

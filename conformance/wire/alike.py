@@ -1,7 +1,7 @@
 """An endpoint that responds in the dialect of a recorded one.
 
-A recorded request is answered as it was: a refusal with the same bytes, any other response with new ids and the time of
-today. A request that was not recorded is answered by the built-in endpoint, in the dialect of the recording.
+A recorded request gets the recorded response: a refusal with the same bytes, any other one with new ids and the time of
+today. To a request that was not recorded the built-in endpoint responds, in the dialect of the recording.
 """
 
 from __future__ import annotations

@@ -290,7 +290,7 @@ VARIANTS = [
           **everywhere(parts_in(lambda part: part.update(annotations=[{
               "type": "url_citation", "url": "https://example.com", "title": "Example",
               "start_index": 0, "end_index": 1}])), "message")),
-    variant("members.model-snapshot", "A model may be answered as its dated snapshot (openai, Response: model).",
+    variant("members.model-snapshot", "A model may be named as its dated snapshot (openai, Response: model).",
             response=response(change("model", lambda name: f"{name}-2026-06-24"))),
     variant("truncation.cut-items-say-completed", CUT, plan=said_complete(lambda _: True)),
     variant("truncation.cut-call-says-completed", CUT, plan=said_complete(lambda one: one.is_call)),
