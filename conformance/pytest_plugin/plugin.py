@@ -75,6 +75,7 @@ def _runner(config: pytest.Config) -> Runner:
     session, server = setup.create_session(
         settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
         config.getoption("explore"), config.getoption("explore_seed"), config.getoption("skip"),
+        config.getoption("label").strip(),
     )  # fmt: skip
     return Runner(config, session, expected, server)
 
