@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
-from conformance.contract.revisions import DEFAULT, Contract
+from conformance.contract.revisions import DEFAULT, REVISIONS, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
@@ -28,7 +28,7 @@ from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Record, Result, evaluate
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of
-from conformance.scenarios.plan import Plan
+from conformance.scenarios.plan import Plan, plan
 from conformance.wire.client import credentials
 from conformance.wire.retry import attempt_of
 
@@ -155,10 +155,15 @@ def _timed(reply: Reply) -> Iterator[Chunk]:
         yield Chunk(at, data)
 
 
+#: A part of the newest revision: what it adds to the revision before it. In place of a revision, this name means
+#: the requests that only the newer one makes (with their controls), and the cases over them.
+ADDED = f"added by {REVISIONS[-1]}"
+
+
 @cache
 def target(revision: str = "2026-06-24") -> Target:
     """The target of the in-process endpoint."""
-    options = {"endpoint": "http://127.0.0.1:9/v1", "revision": revision}
+    options = {"endpoint": "http://127.0.0.1:9/v1", "revision": REVISIONS[-1] if revision == ADDED else revision}
     return resolve(options, {}, "5eed5eed", None)
 
 
@@ -174,6 +179,8 @@ def context(revision: str = "2026-06-24") -> Context:
     """Its scenarios and schemas."""
     load_checks()
     made = context_of(target(revision))
+    if revision == ADDED:
+        made = replace(made, scenarios={one.name: one for one in plan(made, _added_names())})
     _plans[id(made)] = Plan(made, made.scenarios)
     return made
 
@@ -181,7 +188,24 @@ def context(revision: str = "2026-06-24") -> Context:
 @cache
 def cases(revision: str = "2026-06-24") -> tuple[Case, ...]:
     """Every case of that revision that needs no real client."""
-    return tuple(all_cases(context(revision)))
+    return tuple(_added_cases() if revision == ADDED else all_cases(context(revision)))
+
+
+def _added_names() -> list[str]:
+    """The scenarios of the newest revision that the one before it does not have."""
+    return [name for name in context(REVISIONS[-1]).scenarios if name not in context(REVISIONS[-2]).scenarios]
+
+
+def _added_cases() -> Iterator[Case]:
+    """The cases over requests that only the newest revision makes; of a case over many responses the part over them."""
+    sent, new = context(ADDED).scenarios, set(_added_names())
+    for case in cases(REVISIONS[-1]):
+        mine = tuple(name for name in case.scenarios if name in new)
+        complete = set(case.scenarios) | set(case.beside) <= sent.keys()
+        if mine and complete:
+            yield case
+        elif mine and not (case.requires_all or case.check.together or case.beside):
+            yield replace(case, scenarios=mine, label=f"{case.label}.added")
 
 
 @cache
@@ -203,18 +227,18 @@ def record_of(
     every planned request of a context."""
     clean_endpoint = endpoint is None and behaviour is None and not options
     if endpoint is None:
-        revision = asked.target.revision
+        revision = asked.contract.revision
         model = target(revision).model
         endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
-    plan = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
-    known = _known.get(id(plan), {})
+    made = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
+    known = _known.get(id(made), {})
     if is_clean := clean_endpoint and id(asked) in _plans and not known:
-        _known[id(plan)] = known
+        _known[id(made)] = known
     sender = InProcess(endpoint, asked.contract, known, remember=is_clean)
     settled: dict[str, tuple[Exchange, ...]] = {}
-    if any(one.searches for one in plan.scenarios):
-        plan = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[plan.key_of[name]]))
-    requests = {planned.key: planned for planned in plan.requests}
+    if any(one.searches for one in made.scenarios):
+        made = Plan(asked, asked.scenarios, Shrinking(asked, lambda name: settled[made.key_of[name]]))
+    requests = {planned.key: planned for planned in made.requests}
 
     def get_or_send(key: str) -> tuple[Exchange, ...]:
         if key not in settled:
@@ -230,7 +254,7 @@ def record_of(
 
     for key in requests:  # In the order of the plan.
         get_or_send(key)
-    return Recorded(plan, settled.__getitem__)
+    return Recorded(made, settled.__getitem__)
 
 
 def _built(planned: PlannedRequest, before: Sequence[Exchange], known: Mapping[str, Known]) -> OutgoingRequest | None:

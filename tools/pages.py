@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.contract.needs import need_for
 from conformance.contract.revisions import CONTRACTS, REVISIONS
-from conformance.contract.rules import CLIENTS, FIRST_RELEASE, Requirement, catalogue
+from conformance.contract.rules import CLIENTS, FIRST_RELEASE, Requirement, catalogue, proxy_catalogue
 from conformance.decode.lifecycle import ARGUMENTS, PART
 
 RULES = Path(__file__).parent.parent / "docs" / "rules.md"
@@ -36,6 +36,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
         says += f" *Since version {row.since}.*" if row.since != FIRST_RELEASE else ""
         breaks = ", ".join(CLIENTS[name] for name in row.breaks)
         yield f"| {row.id} | {row.level} | {says} | {row.source} | {breaks} |"
+    yield from _proxy()
     yield "\n## Why clients are affected\n"
     for name, client in CLIENTS.items():
         yield f"### {client}\n"
@@ -43,6 +44,15 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
             if need:
                 yield f"- {need.version}: {need.says}."
         yield ""
+
+
+def _proxy() -> Iterator[str]:
+    yield "\n## proxy\n"
+    yield "These rules are evaluated by `conformance proxy` alone: [proxies.md](proxies.md).\n"
+    yield "| rule | level | requirement | source |"
+    yield "| --- | --- | --- | --- |"
+    for row in proxy_catalogue().values():
+        yield f"| {row.id} | {row.level} | {row.says} | {row.source} |"
 
 
 #: What a step is called in the diagram.

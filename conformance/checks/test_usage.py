@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.contract.schemas import ABSENT
 from conformance.decode.response import DoesNotApply, Received
-from conformance.judge.applicability import FINAL_RESPONSE
+from conformance.judge.applicability import FINAL_RESPONSE, Where
 from conformance.judge.selectors import RESPONSES
 from conformance.judge.token_counts import characters_of_output, too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
@@ -76,7 +76,7 @@ def _within(received: Received, part: tuple[str, str], total_name: str) -> Findi
         )
 
 
-@check("usage.nonzero", over=RESPONSES, where=FINAL_RESPONSE)
+@check("usage.nonzero", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_something_is_counted(received: Received) -> Findings:
     cut = received.response.get("status") != "completed"
     has_output = not cut and bool(received.words or received.items("function_call"))

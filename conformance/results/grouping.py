@@ -77,10 +77,15 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes |= _with_their_rule(left, causes)
     _group_same_messages([one for one in left if one.id not in causes], causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
-    roots = {one.id: _root(one.id, causes) for one in cases}
+    roots = {one.id: _root(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
     representatives = _representatives(broken, roots)
     roots = {case: representatives.get(root, root) for case, root in roots.items()}
-    return restrict_consequences(replace(one, cause=roots[one.id] if roots[one.id] != one.id else "") for one in cases)
+    return restrict_consequences(_with_cause(one, roots.get(one.id, one.id)) for one in cases)
+
+
+def _with_cause(one: CaseRecord, root: str) -> CaseRecord:
+    cause = "" if root == one.id else root
+    return one if one.cause == cause else replace(one, cause=cause)
 
 
 def _order_key(one: CaseRecord) -> tuple[bool, bool, bool, int, int, str]:

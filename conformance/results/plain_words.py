@@ -116,7 +116,8 @@ def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
         of |= {line.id: number for line in (*cause.cases, *cause.consequences)}
     counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
-    parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
+    parts = [f"{number:,} because of cause {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())
     parts += [f"{rest:,} for other reasons"] * bool(rest and counts)
-    return f"{len(open_cases):,} not evaluated{': ' + ', '.join(parts) if parts else ''}" if open_cases else ""
+    said = ": " + ", ".join(parts) if parts else ""
+    return f"{many(len(open_cases), 'case')} not evaluated{said}" if open_cases else ""

@@ -117,7 +117,7 @@ class Presence:
         return self._alone(outgoing, exchange) if blocked else exchange
 
     def _unless_first(self, outgoing: OutgoingRequest, exchange: Exchange, why: str) -> Exchange:
-        """The exchange of the first request that the endpoint did not answer; of another one a withheld exchange."""
+        """The exchange if it is the first without a response; of another one a withheld exchange."""
         if exchange.scenario == self._first_lost:
             return exchange
         return withheld(outgoing.key, outgoing.scenario, outgoing.sample, exchange.request, why)

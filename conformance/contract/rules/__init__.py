@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,9 @@ CLIENTS = {
 
 #: The area of the rules about the results of real clients.
 CLIENT = "client"
+
+#: The area of the rules about both sides of a proxy, which ``conformance proxy`` alone evaluates.
+PROXY = "proxy"
 
 _RELEASE = re.compile(r"\d+(\.\d+)*")
 
@@ -75,9 +78,20 @@ def _version(text: str) -> tuple[int, ...]:
 
 @cache
 def catalogue() -> dict[str, Requirement]:
-    """Every row by id, in the order of the files. Raises ValueError for a duplicate id or an invalid row."""
+    """Every row about an endpoint by id, in the order of the files; without the area :data:`PROXY`. Raises ValueError
+    for a duplicate id or an invalid row."""
+    return _checked(row for row in _rows() if row.area != PROXY)
+
+
+@cache
+def proxy_catalogue() -> dict[str, Requirement]:
+    """The rows of the area :data:`PROXY`, as :func:`catalogue`."""
+    return _checked(row for row in _rows() if row.area == PROXY)
+
+
+def _checked(found: Iterable[Requirement]) -> dict[str, Requirement]:
     rows: dict[str, Requirement] = {}
-    for row in _rows():
+    for row in found:
         if row.id in rows:
             raise ValueError(f"rule {row.id} has two rows, expected one")
         if row.level not in LEVELS or not row.says or not row.source or not set(row.breaks) <= set(CLIENTS):
@@ -92,6 +106,8 @@ def requirement(rule: str) -> Requirement:
     rows = catalogue()
     if rule in rows:
         return rows[rule]
+    if rule in proxy_catalogue():
+        return proxy_catalogue()[rule]
     for row in rows.values():
         if row.matches(rule):
             return row

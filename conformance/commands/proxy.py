@@ -1,0 +1,262 @@
+"""``conformance proxy``: check both sides of a proxy, as its client and its upstream at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from conformance.commands import CommandError
+from conformance.config.target import Misconfigured, Target, is_loopback, resolve
+from conformance.contract.rules import proxy_catalogue
+from conformance.emulator.proxy import FAULTS, VARIANTS, ReferenceProxy
+from conformance.emulator.proxy.habit import CLEAN, Habit
+from conformance.engine.session import run_head
+from conformance.engine.setup import open_run_folder
+from conformance.exchange.run_directory import RESULTS, write_atomically
+from conformance.judge import case_selection
+from conformance.proxy import profile as profiles
+from conformance.proxy import records, report, run
+from conformance.proxy.evaluation import Evaluated, evaluate
+from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.process import NotStarted, started, wait_for
+from conformance.proxy.records import FILE, Recording
+from conformance.proxy.script import DIALECTS
+from conformance.report import terminal
+from conformance.results import results_file
+from conformance.results.records import RunEnd, Tokens
+from conformance.results.results_file import Results
+from conformance.traffic.summary import Screen
+
+HELP = "check both sides of a proxy: the suite is its client and its upstream at once"
+
+#: The mode of these runs in results.
+MODE = "proxy"
+
+#: The environment variables of the client's and the upstream's key, and the upstream's default.
+CLIENT_KEY, UPSTREAM_KEY = "MIMO_API_KEY", "UPSTREAM_KEY"
+DEFAULT_UPSTREAM_KEY = "upstream-key-2f9c47d1b8e6"
+
+#: Seconds for the proxy to listen.
+_STARTUP = 60.0
+
+#: The limits for the reference proxy in seconds: it runs in this process, and needs no patience.
+_OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0
+
+_PAGE = "proxy.html"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options: the proxy, the upstream, the limits and the reports."""
+    add = parser.add_argument
+    add("--endpoint", metavar="URL", help="base URL of the proxy, ending in /v1 (default: the reference proxy)")
+    add("--upstream-port", type=int, default=0, metavar="P", help="port of the upstream on 127.0.0.1 (default: any)")
+    add("--dialect", choices=DIALECTS, default=DIALECTS[0], help="dialect of the upstream (default: %(default)s)")
+    add("--start", metavar="COMMAND", help="shell command that starts the proxy; {upstream} is the base URL of the "
+        "upstream, ending in /v1, and {key} its key")  # fmt: skip
+    add("--wait", type=float, metavar="S", help="seconds for what a proxy should do at once (default: 5)")
+    add("--model", metavar="NAME", help="model that the client names")
+    add("--profile", type=Path, metavar="FILE", help="TOML file whose table [proxy] states what the proxy changes")
+    add("--only", action="append", default=[], metavar="SELECTION", help="cases, rules or globs, such as "
+        "'proxy.request.*' or '*@failure.429'; repeatable")  # fmt: skip
+    add("--run-dir", type=Path, metavar="DIR", help="run folder for the records of both sides, with keys redacted")
+    add("--overwrite", action="store_true", help="replace an earlier run in the run folder")
+    add("--replay", type=Path, metavar="DIR", help="evaluate the records of a run again, and send nothing")
+    add("--strict", action="store_true", help="warnings fail the run too")
+    add("--html", type=Path, metavar="FILE", help=f"HTML report (default: {_PAGE} in the run folder)")
+    add("--markdown", type=Path, metavar="FILE", help="Markdown report")
+    add("--fault", choices=sorted(FAULTS), metavar="NAME", help="a fault of the reference proxy")
+    add("--variant", choices=sorted(VARIANTS), metavar="NAME", help="a legal variant of the reference proxy")
+    add("--list-faults", action="store_true", help="list the faults of the reference proxy and exit")
+    add("--list-variants", action="store_true", help="list its legal variants and exit")
+    add("--list-rules", action="store_true", help="list the rules of the area and exit")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check the proxy; the exit code is that of a run."""
+    if options.list_rules:
+        return _list([f"{row.id}  {row.level}  {row.says}" for row in proxy_catalogue().values()])
+    if options.list_faults or options.list_variants:
+        shown = FAULTS if options.list_faults else VARIANTS
+        return _list([f"{name}  {habit.says}" for name, habit in shown.items()])
+    if (options.fault or options.variant) and options.endpoint:
+        raise CommandError("--fault and --variant are those of the reference proxy; leave out --endpoint")
+    if options.start and not options.endpoint:
+        raise CommandError("--start needs --endpoint, the base URL on which the proxy listens")
+    try:
+        return _replay(options) if options.replay else _run(options)
+    except (Misconfigured, NotStarted, OverflowError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _list(lines: Sequence[str]) -> int:
+    print("\n".join(lines))
+    return 0
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A recorded run: its recording, the target, the run folder (None: none is written), and the seconds."""
+
+    recording: Recording
+    target: Target
+    folder: Path | None
+    seconds: float
+
+
+def _run(options: argparse.Namespace) -> int:
+    begun, clock = time.monotonic(), Clock()
+    settings, target = _settings(options)
+    chosen = run.selected(settings.dialect, _probes(options.only))
+    screen = Screen()
+    try:
+        upstream = run.open_upstream(settings, options.upstream_port, clock)
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"port {options.upstream_port} cannot be used for the upstream: {error}") from None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(upstream)
+        with open_run_folder(options.run_dir, options.overwrite) as folder:
+            folder.create(run_head(target, MODE).to_json(), target.nonce, [], "either", options.overwrite)
+        stack.callback(folder.close)
+        settings = _endpoint(options, settings, upstream.url, folder.path, stack)
+        for line in (
+            f"proxy           {settings.endpoint}",
+            f"upstream        {upstream.url}, dialect {settings.dialect}",
+        ):
+            screen.line(line)
+        recording = run.record(settings, upstream, clock, chosen)
+        keys = {"client": settings.client_key, "upstream": settings.upstream_key}
+        stored = records.redacted(recording, keys)
+        write_atomically(folder.path / FILE, json.dumps(records.to_json(stored), ensure_ascii=False))
+        ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
+        return _report(options, ended, screen)
+
+
+def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
+    profile = profiles.read(options.profile) if options.profile else profiles.Profile()
+    if options.wait is not None and not 0 < options.wait <= 600:
+        raise Misconfigured(f"--wait is {options.wait:g}; expected a number of seconds from 0 to 600")
+    named = {"endpoint": options.endpoint, "model": options.model}
+    target = resolve(named, {}, "00000000", None)
+    if options.endpoint and not is_loopback(options.endpoint):
+        raise Misconfigured(
+            f"--endpoint is {options.endpoint}; expected a proxy on loopback, as its upstream is the suite"
+        )
+    own = not options.endpoint
+    settings = Settings(
+        options.endpoint or "",
+        options.dialect,
+        target.model,
+        os.environ.get(CLIENT_KEY) or f"client-key-{secrets.token_hex(8)}",
+        os.environ.get(UPSTREAM_KEY) or DEFAULT_UPSTREAM_KEY,
+        profile.model,
+        profile.key == "pass-through",
+        options.wait or (_OWN_WAIT if own else 5.0),
+        profile.silence or (_OWN_SILENCE if own else 6.0),
+        _OWN_LIMIT if own else 30.0,
+        profile.system_text,
+        profile.effort,
+    )
+    return settings, replace(target, name=options.endpoint or _name(options))
+
+
+def _name(options: argparse.Namespace) -> str:
+    return f"the reference proxy{f' with {habit}' if (habit := options.fault or options.variant) else ''}"
+
+
+def _endpoint(
+    options: argparse.Namespace, settings: Settings, upstream: str, folder: Path, stack: contextlib.ExitStack
+) -> Settings:
+    """The settings with the endpoint of the proxy, which listens from now on."""
+    if not options.endpoint:
+        habit: Habit = FAULTS.get(options.fault) or VARIANTS.get(options.variant) or CLEAN
+        proxy = ReferenceProxy(upstream, settings.dialect, settings.client_key, settings.upstream_key, habit)
+        stack.enter_context(proxy)
+        return replace(settings, endpoint=proxy.url)
+    if options.start:
+        values = {"upstream": upstream, "key": settings.upstream_key}
+        stack.enter_context(started(options.start, values, options.endpoint, folder, _STARTUP))
+    else:
+        wait_for(options.endpoint, options.wait or 0)
+    return settings
+
+
+def _probes(only: Sequence[str]) -> list[str]:
+    """The globs of probes in the selections: the part after ``@``; none if a selection has no such part."""
+    named = [one.partition("@")[2] for one in only]
+    return named if named and all(named) else []
+
+
+def _replay(options: argparse.Namespace) -> int:
+    begun = time.monotonic()
+    file = options.replay / FILE
+    try:
+        recording = records.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise Misconfigured(f"{file} {error}") from None
+    target = resolve(
+        {"endpoint": recording.settings["endpoint"], "model": recording.settings["model"]}, {}, "00000000", None
+    )
+    return _report(options, _Ended(recording, target, None, time.monotonic() - begun), Screen())
+
+
+def _report(options: argparse.Namespace, ended: _Ended, screen: Screen) -> int:
+    evaluated = _selected(evaluate(ended.recording), options.only)
+    code = results_file.exit_code([case.verdict for case in evaluated.cases], options.strict)
+    requests = sum(len(one.pairs) for one in ended.recording.records)
+    counts = {
+        name: sum(case.verdict == name for case in evaluated.cases)
+        for name in sorted({one.verdict for one in evaluated.cases})
+    }
+    end = RunEnd(counts, requests, requests, Tokens(), round(ended.seconds, 3), code)
+    path = (ended.folder or options.replay) / RESULTS
+    results = Results(path, run_head(ended.target, MODE), evaluated.cases, end)
+    written = _write(options, ended, results, evaluated)
+    again = shlex.join(["conformance", "proxy", *_again(options)])
+    what = f"{ended.target.name}, both sides, dialect {ended.recording.settings['dialect']}"
+    terminal.show(screen, what, results, lambda case: report.text_of(case, evaluated), again, written)
+    return code
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    words = []
+    for name in ("endpoint", "upstream_port", "dialect", "start", "fault", "variant", "profile"):
+        if value := getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
+
+
+def _selected(evaluated: Evaluated, only: Sequence[str]) -> Evaluated:
+    if not only:
+        return evaluated
+    case_selection.check([*only], [case.id for case in evaluated.cases], "this run")
+    cases = [case for case in evaluated.cases if case_selection.selects(case.id, only)]
+    return replace(evaluated, cases=cases)
+
+
+def _write(options: argparse.Namespace, ended: _Ended, results: Results, evaluated: Evaluated) -> dict[str, str]:
+    files = {options.markdown: report.markdown, options.html: report.page}
+    if ended.folder and not options.html:
+        files[ended.folder / _PAGE] = report.page
+    written = {"records": str(ended.folder / FILE)} if ended.folder else {}
+    try:
+        if ended.folder:
+            results.write(results.path)
+            written["results"] = str(results.path)
+        for path, render in files.items():
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, render(results, evaluated))
+                written[path.suffix.lstrip(".")] = str(path)
+    except OSError as error:
+        written["NOT WRITTEN"] = f"{error.filename} ({error.strerror})"
+    return written

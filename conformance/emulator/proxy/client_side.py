@@ -1,0 +1,109 @@
+"""The side of the reference proxy that a client sees: heads, events and errors."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from ..hooks import through
+from ..shapes import Dict, phrase, to_json
+from .habit import Context, Failure, Habit, Settings
+
+
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    upstream: str
+    dialect: str
+    keys: dict[str, str]
+    habit: Habit
+    settings: Settings
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.memory: Dict = {}
+        self.stopped = False
+        self.lock = threading.RLock()
+        self.turn = threading.Lock()
+        super().__init__(address, handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Prints no traceback if a client disconnects."""
+
+
+class ClientSide(BaseHTTPRequestHandler):
+    """Writes to one client; `ctx` is set once its request was read."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Listener
+    ctx: Context
+    _begun = False
+    _number = 0
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Writes no access log."""
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "Transfer-Encoding": "chunked"}
+        self._head(200, headers)
+        self._begun = True
+        self._number = 0
+        if self.server.settings.heartbeat:
+            self._chunk(b": processing\n\n")
+
+    def _write(self, event: Dict) -> None:
+        habit = self.server.habit
+        for one in habit.events(self.ctx, event) if habit.events else [event]:
+            self._begin()
+            head = {"type": one.get("type"), "sequence_number": self._number}
+            self._send({**head, **{name: value for name, value in one.items() if name not in head}})
+
+    def _send(self, event: Dict) -> None:
+        self._begin()
+        self._number += 1
+        self._chunk(f"event: {event['type']}\ndata: {to_json(event)}\n\n".encode())
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def _finish(self) -> None:
+        self._begin()
+        self.wfile.write(b"0\r\n\r\n")
+
+    # -- plain responses -------------------------------------------------------------------------------------------
+
+    def _send_error(self, failure: Failure) -> None:
+        self._begin()
+        error = {"code": "server_error", "message": failure.message, "param": None}
+        self._send({"type": "error", "sequence_number": self._number, **error})
+
+    def _fail(self, failure: Failure) -> None:
+        if hasattr(self, "ctx"):
+            failure = through(self.server.habit.failure, self.ctx, failure)  # type: ignore[arg-type]
+        if self._begun:
+            self._send_error(failure)
+            self._finish()
+            return
+        error: Dict = {"message": failure.message, "type": "proxy_error", "param": None, "code": str(failure.status)}
+        headers = {name: value for name, value in failure.headers if name != "broken"}
+        if failure.body:
+            self._plain(failure.status, failure.body, headers)
+        else:
+            self._json(failure.status, {"error": error}, headers)
+
+    def _json(self, status: int, value: Dict, headers: dict[str, str] | None = None) -> None:
+        self._plain(status, to_json(value).encode(), {"Content-Type": "application/json", **(headers or {})})
+
+    def _plain(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        self._head(status, {**headers, "Content-Length": str(len(data))})
+        self.wfile.write(data)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        if hasattr(self, "ctx"):
+            headers = through(self.server.habit.replied, self.ctx, headers)  # type: ignore[arg-type]
+        lines = [f"HTTP/1.1 {status} {phrase(status)}", *(f"{name}: {value}" for name, value in headers.items())]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))

@@ -1,0 +1,106 @@
+"""The hook interface with which faults and legal variants change the reference proxy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..shapes import Dict
+
+T = TypeVar("T")
+
+
+@dataclass
+class Context:
+    """One request of a client: its body and headers, whether it streams, and `memory`, which all requests share
+    (acquire `lock` to use it)."""
+
+    body: Dict
+    headers: dict[str, str]
+    stream: bool
+    dialect: str
+    upstream: str
+    keys: dict[str, str]
+    memory: Dict
+    lock: threading.RLock
+
+
+@dataclass(eq=False)  # Not frozen: raising an exception sets its traceback.
+class Failure(Exception):
+    """An error for the client: status, message, headers, and the body in place of the envelope if it is not empty.
+    `upstream` is the status of the upstream (0: none)."""
+
+    status: int
+    message: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    upstream: int = 0
+
+
+Hook = Callable[[Context, T], T]
+
+
+@dataclass(frozen=True)
+class Habit:
+    """A named difference from the reference proxy.
+
+    `says` is one sentence; `rules` are the rules that a fault violates, without the area (none for a variant). Hooks:
+    `sent` the upstream request body, `headers` its headers, `raw` its bytes, `plain` the client's plain response,
+    `events` each event of its stream (none or several in its place), `replied` the headers of the client's response,
+    `failure` an error for the client. `settings` change members of `Settings`.
+    """
+
+    name: str
+    says: str
+    rules: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ("responses", "chat")
+    sent: Hook[Dict] | None = None
+    headers: Hook[dict[str, str]] | None = None
+    raw: Hook[bytes] | None = None
+    plain: Hook[Dict] | None = None
+    events: Callable[[Context, Dict], list[Dict]] | None = None
+    replied: Hook[dict[str, str]] | None = None
+    failure: Hook[Failure] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the reference proxy does. `buffers`: the kinds of events (`all`, `text`, `reasoning`, `arguments`) that are
+    sent only at the end. `drains`: it reads the upstream to its end after the client has disconnected. `time_out`:
+    seconds of silence of the upstream. `retries` attempts after these `retried` statuses (0: no response), and after
+    `retries_begun` a broken stream. `completes`: a broken response is completed. `ends`: a broken stream ends without
+    a terminal event. `aborts`: the connection is closed instead. `hangs`: it is kept open. `caches` responses by body.
+    `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for each other. `accepts_gzip`,
+    `line_reader`: the limits of a parser (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one
+    event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the upstream (`failure`) or a
+    disconnected client (`cancel`): all later requests are refused."""
+
+    buffers: tuple[str, ...] = ()
+    drains: bool = False
+    time_out: float = 60.0
+    retries: int = 0
+    retried: tuple[int, ...] = (0, 429, 502, 503)
+    retries_begun: bool = False
+    completes: bool = False
+    ends: bool = False
+    aborts: bool = False
+    hangs: bool = False
+    caches: bool = False
+    checks_key: bool = True
+    checks_key_late: bool = False
+    one_at_a_time: bool = False
+    accepts_gzip: bool = False
+    reader: str = "standard"
+    stops_after: str = ""
+    begins_at_once: bool = False
+    always_streams: bool = False
+    sends_twice: bool = False
+    heartbeat: bool = False
+    needs_done: bool = False
+    read_limit: int = 0
+
+
+CLEAN = Habit("clean", "Changes nothing.")

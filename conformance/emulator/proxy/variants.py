@@ -1,0 +1,117 @@
+"""The legal variants of the reference proxy by name: none of them violates a rule."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from ..shapes import Dict
+from .changes import (
+    final,
+    given,
+    statuses,
+)
+from .habit import Context, Failure, Habit
+
+
+def _variant(name: str, says: str, *dialects: str, **hooks: Any) -> Habit:
+    return Habit(name, says, (), dialects or ("responses", "chat"), **hooks)
+
+
+def _developer(ctx: Context, body: Dict) -> Dict:
+    for one in body["messages"]:
+        one["role"] = "developer" if one["role"] == "system" else one["role"]
+    return body
+
+
+def _joined(ctx: Context, body: Dict) -> Dict:
+    """All system texts in one message at the front."""
+    system = [one for one in body["messages"] if one["role"] in ("system", "developer")]
+    rest = [one for one in body["messages"] if one not in system]
+    text = "\n\n".join(str(one["content"]) for one in system)
+    return {**body, "messages": [*([{"role": "system", "content": text}] if system else []), *rest]}
+
+
+def _parts(ctx: Context, body: Dict) -> Dict:
+    for one in body["messages"]:
+        if isinstance(one["content"], str) and one["role"] in ("user", "system"):
+            one["content"] = [{"type": "text", "text": one["content"]}]
+    return body
+
+
+def _max_tokens(ctx: Context, body: Dict) -> Dict:
+    if "max_completion_tokens" in body:
+        body["max_tokens"] = body.pop("max_completion_tokens")
+    return body
+
+
+def _thinking(ctx: Context, body: Dict) -> Dict:
+    if (effort := body.pop("reasoning_effort", None)) is not None:
+        body["thinking"] = {"type": "disabled" if effort == "none" else "enabled"}
+    return body
+
+
+def _input_messages(ctx: Context, body: Dict) -> Dict:
+    if isinstance(body["input"], str):
+        body["input"] = [{"role": "user", "content": [{"type": "input_text", "text": body["input"]}]}]
+    return body
+
+
+def _pairs(ctx: Context, event: Dict) -> list[Dict]:
+    """Joins two deltas into one."""
+    kept = ctx.body.setdefault("_kept", [])
+    if event.get("type") != "response.output_text.delta":
+        last = [kept.pop()] if kept else []
+        return [*last, event]
+    if kept:
+        return [{**event, "delta": kept.pop()["delta"] + event["delta"]}]
+    if " " in event["delta"]:
+        return [event]
+    kept.append(event)
+    return []
+
+
+def _characters(ctx: Context, event: Dict) -> list[Dict]:
+    if event.get("type") != "response.output_text.delta" or len(event["delta"]) > 100:
+        return [event]
+    return [{**event, "delta": one} for one in event["delta"]]
+
+
+def _own_response_id(body: Dict) -> Dict:
+    return {**body, "id": "resp_" + secrets.token_hex(16), "x_gateway": "1"}
+
+
+VARIANTS = {
+    one.name: one
+    for one in (
+        _variant("developer-role", "System texts can be sent with the role developer.", "chat", sent=_developer),
+        _variant("joined-system", "System texts can be joined in one message.", "chat", sent=_joined),
+        _variant("content-parts", "A content can be a string or parts.", "chat", sent=_parts),
+        _variant("max-tokens", "max_tokens is the older name of max_completion_tokens.", "chat", sent=_max_tokens),
+        _variant("thinking-switch", "The effort can be sent as a switch.", "chat", sent=_thinking),
+        _variant("stated-defaults", "A default can be stated.",
+                 sent=given(temperature=1.0, top_p=0.95, user="gateway", tool_choice="auto")),
+        _variant("input-as-messages", "A string input can be sent as a message.", "responses", sent=_input_messages),
+        _variant("own-ids", "A proxy can give responses its own ids.", **final(_own_response_id, stream=False)),
+        _variant("own-headers", "A proxy can add headers.",
+                 replied=lambda ctx, headers: {**headers, "X-Request-Id": "req_1", "Via": "1.1 proxy"}),
+        _variant("joined-deltas", "Deltas can be joined, if none is withheld.", events=_pairs),
+        _variant("divided-deltas", "Deltas can be divided.", events=_characters),
+        _variant("retries-unavailable", "A request can be retried before a response has begun.",
+                 settings={"retries": 1, "retried": (0, 429, 500, 502, 503, 504)}),
+        _variant("aborts-broken", "A connection closed before its end shows an interrupted stream.",
+                 settings={"aborts": True}),
+        _variant("begins-at-once", "The stream can begin before the upstream responds.",
+                 settings={"begins_at_once": True, "heartbeat": True}),
+        _variant("always-streams", "The upstream request can stream if the client's does not.",
+                 settings={"always_streams": True}),
+        _variant("accepts-gzip", "A proxy can accept gzip.", settings={"accepts_gzip": True}),
+        _variant("own-user-agent", "A proxy has its own User-Agent and request headers.",
+                 headers=lambda ctx, headers: {**headers, "X-Trace": "1", "Accept": "*/*"}),
+        _variant("own-errors", "Errors can have a form of their own.",
+                 failure=lambda ctx, one: Failure(one.status, "", one.headers, b'{"detail": "upstream failure"}')),
+        _variant("no-key-needed", "A proxy can accept every client.", settings={"checks_key": False}),
+        _variant("own-key-errors", "A key that the upstream refuses is an error of the proxy.",
+                 failure=statuses(lambda status: status)),
+    )
+}  # fmt: skip

@@ -1,0 +1,191 @@
+"""Checks of failures of the upstream."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy.outcomes import FAILED, outcome, streams
+from conformance.proxy.records import Leg
+from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+
+#: Statuses about the client's request, which stay 4xx for the client.
+_CLIENT_ERRORS = (400, 413, 421)
+
+#: Statuses that report a temporary problem, as which a 429 can reach the client.
+_BUSY = (429, 503, 529)
+
+#: Ends of the client's side that show that the response is not complete.
+_VISIBLE = ("cut", "reset", "invalid")
+
+
+def _claim(leg: Leg) -> str:
+    """What the client's side claims: ``error`` (a status, or an end that shows the failure), ``failed`` (a failing
+    terminal event), ``open`` (no end), ``dropped`` (no HTTP response), or the outcome: ``completed``, ``unfinished`` or
+    ``unreadable``."""
+    if leg.status is None:
+        return "open" if leg.ended == "time-out" else "dropped"
+    if not leg.ok:
+        return "error"
+    if leg.ended in _VISIBLE:
+        return "error"
+    try:
+        taken = outcome(leg, "responses")
+    except CannotEvaluate:
+        return "open" if leg.ended == "time-out" else "unreadable"
+    if taken.finish == FAILED or taken.finish.startswith("incomplete"):
+        return "failed"
+    return "open" if leg.ended == "time-out" and taken.finish != "completed" else taken.finish.partition(" ")[0]
+
+
+def _needs_upstream(view: View) -> None:
+    if not view.pair.upstream:
+        raise CannotEvaluate("no request reached the upstream")
+
+
+@rule("failure.honest", "failure")
+def honest(view: View) -> Findings:
+    """The client receives an error status or a failing end."""
+    _needs_upstream(view)
+    if view.record.about.get("hangs") and view.client.ended == "time-out" and _claim(view.client) == "open":
+        return
+    leg, claim = view.client, _claim(view.client)
+    what = _what(view)
+    if claim == "completed":
+        yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
+    elif claim == "dropped":
+        message = f"{what}, and the proxy closed the client's connection without an HTTP response"
+        yield Finding(message, "an error status", status_of(leg))
+    elif claim == "unfinished":
+        message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
+        yield Finding(message, "an error event, or a connection that ends early", "a clean end")
+    elif claim == "unreadable" and not _is_copy(view):
+        kind = leg.header("content-type", True)
+        yield Finding(
+            f"{what}, and the client received HTTP {leg.status} with a body that is no response ({kind})",
+            "an error status",
+            leg.status,
+        )
+    elif leg.status is not None and leg.status < 400 and not leg.ok:
+        yield Finding(f"{what}, and the client received HTTP {leg.status}", "an error status", leg.status)
+
+
+def _what(view: View) -> str:
+    """The failure, in words."""
+    about = view.record.about
+    if "status" in about:
+        return f"the upstream responded with {about['status']}"
+    return _WORDS.get(str(about.get("broken")), "the upstream failed")
+
+
+_WORDS = {
+    "invalid-json": "the upstream sent JSON that is not complete",
+    "html": "the upstream sent an HTML page",
+    "empty": "the upstream sent an empty body",
+    "close-before-head": "the upstream closed the connection without a response",
+    "reset-before-head": "the upstream reset the connection without a response",
+    "cut-in-text": "the upstream closed the connection in the middle of the text",
+    "reset-in-text": "the upstream reset the connection in the middle of the text",
+    "cut-in-character": "the upstream closed the connection in the middle of a character",
+    "cut-in-arguments": "the upstream closed the connection in the middle of a call's arguments",
+    "reset-in-arguments": "the upstream reset the connection in the middle of a call's arguments",
+    "early-end": "the upstream's stream ended without a finish reason",
+    "error-object": "the upstream sent an error in the stream",
+    "cut-in-body": "the upstream closed the connection in the middle of the body",
+    "hang": "the upstream sent nothing more",
+}
+
+
+def _is_copy(view: View) -> bool:
+    """Whether a proxy of one dialect passed on the bytes and the content type: the client sees what the upstream
+    sent."""
+    upstream, leg = view.upstream(), view.client
+    kinds = [one.header("content-type", True) for one in (upstream, leg)]
+    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1] and bool(leg.reply)
+
+
+@rule("failure.no-hang", "failure")
+def no_hang(view: View) -> Findings:
+    """The response to the client ends."""
+    _needs_upstream(view)
+    if view.record.about.get("hangs"):
+        raise DoesNotApply("the upstream hangs: the time-out of the proxy decides")
+    if _claim(view.client) == "open":
+        seconds = (view.client.ended_at - view.client.began) / 1000
+        yield Finding(
+            f"{_what(view)}, and the response to the client had not ended after {seconds:.0f} s", "an end", "open"
+        )
+
+
+@rule("failure.client-error-kept", "failure")
+def client_error_kept(view: View) -> Findings:
+    """A 4xx about the request stays a 4xx."""
+    _needs_upstream(view)
+    status, leg = view.record.about.get("status"), view.client
+    if status not in (*_CLIENT_ERRORS, 429):
+        raise DoesNotApply("the failure is not about the client's request")
+    if leg.status is None or leg.ok:
+        raise DoesNotApply("the client received no error status")
+    good = leg.status in _BUSY if status == 429 else 400 <= leg.status < 500
+    if not good:
+        want = "429 or 503" if status == 429 else "a 4xx status"
+        yield Finding(
+            f"the upstream responded with {status}, and the client received HTTP {leg.status}", want, leg.status
+        )
+
+
+@rule("failure.server-error-kept", "failure")
+def server_error_kept(view: View) -> Findings:
+    """A failure that the client did not cause is no 4xx."""
+    _needs_upstream(view)
+    status, leg = view.record.about.get("status", 500), view.client
+    if status < 500 or view.record.about.get("hangs"):
+        raise DoesNotApply("the failure is not one of the upstream alone")
+    if leg.status is None or leg.ok:
+        raise DoesNotApply("the client received no error status")
+    if 400 <= leg.status < 500 and leg.status not in (408, 429):
+        yield Finding(f"{_what(view)}, and the client received HTTP {leg.status}", "a 5xx status", leg.status)
+
+
+@rule("failure.retry-after", "failure")
+def retry_after(view: View) -> Findings:
+    """Retry-After is passed on."""
+    leg = view.client
+    if view.record.about.get("status") != 429:
+        raise DoesNotApply("the upstream sent no Retry-After")
+    if leg.status not in _BUSY:
+        raise DoesNotApply(f"the client received {status_of(leg)}")
+    if leg.header("retry-after", True) is None:
+        yield Finding(
+            "the upstream sent Retry-After with the 429, and the client received none",
+            view.upstream().header("retry-after", True),
+            None,
+        )
+
+
+@rule("failure.no-address", *ALL)
+def no_address(view: View) -> Findings:
+    """The upstream's address is in no response."""
+    own = str(view.settings["upstream"])
+    port = own.rpartition(":")[2]
+    sought = re.compile(rb"(?:127\.0\.0\.1|localhost|\[::1\])['\", ]{0,4}(?:port=)?:?\s?" + port.encode() + rb"(?!\d)")
+    for at, pair in enumerate(view.record.pairs):
+        if found := sought.search(pair.client.reply):
+            yield Finding(
+                f"the client received the upstream's address: {found[0].decode()}", None, found[0].decode(), at
+            )
+            return
+
+
+@rule("failure.survives", "after", "once")
+def survives(view: View) -> Findings:
+    """An ordinary request is served after failures."""
+    leg = view.client
+    if view.record.about.get("status") and not leg.ok and leg.status is not None:
+        return  # The failure was passed on instead of a retry, which is legal.
+    if not leg.ok:
+        yield Finding(f"an ordinary request after failures of the upstream received {status_of(leg)}", 200, leg.status)
+    elif streams(leg) and outcome(leg, "responses").finish != "completed":
+        yield Finding(
+            "the stream after failures of the upstream did not complete", "completed", outcome(leg, "responses").finish
+        )

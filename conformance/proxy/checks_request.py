@@ -1,0 +1,289 @@
+"""Checks of what reaches the upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy import conversation
+from conformance.proxy.differences import Difference, of_requests, pairing
+from conformance.proxy.outcomes import outcome
+from conformance.proxy.records import Leg, Pair
+from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
+
+#: The kinds of probes whose requests are compared member by member.
+COMPARED = ("request",)
+
+#: The kinds of probes in which the upstream serves each request.
+SERVED = ("request", "repeated", "round-trip", "response")
+
+#: Statuses after which a request can be sent again unchanged, with a chance of another result.
+RETRIED = (401, 407, 408, 409, 425, 429)
+
+#: The most upstream requests for one of the client.
+_MOST = 8
+
+
+@rule("request.served", *SERVED, "cancel-before")
+def served(view: View) -> Findings:
+    """The client receives a 2xx for a request that the upstream would serve."""
+    for at, pair in enumerate(view.record.pairs):
+        leg = pair.client
+        refused = leg.status is not None and 400 <= leg.status < 500
+        if leg.ok or (view.record.about.get("may_refuse") and refused and not pair.upstream):
+            continue
+        where = "although the upstream served it" if any(one.ok for one in pair.upstream) else "before the upstream"
+        yield Finding(
+            f"the client received {status_of(leg)} for a documented request, {where}: {_excerpt(leg)}",
+            200,
+            leg.status,
+            at,
+        )
+
+
+def _excerpt(leg: Leg) -> str:
+    text = " ".join(leg.reply.decode("utf-8", "replace").split())
+    return text[:160] or "no body"
+
+
+@rule("request.reaches-upstream", "request", "repeated", "response", "round-trip")
+def reaches(view: View) -> Findings:
+    """Each served request causes an upstream request, which contains the canary of the input."""
+    for at, pair in enumerate(view.record.pairs):
+        if not pair.client.ok:
+            raise CannotEvaluate(f"the client received {status_of(pair.client)}")
+        if not pair.upstream:
+            again = " although the same request had been sent before: the response is from a cache" * (at > 0)
+            yield Finding(f"the client received a response, but no request reached the upstream{again}", 1, 0, at)
+        elif not any(leg.notes.get("matched") for leg in pair.upstream):
+            message = f"the upstream received a request without the word {pair.canary} of the user's input"
+            yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1)
+
+
+@rule("request.sent-once", *ALL)
+def sent_once(view: View) -> Findings:
+    """No completion is requested again once the upstream has begun one."""
+    for at, pair in enumerate(view.record.pairs):
+        # Of requests sent together, one without its canary can belong to any of them.
+        legs = [leg for leg in pair.upstream if leg.notes.get("matched") or not view.record.about.get("together")]
+        begun = [leg for leg in legs if leg.ok and leg.chunks]
+        number = len(legs)
+        if begun and legs[-1] is not begun[0]:
+            first = begun[0]
+            after = len(legs) - legs.index(first) - 1
+            message = (
+                f"the upstream received {number} requests for one of the client: {after} after it had sent "
+                f"{sum(len(chunk.data) for chunk in first.chunks)} bytes of a response with HTTP {first.status}"
+            )
+            yield Finding(message, 1, number, at, number - 1)
+        elif number > _MOST:
+            yield Finding(
+                f"the upstream received {number} requests for one of the client", f"at most {_MOST}", number, at
+            )
+    if not any(pair.upstream for pair in view.record.pairs):
+        raise DoesNotApply("no request reached the upstream")
+
+
+@rule("request.no-useless-retry", "failure")
+def no_useless_retry(view: View) -> Findings:
+    """A refused request is not sent again unchanged."""
+    legs = view.pair.upstream
+    status = view.record.about.get("status", 0)
+    if not 400 <= status < 500 or status in RETRIED:
+        raise DoesNotApply("the upstream did not refuse the request")
+    if not legs:
+        raise CannotEvaluate("no request reached the upstream")
+    same = [leg for leg in legs[1:] if leg.body == legs[0].body]
+    if same:
+        yield Finding(
+            f"the upstream refused the request with {status}, and received it {len(legs)} times", 1, len(legs), 0, 1
+        )
+
+
+@rule("request.dialect", *COMPARED)
+def dialect(view: View) -> Findings:
+    """The upstream request is valid JSON of its dialect, with its content type."""
+    leg = view.upstream()
+    if not isinstance(leg.json, dict):
+        yield Finding(
+            "the body of the upstream request is not a JSON object",
+            "a JSON object",
+            leg.body[:80].decode("utf-8", "replace"),
+            0,
+            0,
+        )
+        return
+    kind = (leg.header("content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        yield Finding(f"the upstream request has the Content-Type {kind!r}", "application/json", kind, 0, 0)
+    yield from _of(view, "request.dialect")
+
+
+@rule("request.host", *COMPARED)
+def host(view: View) -> Findings:
+    """The Host header is that of the upstream."""
+    leg = view.upstream()
+    sent, own = leg.header("host") or "", str(view.settings["upstream"])
+    port = own.rpartition(":")[2]
+    if sent.rpartition(":")[2] != port:
+        yield Finding(f"the upstream request has Host: {sent}, expected that of the upstream", own, sent, 0, 0)
+
+
+@rule("request.model", *COMPARED)
+def model(view: View) -> Findings:
+    """The model is that of the client, or its mapping."""
+    got, want = _compared(view)[1].model, view.settings["upstream_model"]
+    if got != want:
+        yield Finding(f"the upstream received the model {got!r}, expected {want!r}", want, got, 0, 0)
+
+
+def _compared(view: View) -> tuple[conversation.Conversation, conversation.Conversation]:
+    """The client's request and the upstream's. :class:`CannotEvaluate` without them, or if the input did not reach the
+    upstream, which another rule reports."""
+    return compared(view, view.pair)
+
+
+def compared(view: View, pair: Pair) -> tuple[conversation.Conversation, conversation.Conversation]:
+    """The same for one pair of several."""
+    leg = view.upstream(pair)
+    if not isinstance(leg.json, dict):
+        raise CannotEvaluate("the body of the upstream request is not a JSON object")
+    if not leg.notes.get("matched"):
+        raise CannotEvaluate("the upstream request does not contain the user's input")
+    sent, received = conversation.of_responses(pair.client.json or {}), conversation.of(leg.json, view.dialect)
+    if added := view.settings.get("system_text"):
+        received.system = [one.replace(added, "") for one in received.system]
+    if "effort" in sent.parameters:
+        effort = sent.parameters["effort"]
+        sent.parameters["effort"] = view.settings.get("effort", {}).get(effort, effort)
+    return sent, received
+
+
+def _of(view: View, name: str) -> Iterator[Finding]:
+    sent, received = _compared(view)
+    differences: list[Difference] = list(of_requests(sent, received, view.dialect == "responses"))
+    # A request in the wrong form differs in many places: the form is the finding.
+    if name != "request.dialect" and any(one.rule == "request.dialect" for one in differences):
+        differences = [one for one in differences if one.rule not in ("request.texts", "request.roles-and-order")]
+    for one in differences:
+        if one.rule == name:
+            yield Finding(one.message, one.want, one.got, 0, len(view.pair.upstream) - 1)
+
+
+def _needs(name: str, has: Any) -> None:
+    """Register the check of a rule about differences; ``has``: whether the client's request contains what it is
+    about."""
+
+    def check(view: View) -> Findings:
+        sent, _ = _compared(view)
+        if not has(sent):
+            raise DoesNotApply("the request contains nothing that this rule is about")
+        yield from _of(view, name)
+
+    check.__doc__ = f"The differences of the rule {name}."
+    rule(name, *COMPARED)(check)
+
+
+_needs("request.system-texts", lambda sent: any(sent.system))
+_needs("request.texts", lambda sent: any(turn.texts for turn in sent.turns))
+_needs("request.roles-and-order", lambda sent: len(sent.turns) > 0)
+_needs("request.reasoning", lambda sent: any(turn.reasoning for turn in sent.turns))
+_needs("request.media", lambda sent: any(turn.media for turn in sent.turns))
+_needs("request.tools", lambda sent: bool(sent.tools))
+_needs("request.parameters", lambda sent: bool(sent.parameters))
+_needs("request.nothing-added", lambda sent: True)
+
+
+@rule("request.calls", *COMPARED)
+def calls(view: View) -> Findings:
+    """Calls and results arrive, each result with the id of its call."""
+    sent, received = _compared(view)
+    if not any(turn.calls or turn.results for turn in sent.turns):
+        raise DoesNotApply("the request contains no call and no tool result")
+    found = list(_of(view, "request.calls"))
+    yield from found
+    want, got = ([at for at, _ in pairing(one)] for one in (sent, received))
+    if not found and len(want) == len(got) and want != got:
+        ids = [one for _, one in pairing(received)]
+        yield Finding(
+            f"the tool results have the ids {', '.join(ids)}, which are not those of their calls", want, got, 0, 0
+        )
+
+
+@rule("response.call-ids", "round-trip")
+def call_ids(view: View) -> Findings:
+    """A tool result carries the id of the upstream's call."""
+    if len(view.record.pairs) < 2:
+        raise CannotEvaluate("the client received no call in the first response")
+    first, second = view.record.pairs[:2]
+    made = outcome(view.upstream(first), view.dialect).calls
+    _, received = compared(view, second)
+    ids = [one.call_id for one in made]
+    results = [one for turn in received.turns for one, _ in turn.results]
+    again = [call[0] for turn in received.turns for call in turn.calls]
+    if sorted(results) != sorted(ids) or sorted(again) != sorted(ids):
+        got = results if sorted(results) != sorted(ids) else again
+        made_ids, received_ids = ", ".join(ids), ", ".join(got) or "none"
+        message = f"the upstream made the calls {made_ids}, and received the ids {received_ids} in the next request"
+        yield Finding(message, ids, got, 1, 0)
+
+
+@rule("credentials.client-key-kept", *ALL)
+def client_key(view: View) -> Findings:
+    """The client's key is not sent to the upstream."""
+    if view.settings["passes_key"]:
+        raise DoesNotApply("the profile passes the client's key through")
+    yield from _echoed(view, "client", "the client's key")
+
+
+@rule("credentials.upstream-key-sent", "request", "response")
+def upstream_key(view: View) -> Findings:
+    """The upstream's key is in the request."""
+    leg = view.upstream()
+    want = "client" if view.settings["passes_key"] else "own"
+    got = leg.notes.get("key")
+    if got != want and (want == "client" or got != "client"):
+        which = {
+            "own": "the upstream's key", "client": "the client's key", "none": "no key", "other": "an unknown key",
+        }  # fmt: skip
+        message = f"the upstream request carries {which[str(got)]}"
+        yield Finding(f"{message}, expected {which[want]}", want, got, 0, 0)
+
+
+def _echoed(view: View, name: str, words: str) -> Findings:
+    seen = False
+    for at, pair in enumerate(view.record.pairs):
+        for number, leg in enumerate(pair.upstream):
+            seen = True
+            if place := leg.echoes.get(name):
+                yield Finding(f"the upstream request contains {words} in {place}", None, place, at, number)
+                return
+    if not seen:
+        raise DoesNotApply("no request reached the upstream")
+
+
+@rule("credentials.upstream-key-hidden", *ALL)
+def hidden(view: View) -> Findings:
+    """The upstream's key is nowhere in what the client receives."""
+    for at, pair in enumerate(view.record.pairs):
+        if place := pair.client.echoes.get("upstream"):
+            yield Finding(f"the client received the upstream's key in the {place} of the response", None, place, at)
+
+
+@rule("credentials.refused-without-upstream", "key")
+def refused(view: View) -> Findings:
+    """A request that is refused for its key causes no upstream request."""
+    leg = view.client
+    if view.settings["passes_key"]:
+        raise DoesNotApply("the profile passes the client's key through: the upstream checks it")
+    if leg.status not in (401, 403):
+        raise DoesNotApply(f"the proxy did not refuse the key: {status_of(leg)}")
+    if view.pair.upstream:
+        yield Finding(
+            f"the proxy refused the key with {leg.status}, after it had sent the request to the upstream",
+            0,
+            len(view.pair.upstream),
+            0,
+            0,
+        )

@@ -1,0 +1,108 @@
+"""The client side: sends one request, and records each read with its time."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from conformance.exchange.exchange import Chunk, Headers
+from conformance.proxy.records import Leg
+
+#: Seconds to connect.
+_CONNECT = 5.0
+
+_READ = 65536
+
+
+@dataclass
+class Call:
+    """A request to send. ``close_when`` receives the body read so far: true closes the connection. ``limit`` is the
+    longest time in seconds for the complete response."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    limit: float
+    close_when: Callable[[bytes], bool] | None = None
+    received: bytearray = field(default_factory=bytearray)
+
+
+def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
+    """Send a request to ``POST {base}/responses``; ``clock`` returns the milliseconds of the run.
+
+    ``call.received`` grows while the body is read, so that other threads can follow it. Never raises for anything that
+    a server can do.
+    """
+    parts = urlsplit(base)
+    target = parts.path.rstrip("/") + "/responses"
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
+    reader = _Reader(call, clock)
+    began = clock()
+    status, ended, detail = None, "clean", ""
+    reply_headers: Headers = ()
+    try:
+        connection.connect()
+        held = connection.sock
+        assert held is not None
+        held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        until = time.monotonic() + call.limit
+        held.settimeout(call.limit)
+        connection.request("POST", target, call.body, headers)
+        response = connection.getresponse()
+        status = response.status
+        reply_headers = tuple(response.getheaders())
+        ended = reader.read(response, held, until)
+    except TimeoutError:
+        ended, detail = "time-out", f"not complete within {call.limit:g} s"
+    except http.client.IncompleteRead:
+        ended, detail = "cut", "the connection was closed before the announced end of the body"
+    except http.client.RemoteDisconnected as error:
+        ended, detail = "cut", str(error)
+    except (ConnectionRefusedError, socket.gaierror) as error:
+        ended, detail = "unreachable", str(error)
+    except (ConnectionError, ssl.SSLError, OSError) as error:
+        ended, detail = ("reset" if reader.sent(connection) else "unreachable"), str(error)
+    except (http.client.HTTPException, ValueError) as error:
+        ended, detail = "invalid", f"{type(error).__name__}: {error}"
+    finally:
+        with contextlib.suppress(OSError):
+            connection.close()
+    sent = tuple(headers.items())
+    return Leg(
+        began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
+    )
+
+
+class _Reader:
+    def __init__(self, call: Call, clock: Callable[[], float]) -> None:
+        self._call, self._clock = call, clock
+        self.chunks: list[Chunk] = []
+
+    def sent(self, connection: http.client.HTTPConnection) -> bool:
+        """Whether the connection was established."""
+        return connection.sock is not None or bool(self.chunks)
+
+    def read(self, response: http.client.HTTPResponse, held: socket.socket, until: float) -> str:
+        """Read the body; returns how it ended."""
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            held.settimeout(left)
+            data = response.read1(_READ)
+            if not data:
+                # For a body of known length, read1 reports an early end as the end.
+                return "cut" if response.length else "clean"
+            self.chunks.append(Chunk(self._clock(), data))
+            self._call.received += data
+            if self._call.close_when and self._call.close_when(bytes(self._call.received)):
+                with contextlib.suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)
+                return "closed"

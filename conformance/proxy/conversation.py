@@ -1,0 +1,245 @@
+"""The content of a request, in one form for both dialects: turns, tools and parameters.
+
+What is legal for a translator is equal in this form: system and developer are one role, texts that follow one another
+in one role are joined, a parameter has one name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.decode.events import mapping, objects
+
+#: The role of system and developer messages, and of instructions.
+SYSTEM = "system"
+
+#: Schemas of a function without parameters.
+_NO_PARAMETERS: tuple[Any, ...] = (None, {}, {"type": "object"}, {"type": "object", "properties": {}})
+
+#: Members of a schema that a translator can add without a change of its meaning, by value.
+_NEUTRAL: dict[str, Any] = {"required": [], "properties": {}, "additionalProperties": False}
+
+
+@dataclass
+class Turn:
+    """Consecutive contents of one role. ``texts`` are its texts in order; ``calls`` are (id, name, arguments),
+    ``results`` (id of the call, text). ``media`` are URLs of images, audio and video. ``reasoning`` are the texts of
+    reasoning items."""
+
+    role: str
+    texts: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    results: list[tuple[str, str]] = field(default_factory=list)
+    media: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Conversation:
+    """``system`` are the texts of instructions, system and developer messages in order; ``turns`` all others;
+    ``tools`` by name; ``parameters`` by the names of the Responses API; ``problems`` are violations of the dialect."""
+
+    model: Any
+    system: list[str]
+    turns: list[Turn]
+    tools: dict[str, dict[str, Any]]
+    parameters: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+
+def of_responses(body: dict[str, Any]) -> Conversation:
+    """The content of a request of the Responses API."""
+    made = Conversation(body.get("model"), [], [], {}, {})
+    if isinstance(body.get("instructions"), str):
+        made.system.append(body["instructions"])
+    given = body.get("input")
+    if isinstance(given, str):
+        _turn(made, "user").texts.append(given)
+    elif not isinstance(given, list):
+        made.problems.append("input is neither a string nor an array")
+    for item in objects(given):
+        _add_item(made, item)
+    for tool in objects(body.get("tools")):
+        _add_tool(made, tool)
+    for name in ("temperature", "top_p", "max_output_tokens", "tool_choice"):
+        if body.get(name) is not None:
+            made.parameters[name] = body[name]
+    if (effort := mapping(body.get("reasoning")).get("effort")) is not None:
+        made.parameters["effort"] = effort
+    _set_format(made, mapping(body.get("text")).get("format"))
+    _set_other(made, body)
+    return made
+
+
+def _turn(made: Conversation, role: str) -> Turn:
+    """The last turn if it has this role, else a new one."""
+    if not made.turns or made.turns[-1].role != role:
+        made.turns.append(Turn(role))
+    return made.turns[-1]
+
+
+def _add_item(made: Conversation, item: dict[str, Any]) -> None:
+    kind = item.get("type", "message")
+    if kind == "function_call":
+        call = (str(item.get("call_id")), str(item.get("name")), str(item.get("arguments")))
+        _turn(made, "assistant").calls.append(call)
+    elif kind == "function_call_output":
+        _turn(made, "tool").results.append((str(item.get("call_id")), "".join(_texts(item.get("output")))))
+    elif kind == "reasoning":
+        parts = [*objects(item.get("content")), *objects(item.get("summary"))]
+        _turn(made, "assistant").reasoning += [str(part.get("text", "")) for part in parts]
+    elif kind == "message":
+        _add_message(made, str(item.get("role")), item.get("content"))
+    else:
+        made.problems.append(f"an input item has the type {kind!r}")
+
+
+def _add_message(made: Conversation, role: str, content: Any) -> None:
+    if role in ("system", "developer"):
+        made.system += _texts(content)
+        return
+    turn = _turn(made, role)
+    turn.texts += _texts(content)
+    turn.media += _media(content)
+
+
+def _texts(content: Any) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in objects(content) if isinstance(part.get("text"), str)]
+
+
+def _media(content: Any) -> Iterator[str]:
+    for part in objects(content):
+        for name in ("image_url", "audio_url", "video_url", "input_audio"):
+            value = part.get(name)
+            found = value if isinstance(value, str) else mapping(value).get("url") or mapping(value).get("data")
+            if isinstance(found, str):
+                yield found
+
+
+def of_chat(body: dict[str, Any]) -> Conversation:
+    """The content of a Chat Completions request."""
+    made = Conversation(body.get("model"), [], [], {}, {})
+    if not isinstance(body.get("messages"), list) or not body["messages"]:
+        made.problems.append("messages is missing or empty")
+    for message in objects(body.get("messages")):
+        _add_chat_message(made, message)
+    for tool in objects(body.get("tools")):
+        if not isinstance(tool.get("function"), dict):
+            made.problems.append("a tool has no member function")
+        _add_tool(made, {**tool, **mapping(tool.get("function"))})
+    for name, meant in _CHAT_PARAMETERS.items():
+        if body.get(name) is not None:
+            made.parameters[meant] = body[name]
+    _set_effort(made, body)
+    _set_format(made, body.get("response_format"))
+    _set_other(made, body)
+    return made
+
+
+_CHAT_PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "tool_choice": "tool_choice",
+}
+
+#: Types of content parts in the dialect chat.
+_CHAT_PARTS = ("text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url")
+
+#: Parameters that change the output, with their neutral values, by which a proxy can state a default.
+_OTHER: dict[str, tuple[Any, ...]] = {
+    "n": (1,), "stop": ([], ""), "presence_penalty": (0,), "frequency_penalty": (0,), "seed": (), "logit_bias": ({},),
+    "top_k": (0, -1), "min_p": (0,), "repetition_penalty": (1,), "prefix": (False,), "previous_response_id": (),
+    "truncation": ("disabled",), "functions": ([],),
+}  # fmt: skip
+
+
+def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
+    role, content = str(message.get("role")), message.get("content")
+    if role not in ("system", "developer", "user", "assistant", "tool"):
+        made.problems.append(f"a message has the role {role!r}")
+    if not isinstance(content, str | list | None):
+        made.problems.append(f"the content of a {role} message is neither a string nor an array")
+    for part in objects(content):
+        if part.get("type") not in _CHAT_PARTS:
+            made.problems.append(f"a content part has the type {part.get('type')!r}, expected text or image_url")
+    if role == "tool":
+        _turn(made, "tool").results.append((str(message.get("tool_call_id")), "".join(_texts(content))))
+        return
+    _add_message(made, role, content)
+    if role != "assistant":
+        return
+    turn = _turn(made, "assistant")
+    if isinstance(message.get("reasoning_content"), str):
+        turn.reasoning.append(message["reasoning_content"])
+    for call in objects(message.get("tool_calls")):
+        function = mapping(call.get("function"))
+        if not isinstance(function.get("arguments"), str):
+            made.problems.append("the arguments of a tool call are not a string")
+        turn.calls.append((str(call.get("id")), str(function.get("name")), _string(function.get("arguments"))))
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _add_tool(made: Conversation, tool: dict[str, Any]) -> None:
+    parameters = tool.get("parameters")
+    made.tools[str(tool.get("name"))] = {
+        "description": tool.get("description") or "",
+        "parameters": None if parameters in _NO_PARAMETERS else parameters,
+    }
+
+
+def same_parameters(expected: Any, actual: Any) -> bool:
+    """Whether a schema is unchanged, except for members without effect that were added."""
+    if not isinstance(expected, dict) or not isinstance(actual, dict):
+        return bool(expected == actual) or (expected is None and _is_empty(actual))
+    left_out = {name: value for name, value in actual.items() if name not in expected}
+    if any(name not in _NEUTRAL or value != _NEUTRAL[name] for name, value in left_out.items()):
+        return False
+    return all(name in actual and actual[name] == value for name, value in expected.items())
+
+
+def _is_empty(schema: Any) -> bool:
+    return isinstance(schema, dict) and not schema.get("properties") and not schema.get("required")
+
+
+def _set_effort(made: Conversation, body: dict[str, Any]) -> None:
+    """The effort, by any of the parameters in use; ``on`` and ``off`` if reasoning is only switched."""
+    nested, switch = mapping(body.get("reasoning")), mapping(body.get("thinking"))
+    template = {**mapping(body.get("chat_template_kwargs")), **mapping(body.get("extra_body"))}
+    flags = [one.get("enable_thinking") for one in (body, template)]
+    flags += [template.get("thinking"), nested.get("enabled")]
+    for effort in (body.get("reasoning_effort"), nested.get("effort"), template.get("reasoning_effort")):
+        if effort is not None:
+            made.parameters["effort"] = effort
+            return
+    kind = switch.get("type") or mapping(template.get("thinking")).get("type")
+    if kind == "disabled" or False in flags:
+        made.parameters["effort"] = "off"
+    elif kind in ("enabled", "adaptive") or True in flags:
+        made.parameters["effort"] = "on"
+
+
+def _set_format(made: Conversation, value: Any) -> None:
+    kind = mapping(value).get("type")
+    if kind is not None and kind != "text":
+        made.parameters["format"] = kind
+
+
+def _set_other(made: Conversation, body: dict[str, Any]) -> None:
+    for name, neutral in _OTHER.items():
+        if body.get(name) is not None and body[name] not in neutral:
+            made.parameters[name] = body[name]
+
+
+def of(body: dict[str, Any], dialect: str) -> Conversation:
+    """The content of a request in a dialect."""
+    return of_chat(body) if dialect == "chat" else of_responses(body)

@@ -1,0 +1,307 @@
+"""Differences between two requests, or two responses, each with the rule that it violates."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.judge.findings import MISSING
+from conformance.proxy.conversation import Conversation, Turn, same_parameters
+from conformance.proxy.outcomes import Call
+
+#: Characters shown around the first difference.
+_AROUND = 24
+
+#: Parameters with the values by which a proxy can state the documented default.
+_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (131072, 32768), "tool_choice": ("auto",),
+    "effort": ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
+}  # fmt: skip
+
+#: Values of effort that only enable reasoning: all values except none are equivalent in the contract.
+_ON = ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A violation of a rule of the area ``proxy``; ``rule`` is without that prefix."""
+
+    rule: str
+    message: str
+    want: Any = MISSING
+    got: Any = MISSING
+
+
+def first_difference(want: str, got: str) -> int:
+    """The index of the first character that differs."""
+    pairs = zip(want, got, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(want), len(got)))
+
+
+def marked(text: str, at: int) -> str:
+    """The text around a character, with that character in ``[ ]``; escapes as in JSON."""
+    before, here, after = text[max(0, at - _AROUND) : at], text[at : at + 1], text[at + 1 : at + 1 + _AROUND]
+    start = "..." if at > _AROUND else ""
+    end = "..." if at + 1 + _AROUND < len(text) else ""
+    return f'"{start}{_escaped(before)}[{_escaped(here) or "end"}]{_escaped(after)}{end}"'
+
+
+def _escaped(text: str) -> str:
+    shown = json.dumps(text, ensure_ascii=False)[1:-1]
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in shown)
+
+
+def text_differs(
+    where: str, want: str, got: str, sender: str = "the client sent", taker: str = "the upstream received"
+) -> str:
+    """The sentence about two texts that differ."""
+    if not got:
+        return f"{where}: {sender} {len(want)} characters, {taker} none: {marked(want, 0)}"
+    at = first_difference(want, got)
+    return f"{where}: first difference at character {at}: {sender} {marked(want, at)}, {taker} {marked(got, at)}"
+
+
+def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
+    """What is wrong with texts that should be in ``joined``: the missing text, where it should begin, and text that
+    does not belong there; each empty if there is none. White space between the texts is ignored, as texts are joined
+    with it."""
+    whole, at, extra = "\n".join(joined), 0, ""
+    for text in texts:
+        if not text.strip() and text not in whole[at:]:
+            continue
+        found = whole.find(text, at)
+        if found < 0:
+            # Skip what precedes the text with the same beginning, so that the first difference is shown.
+            starts = (whole.find(start, at) for start in (text[:12], text[:3], text[:12].strip()) if start.strip())
+            near = next((start for start in starts if start >= 0), -1)
+            return text, whole[near:] if near >= 0 else whole[at:].lstrip("\n"), extra
+        extra = extra or whole[at:found].strip()
+        at = found + len(text)
+    return "", "", extra or whole[at:].strip()
+
+
+def of_requests(sent: Conversation, received: Conversation, passes: bool) -> Iterator[Difference]:
+    """The differences between the client's request and the upstream's; ``passes``: the dialect of both is the same."""
+    for problem in dict.fromkeys(received.problems):
+        yield Difference("request.dialect", f"the upstream request is not valid: {problem}")
+    moved = _moved_system_text(sent, received)
+    order = _other_order(sent, received)
+    if moved or order:
+        yield from filter(None, (moved or order,))
+    else:
+        content = [*_system(sent, received), *_turns(_merged(sent.turns), _merged(received.turns), passes)]
+        lost = [one for one in content if one.rule != "request.nothing-added"]
+        yield from lost or content  # A text that was changed is not also one that was added.
+    yield from _tools(sent, received)
+    yield from _parameters(sent, received)
+
+
+def _moved_system_text(sent: Conversation, received: Conversation) -> Difference | None:
+    """A system text that reached the upstream in another role."""
+    system = "\n".join(received.system)
+    for text in sent.system:
+        role = next((turn.role for turn in received.turns for one in turn.texts if text.strip() and text in one), "")
+        if role and text not in system and not any(text in one for turn in sent.turns for one in turn.texts):
+            says = (
+                f"an instruction of the client reached the upstream in a message of the role {role}: {marked(text, 0)}"
+            )
+            return Difference("request.roles-and-order", says, want="system or developer", got=role)
+    return None
+
+
+def _other_order(sent: Conversation, received: Conversation) -> Difference | None:
+    """The same texts in another order."""
+    want, got = ([text for turn in one.turns for text in turn.texts if text.strip()] for one in (sent, received))
+    if want == got or sorted(want) != sorted(got):
+        return None
+    at = next(at for at, text in enumerate(want) if got[at] != text)
+    says = f"the texts of the input reached the upstream in another order: at place {at + 1} {marked(got[at], 0)}"
+    return Difference("request.roles-and-order", f"{says}, expected {marked(want[at], 0)}", want[at], got[at])
+
+
+def _system(sent: Conversation, received: Conversation) -> Iterator[Difference]:
+    missing, near, extra = _consumed(sent.system, received.system)
+    if missing:
+        message = text_differs("instructions or system message", missing, near)
+        yield Difference("request.system-texts", message, missing, near)
+    elif extra:
+        message = f"the upstream received a system text that the client did not send: {marked(extra, 0)}"
+        yield Difference("request.nothing-added", message, want="", got=extra)
+
+
+def _merged(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns without empty ones, neighbours of one role joined."""
+    made: list[Turn] = []
+    for one in turns:
+        if not (any(one.texts) or one.calls or one.results or one.media or one.reasoning):
+            continue
+        if made and made[-1].role == one.role:
+            last = made[-1]
+            made[-1] = Turn(
+                last.role, last.texts + one.texts, last.calls + one.calls, last.results + one.results,
+                last.media + one.media, last.reasoning + one.reasoning,
+            )  # fmt: skip
+        else:
+            made.append(replace(one))
+    return made
+
+
+def _turns(sent: list[Turn], received: list[Turn], passes: bool) -> Iterator[Difference]:
+    if not passes and not any(one.reasoning for one in received):
+        if any(one.reasoning for one in sent):
+            says = "a reasoning item of the input did not reach the upstream"
+            yield Difference("request.reasoning", says, want="reasoning_content", got=None)
+        sent = _merged([replace(one, reasoning=[]) for one in sent])
+    roles, actual = [one.role for one in sent], [one.role for one in received]
+    if roles != actual:
+        yield _roles(sent, received, roles, actual)
+        return
+    for at, (one, other) in enumerate(zip(sent, received, strict=True)):
+        yield from _turn(f"{one.role} turn {at + 1}", one, other)
+
+
+def _roles(sent: list[Turn], received: list[Turn], roles: list[str], actual: list[str]) -> Difference:
+    known = [text for one in sent for text in [*one.texts, *(result for _, result in one.results)]]
+    for one in received:
+        for text in [*one.texts, *(result for _, result in one.results)]:
+            if (
+                len(actual) > len(roles)
+                and text.strip()
+                and not any(other in text or text in other for other in known if other)
+            ):
+                says = f"the upstream received a {one.role} message that the client did not send: {marked(text, 0)}"
+                return Difference("request.nothing-added", says, want=roles, got=actual)
+    says = f"the turns are in the order {_listed(actual)}, expected {_listed(roles)}"
+    return Difference("request.roles-and-order", says, want=roles, got=actual)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
+    missing, near, extra = _consumed(sent.texts, received.texts)
+    if missing:
+        yield Difference("request.texts", text_differs(where, missing, near), missing, near)
+    elif extra:
+        message = f"{where}: the upstream received text that the client did not send: {marked(extra, 0)}"
+        yield Difference("request.nothing-added", message, want="", got=extra)
+    if lost := [one for one in sent.media if one not in received.media]:
+        message = f"{where}: the upstream did not receive {lost[0][:60]}"
+        yield Difference("request.media", message, want=lost[0][:200], got=[one[:200] for one in received.media])
+    if sent.reasoning:
+        missing, near, _ = _consumed(sent.reasoning, received.reasoning)
+        if missing:
+            yield Difference("request.reasoning", text_differs(f"{where}, reasoning", missing, near), missing, near)
+    yield from _calls(where, sent, received)
+
+
+def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
+    if len(sent.calls) != len(received.calls):
+        message = (
+            f"{where}: the upstream received {len(received.calls)} function calls, the client sent {len(sent.calls)}"
+        )
+        yield Difference("request.calls", message, want=sent.calls, got=received.calls)
+        return
+    for one, other in zip(sent.calls, received.calls, strict=True):
+        if one[1] != other[1]:
+            yield Difference(
+                "request.calls", f"{where}: a call has the name {other[1]!r}, expected {one[1]!r}", one, other
+            )
+        elif not same_json(one[2], other[2]):
+            yield Difference(
+                "request.calls", text_differs(f"{where}, arguments of {one[1]}", one[2], other[2]), one[2], other[2]
+            )
+    if len(sent.results) != len(received.results):
+        count = f"{len(received.results)} tool results, the client sent {len(sent.results)}"
+        yield Difference("request.calls", f"{where}: the upstream received {count}", sent.results, received.results)
+        return
+    for result, actual in zip(sent.results, received.results, strict=True):
+        if result[1] != actual[1]:
+            says = text_differs(f"{where}, tool result", result[1], actual[1])
+            yield Difference("request.calls", says, result[1], actual[1])
+
+
+def pairing(conversation: Conversation) -> list[tuple[int, str]]:
+    """For each tool result the number of the call that it belongs to by its id (-1: none), and its id."""
+    ids = [call[0] for turn in conversation.turns for call in turn.calls]
+    results = [result for turn in conversation.turns for result in turn.results]
+    return [(ids.index(one) if one in ids else -1, one) for one, _ in results]
+
+
+def _tools(sent: Conversation, received: Conversation) -> Iterator[Difference]:
+    for name, tool in sent.tools.items():
+        other = received.tools.get(name)
+        if other is None:
+            yield Difference("request.tools", f"the tool {name} did not reach the upstream", name, [*received.tools])
+        elif other["description"] != tool["description"]:
+            says = text_differs(f"description of the tool {name}", tool["description"], other["description"])
+            yield Difference("request.tools", says, tool["description"], other["description"])
+        elif not same_parameters(tool["parameters"], other["parameters"]):
+            want, got = (json.dumps(one["parameters"], ensure_ascii=False) for one in (tool, other))
+            says = text_differs(f"parameters of the tool {name}", want, got)
+            yield Difference("request.tools", says, tool["parameters"], other["parameters"])
+    extra = [name for name in received.tools if name not in sent.tools]
+    if extra and all(name in received.tools for name in sent.tools):  # Else it can be one with another name.
+        message = f"the upstream received the tool {extra[0]}, which the client did not send"
+        yield Difference("request.nothing-added", message, [*sent.tools], [*received.tools])
+
+
+def _parameters(sent: Conversation, received: Conversation) -> Iterator[Difference]:
+    for name, value in sent.parameters.items():
+        actual = received.parameters.get(name, MISSING)
+        if not _same_value(name, value, actual):
+            what = "no such parameter" if actual is MISSING else f"{actual!r}"
+            message = f"{name}: the client sent {value!r}, the upstream received {what}"
+            yield Difference("request.parameters", message, value, None if actual is MISSING else actual)
+    for name, value in received.parameters.items():
+        if name not in sent.parameters and not any(_equal(value, one) for one in _DEFAULTS.get(name, ())):
+            message = f"the upstream received {name} = {value!r}, which the client did not send"
+            yield Difference("request.nothing-added", message, None, value)
+
+
+def _same_value(name: str, value: Any, actual: Any) -> bool:
+    if name == "tool_choice" and value == "auto":
+        return actual in (MISSING, "auto")  # The default, which can be left out.
+    if name == "effort":
+        return actual in ("none", "off", "disabled") if value == "none" else actual in (value, "on")
+    return _equal(value, actual)
+
+
+def _equal(value: Any, actual: Any) -> bool:
+    numbers = [one for one in (value, actual) if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(numbers) == 2:
+        return math.isclose(numbers[0], numbers[1], rel_tol=1e-9)
+    return bool(value == actual) and len(numbers) == 0
+
+
+def same_json(want: str, got: str) -> bool:
+    """Whether two arguments are equal, as text or as JSON: a proxy can write JSON again."""
+    if want == got:
+        return True
+    try:
+        return bool(json.loads(want) == json.loads(got))
+    except ValueError:
+        return False
+
+
+def of_calls(sent: Sequence[Call], received: Sequence[Call]) -> Iterator[Difference]:
+    """The differences between the calls of the upstream's response and those that the client received."""
+    if [one.name for one in sent] != [one.name for one in received]:
+        want, got = ([one.name for one in calls] for calls in (sent, received))
+        says = f"the client received the calls {_listed(got)}, the upstream sent {_listed(want)}"
+        yield Difference("response.calls", says, want, got)
+        return
+    for one, other in zip(sent, received, strict=True):
+        if not same_json(one.arguments, other.arguments):
+            where = f"arguments of {one.name}"
+            says = text_differs(where, one.arguments, other.arguments, "the upstream sent", "the client received")
+            yield Difference("response.calls", says, one.arguments, other.arguments)
+    ids = [one.call_id for one in received]
+    if len(set(ids)) < len(ids) or "" in ids:
+        yield Difference(
+            "response.calls", f"the call ids {_listed(ids)} are not distinct", want="distinct ids", got=ids
+        )

@@ -1,0 +1,53 @@
+"""The rules of an endpoint, applied to what the client received from the proxy.
+
+They are those that need no scenario, as in ``conformance watch``. Only ordinary responses are evaluated, and only those
+that violate no rule about both sides: such a violation explains what the client received. SHOULD and MAY are left to a
+run of the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from conformance.config.target import resolve
+from conformance.exchange.exchange import Exchange, Request
+from conformance.proxy.outcomes import exchange_of
+from conformance.proxy.records import Record, Recording
+from conformance.results.records import CaseRecord
+from conformance.traffic.captured import Captured
+from conformance.traffic.evaluation import evaluate_captures
+
+#: The kinds of probes with an ordinary response of the upstream.
+_KINDS = ("response", "streaming")
+
+#: The areas of what a proxy makes: the others are about the model and its counts, which are those of the upstream.
+_AREAS = ("http", "sse", "response", "item", "event", "sequence", "lifecycle", "identity", "sum")
+
+
+def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[CaseRecord]:
+    """The cases of the rules of an endpoint, without those of the probes in ``explained``."""
+    captured = [
+        _captured(one, recording)
+        for one in recording.records
+        if set(one.about.get("kinds", ())) & set(_KINDS) and one.probe not in explained and one.pairs[0].client.ok
+    ]
+    if not captured:
+        return []
+    settings = recording.settings
+    options = {"endpoint": settings["endpoint"], "model": settings["model"]}
+    target = resolve(options, {}, "00000000", None)
+    evaluated = evaluate_captures(captured, target, (), together=False)
+    return [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
+
+
+def _captured(record: Record, recording: Recording) -> Captured:
+    leg = record.pairs[0].client
+    exchange: Exchange = replace(
+        exchange_of(leg),
+        key=record.probe,
+        scenario=record.probe,
+        request=Request(leg.method, f"{recording.settings['endpoint']}/responses", leg.headers, leg.body),
+        sent_at=recording.settings["started_at"] + leg.began / 1000,
+    )
+    return Captured(record.probe, exchange)

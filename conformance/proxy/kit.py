@@ -1,0 +1,189 @@
+"""What a probe uses: sends requests as the client, with the script of the upstream, and records both sides."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.emulator.shapes import Item, Plan, Usage
+from conformance.proxy import client
+from conformance.proxy.delivery import Expected
+from conformance.proxy.records import Leg, Pair, with_echoes
+from conformance.proxy.script import Script
+from conformance.proxy.upstream import CANARY, Upstream
+
+#: Seconds for the upstream's side to end after the client's.
+_SETTLE = 1.0
+
+#: The counters that the upstream reports: each differs from all others, so that a mistake shows.
+INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, CACHED_TOKENS = 137, 59, 23, 64
+
+_DELTA = re.compile(rb'"delta"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a run. ``model`` is what the client names, ``upstream_model`` what the upstream should receive;
+    ``passes_key``: the proxy passes the client's key through. ``wait``: the longest time in seconds for what a proxy
+    should do at once; ``silence``: the silence of the upstream that it must bridge; ``limit``: the longest time for one
+    response. ``system_text`` and ``effort`` as in :class:`conformance.proxy.profile.Profile`."""
+
+    endpoint: str
+    dialect: str
+    model: str
+    client_key: str
+    upstream_key: str
+    upstream_model: str = ""
+    passes_key: bool = False
+    wait: float = 5.0
+    silence: float = 6.0
+    limit: float = 30.0
+    system_text: str = ""
+    effort: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings without the keys."""
+        return {
+            "endpoint": self.endpoint, "dialect": self.dialect, "model": self.model,
+            "upstream_model": self.upstream_model or self.model, "passes_key": self.passes_key,
+            "wait": self.wait, "silence": self.silence, "system_text": self.system_text, "effort": dict(self.effort),
+        }  # fmt: skip
+
+
+class Follower:
+    """Follows what a client receives while it is received."""
+
+    def __init__(self, received: bytearray) -> None:
+        self._received = received
+        self._size = 0
+        self._text = ""
+
+    def has(self, text: str) -> bool:
+        """Whether the client has received this text, in one delta or over several."""
+        body = bytes(self._received)
+        if len(body) != self._size:
+            self._size = len(body)
+            self._text = "".join(_unescaped(found) for found in _DELTA.findall(body))
+        return text in self._text or text.encode() in body
+
+
+def _unescaped(text: bytes) -> str:
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return ""
+
+
+@dataclass
+class Ask:
+    """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
+    :class:`conformance.proxy.client.Call`; ``settle`` seconds for the upstream's side to end."""
+
+    canary: str
+    body: Mapping[str, Any]
+    script: Script
+    headers: Mapping[str, str] = field(default_factory=dict)
+    close_when: Callable[[bytes], bool] | None = None
+    limit: float = 0.0
+    settle: float = _SETTLE
+    key: str | None = None
+
+
+class Kit:
+    """Sends the requests of probes; ``pairs`` are those since the last :meth:`take`."""
+
+    def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> None:
+        self.settings, self._upstream, self._clock = settings, upstream, clock
+        self.pairs: list[Pair] = []
+        self.secrets = {"client": settings.client_key, "upstream": settings.upstream_key}
+        self._lock = threading.Lock()
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of the upstream."""
+        return self.settings.dialect
+
+    def new_canary(self) -> str:
+        """A word that occurs in no other request."""
+        return f"kite{secrets.token_hex(5)}"
+
+    def send(self, ask: Ask) -> Pair:
+        """Send one request and record both sides."""
+        pair = self._send(ask)
+        with self._lock:
+            self.pairs.append(pair)
+        return pair
+
+    def send_together(self, asks: Sequence[Ask]) -> None:
+        """Send several requests at the same time."""
+        threads = [threading.Thread(target=self.send, args=(ask,), daemon=True) for ask in asks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _send(self, ask: Ask) -> Pair:
+        settings = self.settings
+        body = json.dumps({"model": settings.model, **ask.body}, ensure_ascii=False).encode()
+        key = settings.client_key if ask.key is None else ask.key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        call = client.Call(body, {**headers, **ask.headers}, ask.limit or settings.limit, ask.close_when)
+        known = frozenset(found.decode() for found in CANARY.findall(body)) - {ask.canary}
+        expected = Expected(ask.canary, ask.script, Follower(call.received).has, known)
+        self._upstream.expect(expected)
+        leg = client.send(settings.endpoint, call, self._clock)
+        legs = self._upstream.finish(expected, ask.settle)
+        return with_echoes(Pair(ask.canary, leg, legs), self.secrets)
+
+    def take(self) -> tuple[Pair, ...]:
+        """The pairs recorded since the last call, in the order in which they were sent."""
+        with self._lock:
+            taken, self.pairs = self.pairs, []
+        return tuple(sorted(taken, key=lambda pair: pair.client.began))
+
+
+class Clock:
+    """The clock of a run: milliseconds since its start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        #: Unix seconds of the start.
+        self.started_at = time.time()
+
+    def __call__(self) -> float:
+        """The milliseconds since the start."""
+        return (time.monotonic() - self._start) * 1000
+
+
+def plan(
+    canary: str,
+    text: str | None = None,
+    reasoning: str = "",
+    calls: Sequence[tuple[str, str]] = (),
+    cut: bool = False,
+) -> Plan:
+    """A response of the upstream: reasoning, text and calls (name, arguments), each if it is not empty. Without a
+    text and calls, the text is a sentence with the canary."""
+    items: list[Item] = []
+    if reasoning:
+        items.append(Item("reasoning", f"rs_{canary}", (reasoning,)))
+    if text is None and not calls:
+        text = f"{canary} is a kite over the harbour."
+    if text:
+        items.append(Item("message", f"msg_{canary}", (text,), "incomplete" if cut and not calls else "completed"))
+    for at, (name, arguments) in enumerate(calls):
+        status = "incomplete" if cut and at == len(calls) - 1 else "completed"
+        items.append(Item("function_call", f"fc_{canary}{at}", (arguments,), status, name, f"call_{canary}{at}"))
+    used = Usage(INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS if reasoning else 0, CACHED_TOKENS)
+    return Plan(tuple(items), used, cut)
+
+
+def answer_text(leg: Leg) -> str:
+    """The body of a response as text, for messages."""
+    return leg.reply.decode("utf-8", "replace")

@@ -1,0 +1,16 @@
+"""The probes: each sends one or more requests as the client, with the response of the upstream as a script."""
+
+from __future__ import annotations
+
+from conformance.proxy.probes import failures, forms, requests, responses, streams
+from conformance.proxy.probes.probe import Probe
+
+
+def probes(dialect: str) -> list[Probe]:
+    """The probes of a dialect, in the order in which they are sent: one at a time, and then those that wait, all at
+    the same time."""
+    made = [
+        *requests.PROBES, *responses.PROBES, *forms.probes(dialect), *streams.PROBES, *failures.probes(dialect),
+    ]  # fmt: skip
+    made = [one for one in made if not one.dialects or dialect in one.dialects]
+    return [one for one in made if not one.waits] + [one for one in made if one.waits]

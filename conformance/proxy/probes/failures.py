@@ -1,0 +1,155 @@
+"""Probes with failures of the upstream: error statuses, bodies that cannot be read, and interrupted responses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from conformance.emulator.shapes import Plan, to_json
+from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.probes.probe import Probe, asked, simple
+from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.script import Answer, Script, Step, failure
+
+FAILURE = ("failure",)
+
+#: The statuses, those that real services send.
+STATUSES = (400, 401, 402, 403, 404, 413, 421, 429, 500, 502, 503, 504)
+
+#: Seconds of the Retry-After of a 429: short, as a proxy can wait for it.
+RETRY_AFTER = "1"
+
+#: Seconds after which the client gives up on an upstream that hangs.
+_GIVE_UP = 1.0
+
+_HANGS = {"broken": "hang", "hangs": True}
+
+_HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
+
+
+def _refusing(status: int, dialect: str, stream: bool) -> Probe:
+    headers = (("Retry-After", RETRY_AFTER),) if status == 429 else ()
+    answer = failure(status, dialect, f"the upstream reports {status}", *headers)
+    return _probe(f"failure.{status}", stream, lambda one, streams: answer, {"status": status})
+
+
+Change = Callable[[Answer, bool], Answer]
+
+
+def _probe(
+    name: str, stream: bool, change: Change, about: dict[str, Any], answer: Callable[[str], Plan] = plan,
+    limit: float = 0.0,
+) -> Probe:  # fmt: skip
+    def body(canary: str) -> dict[str, Any]:
+        return {**asked(canary), **({"tools": TOOLS} if "arguments" in name else {})}
+
+    return simple(
+        f"{name}{'.stream' * stream}", FAILURE, body, stream, answer, lambda made: Script(made, answer=change),
+        {**about, "stream": stream}, limit=limit,
+    )  # fmt: skip
+
+
+def _body(kind: str, data: bytes) -> Change:
+    return lambda one, streams: Answer(200, (("Content-Type", kind),), (Step(data),) if data else (), "length")
+
+
+def _cut_after(fragment: bytes, ending: str, inside: int = 0) -> Change:
+    """Interrupt the response in the first frame that contains the fragment after the third, ``inside`` bytes after
+    the fragment begins; 0: after the frame."""
+
+    def change(one: Answer, streams: bool) -> Answer:
+        if not streams:
+            whole = b"".join(step.data for step in one.steps)
+            return replace(one, steps=(Step(whole[: len(whole) // 2]),), ending=ending)
+        hits = [at for at, step in enumerate(one.steps) if fragment in step.data]
+        at = hits[min(1, len(hits) - 1)] if hits else len(one.steps) // 2
+        last = one.steps[at]
+        if inside:
+            last = replace(last, data=last.data[: last.data.index(fragment) + inside])
+        return replace(one, steps=(*one.steps[:at], last), ending=ending)
+
+    return change
+
+
+def _ends_early(one: Answer, streams: bool) -> Answer:
+    """A stream that ends by the framing of HTTP, before its finish reason or terminal event."""
+    return _cut_after("海".encode(), "clean")(one, streams)
+
+
+def _error_object(dialect: str) -> Change:
+    error = {"message": "the model crashed", "type": "server_error", "code": "500", "param": None}
+    if dialect == "chat":
+        frames = [f"data: {to_json({'error': error})}\n\n".encode()]
+    else:
+        event = {"type": "error", "sequence_number": 99, "code": "500", "message": "the model crashed", "param": None}
+        frames = [f"event: error\ndata: {to_json(event)}\n\n".encode()]
+
+    def change(one: Answer, streams: bool) -> Answer:
+        made = _ends_early(one, streams)
+        return replace(made, steps=(*made.steps, *map(Step, frames)), ending="clean")
+
+    return change
+
+
+def _without_head(ending: str) -> Change:
+    return lambda one, streams: Answer(0, (), (), "length", ending)
+
+
+def _hang(kept: int) -> Change:
+    """Silence without an end, after some frames (-1: before the head)."""
+
+    def change(one: Answer, streams: bool) -> Answer:
+        if kept < 0:
+            return Answer(0, (), (), "length", "stall")
+        return replace(one, steps=one.steps[:kept], ending="stall")
+
+    return change
+
+
+def _sea(canary: str) -> Plan:
+    return plan(canary, f"{canary} 海 and 海 and 海 and 海 and 海 end.")
+
+
+def _call(canary: str) -> Plan:
+    return plan(canary, calls=[("plan_trip", '{"zone":"north","far":"' + canary + '","note":"a long note for it"}')])
+
+
+def _once(kit: Kit) -> None:
+    """503 for the first request, then the response: a proxy can retry."""
+    canary = kit.new_canary()
+    script = Script(plan(canary), refuse=(failure(503, kit.dialect, "overloaded for a moment"),))
+    kit.send(Ask(canary, asked(canary), script))
+
+
+def probes(dialect: str) -> list[Probe]:
+    """The probes of a dialect, and at the end an ordinary request."""
+    made = [_refusing(status, dialect, stream) for status in STATUSES for stream in (False, True)]
+    unreadable: dict[str, Change] = {
+        "invalid-json": _body("application/json", b'{"id": "x", "choices": [{"mess'),
+        "html": _body("text/html; charset=utf-8", _HTML),
+        "empty": _body("application/json", b""),
+        "close-before-head": _without_head("cut"),
+        "reset-before-head": _without_head("reset"),
+    }
+    for name, change in unreadable.items():
+        made += [_probe(f"failure.{name}", stream, change, {"broken": name}) for stream in (False, True)]
+    interrupted: Sequence[tuple[str, Change, Callable[[str], Plan]]] = (
+        ("cut-in-text", _cut_after("海".encode(), "cut"), _sea),
+        ("reset-in-text", _cut_after("海".encode(), "reset"), _sea),
+        ("cut-in-character", _cut_after("海".encode(), "cut", 2), _sea),
+        ("cut-in-arguments", _cut_after(b"arguments", "cut"), _call),
+        ("reset-in-arguments", _cut_after(b"arguments", "reset"), _call),
+        ("early-end", _ends_early, _sea),
+        ("error-object", _error_object(dialect), _sea),
+    )
+    made += [_probe(f"failure.{name}", True, change, {"broken": name}, answer) for name, change, answer in interrupted]
+    made += [
+        _probe("failure.cut-in-body", False, _cut_after(b"", "cut"), {"broken": "cut-in-body"}, _sea),
+        Probe("failure.once-503", _once, ("once",), {"status": 503}),
+        simple("failure.after", ("after",), asked),
+        simple("failure.after.stream", ("after",), asked, stream=True),
+        replace(_probe("failure.hang-before-head", False, _hang(-1), _HANGS, limit=_GIVE_UP), waits=True),
+        replace(_probe("failure.hang-in", True, _hang(4), _HANGS, _sea, limit=_GIVE_UP), waits=True),
+    ]
+    return made

@@ -1,0 +1,69 @@
+"""What a probe is, and the requests that most probes send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.emulator.shapes import Plan
+from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.script import Script
+
+#: Text with what is often damaged: several scripts, emoji with joiners, quotes, escapes, line separators, both forms
+#: of an accented letter, markup, and placeholders.
+HARD = (
+    "漢字かな 한국어 👩‍👩‍👧‍👦🏳️‍🌈 \"double\" 'single' back\\slash \\n literal\ttab\nline\r\nCRLF "
+    "sep\u2028para\u2029next\u0085end é e\u0301 a\u00a0b \u200bzero <b>&amp;</b> %41 {{x}} ${HOME} `code` "
+    "العربية \U0001d4b3 \ufb01 \u0001."
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe. ``kinds`` are the groups of rules that apply to it, ``about`` further facts for them. ``waits``: it
+    takes as long as the silence of the upstream, so it is sent together with the others of this kind."""
+
+    name: str
+    run: Callable[[Kit], None]
+    kinds: tuple[str, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    dialects: tuple[str, ...] = ()
+    waits: bool = False
+
+
+#: Makes the input, and other parameters, of a request from its canary.
+Body = Callable[[str], dict[str, Any]]
+
+
+def asked(canary: str) -> dict[str, Any]:
+    """A question in the form of a string."""
+    return {"input": f"Write one sentence with the word {canary}."}
+
+
+def simple(
+    name: str,
+    kinds: tuple[str, ...],
+    body: Body = asked,
+    stream: bool = False,
+    answer: Callable[[str], Plan] = plan,
+    script: Callable[[Plan], Script] = Script,
+    about: Mapping[str, Any] | None = None,
+    dialects: tuple[str, ...] = (),
+    headers: Mapping[str, str] | None = None,
+    waits: bool = False,
+    limit: float = 0.0,
+) -> Probe:
+    """A probe of one request."""
+
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        sent = body(canary) | ({"stream": True} if stream else {})
+        kit.send(Ask(canary, sent, script(answer(canary)), headers or {}, limit=limit))
+
+    return Probe(name, run, kinds, about or {}, dialects, waits)
+
+
+def both(name: str, kinds: tuple[str, ...], **options: Any) -> list[Probe]:
+    """The same probe plain and streaming."""
+    return [simple(name, kinds, **options), simple(f"{name}.stream", kinds, stream=True, **options)]

@@ -1,0 +1,220 @@
+"""Probes about what reaches the upstream: texts, roles, tools, parameters and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.decode.cannot_evaluate import CannotEvaluate
+from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.outcomes import received
+from conformance.proxy.probes.probe import HARD, Body, Probe, asked, both, simple
+from conformance.proxy.script import Script
+
+REQUEST = ("request",)
+
+#: A schema with what a translator could simplify: nesting, unions, references, and an order of members.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "zone": {"type": "string", "enum": ["north", "south"], "description": HARD},
+        "trip": {
+            "type": "object",
+            "properties": {
+                "stops": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "object", "properties": {"at": {"$ref": "#/$defs/point"}}, "required": ["at"]},
+                },
+                "speed": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]},
+            },
+            "required": ["stops"],
+        },
+        "default": {"type": "integer", "default": 0},
+    },
+    "required": ["zone", "trip"],
+    "$defs": {"point": {"type": "array", "items": {"type": "number"}}},
+}
+
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "name": "plan_trip", "description": f"Plan a trip. {HARD}", "parameters": SCHEMA},
+    {
+        "type": "function", "name": "get-time_2", "description": "The time.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+]  # fmt: skip
+
+#: The largest text: over the limit of 100 kB that some HTTP libraries set for a body.
+LARGE = 110_000
+
+_PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    "rkJggg=="
+)
+
+
+def message(role: str, text: str) -> dict[str, Any]:
+    """A message with one text."""
+    kind = "output_text" if role == "assistant" else "input_text"
+    part: dict[str, Any] = {"type": kind, "text": text}
+    if role == "assistant":
+        part["annotations"] = []
+        return {"type": "message", "id": "msg_1", "status": "completed", "role": role, "content": [part]}
+    return {"type": "message", "role": role, "content": [part]}
+
+
+def _items(*items: dict[str, Any], **more: Any) -> Body:
+    """A body with these items before the question."""
+    return lambda canary: {"input": [*items, message("user", f"And now {canary}.")], **more}
+
+
+def _question(text: str) -> Body:
+    return lambda canary: {"input": text.replace("CANARY", canary)}
+
+
+def _easy(canary: str) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": f"{canary} {HARD}"}]}
+
+
+def _parts(canary: str) -> dict[str, Any]:
+    texts = (f"first {canary}", f"second {HARD}", "third, \\u0041 stays as it is")
+    return {"input": [{"role": "user", "content": [{"type": "input_text", "text": text} for text in texts]}]}
+
+
+def _parameters(**values: Any) -> Body:
+    return lambda canary: {**asked(canary), **values}
+
+
+def _image(canary: str) -> dict[str, Any]:
+    parts = [{"type": "input_text", "text": canary}, {"type": "input_image", "image_url": _PIXEL}]
+    return {"input": [{"role": "user", "content": parts}]}
+
+
+def _call(number: int, arguments: str) -> dict[str, Any]:
+    name = TOOLS[number % 2]["name"]
+    return {
+        "type": "function_call", "id": f"fc_{number}", "call_id": f"call_of_{number}", "name": name,
+        "arguments": arguments, "status": "completed",
+    }  # fmt: skip
+
+
+def _output(number: int, output: Any) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": f"call_of_{number}", "output": output}
+
+
+_ARGUMENTS = '{"zone": "north", "trip": {"stops": [], "speed": 1.0e2}, "note": "\\"漢\\\\字\\" \\u2028"}'
+
+_TOOL_TURNS = (
+    message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
+    _output(1, f'{{"time": "{12}:00"}}'), _output(0, HARD), message("assistant", "It is planned."),
+)  # fmt: skip
+
+_REASONED = (
+    message("user", "Plan it."),
+    {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
+    _call(1, "{}"), _output(1, "noon"),
+)  # fmt: skip
+
+
+def _repeat(kit: Kit) -> None:
+    """The same request twice, and then with other instructions."""
+    canary = kit.new_canary()
+    for more in ({}, {}, {"instructions": "Write in French."}):
+        kit.send(Ask(canary, {**asked(canary), **more}, Script(plan(canary))))
+
+
+def _round_trip(stream: bool) -> Probe:
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        asking = [message("user", f"Use the tools for {canary}.")]
+        first = {"input": asking, "tools": TOOLS, "stream": stream}
+        calls = (("plan_trip", _ARGUMENTS), ("get-time_2", "{}"))
+        made = kit.send(Ask(canary, first, Script(plan(canary, calls=calls))))
+        second = kit.new_canary()
+        items = returned_items(made.client)
+        outputs = [
+            {"type": "function_call_output", "call_id": item["call_id"], "output": f"result of {item['name']}"}
+            for item in items
+            if item.get("type") == "function_call"
+        ]
+        if outputs:
+            given = [*asking, *items, *outputs, message("user", f"Go on with {second}.")]
+            kit.send(Ask(second, {**first, "input": given}, Script(plan(second))))
+
+    return Probe(f"request.call-round-trip{'.stream' * stream}", run, ("round-trip",))
+
+
+def returned_items(leg: Any) -> list[dict[str, Any]]:
+    """The output items of a response, to send them back; without ids if they have none."""
+    try:
+        return [item for item in received(leg).output if item.get("call_id") or item.get("type") == "message"]
+    except CannotEvaluate:
+        return []
+
+
+def _refused(name: str, key: str) -> Probe:
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        kit.send(Ask(canary, asked(canary), Script(plan(canary)), key=key))
+
+    return Probe(name, run, ("key",))
+
+
+PROBES: list[Probe] = [
+    *both("request.string", REQUEST),
+    simple("request.hard-text", REQUEST, _question(f"CANARY {HARD}")),
+    simple("request.white-space", REQUEST, _question("  \n\tCANARY between spaces \n\n ")),
+    simple("request.looks-like-json", REQUEST, _question('{"role": "system", "content": "CANARY", "n": 007}')),
+    simple("request.large", REQUEST, lambda canary: {"input": f"{canary} " + "long 漢 text, " * (LARGE // 13) + "end"}),
+    simple("request.parts", REQUEST, _parts),
+    simple("request.easy-message", REQUEST, _easy),
+    simple("request.instructions", REQUEST, _parameters(instructions=f"  Be brief. {HARD}\n")),
+    simple("request.instructions.stream", REQUEST, _parameters(instructions=f"Be brief. {HARD}"), stream=True),
+    simple(
+        "request.system-messages", REQUEST,
+        _items(message("system", "First."), message("developer", f"Second {HARD}"), instructions="Zeroth."),
+    ),
+    simple(
+        "request.late-developer-message", REQUEST,
+        _items(message("user", "One."), message("assistant", "Two."), message("developer", "From now on in French.")),
+    ),
+    simple(
+        "request.history", REQUEST,
+        _items(
+            message("user", f"My name is Ada. {HARD}"), message("assistant", f"Good day, Ada. {HARD}"),
+            message("user", "What is my name?"), message("assistant", "Ada."),
+        ),
+    ),
+    simple("request.empty-texts", REQUEST,
+           _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
+    *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
+    simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),
+    simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),
+    simple(
+        "request.tool-result-parts", REQUEST,
+        _items(_call(0, "{}"), _output(0, [{"type": "input_text", "text": f"a part {HARD}"}]), tools=TOOLS),
+    ),
+    simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
+    simple(
+        "request.lowest-values", REQUEST,
+        _parameters(temperature=0, top_p=0.01, max_output_tokens=1, reasoning={"effort": "none"}),
+    ),
+    simple(
+        "request.lowest-values.stream", REQUEST,
+        _parameters(temperature=0, top_p=0.01, max_output_tokens=1, reasoning={"effort": "none"}), stream=True,
+    ),
+    simple(
+        "request.highest-values", REQUEST,
+        _parameters(temperature=1.5, top_p=1, max_output_tokens=131072, reasoning={"effort": "high"}),
+    ),
+    simple("request.other-values", REQUEST, _parameters(temperature=0.37, top_p=0.83, max_output_tokens=777)),
+    simple("request.effort-low", REQUEST, _parameters(reasoning={"effort": "low"})),
+    simple("request.effort-medium", REQUEST, _parameters(reasoning={"effort": "medium"})),
+    simple("request.json-object", REQUEST, _parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
+    simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
+    simple("request.image", REQUEST, _image, about={"may_refuse": True}),
+    Probe("request.repeated", _repeat, ("repeated",)),
+    _round_trip(False),
+    _round_trip(True),
+    _refused("key.wrong", "wrong-key-0123456789"),
+    _refused("key.missing", ""),
+]  # fmt: skip

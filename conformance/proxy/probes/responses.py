@@ -1,0 +1,117 @@
+"""Probes about what reaches the client: text, reasoning, calls, finish reason, usage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.emulator.shapes import Dict
+from conformance.proxy.kit import plan
+from conformance.proxy.probes.probe import HARD, Probe, both, simple
+from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.script import Objects, Script
+
+RESPONSE = ("response",)
+
+#: Arguments with what a translator could damage: escapes, numbers, order, an empty object.
+ARGUMENTS = (
+    '{"zone":"south","trip":{"stops":[{"at":[1.5,-0.0,12345678901234567890]}],"speed":null},"note":"\\"漢\\\\字\\"\\n"}'
+)
+
+
+def _tools(canary: str) -> dict[str, Any]:
+    return {"input": f"Use the tools for {canary}.", "tools": TOOLS}
+
+
+def _filtered(plan_: Any) -> Script:
+    return Script(plan_, events=_filter_events, plain=_filter_plain)
+
+
+def _filter_plain(body: Dict, dialect: str) -> Dict:
+    if dialect == "chat":
+        body["choices"][0]["finish_reason"] = "content_filter"
+    else:
+        body.update(status="incomplete", incomplete_details={"reason": "content_filter"})
+    return body
+
+
+def _filter_events(objects: Objects, dialect: str) -> Objects:
+    for one in objects:
+        if dialect == "chat" and one["choices"] and one["choices"][0]["finish_reason"]:
+            one["choices"][0]["finish_reason"] = "content_filter"
+        elif one.get("type") in ("response.completed", "response.incomplete"):
+            one["type"] = "response.incomplete"
+            one["response"] = _filter_plain(one["response"], dialect)
+    return objects
+
+
+def _interleaved(plan_: Any) -> Script:
+    """Two parallel calls whose arguments alternate, as both dialects allow."""
+    return Script(plan_, events=_interleave)
+
+
+def _interleave(objects: Objects, dialect: str) -> Objects:
+    if dialect != "chat":
+        return objects
+    calls: dict[int, Objects] = {}
+    rest: Objects = []
+    for one in objects:
+        found = one["choices"][0]["delta"].get("tool_calls") if one["choices"] else None
+        (calls.setdefault(found[0]["index"], []) if found else rest).append(one)
+    mixed: Objects = []
+    queues = list(calls.values())
+    while any(queues):
+        mixed += [queue.pop(0) for queue in queues if queue]
+    return [rest[0], *mixed, *rest[1:]]
+
+
+_PARALLEL = [("plan_trip", ARGUMENTS), ("get-time_2", "{}"), ("plan_trip", '{"zone":"north"}')]
+
+PROBES: list[Probe] = [
+    *both("response.text", RESPONSE, answer=lambda canary: plan(canary, f" {canary} {HARD}\n")),
+    *both(
+        "response.reasoning", RESPONSE,
+        answer=lambda canary: plan(canary, f"So {canary}.", reasoning=f"Consider {canary}. {HARD}"),
+    ),
+    *both("response.call", RESPONSE, body=_tools, answer=lambda canary: plan(canary, calls=[("plan_trip", ARGUMENTS)])),
+    *both("response.call-without-arguments", RESPONSE, body=_tools,
+          answer=lambda canary: plan(canary, calls=[("get-time_2", "{}")])),
+    *both(
+        "response.parallel-calls", RESPONSE, body=_tools,
+        answer=lambda canary: plan(canary, calls=_PARALLEL),
+        script=_interleaved,
+    ),
+    *both(
+        "response.text-and-call", RESPONSE, body=_tools,
+        answer=lambda canary: plan(canary, f"I check {canary}.", "Check first.", [("get-time_2", '{"a": 1}')]),
+    ),
+    *both("response.cut", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is cut in the mid", cut=True)),
+    *both(
+        "response.cut-call", RESPONSE, body=_tools,
+        answer=lambda canary: plan(canary, calls=[("plan_trip", '{"zone":"no')], cut=True),
+    ),
+    *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
+    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea 海 " * 2_000)),
+    simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
+           script=lambda plan_: Script(plan_, events=_long_delta)),
+]  # fmt: skip
+
+
+def _long_delta(objects: Objects, dialect: str) -> Objects:
+    """A delta of 300 kB in one line, over the limit of 64 KiB of some readers of lines."""
+    long = "wide water " * 27_000
+    if dialect == "chat":
+        one = next(one for one in objects if one["choices"] and one["choices"][0]["delta"].get("content"))
+        one["choices"][0]["delta"]["content"] = long
+        return objects
+    first, *others = [one for one in objects if one["type"] == "response.output_text.delta"]
+    text = long + "".join(one["delta"] for one in others)
+    first["delta"] = long
+    for one in objects:
+        if one["type"] == "response.output_text.done":
+            one["text"] = text
+        for part in (one.get("part"), *(one.get("item") or {}).get("content", ())):
+            if part and part.get("text"):
+                part["text"] = text
+        if one["type"] == "response.completed":
+            one["response"]["output"][0]["content"][0]["text"] = one["response"]["output_text"] = text
+    return objects

@@ -1,0 +1,218 @@
+"""Probes about the flow of a stream: deltas that wait until the client has the one before, silence, cancelling."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from conformance.emulator.shapes import Plan
+from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.probes.probe import Probe, asked, simple
+from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.script import Answer, Objects, Script, Step
+
+#: Deltas of the probes whose deltas wait.
+_PARTS = 6
+
+#: Concurrent requests.
+TOGETHER = 8
+
+#: Events after which a client cancels, and the seconds between the events of the upstream after that.
+_CANCEL_AFTER, _DRIP = 3, 0.05
+
+
+def words(canary: str, count: int = _PARTS) -> list[str]:
+    """Words that occur once each, each with a space after it, so that a proxy can pass on words."""
+    return [f"{canary}n{at} " for at in range(count)]
+
+
+def _divide(objects: Objects, kind: str, dialect: str, parts: Sequence[str]) -> Objects:
+    """The stream with these deltas of one kind, instead of those that it has."""
+    made: Objects = []
+    done = False
+    for one in objects:
+        if _delta(one, kind, dialect) is None:
+            made.append(one)
+        elif not done:
+            done = True
+            made += [_with_delta(one, kind, dialect, part) for part in parts]
+    return made
+
+
+_CHAT_MEMBER = {"text": "content", "reasoning": "reasoning_content"}
+_TYPES = {
+    "text": "response.output_text.delta",
+    "reasoning": "response.reasoning_text.delta",
+    "arguments": "response.function_call_arguments.delta",
+}
+
+
+def _delta(one: dict[str, Any], kind: str, dialect: str) -> str | None:
+    if dialect == "responses":
+        return str(one["delta"]) if one["type"] == _TYPES[kind] else None
+    delta = one["choices"][0]["delta"] if one["choices"] else {}
+    if kind == "arguments":
+        calls = delta.get("tool_calls")
+        return str(calls[0]["function"]["arguments"]) if calls and "id" not in calls[0] else None
+    return delta.get(_CHAT_MEMBER[kind]) or None
+
+
+def _with_delta(one: dict[str, Any], kind: str, dialect: str, part: str) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(json.dumps(one))
+    if dialect == "responses":
+        made["delta"] = part
+    elif kind == "arguments":
+        made["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = part
+    else:
+        made["choices"][0]["delta"][_CHAT_MEMBER[kind]] = part
+    return made
+
+
+def _held(kind: str, parts: Sequence[str], markers: Sequence[str], pause: float = 0.0) -> Callable[[Plan], Script]:
+    """Each frame after the one with a marker is sent when the client has received that marker."""
+
+    def steps(frames: Sequence[bytes]) -> list[Step]:
+        made: list[Step] = []
+        after = ""
+        for frame in frames:
+            made.append(Step(frame, after, pause if after else 0.0))
+            # Frames with the complete text follow the deltas, and contain every marker.
+            found = [one for one in markers if one.encode() in frame]
+            after = found[0].strip() if len(found) == 1 else ""
+        return made
+
+    return lambda made: Script(
+        made, events=lambda objects, dialect: _divide(objects, kind, dialect, parts), steps=steps
+    )
+
+
+def _hold_text(canary: str) -> tuple[Plan, Script]:
+    parts = words(canary)
+    made = plan(canary, "".join(parts))
+    return made, _held("text", parts, parts)(made)
+
+
+def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
+    parts = words(canary)
+    made = plan(canary, f"So {canary}.", "".join(parts))
+    return made, _held("reasoning", parts, parts)(made)
+
+
+def _hold_arguments(canary: str) -> tuple[Plan, Script]:
+    markers = [f"{canary}n{at}" for at in range(_PARTS)]
+    parts = ['{"zone":"', *[f"{one} " for one in markers], '"}']
+    made = plan(canary, calls=[("plan_trip", "".join(parts))])
+    return made, _held("arguments", parts, markers)(made)
+
+
+def _holding(kind: str, make: Callable[[str], tuple[Plan, Script]], tools: bool = False) -> Probe:
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        more: dict[str, Any] = {"tools": TOOLS} if tools else {}
+        kit.send(Ask(canary, {**asked(canary), **more, "stream": True}, make(canary)[1]))
+
+    return Probe(f"streaming.{kind}", run, ("streaming", "response"), {"held": kind})
+
+
+def _together(kit: Kit) -> None:
+    """Concurrent streams, each with an event only after all others have the one before."""
+    canaries = [kit.new_canary() for _ in range(TOGETHER)]
+    gate = _Gate(len(canaries))
+    asks = []
+    for canary in canaries:
+        parts = words(canary)
+        made = plan(canary, "".join(parts))
+        asks.append(Ask(canary, {**asked(canary), "stream": True}, gate.script(made, parts)))
+    kit.send_together(asks)
+
+
+class _Gate:
+    """Interleaves streams: each step of a stream begins when every stream has reached it, or after a second."""
+
+    def __init__(self, count: int) -> None:
+        self._barriers = threading.Barrier(count)
+
+    def script(self, made: Plan, parts: Sequence[str]) -> Script:
+        def answer(one: Answer, streams: bool) -> Answer:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                self._barriers.wait(1.0)
+            return one
+
+        def steps(frames: Sequence[bytes]) -> list[Step]:
+            return [Step(frame, pause=0.002) for frame in frames]
+
+        return Script(
+            made, events=lambda objects, dialect: _divide(objects, "text", dialect, parts), steps=steps, answer=answer
+        )
+
+
+def _cancel(kit: Kit) -> None:
+    """The client disconnects after some events of a stream without end; then it sends the next request."""
+    canary = kit.new_canary()
+    parts = words(canary, _CANCEL_AFTER)
+    count = int(kit.settings.wait / _DRIP) + 20
+    more = [f"more{at} " for at in range(count)]
+
+    def steps(frames: Sequence[bytes]) -> list[Step]:
+        return [Step(frame, pause=_DRIP if b"more" in frame else 0.0) for frame in frames]
+
+    made = plan(canary, "".join([*parts, *more]))
+    script = Script(
+        made, events=lambda objects, dialect: _divide(objects, "text", dialect, [*parts, *more]), steps=steps
+    )
+    last = parts[-1].strip().encode()
+    body = {**asked(canary), "stream": True}
+    kit.send(Ask(canary, body, script, close_when=lambda received: last in received, settle=kit.settings.wait))
+    after = kit.new_canary()
+    kit.send(Ask(after, asked(after), Script(plan(after))))
+
+
+def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], stream: bool) -> Probe:
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        seconds = kit.settings.silence
+        script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
+        if not stream:
+            script = Script(plan(canary), answer=lambda one, _: _late(one, seconds))
+        limit = kit.settings.limit + 10 * seconds
+        kit.send(Ask(canary, asked(canary) | ({"stream": True} if stream else {}), script, limit=limit))
+
+    return Probe(f"silence.{name}", run, ("silence",), {"stream": stream}, waits=True)
+
+
+def _late(one: Answer, seconds: float) -> Answer:
+    time.sleep(seconds)
+    return one
+
+
+def _before_first(frames: Sequence[bytes], seconds: float) -> list[Step]:
+    return [Step(frames[0], pause=seconds), *map(Step, frames[1:])]
+
+
+def _in_the_middle(frames: Sequence[bytes], seconds: float) -> list[Step]:
+    half = len(frames) // 2
+    return [*map(Step, frames[:half]), Step(frames[half], pause=seconds), *map(Step, frames[half + 1 :])]
+
+
+def _heartbeats(frames: Sequence[bytes], seconds: float) -> list[Step]:
+    half = len(frames) // 2
+    beats = [Step(b": heartbeat\n\n", pause=seconds / 5) for _ in range(5)]
+    return [*map(Step, frames[:half]), *beats, *map(Step, frames[half:])]
+
+
+PROBES: list[Probe] = [
+    _holding("text", _hold_text),
+    _holding("reasoning", _hold_reasoning),
+    _holding("arguments", _hold_arguments, tools=True),
+    Probe("concurrent.streams", _together, ("concurrent",), {"together": True}),
+    Probe("cancel.stream", _cancel, ("cancel",)),
+    simple("cancel.after", ("request",), asked),
+    _silent("plain", _before_first, stream=False),
+    _silent("first-event", _before_first, stream=True),
+    _silent("middle", _in_the_middle, stream=True),
+    _silent("comments", _heartbeats, stream=True),
+]

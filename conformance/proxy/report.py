@@ -1,0 +1,201 @@
+"""Reports of a run: the text of a failure with both sides, and the Markdown and HTML files."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.proxy.differences import first_difference
+from conformance.proxy.evaluation import Evaluated
+from conformance.proxy.records import Leg, Pair, Record
+from conformance.proxy.rules import Finding, status_of
+from conformance.report.columns import labelled
+from conformance.report.failure import printable, told
+from conformance.report.markdown import cell, code
+from conformance.results.causes import Cause, causes
+from conformance.results.records import CaseRecord
+from conformance.results.results_file import Results
+
+#: Characters of a body that a report shows, and those before the first difference.
+_SHOWN, _BEFORE = 160, 60
+
+#: The titles of the four views, in the order of the flow.
+TITLES = ("client sent", "upstream received", "upstream sent", "client received")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The four views of a failure by title: each a line with the facts, and an excerpt of the body around the first
+    difference."""
+
+    pair: Pair
+    leg: Leg | None
+    views: tuple[tuple[str, str, str], ...]
+
+
+def sides(record: Record, finding: Finding) -> Sides | None:
+    """The two sides of a finding; None if nothing was recorded."""
+    if not record.pairs:
+        return None
+    pair = record.pairs[finding.pair]
+    leg = pair.upstream[finding.leg if finding.leg is not None else -1] if pair.upstream else None
+    want = finding.want if isinstance(finding.want, str) else ""
+    got = finding.got if isinstance(finding.got, str) else ""
+    at = first_difference(want, got) if want and got else 0
+    client = pair.client
+    received = f"{leg.method} {leg.target}, {len(leg.body):,} bytes" if leg else "no request"
+    sent = _reply(leg) if leg else "nothing"
+    views = (
+        (f"{client.method} {client.target}, {len(client.body):,} bytes", _excerpt(client.body, want, at)),
+        (received, _excerpt(leg.body, got, at) if leg else ""),
+        (sent, _excerpt(leg.reply, want, at) if leg else ""),
+        (_reply(client), _excerpt(client.reply, got, at)),
+    )
+    return Sides(pair, leg, tuple((title, *view) for title, view in zip(TITLES, views, strict=True)))
+
+
+def _reply(leg: Leg) -> str:
+    kind = leg.header("content-type", True) or "no content type"
+    seconds = (leg.ended_at - leg.began) / 1000
+    ended = "" if leg.ended == "clean" else f", ended: {leg.ended}"
+    return f"{status_of(leg)}, {kind}, {len(leg.reply):,} bytes in {seconds:.2f} s{ended}"
+
+
+def _excerpt(body: bytes, text: str, at: int) -> str:
+    """The body around the difference: where the text begins that has it, and ``at`` characters later."""
+    whole = body.decode("utf-8", "replace")
+    start = 0
+    if text:
+        # A longer text is searched by its beginning: escapes and deltas differ from the value.
+        near = json.dumps(text[max(0, at - 12) : at + 1], ensure_ascii=False)[1:-1]
+        found = whole.find(near) if near else -1
+        start = max(0, found - _BEFORE) if found >= 0 else 0
+    shown = whole[start : start + _SHOWN]
+    return ("..." if start else "") + shown + ("..." if start + _SHOWN < len(whole) else "")
+
+
+def text_of(case: CaseRecord, evaluated: Evaluated) -> str:
+    """The text of a case for the terminal, with the four views."""
+    if case.id in evaluated.traces:
+        return f"{case.id}\n{evaluated.traces[case.id]}"
+    lines = list(told(case))
+    if case.id in evaluated.places and (found := sides(*evaluated.places[case.id])):
+        lines.append("  both sides")
+        for title, facts, excerpt in found.views:
+            lines += labelled("", f"{title}: {printable(facts)}")
+            if excerpt:
+                lines += labelled("", f"  {printable(excerpt)}")
+    return "\n".join(lines)
+
+
+def markdown(run: Results, evaluated: Evaluated) -> str:
+    """The report as Markdown."""
+    return "\n".join(_markdown(run, evaluated)) + "\n"
+
+
+def _markdown(run: Results, evaluated: Evaluated) -> Iterator[str]:
+    found = causes(run.cases)
+    yield f"# Proxy {run.head.target.name}"
+    yield ""
+    yield f"{_counts(run.counts)}; {len(found)} rules violated."
+    for cause in found:
+        case = cause.cases[0]
+        yield f"\n## {cause.verdict}: {cause.rule}\n"
+        yield f"{cell(case.message)}"
+        yield f"\nIn {len(cause.cases)} probes: {', '.join(one.scenario for one in cause.cases[:8])}.\n"
+        if case.id in evaluated.places and (both := sides(*evaluated.places[case.id])):
+            yield "| side | exchange | body |"
+            yield "| --- | --- | --- |"
+            for title, facts, excerpt in both.views:
+                yield f"| {title} | {cell(facts)} | {code(excerpt)} |"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+
+
+_STYLE = """
+:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+section{border:1px solid #8886;border-radius:8px;padding:1rem;margin:1rem 0}h2{font-size:1.1rem;margin:0}
+.fail,.error{color:#b3261e}.warning{color:#8a5300}.pass{color:#22703f}
+.sides{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
+.sides div{background:#8881;border-radius:6px;padding:.5rem .75rem;min-width:0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:.25rem 0;font-size:.8rem}svg{width:100%;height:90px}
+text{font:11px system-ui,sans-serif;fill:currentColor}mark{background:#f5c84c}
+@media(max-width:45rem){.sides{grid-template-columns:1fr}}
+"""
+
+
+def page(run: Results, evaluated: Evaluated) -> str:
+    """The report as an HTML page of its own, without scripts."""
+    title = f"Proxy {run.head.target.name}"
+    body = "".join(_sections(causes(run.cases), evaluated))
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body><h1>{html.escape(title)}</h1><p>{html.escape(_counts(run.counts))}</p>{body}</body></html>\n"
+    )
+
+
+def _sections(found: Sequence[Cause], evaluated: Evaluated) -> Iterator[str]:
+    if not found:
+        yield '<p class="pass">No violation found.</p>'
+    for cause in found:
+        case = cause.cases[0]
+        names = ", ".join(one.scenario for one in cause.cases)
+        yield f'<section><h2 class="{cause.verdict}">{cause.verdict}: {html.escape(cause.rule)}</h2>'
+        yield f"<p>{html.escape(printable(case.message))}</p><p>Probes: {html.escape(names)}</p>"
+        if case.id in evaluated.places and (both := sides(*evaluated.places[case.id])):
+            yield _timelines(both)
+            yield '<div class="sides">'
+            finding = evaluated.places[case.id][1]
+            for title, facts, excerpt in both.views:
+                shown = _highlighted(excerpt, finding)
+                yield f"<div><b>{title}</b>: {html.escape(printable(facts))}<pre>{shown}</pre></div>"
+            yield "</div>"
+        yield "</section>"
+
+
+def _highlighted(excerpt: str, finding: Finding) -> str:
+    """The excerpt as HTML, from the first difference on marked."""
+    want, got = finding.want, finding.got
+    if isinstance(want, str) and isinstance(got, str) and want and got:
+        at = first_difference(want, got)
+        before = json.dumps(want[max(0, at - 12) : at], ensure_ascii=False)[1:-1]
+        place = excerpt.find(before) + len(before) if before and before in excerpt else -1
+        if 0 <= place < len(excerpt):
+            head, here, rest = excerpt[:place], excerpt[place], excerpt[place + 1 :]
+            return f"{_text(head)}<mark>{_text(here)}</mark>{_text(rest)}"
+    return _text(excerpt)
+
+
+def _text(value: str) -> str:
+    return html.escape(printable(value))
+
+
+def _timelines(both: Sides) -> str:
+    """Both sides on one axis of time: a bar from the request to the end, and a tick for each chunk."""
+    legs = [
+        ("client", both.pair.client),
+        *((f"upstream {at + 1}", leg) for at, leg in enumerate(both.pair.upstream[:3])),
+    ]
+    start = min(leg.began for _, leg in legs)
+    end = max(max(leg.ended_at for _, leg in legs), start + 1)
+    scale = 860 / (end - start)
+    height = 22 * len(legs) + 24
+    parts = [f'<svg viewBox="0 0 1000 {height}" style="height:{height}px" role="img" aria-label="both timelines">']
+    for row, (name, leg) in enumerate(legs):
+        y = 22 * row + 4
+        x, width = 120 + (leg.began - start) * scale, max(1.0, (leg.ended_at - leg.began) * scale)
+        parts.append(f'<text x="0" y="{y + 12}">{name}</text>')
+        parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" fill="#4f6f9444"/>')
+        for chunk in leg.chunks[:400]:
+            at = 120 + (chunk.at - start) * scale
+            parts.append(f'<rect x="{at:.1f}" y="{y}" width="1.5" height="14" fill="#1f5fa8"/>')
+    parts.append(f'<text x="120" y="{height - 6}">0 ms</text>')
+    parts.append(f'<text x="940" y="{height - 6}">{end - start:.0f} ms</text></svg>')
+    return "".join(parts)

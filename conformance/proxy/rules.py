@@ -1,0 +1,115 @@
+"""The registry of the rules of the area ``proxy``: which probes each applies to, and its check.
+
+A check is a pure function of the record of a probe, and of the settings of the run. It yields findings; it raises
+``CannotEvaluate`` if the record does not contain what it needs, and ``DoesNotApply`` if what it checks did not occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.decode.cannot_evaluate import CannotEvaluate
+from conformance.judge.findings import MISSING
+from conformance.proxy.records import Leg, Pair, Record
+
+AREA = "proxy"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A violation: ``pair`` is the number of the pair in the record, ``leg`` the number of the upstream request that
+    shows it (None: the client's side)."""
+
+    message: str
+    want: Any = MISSING
+    got: Any = MISSING
+    pair: int = 0
+    leg: int | None = None
+
+
+Findings = Iterator[Finding]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a check receives: the record, the settings, and the findings so far of other probes by rule."""
+
+    record: Record
+    settings: Mapping[str, Any]
+    failing: Mapping[str, Sequence[str]]
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of the upstream."""
+        return str(self.settings["dialect"])
+
+    @property
+    def pair(self) -> Pair:
+        """The first pair. :class:`CannotEvaluate` if the probe recorded none."""
+        if not self.record.pairs:
+            raise CannotEvaluate("nothing was recorded")
+        return self.record.pairs[0]
+
+    @property
+    def client(self) -> Leg:
+        """The client's side of the first pair."""
+        return self.pair.client
+
+    def served(self, pair: Pair | None = None) -> Leg:
+        """The client's side of a pair that was served. :class:`CannotEvaluate` if it was not."""
+        leg = (pair or self.pair).client
+        if not leg.ok:
+            raise CannotEvaluate(f"the client received {status_of(leg)}")
+        return leg
+
+    def upstream(self, pair: Pair | None = None) -> Leg:
+        """The last upstream request of a pair. :class:`CannotEvaluate` without one."""
+        legs = (pair or self.pair).upstream
+        if not legs:
+            raise CannotEvaluate("no request reached the upstream")
+        return legs[-1]
+
+
+Check = Callable[[View], Findings]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its id without the area, the kinds of probes it applies to, and its check."""
+
+    id: str
+    kinds: tuple[str, ...]
+    check: Check
+
+    @property
+    def name(self) -> str:
+        """The id in the catalogue."""
+        return f"{AREA}.{self.id}"
+
+
+RULES: list[Rule] = []
+
+#: Every kind of probe.
+ALL = (
+    "request", "repeated", "round-trip", "key", "response", "forms", "streaming", "concurrent", "cancel", "silence",
+    "failure", "once", "after",
+)  # fmt: skip
+
+
+def rule(name: str, *kinds: str) -> Callable[[Check], Check]:
+    """Register a check as that of a rule, for the probes of these kinds."""
+
+    def register(check: Check) -> Check:
+        RULES.append(Rule(name, kinds, check))
+        return check
+
+    return register
+
+
+def status_of(leg: Leg) -> str:
+    """The status of a response, or how the exchange ended without one, for messages."""
+    if leg.status is None:
+        return f"no response ({leg.ended}{f': {leg.detail}' if leg.detail else ''})"
+    return f"HTTP {leg.status}"

@@ -1,0 +1,64 @@
+"""A run: starts the upstream, sends every probe, and returns the recording."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatchcase
+
+from conformance.proxy.kit import Clock, Kit, Settings
+from conformance.proxy.probes import probes
+from conformance.proxy.probes.probe import Probe
+from conformance.proxy.records import Record, Recording
+from conformance.proxy.upstream import Upstream
+
+
+def open_upstream(settings: Settings, port: int, clock: Clock) -> Upstream:
+    """The upstream of a run. Raises ``OSError`` if the port is in use."""
+    keys = {"own": settings.upstream_key, "client": settings.client_key}
+    return Upstream(settings.dialect, port, keys, settings.wait, clock)
+
+
+def selected(dialect: str, only: Collection[str] = ()) -> list[Probe]:
+    """The probes whose names match one of these globs; all without any."""
+    found = probes(dialect)
+    return [one for one in found if not only or any(fnmatchcase(one.name, glob) for glob in only)]
+
+
+def record(
+    settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe],
+    seen: Callable[[str], None] = lambda _: None,
+) -> Recording:  # fmt: skip
+    """Send the probes one after another, then those that wait at the same time; ``seen`` receives each name."""
+    records = []
+    for probe in chosen:
+        if not probe.waits:
+            seen(probe.name)
+            records.append(_sent(settings, upstream, clock, probe))
+    waiting = [probe for probe in chosen if probe.waits]
+    if waiting:
+        seen(f"{len(waiting)} probes with {settings.silence:g} s of silence")
+        records += _together(settings, upstream, clock, waiting)
+    about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
+    return Recording(about, tuple(records))
+
+
+def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:
+    kit = Kit(settings, upstream, clock)
+    probe.run(kit)
+    about = {**probe.about, "kinds": list(probe.kinds), **({"together": True} if probe.waits else {})}
+    return Record(probe.name, about, kit.take())
+
+
+def _together(settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe]) -> list[Record]:
+    made: dict[str, Record] = {}
+
+    def send(probe: Probe) -> None:
+        made[probe.name] = _sent(settings, upstream, clock, probe)
+
+    threads = [threading.Thread(target=send, args=(probe,), daemon=True) for probe in chosen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [made[probe.name] for probe in chosen if probe.name in made]

@@ -1,0 +1,267 @@
+"""The upstream side: a server on loopback that records each request, and serves the script of the probe that caused it.
+
+A request belongs to the probe whose canary its body contains; without one, to the probe in progress, and its note
+``matched`` is false. Only ``POST`` requests to the path of the dialect are recorded: a proxy may send others, such as
+for the list of models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from conformance.exchange.exchange import Headers
+from conformance.proxy.delivery import Expected, Left, Sent
+from conformance.proxy.records import Leg
+from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
+
+#: A canary: a word that occurs in no other text.
+CANARY = re.compile(rb"kite[0-9a-f]{10}")
+
+#: The end of the path of a completion, by dialect.
+PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+
+
+class Upstream:
+    """A running upstream; a context manager. ``keys`` are the keys by name (``own`` and ``client``); ``wait`` is the
+    longest time in seconds to wait for the client to receive a text. Raises ``OSError`` if the port is in use."""
+
+    def __init__(
+        self, dialect: str, port: int, keys: Mapping[str, str], wait: float, clock: Callable[[], float]
+    ) -> None:
+        self.dialect, self.keys, self.wait, self.clock = dialect, dict(keys), wait, clock
+        self.lock = threading.Lock()
+        self.expected: dict[str, Expected] = {}
+        self.latest: Expected | None = None
+        #: Requests of the proxy for anything else than a completion, and completions after the end of their probe.
+        self.others = 0
+        self.late: Counter[str] = Counter()
+        self._tcp = _Listener(("127.0.0.1", port), self)
+        self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """The base URL, ending in /v1. Every other base path is accepted too."""
+        return f"http://127.0.0.1:{self._tcp.server_address[1]}/v1"
+
+    @property
+    def authority(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self._tcp.server_address[1]}"
+
+    def expect(self, expected: Expected) -> None:
+        """Serve the script of this request from now on."""
+        with self.lock:
+            self.expected[expected.canary] = self.latest = expected
+
+    def finish(self, expected: Expected, seconds: float) -> tuple[Leg, ...]:
+        """The requests that this one caused; waits up to ``seconds`` for those in progress, then ends them."""
+        until = time.monotonic() + seconds
+        while expected.running and time.monotonic() < until:
+            time.sleep(0.002)
+        expected.released.set()
+        until = time.monotonic() + 1.0
+        while expected.running and time.monotonic() < until:
+            time.sleep(0.002)
+        with self.lock:
+            self.expected.pop(expected.canary, None)
+            return tuple(sorted(expected.legs, key=lambda leg: leg.began))
+
+    def find(self, body: bytes) -> tuple[Expected | None, bool]:
+        """The request in progress that caused this body, and whether its canary is in the body."""
+        named = [found.decode() for found in CANARY.findall(body)]
+        with self.lock:
+            for name in reversed(named):
+                if name in self.expected:
+                    return self.expected[name], True
+            for one in self.expected.values():
+                if one.known.intersection(named):
+                    return one, False
+            if named:
+                self.late[named[-1]] += 1
+                return None, True
+            running = self.latest is not None and self.latest.canary in self.expected
+            return (self.latest if running else None), False
+
+    def close(self) -> None:
+        """Stop, and close every connection."""
+        with self.lock:
+            for one in self.expected.values():
+                one.released.set()
+        self._tcp.closing.set()
+        self._tcp.shutdown()
+        self._tcp.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Upstream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.closing = threading.Event()
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print no traceback if the proxy disconnects."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Write no access log: the requests are recorded."""
+
+    def _serve(self) -> None:
+        upstream = self.server.upstream
+        body = self._read_body()
+        path = self.path.partition("?")[0].rstrip("/")
+        if self.command != "POST" or not path.endswith(PATHS[upstream.dialect]):
+            upstream.others += 1
+            self._other(path)
+            return
+        expected, matched = upstream.find(body)
+        if expected is None:
+            self._send_all(json_answer(404, {"error": {"message": "no probe is in progress", "code": "404"}}))
+            return
+        with upstream.lock:
+            number = expected.count
+            expected.count += 1
+            expected.running += 1
+        sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
+        leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
+        notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
+        ended, status = "clean", None
+        headers: Headers = ()
+        try:
+            request = leg.json if isinstance(leg.json, dict) else {}
+            ident = f"{expected.canary}{number:02x}"
+            answer = render_script(expected.script, upstream.dialect, request, ident, number)
+            if not request:
+                answer = failure(400, upstream.dialect, "the body is not a JSON object")
+            status, headers = answer.status or None, answer.headers
+            answer = accepted(answer, leg.header("accept-encoding") or "")
+            headers = answer.headers
+            ended = self._answer(answer, sent)
+        except (Left, OSError):
+            ended = "left"
+        except Exception as error:  # An error of a script is shown in the record.
+            ended, notes["error"] = "invalid", f"{type(error).__name__}: {error}"
+        finally:
+            if sent.held is not None:
+                notes["held"] = sent.held
+            done = Leg(
+                leg.began, leg.method, leg.target, leg.headers, body, status, headers,
+                tuple(sent.chunks), ended, upstream.clock(), "", notes,
+            )  # fmt: skip
+            with upstream.lock:
+                expected.legs.append(done)
+                expected.running -= 1
+        if ended != "clean":
+            self.close_connection = True
+
+    def _answer(self, answer: Answer, sent: Sent) -> str:
+        """Send a response; returns how it ended."""
+        if answer.status:
+            self._head(answer)
+        for step in answer.steps:
+            sent.step(step.after, step.pause)
+            sent.write(step.data, answer.framing == "chunked")
+        if answer.ending == "clean":
+            if answer.framing == "chunked":
+                self.wfile.write(b"0\r\n\r\n")
+            self.close_connection = self.close_connection or answer.framing == "close"
+            return "clean"
+        self.close_connection = True
+        if answer.ending == "stall":
+            sent.silence(STALL)
+            return "closed"
+        if answer.ending == "reset":
+            sent.settle()
+            # With a linger time of 0, close() resets the connection.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        return answer.ending
+
+    def _head(self, answer: Answer) -> None:
+        lines = [f"HTTP/1.1 {answer.status} {reason(answer.status)}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        if answer.framing == "chunked":
+            lines.append("Transfer-Encoding: chunked")
+        elif answer.framing == "length":
+            size = sum(len(step.data) for step in answer.steps)
+            # The body of a response that is cut is shorter than its announced length.
+            lines.append(f"Content-Length: {size + (answer.ending != 'clean') * 100}")
+        else:
+            lines.append("Connection: close")
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    def _other(self, path: str) -> None:
+        """A request that is no completion: a list of models, or 404."""
+        if path.endswith("/models"):
+            self._send_all(json_answer(200, {"object": "list", "data": []}))
+        elif self.command in ("GET", "HEAD") and path in ("", "/v1"):
+            self._send_all(json_answer(200, {}))
+        else:
+            error = {"message": f"{self.command} {path} does not exist here", "code": "404", "type": "not_found"}
+            self._send_all(json_answer(404, {"error": error}))
+
+    def _send_all(self, answer: Answer) -> None:
+        with contextlib.suppress(OSError):
+            self._head(answer)
+            if self.command != "HEAD":
+                self.wfile.write(b"".join(step.data for step in answer.steps))
+
+    def _read_body(self) -> bytes:
+        self.connection.settimeout(30)
+        try:
+            if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+                return self._read_chunks()
+            return self.rfile.read(max(0, int(self.headers.get("Content-Length", 0))))
+        except (ValueError, OSError):
+            return b""
+        finally:
+            self.connection.settimeout(None)
+
+    def _read_chunks(self) -> bytes:
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline(1000).split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline(1000)
+        while self.rfile.readline(65536).strip():
+            pass
+        return b"".join(parts)
+
+
+def _key(headers: Headers, keys: Mapping[str, str]) -> str:
+    """Whose key a request carries: ``own`` (the upstream's), ``client``, ``other`` or ``none``."""
+    sent = [value for name, value in headers if name.lower() in ("authorization", "api-key", "x-api-key")]
+    words = [value.split()[-1] if value.split() else "" for value in sent]
+    for name, key in keys.items():
+        if key and key in words:
+            return name
+    return "other" if any(words) else "none"

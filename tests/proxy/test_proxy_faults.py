@@ -1,0 +1,100 @@
+"""The reference proxy conforms, each of its faults is reported under its rules alone, and each legal variant passes."""
+
+from __future__ import annotations
+
+import pytest
+from both_sides import combined, problems, recorded, violated
+
+from conformance.contract.rules import proxy_catalogue
+from conformance.emulator.proxy import FAULTS, VARIANTS
+from conformance.proxy.evaluation import evaluate
+from conformance.proxy.rules import RULES
+from conformance.proxy.script import DIALECTS
+
+#: The probes that show the violation of a rule.
+PROBES = {
+    "request.served": "request.large",
+    "request.reaches-upstream": "request.string request.repeated",
+    "request.sent-once": "request.string failure.cut-in-body",
+    "request.no-useless-retry": "failure.400",
+    "request.dialect": "request.parts",
+    "request.host": "request.string",
+    "request.model": "request.string",
+    "request.system-texts": "request.instructions request.late-developer-message",
+    "request.texts": "request.hard-text request.white-space request.large request.parts",
+    "request.roles-and-order": "request.history request.late-developer-message",
+    "request.calls": "request.tool-results",
+    "request.reasoning": "request.reasoning-item",
+    "request.media": "request.image",
+    "request.tools": "request.tools",
+    "request.parameters": "request.lowest-values request.highest-values request.effort-low request.json-object",
+    "request.nothing-added": "request.string request.hard-text",
+    "credentials.client-key-kept": "request.string",
+    "credentials.upstream-key-sent": "request.string",
+    "credentials.upstream-key-hidden": "request.string failure.500",
+    "credentials.refused-without-upstream": "key.wrong",
+    "response.text": "response.text response.text.stream",
+    "response.reasoning": "response.reasoning",
+    "response.calls": "response.call response.parallel-calls.stream",
+    "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
+    "response.finish": "response.cut response.text.stream response.long-line",
+    "response.usage": "response.reasoning response.text.stream",
+    "response.form": "response.text",
+    "response.not-mixed": "concurrent.streams",
+    "streaming.text": "streaming.text",
+    "streaming.reasoning": "streaming.reasoning",
+    "streaming.arguments": "streaming.arguments",
+    "streaming.silence": "silence.middle",
+    "streaming.concurrent": "concurrent.streams",
+    "cancel.upstream-closed": "cancel.stream",
+    "cancel.next-served": "cancel.stream",
+    "failure.honest": "failure.cut-in-text.stream failure.500",
+    "failure.client-error-kept": "failure.400 failure.429",
+    "failure.server-error-kept": "failure.500",
+    "failure.retry-after": "failure.429",
+    "failure.no-address": "failure.reset-before-head",
+    "failure.survives": "failure.500 failure.after",
+    "failure.no-hang": "failure.cut-in-text.stream",
+    "forms.same-response": "form.crlf form.cr form.no-space form.split-lines form.no-done",
+}
+
+CASES = [(dialect, name) for name, fault in FAULTS.items() for dialect in fault.dialects]
+
+
+def test_every_rule_has_a_row_a_check_and_a_fault() -> None:
+    assert {rule.name for rule in RULES} == set(proxy_catalogue())
+    reported = {f"proxy.{rule}" for fault in FAULTS.values() for rule in fault.rules}
+    assert set(proxy_catalogue()) - reported == set()
+    assert {f"proxy.{name}" for name in PROBES} == set(proxy_catalogue())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_reference_proxy_conforms(dialect: str) -> None:
+    assert problems(evaluate(recorded(dialect))) == {}
+
+
+@pytest.mark.parametrize(("dialect", "name"), CASES, ids=[f"{name}-{dialect}" for dialect, name in CASES])
+def test_a_fault_is_reported_under_its_rules_alone(dialect: str, name: str) -> None:
+    fault = FAULTS[name]
+    probes = {probe for rule in fault.rules for probe in PROBES[rule].split()}
+    assert set(violated(dialect, fault, probes)) == set(fault.rules)
+
+
+#: The probes of legal variants: those that show what a proxy sends, and what it does with failures.
+VARIED = (
+    "request.*",
+    "response.*",
+    "streaming.*",
+    "failure.[45]*",
+    "failure.*-before-head*",
+    "failure.cut-*",
+    "form.gzip",
+)
+
+
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_legal_variants_pass(dialect: str, half: int) -> None:
+    """Every second variant at once: neighbours exclude each other."""
+    variants = [one for one in VARIANTS.values() if dialect in one.dialects][half::2]
+    assert violated(dialect, combined(variants), VARIED) == {}

@@ -1,0 +1,249 @@
+"""The parts of ``conformance proxy``: records, conversations, differences, profile, the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from both_sides import CLIENT_KEY, UPSTREAM_KEY, problems, recorded
+
+from conformance import cli
+from conformance.config.target import Misconfigured
+from conformance.emulator import chat
+from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy.habit import CLEAN
+from conformance.exchange.run_directory import RESULTS
+from conformance.proxy import conversation, profile, records, report
+from conformance.proxy.differences import first_difference, marked, of_requests, same_json
+from conformance.proxy.evaluation import evaluate
+from conformance.proxy.process import NotStarted, started
+from conformance.results.results_file import read
+
+
+def differences(client: dict[str, Any], upstream: dict[str, Any]) -> list[str]:
+    sent, received = conversation.of_responses(client), conversation.of_chat(upstream)
+    return [one.rule for one in of_requests(sent, received, False)]
+
+
+def user(text: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+RULE, BRIEF = {"role": "system", "content": "Rule."}, {"role": "system", "content": "Be brief."}
+DEVELOPER = {"role": "developer", "content": "Rule."}
+CLIENT = {"input": [{"role": "system", "content": "Be brief."}, user("One."), user("Two.")], "instructions": "Rule."}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [DEVELOPER, BRIEF, user("One."), user("Two.")],
+        [{"role": "system", "content": "Rule.\n\nBe brief."}, user("One.\nTwo.")],
+        [RULE, user("One."), BRIEF, user("Two.")],
+        [{"role": "system", "content": [{"type": "text", "text": "Rule."}, {"type": "text", "text": "Be brief."}]},
+         user([{"type": "text", "text": "One."}]), user("Two.")],
+    ],
+    ids=["separate", "joined", "in-place", "parts"],
+)  # fmt: skip
+def test_legal_translations_are_equal(messages: list[dict[str, Any]]) -> None:
+    assert differences(CLIENT, {"messages": messages}) == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "rules"),
+    [
+        ([{"role": "system", "content": "Rule."}, user("One."), user("Two.")], ["request.system-texts"]),
+        ([{"role": "system", "content": "Rule.\nBe brief."}, user("One.")], ["request.texts"]),
+        ([{"role": "system", "content": "Rule.\nBe brief."}, user("Two."), user("One.")], ["request.roles-and-order"]),
+        ([{"role": "system", "content": "Rule."}, user("Be brief."), user("One."), user("Two.")],
+         ["request.roles-and-order"]),
+        ([{"role": "system", "content": "Rule.\nBe brief.\nBe kind."}, user("One.\nTwo.")], ["request.nothing-added"]),
+        ([{"role": "system", "content": "Rule.\nBe brief."}, user([{"type": "input_text", "text": "One.\nTwo."}])],
+         ["request.dialect"]),
+    ],
+)  # fmt: skip
+def test_a_difference_is_one_violation(messages: list[dict[str, Any]], rules: list[str]) -> None:
+    assert differences(CLIENT, {"messages": messages}) == rules
+
+
+@pytest.mark.parametrize(
+    "upstream",
+    [
+        {"reasoning_effort": "none"},
+        {"thinking": {"type": "disabled"}},
+        {"chat_template_kwargs": {"enable_thinking": False}},
+    ],
+)
+def test_effort_none_has_several_forms(upstream: dict[str, Any]) -> None:
+    body = {"input": "x", "reasoning": {"effort": "none"}}
+    assert differences(body, {"messages": [user("x")], **upstream}) == []
+    assert differences(body, {"messages": [user("x")]}) == ["request.parameters"]
+
+
+def test_the_first_difference_is_marked() -> None:
+    assert first_difference("one", "onto") == 2
+    assert marked("ab\u2028c", 2) == '"ab[\\u2028]c"'
+    assert marked("ab", 2) == '"ab[end]"'
+    assert same_json('{"a": 1, "b": "漢"}', '{"b":"\\u6f22","a":1}')
+    assert not same_json('{"a": 1', '{"a":1')
+
+
+def test_records_are_stored_without_keys_and_evaluated_again() -> None:
+    fault = FAULTS["shows-key-in-errors"]
+    recording = recorded("chat", fault, ["failure.500", "request.string", "streaming.text"])
+    stored = records.to_json(records.redacted(recording, {"client": CLIENT_KEY, "upstream": UPSTREAM_KEY}))
+    text = json.dumps(stored)
+    assert CLIENT_KEY not in text
+    assert UPSTREAM_KEY not in text
+    again = records.from_json(json.loads(text))
+    assert problems(evaluate(again)) == problems(evaluate(recording))
+    assert "credentials.upstream-key-hidden" in problems(evaluate(again))
+    with pytest.raises(ValueError, match="has format 0, expected 1"):
+        records.from_json({**stored, "format": 0})
+
+
+def test_both_sides_are_on_one_clock() -> None:
+    (one,) = recorded("chat", CLEAN, ["streaming.text"]).records
+    client, (upstream,) = one.pairs[0].client, one.pairs[0].upstream
+    assert client.began <= upstream.began <= upstream.chunks[0].at <= client.chunks[-1].at <= client.ended_at
+    times = [chunk.at for chunk in client.chunks]
+    assert times == sorted(times)
+
+
+def test_the_reports_show_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--html", str(tmp_path / "p.html"), "--markdown", str(tmp_path / "p.md")]
+    words = ["proxy", "--dialect", "chat", "--fault", "escapes-markup", "--only", "*@request.hard-text"]
+    code = cli.main([*words, "--run-dir", str(tmp_path / "run"), *files])
+    shown = capsys.readouterr().out
+    assert code == 1
+    for title in report.TITLES:
+        assert f"{title}: " in shown
+        assert title in (tmp_path / "p.md").read_text(encoding="utf-8")
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<mark>&lt;</mark>" in page
+    assert "<mark>&amp;</mark>" in page
+    assert page.count('aria-label="both timelines"') == 1
+    results = read(tmp_path / "run" / RESULTS)
+    assert results.head.mode == "proxy"
+    assert [case.id for case in results.cases if case.has_problem] == ["proxy.request.texts@request.hard-text"]
+    assert cli.main(["proxy", "--replay", str(tmp_path / "run"), "--only", "*@request.hard-text"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[proxy]\nkeys = 1", "unknown key keys"),
+        ('[proxy]\nkey = "both"', "key is 'both', expected own or pass-through"),
+        ("[proxy]\nmodel = 3", "model has the wrong type"),
+        ("[proxy", "is not TOML"),
+    ],
+)
+def test_an_invalid_profile_is_one_line(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(text)
+    with pytest.raises(Misconfigured, match=message):
+        profile.read(file)
+
+
+def test_a_profile_states_what_the_proxy_changes() -> None:
+    probes = ["request.string", "request.highest-values"]
+    passing, adding = FAULTS["passes-key"], FAULTS["adds-system-text"]
+    assert problems(evaluate(recorded("chat", passing, probes, passes_key=True))) == {}
+    assert problems(evaluate(recorded("chat", adding, probes, system_text="You are a cat."))) == {}
+    other = replace(FAULTS["another-model"])
+    assert problems(evaluate(recorded("chat", other, probes, upstream_model="small"))) == {}
+    effort = {"high": "medium", "none": "medium"}
+    assert problems(evaluate(recorded("chat", FAULTS["one-effort"], probes, effort=effort))) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--start", "true"], "--start needs --endpoint"),
+        (["--endpoint", "https://example.com/v1"], "expected a proxy on loopback"),
+        (["--endpoint", "http://127.0.0.1:9/v1", "--fault", "caches"], "leave out --endpoint"),
+        (["--endpoint", "http://127.0.0.1:9/v1", "--wait", "0.1"], "does not accept connections"),
+        (["--wait", "-1"], "--wait is -1"),
+        (["--replay", "nowhere"], "cannot be read"),
+        (["--upstream-port", "99999"], "cannot be used for the upstream"),
+    ],
+)
+def test_bad_options_are_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["proxy", *words]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.count("\n") == 1
+
+
+def is_gone(group: int) -> bool:
+    """Whether no process of a group is left; ended ones stay in it for a moment."""
+    for _ in range(100):
+        try:
+            os.killpg(group, signal.SIGCONT)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_the_command_starts_and_ends_the_proxy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    # The proxy is a child of the shell, and has a child of its own.
+    start = (
+        f"echo $$ > {tmp_path}/pid; sleep 60 & echo upstream {{upstream}}; UPSTREAM_KEY={{key}} {sys.executable} "
+        f"-m conformance.emulator.proxy --upstream {{upstream}} --dialect chat --port {port}"
+    )
+    endpoint = f"http://127.0.0.1:{port}/v1"
+    os.environ["MIMO_API_KEY"] = CLIENT_KEY
+    try:
+        words = ["--endpoint", endpoint, "--dialect", "chat", "--start", start, "--only", "*@request.string*"]
+        assert cli.main(["proxy", *words, "--run-dir", str(tmp_path / "run")]) == 0
+    finally:
+        del os.environ["MIMO_API_KEY"]
+    assert "upstream http://127.0.0.1:" in (tmp_path / "run" / "proxy.log").read_text()
+    assert "2 requests" in capsys.readouterr().out
+    group = int((tmp_path / "pid").read_text())
+    assert is_gone(group)
+
+
+def test_a_proxy_that_does_not_start_is_one_line(tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/v1"
+    with pytest.raises(NotStarted, match="ended at once with 3: error: no configuration"):  # noqa: SIM117
+        with started("echo 'error: no configuration'; exit 3", {}, endpoint, tmp_path, 5):
+            pass
+
+
+def test_the_chat_upstream_serves_requests_without_a_script() -> None:
+    endpoint = chat.ChatEndpoint(key="k")
+    body: dict[str, Any] = {"model": "m", "messages": [user("Use get_time now.")]}
+    body["tools"] = [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}]
+    headers = [("Authorization", "Bearer k")]
+    plain = json.loads(endpoint.respond("POST", "/v1/chat/completions", headers, json.dumps(body).encode()).body)
+    choice = plain["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == "get_time"
+    assert choice["message"]["reasoning_content"]
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    stream = endpoint.respond("POST", "/v1/chat/completions", headers, json.dumps(body).encode()).body.decode()
+    assert stream.endswith("data: [DONE]\n\n")
+    assert json.loads(stream.split("data: ")[-2])["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    assert endpoint.respond("POST", "/v1/chat/completions", [], b"{}").status == 401
+    for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}'):
+        assert endpoint.respond("POST", "/v1/chat/completions", headers, wrong).status == 400
