@@ -81,6 +81,8 @@ def _checked_by_another_rule(pointer: str, ends: bool) -> bool:
     """Whether another rule checks the member: items, types, sequence numbers and the Response in a terminal event."""
     if pointer in ("/type", "/sequence_number"):
         return True
+    if pointer == "/item/type":  # The rules about items find them by their type.
+        return False
     return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
 
 
