@@ -58,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="base URL of the proxy, ending in /v1 (default: the reference proxy)")
     add("--upstream-port", type=int, default=0, metavar="P", help="port of the upstream on 127.0.0.1 (default: any)")
-    add("--dialect", choices=DIALECTS, default=DIALECTS[0], help="dialect of the upstream (default: %(default)s)")
+    add("--dialect", choices=DIALECTS, help="dialect of the upstream (default: that of the profile, or responses)")
     add("--start", metavar="COMMAND", help="shell command that starts the proxy; {upstream} is the base URL of the "
         "upstream, ending in /v1, and {key} its key")  # fmt: skip
     add("--wait", type=float, metavar="S", help="seconds for what a proxy should do at once (default: 5)")
@@ -152,7 +152,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
     own = not options.endpoint
     settings = Settings(
         options.endpoint or "",
-        options.dialect,
+        options.dialect or profile.dialect or DIALECTS[0],
         target.model,
         os.environ.get(CLIENT_KEY) or f"client-key-{secrets.token_hex(8)}",
         os.environ.get(UPSTREAM_KEY) or DEFAULT_UPSTREAM_KEY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.outcomes import FAILED, outcome, streams
+from conformance.proxy.outcomes import FAILED, WITHOUT_STATUS, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -33,6 +33,8 @@ def _claim(leg: Leg) -> str:
         taken = outcome(leg, "responses")
     except CannotEvaluate:
         return "open" if leg.ended == "time-out" else "unreadable"
+    if taken.finish == WITHOUT_STATUS:
+        return "completed"
     if taken.finish == FAILED or taken.finish.startswith("incomplete"):
         return "failed"
     return "open" if leg.ended == "time-out" and taken.finish != "completed" else taken.finish.partition(" ")[0]

@@ -26,6 +26,9 @@ FINISHES = {
 #: The end of a response that reports a failure, and of one without an end.
 FAILED, UNFINISHED = "failed", "unfinished"
 
+#: The end of a plain Response that has no member ``status``.
+WITHOUT_STATUS = "without a status"
+
 
 @dataclass(frozen=True)
 class Call:
@@ -93,6 +96,8 @@ def _responses(leg: Leg) -> Outcome:
         if not streams(leg):
             raise
         return Outcome(deltas(leg, "output_text"), deltas(leg, "reasoning_text"), (), _failure(one), None)
+    if not streams(leg) and not isinstance(final.get("output"), list):
+        raise CannotEvaluate("received a body that is no Response")
     calls = tuple(
         Call(text(item.get("call_id")), text(item.get("name")), text(item.get("arguments")))
         for _, item in one.items("function_call")
@@ -122,6 +127,8 @@ def _finish(final: dict[str, Any], one: Received) -> str:
         return "completed (with the status incomplete)"
     if status == "incomplete":
         return f"incomplete: {mapping(final.get('incomplete_details')).get('reason')}"
+    if status is None:  # A schema requires it; the event type is evidence too.
+        return "completed" if one.looks_like_stream else WITHOUT_STATUS
     return str(status) if status in ("completed", "failed") else f"{UNFINISHED} ({status})"
 
 

@@ -142,7 +142,8 @@ class _Handler(ClientSide):
                 if response.status != 200:
                     self._refused(response)
                 if settings.sends_twice and not self.ctx.stream:
-                    self._open(settings, data)[1].read()
+                    with contextlib.suppress(http.client.HTTPException):
+                        self._open(settings, data)[1].read()
                 if self.ctx.stream and streams:
                     self._stream(settings, response)
                 elif self.ctx.stream:
