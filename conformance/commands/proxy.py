@@ -29,6 +29,7 @@ from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started, wait_for
 from conformance.proxy.records import FILE, Recording
 from conformance.proxy.script import DIALECTS
+from conformance.proxy.serving import STARTUP, upstream_key
 from conformance.report import terminal
 from conformance.results import results_file
 from conformance.results.records import RunEnd, Tokens
@@ -40,12 +41,8 @@ HELP = "check both sides of a proxy: the suite is its client and its upstream at
 #: The mode of these runs in results.
 MODE = "proxy"
 
-#: The environment variables of the client's and the upstream's key, and the upstream's default.
-CLIENT_KEY, UPSTREAM_KEY = "MIMO_API_KEY", "UPSTREAM_KEY"
-DEFAULT_UPSTREAM_KEY = "upstream-key-2f9c47d1b8e6"
-
-#: Seconds for the proxy to listen.
-_STARTUP = 60.0
+#: The environment variable of the client's key.
+CLIENT_KEY = "MIMO_API_KEY"
 
 #: The limits for the reference proxy in seconds: it runs in this process, and needs no patience.
 _OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0
@@ -155,7 +152,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
         options.dialect or profile.dialect or DIALECTS[0],
         target.model,
         os.environ.get(CLIENT_KEY) or f"client-key-{secrets.token_hex(8)}",
-        os.environ.get(UPSTREAM_KEY) or DEFAULT_UPSTREAM_KEY,
+        upstream_key(),
         profile.model,
         profile.key == "pass-through",
         options.wait or (_OWN_WAIT if own else 5.0),
@@ -182,7 +179,7 @@ def _endpoint(
         return replace(settings, endpoint=proxy.url)
     if options.start:
         values = {"upstream": upstream, "key": settings.upstream_key}
-        stack.enter_context(started(options.start, values, options.endpoint, folder, _STARTUP))
+        stack.enter_context(started(options.start, values, options.endpoint, folder, STARTUP))
     else:
         wait_for(options.endpoint, options.wait or 0)
     return settings

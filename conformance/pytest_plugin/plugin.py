@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import sys
@@ -12,13 +13,18 @@ import pytest
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
+from conformance.contract.schemas import REVISIONS
 from conformance.engine import setup
+from conformance.proxy.script import DIALECTS
+from conformance.proxy.serving import Served, serving
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
 from conformance.report import allure, outputs
 from conformance.results import baseline_file
 
 _SMOKE = "smoke"
+
+_DIALECT = "the endpoint is a proxy, and its upstream is the built-in endpoint in this dialect (docs/proxies.md)"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--explore", type=int, default=0, metavar="N", help=explore_help)
     seed_help = "seed of the random requests; the same seed gives the same requests (default: that of the run)"
     group.addoption("--explore-seed", type=int, default=None, metavar="SEED", help=seed_help)
+    group.addoption("--dialect", choices=DIALECTS, default=None, help=_DIALECT)
+    port_help = "port of the proxy's upstream on 127.0.0.1 (default: any)"
+    group.addoption("--upstream-port", type=int, default=0, metavar="P", help=port_help)
+    start_help = "shell command that starts the proxy at --endpoint, with {upstream} and {key} (docs/proxies.md)"
+    group.addoption("--start", default=None, metavar="COMMAND", help=start_help)
     group.addoption("--plan", action="store_true", help="list the requests and their maximum cost; send no request")
 
 
@@ -56,15 +67,31 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
         config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
     try:
+        served = _proxy(config, stack)
         runner = _runner(config)
+        if served:
+            stack.callback(served.keep, runner.session.folder.path)
     except Misconfigured as error:
+        stack.close()
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
     allure.watch(config, runner.session.folder, runner.session.context.target.revision)
     return None
+
+
+def _proxy(config: pytest.Config, stack: contextlib.ExitStack) -> Served | None:
+    """Serve the upstream of the proxy under test, and start the proxy, if options require it; the stack ends both."""
+    dialect, port, start = (config.getoption(name) for name in ("dialect", "upstream_port", "start"))
+    if hasattr(config, "workerinput") or not (dialect or port or start):
+        return None
+    revision = config.getoption("revision") or REVISIONS[0]
+    endpoint, model = config.getoption("endpoint"), config.getoption("model")
+    return stack.enter_context(serving(endpoint, dialect or DIALECTS[0], port, start, revision, model))
 
 
 def pytest_configure(config: pytest.Config) -> None:
