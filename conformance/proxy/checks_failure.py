@@ -181,8 +181,8 @@ def no_address(view: View) -> Findings:
 
 @rule("failure.survives", "after", "once")
 def survives(view: View) -> Findings:
-    """An ordinary request is served after failures."""
-    leg = view.client
+    """An ordinary request is served after failures, at the last attempt."""
+    leg = view.record.pairs[-1].client if view.record.pairs else view.client
     if view.record.about.get("status") and not leg.ok and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls, text_differs
-from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Pair
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
 
@@ -62,8 +62,13 @@ def text(view: View) -> Findings:
 
 @rule("response.reasoning", "response")
 def reasoning(view: View) -> Findings:
-    """The reasoning is that of the upstream."""
-    yield from _findings(_texts(view, "reasoning_text", "reasoning"))
+    """The reasoning is that of the upstream, and precedes what it led to."""
+    found = list(_texts(view, "reasoning_text", "reasoning"))
+    yield from _findings(iter(found))
+    kinds = [item.get("type") for item in received(view.client).output]
+    if not found and "reasoning" in kinds and kinds[0] != "reasoning":
+        want = "the reasoning item first"
+        yield Finding(f"the output has the items {', '.join(map(str, kinds))}: expected {want}", want, kinds)
 
 
 @rule("response.calls", "response")
@@ -101,19 +106,24 @@ def usage(view: View) -> Findings:
     """The token counts are those of the upstream."""
     sent, taken = _complete(view)
     want, got = sent.usage, taken.usage or {}
-    why = ""
     if want is None:
         if view.dialect == "responses" or not streams(view.upstream()):
             raise DoesNotApply("the upstream sent no usage")
-        why = ": the upstream request has no stream_options.include_usage, so the upstream sent no usage"
-        want = {"input": "the count of the upstream"}  # type: ignore[dict-item]
+        if not got.get("input") or not got.get("output"):
+            says = "the upstream request has no stream_options.include_usage, so the upstream sent no usage"
+            yield Finding(
+                f"{says}, and the client received {'a usage of 0 tokens' if taken.usage else 'none'}",
+                "the usage of the upstream",
+                taken.usage,
+            )
+        return
     for name, value in want.items():
         actual = got.get(name)
         # The contract allows input_tokens_details without cached_tokens; a count of 0 can be left out.
         left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
         if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            yield Finding(f"{label}: the upstream sent {value}, the client received {actual}{why}", want, taken.usage)
+            yield Finding(f"{label}: the upstream sent {value}, the client received {actual}", want, taken.usage)
             return
 
 

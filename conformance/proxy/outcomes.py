@@ -27,7 +27,7 @@ FINISHES = {
 FAILED, UNFINISHED = "failed", "unfinished"
 
 #: The end of a plain Response that has no member ``status``.
-WITHOUT_STATUS = "without a status"
+WITHOUT_STATUS = "without the member status"
 
 
 @dataclass(frozen=True)
