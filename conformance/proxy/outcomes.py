@@ -102,13 +102,14 @@ def _responses(leg: Leg) -> Outcome:
         Call(text(item.get("call_id")), text(item.get("name")), text(item.get("arguments")))
         for _, item in one.items("function_call")
     )
-    reasoning = one.reasoning_texts or _summaries(one)
+    reasoning = _reasoning(one, "content") or _reasoning(one, "summary")
     return Outcome(one.words, reasoning, calls, _finish(final, one), _usage(final.get("usage"), _RESPONSES_USAGE))
 
 
-def _summaries(one: Received) -> str:
-    """Reasoning in the form of summaries, which some translators use."""
-    parts = (part for _, item in one.items("reasoning") for part in objects(item.get("summary")))
+def _reasoning(one: Received, member: str) -> str:
+    """The texts of the reasoning items, of parts of any type: other rules are about the types. Some translators use
+    summaries."""
+    parts = (part for _, item in one.items("reasoning") for part in objects(item.get(member)))
     return "".join(text(part.get("text")) for part in parts)
 
 

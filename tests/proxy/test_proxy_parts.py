@@ -232,7 +232,7 @@ def test_a_proxy_that_does_not_start_is_one_line(tmp_path: Path) -> None:
 
 def test_the_chat_upstream_serves_requests_without_a_script() -> None:
     endpoint = chat.ChatEndpoint(key="k")
-    body: dict[str, Any] = {"model": "m", "messages": [user("Use get_time now.")]}
+    body: dict[str, Any] = {"model": "mimo-v2.5-pro", "messages": [user("Use get_time now.")]}
     body["tools"] = [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}]
     headers = [("Authorization", "Bearer k")]
     plain = json.loads(endpoint.respond("POST", "/v1/chat/completions", headers, json.dumps(body).encode()).body)
