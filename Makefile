@@ -33,7 +33,7 @@ test: lint ## everything that CI runs: lint, schemas, workflows, image and all t
 	$(VENV)/bin/zizmor --quiet --offline --no-progress .github/workflows action.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/kubernetes-validate --quiet --strict deploy/*.yaml
-	$(VENV)/bin/pytest -q -n 2 --dist worksteal tests $(ARGS)
+	$(VENV)/bin/pytest -q -n 3 --dist worksteal tests $(ARGS)
 
 generate: $(READY) ## write all generated files: fault matrix, pages, client evidence
 	$(VENV)/bin/python -m tools.fault_matrix --write

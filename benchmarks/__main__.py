@@ -9,10 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import hostile, judging, runs
+from benchmarks import captures, hostile, judging, runs
 
 #: Numbers of events of the single streams.
 _STREAMS = (10_000, 100_000, 1_000_000)
+
+#: Exchanges of the large capture.
+_EXCHANGES = 3_500
 
 #: The server's delays: milliseconds before the first byte and between events.
 _DELAYS = ((0, 0), (300, 5))
@@ -49,6 +52,10 @@ def _rows(scratch: Path, quick: bool, repeats: int) -> Iterator[Row]:
         found = judging.stream_in_process(events, scratch)
         yield f"a stream of {events:,} events", f"{found.events_a_second:,.0f} a second", "20,000 a second"
         yield "  peak memory / size of the recording", f"{found.memory_ratio:.1f}", "at most 3"
+    capture = captures.large_capture(scratch / "run", scratch, _EXCHANGES // (10 if quick else 1))
+    size = f"{capture.exchanges:,} exchanges, {capture.size / 1e6:.0f} MB"
+    yield f"a capture of {size}", f"{capture.seconds:.0f} s", "60 s"
+    yield "  peak memory / size of the file", f"{capture.memory_ratio:.1f}", "at most 3" if not quick else ""
     yield "a run with a server that responds with", "", ""
     for name, aim in hostile.ROWS.items():
         if aim == hostile.QUICK or not quick:

@@ -29,6 +29,16 @@ _JSON = "Content-Type: application/json"
 _STREAM = "Content-Type: text/event-stream"
 _CHUNKED = "Transfer-Encoding: chunked"
 
+#: Runs a command and prints its peak memory and exit code. It is a process of its own, as the peak that the kernel
+#: reports for a command includes the memory of the process that started it.
+_MEASURE = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print(usage.ru_maxrss, process.returncode)
+"""
+
 Script = Callable[[socket.socket], None]
 
 
@@ -51,11 +61,10 @@ def run(name: str, folder: Path, workers: int = 0, only: str = "", concurrency: 
         command += ["--concurrency", str(concurrency), *(["-n", str(workers)] if workers else [])]
         command += ["--only", only] if only else []
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        done = subprocess.run([sys.executable, "-c", _MEASURE, *command], cwd=ROOT, env=environ, stdout=subprocess.PIPE)
         seconds = time.perf_counter() - started
-    return Cost(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), process.returncode)
+    peak, code = map(int, done.stdout.split())
+    return Cost(seconds, peak * (1 if sys.platform == "darwin" else 1024), code)
 
 
 @contextlib.contextmanager

@@ -89,6 +89,12 @@ def _blow_up(small: RunDirectory, big: RunDirectory, events: int) -> None:
     big.write(replace(received.exchange, key=_SUBJECT, chunks=tuple(chunks)))
 
 
+def frames_of(folder: Path, deltas: int) -> tuple[Exchange, list[tuple[bytes, bytes]]]:
+    """The exchange of the subject in a recorded run, and the type and data of its events with this many deltas."""
+    received = _recorded(_context(folder), RunDirectory(folder)).received(_SUBJECT)
+    return received.exchange, list(_stream(received, deltas))
+
+
 def _stream(received: Received, events: int) -> Iterator[tuple[bytes, bytes]]:
     words = [f"word{number % 10} " for number in range(events)]
     number, told = 0, False
@@ -117,6 +123,8 @@ def _put_text(value: Any, text: str) -> None:
         and value.get("text")
     ):
         value["text"] = text
+    if isinstance(value, dict) and value.get("output_text"):
+        value["output_text"] = text
 
 
 def _measure(small: Path, big: Path, events: int) -> dict[str, float]:

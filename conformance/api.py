@@ -107,6 +107,7 @@ def run(
     target: str | Path | None = None,
     *,
     only: Sequence[str] = (),
+    skip: Sequence[str] = (),
     baseline: Sequence[str | Path] = (),
     strict: bool = False,
     max_failures: int = 0,
@@ -120,7 +121,7 @@ def run(
 
     ``target`` is the base URL of the endpoint (``https://host/v1``) or the path of a target file; None is the built-in
     endpoint. ``settings`` are those of ``conformance run`` (``model``, ``revision``, ``rpm``, ...); the key is read
-    from the environment variable named by ``api_key_env``. ``only``, ``baseline``, ``strict``, ``run_dir``,
+    from the environment variable named by ``api_key_env``. ``only``, ``skip``, ``baseline``, ``strict``, ``run_dir``,
     ``overwrite`` and ``replay`` are the options of these names. ``max_failures`` is the number of failed cases that
     ends the run and the sending; 0: no limit. ``evaluated`` is called with each case after its evaluation, before cases
     are grouped under their root causes.
@@ -136,13 +137,13 @@ def run(
     entries = baseline_file.read(map(Path, baseline))
     session, server = setup.create_session(
         options, file, Path(run_dir) if run_dir else None, False, Path(replay) if replay else None,
-        overwrite=overwrite, selections=only,
+        overwrite=overwrite, selections=only, skips=skip,
     )  # fmt: skip
     revision = session.context.target.revision
     known = catalogue.case_ids(revision) if entries else ()
     command = f"conformance run {quoted(str(target))}" if target else "conformance run"
     try:
-        return run_session(session, RunOptions(only, entries, known, strict, max_failures, command), evaluated)
+        return run_session(session, RunOptions(only, skip, entries, known, strict, max_failures, command), evaluated)
     finally:
         if server:
             server.close()

@@ -14,8 +14,10 @@ from conformance.commands import (
     baseline,
     clients,
     compare,
+    completion,
     coverage,
     explain,
+    facts,
     history,
     judge,
     matrix,
@@ -27,6 +29,7 @@ from conformance.commands import (
     report_bug,
     run,
     serve,
+    share,
     watch,
 )
 from conformance.commands import list as listing
@@ -44,12 +47,15 @@ COMMANDS: dict[str, Any] = {
     "watch": watch,
     "proxy": proxy,
     "compare": compare,
+    "facts": facts,
+    "share": share,
     "nightly": nightly,
     "profile": profile,
     "history": history,
     "matrix": matrix,
     "clients": clients,
     "new-rule": new_rule,
+    "completion": completion,
 }
 
 
@@ -69,17 +75,24 @@ def _main(words: list[str]) -> int:
     command = COMMANDS.get(words[0]) if words else None
     if command and getattr(command, "PASSES_ON", False) and (command is serve or not {"-h", "--help"} & set(words)):
         return int(command.main(words[1:]))
-    options = _parser().parse_args(words)
+    parser, commands = _parser()
+    options = parser.parse_args(words)
+    if options.command == "completion":
+        known = {name: (COMMANDS[name].HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
+        print(completion.script(options.shell, known), end="")
+        return 0
     return int(COMMANDS[options.command].main(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of the commands by name."""
     parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
     parser.add_argument("--version", action="version", version=f"conformance {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    parsers = {name: commands.add_parser(name, help=one.HELP, description=one.HELP) for name, one in COMMANDS.items()}
     for name, command in COMMANDS.items():
-        command.arguments(commands.add_parser(name, help=command.HELP, description=command.HELP))
-    return parser
+        command.arguments(parsers[name])
+    return parser, parsers
 
 
 if __name__ == "__main__":

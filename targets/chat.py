@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MODEL = "mimo-v2.5-pro"
+MODEL = "mimo-v2.6-pro"
 
 Json = dict[str, Any]
 

@@ -25,7 +25,7 @@ from conformance.results.affected_clients import with_known_effects
 from conformance.results.causes import Cause, causes
 from conformance.results.client_trials import effect_rows, effects_by_rule, finding_kind, trials
 from conformance.results.grouping import group_by_cause
-from conformance.results.records import CaseRecord, FindingRecord
+from conformance.results.records import FindingRecord
 from conformance.results.results_file import Results, case_record, in_order
 from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
@@ -133,7 +133,7 @@ def test_an_undocumented_type_is_known_by_its_name() -> None:
         "an output item has the undocumented type 'tool_call'", "", frozenset((True,))
     )
     other = affected_clients.LocatedFinding(
-        "an output item has the undocumented type 'web_search_call'", "", frozenset((True,))
+        "an output item has the undocumented type 'other_call'", "", frozenset((True,))
     )
     assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 
@@ -287,12 +287,10 @@ def _in_the_terminal(results: Results, counts: Counter[str]) -> None:
     screen = Screen()
     run = replace(results, end=end([*results.cases]))
 
-    def text_of(line: CaseRecord) -> str:
-        return "\n".join(f"  affects {CLIENTS[name]}" for name in line.breaks)
-
-    terminal.show(screen, "it", run, text_of, "again", {})
+    terminal.show(screen, "it", run, lambda line: line.id, "again", {})
     text = "\n".join(screen.lines)
     text, _, last = text.partition(" by area ")
+    text = re.sub(r" \(conformance\s+explain\s+\S+\)", "", text)
     end_line = " ".join(re.search(r"^  affects +(.*(?:\n {12}.*)*)", last, re.MULTILINE)[1].split())  # type: ignore[index]  # It is there.
     pairs = dict(re.findall(r"([^·]+?) (\d+)(?= ·| \(|$)", end_line))
     assert {name.strip(): int(number) for name, number in pairs.items()} == {

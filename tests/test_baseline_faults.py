@@ -182,12 +182,13 @@ def test_each_obstacle_must_be_explained() -> None:
     assert group_by_cause([REFUSED, other, unjudged])[-1].cause != ""
 
 
-@pytest.mark.parametrize("fault", ["auth.api-key-not-accepted", "sse.json-lines"])
-def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str) -> None:
+#: A server that refuses the key header is evaluated with the other one, so that few cases are inconclusive.
+@pytest.mark.parametrize(("fault", "most"), [("auth.api-key-not-accepted", 20), ("sse.json-lines", 1000)])
+def test_what_is_inconclusive_as_expected_counts_nowhere(fault: str, most: int) -> None:
     lines = told(fault)
     plain = with_representative_causes(group_by_cause(lines))
     made, _ = applied(lines, made_of(lines, fault).text, fault)
-    assert sum(one.verdict == EXPECTED for one in made) > 20
+    assert sum(one.verdict == EXPECTED for one in made) > most
     assert scores(made) == scores(plain)
     assert affected_clients(causes(made)) == affected_clients(causes(plain))
 

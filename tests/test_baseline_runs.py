@@ -38,8 +38,8 @@ def first(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("baseline") / "first"
     run = pytest_run(*of(server, folder))
     assert run.returncode == 1
-    (ready,) = [each for each in run.stdout.splitlines() if each.startswith(f'  baseline  "{FAILS}"')]
-    assert ready.endswith('reason = "" }')
+    (ready,) = [each for each in run.stdout.splitlines() if each.startswith("  expect these failures")]
+    assert f"conformance baseline {folder} --output" in ready
     return folder
 
 

@@ -80,7 +80,7 @@ def test_the_recorder_keeps_what_it_is_sent_and_refuses_nothing() -> None:
 def test_captured_request_holds_nothing_of_a_machine(name: str) -> None:
     document = captured()[name]
     text = json.dumps(document)
-    assert set(document) == {"client", "package", "version", "asks", "body"}
+    assert set(document) - {"headers", "revision"} == {"client", "package", "version", "asks", "body"}
     assert "model" not in document["body"]
     assert {found[:-4] for found in _UUIDS.findall(text)} <= {"00000000-0000-4000-8000-00000000"}
     assert re.findall(r"/(?:home|tmp|Users|root)/(?!user)[\w.-]+|\b1[789]\d{11}\b|built-in-key", text) in (
@@ -96,17 +96,29 @@ def test_every_client_has_its_request() -> None:
     assert {"store", "include", "prompt_cache_key", "client_metadata"} <= set(codex)
     assert {"exec_command", "write_stdin"} <= {tool.get("name") for tool in codex["tools"]}
     assert codex["input"][3]["content"][0]["text"] == QUESTION_TO_CODEX
-    assert {"namespace", "web_search"} <= {tool["type"] for tool in codex["tools"]}
+    assert {tool["type"] for tool in codex["tools"]} == {"function", "namespace"}
     assert any(item.get("role") == "developer" and "id" in item for item in codex["input"])
 
 
 def test_a_run_sends_them_as_they_are_but_for_model_and_cap() -> None:
-    recorded = record(None)
+    here = context("2026-10")
     for name, document in captured().items():
-        sent = recorded.received(f"client.{name}").exchange.request.body
-        assert sent == encode(
-            {**document["body"], "max_output_tokens": context().contract.caps.call}, context().target.model
-        )
+        body = {**document["body"], "max_output_tokens": here.contract.caps.call}
+        assert encode(here.scenarios[f"client.{name}"].body, here.target.model) == encode(body, here.target.model)
+
+
+def test_the_lite_mode_is_sent_with_and_without_its_header() -> None:
+    with_header = context("2026-10").scenarios["client.codex-lite.turn"]
+    bare = context("2026-10").scenarios["client.codex-lite.turn-without-header"]
+    assert (with_header.body, bare.headers) == (bare.body, ())
+    assert with_header.headers == (("x-openai-internal-codex-responses-lite", "true"),)
+    [added] = [item for item in with_header.body["input"] if item["type"] == "additional_tools"]
+    kinds = {tool["type"] for group in added["tools"] for tool in (group, *group.get("tools", ()))}
+    assert kinds == {"namespace", "function", "custom"}
+    returned = {item["type"] for item in context("2026-10").scenarios["client.codex-lite.follow-up"].body["input"]}
+    assert {"custom_tool_call", "custom_tool_call_output"} <= returned
+    review = context("2026-10").scenarios["client.codex-approval"]
+    assert (review.headers, review.body["text"]["format"]["type"]) == (with_header.headers, "json_schema")
 
 
 def test_what_the_profile_lacks_is_not_sent() -> None:
@@ -118,11 +130,13 @@ def test_what_the_profile_lacks_is_not_sent() -> None:
 @pytest.mark.parametrize("revision", ["2026-06-24", "2026-10"])
 def test_they_may_be_served_or_refused(revision: str) -> None:
     refused, served = record(None, revision), record(VARIANTS["outside.agents-served"], revision)
-    for name in ("client.codex.turn", "client.codex.follow-up", "client.ai-sdk"):
+    newer = revision == "2026-10"
+    for name in ("client.codex-approval",) if newer else ("client.codex.turn", "client.codex.follow-up"):
         assert refused.received(name).exchange.status == 400
         assert served.received(name).response["status"] == "completed"
     mine = [case for case in cases(revision) if case.rule == "http.client-request-answered"]
-    assert len(mine) == len(captured()) + 1
+    sent = [one for one in captured().values() if newer or "revision" not in one]
+    assert len(mine) == len(sent) + 1 + newer
     assert {evaluate(case, each).verdict for case in mine for each in (refused, served)} == {"pass"}
 
 
@@ -142,7 +156,7 @@ def test_only_the_client_that_sends_it_breaks() -> None:
 def test_the_plan_counts_them_once_each() -> None:
     plan = Plan(context(), [name for name in context().scenarios if name.startswith("client.")])
     sent = [one for one in plan.scenarios if one.name.startswith("client.")]  # The others are their controls.
-    assert len(sent) == len(captured()) <= 8
+    assert len(sent) == sum("revision" not in one for one in captured().values()) <= 8
 
 
 def test_no_run_of_eight_words_of_a_clients_texts_is_in_the_repository() -> None:

@@ -119,6 +119,21 @@ def test_codex_errors_are_told(
     assert codex._answer(events, [], ended, False)["error"] == {"type": kind, "message": message}
 
 
+def test_codex_lite_reads_custom_calls_and_has_a_model_in_that_mode(codex: ModuleType, tmp_path: Path) -> None:
+    custom = {"type": "custom_tool_call", "name": "apply_patch", "input": "text", "call_id": "call_2"}
+    answer = codex._answer([], [CALL, custom, OUTPUT, {"type": "usage", **_counted(9)}], "stopped", False)
+    assert [(one["name"], one["arguments"]) for one in answer["calls"]] == [
+        ("get_weather", '{"city":"Rome"}'),
+        ("apply_patch", "text"),
+    ]
+    program = tmp_path / "codex"
+    models = [{"slug": "a", "tool_mode": "other"}, {"slug": "b", "supports_search_tool": True}]
+    program.write_text(f"#!{sys.executable}\nprint({json.dumps(json.dumps({'models': models}))})\n")
+    program.chmod(0o755)
+    expected = {"slug": "mimo-v2.6-pro", "use_responses_lite": True, "supports_search_tool": False}
+    assert codex.lite_model(program, "mimo-v2.6-pro", {"PATH": os.environ["PATH"]}) == expected
+
+
 @pytest.mark.parametrize("driver", ["codex.py", "openai-node.mjs", "ai-sdk.mjs"])
 def test_a_driver_without_its_client_says_so(driver: str, tmp_path: Path) -> None:
     program = sys.executable if driver.endswith(".py") else shutil.which("node")

@@ -14,16 +14,20 @@ from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.judge.cases import all_cases, context_of
 from conformance.report import comparison
+from conformance.results import results_file
 from conformance.results.comparison import Change, Comparison, compare, group_changes
 from conformance.results.measures import measure
 from conformance.results.records import CaseRecord
+from conformance.results.results_file import Results
 from tests.support.lines import case, command, end, head, run, written
+from tests.support.runs import folder_at
 from tests.test_plugin import FEW, KEY, pytest_run
 from tools.in_process import cases as all_known
 from tools.in_process import context, record
 
 KINDS = (
     "failing",
+    "newly_evaluated",
     "new_rules",
     "expected",
     "warning",
@@ -92,7 +96,7 @@ EXPECTED = {"baseline": {"was": "fail", "entry": "b.toml:2", "reason": "known", 
     [
         (case(A), case(A), None, False),
         (case(A), case(A, "fail"), "failing", True),
-        (case(A, "inconclusive"), case(A, "fail"), "failing", True),
+        (case(A, "inconclusive"), case(A, "fail"), "newly_evaluated", False),
         (None, case(A, "fail"), "failing", True),
         (None, case(A), None, False),
         (case(A), None, "vanished", True),
@@ -252,3 +256,53 @@ def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> 
     assert "first seen" not in told.stdout
     (tmp_path / "old" / "run.json").write_text(json.dumps({"head": {}}))
     assert "not compared" in command("compare", str(tmp_path / "old"), str(tmp_path / "new")).stdout
+
+
+def test_what_was_inconclusive_is_newly_evaluated_and_no_regression() -> None:
+    old = run(
+        case("a.b@1", "inconclusive", reason="received HTTP 500"), case("a.b@2", "inconclusive", reason="HTTP 500")
+    )
+    found = compare(
+        old, run(case("a.b@1", "fail", "the error has no type"), case("a.b@2", "fail", "the error has no type"))
+    )
+    text = comparison.render(found)
+    assert not found.regression
+    assert text.startswith("**2 newly evaluated**")
+    assert "- `a.b@1` and 1 more case: was inconclusive, now fail: `the error has no type`" in text
+
+
+def selected(path: Path, *lines: CaseRecord) -> Results:
+    """A run that selected only these cases."""
+    folder = folder_at(path)
+    folder.select(False, [one.id for one in lines])
+    written(path / "results.jsonl", head(), *lines, end(list(lines)))
+    return results_file.read(path)
+
+
+def test_a_part_is_compared_with_the_whole_by_common_cases(tmp_path: Path) -> None:
+    part = selected(tmp_path, case("a.b@1"))
+    whole = run(case("a.b@1", "fail"), case("a.b@2", "fail"))
+    forwards, backwards = compare(part, whole), compare(whole, part)
+    assert kinds(forwards) == {"failing": ["a.b@1"], "newly_evaluated": ["a.b@2"]}
+    assert kinds(backwards) == {"passing": ["a.b@1"]}
+    assert "the old run evaluated 1 selected cases; 1 are in both runs" in forwards.notes
+    assert "the new run evaluated 1 selected cases; 1 are in both runs" in backwards.notes
+
+
+def test_random_names_of_the_suite_are_not_shown() -> None:
+    found = compare(run(case(A)), run(case(A, "fail", "the error names x_5eed5eed")))
+    assert "x_#" in comparison.render(found)
+
+
+def test_the_comparison_is_written_as_json_and_as_a_page(tmp_path: Path) -> None:
+    old = written(tmp_path / "old.jsonl", head(), case(A), end([case(A)]))
+    new = written(tmp_path / "new.jsonl", head(), case(A, "fail", "<b>"), end([case(A, "fail")]))
+    (tmp_path / "report.html").write_text("")
+    told = command("compare", str(old), str(new), "--json", "--html", str(tmp_path / "c.html"))
+    assert told.returncode == 1
+    document = json.loads(told.stdout)
+    assert (document["regression"], document["changes"]["failing"][0]["id"]) == (True, A)
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;" in page
+    assert '<a href="report.html">report</a>' in page
+    assert "<script" not in page

@@ -191,10 +191,15 @@ def test_a_server_that_is_always_busy_does_not_show_what_a_request_causes(status
         assert told[name].reason.text.endswith(f", which contains nothing unusual, is not served either: HTTP {status}")
 
 
-@pytest.mark.parametrize("status", [204])
+@pytest.mark.parametrize("status", [204, 302])
 def test_a_parameter_that_no_response_serves_is_not_accepted(status: int) -> None:
     results = every_exchange("2026-06-24", lambda one: replace(one, status=status, chunks=(), ended="clean"))
     told = {one.case.id: one for one in results}
+    # A redirected base request is no control; the redirect is the cause.
+    assert (told["http.no-redirect@all"].verdict == "fail") == (status == 302)
     for name in ("request.reasoning.effort-accepted@efforts", "request.stream-accepted@streams"):
+        if status == 302:
+            assert told[name].reason.text == "text, which contains nothing unusual, is not served either: HTTP 302"
+            continue
         assert told[name].verdict == "fail"
         assert f"HTTP {status}" in told[name].findings[0].message

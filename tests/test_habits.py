@@ -10,6 +10,8 @@ import pytest
 
 import conformance
 from conformance.cli import main
+from conformance.pytest_plugin.invocation import lasting
+from conformance.pytest_plugin.options import options
 from tests.test_readme import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -70,3 +72,44 @@ def test_pages_use_the_words_of_the_field(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     found = [f"{name}:{at}: {one[0]}" for at, line in enumerate(lines, 1) for one in re.finditer(PRIVATE, line)]
     assert found == []
+
+
+def test_the_help_of_run_lists_every_option_with_its_group(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    said = capsys.readouterr().out
+    for option in options():
+        assert re.search(rf"^  {option.name}\b", said, re.MULTILINE), option.name
+        assert f"\n{option.group}:\n" in said
+    assert "(default 100; no" in said
+    assert "(default 16,000,000)" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    said = capsys.readouterr().out
+    assert ("-a compare" if shell == "fish" else " compare ") in said
+    assert ("-l max-requests" if shell == "fish" else "--max-requests") in said
+
+
+def test_bash_completes(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    words = (
+        'COMP_WORDS=(conformance run --max-r); COMP_CWORD=2; _conformance conformance --max-r; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", f"{capsys.readouterr().out}\n{words}"], capture_output=True, text=True)
+    assert done.stdout.split() == ["--max-requests"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "conformance run http://h/v1 -x --lf -k text -m smoke -q -vv -n 2 --maxfail=3 --only a.b --junit-xml j",
+        "conformance run http://h/v1 --skip a.b --sw -rA --run-dir d --overwrite -n4 --tb short --sarif s --ctrf c",
+    ],
+)
+def test_the_command_to_repeat_a_case_has_no_option_of_one_run(words: str) -> None:
+    assert lasting([*words.split(), "--rpm", "30", "-p", "no:allure"]) == [
+        "conformance", "run", "http://h/v1", "--rpm", "30", "-p", "no:allure",
+    ]  # fmt: skip

@@ -114,6 +114,11 @@ def test_no_history_is_one_line(tmp_path: Path) -> None:
     assert (told.returncode, "its targets: 'proxy'" in told.stderr) == (2, True)
 
 
+def html_free(text: str) -> str:
+    """A text as a reader sees it."""
+    return text.replace("\x1b", "\\x1b")
+
+
 HOSTILE = '<script>alert(1)</script>\x1b[2J & "quoted" \''
 
 
@@ -123,11 +128,17 @@ def test_the_page_holds_its_drawings_and_lets_no_text_become_more(tmp_path: Path
     html = page([found])
     assert "<script" not in html
     assert "\x1b" not in html
-    tree = ElementTree.fromstring(html.replace("<!doctype html>", "").replace('charset="utf-8">', 'charset="utf-8"/>')
-                                  .replace('content="width=device-width">', 'content="width=device-width"/>')
-                                  .replace("'unsafe-inline'\">", "'unsafe-inline'\"/>"))  # fmt: skip
-    assert [one.get("class") for one in tree.iter("rect")] == ["bad", "none"]
+    tree = ElementTree.fromstring(html.replace("<!doctype html>", ""))
+    legend, squares = ["good", "flaky", "bad", "none"], ["bad", "none"]
+    assert [one.get("class") for one in tree.iter("rect")] == [*legend, "gap", *squares]
     assert len(list(tree.iter("polyline"))) == 1
+    assert [one.text for one in tree.iter("text")] == [
+        "100.0%",
+        "66.7%",
+        "33.3%",
+        "2026-06-01",
+        html_free(HOSTILE)[:10],
+    ]
     assert not [one for one in tree.iter() if {"src", "href"} & set(one.attrib)]
     assert "\x1b" not in "".join(text(found))
 
@@ -136,6 +147,6 @@ def test_the_page_is_written(tmp_path: Path) -> None:
     fill(tmp_path / "history.sqlite", *NIGHTS)
     html = tmp_path / "trend.html"
     assert command("history", "--history", str(tmp_path), "--html", str(html)).returncode == 0
-    assert html.read_text(encoding="utf-8").count("<rect") == 8
+    assert html.read_text(encoding="utf-8").count("<rect") == 4 + 8
     told = command("history", "--history", str(tmp_path), "--html", str(tmp_path / "no" / "trend.html"))
     assert (told.returncode, "cannot be written" in told.stderr) == (2, True)

@@ -51,6 +51,19 @@ def test_a_row_of_one_target_only_is_said_to_be_not_judged() -> None:
     assert "| z | not evaluated | ✅ all 1 pass |" in markdown(matrix([GOOD, other]))
 
 
+def test_inconclusive_cases_are_not_of_the_evaluated_ones() -> None:
+    lines = [case("a.b@1"), case("a.b@2"), case("a.b@3", "inconclusive", reason="HTTP 429")]
+    assert "| a | ⚠️ all 2 pass, 1 inconclusive |" in markdown(matrix([run(*lines)]))
+    lines.append(case("a.b@4", "fail"))
+    assert "| a | ❌ 1 fail of 3, 1 inconclusive |" in markdown(matrix([run(*lines)]))
+
+
+def test_a_column_has_the_name_that_is_given(tmp_path: Path) -> None:
+    good = written(tmp_path / "good.jsonl", GOOD.head, *GOOD.cases, end(GOOD.cases))
+    told = command("matrix", f"before={good}", f"after={good}")
+    assert "| area | before | after |" in told.stdout
+
+
 def test_runs_of_one_target_are_told_apart() -> None:
     later = run(case("a.b@1"), first=head("good", started_at="2026-06-25T02:00:00+00:00"))
     assert matrix([GOOD, later]).heads == (
@@ -76,7 +89,7 @@ def test_the_command_reads_files_from_anywhere_and_names_a_run_that_broke_off(tm
     broken = written(tmp_path / "broken.jsonl", BAD.head, *BAD.cases)
     told = command("matrix", str(good), str(good), "--html", str(tmp_path / "m.html"))
     assert told.returncode == 0, told.stderr
-    assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 13
+    assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 15
     told = command("matrix", str(good), str(broken))
     assert (told.returncode, "bad was interrupted" in told.stdout) == (2, True)
     told = command("matrix", str(good), str(tmp_path / "none.jsonl"))
@@ -154,4 +167,4 @@ def test_notes_come_first_and_both_forms_can_be_written(tmp_path: Path) -> None:
     told = command("matrix", str(good), "--note", "one <b>", "--markdown", str(files[0]), "--html", str(files[1]))
     assert (told.returncode, told.stdout) == (0, "")
     assert files[0].read_text(encoding="utf-8").startswith("one \\<b\\>\n\n| target |")
-    assert "<p>one &lt;b&gt;</p>" in files[1].read_text(encoding="utf-8")
+    assert '<p class="aside">one &lt;b&gt;</p>' in files[1].read_text(encoding="utf-8")

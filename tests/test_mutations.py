@@ -22,6 +22,7 @@ LEGAL = (
     (r"/output/\*/status", "null", "the status of a reasoning item may be null"),
     (r"/output/\*/status", "delete", "the status of a reasoning item may be absent"),
     (r".*/annotations", "delete value", "expected in the final output only, and any objects may stand there"),
+    (r"(/item|/output/\*)/namespace", "delete null", "an optional member of a call"),
     (r"/output/\*/arguments", "value", "what a call asks for is the model's affair"),
     (r"(/item|/part|/response/output/\*)?.*/(summary|logprobs|obfuscation)", "delete null type value", "undocumented"),
 )  # fmt: skip
@@ -36,6 +37,8 @@ def why_legal(mutation: Mutation) -> str:
     if mutation.type in DEFAULT.table.of("begin") and _OF_SNAPSHOTS.match(pointer):
         return "what a snapshot carries is not said"
     where = pointer.removeprefix("/response") if mutation.type else pointer
+    if where == "/output/*" and mutation.kind == "delete" and mutation.before.get("type") == "reasoning":
+        return "counted reasoning may be hidden: it is compared only where the request is about reasoning"
     for pattern, kinds, reason in LEGAL:
         if mutation.kind in kinds.split() and re.fullmatch(pattern, where):
             return reason

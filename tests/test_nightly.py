@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from conformance.config.target import resolve
 from conformance.emulator import Behaviour, Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import Context, combine
 from conformance.emulator.shapes import Refusal
+from conformance.engine import nightly as engine
 from conformance.engine.nightly import _exit_code, _folder_name
+from conformance.report.comparison import render
+from conformance.report.trend import text, trend
 from conformance.results.comparison import compare
 from conformance.results.history import opened
 from tests.support.lines import case, run
@@ -175,3 +179,34 @@ def test_names_of_targets_stay_inside_the_history() -> None:
     assert _folder_name("my proxy") != _folder_name("my/proxy")
     for name in ("../../etc", "..", "", "a\nb", "ü" * 300):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}", _folder_name(name))
+
+
+def test_a_night_whose_endpoint_is_dead_leaves_a_row_a_summary_and_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = "cannot connect to http://127.0.0.1:9/v1: connection refused"
+    monkeypatch.setattr(engine, "_run", lambda *_: (2, says))
+    target = resolve({"endpoint": "http://127.0.0.1:9/v1"}, {}, "", None)
+    outcome = engine.run_nightly(target, [], tmp_path, 14)
+    assert outcome.exit == 2
+    assert f"**no result: `{says}`**" in outcome.summary
+    assert (outcome.folder / "night.md").read_text(encoding="utf-8") == outcome.summary
+    assert json.loads((outcome.folder / "night.json").read_text(encoding="utf-8"))["error"] == says
+    assert (outcome.folder / "issues.jsonl").read_text(encoding="utf-8") == ""
+    with opened(tmp_path / "history.sqlite") as kept:
+        (night,) = kept.last_runs(target.name, 5)
+        assert (night.exit, night.counts, night.pass_rate) == (2, {}, None)
+        assert "no case evaluated" in "\n".join(text(trend(kept, target.name, 5, None)))
+
+
+def test_known_flaky_cases_are_kept_apart() -> None:
+    old = run(case("a.b@1"), case("a.b@2"), case("a.b@3", "fail"), case("a.b@4", "fail"))
+    new = run(case("a.b@1", "fail"), case("a.b@2", "fail"), case("a.b@3", "fail"), case("a.b@4", "fail"))
+    flaky = {"a.b@1": (1, 3), "a.b@2": (2, 3)}
+    found = compare(old, new)
+    said = render(found, flaky, {}, {"a.b@2": 3, "a.b@4": 1})
+    assert "### Flaky (1)\n\n- `a.b@1`" in said
+    assert "### Known flaky (1)\n\n- `a.b@2`" in said
+    known = engine._known_failing(new, found, {"a.b@4": 1})
+    assert "Known failing: 1, as in the previous nightly run" in known
+    assert "flaky in earlier nightly runs: `a.b@4` (flaky in 1)" in known

@@ -75,7 +75,7 @@ def test_each_cause_is_a_line_with_what_follows_from_it() -> None:
 
 
 def test_what_was_not_evaluated_is_counted_by_cause() -> None:
-    assert not_evaluated(some()) == "3 not evaluated: 2 because of 1, 1 for other reasons"
+    assert not_evaluated(some()) == "3 cases not evaluated: 2 because of cause 1, 1 for other reasons"
     assert not_evaluated([case("a.b@c")]) == ""
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine
-from conformance.report import html
+from conformance.report import comparison, html, matrix, trend
+from conformance.results.comparison import compare
+from conformance.results.history import NightlyRun
 from conformance.results.results_file import Results
 from tests.support import runs
 from tests.support.browser import MISSING, Browser, browser
@@ -122,11 +124,11 @@ def test_a_case_shows_its_evidence(window: Browser, failing: Path) -> None:
     assert until(lambda: window.run(f"return {case}?.open"))
     text = window.run(f"return {case}.innerText")
     for part in (
-        "A part has one content_part.done.",
+        "Each part has one content_part.done.",
         "doc 2026-06-24, response.content_part.done",
         "closes a part that is already closed",
         f"pytest conformance --only '{CLOSED}'",
-        "curl -sN http://in-process/v1/responses",
+        "curl -isN http://in-process/v1/responses",
         "exchanges/text.stream-",
     ):
         assert part in text
@@ -146,7 +148,7 @@ def test_the_pointer_is_marked_in_event_and_body(window: Browser, tmp_path: Path
         runs.exchange("one", runs.stream([{"type": "response.created", "sequence_number": 7}]), "text/event-stream")
     )
     folder.write(runs.exchange("two", b'{"usage": {"total_tokens": 1.0}}'))
-    finding = line("a.a@x", message="m")["findings"][0]
+    finding = line("a.a@x", message="m").findings[0].to_json()
     in_event = {**finding, "event": 0, "pointer": "/sequence_number"}
     in_body = {**finding, "exchange": "two", "pointer": "/usage/total_tokens"}
     missing = {**finding, "exchange": "two", "pointer": "/usage/input_tokens", "message": "n"}
@@ -243,3 +245,40 @@ def test_thousands_of_cases_do_not_lag(window: Browser, tmp_path: Path) -> None:
         "return Math.min(...times)"  # The best: what else the machine does is not the page's.
     )
     assert took < 1_000
+
+
+def test_causes_are_first_and_open_their_case(window: Browser, failing: Path) -> None:
+    for width, most in ((1280, 250), (400, 300)):
+        window.look(width)
+        window.open(failing)
+        top = "document.querySelector(one).getBoundingClientRect().top + scrollY"
+        causes, cases, areas = window.run(f"return ['.causes', '#list', '#overview'].map(one => {top})")
+        assert causes < most
+        assert causes < cases < areas
+    window.run("document.querySelector('.causes a').click()")
+    opened = "return document.querySelector('details.case[open]')?.getBoundingClientRect().top"
+    assert until(lambda: (top := window.run(opened)) is not None and -1 < top < 40)
+
+
+@pytest.mark.parametrize("width", [1280, 768, 400])
+def test_tables_and_charts_fit_the_window_in_both_modes(window: Browser, tmp_path: Path, width: int) -> None:
+    results = runs.evaluated(tmp_path, FAULTS["lifecycle.no-in-progress"], "@text.stream")
+    save(results)
+    counts = [{"pass": at} if at % 5 else {} for at in range(28)]
+    nights = tuple(NightlyRun(at, "proxy", f"2026-11-{at + 1:02}", 1, one) for at, one in enumerate(counts))
+    pages = {
+        "compare.html": comparison.page(compare(results, results), results, results, tmp_path / "compare.html"),
+        "matrix.html": matrix.page(matrix.matrix([results]), (), tmp_path / "matrix.html"),
+        "trend.html": trend.page([trend.Trend("proxy", nights, {"a.b": tuple({"pass": 1} for _ in nights)})]),
+    }
+    for name, text in pages.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        for dark in (False, True):
+            window.look(width, dark)
+            window.open(tmp_path / name)
+            assert window.run("return document.documentElement.scrollWidth") <= width, name
+            paper, ink = window.run("const is = getComputedStyle(document.body); return [is.backgroundColor, is.color]")
+            assert (light(paper) < light(ink)) == dark, name
+        links = window.run("return [...document.querySelectorAll('a')].map(one => one.getAttribute('href'))")
+        assert set(links) == (set() if name == "trend.html" else {"report.html"})
+    assert window.logged() == []

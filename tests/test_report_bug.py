@@ -45,7 +45,7 @@ def test_the_issue_holds_all_that_is_needed(run: Path, capsys: pytest.CaptureFix
         assert part in head
     for part in (
         "- Expected: `response.in_progress`", "- Received: `response.output_item.added`", "HTTP 200",
-        '"stream": true', ">    1 ", "curl -sN", f"--only '{RULE}@text.stream'", "further scenarios: `",
+        '"stream": true', ">    1 ", "curl -isN", f"--only '{RULE}@text.stream'", "further scenarios: `",
         "- Suite: `0.1.0`", "revision of the contract: `2026-06-24`", "`my proxy`", "`2026-09-01T08:00:00+00:00`",
     ):  # fmt: skip
         assert part in text, part

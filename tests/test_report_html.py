@@ -145,7 +145,7 @@ def test_an_exchange_is_shown_with_its_pointers() -> None:
     shown = exchange(runs.exchange("one", b'{"status": "done"}'), [(None, "/status")])
     start, end, _ = shown["body"]["spans"]["/status"]
     assert shown["body"]["text"][start:end] == '"status": "done"'
-    assert shown["curl"].startswith("curl -sN http://127.0.0.1:9/v1/responses")
+    assert shown["curl"].startswith("curl -isN http://127.0.0.1:9/v1/responses")
     assert '"api-key: ${MIMO_API_KEY}"' in shown["curl"]
 
 

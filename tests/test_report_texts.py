@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from conformance.config.target import resolve
 from conformance.emulator.faults import FAULTS
+from conformance.exchange.run_directory import RunDirectory
 from conformance.report import badge, github, job_summary, sources, summary, terminal
 from conformance.report.columns import columns, fit, labelled, wrapped
+from conformance.report.progress import progress_line
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, RunEnd, TargetRecord, Tokens
@@ -175,7 +178,7 @@ def test_the_end_of_a_run_tells_all() -> None:
         "sum                  .       3       .             .               .",
         "1 fault; 2 MUST rules fail because of it, in 3 cases.",
         "MUST        1 of     4 cases    25 %     1 of   3 rules passed",
-        "affects   openai-python, Vercel AI SDK (by further cases)",
+        "affects   openai-python, Vercel AI SDK (conformance explain sum.text-deltas)",
         "affects   Codex CLI 1 · openai-python 1 · Vercel AI SDK 1 (root causes)",
         "run       3 requests (4 attempts), 5,000 input tokens, 7 output tokens, 1.5 s,",
         "rerun the first case   pytest conformance --only 'sum.text-deltas@cut.stream'",
@@ -192,14 +195,28 @@ def test_the_end_of_a_run_is_80_columns_wide() -> None:
     lines += [line("b.b@x", "inconclusive", reason=wide), line("c.c@x", "expected", "m")]
     lines += [line("c.d@x", message="m", cause="area1.rule@s1.stream") for n in range(40)]
     for one in shown(lines, html="report.html"):
-        assert columns(one) <= 80 or one.startswith("  rerun the first case"), one
+        assert columns(one) <= 80 or one.startswith(("  rerun the first case", "  expect these failures")), one
+
+
+def test_the_header_names_what_is_not_the_default() -> None:
+    target = resolve({"endpoint": "http://127.0.0.1:9/v1", "rpm": "7"}, {}, "", None)
+    short, every = (terminal.header(target, RunDirectory(Path("run")), one) for one in (False, True))
+    assert [line.split()[0] for line in short] == ["conformance:", "endpoint", "rpm", "run"]
+    assert len(every) > len(short) + 8
+
+
+def test_the_progress_has_the_time_left() -> None:
+    assert progress_line(3, 200, 1234, 2.0) == "3 of 200 responses received, 1,234 output tokens"
+    assert progress_line(100, 200, 0, 50.0).endswith("0 output tokens, about 50 s left")
+    assert progress_line(20, 200, 0, 60.0).endswith("about 9 min left")
+    assert progress_line(200, 200, 0, 60.0).endswith("; evaluating")
 
 
 def test_causes_beyond_a_dozen_are_told_in_a_line_each() -> None:
     lines = [line(f"a.r{n:02}@x", message=f"says {n}") for n in range(15)]
     text = shown(lines)
-    assert "a.r11@x   MUST" in text
-    assert "a.r12@x   MUST" not in text
+    assert "12. a.r11@x   MUST" in text
+    assert "a.r12@x   MUST" not in "\n".join(text)
     assert "  a.r12@x  says 12" in text
 
 

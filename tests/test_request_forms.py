@@ -70,7 +70,7 @@ def test_the_curl_command_sends_the_same_form() -> None:
     assert compressed.startswith("printf %s '{")
     assert compressed.endswith("--data-binary @-")
     assert "-H 'Content-Type:'" in curl(Received(sent("http.no-content-type")[1], "x"))
-    assert "curl -sN --head" in curl(Received(sent("http.head")[1], "x"))
+    assert "curl -isN --head" in curl(Received(sent("http.head")[1], "x"))
     assert "-X PUT" in (put := curl(Received(sent("http.put")[1], "x")))
     assert "-d '{" in put
 

@@ -24,7 +24,7 @@ from targets.servers import Recipe, Unusable, recipe, running
 from targets.upstream import KEY, MODEL, Upstream
 from tests.test_readme import ROOT
 
-FILES = sorted(file for file in (ROOT / "targets").glob("*.toml") if file.stem != "built-in")
+FILES = sorted(file for file in (ROOT / "targets").glob("*.toml") if not file.stem.startswith("built-in"))
 
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
 

@@ -236,7 +236,7 @@ def test_how_a_request_was_refused(status: int, body: bytes, kind: str) -> None:
 def test_an_endpoint_that_goes_away_is_told_and_not_blamed(after: After, workers: str, tmp_path: Path) -> None:
     with Front(40, after) as front:
         arguments = ("--endpoint", front.url, "--run-dir", str(tmp_path / "run"), "-n", workers)
-        done = run(*arguments, "--first-byte-timeout", "3", checks=["errors"])
+        done = run(*arguments, "--first-byte-timeout", "1.5", checks=["errors"])
     assert done.returncode == 2, done.stdout + done.stderr
     (said,) = done.stderr.splitlines()
     assert said.startswith("conformance: the endpoint stopped responding at ")

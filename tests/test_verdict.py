@@ -557,7 +557,7 @@ def test_failure_says_what_by_which_rule_and_how_to_see_it_again(tmp_path: Path)
     assert "affects" not in told  # No trial shows it.
     assert told["rerun"] == "pytest conformance --only 'area.rule@label'"
     assert told["exchange"] == str(tmp_path / "exchanges" / "one-0a1b.json")
-    assert told["curl"].startswith("curl -sN http://127.0.0.1:8080/v1/responses ")
+    assert told["curl"].startswith("curl -isN http://127.0.0.1:8080/v1/responses ")
 
 
 def test_failure_shows_the_events_around(tmp_path: Path) -> None:
@@ -631,14 +631,14 @@ def test_value_is_one_safe_line(value: object, text: str) -> None:
 
 def test_curl_can_be_run_and_keeps_the_key_out() -> None:
     assert curl(Received(exchange(), "one")) == (
-        "curl -sN http://127.0.0.1:8080/v1/responses -H 'Content-Type: application/json' "
+        "curl -isN http://127.0.0.1:8080/v1/responses -H 'Content-Type: application/json' "
         '-H "api-key: $MIMO_API_KEY" -d \'{"input":"it\'"\'"\'s"}\''
     )
 
 
 def test_curl_of_a_get_has_no_body() -> None:
     asked = Exchange(**{**vars(exchange()), "request": Request("GET", "http://h/v1/responses?a=b&c", (), b"")})
-    assert curl(Received(asked, "one")) == "curl -sN -X GET 'http://h/v1/responses?a=b&c'"
+    assert curl(Received(asked, "one")) == "curl -isN -X GET 'http://h/v1/responses?a=b&c'"
 
 
 def test_curl_as_a_shell_reads_it_sends_the_key(tmp_path: Path) -> None:
@@ -647,7 +647,7 @@ def test_curl_as_a_shell_reads_it_sends_the_key(tmp_path: Path) -> None:
         ["/bin/sh", "-c", line], capture_output=True, text=True, check=True, env={"MIMO_API_KEY": KEY}
     )
     assert told.stdout.splitlines() == [
-        "-sN", "http://127.0.0.1:8080/v1/responses", "-H", "Content-Type: application/json",
+        "-isN", "http://127.0.0.1:8080/v1/responses", "-H", "Content-Type: application/json",
         "-H", f"api-key: {KEY}", "-d", '{"input":"it\'s"}',
     ]  # fmt: skip
 

@@ -69,7 +69,7 @@ def _two_500s(ctx: Context, usual: Refusal | None) -> Refusal | None:
         (combine([FAULTS["truncation.details-null"], FAULTS["truncation.event-is-completed"]]),
          {"truncation.incomplete", "lifecycle.terminal-agrees-with-status"}),
         (fault("whole.two-500s", "Two defects that end in 500.", validate=_two_500s),
-         {"request.temperature-accepted", "request.missing-model"}),
+         {"request.temperature-accepted", "error.real-status"}),
     ],
     ids=lambda value: "" if isinstance(value, set) else value.name,
 )  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from conformance.clients.differences import differences, expected
-from conformance.contract.clients import client
-from conformance.decode.response import Received
+from conformance.contract.clients import Client, client
+from conformance.decode.response import DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_CLIENTS
 from conformance.judge.selectors import responses
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
@@ -21,8 +21,15 @@ def _single_turn_cases(context: Context) -> list[Group]:
         replace(group, about={**group.about, "fed": name})
         for name in context.clients
         if not client(name).turns
-        for group in responses(client(name).streams)(context)
+        for group in _groups(client(name), context)
     ]
+
+
+def _groups(client: Client, context: Context) -> list[Group]:
+    """The requests of which a client reads the responses; in lite mode also those that may be refused."""
+    if not client.lite:
+        return responses(client.streams)(context)
+    return [Group(one.name, (one.name,), one.about) for one in context.scenarios.values() if client.reads(one.body)]
 
 
 def _two_turn_cases(context: Context) -> list[Group]:
@@ -38,6 +45,8 @@ def _two_turn_cases(context: Context) -> list[Group]:
 @check("client.{fed}", over=_single_turn_cases, not_for_captured=NEEDS_CLIENTS)
 def test_a_client_ends_with_what_was_sent(received: Received, case: Case) -> Findings:
     name = case.about["fed"]
+    if received.exchange.refused:  # Only a request that may be refused.
+        raise DoesNotApply("the request was refused")
     outcome = received.ended(name)
     wrong = differences(outcome, expected(received))
     yield EXAMINED

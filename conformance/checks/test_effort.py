@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from conformance.decode.events import objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES, FINAL_RESPONSE, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import between, error_detail, must_be_served, refused
 from conformance.judge.selectors import RESPONSES, each, pairs, responses, together
-from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, Group, Selector, check
+from conformance.judge.token_counts import too_few_tokens
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
@@ -159,7 +161,7 @@ def test_reasoning_comes_before_its_answer(received: Received) -> Findings:
 
 
 @check("effort.reasoning-item-shape", over=RESPONSES, where=Where("finished", depends_on=("reasoning", "include")))
-def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
+def test_reasoning_item_holds_reasoning_text(received: Received, case: Case) -> Findings:
     for place, item in received.items("reasoning"):
         yield EXAMINED
         pointer = f"{received.pointer}/output/{place}/content"
@@ -168,15 +170,24 @@ def test_reasoning_item_holds_reasoning_text(received: Received) -> Findings:
             if isinstance(part.get("type"), str) and part["type"] != "reasoning_text":
                 message = f"a part of a reasoning item has type {part['type']!r}"
                 yield Finding(message, f"{pointer}/{index}/type", received.event, "reasoning_text", part["type"])
-        cut = received.response.get("status") != "completed"
-        if not cut and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
+        needless = received.response.get("status") != "completed" or _may_be_hidden(item, case)
+        if not needless and received.tokens(*_DETAILS) and not any(text(part.get("text")) for part in parts):
             message = "a reasoning item contains no reasoning text, but reasoning_tokens is greater than 0"
             yield Finding(message, pointer, received.event, "reasoning_text parts", item.get("content"))
+
+
+def _may_be_hidden(item: dict[str, Any], case: Case) -> bool:
+    """Whether the text of a reasoning item may be missing: the profile contains this, or, if the traffic has no profile, the
+    item has the members by which OpenAI and others replace it."""
+    shown = case.context.target.reasoning
+    return shown == "hidden" or (shown == "unknown" and bool({"summary", "encrypted_content"} & item.keys()))
 
 
 @check("effort.tokens-agree", over=RESPONSES, where=FINAL_RESPONSE)
 def test_reasoning_text_is_counted(received: Received) -> Findings:
     counted = received.tokens(*_DETAILS)
+    if too_few_tokens(received):
+        raise DoesNotApply("output_tokens is implausibly low, which another rule reports")
     if received.reasoning_texts and counted is not None:
         yield EXAMINED
     if received.reasoning_texts and counted == 0:

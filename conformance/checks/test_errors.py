@@ -192,7 +192,8 @@ def _still_served(received: Received) -> Findings:
     if received.exchange.status is None or received.exchange.status >= 500:
         got = received.exchange.status or received.exchange.ended
         message = "the valid request after the invalid ones is not served; the one before them was"
-        yield Finding(message, want=200, got=got)
+        answered = f": HTTP {got}{error_detail(received)}" if received.exchange.status else ""
+        yield Finding(f"{message}{answered}", want=200, got=got)
         return
     yield from must_be_served(received)
     if received.exchange.ok:

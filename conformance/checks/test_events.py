@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from conformance.contract.openai_names import is_openai
 from conformance.decode.events import Event, integral
-from conformance.decode.response import CannotEvaluate, Received
+from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import need_complete, needs, not_seen, refuses
 from conformance.judge.selectors import STREAMS, by_event_type, together
@@ -28,7 +29,7 @@ _ENOUGH = 500
 
 def _all_streams(context: Context) -> dict[str, tuple[str, ...]]:
     streams = tuple(one.name for one in context.scenarios.values() if one.streaming and one.expect != "refusal")
-    custom = tuple(one.name for one in context.scenarios.values() if one.streaming and "custom" in one.tags)
+    custom = tuple(one.name for one in context.scenarios.values() if one.streaming and one.tags & {"custom", "lite"})
     return {name: (custom if "custom" in name else streams) for name in context.schemas.event_types}
 
 
@@ -45,6 +46,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
             if not _checked_by_another_rule(found.pointer, kind in ends):
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
+        _does_not_apply_if_hidden(kind, case)
         raise not_seen(kind, responses)
 
 
@@ -99,11 +101,17 @@ def test_event_is_seen_where_it_must_be_caused(received: Received, case: Case) -
     if seen := received.of(kind):
         yield Examined(len(seen))
         return
+    _does_not_apply_if_hidden(kind, case)
     needs(received, case)
     _need_event(received, kind)
     need_complete(received)
     got = ", ".join(dict.fromkeys(event.type for event in received.events))
     yield Finding(f"the stream contains no {kind}", want=kind, got=got)
+
+
+def _does_not_apply_if_hidden(kind: str, case: Case) -> None:
+    if case.context.target.reasoning == "hidden" and kind.startswith("response.reasoning_text."):
+        raise DoesNotApply("reasoning of the target's profile is hidden")
 
 
 def _need_event(received: Received, kind: str) -> None:
@@ -127,7 +135,9 @@ def test_event_types_are_documented(received: Received, case: Case) -> Findings:
     for event in received.events:
         yield EXAMINED
         if event.type and event.type not in case.context.schemas.event_types:
-            yield Finding(f"undocumented event type {event.type}", "/type", event.index, got=event.type)
+            openai = f"{event.type} is an OpenAI event type that MiMo does not document"
+            message = openai if is_openai("events", event.type) else f"undocumented event type {event.type}"
+            yield Finding(message, "/type", event.index, got=event.type)
 
 
 @check("event.has-type", over=STREAMS, where=STREAM)
@@ -150,11 +160,18 @@ def test_arguments_done_names_the_function(received: Received) -> Findings:
 @check("sequence.present", over=STREAMS, where=STREAM)
 def test_every_event_is_numbered(received: Received) -> Findings:
     for event in received.events:
+        if _is_unnumbered(event):
+            continue
         yield EXAMINED
         if integral(event.number) is None:
             got = event.data.get("sequence_number", "(absent)")
             message = "the sequence_number of an event is missing or not an integer"
             yield Finding(message, "/sequence_number", event.index, "an integer", got)
+
+
+def _is_unnumbered(event: Event) -> bool:
+    """Whether it is undocumented and has no number, as some keep-alive events."""
+    return event.row is None and "sequence_number" not in event.data
 
 
 @check("sequence.contiguous", over=STREAMS, where=STREAM)
@@ -163,7 +180,7 @@ def test_each_number_is_one_more_than_the_last(received: Received) -> Findings:
     for event in received.events:
         number = integral(event.number)
         if number is None:
-            since += 1
+            since += not _is_unnumbered(event)
             continue
         yield Examined(last is not None)
         if last is not None and not (number == last + since or (since > 1 and number > last)):

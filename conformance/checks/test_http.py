@@ -7,7 +7,7 @@ from dataclasses import replace
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
-from conformance.exchange.planned import attempts
+from conformance.exchange.planned import attempts, on_new_connections
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
     BUSY,
@@ -35,7 +35,7 @@ from conformance.wire.retry import BESIDE_OTHERS
 #: Tags of scenarios whose acceptance another rule checks.
 _OWN_RULE = frozenset({
     "accepted", "form", "effort", "auth-accepted", "accept", "follow-up", "turns", "tools-accepted", "survives",
-    "reasoning-returned",
+    "reasoning-returned", "combination",
 })  # fmt: skip
 
 #: The least number of responses from which the usual time to the first byte is known, and the factor above it that is
@@ -56,7 +56,8 @@ def _at_the_endpoint(scenario: Scenario) -> bool:
     return not scenario.suffix.startswith("/")
 
 
-_EXPECTED = everything("answers", where=lambda one: one.expect == "answer")
+#: Of a combination that is not served, another rule reports the smallest part that is not.
+_EXPECTED = everything("answers", where=lambda one: one.expect == "answer" and not one.factors)
 
 
 @check("http.success-is-200", over=RESPONSES, where=ANY_2XX)
@@ -119,7 +120,7 @@ def _busy_elsewhere(received: Received, responses: list[Received]) -> bool:
 @check("http.no-sporadic-error", over=everything("all"), not_for_captured=UNKNOWN_SENDER)
 def test_no_request_fails_now_and_then(received: Received) -> Findings:
     yield EXAMINED
-    failed = [one.status for one in received.exchange.attempts if one.status in (500, 502, 504)]
+    failed = [one.status for one in on_new_connections(received.exchange) if one.status in (500, 502, 504)]
     if failed and received.arrived < 500:
         alone = any(one.detail == BESIDE_OTHERS for one in received.exchange.attempts)
         again = "alone, after requests at the same time" if alone else "again"

@@ -22,7 +22,7 @@ def _by_type(context: Context) -> list[Group]:
         names = tuple(
             one.name
             for one in context.scenarios.values()
-            if (("custom" in one.tags) if custom else one.expect != "refusal")
+            if (bool(one.tags & {"custom", "lite"}) if custom else one.expect != "refusal")
         )
         found.append(Group("custom" if custom else "answers", names, {"type": kind}))
     return [group for group in found if group.scenarios]

@@ -51,24 +51,10 @@ def _with_headers(one: Scenario) -> bool:
     return "headers" in one.factors
 
 
-#: Factors of a combination whose single values have rules of their own, and the values that have none.
-_ALONE = frozenset(
-    {"form", "effort", "stream", "temperature", "top_p", "cap", "format", "choice", "auth", "tools", "text", "headers"}
-)
-_OWN = {"tools": "rich", "instructions": "scripts"}
-
-
-@check(
-    "request.combination-accepted",
-    over=beside(each("combination"), "tools.unused"),
-    together=True,
-    not_for_captured=UNKNOWN_SENDER,
-)
-def test_combination_is_accepted(responses: list[Received], case: Case) -> Findings:
-    received, *simple_tool = responses
+@check("request.combination-accepted", over=each("combination"), not_for_captured=UNKNOWN_SENDER)
+def test_combination_is_accepted(received: Received, case: Case) -> Findings:
     smallest = _smallest_refused(received, case)
-    own = smallest.items() <= _OWN.items() and not any(one.exchange.refused for one in simple_tool)
-    if len(smallest) == 1 and smallest.keys() <= _ALONE and not own:
+    if smallest.keys() == {"headers"}:
         raise DoesNotApply(f"{in_words(smallest)} alone is refused: another rule reports that")
     yield from _together(received, smallest)
 
@@ -100,8 +86,16 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
         yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
-@check("request.model-accepted", over=each("text"), not_for_captured=UNKNOWN_SENDER)
-def test_model_is_accepted(received: Received) -> Findings:
+@check(
+    "request.model-accepted", over=beside(each("text"), "text.stream"), together=True, not_for_captured=UNKNOWN_SENDER
+)
+def test_model_is_accepted(responses: list[Received]) -> Findings:
+    received, *streaming = responses
+    if received.exchange.refused and any(one.exchange.ok for one in streaming):
+        yield EXAMINED
+        words = f"a request is served with stream: true only; without it HTTP {received.status}"
+        yield Finding(f"{words}{error_detail(received)}", want=200, got=received.status)
+        return
     yield from must_be_served(received)
 
 
@@ -135,7 +129,7 @@ def _never_served(responses: list[Received], case: Case, what: str) -> Findings:
             raise CannotEvaluate("HTTP 401: the valid key was refused")
         status = statuses[0] if statuses else None
     yield Examined(len(sent))
-    if status and not any(received.exchange.status == 200 for received in sent):
+    if status and not any(received.exchange.ok and received.exchange.body for received in sent):
         message = f"no request with {what} is served: HTTP {status}{error_detail(sent[0])}"
         yield Finding(message, want=200, got=status, scenario=sent[0].scenario)
 
@@ -145,14 +139,26 @@ def test_tools_are_accepted(received: Received) -> Findings:
     yield from must_be_served(received)
 
 
-@check("request.{form}", over=each("form"), not_for_captured=UNKNOWN_SENDER)
-def test_form_of_input_is_accepted(received: Received, case: Case) -> Findings:
+@check(
+    "request.{form}",
+    over=beside(each("form"), "input.role-system", "input.role-assistant", "input.untyped-message"),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_form_of_input_is_accepted(responses: list[Received], case: Case) -> Findings:
+    received, *alone = responses
     does_not_apply_if_too_long(received, case)
+    if received.exchange.refused and scenario_of(received, case).tags >= {"turns", "form"} and _served_apart(alone):
+        raise DoesNotApply("a message of each role is served in another request: another rule reports this one")
     if case.about["form"] == "input-string" and not isinstance(received.sent.get("input"), str):
         raise NoControl("sent as a list of messages, as a string is refused", "input.string")
     yield from must_be_served(received)
     if received.exchange.status == 200:
         yield from must_be_a_response(received)
+
+
+def _served_apart(alone: list[Received]) -> bool:
+    return bool(alone) and all(one.exchange.ok for one in alone)
 
 
 @check("request.reasoning-returned", over=each("reasoning-returned"), not_for_captured=UNKNOWN_SENDER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from conformance.decode.events import DONE_MARKER
+from conformance.decode.json_text import Reader
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sse import Frame
 from conformance.exchange.exchange import content_coding
@@ -91,8 +92,17 @@ def _before_the_first_field(body: bytes) -> bytes:
 def test_data_is_a_json_object(received: Received) -> Findings:
     yield Examined(len(received.frames))
     for frame in received.invalid_frames:
-        message = f"the data of frame {frame.index} is not a JSON object"
+        message = f"the data of frame {frame.index} is not a JSON object{_why_invalid(frame.data)}"
         yield Finding(message, want="a JSON object", got=frame.data[:160])
+
+
+def _why_invalid(data: str) -> str:
+    """Why it is not JSON; empty where it is JSON of another type."""
+    try:
+        Reader().load(data)
+    except ValueError as error:
+        return f": {error}"
+    return ""
 
 
 @check("sse.last-frame-complete", over=STREAMS, where=Where("streams", reads=FRAMING))

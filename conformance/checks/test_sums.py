@@ -11,7 +11,7 @@ from conformance.contract.schemas import ABSENT
 from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
-from conformance.judge.applicability import BYTES, COMPARES, STREAM, Where, has_no_encoding_errors
+from conformance.judge.applicability import BYTES, COMPARES, EVERY_DELTA, STREAM, Where, has_no_encoding_errors
 from conformance.judge.common import LONE_SURROGATE, between, encoded_twice, needs, scenario_of
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
@@ -69,17 +69,17 @@ def _deltas(received: Received, rule: str) -> Findings:
             yield Finding(message, "", one.events[stage].index, "deltas with this text", complete[:160])
 
 
-@check("sum.text-deltas", over=STREAMS, where=STREAM)
+@check("sum.text-deltas", over=STREAMS, where=EVERY_DELTA)
 def test_text_deltas_add_up(received: Received) -> Findings:
     yield from _deltas(received, "sum.text-deltas")
 
 
-@check("sum.reasoning-deltas", over=STREAMS, where=STREAM)
+@check("sum.reasoning-deltas", over=STREAMS, where=EVERY_DELTA)
 def test_reasoning_deltas_add_up(received: Received) -> Findings:
     yield from _deltas(received, "sum.reasoning-deltas")
 
 
-@check("sum.arguments-deltas", over=STREAMS, where=STREAM)
+@check("sum.arguments-deltas", over=STREAMS, where=EVERY_DELTA)
 def test_arguments_deltas_add_up(received: Received) -> Findings:
     yield from _deltas(received, "sum.arguments-deltas")
 

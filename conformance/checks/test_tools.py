@@ -238,12 +238,6 @@ def _calls_nothing(received: Received) -> Findings:
             yield Finding(message, f"{received.pointer}/output/{place}", received.event, "no call", item.get("name"))
 
 
-@check("tools.custom-accepted", over=each("custom"))
-def test_custom_and_namespace_tools(received: Received) -> Findings:
-    calls = ", ".join(str(item.get("type")) for item in received.output) if received.exchange.ok else "refused"
-    yield Finding(f"{received.scenario}: HTTP {received.arrived}, {calls}")
-
-
 @check(
     "tools.none-declared-none-called",
     over=each("tool-choice", where=lambda one: "tools" not in one.body),

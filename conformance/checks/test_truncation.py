@@ -9,6 +9,7 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, WITH_CAP
 from conformance.judge.common import parsed
 from conformance.judge.selectors import RESPONSES, each, responses
+from conformance.judge.token_counts import too_few_tokens
 from conformance.judge.verdict import EXAMINED, Finding, Findings, check
 
 
@@ -80,10 +81,10 @@ def test_output_stays_within_the_cap(received: Received) -> Findings:
     not_for_captured=NEEDS_A_CAUSE,
 )
 def test_what_is_not_cut_is_completed(received: Received) -> Findings:
-    cap, reason = (
-        integer(received.sent.get("max_output_tokens")),
-        mapping(received.response.get("incomplete_details")),
-    )
+    cap = integer(received.sent.get("max_output_tokens"))
+    reason = mapping(received.response.get("incomplete_details"))
+    if too_few_tokens(received):
+        raise DoesNotApply("output_tokens is implausibly low, which another rule reports")
     if isinstance(received.response.get("status"), str):
         yield EXAMINED
     if received.response.get("status") != "incomplete" or reason.get("reason") == "content_filter":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from conformance.contract.schemas import ABSENT
 from conformance.decode.response import DoesNotApply, Received
-from conformance.judge.applicability import FINAL_RESPONSE
+from conformance.judge.applicability import FINAL_RESPONSE, Where
 from conformance.judge.selectors import RESPONSES
+from conformance.judge.token_counts import characters_of_output, too_few_tokens
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
-
-#: The most characters for each token on average; with more, the count is implausible for the text.
-_LONGEST_TOKEN = 40
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
 
@@ -78,7 +76,7 @@ def _within(received: Received, part: tuple[str, str], total_name: str) -> Findi
         )
 
 
-@check("usage.nonzero", over=RESPONSES, where=FINAL_RESPONSE)
+@check("usage.nonzero", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_something_is_counted(received: Received) -> Findings:
     cut = received.response.get("status") != "completed"
     has_output = not cut and bool(received.words or received.items("function_call"))
@@ -91,9 +89,9 @@ def test_something_is_counted(received: Received) -> Findings:
 @check("usage.output-covers-text", over=RESPONSES, where=FINAL_RESPONSE)
 def test_output_tokens_cover_the_text(received: Received) -> Findings:
     output = received.tokens("output_tokens")
-    size = len(received.words) + len(received.reasoning_texts)
+    size = characters_of_output(received)
     yield Examined(bool(output and size))
-    if output and size > _LONGEST_TOKEN * output:
+    if output and too_few_tokens(received):
         message = f"output_tokens is {output} for {size} characters"
         yield Finding(message, received.pointer + "/usage/output_tokens", received.event, "a plausible count", output)
 

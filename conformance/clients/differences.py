@@ -12,6 +12,9 @@ from conformance.decode.events import integer, mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.client_outcomes import Outcome
 
+#: The types of calls, with the member that the tool receives.
+_CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+
 _COUNTERS = ("input_tokens", "output_tokens", "total_tokens")
 
 
@@ -69,9 +72,9 @@ def _expected(received: Received) -> Expected:
     return Expected(
         _texts(items, "message", "output_text"),
         [
-            (text(item.get("call_id")), text(item.get("name")), canonical(item.get("arguments")))
+            (text(item.get("call_id")), text(item.get("name")), canonical(item.get(_CALLS[item["type"]])))
             for item in items
-            if item.get("type") == "function_call"
+            if item.get("type") in _CALLS
         ],
         _texts(items, "reasoning", "reasoning_text"),
         {name: usage.get(name) for name in _COUNTERS} if isinstance(usage, dict) else None,

@@ -143,7 +143,7 @@ def _run(modes: Sequence[Client], given: Sequence[ClientInput], lane: _Lane) -> 
 def _takes(client: Client, what: ClientInput) -> bool:
     if client.turns and what.then is None:
         return False
-    return client.streams is None or client.streams == (what.request.get("stream") is True)
+    return client.reads(what.request)
 
 
 def _then(what: ClientInput) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from conformance.commands import CommandError
+from conformance.commands.arguments import add_output, named
 from conformance.commands.runs import load_whole
 from conformance.config.target import Misconfigured
 from conformance.exchange.run_directory import write_atomically
@@ -23,10 +24,9 @@ HELP = "write the failures of a run to a baseline file, or update one"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the run, and the baseline file."""
-    parser.add_argument(
-        "--from", dest="run", type=Path, required=True, metavar="RUN", help="run folder or results file"
-    )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="file to write or update (default: standard output)")
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder or results file")
+    parser.add_argument("--from", dest="from_run", type=Path, metavar="RUN", help=argparse.SUPPRESS)
+    add_output(parser, "file to write or update (default: standard output)", "--write")
     parser.add_argument("--reason", default="", help="reason of added entries, and of existing entries without one")
     parser.add_argument(
         "--verdict",
@@ -40,21 +40,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Write or print the baseline."""
     try:
-        run = load_whole(options.run)
+        run = load_whole(named(options.run or options.from_run, "RUN"))
         known = catalogue.case_ids(run.head.revision)
-        text = _existing(options.write)
-        file = str(options.write or "baseline")
+        text = _existing(options.output)
+        file = str(options.output or "baseline")
         made = rewrite(text, file, run.cases, known, options.verdict or _VERDICTS, options.reason)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
-    if options.write is None:
+    if options.output is None:
         print(made.text, end="")
         return 0
     try:
-        write_atomically(options.write, made.text)
+        write_atomically(options.output, made.text)
     except OSError as error:
-        raise CommandError(f"{options.write} cannot be written: {error.strerror}") from None
-    _report(options.write, made)
+        raise CommandError(f"{options.output} cannot be written: {error.strerror}") from None
+    _report(options.output, made)
     return 0
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -17,12 +19,24 @@ from conformance.traffic import summary
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.sources import read_source, results_of, select_cases
 
-HELP = "evaluate captured traffic (a HAR file or a run folder) by the rules that need no scenario"
+HELP = "evaluate captured traffic (a HAR, a cassette, a recorded stream, a folder of them or of a run)"
+
+#: Seconds between two lines about the progress; a capture that takes less shows none.
+_PROGRESS = 5.0
+
+#: Records of cases are no garbage: with the usual thresholds the collector examines them again and again.
+_GC_THRESHOLDS = (100_000, 50, 1000)
+
+
+_TRAFFIC = (
+    "a HAR 1.2 file, a VCR cassette (YAML or JSON), an event stream (.sse, .txt), the data of its events (.chunks.txt, "
+    ".jsonl), a Response object (.json), a folder of such files, or a run folder"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the captured traffic, the contract, the cases and the output."""
-    parser.add_argument("traffic", type=Path, metavar="FILE.har|RUN", help="a HAR 1.2 file, or a run folder")
+    parser.add_argument("traffic", type=Path, metavar="FILE|FOLDER", help=_TRAFFIC)
     parser.add_argument("--target", type=Path, metavar="FILE", help="TOML file whose profile names credential_headers")
     parser.add_argument(
         "--revision", choices=REVISIONS, help="revision of the contract (default: that of the run, else the first)"
@@ -34,6 +48,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GLOB",
         help="only these cases: rule@exchange, rule or area; may be repeated",
     )
+    parser.add_argument("-n", type=int, default=1, metavar="N", help="number of processes (default: 1)")
+    skip_help = "not these cases: rule@exchange, rule or area; may be repeated"
+    parser.add_argument("--skip", action="append", default=[], metavar="GLOB", help=skip_help)
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON lines instead of the report")
     parser.add_argument(
@@ -44,10 +61,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Evaluate the traffic and print the report; the exit code follows from the verdicts."""
     started = time.monotonic()
+    gc.set_threshold(*_GC_THRESHOLDS)
     try:
         source = read_source(options.traffic, options.revision, options.target)
         traffic, target = source.traffic, source.target
-        evaluated = select_cases(evaluate_captures(traffic.captured, target, traffic.secrets), options.only)
+        whole = evaluate_captures(
+            traffic.captured, target, traffic.secrets, jobs=_jobs(options.n), progress=_Progress()
+        )  # fmt: skip
+        evaluated = select_cases(whole, options.only, options.skip)
     except Misconfigured as error:
         raise CommandError(str(error)) from None
     run = results_of(
@@ -63,15 +84,34 @@ def main(options: argparse.Namespace) -> int:
     summary.report(
         summary.Screen(), evaluated, traffic.captured, target,
         source=where, again=f"conformance judge {quoted(where)}", others=traffic.others, run=run, written=written,
-        beside={**traffic.websockets, **traffic.repeated},
+        beside={**traffic.websockets, **traffic.repeated, **traffic.unread},
     )  # fmt: skip
     return run.exit_code
+
+
+def _jobs(count: int) -> int:
+    if count < 1:
+        raise CommandError(f"-n is {count}; expected a number of processes, at least 1")
+    return count
+
+
+class _Progress:
+    """Writes a line to standard error now and then."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last < _PROGRESS:
+            return
+        self._last = time.monotonic()
+        print(f"evaluated {done:,} of {total:,} exchanges ({done / total:.0%})", file=sys.stderr, flush=True)
 
 
 def _write(options: argparse.Namespace, is_traffic_run: bool, run: Results) -> dict[str, str]:
     """Write the results to ``--results``, and to the run folder if ``conformance watch`` recorded it."""
     files = [options.results] if options.results else []
-    if is_traffic_run and not options.only:
+    if is_traffic_run and not options.only and not options.skip:
         files.append(options.traffic / RESULTS)
     for file in files:
         try:

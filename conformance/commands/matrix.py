@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from conformance.commands import CommandError
+from conformance.commands.arguments import write
 from conformance.commands.runs import load
-from conformance.exchange.run_directory import write_atomically
 from conformance.report.matrix import markdown, matrix, page
 
 HELP = "compare several runs in a table, by area and by violated rule; exit 2 if a run was interrupted"
@@ -15,7 +14,8 @@ HELP = "compare several runs in a table, by area and by violated rule; exit 2 if
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the runs and the output files."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder or results file")
+    run_help = "run folder or results file; NAME=RUN sets the title of its column"
+    parser.add_argument("runs", nargs="+", metavar="[NAME=]RUN", help=run_help)
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write an HTML page")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="write the Markdown to this file instead of printing it"
@@ -25,18 +25,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the matrix as Markdown, or write it."""
-    found = matrix([load(path) for path in options.runs])
+    named = [_named(word) for word in options.runs]
+    found = matrix([load(path) for _, path in named], [name for name, _ in named])
     if options.markdown:
-        _write(options.markdown, markdown(found, options.note))
+        write(options.markdown, markdown(found, options.note))
     else:
         print(markdown(found, options.note), end="")
     if options.html:
-        _write(options.html, page(found, options.note))
+        write(options.html, page(found, options.note, options.html))
     return 2 if found.interrupted else 0
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from None
+def _named(word: str) -> tuple[str, Path]:
+    """The name and the path of an argument; a path that exists as it is has no name."""
+    name, equals, path = word.partition("=")
+    return (name, Path(path)) if equals and name and not Path(word).exists() else ("", Path(word))

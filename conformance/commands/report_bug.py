@@ -14,8 +14,8 @@ from conformance.contract.revisions import CONTRACTS
 from conformance.engine.redaction import redact_value
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge.verdict import STALE
-from conformance.report.bug import issue
-from conformance.results.causes import Cause, causes, readability_key
+from conformance.report.bug import cause_of, issue
+from conformance.results.causes import causes, readability_key
 from conformance.results.records import VERDICTS_WITHOUT_PROBLEM, CaseRecord
 from conformance.results.results_file import Results
 
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     run = load(options.run)
     line = _wanted(run, options.rule)
     try:
-        text = issue(run, line, *_cause(run, line))
+        text = issue(run, line, *cause_of(run, line))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"the exchange of {line.id} cannot be read: {error}") from None
     # Older versions recorded it.
@@ -91,15 +91,3 @@ def _why_not(run: Results, failing: Sequence[CaseRecord], rule: str, scenario: s
 def _suggest(words: str, wanted: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=_NEAREST, cutoff=0.0)
     return f"; {words} {', '.join(near)}"
-
-
-def _cause(run: Results, line: CaseRecord) -> tuple[Cause, str]:
-    """The cases of the rule with their consequences, and the root cause under which it was grouped, or empty."""
-    same = [one for one in run.cases if one.requirement == line.requirement and one.has_problem]
-    for cause in causes(run.cases):
-        if cause.rule == line.requirement and any(one.id == line.id for one in cause.cases):
-            return cause, ""
-        if any(one.id == line.id for one in cause.consequences):
-            alone = Cause(line.requirement, line.level, line.verdict, tuple(same), ())
-            return alone, cause.cases[0].id
-    return Cause(line.requirement, line.level, line.verdict, tuple(same), ()), ""

@@ -9,22 +9,41 @@ from pathlib import Path
 
 import pytest
 
+from conformance.pytest_plugin.invocation import Invocation
+from conformance.pytest_plugin.options import OF_PYTEST, options
+
 HELP = "check an endpoint; accepts every option of the pytest plugin"
 PASSES_ON = True
+
+#: pytest warns that it cannot rewrite asserts of this package, which is imported already and has none.
+QUIET = ("-W", "ignore:Module already imported so cannot be rewritten")
 
 _CHECKS = Path(__file__).parent.parent / "checks"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the argument: the endpoint. All other arguments belong to pytest."""
-    parser.add_argument("url", nargs="?", help="base URL ending in /v1 (default: the built-in endpoint)")
+    """Add the endpoint and the options of the plugin, for ``--help``: pytest parses them."""
+    parser.add_argument("url", nargs="?", metavar="URL", help="base URL ending in /v1 (default: the built-in endpoint)")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in (*options(), *OF_PYTEST):
+        group = groups.get(option.group) or parser.add_argument_group(option.group)
+        groups[option.group] = group
+        group.add_argument(option.name, help=option.help.replace("%", "%%"), **option.arguments)
+    parser.usage = "conformance run [URL] [OPTION ...]"
+    parser.epilog = (
+        "Each setting of the groups target and limits can also be set in the target file, or as the environment "
+        "variable CONFORMANCE_<SETTING>. Exit codes: 0 no MUST violated, 1 failed, 2 configuration, 3 internal error, "
+        "5 nothing evaluated, 6 inconclusive."
+    )
 
 
 def main(words: list[str]) -> int:
     """Run pytest. A first argument that is not an option is the endpoint; all others are passed to pytest."""
-    passed = ["-p", "conformance.plugin", "-p", "no:cacheprovider", str(_CHECKS)]
+    # The cache of --lf and --sw is in the current folder: pytest would choose that of the installed package.
+    passed = ["-p", "conformance.plugin", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", *QUIET, str(_CHECKS)]
+    given = Invocation(("conformance", "run", *words))
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]
     passed += words
     print(f"+ {shlex.join([sys.executable, '-m', 'pytest', *passed])}", flush=True)
-    return int(pytest.main(passed))
+    return int(pytest.main(passed, plugins=[given]))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.commands import CommandError
+from conformance.commands.arguments import named
 from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import REVISIONS
@@ -34,7 +35,8 @@ _UPSTREAM = f"the endpoint's base, such as https://host{DEFAULT.base_path}"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the endpoint, the address of the proxy and the run folder."""
-    parser.add_argument("--upstream", required=True, metavar="URL", help=_UPSTREAM)
+    parser.add_argument("url", nargs="?", metavar="URL", help=_UPSTREAM)
+    parser.add_argument("--upstream", metavar="URL", help=argparse.SUPPRESS)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (default: any free port)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="run folder for the exchanges, with keys redacted")
@@ -47,11 +49,13 @@ def main(options: argparse.Namespace) -> int:
     """Run the proxy until interrupted; the exit code follows from the verdicts."""
     started, stopped, screen = time.monotonic(), threading.Event(), summary.Screen()
     try:
-        target = resolve({"endpoint": options.upstream, "revision": options.revision}, {}, "00000000", options.target)
+        endpoint = named(options.url or options.upstream, "URL")
+        target = resolve({"endpoint": endpoint, "revision": options.revision}, {}, "00000000", options.target)
+        target = target if options.target else replace(target, reasoning="unknown")
         upstream = Upstream(target.endpoint)
         with open_run_folder(options.run_dir, options.overwrite) as folder:
             begun = run_head(target, TRAFFIC_MODE).to_json()
-            folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite)
+            folder.create(begun, target.nonce, [], target.unknown_parameters, options.overwrite, target.reasoning)
         folder.select(False, [])
         observer = Observer(target, folder, screen)
         proxy = Proxy(upstream, options.host, options.port, observer)

@@ -45,6 +45,9 @@ PROFILE_FEATURES = lackable(DEFAULT)
 
 UNKNOWN_PARAMETERS = ("either", "reject", "filter")
 
+#: Whether an endpoint shows the text of its reasoning, or only counts its tokens.
+REASONING = ("visible", "hidden")
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -66,8 +69,9 @@ class Target:
     """The endpoint under test, with every setting resolved.
 
     ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
-    know; ``lacks`` and ``unknown_parameters`` are the profile; ``sources`` maps each setting to the source of its
-    value. A limit that is None does not apply.
+    know; ``lacks``, ``unknown_parameters`` and ``reasoning`` are the profile (``reasoning`` is "unknown" for captured
+    traffic without a target file); ``sources`` maps each setting to the source of its value. A limit that is None does
+    not apply.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Target:
     credential_headers: tuple[str, ...]
     nonce: str
     sources: Mapping[str, str]
+    reasoning: str = REASONING[0]
 
     @property
     def built_in(self) -> bool:
@@ -167,6 +172,7 @@ def resolve(
         credential_headers=named,
         nonce=nonce,
         sources=sources,
+        reasoning=_known([profile.get("reasoning", REASONING[0])], REASONING, "profile.reasoning")[0],
     )
 
 
@@ -183,7 +189,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"{file}: name is not a string")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
-    _known(document.get("profile", {}), ["lacks", "unknown_parameters", "credential_headers"], f"{file}, [profile]")
+    known = ["lacks", "unknown_parameters", "reasoning", "credential_headers"]
+    _known(document.get("profile", {}), known, f"{file}, [profile]")
     return document
 
 

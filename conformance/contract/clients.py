@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,20 @@ class Client:
     def turns(self) -> bool:
         """Whether it reads two responses: one with calls, and the response to their results."""
         return self.mode == "turns"
+
+    @property
+    def lite(self) -> bool:
+        """Whether it runs in the lite mode of Codex, which declares its tools in the input."""
+        return self.mode == "lite"
+
+    def reads(self, request: Mapping[str, Any]) -> bool:
+        """Whether it is given the response to a request with this body: streamed or plain, and in lite mode only if the
+        input declares tools."""
+        if self.streams is not None and self.streams != (request.get("stream") is True):
+            return False
+        items = request.get("input")
+        kinds = [one.get("type") for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+        return not self.lite or "additional_tools" in kinds
 
 
 #: Members that OpenAI's Response object requires and MiMo's page does not document, or not in every response.
@@ -64,6 +80,7 @@ CLIENTS = (
     *_both("ai-sdk", "ai-sdk.mjs", "node", "ai-sdk", _SUMMARY),
     Client("codex", "codex", "stream", "codex.py", "self", True, "codex"),
     Client("codex-turns", "codex", "turns", "codex.py", "self", True, "codex"),
+    Client("codex-lite", "codex", "lite", "codex.py", "self", True, "codex"),
 )  # fmt: skip
 
 NAMES = tuple(one.name for one in CLIENTS)

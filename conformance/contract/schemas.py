@@ -76,6 +76,11 @@ class Schemas:
         events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
         self.item_types = tuple(name for name in self._names("items/") if name != "item")
+        #: Those and the other types that an output may contain by its schema.
+        self.output_types = (
+            *self.item_types,
+            *sorted({*self._constants(self.document("items/item.json"))} - {*self.item_types}),
+        )
         self.part_types = tuple(name for name in self._names("parts/") if name != "part")
         #: The maximum of max_output_tokens, which also limits a request without it.
         self.most_output_tokens = int(
@@ -86,6 +91,14 @@ class Schemas:
 
     def _names(self, folder: str) -> list[str]:
         return sorted(path[len(folder) : -5] for path in self._documents if path.startswith(folder))
+
+    def _constants(self, schema: Schema) -> Iterator[str]:
+        """The constants of ``type`` that the branches of a schema, and of those in its ``allOf``, test."""
+        for part in self.resolve(schema).get("allOf", ()):
+            if "$ref" in part:
+                yield from self._constants(part)
+            elif constant := part.get("if", {}).get("properties", {}).get("type", {}).get("const"):
+                yield constant
 
     def document(self, path: str) -> Schema:
         """The schema at a path ("events/response.created.json"), a shared object that must not be modified.

@@ -63,6 +63,12 @@ class Event:
         return integer(self.data.get("content_index")) or 0
 
     @property
+    def item_id(self) -> str | None:
+        """``item_id`` if it is a string."""
+        named = self.data.get("item_id")
+        return named if isinstance(named, str) else None
+
+    @property
     def item(self) -> dict[str, Any]:
         """``item`` if it is an object, else an empty one."""
         return mapping(self.data.get("item"))

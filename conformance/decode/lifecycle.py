@@ -210,6 +210,10 @@ class _Walker:
         part.kind = part.kind or event.part_type or (text.part if text else "")
         if step == "close" and part.kind not in event.table.by_part:
             part.state = "text-done"  # Parts of other types have no done event for their text.
+        known = event.table.by_part.get(part.kind)
+        implied = part.state != "absent" and not part.announced and known and known.part_events == "optional"
+        if step == "close" and implied:  # Its events may be missing, but not one of the two.
+            self._report("lifecycle.part-opened-before-use", _MESSAGES["lifecycle.part-opened-before-use"], event)
         self._move(PART, part, step, event)
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import fnmatch
 import os
+import re
 import secrets
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
+from .bench import Bench, snippets
 from .endpoint import Endpoint
 from .faults import FAULTS
-from .hooks import Behaviour, combine
+from .hooks import Behaviour
 from .server import serve
-from .shapes import REVISIONS
+from .shapes import MODELS, REVISIONS
 from .variants import VARIANTS
+
+_GLOB = re.compile(r"[*?\[]")
+
+#: How many active faults are listed at the start.
+_MOST_LISTED = 10
 
 KEY_VARIABLE = "MIMO_API_KEY"
 DEFAULT_KEY = "built-in-key"
@@ -33,31 +43,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.list_faults or options.list_variants:
         _list(FAULTS if options.list_faults else VARIANTS)
         return 0
+    key = os.environ.get(KEY_VARIABLE) or DEFAULT_KEY
     try:
-        twists = [_find(FAULTS, "fault", name) for name in options.fault]
-        twists += [_find(VARIANTS, "variant", name) for name in options.variant]
-    except LookupError as unknown:
-        print(unknown.args[0], file=sys.stderr)
+        globs = [name for name in options.fault if _GLOB.search(name)]
+        always = [_find(FAULTS, "fault", name) for name in options.fault if name not in globs]
+        always += [_find(VARIANTS, "variant", name) for name in options.variant]
+        in_turn = [FAULTS[name] for glob in globs for name in _matching(glob)]
+        log = None if options.quiet else sys.stderr
+        bench = Bench(partial(_endpoint, options, key), key, always, in_turn, options.script, FAULTS, log)
+    except (LookupError, ValueError) as wrong:
+        print(wrong.args[0], file=sys.stderr)
         return 2
-    endpoint = Endpoint(
-        key=os.environ.get(KEY_VARIABLE) or DEFAULT_KEY,
+    return _run(bench, [*always, *in_turn], len(in_turn), options)
+
+
+def _endpoint(options: argparse.Namespace, key: str, behaviour: Behaviour) -> Endpoint:
+    return Endpoint(
+        key=key,
         revision=options.revision,
         model=options.model,
         first_byte_ms=options.first_byte_ms,
         event_ms=options.event_ms,
-        behaviour=combine(twists),
+        behaviour=behaviour,
         # Two runs of the endpoint must not hand out the same identifiers.
         seed=secrets.token_hex(8),
     )
-    return _run(endpoint, options)
 
 
-def _run(endpoint: Endpoint, options: argparse.Namespace) -> int:
+def _matching(glob: str) -> list[str]:
+    if found := fnmatch.filter(FAULTS, glob):
+        return found
+    raise LookupError(f"no fault matches {glob!r}; --list-faults lists them")
+
+
+def _run(bench: Bench, active: Sequence[Behaviour], in_turn: int, options: argparse.Namespace) -> int:
     stopped = threading.Event()
     with contextlib.ExitStack() as stack:
         try:
             log = stack.enter_context(open(options.log, "a", encoding="utf-8")) if options.log else None
-            server = stack.enter_context(serve(endpoint, options.host, options.port, log))
+            server = stack.enter_context(serve(bench, options.host, options.port, log))
         except (OSError, OverflowError) as failure:
             print(f"cannot start: {failure}", file=sys.stderr)
             return 2
@@ -65,9 +89,28 @@ def _run(endpoint: Endpoint, options: argparse.Namespace) -> int:
             # Only the main thread may set this; elsewhere an interrupt has to do.
             signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         print(server.url, flush=True)
+        if not options.quiet:
+            for line in _about(server.url, active, in_turn, options):
+                print(line, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             stopped.wait()
     return 0
+
+
+def _about(url: str, active: Sequence[Behaviour], in_turn: int, options: argparse.Namespace) -> Iterator[str]:
+    """The lines after the URL: key, model, active faults, and commands to begin with."""
+    own = os.environ.get(KEY_VARIABLE)
+    yield f"key     {f'that in {KEY_VARIABLE}' if own else f'{DEFAULT_KEY}   (export {KEY_VARIABLE}={DEFAULT_KEY})'}"
+    model = options.model or MODELS[options.revision][0]
+    yield f"model   {model}, revision {options.revision}"
+    yield f"faults  {'none' if not active else f'{len(active)}, {in_turn} of them in turn' if in_turn else len(active)}"
+    yield from (f"        {one.name}: {one.says}" for one in active[:_MOST_LISTED])
+    if len(active) > _MOST_LISTED:
+        yield f"        and {len(active) - _MOST_LISTED} more"
+    if options.script:
+        yield f"script  {options.script}, read again when it changes"
+    yield from (f"{'try' if number == 0 else '':7} {line}" for number, line in enumerate(snippets(url, model)))
+    yield "stop    Ctrl-C; one line a request follows (--quiet: none)"
 
 
 def _find(known: Mapping[str, Behaviour], what: str, name: str) -> Behaviour:
@@ -92,12 +135,20 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=0, help="port to listen on; 0, the default, is any free one")
-    add("--fault", action="append", default=[], metavar="NAME", help="violate a rule; repeatable")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="violate a rule; repeatable; of a glob such as 'lifecycle.*', each request has the next fault",
+    )
     add("--variant", action="append", default=[], metavar="NAME", help="differ legally; repeatable")
     add("--revision", choices=REVISIONS, default=REVISIONS[0], help="default: %(default)s")
     add("--model", metavar="ID", help="a model to accept in addition to those of the revision")
     add("--first-byte-ms", type=float, default=0, metavar="MS", help="wait before a response")
     add("--event-ms", type=float, default=0, metavar="MS", help="wait between events")
+    add("--script", type=Path, metavar="FILE", help="TOML file of scripted responses (docs/emulator.md)")
+    add("--quiet", action="store_true", help="print only the URL")
     add("--log", metavar="FILE", help="append a JSON line for each request, without its headers")
     add("--list-faults", action="store_true", help="name all faults and stop")
     add("--list-variants", action="store_true", help="list all variants and exit")

@@ -11,6 +11,8 @@ from .shapes import Dict
 ROLES = ("user", "assistant", "system", "developer")
 ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 ITEMS_OCTOBER = ("agent_message", "additional_tools", "custom_tool_call", "custom_tool_call_output")
+# Items of OpenAI's API that change nothing in a service without stored state: ignored.
+IGNORED = ("configuration_update", "compaction_trigger")
 # The member of a content part that must be there, as a string.
 PARTS = {
     "input_text": "text",
@@ -27,6 +29,7 @@ NEEDED = {
     "function_call_output": ("call_id",),
     "custom_tool_call": ("call_id", "name", "input"),
     "custom_tool_call_output": ("call_id",),
+    "agent_message": ("author", "recipient"),
 }
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -53,9 +56,14 @@ def _check_item(item: Any, where: str, revision: str) -> None:
     if not isinstance(item, dict):
         raise bad_parameter(where, "must be an object")
     kind = item.get("type", "message" if "role" in item else None)
+    if kind in IGNORED:
+        return
     if kind not in ITEMS and not (revision == "2026-10" and kind in ITEMS_OCTOBER):
         raise bad_parameter(f"{where}.type", "is not a known item type")
     for name in NEEDED.get(kind, ()):
+        # Some clients send an output without the id of its call; its text is still read.
+        if kind == "function_call_output" and name not in item:
+            continue
         if not isinstance(item.get(name), str) or (name == "call_id" and not item[name]):
             raise bad_parameter(f"{where}.{name}", "must be a string")
     if kind == "message":
@@ -66,6 +74,29 @@ def _check_item(item: Any, where: str, revision: str) -> None:
         _check_content(item.get("output"), f"{where}.output")
     elif kind == "reasoning":
         _check_reasoning(item, where)
+    elif kind == "agent_message":
+        _check_agent_message(item, where)
+    elif kind == "additional_tools":
+        if item.get("role") != "developer":
+            raise bad_parameter(f"{where}.role", "must be developer")
+        if not isinstance(item.get("tools"), list):
+            raise bad_parameter(f"{where}.tools", "must be an array")
+        check_tools(item["tools"], revision, f"{where}.tools")
+
+
+def _check_agent_message(item: Dict, where: str) -> None:
+    content = item.get("content")
+    if not isinstance(content, list):
+        raise bad_parameter(f"{where}.content", "must be an array")
+    for index, part in enumerate(content):
+        if isinstance(part, dict) and part.get("type") == "encrypted_content":
+            if not isinstance(part.get("encrypted_content"), str):
+                raise bad_parameter(f"{where}.content[{index}].encrypted_content", "must be a string")
+        else:
+            _check_content([part], f"{where}.content")
+    agent = item.get("agent")
+    if agent is not None and not (isinstance(agent, dict) and isinstance(agent.get("agent_name"), str)):
+        raise bad_parameter(f"{where}.agent", "must be an object with agent_name")
 
 
 def _check_content(content: Any, where: str) -> None:
@@ -105,13 +136,15 @@ def _check_reasoning(item: Dict, where: str) -> None:
             raise bad_parameter(f"{where}.content[{index}]", "must be a reasoning_text part")
 
 
-def _check_tool(tool: Any, where: str, revision: str) -> None:
+def _check_tool(tool: Any, where: str, revision: str, grouped: bool = False) -> None:
     if not isinstance(tool, dict):
         raise bad_parameter(where, "must be an object")
     kind = tool.get("type")
     if not isinstance(kind, str):
         raise bad_parameter(f"{where}.type", "must be a string")
-    if kind != "function" and (revision != "2026-10" or kind not in ("custom", "namespace")):
+    if kind != "function" and (
+        revision != "2026-10" or kind not in (("custom",) if grouped else ("custom", "namespace"))
+    ):
         raise unsupported(f"{where}.type", f"tool type {kind}")
     name = tool.get("name")
     if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
@@ -119,7 +152,7 @@ def _check_tool(tool: Any, where: str, revision: str) -> None:
     if not isinstance(tool.get("description", ""), (str, type(None))):
         raise bad_parameter(f"{where}.description", "must be a string")
     if kind == "function":
-        if not isinstance(tool.get("parameters"), dict):
+        if not isinstance(tool.get("parameters", {} if grouped else None), dict):
             raise bad_parameter(f"{where}.parameters", "must be an object")
         if not isinstance(tool.get("strict"), (bool, type(None))):
             raise bad_parameter(f"{where}.strict", "must be a boolean")
@@ -128,7 +161,8 @@ def _check_tool(tool: Any, where: str, revision: str) -> None:
     if kind == "namespace":
         if not isinstance(tool.get("tools"), list):
             raise bad_parameter(f"{where}.tools", "must be an array")
-        check_tools(tool["tools"], revision, f"{where}.tools")
+        for index, one in enumerate(tool["tools"]):
+            _check_tool(one, f"{where}.tools[{index}]", revision, grouped=True)
 
 
 def _check_grammar(wanted: Any, where: str) -> None:

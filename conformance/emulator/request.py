@@ -21,7 +21,8 @@ def read(body: Dict, unthinking: Collection[str | None] = ("none",)) -> ParsedRe
     """The request as the pretend model sees it; with the efforts `unthinking` it does not think."""
     instructions = _text(body.get("instructions"))
     given = body.get("input")
-    tools = tuple(callables(body.get("tools")))
+    declared = declared_tools(body)
+    tools = tuple(callables(declared))
     return ParsedRequest(
         model=_text(body.get("model")),
         instructions=instructions,
@@ -33,8 +34,18 @@ def read(body: Dict, unthinking: Collection[str | None] = ("none",)) -> ParsedRe
         input_tokens=TEMPLATE_TOKENS
         + tokens.count(instructions)
         + _cost(given)
-        + (tokens.count(to_json(body.get("tools"))) if tools else 0),
+        + (tokens.count(to_json(declared)) if tools else 0),
     )
+
+
+def declared_tools(body: Dict) -> list[object]:
+    """The tools of the request and those of its additional_tools items."""
+    given, items = body.get("tools"), body.get("input")
+    found = [*given] if isinstance(given, list) else []
+    for item in items if isinstance(items, list) else []:
+        more = _inside(item, "tools") if _inside(item, "type") == "additional_tools" else None
+        found += more if isinstance(more, list) else []
+    return found
 
 
 def callables(tools: object, namespace: str | None = None) -> Iterator[Tool]:
@@ -67,7 +78,9 @@ def _words(item: object) -> str:
     content = _inside(item, "content")
     said = [text_of(content), text_of(_inside(item, "output"))]
     said += [_text(_inside(item, name)) for name in ("name", "arguments", "input")]
-    media = [part for part in content if _inside(part, "text") is None] if isinstance(content, list) else []
+    parts = content if isinstance(content, list) else []
+    said += [_text(_inside(part, "encrypted_content")) for part in parts]
+    media = [part for part in parts if _inside(part, "text") is None and _inside(part, "encrypted_content") is None]
     return "".join(said) + (to_json(media) if media else "")
 
 
@@ -80,6 +93,8 @@ def _turns(given: object) -> Iterator[Turn]:
             yield Turn("output", text_of(_inside(one, "output")))
         elif kind in ("function_call", "custom_tool_call"):
             yield Turn("call", _text(_inside(one, "name")))
+        elif kind == "agent_message":
+            yield Turn("agent", text_of(_inside(one, "content")))
         elif kind in (None, "message"):
             yield Turn(_text(_inside(one, "role")), text_of(_inside(one, "content")))
 

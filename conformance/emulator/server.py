@@ -105,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Listener
+    _unread = False
 
     def __getattr__(self, name: str) -> Any:
         # The standard handler calls do_GET and others; the endpoint handles every method.
@@ -116,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body()
         if body is None:
             self.close_connection = True
+            return
+        if self._unread:
+            self.send_error(400)
             return
         path = self.path
         try:
@@ -147,10 +151,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _end(self, reply: Reply) -> None:
-        if reply.ending == "clean" and reply.framing == "chunked":
+        self._unread = reply.ending == "unread"
+        clean = reply.ending in ("clean", "unread")
+        if clean and reply.framing == "chunked":
             self.wfile.write(b"0\r\n\r\n")
         closes = (reply.header("connection") or "").lower() == "close"
-        if reply.ending != "clean" or reply.framing == "close" or closes:
+        if not clean or reply.framing == "close" or closes:
             self.close_connection = True
         if reply.ending == "stall":
             self._stall()

@@ -15,7 +15,7 @@ from typing import Any, Literal
 Header = tuple[str, str]
 Dict = dict[str, Any]
 Framing = Literal["length", "chunked", "close"]
-Ending = Literal["clean", "cut", "reset", "stall"]
+Ending = Literal["clean", "cut", "reset", "stall", "unread"]
 Kind = Literal["reasoning", "message", "function_call", "custom_tool_call"]
 
 EFFORTS = {
@@ -142,7 +142,8 @@ class Reply:
     `headers` contains all headers except those of the framing, which `complete` adds; `chunks` are pairs (milliseconds
     to wait before sending, bytes, encoded if there is a Content-Encoding); `ending` is the end of the connection after
     the last chunk: `clean` by the framing of HTTP, `cut` closes without it, `reset` resets the connection, `stall`
-    sends no more and keeps it open (without chunks nothing is sent, not even the status line).
+    sends no more and keeps it open (without chunks nothing is sent, not even the status line), `unread` is clean, but
+    the request was not read completely, so that the next one on the connection is not understood.
     """
 
     status: int

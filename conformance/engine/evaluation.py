@@ -18,7 +18,7 @@ from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EvaluatedCase:
     """The record of a case. ``error`` is the exception of an internal error, else None; ``trace`` is its traceback."""
 

@@ -18,19 +18,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from conformance.config.target import Target
 from conformance.exchange.run_directory import write_atomically
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS
 from conformance.report import comparison
-from conformance.report.markdown import code
+from conformance.report.bug import cause_of, issue
+from conformance.report.markdown import code as code_span
 from conformance.results import history, results_file
 from conformance.results.comparison import NOT_EVALUATED, Change, Comparison, compare, group_changes
 from conformance.results.measures import measures
+from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 
 CHECKS = Path(__file__).parent.parent / "checks"
 
 #: How often a case that newly fails is retried.
 RETRIES = 2
+
+#: The beginning of the line on standard error with the reason why a run ended without results.
+_ERROR = "conformance: "
 
 #: Maximum number of issues of a nightly run: a server on which every case fails needs no thousand of them.
 MAX_ISSUES = 10
@@ -53,21 +59,26 @@ class NightlyOutcome:
     summary: str
 
 
-def run_nightly(target: str, options: Sequence[str], root: Path, keep: int) -> NightlyOutcome:
+def run_nightly(target: Target, options: Sequence[str], root: Path, keep: int) -> NightlyOutcome:
     """Check a target, retry the cases that newly fail, and add the run to the history.
 
-    ``target`` is the target's name. ``options`` are passed to pytest and contain ``--target``. ``root`` is the history
-    folder. The last ``keep`` nightly runs keep their run folders; of older ones only the rows in the history remain.
-    Raises :class:`conformance.results.history.HistoryError` if the history cannot be used.
+    ``options`` are passed to pytest and name the target. ``root`` is the history folder. A run without results, because
+    the endpoint cannot be reached or its key is refused, is added too: as a row without cases. The last ``keep``
+    nightly runs keep their run folders; of older ones only the rows in the history remain. Raises
+    :class:`conformance.results.history.HistoryError` if the history cannot be used.
     """
     with history.opened(root / "history.sqlite", create=True):
         pass  # Better known before a long run than after it.
-    before = _previous_run(root / _folder_name(target))
-    folder = root / _folder_name(target) / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    code = _run(options, folder)
+    started = datetime.now(UTC)
+    before = _previous_run(root / _folder_name(target.name))
+    folder = root / _folder_name(target.name) / started.strftime("%Y%m%dT%H%M%S.%fZ")
+    code, error = _run(options, folder)
     run = _finished_run(folder)
     if run is None:
-        return NightlyOutcome(folder, code or results_file.EXIT_BROKEN, "")
+        code = code or results_file.EXIT_BROKEN
+        summary = _store_without_results(target, started, error, code, folder, root) if error else ""
+        _remove_old_runs(folder.parent, keep)
+        return NightlyOutcome(folder, code, summary)
     found: Comparison | None = None
     flaky: dict[str, Ratio] = {}
     confirmed: dict[str, Ratio] = {}
@@ -88,15 +99,18 @@ def _folder_name(target: str) -> str:
     return f"{plain or 'target'}-{hashlib.sha256(target.encode()).hexdigest()[:8]}"
 
 
-def _run(options: Sequence[str], folder: Path, quiet: bool = False) -> int:
-    """One run of the suite in a process of its own; its exit code."""
+def _run(options: Sequence[str], folder: Path, quiet: bool = False) -> tuple[int, str]:
+    """One run of the suite in a process of its own: its exit code, and the error that ended it, in one line."""
     command = [sys.executable, "-m", "pytest", "-p", "conformance.plugin", "-p", "no:cacheprovider", str(CHECKS)]
     command += [*options, "--run-dir", str(folder)]
     output = subprocess.DEVNULL if quiet else None
     # Only the run itself writes to the summary of a CI job, not the retries.
     environ = {name: value for name, value in os.environ.items() if not (quiet and name == "GITHUB_STEP_SUMMARY")}
     sys.stdout.flush()
-    return subprocess.run(command, stdout=output, env=environ, check=False).returncode
+    ended = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=environ, check=False, text=True)
+    print(ended.stderr, end="", file=sys.stderr, flush=True)
+    errors = [line for line in ended.stderr.splitlines() if line.startswith(_ERROR)]
+    return ended.returncode, errors[-1].removeprefix(_ERROR) if errors else ""
 
 
 def _finished_run(folder: Path) -> Results | None:
@@ -198,8 +212,9 @@ def _store(
         if found:
             new = set(found.first_seen)
             found = replace(found, first_seen=tuple(sorted(new - kept.seen(target, new))))
+        known_flaky = kept.flaky(target)
         kept.add(run, exit_code, flaky, measured)
-    summary = _summary(run, found, flaky, confirmed, exit_code)
+    summary = _summary(run, found, flaky, confirmed, known_flaky, exit_code)
     folder = run.path.parent
     regressions = group_changes([change for change in found.failing if change.id not in flaky]) if found else []
     record = {
@@ -215,6 +230,24 @@ def _store(
     issues = "".join(json.dumps(change) + "\n" for change in _issues(run, regressions, confirmed))
     write_atomically(folder / _ISSUES_FILE, issues)
     return NightlyOutcome(folder, exit_code, summary)
+
+
+def _store_without_results(target: Target, started: datetime, error: str, code: int, folder: Path, root: Path) -> str:
+    """Add a run without results to the history, and write its output files. Returns the summary."""
+    at = started.isoformat(timespec="milliseconds")
+    with history.opened(root / "history.sqlite", create=True) as kept:
+        kept.add_without_results(target.name, target.endpoint, target.model, target.revision, at, code)
+    summary = (
+        f"## {code_span(target.name)}, nightly run of {at[:10]}\n\n**no result: {code_span(error)}**\n\n"
+        f"Nothing was evaluated; exit code {code}\n"
+    )
+    record = {"format": 1, "target": target.name, "exit": code, "error": error, "regressions": [], "vanished": [],
+              "flaky": {}}  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / _SUMMARY_FILE, summary)
+    write_atomically(folder / _RECORD_FILE, json.dumps(record, indent=1) + "\n")
+    write_atomically(folder / _ISSUES_FILE, "")
+    return summary
 
 
 def _exit_code(run: Results, found: Comparison | None, flaky: Mapping[str, Ratio], code: int, strict: bool) -> int:
@@ -239,13 +272,25 @@ def _summary(
     found: Comparison | None,
     flaky: Mapping[str, Ratio],
     confirmed: Mapping[str, Ratio],
+    known_flaky: Mapping[str, int],
     exit_code: int,
 ) -> str:
     counts = ", ".join(f"{number} {verdict}" for verdict, number in (run.end.counts if run.end else {}).items())
-    title = f"## {code(run.head.target.name)}, nightly run of {run.head.started_at[:10]}"
+    title = f"## {code_span(run.head.target.name)}, nightly run of {run.head.started_at[:10]}"
     first = "This is the first nightly run of this target: there is no earlier one to compare with.\n"
-    body = comparison.render(found, flaky, confirmed) if found else first
-    return f"{title}\n\n{body}\n{counts}; exit code {exit_code}\n"
+    body = comparison.render(found, flaky, confirmed, known_flaky) if found else first
+    known = _known_failing(run, found, known_flaky) if found else ""
+    return f"{title}\n\n{body}{known}\n{counts}; exit code {exit_code}\n"
+
+
+def _known_failing(run: Results, found: Comparison, known_flaky: Mapping[str, int]) -> str:
+    """How many cases fail as in the previous nightly run, and which of them were flaky in an earlier one."""
+    new = {change.id for change in (*found.failing, *found.newly_evaluated, *found.new_rules)}
+    old = [case.id for case in run.cases if case.own_verdict == FAIL and case.id not in new]
+    shaky = [f"{code_span(name)} (flaky in {known_flaky[name]})" for name in old if name in known_flaky]
+    lines = [f"Known failing: {len(old) - len(shaky)}, as in the previous nightly run"] * (len(old) > len(shaky))
+    lines += [f"Known failing that were flaky in earlier nightly runs: {', '.join(shaky)}"] * bool(shaky)
+    return "".join(f"\n{line}\n" for line in lines)
 
 
 def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str, Ratio]) -> Iterator[dict[str, str]]:
@@ -255,17 +300,18 @@ def _issues(run: Results, regressions: Sequence[Change], confirmed: Mapping[str,
     for change in regressions[:MAX_ISSUES]:
         failed, asked = confirmed.get(change.id, (1, 1))
         was = "was not evaluated" if change.before == NOT_EVALUATED else f"was {change.before}"
-        yield {
-            "title": f"{change.id} fails at {target}"[:250],
-            "body": "\n".join(
-                [
-                    f"{code(change.id)} ({by_id[change.id].level}) {was} in the previous nightly run,"
-                    f" and failed {failed} of {asked} times in that of {run.head.started_at[:10]}.",
-                    "",
-                    f"- found: {code(change.message, 500)}",
-                    f"- rule: `conformance explain {by_id[change.id].requirement}`",
-                    f"- cases that follow from it: {change.consequences}",
-                    f"- regressions in that nightly run: {len(regressions)}",
-                ]
-            ),
-        }
+        first = (
+            f"{code_span(change.id)} ({by_id[change.id].level}) {was} in the previous nightly run, and failed {failed} "
+            f"of {asked} times in that of {run.head.started_at[:10]}, which has {len(regressions)} "
+            f"{'regression' if len(regressions) == 1 else 'regressions'}."
+        )
+        line = by_id[change.id]
+        yield {"title": f"{change.id} fails at {target}"[:250], "body": f"{first}\n\n{_bug_report(run, line)}"}
+
+
+def _bug_report(run: Results, line: CaseRecord) -> str:
+    """The issue as ``conformance report-bug`` writes it."""
+    try:
+        return issue(run, line, *cause_of(run, line))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"The exchange cannot be read: {error}\n"

@@ -29,13 +29,15 @@ OnEvaluated = Callable[[CaseRecord], object]
 class RunOptions:
     """The options of a run.
 
-    ``only`` are selections as for ``--only``; empty: all cases. ``entries`` are the entries of a baseline, ``known``
-    the ids of all cases of the revision. ``strict``: a warning makes the exit code 1. ``max_failures`` is the number of
-    failed cases that ends the run; 0: no limit. ``rerun_command`` is the command shown to evaluate a case again.
-    ``renderings`` are further output files by kind (see :data:`conformance.report.outputs.KINDS`).
+    ``only`` are selections as for ``--only`` (empty: all cases), ``skip`` those of ``--skip``. ``entries`` are the
+    entries of a baseline, ``known`` the ids of all cases of the revision. ``strict``: a warning makes the exit code 1.
+    ``max_failures`` is the number of failed cases that ends the run; 0: no limit. ``rerun_command`` is the command
+    shown to evaluate a case again. ``renderings`` are further output files by kind (see
+    :data:`conformance.report.outputs.KINDS`).
     """
 
     only: Sequence[str] = ()
+    skip: Sequence[str] = ()
     entries: Sequence[Entry] = ()
     known: Sequence[str] = ()
     strict: bool = False
@@ -52,7 +54,7 @@ def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = 
     """
     started = time.monotonic()
     load_checks()
-    cases = [case for case in all_cases(session.context) if _selected(case, session, options.only)]
+    cases = [case for case in all_cases(session.context) if _selected(case, session, options)]
     cases.sort(key=position_in_run(session.context, cases))
     records: list[CaseRecord] = []
     interrupted = True
@@ -72,8 +74,9 @@ def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = 
     return run
 
 
-def _selected(case: Case, session: Session, only: Sequence[str]) -> bool:
-    return case_selection.selects(case.id, only) if only else session.selects(case)
+def _selected(case: Case, session: Session, options: RunOptions) -> bool:
+    chosen = case_selection.selects(case.id, options.only) if options.only else session.selects(case)
+    return chosen and not case_selection.selects(case.id, options.skip)
 
 
 def _evaluate(

@@ -156,11 +156,6 @@ class Session:
         """The number of planned requests, without retries."""
         return self.plan.expected if self.plan else 0
 
-    def wait(self) -> None:
-        """Wait until all responses are received."""
-        if self._pool and not self.setup_error():
-            self._pool.join()
-
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The credentials that are redacted in everything stored and shown: the key."""

@@ -40,16 +40,25 @@ _RUN_FOLDERS = Path("reports") / "runs"
 
 def collects_all_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether the arguments of pytest select all checks and nothing else."""
-    return {(folder / argument).resolve() for argument in arguments} <= {_CHECKS, _CHECKS.parent}
+    return {_path_of(argument, folder) for argument in arguments} <= {_CHECKS, _CHECKS.parent}
 
 
 def collects_checks(arguments: Sequence[str], folder: Path) -> bool:
     """Whether the arguments of pytest select checks, by path or by a folder that contains them."""
     for argument in arguments:
-        path = (folder / argument.partition("::")[0]).resolve()
+        path = _path_of(argument.partition("::")[0], folder)
         if path == _CHECKS or path in _CHECKS.parents or _CHECKS in path.parents:
             return True
     return False
+
+
+def _path_of(argument: str, folder: Path) -> Path:
+    """The path that an argument of pytest names: a path, or with ``--pyargs`` a module of this package."""
+    package, *names = argument.split(".")
+    if package == "conformance" and names[:1] == ["checks"]:
+        module = _CHECKS.joinpath(*names[1:])
+        return module if module.is_dir() else module.with_suffix(".py")
+    return (folder / argument).resolve()
 
 
 def create_session(
@@ -63,15 +72,17 @@ def create_session(
     selections: Sequence[str] = (),
     explore: int = 0,
     explore_seed: int | None = None,
+    skips: Sequence[str] = (),
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
     ``options`` are the settings by name, ``file`` is the target file, ``path`` the run folder (None: a new one).
     ``plan_only``: no connection is opened and no file written. ``replay`` is the run folder of a recorded run, whose
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
-    ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``; each must select a
-    case. ``explore`` is the number of random requests, ``explore_seed`` the seed from which they are drawn (None: the
-    run's nonce). Raises :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
+    ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``, ``skips`` those of
+    ``--skip``; each must select a case. ``explore`` is the number of random requests, ``explore_seed`` the seed from
+    which they are drawn (None: the run's nonce). Raises :class:`conformance.config.target.Misconfigured` for an option
+    or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     recording = _recording(replay.absolute(), path) if replay else None
@@ -81,18 +92,19 @@ def create_session(
     if plan_only:
         folder = RunDirectory(path.absolute() if path else _RUN_FOLDERS.absolute() / _timestamp())
         client_lane = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, client_lane, selections, random)
+        context = _context(target, client_lane, selections, skips, random)
         return Session(context, folder, "not-needed", recording=recording, lane=client_lane), None
     mode = "replay" if recording else "built-in" if target.built_in else "live"
     key = _key(target)
     with open_run_folder(path, overwrite) as folder:
         client_lane = lane(folder, clients, recording.path if recording else None)
-        context = _context(target, client_lane, selections, random)
+        context = _context(target, client_lane, selections, skips, random)
         if mode == "live":
             reach(target)
         folder.create(
-            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite
-        )
+            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite,
+            target.reasoning,
+        )  # fmt: skip
         folder.keep_explored([to_json(one) for one in random])
     server = None
     if target.built_in:
@@ -124,13 +136,19 @@ def _kept(folder: Path) -> list[Scenario]:
 
 
 def _context(
-    target: Target, client_lane: Lane | None, selections: Sequence[str], random: Sequence[Scenario]
+    target: Target,
+    client_lane: Lane | None,
+    selections: Sequence[str],
+    skips: Sequence[str],
+    random: Sequence[Scenario],
 ) -> Context:
     """The scenarios of a run. Raises :class:`Misconfigured` for a selection that selects no case."""
     context = context_of(target, client_lane.names if client_lane else (), random)
-    if selections:
+    if selections or skips:
         load_checks()
-        case_selection.check(selections, [case.id for case in all_cases(context)], f"revision {target.revision}")
+        case_ids = [case.id for case in all_cases(context)]
+        for option, globs in (("--only", selections), ("--skip", skips)):
+            case_selection.check(globs, case_ids, f"revision {target.revision}", option)
     return context
 
 

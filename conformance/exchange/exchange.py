@@ -90,7 +90,8 @@ class Exchange:
     ``sent_at`` is unix seconds, ``elapsed`` milliseconds. ``leaks``: the places of the response that contained part of
     the credential (the bytes are redacted before they are stored). ``detail``: the reason of the end, from the
     transport or a limit. ``lag_ms``: the largest scheduling delay of the reading process during the response, in
-    milliseconds; None if not measured.
+    milliseconds; None if not measured. ``connection``: the key of the exchange whose connection was used; empty for a
+    new connection.
     """
 
     key: str
@@ -107,6 +108,7 @@ class Exchange:
     leaks: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = field(default=())
     lag_ms: float | None = None
+    connection: str = ""
 
     def header(self, name: str) -> str | None:
         """The first header of that name in any case, or None."""
@@ -130,8 +132,7 @@ class Exchange:
 
     @cached_property
     def undecoded(self) -> str:
-        """The content coding that the suite does not support and that is still applied to the body; empty without one,
-        and for a body that is text, whatever the header."""
+        """The unsupported content coding that is still applied to the body; empty without one, and for text."""
         left = next((name for name in reversed(codings_in(content_coding(self.headers))) if name not in CODINGS), "")
         return left if left and not is_text(self.body) else ""
 
@@ -152,8 +153,7 @@ class Exchange:
 
     @property
     def retried(self) -> tuple[Exchange, ...]:
-        """The responses after which the request was retried, each as an exchange; without those that have no status or
-        are not in the recording."""
+        """The recorded responses after which the request was retried, each as an exchange."""
         return tuple(
             replace(
                 self, status=one.status, headers=one.headers, chunks=one.chunks, ended=one.ended, detail=one.detail,
@@ -247,6 +247,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
         "leaks": list(exchange.leaks),
         "attempts": [_attempt_to_json(one) for one in exchange.attempts],
         **({} if exchange.lag_ms is None else {"lag_ms": round(exchange.lag_ms, 3)}),
+        **({"connection": exchange.connection} if exchange.connection else {}),
     }
 
 
@@ -299,6 +300,7 @@ def from_json(document: Mapping[str, Any]) -> Exchange:
         leaks=tuple(document["leaks"]),
         attempts=tuple(_attempt_from_json(*one) for one in document["attempts"]),
         lag_ms=document.get("lag_ms"),
+        connection=document.get("connection", ""),
     )
 
 
@@ -307,8 +309,7 @@ def _pairs(pairs: list[list[str]]) -> Headers:
 
 
 def _text(data: bytes, ascii_only: bool = False) -> str | dict[str, str]:
-    """A string if the bytes are UTF-8 (so that people can read a recording), otherwise base64; ``ascii_only``: a string
-    only if they are ASCII."""
+    """A string if the bytes are UTF-8, or with ``ascii_only`` if they are ASCII; otherwise base64."""
     try:
         return data.decode("ascii" if ascii_only else "utf-8")
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from conformance.exchange.exchange import Exchange, Headers
+from conformance.exchange.exchange import Attempt, Exchange, Headers
 
 #: Temporary statuses, which are retried after a wait (RFC 9110 15.5, 15.6; RFC 6585 4).
 TEMPORARY_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
@@ -14,12 +14,17 @@ TEMPORARY_STATUSES = frozenset({429, 500, 502, 503, 504, 529})
 BACK_OFF = (0.2, 0.6, 1.5)
 
 
+#: The beginning of ``detail`` of an attempt on the connection of an earlier request.
+ON_KEPT = "on the connection of the request before: "
+
+
 @dataclass(frozen=True)
 class OutgoingRequest:
     """A request ready to be sent: ``auth`` is a variant of :func:`credentials`, ``headers`` are added to the defaults.
 
     ``tries`` is the limit of attempts, ``most`` the output tokens that an attempt may use, ``suffix`` is appended to
-    the URL. The body is sent chunked if ``headers`` announce it.
+    the URL. The body is sent chunked if ``headers`` announce it. ``keeps``: its connection stays open for a later
+    request, whose ``on`` is the key of this one; without such a connection a new one is used.
     """
 
     key: str
@@ -32,6 +37,8 @@ class OutgoingRequest:
     tries: int
     most: int = 0
     suffix: str = ""
+    keeps: bool = False
+    on: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class PlannedRequest:
     after: tuple[str, ...]
     build: Callable[[Sequence[Exchange]], OutgoingRequest | None]
     more: Callable[[Sequence[Exchange]], PlannedRequest | None]
+
+
+def on_new_connections(exchange: Exchange) -> list[Attempt]:
+    """The attempts, except one on the connection of an earlier request."""
+    return [one for one in exchange.attempts if not one.detail.startswith(ON_KEPT)]
 
 
 def attempts(exchange: Exchange) -> str:

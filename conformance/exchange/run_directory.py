@@ -53,13 +53,14 @@ class RunDirectory:
         lacks: Sequence[str],
         unknown_parameters: str,
         overwrite: bool = False,
+        reasoning: str = "visible",
     ) -> None:
         """Begin a run here, record the settings that determine its cases, and lock the folder until :meth:`close`.
 
         With ``overwrite`` an earlier run is removed. :class:`Misconfigured` as by :meth:`check`, and if the folder
         contains directories of these names that are not from a run, or cannot be written.
         """
-        profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters}
+        profile = {"lacks": list(lacks), "unknown_parameters": unknown_parameters, "reasoning": reasoning}
         document = {"format": FORMAT, "head": head, "nonce": nonce, "profile": profile}
         try:
             self.path.mkdir(parents=True, exist_ok=True)

@@ -31,12 +31,13 @@ requests with, or without, ``stream: true``. ``refusals``: 4xx except 401, 403 a
 ``refused``: both. ``others``: all except the denials. ``all-answers``: all finished ones together, as one case.
 """
 
-Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock"]
+Unavailable = Literal["framing", "bytes", "lines", "headers", "request", "clock", "deltas"]
 """Parts of an exchange that a capture may not contain.
 
 ``framing``: chunks, end and content coding of the body. ``bytes``: the body before it was decoded to text.
 ``lines``: the lines of the event stream other than ``data``. ``headers``: the response headers. ``request``: the
-request body. ``clock``: the time at which the request was sent.
+request body. ``clock``: the time at which the request was sent. ``deltas``: every delta (a file of events is often
+shortened by hand).
 """
 
 Sent = Mapping[str, Any]
@@ -199,12 +200,14 @@ FRAMING: frozenset[Unavailable] = frozenset({"framing"})
 LINES: frozenset[Unavailable] = frozenset({"lines"})
 HEADERS: frozenset[Unavailable] = frozenset({"headers"})
 REQUEST: frozenset[Unavailable] = frozenset({"request"})
+DELTAS: frozenset[Unavailable] = frozenset({"deltas"})
 CLOCK: frozenset[Unavailable] = frozenset({"clock"})
 
 #: The predicates that most rules use.
 ANY_2XX = Where("answers")
 FINAL_RESPONSE = Where("finished")
 STREAM = Where("streams")
+EVERY_DELTA = Where("streams", reads=DELTAS)
 PLAIN_RESPONSE = Where("plain")
 
 #: The members of a request that can declare tools, directly or through an earlier request.

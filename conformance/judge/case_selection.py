@@ -1,4 +1,4 @@
-"""The cases that ``--only`` selects, and the error message for a selection that matches no case.
+"""The cases that ``--only`` selects and ``--skip`` leaves out, and the message for a selection without a case.
 
 A selection is a case id or a glob over case ids (``rule@scenario``). Without an ``@`` it may also be a rule or a glob
 over rules (with every scenario), or an area (with every rule in it).
@@ -38,12 +38,12 @@ def _row(rule: str, one: str) -> bool:
     return "{" in one and one in catalogue() and catalogue()[one].matches(rule)
 
 
-def check(selections: Sequence[str], case_ids: Sequence[str], where: str) -> None:
+def check(selections: Sequence[str], case_ids: Sequence[str], where: str, option: str = "--only") -> None:
     """Raise :class:`Misconfigured` for the first selection that matches none of the cases, with a suggestion;
-    ``where`` names the set of cases in the message."""
+    ``where`` names the set of cases in the message, ``option`` the option."""
     for one in selections:
         if not any(_selects(case_id, one) for case_id in case_ids):
-            raise Misconfigured(f"--only {one!r} matches no case of {where}{_why(one, case_ids)}")
+            raise Misconfigured(f"{option} {one!r} matches no case of {where}{_why(one, case_ids)}")
 
 
 def _why(one: str, case_ids: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
-from conformance.exchange.planned import TEMPORARY_STATUSES, attempts
+from conformance.exchange.planned import ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.scenario import Scenario
@@ -45,8 +45,9 @@ def definite_status(received: Received) -> int:
 def fails_every_attempt(exchange: Exchange) -> bool:
     """Whether each try ended in the same 5xx; one that is not retried (501) counts after one try."""
     status = exchange.status or 0
-    tried = status not in TEMPORARY_STATUSES or bool(exchange.attempts)
-    return status >= 500 and tried and all(one.status == status for one in exchange.attempts)
+    earlier = on_new_connections(exchange)
+    tried = status not in TEMPORARY_STATUSES or bool(earlier)
+    return status >= 500 and tried and all(one.status == status for one in earlier)
 
 
 def status_occurs_elsewhere(received: Received, responses: Sequence[Received]) -> bool:
@@ -106,7 +107,7 @@ def no_response(received: Received) -> Findings:
 def retried(received: Received) -> list[Received]:
     """The responses after which the request was retried, and the last response if it has such a status;
     :class:`DoesNotApply` if there is none or the recording does not contain it."""
-    found = list(received.exchange.retried)
+    found = [one for one in received.exchange.retried if not one.detail.startswith(ON_KEPT)]
     if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
     if not found:

@@ -129,6 +129,7 @@ def _others_named(received: Received, control: Received, scenario: Scenario) -> 
     sent, usual = received.sent, control.sent
     named = _named(received, sent)
     own = {str(scenario.about.get(name, "")).partition(".")[0].partition("[")[0] for name in ("parameter", "of")}
+    own |= {"input"} if scenario.tags & {"form", "turns"} else set()
     if not named or named & own or not own & sent.keys():
         return ""
     return next((name for name in sorted(named) if sent.get(name) != usual.get(name)), "")
@@ -141,6 +142,6 @@ def _named(received: Received, sent: Mapping[str, object]) -> set[str]:
     except CannotEvaluate:
         return set()
     param = text(error.get("param")).removeprefix("body.").partition(".")[0].partition("[")[0]
-    words = text(error.get("message"))
+    words = f"{text(error.get('message'))} {text(error.get('param'))}"  # Which may be a sentence with the reason.
     found = {param} | {name for name in (*_TELLING, *_ALIASES) if re.search(rf"\b{name}\b", words)}
     return {_ALIASES.get(name, name) for name in found} & sent.keys()

@@ -85,6 +85,8 @@ def _uncontrolled(case: Case, subject: Received | Sequence[Received], record: Re
     """The part of a subject that shows nothing of its request, as its control was not served; None for others."""
     if not case.check.controlled:
         return None
+    if not isinstance(subject, Received) and len(case.scenarios) == 1:
+        subject = subject[0]  # The others are beside it.
     try:
         need_controls(subject, case.context, record.received)
     except DoesNotApply as error:

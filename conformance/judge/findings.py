@@ -17,8 +17,14 @@ _LONGEST = 2000
 #: The most findings of one case; further ones only increase the count of the last.
 _MOST_FINDINGS = 200
 
+
+class _Missing:
+    def __reduce__(self) -> str:
+        return "MISSING"  # The same object in every process.
+
+
 #: The value of ``want`` or ``got`` in a finding that compares no values.
-MISSING = object()
+MISSING = _Missing()
 
 
 @dataclass(frozen=True)

@@ -178,9 +178,12 @@ def check(
 
 
 def cases(check: Check, context: Context) -> list[Case]:
-    """The cases of a check: those of its selector, and one over all other exchanges to which it applies."""
+    """The cases of a check: those of its selector, and one over all other exchanges to which it applies; those of rules
+    that the contract's revision does not have yet are left out."""
     groups = check.over(context)
-    return [_case(check, group, context) for group in (*groups, *_other_scenarios(check, groups, context))]
+    found = [_case(check, group, context) for group in (*groups, *_other_scenarios(check, groups, context))]
+    known = {"", *(contract.revision for contract in context.contract.lineage)}
+    return [case for case in found if case.requirement.revision in known]
 
 
 def _case(check: Check, group: Group, context: Context) -> Case:

@@ -17,46 +17,20 @@ from conformance.contract.schemas import REVISIONS
 from conformance.engine import setup
 from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import Served, serving
+from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
-from conformance.report import allure, outputs
+from conformance.report import allure
 from conformance.results import baseline_file
 
 _SMOKE = "smoke"
 
-_DIALECT = "the endpoint is a proxy, and its upstream is the built-in endpoint in this dialect (docs/proxies.md)"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options. ``--strict`` is an option of pytest; with it a warning makes the exit code 1."""
-    group = parser.getgroup("conformance", "conformance of a Responses API endpoint")
-    for setting in SETTINGS:
-        group.addoption(f"--{setting.name}", default=None, metavar="VALUE", help=setting.help)
-    group.addoption("--target", default=None, metavar="FILE", help="target file: TOML with settings and a profile")
-    group.addoption("--results", default=None, metavar="FILE", help="results file (default: in the run folder)")
-    group.addoption("--run-dir", default=None, metavar="DIR", help="folder for the recorded exchanges")
-    overwrite_help = "replace an earlier run in the folder that --run-dir names"
-    group.addoption("--overwrite", action="store_true", help=overwrite_help)
-    for kind, help_text in outputs.HELP.items():
-        group.addoption(f"--{kind}", default=None, metavar="FILE", help=help_text)
-    only_help = "evaluate only these cases: rule@scenario, a rule, an area or a glob; may be repeated"
-    group.addoption("--only", action="append", default=[], metavar="GLOB", help=only_help)
-    baseline_help = "TOML file of expected failures; may be repeated"
-    group.addoption("--baseline", action="append", default=[], metavar="FILE", help=baseline_help)
-    replay_help = "evaluate the recorded run in DIR again; send no request"
-    group.addoption("--replay", default=None, metavar="DIR", help=replay_help)
-    clients_help = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
-    group.addoption("--clients", default=None, metavar="DIR", help=clients_help)
-    explore_help = "also send N random requests, and reduce those that fail; needs the extra [explore] (default 0)"
-    group.addoption("--explore", type=int, default=0, metavar="N", help=explore_help)
-    seed_help = "seed of the random requests; the same seed gives the same requests (default: that of the run)"
-    group.addoption("--explore-seed", type=int, default=None, metavar="SEED", help=seed_help)
-    group.addoption("--dialect", choices=DIALECTS, default=None, help=_DIALECT)
-    port_help = "port of the proxy's upstream on 127.0.0.1 (default: any)"
-    group.addoption("--upstream-port", type=int, default=0, metavar="P", help=port_help)
-    start_help = "shell command that starts the proxy at --endpoint, with {upstream} and {key} (docs/proxies.md)"
-    group.addoption("--start", default=None, metavar="COMMAND", help=start_help)
-    group.addoption("--plan", action="store_true", help="list the requests and their maximum cost; send no request")
+    for option in options():
+        group = parser.getgroup(f"conformance-{option.group.split()[0]}", f"conformance: {option.group}")
+        group.addoption(option.name, help=option.help, **option.arguments)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -112,15 +86,15 @@ def _runner(config: pytest.Config) -> Runner:
     if hasattr(config, "workerinput"):
         given = config.workerinput["conformance"]
         session = setup.create_worker_session(given, str(config.workerinput["workerid"]))
-        return Runner(config, session, expected, None, given["wait"])
-    options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
+        return Runner(config, session, expected, None)
+    settings = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
     session, server = setup.create_session(
-        options, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
-        config.getoption("explore"), config.getoption("explore_seed"),
+        settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
+        config.getoption("explore"), config.getoption("explore_seed"), config.getoption("skip"),
     )  # fmt: skip
     return Runner(config, session, expected, server)
 

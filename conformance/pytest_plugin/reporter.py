@@ -21,8 +21,8 @@ from conformance.judge.reasons import WORKER_CRASHED, Reason
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, STALE, WARNING
 from conformance.pytest_plugin.deferred import DEFERRED, attached_record, final_reports
 from conformance.pytest_plugin.runner import Runner
-from conformance.report import allure, catalogue, expected, github, outputs, terminal
-from conformance.report.failure import recorded, render
+from conformance.report import allure, catalogue, github, outputs, terminal
+from conformance.report.failure import recorded, render, show
 from conformance.results import baseline, results_file
 from conformance.results.causes import causes
 from conformance.results.records import CaseRecord
@@ -65,9 +65,11 @@ class Reporter:
         """The letter and category of the verdict; none for a deferred report."""
         if report.when == DEFERRED:
             return "", "", ("DEFERRED", {}) if attached_record(report) else ""
-        if _is_worker_crash(report):
-            return _LETTERS[results_file.ERROR]
-        return _LETTERS.get(getattr(report, "verdict", ""))
+        verdict = results_file.ERROR if _is_worker_crash(report) else getattr(report, "verdict", "")
+        status = _LETTERS.get(verdict)
+        if self._runner.progress and verdict:  # The progress line replaces the letters.
+            return (status[0], "", status[2]) if status else ("passed", "", "PASSED")
+        return status
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the records of all processes."""
@@ -79,6 +81,8 @@ class Reporter:
             if case.verdict == results_file.ERROR:
                 self._errors[case.id] = report.longreprtext
             self._cases.append(case)
+            if self._runner.progress and case.verdict == FAIL and report.when != DEFERRED and case.findings:
+                self._runner.progress.show_first_failure(f"{case.id}: {show(case.findings[0].message, 300)}")
         elif _is_worker_crash(report):
             # A worker crashed while it evaluated this case. pytest-xdist starts another worker for its other cases.
             crash = Reason(WORKER_CRASHED, str(report.longrepr))
@@ -132,7 +136,7 @@ class Reporter:
             deferred = self._deferred.pop(case.id, None)
             if deferred is None:
                 continue
-            if letters % _LETTERS_PER_LINE == 0 and terminal and terminal.verbosity <= 0:
+            if letters % _LETTERS_PER_LINE == 0 and terminal and terminal.verbosity < 0:
                 terminal.line("")
             letters += 1
             for report in final_reports(deferred, case, self._runner.text(case)):
@@ -164,16 +168,12 @@ class Reporter:
         if not self._run or not self._run.end:
             return
         with _workflow_commands_stopped(terminalreporter):
-            rerun_command, target, cases = (
-                self._runner.rerun_command,
-                self._runner.session.context.target,
-                self._run.cases,
-            )
+            rerun_command, target = self._runner.rerun_command, self._runner.session.context.target
             what = f"a recording of {target.name}" if target.recorded else target.name
             place = "" if target.name == target.endpoint or target.recorded else f" at {target.endpoint}"
             evaluated = f"{what}{place}, {target.model}, revision {target.revision}"
-            terminal.show(terminalreporter, evaluated, self._run, self._text, rerun_command, self._written)
-            expected.show(terminalreporter, cases, self._problems)
+            written, problems = self._written, self._problems
+            terminal.show(terminalreporter, evaluated, self._run, self._text, rerun_command, written, problems)
         if os.environ.get("GITHUB_ACTIONS"):
             for line in github.render(causes(self._cases)):
                 terminalreporter.line(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shlex
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
 from conformance.pytest_plugin.deferred import DEFERRED, defer, may_change, properties, set_outcome
+from conformance.pytest_plugin.invocation import rerun_command
 from conformance.report import terminal
 from conformance.report.failure import brief
 from conformance.report.progress import Progress
@@ -27,18 +27,9 @@ from conformance.results.results_file import error_record
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
 
-#: Options that apply to one run only, each with a value; the command to evaluate a case again omits them.
-_OPTIONS_OF_ONE_RUN = (
-    "--only", "--results", "--run-dir", "--html", "--markdown", "--badge", "--junitxml", "--junit-xml", "--alluredir",
-    "-n", "--numprocesses",
-)  # fmt: skip
-
-#: Options that apply to one run only, without a value.
-_FLAGS_OF_ONE_RUN = ("-q", "--overwrite")
-
 #: Options with which not all cases are evaluated.
 _SELECTING_OPTIONS = (
-    "only", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
+    "only", "skip", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise", "collectonly", "plan",
     "replay",
 )  # fmt: skip
 
@@ -59,7 +50,6 @@ class Runner:
         session: Session,
         expected: Sequence[Entry],
         server: emulator.Server | None,
-        wait: bool | None = None,
     ) -> None:
         self.config = config
         self.session = session
@@ -69,10 +59,9 @@ class Runner:
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
         self.progress: Progress | None = None
         self.setup_error = ""
-        self._wait = bool(wait)
         self._evaluated: dict[str, CaseRecord] = {}
         self._deferred: set[str] = set()
-        self.rerun_command = _rerun_command(config, session.context.target.nonce)
+        self.rerun_command = rerun_command(config, session.context.target.nonce)
 
     # -- collection and sending -------------------------------------------------------------------------------------
 
@@ -80,22 +69,24 @@ class Runner:
         """The target, its settings and the source of each setting."""
         if self.worker:
             return []
-        return terminal.header(self.session.context.target, self.session.folder)
+        return terminal.header(self.session.context.target, self.session.folder, self.config.option.verbose > 0)
 
     def pytest_sessionstart(self) -> None:
-        """In an interactive terminal all requests are sent before the evaluation, with a progress line."""
+        """Show the progress in one line, unless ``-v`` or ``-q`` selects pytest's own output: a line or a letter a
+        case."""
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        if not self.worker and terminal.interactive(reporter):
-            # With --maxfail the evaluation starts at once, so that the first failure can end the sending.
-            self._wait = not self.config.getoption("maxfail")
-            self.progress = Progress(self.session.folder, lambda line: reporter.rewrite(line, erase=True))
-            if self.distributed:
-                self.progress.start()  # Without the number of requests, which only the workers know.
+        if self.worker or not reporter or self.config.option.verbose or self.config.option.collectonly:
+            return
+        self.progress = Progress(self.session.folder, reporter, terminal.interactive(reporter))
+        reporter.showfspath = False
+        reporter._show_progress_info = False  # pytest has no public setting for it once the reporter exists.
+        if self.distributed:
+            self.progress.start()  # Without the number of requests, which only the workers know.
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Pass the settings to a worker. The key is not among them: a worker reads it from the environment."""
-        node.workerinput["conformance"] = {**setup.worker_settings(self.session), "wait": self._wait}
+        node.workerinput["conformance"] = setup.worker_settings(self.session)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -121,7 +112,7 @@ class Runner:
         """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation.
         Checks without a case in this revision are removed."""
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
-        selections = self.config.getoption("only")
+        selections, skips = self.config.getoption("only"), self.config.getoption("skip")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
@@ -129,7 +120,8 @@ class Runner:
             is_selected = case is None or (
                 case_selection.selects(case.id, selections) if selections else self.session.selects(case)
             )
-            (kept if is_selected else others).append(item)
+            is_skipped = case is not None and case_selection.selects(case.id, skips)
+            (kept if is_selected and not is_skipped else others).append(item)
         if others:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
@@ -152,10 +144,6 @@ class Runner:
         if self.progress:
             self.progress.start(self.session.planned)
         self.setup_error = self.session.setup_error()
-        if self._wait and not self.setup_error:
-            self.session.wait()
-        if self.progress:
-            self.progress.stop()
         # A worker runs its cases without evaluating them: pytest-xdist expects a report of each.
         return True if self.setup_error and not self.worker else None
 
@@ -263,19 +251,3 @@ def _set_locations(items: Sequence[pytest.Item]) -> None:
 
 def _function(item: pytest.Item) -> object:
     return getattr(item, "function", None)
-
-
-def _rerun_command(config: pytest.Config, nonce: str) -> str:
-    """The command line of this run without the options that apply to one run only, and with the seed of its random
-    requests."""
-    words: list[str] = []
-    skip = False
-    for word in map(str, config.invocation_params.args):
-        name, equals, _ = word.partition("=")
-        if skip or name in (*_OPTIONS_OF_ONE_RUN, *_FLAGS_OF_ONE_RUN):
-            skip = not skip and not equals and name not in _FLAGS_OF_ONE_RUN
-            continue
-        words.append(word)
-    if config.getoption("explore") and config.getoption("explore_seed") is None:
-        words += ["--explore-seed", str(int(nonce, 16))]  # Else another run sends other requests.
-    return shlex.join(["pytest", *words])

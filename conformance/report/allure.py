@@ -20,7 +20,7 @@ import allure_commons
 import pytest
 from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
 from allure_commons.types import LabelType, LinkType, Severity
-from allure_commons.utils import host_tag, platform_label, thread_tag
+from allure_commons.utils import platform_label
 
 from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
@@ -100,9 +100,10 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
 def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -> None:
     """Complete the written results with what is known only when all cases are evaluated.
 
-    That is the mark of a baseline, and the full text of each root cause (``texts``, by id of the case).
+    That is the mark of a baseline, the full text of each root cause (``texts``, by id of the case), and the root cause
+    of a consequence.
     """
-    changed = {case.id: case for case in cases if case.baseline or case.id in texts}
+    changed = {case.id: case for case in cases if case.baseline or case.id in texts or case.is_consequence}
     for file in folder.glob("*-result.json") if changed else ():
         made = json.loads(file.read_text(encoding="utf-8"))
         case = changed.get(made.get("fullName", ""))
@@ -113,6 +114,10 @@ def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -
             made["labels"] = [*tags, {"name": LabelType.TAG, "value": case.verdict}]
             made["status"] = _STATUS.get(case.verdict, Status.FAILED)
             made["statusDetails"] = {**made.get("statusDetails", {}), "message": printable(case.why)}
+        if case.is_consequence and not case.baseline:
+            message = f"consequence of {case.cause}: {made.get('statusDetails', {}).get('message', '')}"
+            made["statusDetails"] = {**made.get("statusDetails", {}), "message": message}
+            made["labels"].append({"name": LabelType.TAG, "value": "consequence"})
         if text := texts.get(case.id):
             made["statusDetails"] = {**made.get("statusDetails", {}), "trace": text}
         write_atomically(file, json.dumps(made))
@@ -120,10 +125,8 @@ def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -
 
 @cache
 def _of_this_run() -> tuple[Label, ...]:
-    """Labels of host, thread and framework. allure-pytest adds them at the teardown of fixtures; cases have none."""
+    """Labels of the framework; those of the machine (host, thread) would only divide the cases of one run."""
     tags: Mapping[str, Callable[[], str]] = {  # allure-commons has no types.
-        LabelType.HOST: host_tag,
-        LabelType.THREAD: thread_tag,
         LabelType.FRAMEWORK: lambda: "pytest",
         LabelType.LANGUAGE: platform_label,
     }

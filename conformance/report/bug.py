@@ -21,7 +21,7 @@ from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
 from conformance.report.summary import quoted
 from conformance.results.affected_clients import sentences
-from conformance.results.causes import Cause
+from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.results_file import Results
 
@@ -33,6 +33,19 @@ _BODY, _COMMAND, _NAMES = 4_000, 12_000, 8
 
 #: Response headers that vary between responses and are irrelevant to a violation.
 _NOISE = ("cf-ray", "alt-svc", "nel", "report-to", "server-timing")
+
+
+def cause_of(run: Results, line: CaseRecord) -> tuple[Cause, str]:
+    """The cases of a failed case's rule with their consequences, and the root cause under which the run groups the
+    case, or empty: the last two arguments of :func:`issue`."""
+    same = [one for one in run.cases if one.requirement == line.requirement and one.has_problem]
+    for cause in causes(run.cases):
+        if cause.rule == line.requirement and any(one.id == line.id for one in cause.cases):
+            return cause, ""
+        if any(one.id == line.id for one in cause.consequences):
+            alone = Cause(line.requirement, line.level, line.verdict, tuple(same), ())
+            return alone, cause.cases[0].id
+    return Cause(line.requirement, line.level, line.verdict, tuple(same), ()), ""
 
 
 def issue(run: Results, line: CaseRecord, cause: Cause, grouped: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -47,7 +48,7 @@ def explain(rule: str, revision: str) -> str | None:
 
 def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
-    yield textwrap.fill(row.says, 100, initial_indent="  ", subsequent_indent="  ")
+    yield textwrap.fill(row.says, _width(), initial_indent="  ", subsequent_indent="  ")
     yield f"  source: {row.source}"
     yield f"  since: version {row.since} of the suite"
     yield from _affected(rule, row)
@@ -97,7 +98,12 @@ def _known() -> list[str]:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return textwrap.fill(text, _width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _width() -> int:
+    """The width of the terminal, which the variable COLUMNS overrides; 100 columns if the output is no terminal."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns)
 
 
 def case_ids(revision: str) -> list[str]:

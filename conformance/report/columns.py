@@ -1,9 +1,11 @@
-"""Lines for a terminal of 80 columns, wrapped and truncated by display width (East Asian Width), and plural forms."""
+"""Lines for a terminal of 80 columns, wrapped and truncated by display width (as terminals show it),
+and plural forms."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
+
+from wcwidth import wcwidth
 
 WIDTH = 80
 
@@ -20,9 +22,7 @@ def columns(text: str) -> int:
 
 
 def _columns(letter: str) -> int:
-    if unicodedata.combining(letter):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    return max(0, wcwidth(letter))
 
 
 def fit(text: str, width: int = WIDTH) -> str:

@@ -1,4 +1,4 @@
-"""The baseline section of a run: expected failures by reason, and entries that no longer match."""
+"""The sections about a baseline: expected failures with their reasons, and entries that no longer match."""
 
 from __future__ import annotations
 
@@ -10,32 +10,49 @@ from typing import Any
 from conformance.judge.verdict import EXPECTED, INCONCLUSIVE
 from conformance.report.columns import counted
 from conformance.report.failure import printable
+from conformance.report.summary import hanging
 from conformance.results.baseline import Problem
-from conformance.results.records import CaseRecord
+from conformance.results.causes import Cause
+from conformance.results.records import BaselineMark, CaseRecord
 
 
-def show(reporter: Any, lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> None:
-    """Print the baseline section at the terminal, unless it is empty."""
-    section = list(text(lines, problems))
-    if section:
-        reporter.section("baseline", red=bool(problems), yellow=not problems)
-        for line in section:
+def show(reporter: Any, lines: Sequence[CaseRecord], found: Sequence[Cause], problems: Sequence[Problem]) -> None:
+    """Print the expected failures, a line each, and the entries that do not match; nothing without a baseline."""
+    if listed := list(expected_failures(lines, found)):
+        reporter.section("expected failures", yellow=True)
+        for line in listed:
+            for piece in hanging(line):
+                reporter.line(piece)
+        reporter.line("")
+    if problems:
+        reporter.section("baseline", red=True)
+        for line in unmatched(problems):
             reporter.line(line)
+        reporter.line("")
 
 
-def text(lines: Sequence[CaseRecord], problems: Sequence[Problem]) -> Iterator[str]:
-    """The expected failures by reason, then each entry that does not match, with its line and the correction."""
-    failed: Counter[tuple[str, str]] = Counter()
-    unjudged: Counter[tuple[str, str]] = Counter()
-    for line in lines:
-        if line.verdict == EXPECTED and (mark := line.baseline):
-            counts = unjudged if line.own_verdict == INCONCLUSIVE else failed
-            counts[mark.reason, mark.link] += 1
-    for (reason, link), _ in (failed + unjudged).most_common():
-        fails, others = failed[reason, link], unjudged[reason, link]
-        what = [counted(fails, "expected failure")] * bool(fails)
-        what += [f"{others} expected to be inconclusive"] * bool(others)
-        yield printable(f"{', '.join(what)}: {reason}{' ' + link if link else ''}")
+def expected_failures(lines: Sequence[CaseRecord], found: Sequence[Cause]) -> Iterator[str]:
+    """A line for each root cause that a baseline lists, with the reason, and one a reason for inconclusive cases."""
+    for cause in found:
+        if cause.verdict == EXPECTED and (mark := cause.cases[0].baseline):
+            more = len(cause.cases) + len(cause.consequences) - 1
+            beside = f" and {more} more" if more else ""
+            yield f"{cause.cases[0].id}{beside}: {_reason(mark)}"
+    unjudged = Counter(
+        _reason(line.baseline)
+        for line in lines
+        if line.verdict == EXPECTED and line.baseline and line.own_verdict == INCONCLUSIVE
+    )
+    for reason, number in unjudged.most_common():
+        yield f"{counted(number, 'case')} expected to be inconclusive: {reason}"
+
+
+def _reason(mark: BaselineMark) -> str:
+    return f"{mark.reason}{' ' + mark.link if mark.link else ''}"
+
+
+def unmatched(problems: Sequence[Problem]) -> Iterator[str]:
+    """Each entry that does not match, with its line and the correction."""
     for one in problems:
         yield printable(f"{one.entry.place}: {one.kind}: {one.entry.case}")
         message, _, new = one.message.partition("\n")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shlex
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from conformance.contract.rules import requirement
+from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
 from conformance.report.columns import VALUES, counted, fit, labelled, with_label
-from conformance.results import affected_clients
-from conformance.results.baseline import format_entry
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
@@ -49,17 +48,25 @@ def recorded(folder: RunDirectory) -> Responses:
 
 
 def render(case: CaseRecord, responses: Responses, folder: RunDirectory, again: str) -> str:
-    """The text of a case with findings. ``again`` is the command of the run; ``--only`` restricts it to the case."""
+    """The text of a case with findings, without the affected clients, which are those of its root cause. ``again`` is
+    the command of the run; ``--only`` restricts it to the case."""
     return "\n".join([*told(case, responses), *_next(case, responses, folder, again)])
 
 
 def brief(case: CaseRecord, folder: RunDirectory, again: str) -> str:
     """The same without the parts from the recorded response, for a case that may be grouped under a root cause."""
-    return "\n".join([*told(case), *_next(case, None, folder, again)])
+    return "\n".join([*told(case), *affects(case.requirement, case.breaks), *_next(case, None, folder, again)])
+
+
+def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
+    """The affected clients, and the command that shows the trials; nothing without an affected client."""
+    if clients:
+        names = ", ".join(CLIENTS.get(name, name) for name in clients)
+        yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
 def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
-    """The lines about a result: rule, findings with their locations, affected clients."""
+    """The lines about a result: rule, source, findings with their locations."""
     row = requirement(case.requirement)
     yield f"{case.id}   {case.level}"
     yield from labelled("rule", row.says)
@@ -68,8 +75,6 @@ def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
         yield from _finding(one, responses)
     if len(case.findings) > _MAX_SHOWN:
         yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
-    for place, said in enumerate(affected_clients.sentences(case)):
-        yield from labelled("" if place else "affects", show(said, 3 * _WIDTH))
 
 
 def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
@@ -78,7 +83,6 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
     if responses and (received := responses(first)):
         yield with_label("curl", curl(received))
     yield with_label("exchange", str(folder.file(first.exchange)))
-    yield with_label("baseline", format_entry(case.id, case.own_verdict, case.messages))
 
 
 def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
@@ -92,10 +96,22 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
     if one.pointer:
         place += f", at {show(one.pointer)}"
     yield from labelled("where", place)
-    for name, value in one.compared.items():
+    for name, value in _beyond_message(one):
         yield from labelled(VALUES[name], _value(value))
     if one.event is not None and responses and (received := responses(one)):
         yield from _around(received, one.event)
+
+
+def _beyond_message(one: FindingRecord) -> Iterator[tuple[str, Any]]:
+    """The expected and the received value; neither if the message states both."""
+    if not all(_states(one.message, value) for value in one.compared.values()):
+        yield from one.compared.items()
+
+
+def _states(message: str, value: Any) -> bool:
+    """Whether the message contains the value as a word."""
+    shown = show(value)
+    return bool(shown) and re.search(rf"(?<![\w.]){re.escape(shown)}(?![\w]|\.\w)", message) is not None
 
 
 def _value(value: Any) -> str:
@@ -120,7 +136,7 @@ def _around(received: Received, index: int) -> Iterator[str]:
 def curl(received: Received) -> str:
     """The request as a curl command, with the key as an unexpanded shell variable."""
     request = received.exchange.request
-    words = ["curl -sN"]
+    words = ["curl -isN"]
     names = {name.lower(): value for name, value in request.headers}
     has_body = request.method in ("POST", "PUT")
     compressed = has_body and names.get("content-encoding") == "gzip"

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 
 from conformance.contract.rules import CLIENTS
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING
-from conformance.report.failure import printable, show
+from conformance.report.failure import show
+from conformance.report.html import simple
 from conformance.report.markdown import cell
 from conformance.results import score
 from conformance.results.causes import causes
@@ -30,7 +31,8 @@ class Matrix:
 
     ``heads`` are the column titles, one a run; ``areas`` and ``rules`` the rows, each with one cell a run. ``runs`` has
     the facts about each run (see ``_FACTS``). ``why`` maps the failed areas of each run to their first root cause.
-    ``left`` lists what each profile excludes. ``interrupted`` names the interrupted runs.
+    ``left`` lists what each profile excludes. ``interrupted`` names the interrupted runs. ``files`` are the results
+    files.
     """
 
     heads: tuple[str, ...]
@@ -40,11 +42,13 @@ class Matrix:
     why: tuple[Mapping[str, str], ...]
     left: tuple[tuple[str, ...], ...]
     interrupted: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
-def matrix(runs: Sequence[Results]) -> Matrix:
-    """The tables of these runs. Expected failures count as failures."""
-    heads = _heads(runs)
+def matrix(runs: Sequence[Results], names: Sequence[str] = ()) -> Matrix:
+    """The tables of these runs. Expected failures count as failures. ``names`` are the titles of the columns; without
+    one (an empty string) it is the target's name."""
+    heads = tuple(name or head for name, head in zip(names or [""] * len(runs), _heads(runs), strict=True))
     rules = _rows(runs, lambda line: line.requirement)
     return Matrix(
         heads,
@@ -54,6 +58,7 @@ def matrix(runs: Sequence[Results]) -> Matrix:
         tuple(map(_why, runs)),
         tuple(tuple(one.says for one in unsupported_features(run.cases)) for run in runs),
         tuple(head for head, run in zip(heads, runs, strict=True) if _partial(run)),
+        tuple(run.path for run in runs),
     )
 
 
@@ -134,15 +139,15 @@ def _state(counts: Counts) -> str:
 
 
 def _words(counts: Counts) -> str:
-    """A cell: numbers of cases by verdict, and of how many evaluated ones."""
+    """A cell: numbers of cases by verdict and of how many evaluated ones, then the number of inconclusive ones."""
     evaluated = sum(counts.get(name, 0) for name in (PASS, FAIL, WARNING, ERROR))
     parts = [f"{counts[name]} {word}" for name, word in _WORDS if counts.get(name)]
-    if not evaluated:
-        return parts[0] if parts else ("not applicable" if counts else "not evaluated")
-    return ", ".join(parts) + f" of {evaluated}" if parts else f"all {evaluated} pass"
+    said = [f"{', '.join(parts)} of {evaluated}" if parts else f"all {evaluated} pass"] * bool(evaluated)
+    said += [f"{counts[INCONCLUSIVE]} inconclusive"] * bool(counts.get(INCONCLUSIVE))
+    return ", ".join(said) or ("not applicable" if counts else "not evaluated")
 
 
-_WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"), (INCONCLUSIVE, "inconclusive"))
+_WORDS = ((FAIL, "fail"), (ERROR, "error"), (WARNING, "warn"))
 
 
 def markdown(found: Matrix, notes: Sequence[str] = ()) -> str:
@@ -183,54 +188,29 @@ def _grid_lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator
         yield f"| {' | '.join(map(cell, row))} |"
 
 
-_STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; color-scheme: light dark }
-table { border-collapse: collapse; margin-bottom: 2rem } .wide { overflow-x: auto }
-td, th { text-align: left; padding: .15rem .7rem; border-bottom: 1px solid #8885 }
-.bad { background: #d03a3a33 } .shaky { background: #d99a1c33 } .good { background: #2e9e5b33 }
-"""
-
-
-def page(found: Matrix, notes: Sequence[str] = ()) -> str:
-    """The same as one self-contained HTML file."""
-    paragraphs = "".join(f"<p>{_safe(note)}</p>\n" for note in notes)
-    lists = "".join(
-        f"<h2>{_safe(title)}</h2>\n<ul>\n"
-        + "".join(f"<li><strong>{_safe(head)}</strong>: {_safe(text)}</li>\n" for head, text in entries)
-        + "</ul>\n"
-        for title, entries in _lists(found)
-    )
-    rules = f"<h2>Rules that a target violates</h2>{_grid('rule', found.heads, found.rules)}" if found.rules else ""
-    broken = "".join(
-        f"<p><strong>{_safe(head)} was interrupted: its column is incomplete.</strong></p>"
+def page(found: Matrix, notes: Sequence[str] = (), file: Path | None = None) -> str:
+    """The same as one self-contained HTML file, with links from ``file`` to the reports of the runs."""
+    body = [*(simple.note(note) for note in notes)]
+    body += [
+        simple.paragraph("interrupted", f"{head} was interrupted: its column is incomplete.", True)
         for head in found.interrupted
+    ]
+    links = [simple.report_link(path, file) if file else "" for path in found.files]
+    heads = (*_FACTS, "report") if any(links) else _FACTS
+    facts = (
+        [*map(simple.text, row), *([link] if any(links) else [])] for row, link in zip(found.runs, links, strict=True)
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Conformance by target</title>'
-        '<meta name="viewport" content="width=device-width">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{_STYLE}</style></head><body><h1>Conformance by target</h1>\n{paragraphs}{broken}"
-        f"{_facts_grid(found.runs)}{_grid('area', found.heads, found.areas)}{lists}{rules}</body></html>\n"
-    )
+    body += [simple.table("Runs", heads, facts), simple.section("By area"), _grid("area", found.heads, found.areas)]
+    for title, entries in _lists(found):
+        items = (f"<li><strong>{simple.text(head)}</strong>: {simple.text(text)}</li>\n" for head, text in entries)
+        body += [simple.section(title), f"<ul>\n{''.join(items)}</ul>\n"]
+    if found.rules:
+        body += [simple.section("Rules that a target violates"), _grid("rule", found.heads, found.rules)]
+    return simple.page("Conformance by target", "".join(body))
 
 
 def _grid(corner: str, heads: Sequence[str], rows: Mapping[str, Sequence[Counts]]) -> str:
-    top = "".join(f'<th scope="col">{_safe(head)}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{_safe(name)}</th>'
-        + "".join(f'<td class="{_state(one)}">{_words(one)}</td>' for one in cells)
-        + "</tr>\n"
-        for name, cells in rows.items()
+    cells = ([simple.code(name), *map(_words, counts)] for name, counts in rows.items())
+    return simple.table(
+        f"By {corner}", [corner, *heads], cells, [[_state(one) for one in counts] for counts in rows.values()]
     )
-    head = f'<thead><tr><th scope="col">{corner}</th>{top}</tr></thead>'
-    return f'<div class="wide"><table>{head}<tbody>\n{body}</tbody></table></div>\n'
-
-
-def _facts_grid(rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f'<th scope="col">{_safe(one)}</th>' for one in _FACTS)
-    body = "".join(f"<tr>{''.join(f'<td>{_safe(one)}</td>' for one in row)}</tr>\n" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table></div>\n'
-
-
-def _safe(text: str) -> str:
-    return escape(printable(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.report import badge, html, job_summary
 from conformance.report.summary import quoted
+from conformance.results import sharing
 from conformance.results.results_file import Results
 
 #: Kind of file -> its renderer, which takes the results, the run folder and the command that repeats the run.
@@ -17,12 +18,14 @@ KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
     "html": html.render,
     "markdown": lambda results, folder, again: job_summary.render(results, again),
     "badge": lambda results, folder, again: badge.render(results),
+    "share": lambda results, folder, again: sharing.bundle(folder),
 }
 
 HELP = {
     "html": "the report as one HTML file (default: report.html in the run folder)",
     "markdown": "a summary as Markdown, for the page of a CI job",
     "badge": "a badge as JSON, in the format of shields.io's endpoint badge",
+    "share": "a bundle of at most 15 redacted exchanges, for others to see what the endpoint sends",
 }
 
 #: The environment variable with the path of the job summary, set by GitHub Actions.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from conformance.contract.rules import CLIENTS
 from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.report.columns import counted, fit, labelled, wrapped
-from conformance.report.failure import printable, show
+from conformance.report.failure import affects, printable, show
 from conformance.results import plain_words, score
 from conformance.results.causes import Cause
 from conformance.results.records import CaseRecord, RunEnd
@@ -38,7 +39,7 @@ def areas(lines: Lines) -> Iterator[str]:
 
 
 def beside(cause: Cause) -> Iterator[str]:
-    """The further cases of a root cause, grouped by message, its consequences and further affected clients."""
+    """The further cases of a root cause, grouped by message, its consequences and the affected clients."""
     known = {without_numbers(one.message) for one in cause.cases[0].findings}
     same: list[str] = []
     others = 0
@@ -55,8 +56,7 @@ def beside(cause: Cause) -> Iterator[str]:
     if cause.consequences:
         rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {_first(rules)}")
-    if further := [CLIENTS[name] for name in cause.clients if name not in cause.cases[0].breaks]:
-        yield from labelled("affects", f"{', '.join(further)} (by further cases)")
+    yield from affects(cause.rule, cause.clients)
 
 
 def _first(names: Sequence[str]) -> str:
@@ -68,8 +68,7 @@ def brief(cause: Cause) -> Iterator[str]:
     """A root cause on one line, and the clients that it affects."""
     first = cause.cases[0]
     yield fit(f"  {first.id}  {show(first.message)}")
-    if cause.clients:
-        yield from labelled("affects", ", ".join(CLIENTS[name] for name in cause.clients))
+    yield from affects(cause.rule, cause.clients)
 
 
 def reasons(lines: Lines) -> Iterator[str]:
@@ -114,10 +113,14 @@ def totals(end: RunEnd) -> str:
     )
 
 
-def following(found: Sequence[Cause], again: str, written: Mapping[str, str]) -> Iterator[str]:
+def following(found: Sequence[Cause], again: str, written: Mapping[str, str], run: Path) -> Iterator[str]:
     """The next commands, each on one line so that it can be copied, and the written files."""
     if found:
         yield f"  rerun the first case   {again} --only {quoted(found[0].cases[0].id)}"
+    if any(cause.verdict == FAIL for cause in found):
+        words = f"conformance baseline {quoted(str(run))} --output baseline.toml --reason TEXT"
+        yield f"  expect these failures  {words}"
+        yield f"{'':25}(then --baseline baseline.toml: only new ones fail)"
     if written.get("html"):
         yield f"  open the report        {'open' if sys.platform == 'darwin' else 'xdg-open'} {quoted(written['html'])}"
     for kind, path in written.items():

@@ -9,11 +9,12 @@ from typing import Any
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Target
-from conformance.exchange.run_directory import RunDirectory
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING, Case
-from conformance.report import summary
+from conformance.exchange.run_directory import RESULTS, RunDirectory
+from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, PASS, WARNING, Case
+from conformance.report import expected, summary
 from conformance.report.columns import counted, label_of, labelled
 from conformance.results import plain_words, score
+from conformance.results.baseline import Problem
 from conformance.results.causes import Cause, causes
 from conformance.results.proposals import proposals
 from conformance.results.records import CaseRecord
@@ -30,7 +31,6 @@ _TITLES = {
     ERROR: "internal errors of the suite",
     FAIL: "failures",
     WARNING: "warnings",
-    "expected": "expected failures",
 }
 
 _RED, _YELLOW, _GREEN = {"red": True}, {"yellow": True}, {"green": True}
@@ -46,11 +46,13 @@ def interactive(reporter: Any) -> bool:
     return bool(reporter and reporter.isatty) and not os.environ.get("CI")
 
 
-def header(target: Target, folder: RunDirectory) -> list[str]:
-    """The target, the settings with the source of each, and the run folder."""
+def header(target: Target, folder: RunDirectory, all_settings: bool = False) -> list[str]:
+    """The target, the model, the settings that are not the default with the source of each, and the run folder."""
     what = f"a recording of {target.name}" if target.recorded else target.name
-    lines = [f"conformance: checking {what} against revision {target.revision}"]
+    lines = [f"conformance: checking {what} ({target.model}) against revision {target.revision}"]
     for setting in SETTINGS:
+        if target.sources[setting.name] == "default" and not all_settings:
+            continue
         value = getattr(target, setting.name.replace("-", "_"))
         value = "no limit" if value is None else f"{value:g}" if isinstance(value, float) else value
         lines.append(f"  {setting.name:<17} {value}  ({target.sources[setting.name]})")
@@ -117,18 +119,25 @@ def show(
     text: Callable[[CaseRecord], str],
     again: str,
     written: Mapping[str, str],
+    problems: Sequence[Problem] = (),
 ) -> None:
     """Print the report of a run.
 
     ``evaluated`` describes what was evaluated, ``text`` renders the first case of a root cause, ``again`` is the
     command that repeats the run, ``written`` maps each kind of file to its path, or to the reason why it was not
-    written.
+    written. ``problems`` are the entries of a baseline that do not match.
     """
     lines, end = run.cases, run.end
     found = causes(lines)
     overall = score.run_verdict(lines, end)
-    for verdict, group in groupby(found, lambda one: one.verdict):
-        _causes(reporter, _TITLES.get(verdict, verdict), list(group), text)
+    number = 0
+    for verdict, grouped in groupby(found, lambda one: one.verdict):
+        group = list(grouped)
+        if verdict != EXPECTED:
+            # The numbers are those of the list at the end, which has failures and warnings only.
+            _causes(reporter, _TITLES.get(verdict, verdict), group, text, number if verdict in (FAIL, WARNING) else -1)
+            number += len(group) * (verdict in (FAIL, WARNING))
+    expected.show(reporter, lines, found, problems)
     undecided = list(summary.reasons(lines))
     if undecided:
         reporter.section(INCONCLUSIVE, yellow=True)
@@ -162,7 +171,7 @@ def show(
         for line in labelled("hint", hint):
             reporter.line(line)
     reporter.line("")
-    for line in summary.following(found, again, written):
+    for line in summary.following(found, again, written, run.path.parent if run.path.name == RESULTS else run.path):
         reporter.line(line)
     if listed := list(plain_words.listed(lines)):
         reporter.line("")
@@ -171,12 +180,15 @@ def show(
                 reporter.line(piece)
 
 
-def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str]) -> None:
-    """Print the root causes of one verdict: the first ones in full, the others on a line each."""
+def _causes(reporter: Any, title: str, found: Sequence[Cause], text: Callable[[CaseRecord], str], before: int) -> None:
+    """Print the root causes of one verdict: the first ones in full, the others on a line each. ``before`` is the number
+    of causes in the sections before, or -1 if the causes have no number."""
     reporter.section(title, **_COLOURS.get(found[0].verdict, {"yellow": True}))
-    for cause in found[:_MAX_SHOWN]:
+    for at, cause in enumerate(found[:_MAX_SHOWN], before + 1):
         markup: Mapping[str, bool] = {"bold": True}
-        for number, line in enumerate([*text(cause.cases[0]).splitlines(), *summary.beside(cause)]):
+        rendered = text(cause.cases[0])
+        rendered = f"{at}. {rendered}" if at else rendered
+        for number, line in enumerate([*rendered.splitlines(), *summary.beside(cause)]):
             if number and (label := label_of(line)):  # A continuation line keeps the colour.
                 markup = _MARKUP.get(label, {})
             reporter.line(line, **markup)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report.columns import counted
 from conformance.report.failure import printable
+from conformance.report.html import simple
 from conformance.results.history import FLAKY, History, NightlyRun
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -92,68 +92,91 @@ def _words(counts: Mapping[str, int]) -> str:
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
 
-_STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 75rem; color-scheme: light dark }
-table { border-collapse: collapse } td, th { text-align: left; padding: .1rem .8rem .1rem 0; vertical-align: middle }
-code { font-size: 13px } .wide { overflow-x: auto }
-.none { fill: #8883 } .good { fill: #2e9e5b } .flaky { fill: #d99a1c } .bad { fill: #d03a3a }
-polyline { fill: none; stroke: #2e7fd0; stroke-width: 1.5 }
-"""
-
-_CELL, _GAP, _TALL = 8, 2, 14
+#: The size of a square and of the gap between two, and the space of the chart: left of it, above, its height, below.
+_CELL, _GAP, _TALL = 12, 3, 14
+_LEFT, _ABOVE, _HIGH, _BELOW = 52, 8, 90, 22
 
 
 def page(trends: Sequence[Trend]) -> str:
     """The trends as one HTML file."""
-    body = "".join(_target(one) for one in trends)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Conformance by nightly run</title>'
-        '<meta name="viewport" content="width=device-width">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{_STYLE}</style></head><body><h1>Conformance by nightly run</h1>\n{body}"
-        "<p>One square a nightly run, oldest first: green, all cases passed; amber, a case was flaky; "
-        "red, a case failed; grey, not evaluated.</p></body></html>\n"
+    key = (("good", "all cases passed"), ("flaky", "a case was flaky"), ("bad", "a case failed"),
+           ("none", "not evaluated"))  # fmt: skip
+    squares = "".join(
+        f'<span><svg width="{_CELL}" height="{_CELL}" aria-hidden="true"><rect class="{state}" width="{_CELL}" '
+        f'height="{_CELL}"/></svg> {says}</span>'
+        for state, says in key
     )
+    legend = f'<p class="key aside">One square a nightly run, oldest first: {squares}</p>\n'
+    return simple.page("Conformance by nightly run", legend + "".join(map(_target, trends)))
 
 
 def _target(found: Trend) -> str:
-    rows = "".join(
-        f"<tr><th><code>{_safe(rule)}</code></th><td>{_strip(found.nights, by_run)}</td>"
-        f"<td>{_words(by_run[-1])}</td></tr>\n"
-        for rule, by_run in found.rules.items()
+    rows = (
+        [simple.code(rule), _strip(found.nights, by_run), _words(by_run[-1])] for rule, by_run in found.rules.items()
     )
-    return (
-        f"<h2>{_safe(found.target)}</h2><p>{counted(len(found.nights), 'nightly run')}, {_safe(_span(found.nights))}; "
-        f"last run: {_outcome(found.nights[-1])}</p>\n"
-        f'<div class="wide">{_line(found.nights)}<table>\n{rows}</table></div>\n'
-    )
+    says = f"{counted(len(found.nights), 'nightly run')}, {_span(found.nights)}; last run: {_outcome(found.nights[-1])}"
+    listed = simple.table(f"Rules of {found.target}", ("rule", "nightly runs", "last run"), rows) if found.rules else ""
+    chart = simple.scrolling(f"Chart of {found.target}", _chart(found.nights))
+    return f"{simple.section(found.target)}{simple.note(says)}{chart}{listed}"
 
 
-def _safe(text: str) -> str:
-    return escape(printable(text))
+def _chart(nights: Sequence[NightlyRun]) -> str:
+    """The percentage of passed cases as a line with axes; a nightly run without evaluated cases is a gap."""
+    known = [night.pass_rate for night in nights if night.pass_rate is not None]
+    low = min(known, default=0.0)
+    low = low if low < 1 else 0.99
+    width = _LEFT + max(len(nights) * (_CELL + _GAP), 160) + 40
+    bottom = _ABOVE + _HIGH
+
+    def across(place: int) -> float:
+        return _LEFT + place * (_CELL + _GAP) + _CELL / 2
+
+    def down(share: float) -> float:
+        return _ABOVE + (1 - share) / (1 - low) * _HIGH
+
+    parts = [f"<title>percentage of passed cases by nightly run, lowest {low:.1%}</title>"]
+    for share in (1.0, (1 + low) / 2, low):
+        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width}" y1="{down(share):.1f}" y2="{down(share):.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{down(share) + 4:.1f}" text-anchor="end">{share:.1%}</text>')
+    for place in dict.fromkeys((0, len(nights) - 1)):
+        anchor = "start" if place == 0 else "middle"
+        parts.append(f'<text x="{across(place):.1f}" y="{bottom + 16}" text-anchor="{anchor}">')
+        parts.append(f"{simple.text(nights[place].started_at[:10])}</text>")
+    for one in _connected(nights):
+        points = " ".join(f"{across(place):.1f},{down(share):.1f}" for place, share in one)
+        parts.append(f'<polyline class="share" points="{points}"/>')
+        parts += [f'<circle class="point" cx="{across(at):.1f}" cy="{down(share):.1f}" r="2.5"/>' for at, share in one]
+    for place, night in enumerate(nights):
+        if night.pass_rate is None:
+            says = f"<title>{simple.text(night.started_at[:10])}: {_outcome(night)}</title>"
+            left = across(place) - _CELL / 2
+            parts.append(
+                f'<rect class="gap" x="{left:.1f}" y="{_ABOVE}" width="{_CELL}" height="{_HIGH}">{says}</rect>'
+            )
+    tall = bottom + _BELOW
+    return f'<svg role="img" width="{width}" height="{tall}" viewBox="0 0 {width} {tall}">{"".join(parts)}</svg>'
 
 
-def _line(nights: Sequence[NightlyRun]) -> str:
-    """The percentage of passed cases as a line chart, scaled from the lowest value to 100 %."""
-    values = [(place, night.pass_rate) for place, night in enumerate(nights) if night.pass_rate is not None]
-    low = min((share for _, share in values), default=0.0)
-    span = (1.0 - low) or 1.0
-    points = " ".join(
-        f"{place * (_CELL + _GAP) + _CELL / 2:g},{2 + (1 - share) / span * 36:.1f}" for place, share in values
-    )
-    width = len(nights) * (_CELL + _GAP)
-    return (
-        f'<svg role="img" width="{width}" height="40" viewBox="0 0 {width} 40">'
-        f"<title>percentage of passed cases, lowest {low:.1%}</title>"
-        f'<polyline points="{points}"/></svg>'
-    )
+def _connected(nights: Sequence[NightlyRun]) -> list[list[tuple[int, float]]]:
+    """The places and percentages of neighbouring nightly runs with evaluated cases."""
+    lines: list[list[tuple[int, float]]] = [[]]
+    for place, night in enumerate(nights):
+        if night.pass_rate is None:
+            lines.append([])
+        else:
+            lines[-1].append((place, night.pass_rate))
+    return [line for line in lines if line]
 
 
 def _strip(nights: Sequence[NightlyRun], by_run: Sequence[Mapping[str, int]]) -> str:
     squares = "".join(
         f'<rect class="{_state(counts)}" x="{place * (_CELL + _GAP)}" width="{_CELL}" height="{_TALL}">'
-        f"<title>{_safe(night.started_at[:10])}: {_words(counts)}</title></rect>"
+        f"<title>{simple.text(night.started_at[:10])}: {_words(counts)}</title></rect>"
         for place, (night, counts) in enumerate(zip(nights, by_run, strict=True))
     )
     width = len(nights) * (_CELL + _GAP)
-    return f'<svg role="img" width="{width}" height="{_TALL}" viewBox="0 0 {width} {_TALL}">{squares}</svg>'
+    last = f"last run {_words(by_run[-1])}"
+    return (
+        f'<svg role="img" aria-label="{last}" width="{width}" height="{_TALL}" viewBox="0 0 {width} {_TALL}">'
+        f"{squares}</svg>"
+    )

@@ -37,7 +37,7 @@ class Cause:
 def causes(lines: Sequence[CaseRecord]) -> list[Cause]:
     """The root causes, the most severe first."""
     roots = _roots(lines)
-    case_of = {line.id: (line.verdict, line.requirement) for line in lines}
+    case_of = {line.id: (line.verdict, line.requirement) for line in lines if line.has_problem}
     own: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
     consequences: dict[tuple[str, str], list[CaseRecord]] = defaultdict(list)
     for line in (line for line in lines if line.has_problem):
@@ -80,7 +80,8 @@ def with_representative_causes(lines: Sequence[CaseRecord]) -> list[CaseRecord]:
     """The cases; each ``cause`` is replaced by the case as which reports show that root cause, so that all reports use
     the same id."""
     roots = _roots(lines)
-    case_of = {line.id: line for line in lines}
+    named = {line.cause for line in lines}
+    case_of = {line.id: line for line in lines if line.has_problem or line.id in named}
     representatives: dict[tuple[str, str], CaseRecord] = {}
     for line in lines:
         if roots.get(line.id) == line.id:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from conformance.contract.rules import requirement
 from conformance.judge.normalise import message_pattern, strip_generated_ids
 from conformance.judge.verdict import EXPECTED, FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
+from conformance.results.facts import differences, facts_of_run
 from conformance.results.measures import Measures, measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR, Results
@@ -23,6 +24,7 @@ class Change:
 
     ``previous_message`` is the message in the old run, if only the message changed. ``cause`` is the id of its root
     cause, empty if it is one; ``consequences`` is the number of its consequences (set by :func:`group_changes`).
+    ``more`` is the number of further cases of the rule that changed in the same way (set by :func:`group_by_rule`).
     """
 
     id: str
@@ -32,6 +34,7 @@ class Change:
     previous_message: str = ""
     cause: str = ""
     consequences: int = 0
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,18 @@ class Figure:
 class Comparison:
     """The differences between two runs. Only ``failing`` and ``vanished`` are regressions.
 
-    ``new_rules`` are cases of rules that were added in a later version of the suite than the old run's: what they
-    find may be as old as the server. ``failing``, ``expected`` (fails newly, as a baseline lists it), ``warning``,
-    ``passing``, ``inconclusive`` (or the check broke) and ``not_applicable`` (now not-applicable) are cases with
-    another verdict; ``vanished`` are cases that the new run does not have; ``reworded`` have the same verdict with
-    another message; ``changed_outcomes`` are recorded outcomes of MAY rules. ``first_seen`` are events and members
-    that the old run did not have.
+    ``newly_evaluated`` are cases that fail and could not be evaluated in the old run, which was inconclusive there or
+    evaluated a part of the cases: the violation may be as old as the server. ``new_rules`` are cases of rules that were
+    added in a later version of the suite than the old run's: what they find may be as old as the server. ``failing``,
+    ``expected`` (fails newly, as a baseline lists it), ``warning``, ``passing``, ``inconclusive`` (or the check broke)
+    and ``not_applicable`` (now not-applicable) are cases with another verdict; ``vanished`` are cases that the new run
+    does not have; ``reworded`` have the same verdict with another message; ``changed_outcomes`` are recorded outcomes
+    of MAY rules. ``first_seen`` are events and members that the old run did not have, ``facts`` the facts (see
+    :mod:`conformance.results.facts`) with other values: the name and the values of both runs.
     """
 
     failing: tuple[Change, ...]
+    newly_evaluated: tuple[Change, ...]
     new_rules: tuple[Change, ...]
     expected: tuple[Change, ...]
     warning: tuple[Change, ...]
@@ -69,6 +75,7 @@ class Comparison:
     first_seen: tuple[str, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]
+    facts: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def regression(self) -> bool:
@@ -82,6 +89,7 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
     ``flaky`` are cases that failed in the old run and passed on retry; they count as passed there.
     """
     _check_comparable(old, new)
+    parts = [_is_part(old, new), _is_part(new, old)]
     before = {line.id: line for line in old.cases}
     now = {line.id: line for line in new.cases}
     by_kind: dict[str, list[Change]] = {name: [] for name in _KINDS}
@@ -91,8 +99,11 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
         kind = _kind_of_change(was, line)
         if was == NOT_EVALUATED and kind not in ("", "expected") and _is_of_new_rule(line, old):
             kind = "new_rules"
+        if kind == "failing" and (was == INCONCLUSIVE or (was == NOT_EVALUATED and parts[0])):
+            kind = "newly_evaluated"
         if kind:
-            by_kind[kind].append(Change(case, was, line.verdict, _message_of(line), cause=line.cause))
+            cause = before[case].cause if kind == "passing" and case in before else line.cause
+            by_kind[kind].append(Change(case, was, line.verdict, _message_of(line), cause=cause))
         elif case in before:
             by_kind["reworded"] += _reworded(before[case], line)
             by_kind["changed_outcomes"] += _changed_outcomes(before[case], line)
@@ -101,25 +112,48 @@ def compare(old: Results, new: Results, flaky: Collection[str] = ()) -> Comparis
         separate = [one for one in by_kind[name] if now[one.id].exchange not in responses]
         grouped_count += len(by_kind[name]) - len(separate)
         by_kind[name] = separate
-    vanished = tuple(Change(case, line.own_verdict, NOT_EVALUATED) for case, line in before.items() if case not in now)
+    gone = () if parts[1] else (case for case in before if case not in now)
+    vanished = tuple(Change(case, before[case].own_verdict, NOT_EVALUATED) for case in gone)
     measured = measures(old), measures(new)
     seen, figures = _measured(*measured)
     return Comparison(
         vanished=vanished,
         first_seen=seen,
+        facts=_drift(old, new),
         figures=(*figures, *_counted(old, new)),
-        notes=(*_notes(old, new, *measured), *_grouped_note(grouped_count)),
+        notes=(*_part_notes(old, new, parts), *_notes(old, new, *measured), *_grouped_note(grouped_count)),
         **{name: tuple(changes) for name, changes in by_kind.items()},
     )
 
 
+def _drift(old: Results, new: Results) -> tuple[tuple[str, str, str], ...]:
+    before, now = facts_of_run(old), facts_of_run(new)
+    return () if before is None or now is None else tuple(differences(before, now))
+
+
 _KINDS = (
-    "failing", "new_rules", "expected", "warning", "passing", "inconclusive", "not_applicable", "reworded",
-    "changed_outcomes",
+    "failing", "newly_evaluated", "new_rules", "expected", "warning", "passing", "inconclusive", "not_applicable",
+    "reworded", "changed_outcomes",
 )  # fmt: skip
 
 #: Kinds of changes that are not listed where they occur in the response of a new failure.
 _GROUPED_KINDS = ("inconclusive", "not_applicable", "reworded", "changed_outcomes")
+
+
+def _is_part(run: Results, other: Results) -> bool:
+    """Whether a run evaluated a selection of the cases (``--only``, ``-m``), and the other run evaluated more."""
+    try:
+        complete, cases = run.folder.selected()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return not complete and cases is not None and any(line.id not in cases for line in other.cases)
+
+
+def _part_notes(old: Results, new: Results, parts: Sequence[bool]) -> Iterator[str]:
+    common = {line.id for line in old.cases} & {line.id for line in new.cases}
+    for age, run, is_part in (("old", old, parts[0]), ("new", new, parts[1])):
+        if is_part:
+            yield f"the {age} run evaluated {len(run.cases):,} selected cases; {len(common):,} are in both runs"
 
 
 def _exchanges(line: CaseRecord) -> set[str]:
@@ -182,6 +216,21 @@ def group_changes(changes: Sequence[Change]) -> list[Change]:
             cause_of[one.id] = first_of_rule.get(_rule(one.cause), "")
     consequences = Counter(cause_of.values())
     return [replace(one, consequences=consequences[one.id]) for one in changes if not cause_of.get(one.id)]
+
+
+def group_by_rule(changes: Sequence[Change]) -> list[Change]:
+    """The first case of each rule with the same verdicts before and now, then of each scenario with the same message;
+    the others are counted in ``more``."""
+    rules = _first_of_each([(f"{_rule(one.id)} {one.before} {one.now}", one) for one in changes])
+    alone = [(f"{one.id.partition('@')[2]} {one.now} {one.message}" if not one.more else one.id, one) for one in rules]
+    return _first_of_each(alone)
+
+
+def _first_of_each(keyed: Sequence[tuple[str, Change]]) -> list[Change]:
+    groups: dict[str, list[Change]] = {}
+    for key, one in keyed:
+        groups.setdefault(key, []).append(one)
+    return [replace(group[0], more=sum(1 + one.more for one in group) - 1) for group in groups.values()]
 
 
 def _rule(case: str) -> str:

@@ -46,6 +46,18 @@ _MESSAGES = 5
 
 _REFUSED = re.compile(r"received HTTP (?!401|403)")
 
+#: The status that a message states, with the server's message behind it, but without the number of requests.
+_OUTCOME = re.compile(r"\bHTTP (\d{3}.*?)(?: \(the smallest refused combination, by \d+ requests\))?$", re.DOTALL)
+
+#: The reason for which a body or an event is not JSON.
+_NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
+
+#: Labels of cases over many requests that have no case of their own.
+_AGGREGATES = re.compile(r"others|lenient|all-answers")
+
+#: Kinds of text in a stream: a server that handles one of them wrongly usually handles each like that.
+_KIND_OF_TEXT = re.compile(r"\b(?:output_text|reasoning_text|function_call_arguments|custom_tool_call_input)\b")
+
 
 def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     """The cases with ``cause`` set: the id of the root cause, empty for a root cause. Of several cases with the same
@@ -61,12 +73,18 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes = {
         one.id: cause for one in left if (cause := _cause_by_row(one, scenarios_of) or _cause_for_client(one, broken))
     } | shared
+    causes |= _with_their_rule(left, causes)
     _group_same_messages([one for one in left if one.id not in causes], causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
-    roots = {one.id: _root(one.id, causes) for one in cases}
+    roots = {one.id: _root(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
     representatives = _representatives(broken, roots)
     roots = {case: representatives.get(root, root) for case, root in roots.items()}
-    return restrict_consequences(replace(one, cause=roots[one.id] if roots[one.id] != one.id else "") for one in cases)
+    return restrict_consequences(_with_cause(one, roots.get(one.id, one.id)) for one in cases)
+
+
+def _with_cause(one: CaseRecord, root: str) -> CaseRecord:
+    cause = "" if root == one.id else root
+    return one if one.cause == cause else replace(one, cause=cause)
 
 
 def _order_key(one: CaseRecord) -> tuple[bool, bool, bool, int, int, str]:
@@ -121,7 +139,7 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
     """Whether the findings of a cause meet the condition of a row: the same messages, or the same member."""
-    if row.alike and not _messages(one) <= _messages(cause):
+    if row.alike and not _outcomes(one) <= _outcomes(cause):
         return False
     return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
 
@@ -151,6 +169,34 @@ def _cause_for_client(one: CaseRecord, broken: Sequence[CaseRecord]) -> str:
 
 def _messages(one: CaseRecord) -> set[str]:
     return {finding.message for finding in one.findings}
+
+
+def _outcomes(one: CaseRecord) -> set[str]:
+    """What the findings state of the response, whatever was requested: its status with the server's message, or why it
+    is not JSON; the complete message of one without either."""
+    return {_outcome(message) for message in _messages(one)}
+
+
+def _outcome(message: str) -> str:
+    if found := _OUTCOME.search(message):
+        return found[1][:3] + without_numbers(found[1][3:])
+    found = _NOT_JSON.search(message)
+    return without_numbers(found[1]) if found else message
+
+
+def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of cases over many requests all of whose findings occur in cases of the same rule that have one: not
+    every request that meets the defect is one that the rule of the cause evaluates."""
+    explained: dict[tuple[str, str, str], str] = {}
+    for one in left:
+        for fact in _facts(one) if one.id in causes else ():
+            explained.setdefault((one.requirement, one.verdict, fact), causes[one.id])
+    found = {}
+    for one in left:
+        facts = [(one.requirement, one.verdict, fact) for fact in sorted(_facts(one))]
+        if one.id not in causes and _AGGREGATES.match(one.scenario) and facts and all(map(explained.get, facts)):
+            found[one.id] = explained[facts[0]]
+    return found
 
 
 def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> None:
@@ -184,7 +230,7 @@ def _fact(message: str, area: str, always: bool, few: bool) -> str:
 
 def _without_location(message: str) -> str:
     """The message without its location and numbers."""
-    return _MEMBER.sub(r"\1", without_numbers(message))
+    return _KIND_OF_TEXT.sub("text", _MEMBER.sub(r"\1", without_numbers(message)))
 
 
 def _root(case: str, causes: Mapping[str, str]) -> str:

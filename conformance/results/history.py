@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance import __version__
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.results.measures import Measures
 from conformance.results.records import CaseRecord
@@ -113,10 +114,27 @@ class History:
                     [(target, name, started) for name in sorted(measured.names)],
                 )
 
+    def add_without_results(
+        self, target: str, endpoint: str, model: str, revision: str, started_at: str, code: int
+    ) -> None:
+        """Add a nightly run that evaluated no case, such as one whose endpoint could not be reached."""
+        values = (target, started_at, __version__, revision, endpoint, model, code, 0.0, 0, 0, 0, None, None)
+        with self._db as db:
+            db.execute(f"insert or replace into night values (null, {', '.join('?' * len(values))})", values)
+
     def seen(self, target: str, names: Iterable[str]) -> set[str]:
         """The event types and members among ``names`` that occurred in an earlier nightly run of the target."""
         known = {name for (name,) in self._db.execute("select name from seen where target = ?", (target,))}
         return known.intersection(names)
+
+    def flaky(self, target: str) -> dict[str, int]:
+        """For each case that was flaky in a nightly run of the target, the number of these runs."""
+        rows = self._db.execute(
+            'select "case", count(*) from verdict join name on name.id = verdict.name join night on night.id = '
+            "verdict.night where target = ? and verdict = ? group by 1",
+            (target, VERDICTS.index(FLAKY)),
+        )
+        return dict(rows.fetchall())
 
     def targets(self) -> list[str]:
         """The names of all targets."""

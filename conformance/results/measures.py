@@ -10,6 +10,7 @@ from typing import Any
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
+from conformance.judge.normalise import strip_generated_ids
 from conformance.results.results_file import Results
 
 #: Members whose own members are named by the client, not by the server.
@@ -66,7 +67,7 @@ def measure(exchanges: Iterable[Exchange]) -> Measures:
             if count >= _MIN_TOKENS:
                 tokens.append((last - first) / count)
         if len(names) < MAX_NAMES:
-            names |= set(_seen_names(received))
+            names |= set(map(strip_generated_ids, _seen_names(received)))
     return Measures(_quantile(first_bytes, 0.5), _quantile(first_bytes, 0.95), _quantile(tokens, 0.5), frozenset(names))
 
 

@@ -32,6 +32,21 @@ _SUBJECTS = {
     "request.reasoning-returned": "a returned reasoning item",
 }
 
+#: Requests with a message of one role.
+_ROLES = {
+    "input.role-system": "a system message",
+    "input.developer": "a developer message",
+    "input.role-developer": "a list with a developer message",
+    "input.role-assistant": "a conversation with an earlier assistant message",
+}
+
+#: The findings of ``error.real-status``, and what they have in common.
+_OF_MANY = re.compile(r"(invalid request: received|an error body with) HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
+_ALIKE = {
+    "invalid request: received": "an invalid request, expected to be refused with a 4xx status, ends in",
+    "an error body with": "an error is sent with status",
+}
+
 _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
@@ -44,6 +59,8 @@ def refused_in_words(first: CaseRecord) -> str:
     """What a violated case found, in one sentence without a full stop."""
     finding = first.findings[0] if first.findings else FindingRecord(first.why)
     message = " ".join(finding.message.split())
+    if many_alike := _OF_MANY.match(message):
+        return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
     answered = _ANSWERED.match(message)
     subject = _subject(first.requirement, first.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
@@ -63,6 +80,10 @@ def _told(words: str | None) -> str:
 
 def _subject(rule: str, scenario: str) -> str:
     """What a rule about acceptance is about; empty for other rules."""
+    if "=" in scenario and rule.endswith("-accepted"):
+        return scenario.removesuffix(".stream")
+    if rule == "request.input-roles" and scenario in _ROLES:
+        return _ROLES[scenario]
     if rule in _SUBJECTS:
         return _SUBJECTS[rule]
     if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):
@@ -92,7 +113,8 @@ def not_evaluated(lines: Sequence[CaseRecord]) -> str:
     for number, cause in enumerate((one for one in causes(lines) if one.verdict in (FAIL, WARNING)), 1):
         of |= {line.id: number for line in (*cause.cases, *cause.consequences)}
     counts = Counter(of[line.cause] for line in open_cases if line.cause in of)
-    parts = [f"{number:,} because of {cause}" for cause, number in counts.most_common()]
+    parts = [f"{number:,} because of cause {cause}" for cause, number in counts.most_common()]
     rest = len(open_cases) - sum(counts.values())
     parts += [f"{rest:,} for other reasons"] * bool(rest and counts)
-    return f"{len(open_cases):,} not evaluated{': ' + ', '.join(parts) if parts else ''}" if open_cases else ""
+    said = ": " + ", ".join(parts) if parts else ""
+    return f"{many(len(open_cases), 'case')} not evaluated{said}" if open_cases else ""

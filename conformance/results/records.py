@@ -149,7 +149,7 @@ class BaselineMark:
         return {"was": self.was, "entry": self.entry, "reason": self.reason, "link": self.link}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # A capture has some hundred thousand.
 class CaseRecord:
     """One evaluated case.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +39,31 @@ def case_record(result: Result, record: Recorded, ms: float) -> CaseRecord:
     blocked = obstacles(result, record)
     return CaseRecord(
         id=case.id,
-        requirement=case.rule,
+        requirement=sys.intern(case.rule),  # Equal strings of many records are one object.
         scenario=case.label,
-        area=case.requirement.area,
+        area=sys.intern(case.requirement.area),
         level=case.requirement.level,
         verdict=result.verdict,
-        breaks=tuple(affected_clients.client_names(effects)) if result.findings else case.breaks,
+        breaks=tuple(affected_clients.client_names(effects)) if result.findings else _one_object(case.breaks),
         findings=tuple(_finding(one, record, known) for one, known in zip(result.findings, effects, strict=True)),
         observed=tuple(one[:LONGEST_VALUE] for one in result.observed[:_MAX_OBSERVED]),
-        reason=replace(result.reason, text=result.reason.text[:LONGEST_VALUE]),
+        reason=_shortened_reason(result.reason),
         examined=result.examined,
         blocked=tuple(blocked),
         exchange=record.key(case.scenarios[0]),
         ms=round(ms, 3),
     )
+
+
+@lru_cache(maxsize=1024)
+def _one_object(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The same object for equal values."""
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _shortened_reason(reason: Reason) -> Reason:
+    return reason if len(reason.text) <= LONGEST_VALUE else replace(reason, text=reason.text[:LONGEST_VALUE])
 
 
 def error_record(case_id: str, reason: Reason) -> CaseRecord:
@@ -139,8 +152,12 @@ def sum_exchanges(
 
 def in_order(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     """The cases sorted by area, level and id."""
+    by_id = sorted(lines, key=lambda line: line.id)
     order = {"MUST": 0, "SHOULD": 1, "MAY": 2}
-    return sorted(lines, key=lambda line: (line.area, order[line.level], line.id))
+    # One key for each kind instead of one for each case, of which there may be some hundred thousand.
+    keys = {(area, level): (area, order[level]) for area, level in {(line.area, line.level) for line in by_id}}
+    by_id.sort(key=lambda line: keys[line.area, line.level])
+    return by_id
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,15 @@ Structure, names, types and lengths are the client's. Its instructions and descr
 capture replaced them with other words of the same lengths. A run sends a captured request unchanged except two members:
 the model is the target's, and ``max_output_tokens``, which no client sends, limits the cost. Many members are not
 documented, so each request may be refused.
+
+A request of the lite mode of Codex has a header of that mode. It is sent from the revision on that documents its tools,
+its first turn also without the header.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,17 +20,34 @@ from typing import Any
 from conformance.contract.schemas import Schemas
 from conformance.scenarios.scenario import Scenario
 
+#: A captured first turn that the next turn contains: it is sent alone only where that one is not served.
+_WITHIN = {"codex.turn": "codex.follow-up"}
+
+#: The request that is also sent without the header of its mode.
+_LITE_TURN = "codex-lite.turn"
+
 _CAPTURED = Path(__file__).parent / "captured"
 
 
 def scenarios(schemas: Schemas) -> list[Scenario]:
-    """A scenario for each captured request."""
-    return [_scenario(name, document, schemas) for name, document in captured().items()]
+    """A scenario for each captured request that the revision documents."""
+    known = {"", *(one.revision for one in schemas.contract.lineage)}
+    found = []
+    for name, document in captured().items():
+        if document.get("revision", "") in known:
+            one = _scenario(name, document, schemas)
+            found.append(one)
+            if name == _LITE_TURN:
+                description = f"{one.description}, without the header of that mode"
+                bare = replace(one, name=f"client.{name}-without-header", description=description, headers=())
+                found.append(bare)
+    return found
 
 
 @cache
 def captured() -> dict[str, dict[str, Any]]:
-    """The captured requests by name: ``client`` (its short name), ``package``, ``version``, ``asks`` and ``body``."""
+    """The captured requests by name: ``client`` (its short name), ``package``, ``version``, ``asks`` and ``body``;
+    ``headers`` and ``revision`` if they belong to a mode."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(_CAPTURED.glob("*.json"))}
 
 
@@ -38,8 +59,10 @@ def _scenario(name: str, document: dict[str, Any], schemas: Schemas) -> Scenario
         f"request of {name.partition('.')[0]} {document['version']}: {document['asks']}",
         body,
         expect="either",
+        headers=tuple(document.get("headers", {}).items()),
         about={"client": document["client"]},
-        tags=frozenset({"captured"}),
+        tags=frozenset({"captured", *(["lite"] if "headers" in document else [])}),
+        within=f"client.{_WITHIN[name]}" if name in _WITHIN else None,
         claims=frozenset({"tools", "input-array", *(["streaming"] if streams else [])}),
         wrong=bool(schemas.errors("request.json", {"model": "any", **body})),
     )

@@ -9,6 +9,7 @@ time, until none can be left out: that smallest combination is the cause.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -108,7 +109,6 @@ _SDK: Headers = (
     ("X-Stainless-Runtime", "CPython"),
     ("X-Stainless-Retry-Count", "0"),
     ("X-Stainless-Read-Timeout", "600"),
-    ("Idempotency-Key", "stainless-python-retry-0b6f7c1e"),
 )
 _AGENT: Headers = (
     ("Accept", "text/event-stream"),
@@ -121,6 +121,14 @@ _AGENT: Headers = (
     ("Cookie", "theme=dark"),
 )
 _HEADERS: dict[str, Headers] = {"none": (), "sdk": _SDK, "agent": _AGENT}
+
+
+def _headers(levels: Levels, codeword: str) -> Headers:
+    """The headers of a client. The key is that of one body: a server may refuse it with another one."""
+    known = _HEADERS[levels.get("headers", "none")]
+    key = hashlib.sha256(repr((codeword, sorted(levels.items()))).encode()).hexdigest()[:32]
+    return (*known, ("Idempotency-Key", f"stainless-python-retry-{key}")) if known is _SDK else known
+
 
 _TOOLS: dict[str, list[dict[str, Any]]] = {"empty": [], "some": [WEATHER, PING], "rich": [RICH, REFERENCES, *TOOLBOX]}
 
@@ -166,7 +174,7 @@ def reduced(scenario: Scenario, levels: Levels, contract: Contract) -> Scenario:
     schemas = schemas_of(contract)
     body = _body(schemas, levels, scenario.about.get("codeword", ""))
     auth = scenario.auth if levels.get("auth") == "other" else contract.way.name
-    return replace(scenario, body=fill(body, contract), headers=_HEADERS[levels.get("headers", "none")], auth=auth)
+    return replace(scenario, body=fill(body, contract), headers=_headers(levels, scenario.about["row"]), auth=auth)
 
 
 def smaller(levels: Levels, refused: Sequence[bool]) -> tuple[Levels, Levels | None]:
@@ -210,10 +218,11 @@ def _row(schemas: Schemas, number: int, codeword: str, levels: Levels) -> Scenar
         "a combination of documented parameters: " + in_words(levels),
         _body(schemas, levels, word),
         auth=auth,
-        headers=_HEADERS[levels.get("headers", "none")],
+        headers=_headers(levels, codeword),
         after=behind,
         follow=_unchanged if behind else None,
-        about={"codeword": word} if word else {},
+        reuses=bool(behind),
+        about={"row": codeword, **({"codeword": word} if word else {})},
         tags=frozenset({"combination", "codeword"} if word else {"combination"}),
         claims=frozenset(_claims(levels, auth)),
         factors=levels,
@@ -286,7 +295,7 @@ def _input(form: str, text: str) -> Any:
     last = {"role": "user", "content": text}
     answer = {
         "type": "message", "id": "msg_1c", "role": "assistant", "status": "completed",
-        "content": [{"type": "output_text", "text": "Noted.", "annotations": []}],
+        "content": [{"type": "output_text", "text": "Noted."}],  # Clients return it without annotations.
     }  # fmt: skip
     call = {"type": "function_call", "id": "fc_1c", "call_id": "call_1c", "name": "ping", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "call_1c", "output": [_part("pong")]}

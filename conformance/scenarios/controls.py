@@ -55,6 +55,8 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
         return [f"{'turns.output-returned' if one.name.startswith('turns.reasoning-r') else 'tools.output'}{stream}"]
     if effort := effort_of(one, contract):
         return [effort, effort.removesuffix(".stream")]
+    if "added-item" in one.tags:  # A conversation with a call and its output.
+        return ["tools.output.stream"]
     if "call" in one.tags:
         return []
     if one.body.get("tools"):

@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from conformance.scenarios import gateways
 from conformance.scenarios.inputs import QUESTION, prose
 from conformance.scenarios.ordinary import CORE, SHORT
 from conformance.scenarios.scenario import Body, Scenario
@@ -125,16 +126,6 @@ def _reasoning() -> list[Scenario]:
             [user, {**thought, "content": text, "status": "completed"}, received],
         ),
         "reasoning-without-content": ("a returned reasoning item without content", [user, thought, received]),
-        "reasoning-null-content": (
-            "a returned reasoning item whose content and status are null, followed by a call",
-            [
-                user,
-                {**thought, "content": None, "status": None},
-                _call("call_3f", id="fc_3f"),
-                _output("call_3f", "18"),
-                _message("msg_5f", "Eighteen."),
-            ],
-        ),
     }
     combined = Scenario(
         "turns.reasoning-forms",
@@ -211,6 +202,7 @@ def _unusual() -> list[Scenario]:
                 _output("toolu_01:ab/c", "18"),
             ],
         ),
+        **gateways.ITEMS,
     }
     combined = Scenario(
         "turns.unusual",
@@ -222,7 +214,8 @@ def _unusual() -> list[Scenario]:
         wrong=True,
         escaped=True,  # Half a pair has no UTF-8.
     )
-    wrong = ("turns.reasoning-without-id", "turns.odd-members")
+    other = [name for name in gateways.ITEMS if name not in gateways.FIT_SCHEMA]
+    wrong = [f"turns.{name}" for name in ("reasoning-without-id", "odd-members", *other)]
     return [combined, *(replace(one, wrong=one.name in wrong) for one in _alone(combined, kinds))]
 
 

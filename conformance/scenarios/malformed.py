@@ -10,6 +10,9 @@ from conformance.scenarios.templates import MODEL
 
 GARBAGE = b'{"model": ' + MODEL + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}} and more'
 
+#: Deeper than the parsers of most languages go: it is refused like any array, and no reason for a server error.
+DEEP = b"[" * 5_000 + b'"Say hello."' + b"]" * 5_000
+
 
 def scenarios(nonce: str) -> list[Scenario]:
     """The invalid requests."""
@@ -34,7 +37,7 @@ def scenarios(nonce: str) -> list[Scenario]:
             rule="malformed-json",
         ),
         _bad("empty-body", "an empty body", raw=b""),
-        _bad("body-not-an-object", "a JSON array as body", raw=b'["Say hello."]'),
+        _bad("body-not-an-object", "a JSON array as body, nested 5,000 times", raw=DEEP),
         _bad("body-null", "null as body", raw=b"null", rule="body-not-an-object"),
         _bad("body-a-string", "a JSON string as body", raw=b'"Say hello."', rule="body-not-an-object"),
         _bad(

@@ -85,6 +85,7 @@ class Plan:
         for one in self.scenarios:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
+        self._kept_open = {self.key_of[one.after] for one in self.scenarios if one.reuses and one.after}
         self.requests = [
             self._searched(one, None, ()) if one.searches else self._planned(one, 0) for one in self._senders()
         ]
@@ -133,6 +134,7 @@ class Plan:
                 key, scenario.name, sample, scenario.method, encoded,
                 base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
                 self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
+                key in self._kept_open, (first or "") if scenario.reuses and not sample else "",
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:

@@ -45,8 +45,9 @@ class Scenario:
     schema on purpose. ``last`` is sent after all others; ``escaped`` with all but ASCII as JSON escapes. ``suffix`` is
     added to the endpoint's URL. A body with ``Content-Encoding: gzip`` among its ``headers`` is compressed, one with
     ``Transfer-Encoding: chunked`` sent in chunks. One that ``searches`` has no body: its requests follow from earlier
-    responses (:class:`conformance.scenarios.plan.Search`), and the last of them is evaluated. ``factors`` are those of
-    a combination (:mod:`conformance.scenarios.combinations`): if it is refused, it is sent again with fewer of them.
+    responses (:class:`conformance.scenarios.plan.Search`), and the last of them is evaluated. One that
+    ``reuses`` is sent on the connection of the one it is ``after``, if the server keeps it open. ``factors`` are those
+    of a combination (:mod:`conformance.scenarios.combinations`): if it is refused, it is sent again with fewer of them.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Scenario:
     escaped: bool = False
     suffix: str = ""
     searches: bool = False
+    reuses: bool = False
     factors: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -39,26 +39,12 @@ CLOCK: dict[str, Any] = {
 #: A tool without parameters, with only the required members.
 PING: dict[str, Any] = {"type": "function", "name": "ping", "parameters": {"type": "object", "properties": {}}}
 
-CUSTOM: dict[str, Any] = {
-    "type": "custom",
-    "name": "run_query",
-    "description": "Run a query given as free text.",
-}
-
-NAMESPACE: dict[str, Any] = {
-    "type": "namespace",
-    "name": "weather",
-    "description": "Tools about the weather.",
-    "tools": [WEATHER],
-}
-
 CALLS = Need("the model calls a tool", lambda received: bool(received.items("function_call")))
 REASONS_AND_CALLS = Need(
     "the model reasons and then calls a tool",
     lambda received: bool(received.items("function_call")) and received.has_reasoning,
 )
 CALLS_TWICE = Need("the model calls two tools at once", lambda received: len(received.items("function_call")) > 1)
-CALLS_CUSTOM = Need("the model calls the custom tool", lambda received: bool(received.items("custom_tool_call")))
 _TOOLS = frozenset({"tools"})
 
 
@@ -141,7 +127,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
             claims=_TOOLS,
         )
     )
-    return found + (_revision_2026_10() if "custom_tool_call" in schemas.item_types else [])
+    return found
 
 
 def turns(scenarios: Mapping[str, Scenario]) -> dict[str, str]:
@@ -165,31 +151,6 @@ def with_tools(question: str, *tools: dict[str, Any]) -> Body:
     }
 
 
-def _revision_2026_10() -> list[Scenario]:
-    claims = frozenset({"tools", "custom-tools"})
-    custom = Scenario(
-        "tools.custom",
-        "a question for a custom tool",
-        with_tools("Use run_query to list all users.", CUSTOM),
-        expect="either",  # Observed: the live service refuses custom tools from clients it does not know.
-        need=CALLS_CUSTOM,
-        tries=2,
-        tags=frozenset({"custom"}),
-        claims=claims,
-    )
-    space = Scenario(
-        "tools.namespace",
-        "a question for a tool in a namespace",
-        with_tools("Use get_weather to find out the weather in Paris.", NAMESPACE),
-        expect="either",
-        need=CALLS,
-        tries=2,
-        tags=frozenset({"custom"}),
-        claims=claims,
-    )
-    return [*both(custom), *both(space)]
-
-
 def _follow(first: Scenario, name: str, description: str, follow: Callable[[Body, Received], Body | None]) -> Scenario:
     return replace(
         first,
@@ -199,6 +160,7 @@ def _follow(first: Scenario, name: str, description: str, follow: Callable[[Body
         tries=1,
         after=first.name,
         follow=follow,
+        reuses=name in ("tools.output", "tools.outputs"),
         tags=CORE | {"follow-up"} | ({"reasoning-returned"} if "reasoning" in name else set()),
         claims=first.claims | {"input-array"},
     )

@@ -29,6 +29,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
         SHORT,
         after="text",
         follow=_continue,
+        reuses=True,
         tags=CORE | {"turns", "returned"},
         claims=_ARRAY,
     )
@@ -41,7 +42,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
         tags=CORE | {"turns", "returned", "reasoning-returned"},
         claims=_ARRAY | {"reasoning"},
     )
-    return [*both(history), *both(returned), thinking]
+    return [*both(history), returned, returned.streamed(after="text.stream"), thinking]
 
 
 def _continue(body: Body, received: Received) -> Body | None:

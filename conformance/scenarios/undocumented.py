@@ -8,6 +8,7 @@ from typing import Any
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
 from conformance.scenarios.derived import CHEAP
+from conformance.scenarios.gateways import TOOL_FIELDS
 from conformance.scenarios.scenario import Body, Scenario
 from conformance.scenarios.templates import Cap, Effort
 from conformance.scenarios.tools import WEATHER
@@ -21,7 +22,10 @@ UNSUPPORTED: dict[str, Any] = {
 
 #: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
+    "access_programs": {"cyber": "standard"},
+    "background_options": {"completion_window": "soonest"},
     "conversation": "conv_00000000000000000000000000000000",
+    "image": {"context_compression": "auto"},
     "include": ["reasoning.encrypted_content"],
     "max_tool_calls": 1,
     "metadata": {"purpose": "conformance"},
@@ -29,6 +33,7 @@ FOREIGN: dict[str, Any] = {
     "parallel_tool_calls": False,
     "prompt": {"id": "pmpt_00000000000000000000000000000000"},
     "prompt_cache_key": "conformance",
+    "prompt_cache_options": {"mode": "implicit", "ttl": "30m"},
     "prompt_cache_retention": "24h",
     "safety_identifier": "conformance",
     "service_tier": "auto",
@@ -83,6 +88,9 @@ TOOL_CHOICES: dict[str, Any] = {
 #: Rules whose id is not derived from the parameter.
 _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 
+#: Parameters under which a server may keep what it must not give to another request with the same value.
+_KEYS = ("prompt_cache_key", "metadata")
+
 #: Also sent streaming and alone.
 _STREAMED = ("text.format.json_schema", "none", "object")
 
@@ -103,10 +111,16 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
         tools = {"tools": [WEATHER]} if "tool" in name else {}  # It limits calls, so it needs tools.
-        found += _within(_one(name, {name: value, **tools}, "undocumented"))
+        each = _within(_one(name, {name: value, **tools}, "undocumented"))
+        if name in _KEYS:
+            each = [_repeating(one, f"egret-{nonce}-{name[0]}{place}") for place, one in enumerate(each)]
+        found += each
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
         found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
+    for name, value in TOOL_FIELDS.items():
+        body = {"tools": [{**WEATHER, name: value}]}
+        found += _within(_one(f"tools[].{name}", body, "undocumented", rule="undocumented.tool-fields"))
     for name, tool in TOOL_TYPES.items():
         if name not in ("custom",) or "custom_tool_call" not in schemas.item_types:
             found.append(_one(f"tools.{name}", {"tools": [tool]}, "tool-type", rule="undocumented.tool-types"))
@@ -134,7 +148,7 @@ def _all_of_them(foreign: Body) -> Body:
     for body in (body for name, body in NESTED.items() if name not in _NOT_COMBINED):
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
-    return {**foreign, **nested, "tools": [WEATHER]}
+    return {**foreign, **nested, "tools": [{**WEATHER, **TOOL_FIELDS}]}
 
 
 def _repeating(one: Scenario, word: str) -> Scenario:
@@ -159,7 +173,8 @@ def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scen
         about={"of": name, "rule": rule or _RULES.get(name) or f"undocumented.{name.replace('_', '-')}", **about},
         tags=frozenset({"outside", kind}),
         claims=frozenset({"reasoning"} if name.startswith("reasoning.") else ()),
-        wrong=name != "input_image.detail",  # The schema of items allows additional members.
+        # The schemas of items and tools allow additional members.
+        wrong=name != "input_image.detail" and not name.startswith("tools[]."),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from conformance.config.target import Misconfigured
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import Schemas
+from conformance.decode.memory_size import discard_decoded
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
 from conformance.exchange.run_directory import RunDirectory
@@ -37,13 +38,16 @@ _BEGUN = ("queued", "in_progress")
 @dataclass(frozen=True)
 class Captured:
     """``label`` names the exchange among the others (``entry 12``); ``unavailable`` is what the capture does not
-    contain, ``missing`` the reason why it contains too little to evaluate anything."""
+    contain, ``missing`` the reason why it contains too little to evaluate anything, ``shortened`` the reason why only
+    single events can be evaluated. ``source`` is the file of a folder, empty for a single one."""
 
     label: str
     exchange: Exchange
     unavailable: frozenset[Unavailable] = frozenset()
     missing: str = ""
     contract: Contract = DEFAULT
+    shortened: str = ""
+    source: str = ""
 
     def by(self, contract: Contract) -> Captured:
         """The same, to be read by another contract."""
@@ -54,10 +58,15 @@ class Captured:
         """The exchange as the checks read it."""
         return Received(self.exchange, self.label, contract=self.contract)
 
-    @cached_property
+    @property
     def sent(self) -> dict[str, Any] | None:
         """The request body; None if it was not captured or is not a JSON object."""
         return self.received.request_json if "request" not in self.unavailable else None
+
+    @cached_property
+    def streaming(self) -> bool:
+        """Whether the request has ``stream: true``, or, if it was not captured, the response is a stream."""
+        return self.received.looks_like_stream if self.sent is None else self.sent.get("stream") is True
 
     def undocumented(self, schemas: Schemas) -> frozenset[str]:
         """The members of the request that the contract does not document, or not with this value; ``*`` for all."""
@@ -88,7 +97,9 @@ class Captured:
     def in_part(self) -> str:
         """Why only a part of the rules for such an exchange can be evaluated; empty if all can."""
         # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
-        return self.unfinished if self.unfinished and self.exchange.ended != "clean" else self.not_final
+        if self.unfinished and self.exchange.ended != "clean":
+            return self.unfinished
+        return self.shortened or self.not_final
 
     @property
     def in_background(self) -> bool:
@@ -107,15 +118,34 @@ class Captured:
         why = "with background" if self.sent else "and the request, which may set background, was not captured"
         return f"the Response is {status}, {why}: it is not final" if status in _BEGUN else ""
 
+    def release(self) -> None:
+        """Discard what was decoded; it is decoded again when needed."""
+        if (received := self.__dict__.pop("received", None)) is not None:
+            discard_decoded(received)
+        self.exchange.discard_decoded()
+
 
 class Captures(Recorded):
     """Captured exchanges in the place of a run's record."""
 
-    def __init__(self, captured: Sequence[Captured]) -> None:
-        self._key_of = {one.label: one.exchange.key for one in captured}
-        self._within = {}
-        self._answers = {one.label: one.received for one in captured}
-        self._judged = {one.label: one.exchange.key for one in captured}
+    def __init__(self, captured: Sequence[Captured], ids: Mapping[str, dict[str, Any]] | None = None) -> None:
+        """``ids``: what is kept of each Response object; without it they are decoded."""
+        self._ids = ids or {}
+        self._captured = {one.label: one for one in captured}
+
+    def key(self, scenario: str) -> str:
+        """The key of an exchange; empty without it."""
+        one = self._captured.get(scenario)
+        return one.exchange.key if one else ""
+
+    def received(self, scenario: str) -> Received:
+        """The response of an exchange."""
+        if scenario not in self._ids:
+            return self._captured[scenario].received
+        one = self._captured[scenario]
+        received = Received(one.exchange, one.label, contract=one.contract)
+        received.__dict__["response"] = self._ids[scenario]  # In the place of the decoded one.
+        return received
 
 
 def is_ours(method: str, url: str, contract: Contract = DEFAULT) -> bool:
@@ -145,8 +175,9 @@ def read_run(path: Path) -> tuple[list[Captured], int, Mapping[str, Any]]:
         head = json.loads((path / "run.json").read_text(encoding="utf-8"))["head"]
         found = [one for key in folder.recorded() if (one := folder.read(key)) and one.ended != "not-sent"]
     except FileNotFoundError as error:
-        hint = next((f"; it contains {one.name}: use that" for one in sorted(path.glob("*.har"))), "")
-        raise Misconfigured(f"{path} is no run folder: there is no {Path(error.filename).name}{hint}") from None
+        raise Misconfigured(
+            f"{path} is no run folder: there is no {Path(error.filename).name}, and no capture either"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"run folder {path} cannot be read: {error}") from None
     ours = sorted((one for one in found if is_ours(one.request.method, one.request.url)), key=_order)

@@ -7,27 +7,33 @@ instead of inconclusive, because the suite did not choose the requests.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from conformance.config.target import Target
 from conformance.contract.schemas import schemas_of
+from conformance.decode.events import objects
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.engine.assembly import assemble
-from conformance.engine.evaluation import evaluate_case
+from conformance.engine.evaluation import EvaluatedCase, evaluate_case
 from conformance.engine.redaction import redact_value
 from conformance.exchange.redaction import Secret
 from conformance.judge.applicability import Unavailable
-from conformance.judge.verdict import Case, Check, Group
+from conformance.judge.verdict import Check, Group
 from conformance.judge.verdict import cases as cases_of
 from conformance.report.failure import told
-from conformance.results.records import CaseRecord
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 from conformance.traffic.captured import Captured, Captures
-from conformance.traffic.incomplete import needs_end
+from conformance.traffic.distribution import Progress, distributed
+from conformance.traffic.incomplete import NEED_EVERY_EVENT, needs_end
 from conformance.traffic.passive_rules import passive_checks
+
+#: The members by which responses, items and calls are identified.
+_IDENTIFYING = ("id", "object", "type", "status", "call_id", "name")
 
 #: The label of the cases that compare all exchanges.
 ALL_EXCHANGES = "traffic"
@@ -38,14 +44,14 @@ class Evaluation:
     """The evaluation of captured traffic: ``cases`` are grouped and sorted.
 
     ``unjudged`` is, by label, the reason why an exchange was not evaluated, or only in part; ``in_part`` are the labels
-    of the latter. ``traces`` are the tracebacks of internal errors by case id, ``responses`` the responses by key.
+    of the latter. ``traces`` are the tracebacks of internal errors by case id, ``captured`` the exchanges by key.
     """
 
     cases: list[CaseRecord]
     unjudged: Mapping[str, str]
     in_part: frozenset[str] = frozenset()
     traces: Mapping[str, str] = field(default_factory=dict)
-    responses: Mapping[str, Received] = field(default_factory=dict, repr=False)
+    captured: Mapping[str, Captured] = field(default_factory=dict, repr=False)
     secrets: Sequence[Secret] = field(default=(), repr=False)
 
     def text(self, case: CaseRecord) -> str:
@@ -53,53 +59,134 @@ class Evaluation:
         without a finding."""
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
-        text = "\n".join(told(case, lambda finding: self.responses.get(finding.exchange)))
+        text = "\n".join(told(case, self._response))
         return str(redact_value(self.secrets, text))
+
+    def _response(self, finding: FindingRecord) -> Received | None:
+        one = self.captured.get(finding.exchange)
+        return one.received if one else None
 
 
 def evaluate_captures(
-    captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True
-) -> Evaluation:
+    captured: Sequence[Captured], target: Target, secrets: Sequence[Secret] = (), together: bool = True,
+    jobs: int = 1, progress: Progress = lambda done, total: None,
+) -> Evaluation:  # fmt: skip
     """Evaluate captured traffic by the rules that need no scenario; the secrets are redacted in the results. With
-    ``together``, also by the rules that compare all exchanges."""
+    ``together``, also by the rules that compare all exchanges. ``jobs`` is the number of processes; ``progress`` is
+    called with the number of evaluated exchanges and of all."""
     evaluable = [one.by(target.contract) for one in captured if not one.unjudged]
-    context = _context(evaluable, target)
-    record = Captures(evaluable)
-    evaluated = [evaluate_case(case, record, secrets, planned=False) for case in _cases(evaluable, context, together)]
-    unjudged = {one.label: why for one in captured if (why := one.unjudged or one.in_part)}
+    work = Work(evaluable, target, secrets)
+    alone, records, traces = [], list[CaseRecord](), dict[str, str]()
+    for part in distributed(work.exchange, len(evaluable), jobs, progress):
+        records += [one.case for one in part.cases]
+        traces |= {one.case.id: one.trace for one in part.cases if one.error}
+        alone.append(replace(part, cases=[]))  # A capture has some hundred thousand of them.
+    for one in work.all_exchanges(alone) if together else ():
+        records.append(one.case)
+        traces |= {one.case.id: one.trace} if one.error else {}
+    in_part = {one.label: part.in_part for one, part in zip(evaluable, alone, strict=True) if part.in_part}
+    unjudged = {one.label: one.unjudged for one in captured if one.unjudged} | in_part
     return Evaluation(
-        assemble(one.case for one in evaluated).cases,
+        assemble(records).cases,
         redact_value(secrets, unjudged),
-        frozenset(one.label for one in evaluable if one.in_part),
-        {one.case.id: one.trace for one in evaluated if one.error},
-        {one.exchange.key: one.received for one in evaluable},
+        frozenset(in_part),
+        traces,
+        {one.exchange.key: one for one in evaluable},
         secrets,
     )
 
 
-def _context(captured: Sequence[Captured], target: Target) -> Context:
-    scenarios = {
-        one.label: Scenario(one.label, "a captured request", one.sent or {}, expect="either") for one in captured
-    }
-    return Context(scenarios, schemas_of(target.contract), target)
+@dataclass(frozen=True)
+class Part:
+    """The cases of one exchange, and why it was evaluated only in part; empty if it was not.
+
+    ``compared`` are the rules that compare it with all others, and ``ids`` what they read of its response.
+    """
+
+    cases: list[EvaluatedCase]
+    in_part: str
+    compared: tuple[str, ...]
+    ids: dict[str, Any] | None
 
 
-def _cases(captured: Sequence[Captured], context: Context, together: bool) -> Iterator[Case]:
-    undocumented = {one.label: one.undocumented(context.schemas) for one in captured}
-    for check in passive_checks():
-        single = replace(check, where=None)  # The exchanges to which it applies are chosen here.
-        applicable = [one for one in captured if _fits(one, check, undocumented[one.label])]
-        if check.where and check.where.kind == "all-answers":
-            if together and applicable:
-                names = tuple(one.label for one in applicable)
-                yield from cases_of(replace(single, over=partial(_one_group, names)), context)
-            continue
-        for one in applicable:
-            yield from cases_of(replace(single, over=partial(_group_of, one, check.rule)), context)
+class Work:
+    """The evaluation of a capture, exchange by exchange: what was decoded of one is discarded before the next."""
+
+    def __init__(self, captured: Sequence[Captured], target: Target, secrets: Sequence[Secret]) -> None:
+        self._captured, self._target, self._secrets = captured, target, secrets
+        self._schemas = schemas_of(target.contract)
+
+    def exchange(self, place: int) -> Part:
+        """The cases of one exchange."""
+        one = self._captured[place]
+        try:
+            context = self._context([one], lambda each: each.sent or {})
+            undocumented, record = one.undocumented(self._schemas), Captures([one])
+            cases = [
+                case
+                for check in passive_checks()
+                if not _compares_all(check) and _fits(one, check, undocumented)
+                for case in cases_of(replace(check, where=None, over=partial(_group_of, one, check.rule)), context)
+            ]
+            evaluated = [_portable(evaluate_case(case, record, self._secrets, planned=False)) for case in cases]
+            compared = tuple(check.rule for check in _comparing() if _fits(one, check, undocumented))
+            return Part(evaluated, one.in_part, compared, _ids_of(one) if compared else None)
+        finally:
+            one.release()
+
+    def all_exchanges(self, parts: Sequence[Part]) -> list[EvaluatedCase]:
+        """The cases that compare all exchanges of one file."""
+        compared = [(one, part) for one, part in zip(self._captured, parts, strict=True) if part.ids is not None]
+        context = self._context([one for one, _ in compared], lambda each: {"stream": True} if each.streaming else {})
+        record = Captures([one for one, _ in compared], {one.label: part.ids or {} for one, part in compared})
+        evaluated: list[EvaluatedCase] = []
+        for check in _comparing():
+            of_source: dict[str, list[str]] = {}
+            for one, part in compared:
+                if check.rule in part.compared:
+                    of_source.setdefault(one.source, []).append(one.label)
+            for source, names in of_source.items():
+                single = replace(check, where=None, over=partial(_one_group, tuple(names), source))
+                evaluated += [
+                    evaluate_case(case, record, self._secrets, planned=False) for case in cases_of(single, context)
+                ]
+        return evaluated
+
+    def _context(self, captured: Sequence[Captured], body: Callable[[Captured], dict[str, Any]]) -> Context:
+        scenarios = {
+            one.label: Scenario(one.label, "a captured request", body(one), expect="either") for one in captured
+        }
+        return Context(scenarios, self._schemas, self._target)
 
 
-def _one_group(names: tuple[str, ...], context: Context) -> list[Group]:
-    return [Group(ALL_EXCHANGES, names)]
+def _portable(one: EvaluatedCase) -> EvaluatedCase:
+    """The same with an exception that can be sent to another process."""
+    return replace(one, error=RuntimeError(str(one.error))) if one.error else one
+
+
+def _compares_all(check: Check) -> bool:
+    return check.where is not None and check.where.kind == "all-answers"
+
+
+@cache
+def _comparing() -> tuple[Check, ...]:
+    return tuple(check for check in passive_checks() if _compares_all(check))
+
+
+def _ids_of(one: Captured) -> dict[str, Any] | None:
+    """The members of the response that identify it and its items: rules that compare all exchanges of a capture read no
+    others, and all complete ones do not fit into the memory. None if there is no Response object."""
+    try:
+        response = one.received.response
+    except CannotEvaluate:
+        return None
+    output = [{name: item[name] for name in _IDENTIFYING if name in item} for item in objects(response.get("output"))]
+    return {**{name: response[name] for name in _IDENTIFYING if name in response}, "output": output}
+
+
+def _one_group(names: tuple[str, ...], source: str, context: Context) -> list[Group]:
+    """The case of all exchanges of one file: the same recording may be in several files of a folder."""
+    return [Group(f"{source} {ALL_EXCHANGES}".lstrip(), names)]
 
 
 def _group_of(one: Captured, rule: str, context: Context) -> list[Group]:
@@ -126,6 +213,8 @@ def _types(one: Captured, rule: str, context: Context) -> list[str]:
 def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
     unavailable: frozenset[Unavailable] = one.unavailable | ({"framing"} if one.unfinished else set())
     if one.unfinished and needs_end(check.rule, one.received):
+        return False
+    if one.shortened and check.rule.startswith(NEED_EVERY_EVENT):
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A background Response can be created with status queued.

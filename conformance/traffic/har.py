@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from conformance.judge.applicability import Unavailable
 from conformance.traffic.captured import Captured, is_ours, is_path_of_ours
 from conformance.traffic.content import Body, body_of, coding_of, has_no_body, number, sent_of, shown
 from conformance.traffic.duplicates import Copy, repeats
-from conformance.traffic.har_file import entries_of
+from conformance.traffic.har_entries import HarEntries
 from conformance.traffic.incomplete import marked, may_go_on
 
 #: Unix seconds beyond this are milliseconds.
@@ -46,7 +46,7 @@ class Har:
     found.
 
     ``websockets`` and ``repeated``: by label, the WebSocket entries of the path and the duplicate exchanges, which are
-    not evaluated, each with the reason.
+    not evaluated, each with the reason. ``unread``: the same for the files of a folder that contain no exchange.
     """
 
     captured: tuple[Captured, ...]
@@ -54,23 +54,35 @@ class Har:
     secrets: tuple[Secret, ...]
     websockets: Mapping[str, str] = field(default_factory=dict)
     repeated: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_har(path: Path, named: Sequence[str] = ()) -> Har:
-    """Read a HAR file; ``named``: further headers with a key. :class:`Misconfigured` if it is not a HAR file."""
-    numbered = [(place, mapping(entry)) for place, entry in enumerate(entries_of(path))]
-    secrets = Known(dict.fromkeys(one for _, entry in numbered for one in _secrets(entry, named)))
-    ours = [(place, entry) for place, entry in numbered if _is_ours(entry)]
-    sockets = {_label(place): _socket(entry) for place, entry in numbered if _is_socket(entry)}
-    captured = {place: _captured(place, entry, secrets, path.parent, named) for place, entry in ours}
-    again = repeats([_copy(place, entry, captured[place]) for place, entry in ours])
-    repeated = {_label(place): f"the same exchange as {_label(first)}, counted once" for place, first in again.items()}
+def read_har(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har:
+    """Read a HAR file; ``named``: further headers with a key; ``prefix`` precedes the label of each exchange.
+    :class:`Misconfigured` if it is not a HAR file."""
+    return read_entries(HarEntries(path), path.parent, named, lambda place: f"{prefix}entry {place}")
+
+
+def read_entries(entries: Iterable[Any], folder: Path, named: Sequence[str], label: Callable[[int], str]) -> Har:
+    """The exchanges in the entries of a HAR, which are iterated over twice; ``folder`` is where the files are that they
+    name, ``label`` makes the label of an exchange from its index. An entry that was made of another form than a HAR has
+    ``_unavailable``."""
+    secrets = Known(dict.fromkeys(secret for one in entries for secret in _secrets(mapping(one), named)))
+    sockets: dict[str, str] = {}
+    captured: dict[int, Captured] = {}
+    others = 0
+    for place, one in enumerate(entries):  # A second time: an entry takes much more memory than what is kept of it.
+        entry = mapping(one)
+        if _is_socket(entry):
+            sockets[label(place)] = _socket(entry)
+        elif _is_ours(entry):
+            captured[place] = _captured(label(place), entry, secrets, folder, named)
+        else:
+            others += 1
+    again = repeats([_copy(place, one) for place, one in captured.items()])
+    repeated = {label(place): f"the same exchange as {label(first)}, counted once" for place, first in again.items()}
     kept = tuple(one for place, one in captured.items() if place not in again)
-    return Har(kept, len(numbered) - len(ours) - len(sockets), secrets, sockets, repeated)
-
-
-def _label(place: int) -> str:
-    return f"entry {place}"
+    return Har(kept, others, secrets, sockets, repeated)
 
 
 def _secrets(entry: dict[str, Any], named: Sequence[str]) -> tuple[Secret, ...]:
@@ -122,23 +134,23 @@ def _status(response: dict[str, Any]) -> int | None:
 
 
 def _captured(
-    place: int, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path, named: Sequence[str]
+    label: str, entry: dict[str, Any], secrets: Sequence[Secret], folder: Path, named: Sequence[str]
 ) -> Captured:
     response = mapping(entry.get("response"))
     headers, status = _headers(response), _status(response)
     sent, sent_at = _sent(entry, folder), _started(entry)
     body = body_of(entry, headers, folder)
-    unavailable: set[Unavailable] = {"framing", *body.unavailable}
+    unavailable: set[Unavailable] = {"framing", *body.unavailable, *entry.get("_unavailable", ())}
     unavailable |= {"request"} if sent is None else set()
     unavailable |= {"clock"} if sent_at is None else set()
     fitting = _fitting(response, shown(headers, body), body, unavailable)
-    exchange = _exchange(place, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets, named)
+    exchange = _exchange(label, entry, sent or b"", fitting, body.data, status, sent_at or 0.0, secrets, named)
     # A redirect is evaluated without its body, and of these statuses there is none.
     needless = status is not None and (300 <= status < 400 or has_no_body(status, headers))
     missing = "" if needless else body.missing
     if status is not None and not missing and not needless:
         exchange, missing = _ended(exchange, body, response, headers)
-    return Captured(_label(place), exchange, frozenset(unavailable), missing)
+    return Captured(label, exchange, frozenset(unavailable), missing, shortened=text(entry.get("_shortened")))
 
 
 def _ended(exchange: Exchange, body: Body, response: dict[str, Any], headers: Headers) -> tuple[Exchange, str]:
@@ -160,7 +172,7 @@ def _is_proven(exchange: Exchange, body: Body, response: dict[str, Any], headers
 
 
 def _exchange(
-    place: int, entry: dict[str, Any], sent: bytes, headers: Headers, body: bytes, status: int | None, sent_at: float,
+    label: str, entry: dict[str, Any], sent: bytes, headers: Headers, body: bytes, status: int | None, sent_at: float,
     secrets: Sequence[Secret], named: Sequence[str],
 ) -> Exchange:  # fmt: skip
     request, elapsed = mapping(entry.get("request")), _milliseconds(entry.get("time"))
@@ -168,7 +180,7 @@ def _exchange(
     kept, chunks = scrubbed_response(headers), (Chunk(elapsed, body),)
     ended: Ended = "clean" if status else "reset"
     return Exchange(
-        key=f"entry-{place}", scenario=_label(place), sample=0,
+        key=label.replace(" ", "-"), scenario=label, sample=0,
         request=Request(
             text(request.get("method")).strip().upper(), scrubbed_url(text(request.get("url")), secrets),
             scrubbed_request(asked, secrets, named), sent,
@@ -229,7 +241,7 @@ def _fitting(response: dict[str, Any], headers: Headers, body: Body, unavailable
     return tuple(kept)
 
 
-def _copy(place: int, entry: dict[str, Any], one: Captured) -> Copy:
+def _copy(place: int, one: Captured) -> Copy:
     exchange = one.exchange
     asked = (exchange.request.method, exchange.request.url, exchange.request.body, exchange.status)
     begun = None if "clock" in one.unavailable else exchange.sent_at

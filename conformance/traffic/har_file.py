@@ -112,7 +112,7 @@ def _parsed(path: Path, text: str, bom: int) -> Any:
         if begins := pattern.match(text, at):
             raise Misconfigured(f"{path} is not a HAR: it is {what} ({begins[0]!r} at {_place(text[:at], bom + at)})")
     try:
-        return json.loads(text, parse_constant=_refused, parse_int=_integer)
+        return json.loads(text, parse_constant=refused, parse_int=to_integer)
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
     raise Misconfigured(f"{path} is not a HAR: {_broken(text, bom, deep)}")
@@ -166,11 +166,11 @@ def _place(before: str, offset: int) -> str:
     return f"line {line}, column {column} (byte {offset})"
 
 
-def _refused(constant: str) -> None:
+def refused(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _integer(digits: str) -> int | float:
+def to_integer(digits: str) -> int | float:
     try:
         return int(digits)
     except ValueError:  # More digits than Python accepts.

@@ -39,6 +39,7 @@ class Observer:
         self._waiting: queue.SimpleQueue[ForwardedExchange | None] = queue.SimpleQueue()
         self._secrets: dict[Secret, None] = {}
         self._number = 0
+        self._shown: set[tuple[str, str]] = set()
         self.others = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -81,7 +82,8 @@ class Observer:
         self._folder.write(redacted(exchange, self.secrets))
         captured = Captured(exchange.scenario, exchange, unavailable_in(exchange))
         evaluated = evaluate_captures([captured], self._target, self.secrets, together=False)
-        for line in brief(captured.label, evaluated):
+        first, *others = brief(captured.label, evaluated, self._shown)
+        for line in (f"{first} ({exchange.status or 'no response'}, {exchange.elapsed:.0f} ms)", *others):
             self._screen.line(line)
 
 

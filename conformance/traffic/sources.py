@@ -16,9 +16,10 @@ from conformance.judge import case_selection
 from conformance.results import results_file
 from conformance.results.records import Partial, RunEnd
 from conformance.results.results_file import Results
+from conformance.traffic.capture_files import is_capture_folder, read_capture, read_folder
 from conformance.traffic.captured import Captured, read_run
 from conformance.traffic.evaluation import Evaluation
-from conformance.traffic.har import Har, read_har
+from conformance.traffic.har import Har
 
 #: The mode of captured traffic in results and run folders (see ``schemas/results.json``).
 TRAFFIC_MODE = "traffic"
@@ -51,14 +52,18 @@ class Source:
 def read_source(path: Path, revision: str | None = None, target_file: Path | None = None) -> Source:
     """Read a HAR file or a run folder. Raises :class:`conformance.config.target.Misconfigured` with one line if it
     cannot be read. The target file can list additional headers that contain a credential."""
-    named = resolve({}, {}, _NO_NONCE, target_file).credential_headers if target_file else ()
+    profile = resolve({}, {}, _NO_NONCE, target_file) if target_file else None
+    named = profile.credential_headers if profile else ()
     head: Mapping[str, Any] = {}
-    if path.is_dir():
+    if is_capture_folder(path):
+        traffic = read_folder(path, named)
+    elif path.is_dir():
         captured, others, head = read_run(path)
         traffic = Har(tuple(captured), others, ())  # Keys were redacted when the run was recorded.
     else:
-        traffic = read_har(path, named)
-    return Source(path, traffic, head, target_of(traffic.captured, traffic.secrets, revision, head, path))
+        traffic = read_capture(path, named)
+    target = target_of(traffic.captured, traffic.secrets, revision, head, path)
+    return Source(path, traffic, head, replace(target, reasoning=profile.reasoning) if profile else target)
 
 
 def target_of(
@@ -79,19 +84,25 @@ def target_of(
     endpoint = str(named.get("endpoint") or url.partition("?")[0].rstrip("/").removesuffix(target.contract.path))
     model = str(named.get("model") or model or target.model)
     return replace(
-        target, name=str(named.get("name") or path.name), endpoint=endpoint, model=scrubbed(model, secrets)
+        target, name=str(named.get("name") or path.name), endpoint=endpoint, model=scrubbed(model, secrets),
+        reasoning="unknown",
     )  # fmt: skip
 
 
-def select_cases(evaluated: Evaluation, selections: Collection[str]) -> Evaluation:
-    """The cases that these selections select; all without any.
+def select_cases(evaluated: Evaluation, selections: Collection[str], skips: Collection[str] = ()) -> Evaluation:
+    """The cases that these selections select (all without any), except those that ``skips`` select.
 
     Raises :class:`conformance.config.target.Misconfigured` for a selection that selects no case.
     """
-    if not selections:
-        return evaluated
-    case_selection.check([*selections], [case.id for case in evaluated.cases], "this traffic")
-    return replace(evaluated, cases=[case for case in evaluated.cases if case_selection.selects(case.id, selections)])
+    case_ids = [case.id for case in evaluated.cases]
+    for option, globs in (("--only", selections), ("--skip", skips)):
+        case_selection.check([*globs], case_ids, "this traffic", option)
+
+    def is_selected(case_id: str) -> bool:
+        chosen = not selections or case_selection.selects(case_id, selections)
+        return chosen and not case_selection.selects(case_id, skips)
+
+    return replace(evaluated, cases=[case for case in evaluated.cases if is_selected(case.id)])
 
 
 def results_of(

@@ -21,8 +21,8 @@ from conformance.traffic.evaluation import Evaluation
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1"}
 
-#: Maximum number of reasons for exchanges that were not evaluated.
-_MOST = 10
+#: Maximum number of reasons for exchanges and files that were not evaluated.
+_MOST = 40
 
 
 class Screen:
@@ -85,8 +85,13 @@ def unjudged(evaluated: Evaluation, ours: int, others: int, beside: Mapping[str,
         yield from labelled("skipped", f"{first}{more}: {show(why, 200)}")
 
 
-def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
-    """One exchange: without violations one line; else its first root cause in full and the others on a line each."""
+def brief(label: str, evaluated: Evaluation, known: set[tuple[str, str]] | None = None) -> Iterator[str]:
+    """One exchange: without violations one line; else its first root cause in full and the others on a line each.
+
+    ``known`` are the verdicts and rules of the causes that were shown before, to which those of this exchange are
+    added: a known cause is only named.
+    """
+    known = set() if known is None else known
     found = causes(evaluated.cases)
     if not found:
         why = show(evaluated.unjudged.get(label, ""), 200)
@@ -99,7 +104,13 @@ def brief(label: str, evaluated: Evaluation) -> Iterator[str]:
             yield f"{label}: ok, {counted(count, 'rule')} passed"
         return
     counts = Counter(cause.verdict for cause in found)
-    yield f"{label}: " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    again = [cause.rule for cause in found if (cause.verdict, cause.rule) in known]
+    found = [cause for cause in found if (cause.verdict, cause.rule) not in known]
+    known.update((cause.verdict, cause.rule) for cause in found)
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    yield f"{label}: {said}" + (f"; again: {', '.join(again)}" if again else "")
+    if not found:
+        return
     first = found[0]
     yield from (printable(line) for line in evaluated.text(first.cases[0]).splitlines())
     yield from beside(first)

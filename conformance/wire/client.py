@@ -9,15 +9,16 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 
 from conformance import __version__
 from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
-from conformance.exchange.exchange import Attempt, Exchange, Headers, Request, content_coding
+from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import OutgoingRequest
+from conformance.exchange.planned import ON_KEPT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
@@ -100,9 +101,11 @@ def _written(way: Way) -> dict[str, tuple[str, str]]:
 
 
 class Client:
-    """Sends requests to one target, each over a new connection; thread-safe.
+    """Sends requests to one target, each over a new connection, except those that are planned on that of an earlier
+    one; thread-safe.
 
-    On a reused connection, excess bytes of one response would be read as part of the next one.
+    On a reused connection, what remains of one request or response is read as part of the next one. A request that is
+    not served there is sent again on a new connection, and what it received before is one of its attempts.
     """
 
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
@@ -112,12 +115,15 @@ class Client:
         self._unfolding = threading.Lock()
         LAG.start()
         silence = max(target.first_byte_timeout, target.read_timeout) + _BEHIND
-        self._http = open_client(target.endpoint, httpx.Timeout(silence, connect=target.connect_timeout, pool=None))
+        self._timeout = httpx.Timeout(silence, connect=target.connect_timeout, pool=None)
+        self._http = open_client(target.endpoint, self._timeout)
         self._receiver = Receiver(target, self._http, self._gate)
+        self._kept: dict[str, Receiver] = {}
 
     def close(self) -> None:
         """Give the connections back."""
-        self._http.close()
+        for receiver in (self._receiver, *self._kept.values()):
+            receiver.close()
 
     def stop(self) -> None:
         """Send no further request: threads that wait to send receive :class:`conformance.wire.limits.Stopped`."""
@@ -130,13 +136,20 @@ class Client:
         """
         attempts: list[Attempt] = []
         exchange: Exchange | None = None
+        kept = self._kept.pop(outgoing.on, None)
         while True:
             refused = self._gate.enter(outgoing.most)
             if refused:
                 request = Request(outgoing.method, self._target.url + outgoing.suffix, (), outgoing.body)
                 return exchange or withheld(outgoing.key, outgoing.scenario, outgoing.sample, request, refused)
-            exchange = self._once(outgoing, tuple(attempts))
+            exchange = self._once(outgoing, tuple(attempts), kept)
             self._gate.leave(outgoing.most, exchange)
+            if kept:
+                kept.close()
+                reused, kept = kept.reused, None
+                if reused and not exchange.ok and exchange.ended in ("clean", "invalid") and not is_temporary(exchange):
+                    attempts.append(replace(attempt_of(exchange, 0.0), detail=ON_KEPT + exchange.detail))
+                    continue
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
             if not is_temporary(exchange) or (last and not busy):
                 return exchange
@@ -147,7 +160,23 @@ class Client:
             attempts.append(attempt_of(exchange, wait))
             self._gate.sleep(wait)
 
-    def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
+    def _receive(
+        self, outgoing: OutgoingRequest, request: httpx.Request, partial: PartialResponse, kept: Receiver | None
+    ) -> tuple[Ended, str]:
+        """Receive the response, on the kept connection if there is one; keep that of a request that ``keeps`` it."""
+        started = time.monotonic()
+        if not outgoing.keeps:
+            return (kept or self._receiver).receive(request, partial, started)
+        http = open_client(self._target.endpoint, self._timeout, keeps=1)
+        receiver = Receiver(self._target, http, self._gate, keeps=True)
+        ended, detail = receiver.receive(request, partial, started)
+        if ended == "clean":
+            self._kept[outgoing.key] = receiver
+        else:
+            receiver.close()
+        return ended, detail
+
+    def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...], kept: Receiver | None = None) -> Exchange:
         auth = credentials(outgoing.auth, self._key, self._target.contract)
         sent = tuple(value.partition(" ")[2] or value for _, value in auth)
         own = {name.lower() for name, _ in outgoing.headers}
@@ -164,7 +193,7 @@ class Client:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
         partial = PartialResponse()
-        ended, detail = self._receiver.receive(request, partial, started)
+        ended, detail = self._receive(outgoing, request, partial, kept)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
         # Decoding several bodies at a time would multiply the peak memory.
@@ -192,6 +221,7 @@ class Client:
             leaks=leaks,
             attempts=attempts,
             lag_ms=lag,
+            connection=outgoing.on if kept and kept.reused else "",
         )
 
 

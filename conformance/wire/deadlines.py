@@ -35,10 +35,11 @@ class Watch:
 
     ``refresh_limits`` is called every two seconds, and may shorten a limit. :attr:`reason` and :attr:`passed` (the name
     of the limit) are empty until a limit has passed. :meth:`trace` is given to httpx as the request's ``trace``
-    extension; it receives the connection before the response begins, so that it can be closed.
+    extension; it receives the connection before the response begins, so that it can be closed. ``connection`` is the
+    socket of an earlier request, if its connection may be reused; :attr:`connected` is whether a new one was opened.
     """
 
-    def __init__(self, refresh_limits: Callable[[Watch], None] | None = None) -> None:
+    def __init__(self, refresh_limits: Callable[[Watch], None] | None = None, connection: Any = None) -> None:
         self.reason = ""
         self.passed = ""
         self._refresh_limits = refresh_limits
@@ -47,7 +48,8 @@ class Watch:
         self._changed = threading.Condition(threading.RLock())
         self._wakes = float("inf")
         self._over = False
-        self._connection: Any = None
+        self.connection: Any = connection
+        self.connected = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Watch:
@@ -63,7 +65,8 @@ class Watch:
         """Store the connection when it is opened, and again when TLS is established on it."""
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
             with self._changed:
-                self._connection = info["return_value"].get_extra_info("socket")
+                self.connected = True
+                self.connection = info["return_value"].get_extra_info("socket")
                 late = bool(self.reason)
             if late:
                 self._close_connection()
@@ -114,7 +117,7 @@ class Watch:
             self._close_connection()
 
     def _close_connection(self) -> None:
-        connection = self._connection
+        connection = self.connection
         if connection is None:
             return
         with contextlib.suppress(OSError):

@@ -4,8 +4,8 @@ A request that ends without a response is not yet a sign: a server may close the
 in it. Where no connection was accepted, connections are tried for some seconds; if all are refused, the endpoint is
 gone. Where they are accepted, as by a container's proxy whose server has died or by a stopped process, a request that
 was served before is sent again: after a time-out at once, after resets if three follow one another. If this control
-request, too, receives no response, twice and within ten times what it took before, or for 30 seconds, the endpoint is
-gone.
+request, too, receives no response, twice and within ten times what it took before, or for 30 seconds (less where the
+limit for the first byte is short), the endpoint is gone.
 
 One request may also block a server for a while, so that no other is served. A request that ended without a response
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
@@ -43,8 +43,9 @@ _SILENT = 3
 #: that it may take.
 _CONTROLS, _TIMES, _AT_LEAST = 2, 10, 20.0
 
-#: Seconds for which a server may be blocked by one request before it counts as gone.
-_BLOCKED = 30.0
+#: Seconds for which a server may be blocked by one request before it counts as gone, and the most of them in limits for
+#: the first byte.
+_BLOCKED, _BLOCKED_LIMITS = 30.0, 5
 
 #: Seconds for which a response shows that the endpoint is there.
 _RECENT = 2.0
@@ -111,15 +112,23 @@ class Presence:
             if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
                 self._control(exchange)
             why = self._gone()
-        if why and exchange.scenario != self._first_lost:
-            return withheld(outgoing.key, outgoing.scenario, outgoing.sample, exchange.request, why)
-        return self._alone(outgoing, exchange) if blocked and not why else exchange
+        if why:
+            return self._unless_first(outgoing, exchange, why)
+        return self._alone(outgoing, exchange) if blocked else exchange
+
+    def _unless_first(self, outgoing: OutgoingRequest, exchange: Exchange, why: str) -> Exchange:
+        """The exchange if it is the first without a response; of another one a withheld exchange."""
+        if exchange.scenario == self._first_lost:
+            return exchange
+        return withheld(outgoing.key, outgoing.scenario, outgoing.sample, exchange.request, why)
 
     def _alone(self, outgoing: OutgoingRequest, before: Exchange) -> Exchange:
         """Send a request again while no other is under way; what it met before is one of its attempts."""
         if not self._turns.may_send_alone():
             return before
         with self._turns.alone():
+            if before.status is None and (why := self._gone()):
+                return self._unless_first(outgoing, before, why)
             again = self._sender.send(outgoing)
             if again.ended == "time-out" and again.status is None:
                 with self._mutex:  # It blocks the server: those that wait for their turn are to find it back.
@@ -164,9 +173,11 @@ class Presence:
             return  # A server that never responded has not stopped: its behavior is evaluated.
         outgoing, seconds = self._served
         sender = self._control_sender(min(self._target.first_byte_timeout, max(_AT_LEAST, _TIMES * seconds)))
-        until = time.monotonic() + _BLOCKED
+        until = time.monotonic() + min(_BLOCKED, _BLOCKED_LIMITS * self._target.first_byte_timeout)
         try:
             for sent in itertools.count(1):
+                if self._gone():  # As another process has found out.
+                    return
                 control = sender.send(outgoing)
                 if control.status is not None or control.ended == "not-sent":
                     self._silent, self._answered_at = 0, time.monotonic()

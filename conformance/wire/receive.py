@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -68,13 +69,22 @@ class _Timing:
 
 
 class Receiver:
-    """Receives the responses of one target; ``limiter`` has the limits of the run."""
+    """Receives the responses of one target; ``limiter`` has the limits of the run. One that ``keeps`` the connection
+    is used for one request at a time."""
 
-    def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter) -> None:
+    def __init__(self, target: Target, http: httpx.Client, limiter: RateLimiter, keeps: bool = False) -> None:
         self._target = target
+        self.keeps = keeps
         self._ends = _ends(target.contract)
         self._http = http
         self._gate = limiter
+        self._connection: Any = None
+        #: Whether the last request was sent on the connection of the one before it.
+        self.reused = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def receive(self, request: httpx.Request, partial: PartialResponse, started: float) -> tuple[Ended, str]:
         target = self._target
@@ -83,11 +93,14 @@ class Receiver:
             "linger": LINGER,
         }  # fmt: skip
         timing = _Timing(limits, self._gate)
-        with Watch(timing.refresh_limits) as watch:
+        with Watch(timing.refresh_limits, self._connection) as watch:
             request.extensions["trace"] = watch.trace
             watch.limit("total", *timing.limit("total"))
             watch.limit("first byte", *timing.limit("first byte"))
             ended, detail = self._exchange(request, partial, started, watch, timing)
+            if self.keeps:
+                self.reused = not watch.connected and watch.connection is not None
+                self._connection = watch.connection
             # The transport error of a connection that the watch closed is caused by the limit.
             ended, detail = ("time-out", watch.reason) if watch.reason else (ended, detail)
         if watch.passed:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance.config.target import RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
+from conformance.config.target import REASONING, RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import NOT_RECORDED, withheld
@@ -30,9 +30,9 @@ _MODEL = re.compile(rb'"model": ?"[^"]*"')
 class Recording:
     """The content of a run folder.
 
-    ``head`` is the first line of the run's results; ``nonce``, ``lacks`` and ``unknown_parameters`` are the
-    settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are the
-    ids of the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
+    ``head`` is the first line of the run's results; ``nonce``, ``lacks``, ``unknown_parameters`` and ``reasoning`` are
+    the settings that select its cases. ``complete``: all requests of the suite were planned; otherwise ``cases`` are
+    the ids of the selected cases (None: they were not recorded). ``exchanges`` are by digest and sample.
     """
 
     path: Path
@@ -43,6 +43,7 @@ class Recording:
     complete: bool
     cases: frozenset[str] | None
     exchanges: Mapping[tuple[str, int], Exchange]
+    reasoning: str = REASONING[0]
 
     def find(self, outgoing: OutgoingRequest) -> Exchange | None:
         """The exchange of a request whatever its scenario was called, or of that scenario if it sent the same, with
@@ -72,6 +73,7 @@ class Recording:
             "model": self.head["target"]["model"],
             "lacks": self.lacks,
             "unknown_parameters": self.unknown_parameters,
+            "reasoning": self.reasoning,
         }
         here = f"{RECORDING}{self.path}"
         for name, value in recorded.items():
@@ -150,6 +152,7 @@ def _second(
         complete,
         cases,
         exchanges,
+        profile.get("reasoning", REASONING[0]),
     )
 
 
@@ -179,7 +182,7 @@ def _essence(body: bytes) -> object:
 def _by_hand(target: Target, name: str) -> bool:
     """Whether an option or a target file sets this; the environment applies to all runs and is no contradiction."""
     if name not in target.sources:
-        return getattr(target, name) not in (frozenset(), UNKNOWN_PARAMETERS[0])
+        return getattr(target, name) not in (frozenset(), UNKNOWN_PARAMETERS[0], REASONING[0])
     return target.sources[name] not in ("default", f"CONFORMANCE_{name.upper()}")
 
 

@@ -18,9 +18,10 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
-def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
-    """An httpx client that uses a new connection for each request, follows no redirect and stores no cookie;
-    :class:`conformance.config.target.Misconfigured` if the environment configures an unusable proxy."""
+def open_client(base: str, timeout: httpx.Timeout, keeps: int = 0) -> httpx.Client:
+    """An httpx client that follows no redirect and stores no cookie; it keeps so many connections open, and without any
+    uses a new one for each request. :class:`conformance.config.target.Misconfigured` if the environment configures an
+    unusable proxy."""
     try:
         return httpx.Client(
             follow_redirects=False,
@@ -30,7 +31,7 @@ def open_client(base: str, timeout: httpx.Timeout) -> httpx.Client:
             # A proxy from the environment is for the world outside, never for loopback.
             trust_env=not is_loopback(base),
             timeout=timeout,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=keeps, keepalive_expiry=None),
         )
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         says = " ".join(str(error).split())

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.emulator import Behaviour, Endpoint, Reply
-from conformance.scenarios import scenarios
+from conformance.scenarios import revision_2026_10, scenarios
 from conformance.scenarios.scenario import Scenario, encode
 from conformance.scenarios.templates import fill
 
@@ -287,6 +287,13 @@ GROUPS: dict[str, list[Request]] = {
     "inputs": [
         of_the_suite(one) for one in scenarios(Schemas(), "0").values()
         if one.name.startswith(RICH) and (not one.after or one.factors)
+    ],
+    "revision": [
+        *(of_the_suite(one) for one in revision_2026_10.scenarios(Schemas("2026-10")) if not one.after),
+        post(input=[{"type": "custom_tool_call", "call_id": "call_1", "name": "note", "input": "milk"},
+                    {"type": "custom_tool_call_output", "call_id": "call_1", "output": [
+                        {"type": "input_text", "text": "Noted."}]}]),
+        post(**TWO_CALLS, headers=(*GOOD, ("x-openai-internal-codex-responses-lite", "true"))),
     ],
     "clients": [
         post(**json.loads(path.read_text(encoding="utf-8"))["body"]) for path in sorted(CAPTURED.glob("*.json"))

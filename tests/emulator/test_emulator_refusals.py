@@ -56,7 +56,7 @@ def test_other_paths_and_methods() -> None:
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
         ({"input": [{"role": "user"}]}, "input[0].content"),
         ({"input": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "input[0].content[0].type"),
-        ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
+        ({"input": [{"type": "function_call_output", "call_id": "", "output": "x"}]}, "input[0].call_id"),
         ({"input": [{"type": "reasoning", "content": "x"}]}, "input[0].content"),
         ({"instructions": 5}, "instructions"), ({"stream": "true"}, "stream"), ({"stream": 1}, "stream"),
         ({"max_output_tokens": 0}, "max_output_tokens"), ({"max_output_tokens": 1.5}, "max_output_tokens"),

@@ -89,7 +89,7 @@ def test_effort_none_has_several_forms(upstream: dict[str, Any]) -> None:
 
 
 def test_the_first_difference_is_marked() -> None:
-    assert first_difference("abc", "abx") == 2
+    assert first_difference("one", "onto") == 2
     assert marked("ab\u2028c", 2) == '"ab[\\u2028]c"'
     assert marked("ab", 2) == '"ab[end]"'
     assert same_json('{"a": 1, "b": "漢"}', '{"b":"\\u6f22","a":1}')

@@ -19,6 +19,7 @@ from typing import Any
 from conformance.emulator import Context, Endpoint, Reply, serve
 from conformance.emulator.hooks import variant
 from conformance.emulator.shapes import Item, Refusal
+from tools.capture import codex
 from tools.capture.prose import Ours, client_texts, reworded
 from tools.capture.scrub import Leak, must_not_hold, scrubbed
 from tools.capture.shingles import SIZE, digest, left, shingles, store
@@ -26,10 +27,12 @@ from tools.capture.shingles import SIZE, digest, left, shingles, store
 PROGRAMS = Path(__file__).parent / "programs"
 CAPTURED = Path(__file__).parent.parent.parent / "conformance" / "scenarios" / "captured"
 KEY = "built-in-key"
-MODEL = "mimo-v2.5-pro"
+MODEL = "mimo-v2.6-pro"
 QUESTION = "Use get_weather to find out the weather in Paris."
 QUESTION_TO_CODEX = "Use exec_command to say hello."
+QUESTION_TO_LITE = "Use exec_command to say hello, then use apply_patch to write it down."
 COMMAND = "echo hello"
+PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+hello\n*** End Patch\n"
 SECONDS = 120
 
 #: User names that are ordinary words, which cannot be searched for.
@@ -37,26 +40,6 @@ _COMMON = ("/root", "localhost")
 
 #: Nothing but loopback is reached: there is no such proxy.
 NOWHERE = "http://127.0.0.1:9"
-
-CODEX = """
-model = "{model}"
-model_provider = "target"
-approval_policy = "never"
-sandbox_mode = "read-only"
-check_for_update_on_startup = false
-history = {{ persistence = "none" }}
-analytics = {{ enabled = false }}
-feedback = {{ enabled = false }}
-otel = {{ exporter = "none" }}
-features = {{ apps = false, plugins = false, remote_plugin = false, shell_snapshot = false }}
-[model_providers.target]
-name = "target"
-base_url = "{url}"
-wire_api = "responses"
-env_key = "MIMO_API_KEY"
-request_max_retries = 0
-stream_max_retries = 0
-"""
 
 
 @dataclass(frozen=True)
@@ -70,12 +53,23 @@ class Kept:
 
 @dataclass(frozen=True)
 class Client:
-    """A client, the program that runs the conversation (none for Codex, which is one), and the selected requests."""
+    """A client, the program that runs the conversation (none for Codex, which is one), and the selected requests.
+
+    ``mode`` is a mode of Codex (:func:`tools.capture.codex.command`), ``revision`` the revision of the contract that
+    documents what the mode sends; both empty for others.
+    """
 
     name: str
     package: str
     program: str
     kept: tuple[Kept, ...]
+    mode: str = ""
+    revision: str = ""
+
+    @property
+    def short_name(self) -> str:
+        """The name of the client in the catalogue, without its mode."""
+        return self.name.removesuffix(f"-{self.mode}") if self.mode else self.name
 
 
 def _second(name: str) -> tuple[Kept, ...]:
@@ -87,6 +81,13 @@ CLIENTS = (
         Kept(0, "codex.turn", "the first turn of codex exec"),
         Kept(1, "codex.follow-up", "the turn after a command's output"),
     )),
+    Client("codex-lite", "@openai/codex (npm)", "", (
+        Kept(0, "codex-lite.turn", "the first turn of codex exec, in lite mode"),
+        Kept(1, "codex-lite.follow-up", "the turn after the outputs of a command and of a custom tool, in lite mode"),
+    ), "lite", "2026-10"),
+    Client("codex-approval", "@openai/codex (npm)", "", (
+        Kept(1, "codex-approval", "the review of a command, with text.format json_schema, in lite mode"),
+    ), "approval", "2026-10"),
     Client("openai-python", "openai (PyPI)", "openai_python.py", _second("openai-python")),
     Client("openai-node", "openai (npm)", "openai_node.mjs", _second("openai-node")),
     Client("ai-sdk", "ai and @ai-sdk/openai (npm)", "ai_sdk.mjs", _second("ai-sdk")),
@@ -99,11 +100,14 @@ CLIENTS = (
 class Recorder:
     """The built-in endpoint without validation, which records every request body.
 
-    ``bodies`` are the requests for a Response, ``generated`` the texts of the output items.
+    ``bodies`` are the requests for a Response, ``headers`` those of a mode that they have, ``generated`` the texts of
+    the output items. ``escalates``: commands request more permissions than the sandbox grants.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, escalates: bool = False) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self._escalates = escalates
         self.generated: list[str] = []
         lenient = variant("capture.lenient", "Refuses nothing.", validate=_nothing_wrong, draft=self._draft)
         self._endpoint = Endpoint(
@@ -114,12 +118,18 @@ class Recorder:
         """The endpoint's response; the body of a request for a Response is recorded."""
         if method == "POST" and path.partition("?")[0].endswith("/responses"):
             self.bodies.append(json.loads(body))
+            named = {name.lower(): value for name, value in headers}
+            self.headers.append({name: named[name] for name in named if name.startswith(codex.MODE_HEADERS)})
         return self._endpoint.respond(method, path, headers, body)
 
     def _draft(self, _: Context, items: list[Item]) -> list[Item]:
-        """The drafted items, with the command that Codex runs replaced by one without effect."""
-        harmless = (json.dumps({"cmd": COMMAND}, separators=(",", ":")),)
-        items = [replace(one, texts=harmless) if one.name == "exec_command" else one for one in items]
+        """The drafted items, with what Codex runs replaced by a command and a patch without effect."""
+        more = {"sandbox_permissions": "require_escalated"} if self._escalates else {}
+        harmless = {
+            "exec_command": (json.dumps({"cmd": COMMAND, **more}, separators=(",", ":")),),
+            "apply_patch": (PATCH,),
+        }
+        items = [replace(one, texts=harmless.get(one.name, one.texts)) for one in items]
         self.generated += [text for one in items for text in one.texts]
         return items
 
@@ -155,7 +165,7 @@ def main() -> int:
 
 def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], set[str]]:
     """The documents to write for a client, by name, and the digests of its replaced texts."""
-    recorder = Recorder()
+    recorder = Recorder(escalates=client.mode == "approval")
     with tempfile.TemporaryDirectory(prefix="capture-") as folder, serve(recorder) as server:
         home, work = Path(folder) / "home", Path(folder) / "work"
         for place in (home, work):
@@ -165,17 +175,19 @@ def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], s
         places = {str(work): "/workspace", str(home): "/home/user"}
         original = scrubbed(recorder.bodies, places)
         secrets = [KEY, folder, str(Path.home()), socket.gethostname(), getpass.getuser(), f":{port}"]
-    ours = Ours([QUESTION, QUESTION_TO_CODEX, COMMAND, *_programs()], recorder.generated)
+    ours = Ours([QUESTION, QUESTION_TO_CODEX, QUESTION_TO_LITE, COMMAND, PATCH, *_programs()], recorder.generated)
     bodies = reworded(original, ours)
     digests = {digest(one) for one in shingles(client_texts(original, ours))}
     if len(bodies) <= max(one.place for one in client.kept):
         raise RuntimeError(f"only {len(bodies)} requests received")
     found = {
         one.name: {
-            "client": client.name,
+            "client": client.short_name,
             "package": client.package,
             "version": version,
             "asks": one.description + ("; its texts are replaced" if bodies != original else ""),
+            **({"revision": client.revision} if client.revision else {}),
+            **({"headers": recorder.headers[one.place]} if recorder.headers[one.place] else {}),
             "body": bodies[one.place],
         }
         for one in client.kept
@@ -209,15 +221,18 @@ def _converse(client: Client, install: Path, url: str, home: Path, work: Path) -
         "DO_NOT_TRACK": "1",
         "LANGSMITH_TRACING": "false",
     }
-    words = _codex(install, url, home, work) if client.name == "codex" else _program(client, install)
+    if client.short_name == "codex":
+        question = QUESTION_TO_LITE if client.mode == "lite" else QUESTION_TO_CODEX
+        words = codex.command(install, url, home, work, question, environment, client.mode)
+    else:
+        words = _program(client, install)
     ran = subprocess.run(
         words, env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
     )
     if ran.returncode:
         raise RuntimeError(f"it ended with {ran.returncode}: {(ran.stderr or ran.stdout).strip()[-600:]}")
-    if client.name == "codex":
-        package = install / "node_modules" / "@openai" / "codex" / "package.json"
-        return str(json.loads(package.read_text(encoding="utf-8"))["version"])
+    if client.short_name == "codex":
+        return codex.version(install)
     return str(json.loads(ran.stdout.splitlines()[-1])["version"])
 
 
@@ -228,15 +243,6 @@ def _program(client: Client, install: Path) -> list[str]:
     if (node := shutil.which("node")) is None:
         raise RuntimeError("there is no Node here")
     return [node, program, str(install)]
-
-
-def _codex(install: Path, url: str, home: Path, work: Path) -> list[str]:
-    binary = next(iter(install.glob("node_modules/@openai/codex-*/vendor/*/bin/codex")), None)
-    if binary is None:
-        raise RuntimeError("@openai/codex is not installed")
-    (home / ".codex").mkdir()
-    (home / ".codex" / "config.toml").write_text(CODEX.format(model=MODEL, url=url), encoding="utf-8")
-    return [str(binary), "exec", "--json", "--skip-git-repo-check", "-C", str(work), "--", QUESTION_TO_CODEX]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 It searches ``node_modules`` in the directory given as argument, else in the working directory, and in ``NODE_PATH``.
 Jobs are JSON lines on standard input; the result of each is a line on standard output. Modes: ``stream``, one response;
 ``turns``, where Codex also requests the response to the results of its calls: ``text`` is then that of the last
-response, ``calls`` and ``reasoning`` are those of all responses, ``usage`` is the sum.
+response, ``calls`` and ``reasoning`` are those of all responses, ``usage`` is the sum; ``lite``, one response to a
+request in lite mode (tools in an additional_tools item, custom tools), a property of the model in Codex's catalogue.
 
 Text, errors and the end of a turn are read from the events of ``codex exec --json``; calls, reasoning and usage from
 Codex's session file, because the events omit calls to tools that Codex does not have. Codex rejects such calls and
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,9 @@ MOST_LINES = 5000
 
 #: The proxy for all hosts except loopback: a port on which nothing listens.
 NOWHERE = "http://127.0.0.1:9"
+
+#: The types of calls, with the member that the tool receives.
+CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 
 CONFIG = """
 model = {model}
@@ -111,18 +116,39 @@ def _failed(kind: str, message: str) -> dict[str, Any]:
 
 
 def _run(binary: Path, job: dict[str, Any]) -> dict[str, Any]:
-    if job.get("mode") not in ("stream", "turns"):
+    if job.get("mode") not in ("stream", "turns", "lite"):
         return _failed("UnknownMode", f"there is no mode {job.get('mode')!r}")
     with tempfile.TemporaryDirectory(prefix="client-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "codex"
         work = Path(folder) / "work"
         home.mkdir()
         work.mkdir()
-        model = str(job.get("request", {}).get("model") or "mimo-v2.5-pro")
+        model = str(job.get("request", {}).get("model") or "mimo-v2.6-pro")
         config = CONFIG.format(model=json.dumps(model), base_url=json.dumps(job["base_url"]))
+        if job["mode"] == "lite":
+            catalogue = home / "models.json"
+            entry = lite_model(binary, model, {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder)})
+            catalogue.write_text(json.dumps({"models": [entry]}), encoding="utf-8")
+            config = f"model_catalog_json = {json.dumps(str(catalogue))}\n{config}"
         (home / "config.toml").write_text(config, encoding="utf-8")
-        events, ended = _codex(binary, Path(folder), home, work, one_answer=job["mode"] == "stream")
+        events, ended = _codex(binary, Path(folder), home, work, one_answer=job["mode"] != "turns")
         return _answer(events, list(_session(home)), ended, job["mode"] == "turns")
+
+
+@cache
+def _catalogue(binary: Path, environment: frozenset[tuple[str, str]]) -> list[dict[str, Any]]:
+    words = [str(binary), "debug", "models"]
+    done = subprocess.run(words, env=dict(environment), capture_output=True, text=True, timeout=60, check=True)
+    models: list[dict[str, Any]] = json.loads(done.stdout)["models"]
+    return models
+
+
+def lite_model(binary: Path, model: str, environment: dict[str, str]) -> dict[str, Any]:
+    """The entry of a model in lite mode: Codex's newest model without a mode of tools of its own, under another name
+    and without tool search, which MiMo does not document."""
+    models = _catalogue(binary, frozenset(environment.items()))
+    own = next(one for one in models if one.get("tool_mode") is None)
+    return {**own, "slug": model, "use_responses_lite": True, "supports_search_tool": False}
 
 
 def _codex(binary: Path, folder: Path, home: Path, work: Path, one_answer: bool) -> tuple[list[dict[str, Any]], str]:
@@ -232,9 +258,9 @@ def _answer(events: list[dict[str, Any]], session: list[dict[str, Any]], ended: 
     return {
         "text": "".join(messages),
         "calls": [
-            {"call_id": item.get("call_id"), "name": item.get("name"), "arguments": item.get("arguments")}
+            {"call_id": item.get("call_id"), "name": item.get("name"), "arguments": item.get(CALLS[item["type"]])}
             for item in items
-            if item.get("type") == "function_call"
+            if item.get("type") in CALLS
         ],
         # Codex silently drops a reasoning item without a summary, and the items of MiMo's page have none.
         "reasoning": "".join(reasoning) if reasoning else None,

@@ -7,9 +7,11 @@ from . import (
     auth,
     clients,
     combined,
+    custom_tools,
     effort,
     errors,
     event,
+    gateways,
     http,
     identity,
     inputs,
@@ -51,6 +53,8 @@ MODULES = (
     rich_tools,
     inputs,
     combined,
+    custom_tools,
+    gateways,
 )
 
 FAULTS: dict[str, Behaviour] = {fault.name: fault for module in MODULES for fault in module.FAULTS}

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..hooks import Context, Hook, fault
-from ..request_hooks import SPOILED, crash, hung_up, input_items
+from ..request_hooks import SPOILED, crash, hung_up, input_items, inside
 from ..shapes import Dict, Refusal, Reply
 
 RULE = "http.client-request-answered"
+
+#: The header of the lite mode of Codex.
+LITE = "x-openai-internal-codex-responses-lite"
 
 #: More bytes than any request except those of an agent with all its instructions and tools.
 LONG = 20_000
@@ -60,7 +63,47 @@ def in_detail(ctx: Context, reply: Reply) -> Reply:
     return reply.coded(422).saying({"detail": detail})
 
 
+def lite(ctx: Context) -> bool:
+    """Whether the request is of the lite mode of Codex."""
+    return ctx.sent(LITE) is not None
+
+
+def in_lite(hook: Hook[Any]) -> Hook[Any]:
+    """The hook, for requests of the lite mode only."""
+    return lambda ctx, value: hook(ctx, value) if lite(ctx) else value
+
+
+def served_error(_: Context, reply: Reply) -> Reply:
+    """An error with the status of success."""
+    error = {"error": {"code": "400", "message": "lite mode is not available"}}
+    return replace(reply, framing="length").coded(200).having("Content-Type", "application/json").saying(error)
+
+
+def half(ctx: Context, reply: Reply) -> Reply:
+    """The first half of the stream."""
+    return reply if not ctx.served else replace(reply, chunks=reply.chunks[: len(reply.chunks) // 2], ending="cut")
+
+
+def reviewed(body: Dict) -> bool:
+    """Whether Codex requests a review of a command: a JSON Schema, and tools in the input."""
+    return inside(body, "text", "format", "type") == "json_schema" and bool(has_item(declares_tools)(body))
+
+
+def declares_tools(item: Dict) -> bool:
+    return item.get("type") == "additional_tools"
+
+
 FAULTS = (
+    fault("clients.lite-mode-is-500", "Responds with HTTP 500 to the header of the lite mode of Codex.", RULE,
+          validate=in_lite(unhinged)),
+    fault("clients.lite-mode-refused-with-200", "Refuses the lite mode of Codex with HTTP 200.", RULE,
+          reply=in_lite(served_error)),
+    fault("clients.lite-mode-cut-off", "Closes the connection in the middle of streams in the lite mode of Codex.",
+          "http.body-complete", reply=in_lite(half)),
+    fault("clients.lite-mode-unanswered", "Closes the connection on the header of the lite mode of Codex.", RULE,
+          reply=in_lite(silent)),
+    fault("clients.approval-is-500", "Responds with HTTP 500 to the approval request of Codex.", RULE,
+          validate=crash(reviewed)),
     fault("clients.long-body-is-500",
           "Responds with HTTP 500 to a body of more than 20 kB.", RULE, validate=long(unhinged)),
     fault("clients.long-body-is-503", "Responds with HTTP 503 to every body of more than 20 kB.", RULE,

@@ -201,6 +201,10 @@ def not_a_number(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return SPOILED if b"NaN" in ctx.raw else refusal
 
 
+def deep(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    return SPOILED if ctx.raw.startswith(b"[" * 1000) else refusal
+
+
 def odd_characters(body: Dict) -> bool:
     return any(mark in json.dumps(body.get("input")) for mark in ("\\u0000", "\\ud83d "))
 
@@ -294,6 +298,8 @@ FAULTS: list[Behaviour] = [
           "http.body-complete", reply=without_trailer(True)),
     fault("http.gzip-body-without-its-end", "Loses the checksum at the end of a compressed plain body.",
           "http.body-complete", reply=without_trailer(False)),
+    fault("request.deep-json-is-500", "Fails inside on deeply nested JSON.", "request.body-not-an-object",
+          validate=deep),
     fault("request.not-a-number-is-500", "Fails inside on NaN.", "request.malformed-json", validate=not_a_number),
     fault("turns.odd-characters-are-500", "Fails inside on NUL and on half a surrogate pair.", UNUSUAL,
           validate=crash(odd_characters)),

@@ -49,6 +49,11 @@ def half(reply: Reply) -> Reply:
     return replace(reply.having("Content-Length", str(len(reply.body))).saying(body), ending="cut")
 
 
+def unread(status: int) -> Hook[Reply]:
+    """Leaves the body of a refused request on the connection."""
+    return lambda _, reply: replace(reply, ending="unread") if reply.status == status else reply
+
+
 def python_repr(reply: Reply) -> Reply:
     text = reply.body.decode().replace("null", "None").replace('"', "'")
     return reply.saying(text)
@@ -85,6 +90,12 @@ def of_type(ctx: Context) -> str:
 
 
 FAULTS = [
+    fault("http.refused-key-leaves-body-unread",
+          "Does not read the body of a request with an invalid key, and keeps the connection open.",
+          "http.connection-reusable", reply=unread(401)),
+    fault("http.refusal-leaves-body-unread",
+          "Does not read the body of a request with an unknown model, and keeps the connection open.",
+          "http.connection-reusable", reply=unread(400)),
     fault("http.success-is-201", "Responds with HTTP 201.", "http.success-is-200",
           reply=served(lambda reply: reply.coded(201))),
     fault("http.success-is-202", "Responds with HTTP 202 to plain requests.", "http.success-is-200",

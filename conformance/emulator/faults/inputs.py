@@ -185,7 +185,7 @@ FAULTS: list[Behaviour] = [
     fault("turns.long-list-refused", "Refuses conversations of more than twenty items.", HISTORY,
           validate=refuse(lambda body: len(input_items(body)) > 20, "input")),
     fault("turns.reasoning-null-content-is-500",
-          "Responds with HTTP 500 to a reasoning item whose content is null.", SERVED,
+          "Responds with HTTP 500 to a reasoning item whose content is null.", UNUSUAL,
           validate=crash(reasoning(lambda one: one.get("content", "") is None))),
     fault("turns.reasoning-without-content-refused", "Refuses reasoning items without content.", RETURNED,
           validate=refuse(reasoning(lambda one: "content" not in one), "input[1].content")),

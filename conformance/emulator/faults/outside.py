@@ -25,7 +25,10 @@ DOCUMENTED = (
 )
 UNSUPPORTED = ("background", "previous_response_id", "context_management")
 OPENAI = (
+    "access_programs",
+    "background_options",
     "conversation",
+    "image",
     "include",
     "max_tool_calls",
     "metadata",
@@ -33,6 +36,7 @@ OPENAI = (
     "parallel_tool_calls",
     "prompt",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",

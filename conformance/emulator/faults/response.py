@@ -122,7 +122,7 @@ FAULTS = [
     clock("created-at-is-a-date", "Sends created_at as a date.", lambda _: "2026-06-24T00:00:00Z", SCHEMA),
     clock("created-at-is-null", "Sends null as created_at.", lambda _: None, SCHEMA),
     model("model-rewritten", "Sends another model.", lambda _: "mimo-v2-flash"),
-    model("model-with-date", "Sends the model with a date suffix.", lambda name: f"{name}-2026-06-24"),
+    model("model-with-date", "Sends the model with a suffix that is no complete date.", lambda name: f"{name}-0624"),
     model("model-with-vendor", "Sends the model with a vendor prefix.", lambda name: f"xiaomi/{name}"),
     model("model-in-capitals", "Sends the model in another case.", lambda name: name.upper()),
     model("model-as-a-path", "Sends the file path of the model as model.", lambda n: f"/models/{n}"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..event_edits import change, cut, everywhere, put, said
 from ..hooks import Behaviour, Context, fault
+from ..request import declared_tools
 from ..request_hooks import crash, input_items, refuse
 from ..shapes import Dict, Item, ParsedRequest, to_json
 
@@ -88,7 +89,7 @@ def without_tools(stream: bool) -> Callable[[Context, ParsedRequest], ParsedRequ
 
 def uncalled(ctx: Context, items: list[Item]) -> list[Item]:
     """Calls an undeclared tool."""
-    if ctx.body.get("tools"):
+    if declared_tools(ctx.body):
         return items
     return [*items, Item("function_call", ctx.new_id("fc_"), ('{"query":"news"}',), "completed", "web_search",
                          ctx.new_id("call_"))]  # fmt: skip

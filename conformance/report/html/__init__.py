@@ -11,15 +11,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from conformance.contract.rules import CLIENTS
 from conformance.exchange.run_directory import RunDirectory
+from conformance.judge.verdict import FAIL, WARNING
 from conformance.report import job_summary
+from conformance.report.columns import counted
 from conformance.report.failure import printable
 from conformance.report.html.data import document
+from conformance.results.causes import Cause, causes
+from conformance.results.plain_words import in_words
 from conformance.results.results_file import Results
 from conformance.results.score import allowed_deviations, run_verdict
 from conformance.results.unsupported import unsupported_features
 
 _PARTS = Path(__file__).parent
+#: Maximum number of root causes in the list at the top.
+_MAX_CAUSES = 10
+
 _SCRIPTS = ("base.js", "timeline.js", "case.js", "page.js")
 
 #: The favicon, and its colour by verdict.
@@ -47,6 +55,7 @@ def render(results: Results, folder: RunDirectory, again: str) -> str:
         "word": _text(overall.word),
         "says": _text(overall.says),
         "target": _text(" · ".join(dict.fromkeys(printable(str(one)) for one in named))),
+        "causes": _causes(results),
         "lacks": "".join(
             f'<p class="target">{word} {_text(printable(text))}</p>\n'
             for word, text in (
@@ -58,6 +67,29 @@ def render(results: Results, folder: RunDirectory, again: str) -> str:
         "foot": _text("Rendered from results.jsonl and the recorded exchanges of one run. Neither contains the key."),
     }  # fmt: skip
     return re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], _part("page.html"))
+
+
+def _causes(results: Results) -> str:
+    """The root causes as numbered links to their first cases; empty without a cause."""
+    found = [one for one in causes(results.cases) if one.verdict in (FAIL, WARNING)]
+    if not found:
+        return ""
+    items = "".join(
+        f'<li value="{number}"><a href="#case={quote(one.cases[0].id)}">{_text(printable(in_words(one)))}</a> '
+        f'<span class="aside">{_text(_about(one))}</span></li>\n'
+        for number, one in enumerate(found[:_MAX_CAUSES], 1)
+    )
+    more = len(found) - _MAX_CAUSES
+    rest = f'<p class="aside">{counted(more, "more cause")} below.</p>\n' if more > 0 else ""
+    return f'<section class="causes" aria-label="Causes"><ol>\n{items}</ol>\n{rest}</section>\n'
+
+
+def _about(cause: Cause) -> str:
+    """Level, rule, numbers of cases and affected clients of a root cause."""
+    words = [f"{cause.level} {cause.rule}", counted(len(cause.cases), "case")]
+    words += [counted(len(cause.consequences), "consequence")] * bool(cause.consequences)
+    words += ["affects " + ", ".join(CLIENTS[name] for name in cause.clients)] * bool(cause.clients)
+    return " · ".join(words)
 
 
 def _part(name: str) -> str:

@@ -48,7 +48,7 @@ function caseBody(index) {
   const keys = [...new Set(found.map((one) => one.exchange))].filter(Boolean);
   if (!keys.length && data.keys[data.cases[index][EXCHANGE]]) keys.push(data.keys[data.cases[index][EXCHANGE]]);
   keys.forEach((key, number) => body.append(exchange(key, found.filter((one) => one.exchange === key), keys.length > 1, number)));
-  body.append(el("h4", {}, "Reproduce"));
+  body.append(el("h3", {}, "Reproduce"));
   body.append(command("Run only this case", `${data.again} --only ${quote(caseId(index))}`));
   for (const key of keys.slice(0, 1)) {
     const shown = data.exchanges[key];
@@ -92,7 +92,7 @@ function exchangeParts(shown, found) {
   const marked = [...new Set(found.filter((one) => one.event !== null).map((one) => one.event))].sort((a, b) => a - b);
   if (shown.stream) {
     const all = events(shown.stream, marked);
-    parts.push(el("h4", {}, `The stream: ${many(shown.stream.events, "event")} in ${time(shown.elapsed)}`));
+    parts.push(el("h3", {}, `The stream: ${many(shown.stream.events, "event")} in ${time(shown.elapsed)}`));
     parts.push(timeline(shown.stream, marked, (index) => {
       unfold(all);
       const one = all.querySelectorAll(":scope > ol > li > details")[index];
@@ -103,13 +103,13 @@ function exchangeParts(shown, found) {
       const body = shown.marked[event];
       if (!body) continue;
       const step = shown.stream.steps.find(([first, last]) => first <= event && event <= last);
-      parts.push(el("h4", {}, `Event ${event}${step ? `, ${time(step[2])}: ${step[4]}` : ""}`));
+      parts.push(el("h3", {}, `Event ${event}${step ? `, ${time(step[2])}: ${step[4]}` : ""}`));
       parts.push(source(body, about(event), `Event ${event}`));
     }
     for (const frame of shown.strange) parts.push(el("p", {}, "Frame that is not a valid event: ", el("code", {}, frame)));
     parts.push(all);
   } else if (shown.body) {
-    parts.push(el("h4", {}, `Response: ${responseLine(shown)}`), source(shown.body, about(null), "Response body"));
+    parts.push(el("h3", {}, `Response: ${responseLine(shown)}`), source(shown.body, about(null), "Response body"));
   }
   parts.push(lazily(el("details", { class: "fold" }, el("summary", {}, `Request: ${shown.method} ${shown.url}`)),
     () => [headers(shown.sent), source(shown.request, [], "Request body")]));

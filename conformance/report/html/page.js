@@ -233,3 +233,6 @@ showOverview();
 showFilters();
 showList();
 openNamed();
+addEventListener("hashchange", openNamed);
+// A link to the case that the fragment names already changes no fragment.
+for (const one of document.querySelectorAll(".causes a")) one.addEventListener("click", () => setTimeout(openNamed));

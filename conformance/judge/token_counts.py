@@ -1,0 +1,18 @@
+"""Whether output_tokens can be the count of the texts of a response."""
+
+from __future__ import annotations
+
+from conformance.decode.response import Received
+
+#: The most characters for each token on average; with more, the count is implausible for the text.
+_LONGEST_TOKEN = 40
+
+
+def characters_of_output(received: Received) -> int:
+    """The number of characters in the texts of the output, reasoning included."""
+    return len(received.words) + len(received.reasoning_texts)
+
+
+def too_few_tokens(received: Received) -> bool:
+    """Whether output_tokens is implausibly low for the texts of the output."""
+    return characters_of_output(received) > _LONGEST_TOKEN * (received.tokens("output_tokens") or 0)

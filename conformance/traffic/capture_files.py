@@ -1,0 +1,172 @@
+"""The files that contain captured traffic: a HAR, a cassette, or the body of one response; or a folder of them.
+
+The kind of a file follows from its content; its name decides only for ``.har``, which is always a HAR, and for YAML. A
+file of another kind is one line, which states what it is; in a folder the others are evaluated all the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conformance.config.target import Misconfigured
+from conformance.exchange.redaction import Known
+from conformance.traffic import bodies, cassettes
+from conformance.traffic.bodies import Unrelated
+from conformance.traffic.har import Har, read_entries, read_har
+
+#: The names of files that may contain captured traffic. Others in a folder are not read.
+_NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
+
+#: The most bytes of a file other than a HAR, after it was decompressed.
+_MOST = 256_000_000
+
+_GZIP = b"\x1f\x8b"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # The one that libyaml has, if any.
+    """Reads plain values, and the binary text that Ruby marks with a tag of its own."""
+
+
+_Loader.add_constructor("!binary", yaml.SafeLoader.construct_yaml_binary)
+
+#: How a cassette in YAML begins, whatever its name.
+_YAML = ("interactions:", "http_interactions:", "---", "version:")
+
+
+def is_capture_folder(path: Path) -> bool:
+    """Whether a folder is read as a folder of captures: it is no run folder and contains a file of such a name."""
+    return path.is_dir() and not (path / "run.json").exists() and next(_files(path), None) is not None
+
+
+def read_capture(path: Path, named: Sequence[str] = (), prefix: str = "") -> Har:
+    """The exchanges of a file; ``named``: further headers with a key; ``prefix`` precedes their labels.
+
+    :class:`Misconfigured` with one line if it cannot be read or contains no exchange.
+    """
+    if path.suffix.lower() == ".har" or not path.is_file():
+        return read_har(path, named, prefix)
+    try:
+        found = _entries(path, _text_of(path))
+    except Unrelated as error:
+        raise Misconfigured(f"{path} is no capture: it contains {error}") from None
+    if found is None:
+        return read_har(path, named, prefix)
+    entries, noun = found
+    single = prefix.rstrip(" ") or "response"
+    return read_entries(entries, path.parent, named, lambda place: f"{prefix}{noun} {place}" if noun else single)
+
+
+def read_folder(path: Path, named: Sequence[str] = ()) -> Har:
+    """The exchanges of all captures in a folder and the folders below it, and by file why another is not read."""
+    read: dict[Path, Har] = {}
+    unread: dict[str, str] = {}
+    for file in _files(path):
+        name = str(file.relative_to(path))
+        try:
+            read[file] = _of_source(read_capture(file, named, f"{name} "), name)
+        except Misconfigured as error:
+            unread[name] = str(error).removeprefix(f"{file} ")
+    lone = [name for name, why in unread.items() if why.endswith(bodies.LONE_REQUEST)]
+    requests = {name for name in lone if _is_used(path / name, read)}
+    return Har(
+        tuple(one for har in read.values() for one in har.captured),
+        sum(har.others for har in read.values()),
+        Known(dict.fromkeys(secret for har in read.values() for secret in har.secrets)),
+        {label: why for har in read.values() for label, why in har.websockets.items()},
+        {label: why for har in read.values() for label, why in har.repeated.items()},
+        {name: why for name, why in unread.items() if name not in requests},
+    )
+
+
+def _of_source(har: Har, source: str) -> Har:
+    return replace(har, captured=tuple(replace(one, source=source) for one in har.captured))
+
+
+def _is_used(file: Path, read: dict[Path, Har]) -> bool:
+    """Whether a request body is that of a response beside it."""
+    said = file.read_bytes().strip()
+    beside = (one for other, har in read.items() if other.parent == file.parent for one in har.captured)
+    return any(one.exchange.request.body.strip() == said for one in beside)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that may contain captured traffic, in order of their names."""
+    found = (one for one in sorted(folder.rglob("*")) if one.is_file() and not one.name.startswith("."))
+    return (one for one in found if one.name.lower().removesuffix(".gz").endswith(_NAMES))
+
+
+def _text_of(path: Path) -> str:
+    """The text of a file, decompressed if its name ends in ``.gz``; :class:`Unrelated` if it is none."""
+    try:
+        if path.stat().st_size > _MOST:
+            raise Unrelated(f"more than {_MOST:,} bytes")
+        data = path.read_bytes()
+        if data.startswith(_GZIP) and path.suffix.lower() == ".gz":
+            with gzip.open(path) as file:
+                data = file.read(_MOST)
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unrelated("bytes that are not UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise Unrelated(f"no readable text: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
+    """The entries of a text and the noun of one, empty if there is only one; None if the text may be a HAR."""
+    start = said.lstrip()[:20]
+    name = path.name.lower().removesuffix(".gz")
+    if start.startswith(("{", "[")):
+        return _of_json(path, said)
+    if name.endswith((".yaml", ".yml")) or start.startswith(_YAML):
+        return _of_value(path, said, _yaml(said))
+    if name.endswith((".jsonl", ".ndjson")) and (lines := bodies.lines_of(said)):
+        return _of_value(path, said, lines)
+    if bodies.is_event_stream(said):
+        return [bodies.stream_entry(said, path)], ""
+    if not start:
+        raise Unrelated("nothing")
+    raise Unrelated("text that is no event stream, JSON or YAML of a recording")
+
+
+def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
+    try:
+        document = json.loads(said)
+    except (ValueError, RecursionError):
+        lines = bodies.lines_of(said)
+        if lines is None:
+            return None  # The reader of HAR files reports where the JSON is invalid.
+        return _of_value(path, said, lines)
+    return None if isinstance(document, dict) and "log" in document else _of_value(path, said, document)
+
+
+def _of_value(path: Path, said: str, value: Any) -> tuple[list[dict[str, Any]], str]:
+    interactions = cassettes.interactions_of(value)
+    if interactions is not None:
+        if not interactions:
+            raise Unrelated("a cassette without an interaction")
+        return cassettes.entries_of(interactions), "interaction"
+    if isinstance(value, list):
+        entries = bodies.event_entries(value, path)
+        return entries, "response" if len(entries) > 1 else ""
+    if isinstance(value, dict):
+        return [bodies.object_entry(value, said, path)], ""
+    raise Unrelated("a value that is no recording")
+
+
+def _yaml(said: str) -> Any:
+    try:
+        return yaml.load(said, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise Unrelated(f"invalid YAML{where}: {getattr(error, 'problem', None) or 'not readable'}") from None
+    except (ValueError, RecursionError, TypeError, OverflowError):
+        raise Unrelated("YAML that cannot be read as plain values") from None

@@ -1,0 +1,59 @@
+"""Requests on the connection of an earlier one: what is recorded, and the case that evaluates it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from conformance.config.target import resolve
+from conformance.emulator import Endpoint, serve
+from conformance.emulator.faults import FAULTS
+from conformance.emulator.variants import VARIANTS
+from conformance.exchange.exchange import Exchange, from_json, to_json
+from conformance.exchange.planned import ON_KEPT, OutgoingRequest
+from conformance.judge.verdict import evaluate
+from conformance.wire.client import Client
+from tools.in_process import KEY, Modified, cases, clean
+
+BODY = json.dumps({"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16}).encode()
+
+
+def _two_requests(behaviour: str, auth: str) -> Exchange:
+    """The second of two requests: the first has this credential, and its connection is to be kept."""
+    made = FAULTS.get(behaviour) or VARIANTS.get(behaviour)
+    with serve(Endpoint(key=KEY, behaviour=made)) as server:
+        client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
+        try:
+            client.send(OutgoingRequest("first", "first", 0, "POST", BODY, auth, (), 1, keeps=True))
+            return client.send(OutgoingRequest("second", "second", 0, "POST", BODY, "", (), 1, on="first"))
+        finally:
+            client.close()
+
+
+@pytest.mark.parametrize("auth", ["api-key", "api-key:wrong"])
+def test_the_second_request_is_sent_on_the_connection_of_the_first(auth: str) -> None:
+    second = _two_requests("", auth)
+    assert (second.status, second.connection, second.attempts) == (200, "first", ())
+    assert from_json(to_json(second)).connection == "first"
+
+
+def test_a_connection_that_the_server_closes_is_not_reused() -> None:
+    second = _two_requests("framing.connection-close", "api-key")
+    assert (second.status, second.connection, second.attempts) == (200, "", ())
+
+
+def test_what_fails_on_it_is_sent_again_on_a_new_connection() -> None:
+    second = _two_requests("http.refused-key-leaves-body-unread", "api-key:wrong")
+    assert (second.status, second.connection) == (200, "")
+    assert [(one.status, one.detail.startswith(ON_KEPT)) for one in second.attempts] == [(400, True)]
+
+
+def test_without_a_kept_connection_the_rule_does_not_apply() -> None:
+    case = next(one for one in cases() if one.id == "http.connection-reusable@kept")
+    exchanges = {name: clean().received(name).exchange for name in case.scenarios}
+    assert sum(bool(one.connection) for one in exchanges.values()) >= 8
+    closed = {name: replace(one, connection="") for name, one in exchanges.items()}
+    assert evaluate(case, clean()).verdict == "pass"
+    assert evaluate(case, Modified(clean(), closed)).verdict == "not-applicable"
