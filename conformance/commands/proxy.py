@@ -28,6 +28,7 @@ from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started, wait_for
 from conformance.proxy.records import FILE, Recording
+from conformance.proxy.rules import status_of
 from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import STARTUP, upstream_key
 from conformance.report import terminal
@@ -48,6 +49,9 @@ CLIENT_KEY = "MIMO_API_KEY"
 _OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0
 
 _PAGE = "proxy.html"
+
+#: The probes that show whether the proxy is set up.
+_FIRST = ("request.string", "request.string.stream")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,12 +132,27 @@ def _run(options: argparse.Namespace) -> int:
             f"upstream        {upstream.url}, dialect {settings.dialect}",
         ):
             screen.line(line)
+        _check_setup(run.record(settings, upstream, clock, run.selected(settings.dialect, _FIRST)))
         recording = run.record(settings, upstream, clock, chosen)
         keys = {"client": settings.client_key, "upstream": settings.upstream_key}
         stored = records.redacted(recording, keys)
         write_atomically(folder.path / FILE, json.dumps(records.to_json(stored), ensure_ascii=False))
         ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
         return _report(options, ended, screen)
+
+
+def _check_setup(recording: Recording) -> None:
+    """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused."""
+    pairs = [pair for one in recording.records for pair in one.pairs]
+    if any(pair.upstream or pair.client.ok for pair in pairs):
+        return
+    status = status_of(pairs[0].client)
+    if pairs[0].client.status in (401, 403):
+        raise Misconfigured(
+            f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
+        )
+    where = f"the upstream at http://{recording.settings['upstream']}/v1"
+    raise Misconfigured(f"no request reached {where}, and the client received {status}: is the proxy started with it?")
 
 
 def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
@@ -147,6 +166,8 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
             f"--endpoint is {options.endpoint}; expected a proxy on loopback, as its upstream is the suite"
         )
     own = not options.endpoint
+    if os.environ.get(CLIENT_KEY) == upstream_key():
+        raise Misconfigured(f"{CLIENT_KEY} is the key of the upstream; expected two keys, to see where each is sent")
     settings = Settings(
         options.endpoint or "",
         options.dialect or profile.dialect or DIALECTS[0],

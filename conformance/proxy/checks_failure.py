@@ -58,7 +58,7 @@ def honest(view: View) -> Findings:
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
-    elif claim == "unfinished":
+    elif claim == "unfinished" and not (_is_copy(view) and view.upstream().ended == "clean"):
         message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
         yield Finding(message, "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not _is_copy(view):
@@ -103,7 +103,7 @@ def _is_copy(view: View) -> bool:
     sent."""
     upstream, leg = view.upstream(), view.client
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
-    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1] and bool(leg.reply)
+    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1]
 
 
 @rule("failure.no-hang", "failure")

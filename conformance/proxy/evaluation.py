@@ -67,7 +67,12 @@ def evaluate(recording: Recording) -> Evaluated:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
     explained = {record.probe for record, _ in places.values()}
-    return Evaluated([*_grouped(cases, places), *evaluate_endpoint(recording, explained)], places, traces)
+    endpoint = evaluate_endpoint(recording, explained)
+    known = {record.probe: record for record in recording.records}
+    for case in endpoint:
+        if case.findings and case.scenario in known:
+            places[case.id] = known[case.scenario], Finding(case.message)
+    return Evaluated([*_grouped(cases, places), *endpoint], places, traces)
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.

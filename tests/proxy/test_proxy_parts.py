@@ -18,7 +18,7 @@ from both_sides import CLIENT_KEY, UPSTREAM_KEY, problems, recorded
 from conformance import cli
 from conformance.config.target import Misconfigured
 from conformance.emulator import chat
-from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report
@@ -195,6 +195,22 @@ def is_gone(group: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (CLIENT_KEY, "no request reached the upstream"),
+        ("another-key", "the proxy refuses the key of the client (HTTP 401)"),
+    ],
+)
+def test_a_proxy_that_is_not_set_up_is_one_line(
+    key: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MIMO_API_KEY", key)
+    with ReferenceProxy("http://127.0.0.1:9/v1", "chat", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        assert cli.main(["proxy", "--endpoint", proxy.url, "--run-dir", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
 
 
 def free_port() -> int:
