@@ -9,6 +9,7 @@ one was not, 2 for an unknown name.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import shutil
@@ -61,7 +62,9 @@ def _checked(file: Path, scratch: Path) -> Path:
     port = _free_port()
     (folder / _START).write_text(_script(one, folder, port), encoding="utf-8")
     words = [sys.executable, "-m", "conformance", "proxy", "--endpoint", f"http://127.0.0.1:{port}{one.path}"]
-    words += ["--profile", str(file), "--model", one.model, "--run-dir", str(run), "--overwrite"]
+    profile = folder / "profile.toml"
+    profile.write_text(_profile(file, one), encoding="utf-8")
+    words += ["--profile", str(profile), "--model", one.model, "--run-dir", str(run), "--overwrite"]
     words += ["--start", f"exec sh {shlex.quote(str(folder / _START))} {{upstream}} {{key}}"]
     results = run / "results.jsonl"
     results.unlink(missing_ok=True)
@@ -75,6 +78,13 @@ def _checked(file: Path, scratch: Path) -> Path:
     if not results.is_file():
         raise Unusable(f"the run ended with {code} and no results: see {out.name}")
     return run
+
+
+def _profile(file: Path, one: Recipe) -> str:
+    """The profile in a target file, with the version of the server in its name."""
+    table = tomllib.loads(file.read_text(encoding="utf-8"))["proxy"]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
+    return "\n".join([f'name = "{one.name} {one.version}"', "", "[proxy]", *lines, ""])
 
 
 def _script(one: Recipe, folder: Path, port: int) -> str:

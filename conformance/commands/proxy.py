@@ -182,7 +182,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
         profile.system_text,
         profile.effort,
     )
-    return settings, replace(target, name=options.endpoint or _name(options))
+    return settings, replace(target, name=profile.name or options.endpoint or _name(options))
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -25,7 +25,7 @@ class Profile:
     key for the upstream) or ``pass-through`` (it sends the client's).
     ``model``: what the upstream receives as the model; empty: what the client names. ``system_text``: a text that the
     proxy adds to the system texts. ``effort``: the upstream's value for each value of the client. ``silence``: seconds
-    of silence of the upstream that the proxy bridges, None for the default."""
+    of silence of the upstream that the proxy bridges, None for the default. ``name`` is that of the file."""
 
     dialect: str = ""
     key: str = "own"
@@ -33,6 +33,7 @@ class Profile:
     system_text: str = ""
     effort: dict[str, str] = field(default_factory=dict)
     silence: float | None = None
+    name: str = ""
 
 
 def read(path: Path) -> Profile:
@@ -55,4 +56,6 @@ def read(path: Path) -> Profile:
         raise Misconfigured(f"{path}, [proxy]: key is {table['key']!r}, expected {' or '.join(KEYS)}")
     if table.get("dialect", "chat") not in DIALECTS:
         raise Misconfigured(f"{path}, [proxy]: dialect is {table['dialect']!r}, expected {' or '.join(DIALECTS)}")
-    return Profile(**table)
+    if not isinstance(name := document.get("name", ""), str):
+        raise Misconfigured(f"{path}: name has the wrong type")
+    return Profile(**table, name=name)
