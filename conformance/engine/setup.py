@@ -76,6 +76,7 @@ def create_session(
     explore: int = 0,
     explore_seed: int | None = None,
     skips: Sequence[str] = (),
+    label: str = "",
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
@@ -84,8 +85,8 @@ def create_session(
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
     ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``, ``skips`` those of
     ``--skip``; each must select a case. ``explore`` is the number of random requests, ``explore_seed`` the seed from
-    which they are drawn (None: the run's nonce). Raises :class:`conformance.config.target.Misconfigured` for an option
-    or file that cannot be used.
+    which they are drawn (None: the run's nonce). ``label`` names the run. Raises
+    :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
     if target.has_budgets:
@@ -107,8 +108,8 @@ def create_session(
         if mode == "live":
             reach(target)
         folder.create(
-            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite,
-            target.reasoning,
+            run_head(target, mode, label).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters,
+            overwrite, target.reasoning,
         )  # fmt: skip
         folder.keep_explored([to_json(one) for one in random])
     server = None

@@ -13,7 +13,9 @@ from conformance.report.columns import counted, fit, labelled, wrapped
 from conformance.report.failure import affects, printable, show
 from conformance.results import plain_words, score
 from conformance.results.causes import Cause
+from conformance.results.levels import PASSES, level_results
 from conformance.results.records import CaseRecord, RunEnd
+from conformance.results.results_file import Results
 
 #: The columns of the table of areas: verdict and title. Verdicts of ``_LAST`` follow those that are not listed here.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
@@ -101,6 +103,17 @@ def scores(lines: Lines) -> Iterator[str]:
         line = f"  {one.level:<7} {one.passed:>5,} of {one.evaluated:>5,} cases {share:>7}"
         line += f"   {one.rules_passed:>3} of {one.rules:>3} rules passed"
         yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
+
+
+def levels(run: Results) -> Iterator[str]:
+    """The levels that the run passes, and why it does not pass the first of the others."""
+    found = level_results(run.head, run.cases, run.end)
+    passed = [one.name for one in found if one.state == PASSES]
+    others = [one for one in found if one.state != PASSES]
+    if found:
+        yield f"  levels  {', '.join(passed) or 'none'} passed"
+    if others:
+        yield fit(f"          {show(others[0].says, 200)}")
 
 
 def totals(end: RunEnd) -> str:

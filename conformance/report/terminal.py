@@ -154,7 +154,7 @@ def show(
     reporter.line("")
     reporter.section(overall.word, bold=True, **_COLOURS.get(overall.verdict, {"yellow": True}))
     reporter.line(overall.says, bold=True)
-    for line in summary.scores(lines):
+    for line in (*summary.scores(lines), *summary.levels(run)):
         reporter.line(line)
     reporter.line("")
     facts = {

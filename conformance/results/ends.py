@@ -34,13 +34,19 @@ class TargetRecord:
 @dataclass(frozen=True)
 class RunHead:
     """The first line: the suite's version, the revision of the contract, the target, the mode (``live``, ``replay``,
-    ``built-in`` or ``traffic``), and when the run began (RFC 3339, UTC)."""
+    ``built-in`` or ``traffic``), when the run began (RFC 3339, UTC), and the name that ``--label`` gave it, if any."""
 
     suite: str
     revision: str
     target: TargetRecord
     mode: str
     started_at: str
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The label of the run, or the name of its target."""
+        return self.label or self.target.name
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> RunHead:
@@ -50,7 +56,9 @@ class RunHead:
             raise BadRecord(f"has format {line.get('format')!r}, expected {FORMAT}")
         suite, revision = read.string("suite"), read.string("revision")
         target = TargetRecord.from_json(read.object("target"))
-        return cls(suite, revision, target, read.string("mode", ""), read.string("started_at"))
+        return cls(
+            suite, revision, target, read.string("mode", ""), read.string("started_at"), read.string("label", "")
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The record as a line."""
@@ -62,6 +70,7 @@ class RunHead:
             "target": self.target.to_json(),
             "mode": self.mode,
             "started_at": self.started_at,
+            **({"label": self.label} if self.label else {}),
         }
 
 

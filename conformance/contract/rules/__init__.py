@@ -30,6 +30,10 @@ CLIENTS = {
     "agents": "agents SDK and pydantic clients",
     "langchain": "langchain-openai",
     "litellm": "LiteLLM",
+    "open-responses": "AI SDK, open-responses",
+    "langchain-js": "LangChain JS",
+    "pydantic-ai": "pydantic-ai",
+    "opencode": "OpenCode",
 }
 
 #: The area of the rules about the results of real clients.
