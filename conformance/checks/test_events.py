@@ -47,7 +47,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         _does_not_apply_if_hidden(kind, case)
-        raise not_seen(kind, responses)
+        raise not_seen(kind, responses, kind, case.context)
 
 
 def _shape(event: Event) -> object:
@@ -81,6 +81,8 @@ def _checked_by_another_rule(pointer: str, ends: bool) -> bool:
     """Whether another rule checks the member: items, types, sequence numbers and the Response in a terminal event."""
     if pointer in ("/type", "/sequence_number"):
         return True
+    if pointer == "/item/type":  # The rules about items find them by their type.
+        return False
     return pointer.startswith("/item/") or (ends and pointer.startswith("/response/"))
 
 

@@ -20,6 +20,7 @@ from conformance.judge.applicability import (
     has_no_replacement_character,
 )
 from conformance.judge.common import LONE_SURROGATE, encoded_twice, no_output, refuses
+from conformance.judge.model_names import is_the_model
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
@@ -29,9 +30,6 @@ _FAR = 10**15
 
 #: Members that OpenAI echoes from the request; if present they must equal what was sent.
 _ECHOED = ("instructions", "max_output_tokens", "temperature", "top_p", "tool_choice", "tools")
-
-#: What follows the name of a model in that of its dated snapshot (``gpt-4o-mini-2024-07-18``).
-_SNAPSHOT = re.compile(r"-20\d\d-?\d\d-?\d\d")
 
 _OF_ITEM = re.compile(r"/output/(\d+)/")
 
@@ -136,18 +134,9 @@ def test_created_at_is_now(received: Received) -> Findings:
 def test_model_is_the_one_asked_for(received: Received, case: Case) -> Findings:
     asked, named = text(received.sent.get("model")), received.response.get("model")
     yield Examined(isinstance(named, str))
-    if isinstance(named, str) and not _is_the_model(asked, named, case):
+    if isinstance(named, str) and not is_the_model(asked, named, case.context.contract):
         message = "model differs from the model of the request"
         yield Finding(message, received.pointer + "/model", received.event, asked, named)
-
-
-def _is_the_model(asked: str, named: str, case: Case) -> bool:
-    """Whether it is the requested model or its dated snapshot. The contract does not know the aliases of a model that
-    it does not list, such as ``gpt-5.6`` for ``gpt-5.6-sol``."""
-    rest = named.removeprefix(asked)
-    if named == asked or (rest != named and _SNAPSHOT.fullmatch(rest)):
-        return True
-    return asked not in case.context.target.contract.models and rest != named and rest.startswith("-")
 
 
 @check("response.completed-is-clean", over=RESPONSES, where=FINAL_RESPONSE)
