@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 
-from conformance.contract.openai_names import is_openai
+from conformance.contract.openai_names import undocumented_item
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
@@ -244,12 +244,8 @@ def test_items_are_of_documented_types(received: Received, case: Case) -> Findin
         kind = item.get("type")
         yield Examined(isinstance(kind, str))
         if isinstance(kind, str) and kind not in case.context.schemas.output_types:
-            pointer = f"{received.pointer}/output/{place}/type"
-            known = ", ".join(case.context.schemas.output_types)
-            message = f"an output item has the undocumented type {kind!r}"
-            if is_openai("output_items", kind):
-                message = f"an output item has the type {kind!r}, an OpenAI item type that MiMo does not document"
-            yield Finding(message, pointer, received.event, known, kind)
+            known, pointer = ", ".join(case.context.schemas.output_types), f"{received.pointer}/output/{place}/type"
+            yield Finding(undocumented_item(kind), pointer, received.event, known, kind)
 
 
 @check("response.annotations-array", over=RESPONSES, where=FINAL_RESPONSE)

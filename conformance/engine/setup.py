@@ -20,7 +20,7 @@ from conformance.contract.revisions import contracts
 from conformance.contract.schemas import Schemas
 from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge import case_selection
+from conformance.judge import case_selection, own_rules
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
 from conformance.scenarios.drawing import explored
@@ -33,6 +33,9 @@ from conformance.wire.replay import Recording, open_recording
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
 _CHECKS = Path(__file__).resolve().parent.parent / "checks"
+
+#: The rules of the latency budgets, which are loaded where a budget is set.
+BUDGETS = _CHECKS / "budgets"
 
 #: The parent of run folders that the user does not name.
 _RUN_FOLDERS = Path("reports") / "runs"
@@ -86,6 +89,8 @@ def create_session(
     :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
+    if target.has_budgets:
+        own_rules.load(BUDGETS)
     recording = _recording(replay.absolute(), path) if replay else None
     if recording:
         target = recording.target(target)
@@ -223,6 +228,8 @@ def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Sessi
     settings = worker_input["target"]
     contract = contracts(Path(settings["contract"]["folder"]))[settings["contract"]["revision"]]
     target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract})
+    if target.has_budgets:
+        own_rules.load(BUDGETS)
     recording = open_recording(Path(worker_input["recording"])) if worker_input["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))

@@ -51,6 +51,8 @@ def options() -> Iterator[Option]:
     yield Option("--overwrite", RUN, "replace an earlier run in the folder that --run-dir names", _FLAG)
     yield Option("--replay", RUN, "evaluate the recorded run in DIR again; send no request", _value("DIR"))
     yield Option("--baseline", RUN, "TOML file of expected failures; may be repeated", _values("FILE"))
+    own = "folder with rules of your own: TOML rows and scenarios, and modules test_*.py with checks"
+    yield Option("--rules", RUN, own, _value("DIR"))
     clients = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
     yield Option("--clients", RUN, clients, _value("DIR"))
     yield Option("--results", REPORTS, "results file (default: in the run folder)", _value("FILE"))

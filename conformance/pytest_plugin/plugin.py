@@ -13,6 +13,7 @@ import pytest
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
 from conformance.engine import setup
+from conformance.judge import own_rules
 from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
@@ -38,6 +39,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
     try:
+        if config.getoption("rules"):
+            config.option.rules = str(Path(config.option.rules).absolute())
+            config.args += [str(module) for module in own_rules.load(Path(config.option.rules))]
         runner = _runner(config)
     except Misconfigured as error:
         print(f"conformance: {error}", file=sys.stderr)

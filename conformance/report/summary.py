@@ -122,7 +122,7 @@ def totals(end: RunEnd) -> str:
     sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
     return (
         f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, "
-        f"{tokens.output:,} output tokens, {end.seconds:.1f} s"
+        f"{tokens.output:,} output tokens{f' ({end.cost})' if end.cost else ''}, {end.seconds:.1f} s"
     )
 
 

@@ -136,7 +136,8 @@ class RunEnd:
 
     ``interrupted``: the run ended before all its cases were evaluated. ``stopped`` is the message about an endpoint
     that became unreachable during the run; else empty. ``partial`` is None if all captured traffic was evaluated.
-    ``baseline`` are the entries that do not apply.
+    ``baseline`` are the entries that do not apply. ``cost`` is the price of the tokens; empty if the profile has no
+    prices.
     """
 
     counts: Mapping[str, int]
@@ -149,6 +150,7 @@ class RunEnd:
     stopped: str = ""
     partial: Partial | None = None
     baseline: tuple[ProblemRecord, ...] = ()
+    cost: str = ""
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> RunEnd:
@@ -168,6 +170,7 @@ class RunEnd:
             stopped=read.string("stopped", ""),
             partial=Partial.from_json(partial) if (partial := read.mapping("partial")) else None,
             baseline=tuple(map(ProblemRecord.from_json, read.objects("baseline"))),
+            cost=read.string("cost", ""),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -184,4 +187,5 @@ class RunEnd:
             **({"stopped": self.stopped} if self.stopped else {}),
             **({"partial": self.partial.to_json()} if self.partial else {}),
             **({"baseline": [one.to_json() for one in self.baseline]} if self.baseline else {}),
+            **({"cost": self.cost} if self.cost else {}),
         }
