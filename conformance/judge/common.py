@@ -249,7 +249,7 @@ def not_seen(what: str, responses: Sequence[Received], event: str, context: Cont
         for name in causes & context.scenarios.keys()
         for feature in context.scenarios[name].claims & context.target.lacks
     }:
-        return DoesNotApply(f"the target's profile lacks {', '.join(sorted(lacking))}")
+        return DoesNotApply(f"the profile excludes {', '.join(sorted(lacking))}")
     if all(received.exchange.refused for received in responses):
         return DoesNotApply(f"every request that can cause {what} was refused")
     return CannotEvaluate(f"no response contains {what}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.config.settings import SETTINGS
+from conformance.proxy.script import DIALECTS
 from conformance.report import outputs
 
 TARGET, LIMITS, SELECTION = "target", "limits", "selection"
@@ -36,6 +37,12 @@ def options() -> Iterator[Option]:
         text = f"{setting.help} (default {shown})" if known else setting.help
         yield Option(f"--{setting.name}", group, text, {"default": None, "metavar": setting.metavar})
     yield Option("--target", TARGET, "target file: TOML with settings and a profile", _value("FILE"))
+    dialect = "the endpoint is a proxy, and its upstream is the built-in endpoint in this dialect (default: no proxy)"
+    yield Option("--dialect", TARGET, dialect, {"choices": DIALECTS, "default": None})
+    start = "shell command that starts the proxy at --endpoint, with {upstream} and {key} (docs/proxies.md)"
+    yield Option("--start", TARGET, start, _value("COMMAND"))
+    port = "port of the proxy's upstream on 127.0.0.1 (default: any)"
+    yield Option("--upstream-port", TARGET, port, {"type": int, "default": 0, "metavar": "P"})
     what = "these cases: rule@scenario, a rule, an area or a glob; may be repeated"
     yield Option("--only", SELECTION, f"evaluate only {what} (default: all)", _values("GLOB"))
     yield Option("--skip", SELECTION, f"do not evaluate {what}", _values("GLOB"))
