@@ -62,6 +62,27 @@ def test_a_cause_must_explain_each_answer() -> None:
     assert told["sum.part@others.stream"] == "sum.text-deltas@text.stream"
 
 
+def test_a_case_over_many_requests_follows_like_the_other_cases_of_its_rule() -> None:
+    """Not each of its requests is one that the rule of the cause evaluates."""
+    cause = line("truncation.incomplete@cut.stream", "a")
+    follows = line("lifecycle.terminal-agrees-with-status@cut.stream", "b")
+    wide = line("lifecycle.terminal-agrees-with-status@lenient.stream", "b")
+    other = line("lifecycle.terminal-agrees-with-status@lenient.stream", "c")
+    cause = replace(cause, findings=(replace(cause.findings[0], pointer="/response/status"),))
+    assert causes(cause, follows, wide)[wide.id] == cause.id
+    assert other.id not in causes(cause, follows, other)
+
+
+def test_a_refused_combination_follows_from_the_rule_about_its_part() -> None:
+    told = "received HTTP 400: Param Incorrect / top_p 0.01 is too low"
+    part = line("request.top_p-accepted@top_p=0.01", told)
+    reason = told.removeprefix("received ").replace("0.01", "1.0")
+    whole = line("request.combination-accepted@combination.1", f"top_p (highest): refused with {reason}")
+    other = line("request.combination-accepted@combination.1", "top_p (highest): refused with HTTP 400: Bad Request")
+    assert causes(part, whole) == {whole.id: part.id}
+    assert causes(part, other) == {}
+
+
 def sized(case: str, size: int, message: str = "b", event: int | None = None) -> CaseRecord:
     """A broken case whose request has a body of so many bytes."""
     one = line(case, message)

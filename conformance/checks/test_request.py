@@ -140,6 +140,21 @@ def test_tools_are_accepted(received: Received) -> Findings:
 
 
 @check(
+    "request.tools-accepted",
+    over=beside(together("tools", "call", "tools-accepted"), "text", "text.stream"),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_tools_do_not_make_the_server_busy(responses: list[Received], case: Case) -> Findings:
+    tools = [one for one in responses if one.scenario in case.scenarios]
+    yield Examined(sum(one.exchange.status is not None for one in tools))
+    if status := always_busy(tools, [one for one in responses if one.scenario not in case.scenarios]):
+        first, *others = (one.scenario for one in tools)
+        message = f"every request with tools receives HTTP {status}, and none without{error_detail(tools[0])}"
+        yield Finding(message, want=200, got=status, scenario=first, also=tuple(others))
+
+
+@check(
     "request.{form}",
     over=beside(each("form"), "input.role-system", "input.role-assistant", "input.untyped-message"),
     together=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -56,6 +57,13 @@ def _calls(received: Received, case: Case) -> list[tuple[str, dict[str, Any]]]:
     return [(f"{received.pointer}/output/{place}", item) for place, item in received.items("function_call")]
 
 
+#: To JSON Schema 2.0 is an integer; to many languages it is none.
+_VALIDATOR = extend(  # type: ignore[no-untyped-call]  # It has no types.
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
+
+
 @check("tools.call-shape", over=_CALLS, where=Where("finished", depends_on=TOOL_SOURCES, when=functions_only))
 def test_call_names_a_declared_tool(received: Received, case: Case) -> Findings:
     declared = _declared(received, case)
@@ -96,7 +104,7 @@ def test_arguments_fit_the_tool(received: Received, case: Case) -> Findings:
         except ValueError:
             continue  # tools.arguments-are-json reports it.
         yield EXAMINED
-        for error in Draft202012Validator(schemas.get(text(call.get("name")), {})).iter_errors(value):
+        for error in _VALIDATOR(schemas.get(text(call.get("name")), {})).iter_errors(value):
             message = f"the arguments do not fit the tool's parameters: {error.message}"
             yield Finding(message, pointer + "/arguments", received.event, error.validator_value, call["arguments"])
 

@@ -33,6 +33,9 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
 @check("truncation.incomplete", over=each("no such tag"), where=WITH_CAP)
 def test_what_is_incomplete_says_why(received: Received) -> Findings:
     ends_completed = received.looks_like_stream and received.terminal.type == COMPLETED
+    if received.response.get("status") == "completed" and _call_is_cut(received):
+        yield EXAMINED
+        yield from _not_reported_incomplete(received)
     if received.response.get("status") != "incomplete" or ends_completed:
         raise DoesNotApply("the response is not incomplete, or ends with response.completed")
     yield EXAMINED
@@ -54,6 +57,13 @@ def _not_reported_incomplete(received: Received) -> Findings:
     message = f"the response reached max_output_tokens ({cap}), but its status is not incomplete"
     got = received.response.get("status")
     yield Finding(message, received.pointer + "/status", received.event, "incomplete", got)
+
+
+def _call_is_cut(received: Received) -> bool:
+    """Whether the response has exactly max_output_tokens tokens, and a call that is incomplete."""
+    cap = integer(received.sent.get("max_output_tokens"))
+    calls = [call for _, call in received.items("function_call")]
+    return cap is not None and cap == received.tokens("output_tokens") and any(map(_is_incomplete, calls))
 
 
 def _is_incomplete(call: dict[str, Any]) -> bool:

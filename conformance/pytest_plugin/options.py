@@ -53,9 +53,13 @@ def options() -> Iterator[Option]:
     yield Option("--explore-seed", SELECTION, seed, {"type": int, "default": None, "metavar": "SEED"})
     folder = "folder for the recorded exchanges (default: a new one in reports/runs)"
     yield Option("--run-dir", RUN, folder, _value("DIR"))
+    label = "name of the run on badge, summary and matrix (default: that of the target)"
+    yield Option("--label", RUN, label, {"default": "", "metavar": "TEXT"})
     yield Option("--overwrite", RUN, "replace an earlier run in the folder that --run-dir names", _FLAG)
     yield Option("--replay", RUN, "evaluate the recorded run in DIR again; send no request", _value("DIR"))
     yield Option("--baseline", RUN, "TOML file of expected failures; may be repeated", _values("FILE"))
+    own = "folder with rules of your own: TOML rows and scenarios, and modules test_*.py with checks"
+    yield Option("--rules", RUN, own, _value("DIR"))
     clients = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
     yield Option("--clients", RUN, clients, _value("DIR"))
     yield Option("--results", REPORTS, "results file (default: in the run folder)", _value("FILE"))

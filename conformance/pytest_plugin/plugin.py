@@ -15,6 +15,7 @@ from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
 from conformance.contract.schemas import REVISIONS
 from conformance.engine import setup
+from conformance.judge import own_rules
 from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import Served, serving
 from conformance.pytest_plugin.options import options
@@ -44,6 +45,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     try:
+        if config.getoption("rules"):
+            config.option.rules = str(Path(config.option.rules).absolute())
+            config.args += [str(module) for module in own_rules.load(Path(config.option.rules))]
         served = _proxy(config, stack)
         runner = _runner(config)
         if served:
@@ -95,6 +99,7 @@ def _runner(config: pytest.Config) -> Runner:
     session, server = setup.create_session(
         settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
         config.getoption("explore"), config.getoption("explore_seed"), config.getoption("skip"),
+        config.getoption("label").strip(),
     )  # fmt: skip
     return Runner(config, session, expected, server)
 

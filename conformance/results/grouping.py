@@ -73,6 +73,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes = {
         one.id: cause for one in left if (cause := _cause_by_row(one, scenarios_of) or _cause_for_client(one, broken))
     } | shared
+    causes |= _of_the_same_member(left, causes)
     causes |= _with_their_rule(left, causes)
     _group_same_messages([one for one in left if one.id not in causes], causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
@@ -184,9 +185,20 @@ def _outcome(message: str) -> str:
     return without_numbers(found[1]) if found else message
 
 
+def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of warnings about a member that a failure in the same response is about too."""
+    failed = [one for one in left if one.verdict == FAIL and one.id not in causes and all(_members(one))]
+    found = {}
+    for one in (one for one in left if one.verdict == WARNING and one.id not in causes and all(_members(one))):
+        same = (each for each in failed if one.found_in <= each.found_in and _members(one) <= _members(each))
+        if cause := next(same, None):
+            found[one.id] = cause.id
+    return found
+
+
 def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
-    """The causes of cases over many requests all of whose findings occur in cases of the same rule that have one: not
-    every request that meets the defect is one that the rule of the cause evaluates."""
+    """The causes of warnings, and of cases over many requests, all of whose findings occur in cases of the same rule
+    that have one: not every request that meets the defect is one that the rule of the cause evaluates."""
     explained: dict[tuple[str, str, str], str] = {}
     for one in left:
         for fact in _facts(one) if one.id in causes else ():
@@ -194,7 +206,8 @@ def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> d
     found = {}
     for one in left:
         facts = [(one.requirement, one.verdict, fact) for fact in sorted(_facts(one))]
-        if one.id not in causes and _AGGREGATES.match(one.scenario) and facts and all(map(explained.get, facts)):
+        alike = one.verdict == WARNING or _AGGREGATES.match(one.scenario)
+        if one.id not in causes and alike and facts and all(map(explained.get, facts)):
             found[one.id] = explained[facts[0]]
     return found
 

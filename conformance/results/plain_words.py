@@ -13,7 +13,7 @@ from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
 
 #: Characters of a server's message that are shown.
-_MESSAGE = 100
+_MESSAGE = 200
 
 #: What a rule about acceptance is about, by the rule; of others the parameter is the name between its first and its
 #: last part.
@@ -32,12 +32,15 @@ _SUBJECTS = {
     "request.reasoning-returned": "a returned reasoning item",
 }
 
-#: Requests with a message of one role.
-_ROLES = {
+#: What a request is about, by the scenario, where its rule has many.
+_BY_SCENARIO = {
     "input.role-system": "a system message",
     "input.developer": "a developer message",
     "input.role-developer": "a list with a developer message",
     "input.role-assistant": "a conversation with an earlier assistant message",
+    "tools.long-name": "a tool whose name has 64 characters",
+    "tools.rich": "a tool with parameters of each type",
+    "tools.references": "a tool with $ref and lists of types in its parameters",
 }
 
 #: The findings of ``error.real-status``, and what they have in common.
@@ -82,8 +85,8 @@ def _subject(rule: str, scenario: str) -> str:
     """What a rule about acceptance is about; empty for other rules."""
     if "=" in scenario and rule.endswith("-accepted"):
         return scenario.removesuffix(".stream")
-    if rule == "request.input-roles" and scenario in _ROLES:
-        return _ROLES[scenario]
+    if rule in ("request.input-roles", "request.tools-accepted") and scenario.removesuffix(".stream") in _BY_SCENARIO:
+        return _BY_SCENARIO[scenario.removesuffix(".stream")]
     if rule in _SUBJECTS:
         return _SUBJECTS[rule]
     if effort := re.fullmatch(r"effort\.(\w+)-accepted", rule):

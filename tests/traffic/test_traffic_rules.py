@@ -38,8 +38,7 @@ def test_legal_variety_stays_green(name: str) -> None:
 
 
 #: Faults in calls of tools with references, or under an undocumented tool_choice: rules about calls stand aside there.
-#: In these few scenarios they do not show: they need rich tools, or a plain response that its cap truncates.
-APART = {one.name for one in rich_tools.FAULTS} | {"truncation.reported-completed"}
+APART = {one.name for one in rich_tools.FAULTS}
 
 
 def _some_faults() -> list[tuple[str, str]]:

@@ -110,6 +110,7 @@ FAULTS = [
         "output_index", str)),
     broken("output_item.added", "index-null", "Sends null as output_index in", put(output_index=None)),
     broken("output_item.added", "item-without-id", "Omits the id of the item in", inner("item", cut("id"))),
+    broken("output_item.added", "item-without-type", "Omits the type of the item in", inner("item", cut("type"))),
     broken("output_item.added", "item-without-content", "Omits the content of the message in",
            lambda event: event["item"].pop("content", None)),
     broken("output_item.done", "item-null", "Sends null as the item in", put(item=None)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,15 @@ def each_value(how: Callable[[Any], Any]) -> Callable[[str], str]:
 
 def digits(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def fraction(value: Any) -> Any:
+    return float(value) if type(value) is int else value
+
+
+def escaped(value: Any) -> Any:
+    """The string with escapes of JSON in place of characters beyond ASCII."""
+    return json.dumps(value)[1:-1] if isinstance(value, str) else value
 
 
 def falsy(values: Dict) -> Dict:
@@ -85,6 +95,9 @@ def parameters_hold(text: str) -> Callable[[Dict], bool]:
 
 
 FAULTS: list[Behaviour] = [
+    arguments("integers-as-fractions", "Sends integers in arguments as decimal fractions.", FIT, each_value(fraction)),
+    arguments("escaped-twice", "Leaves escapes of JSON in the strings of arguments.", "response.text-intact",
+              each_value(escaped)),
     arguments("booleans-as-text", "Sends booleans in arguments as strings.", FIT,
               each_value(lambda value: str(value).lower() if isinstance(value, bool) else value)),
     arguments("fractions-rounded", "Rounds fractions in arguments.", FIT,

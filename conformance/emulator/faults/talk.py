@@ -68,6 +68,13 @@ def same_second(ctx: Context, one: Dict) -> Dict:
     return {**one, "id": f"resp_{ident}"}
 
 
+def kept_metadata(ctx: Context, one: Dict) -> Dict:
+    """Sends the metadata of the last request that had any."""
+    with ctx.lock:
+        kept = ctx.memory["metadata"] = ctx.body.get("metadata") or ctx.memory.get("metadata")
+    return {**one, "metadata": kept}
+
+
 def foreign_model(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
     """Sends the model of a concurrent request."""
     return replace(parsed, model=neighbour(ctx, "model", parsed.model))
@@ -119,6 +126,7 @@ FAULTS = [
               lambda one: one.get("type") == "function_call"), "input[1].type")),
     fault("parallel.ids-from-the-clock", "Derives ids from the current second.", MIXED,
           "response.id-unique", response=same_second),
+    fault("parallel.metadata-kept", "Sends the metadata of an earlier request.", MIXED, response=kept_metadata),
     fault("parallel.models-mix", "Sends the model of a concurrent request.", MIXED,
           parsed=foreign_model),
     fault("parallel.texts-mix", "Sends the items of a concurrent request.", MIXED,

@@ -1,0 +1,29 @@
+"""Text in which the escapes of JSON are left: it was escaped once more than it was read."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.decode.response import Received
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def left_escape(text: str, received: Received) -> str:
+    """An escape in a text that represents a character beyond ASCII of the request; empty without one, and where the
+    request contains the escape itself."""
+    sent = received.request_json or {}
+    asked = "\n".join(strings_in(sent))
+    for found in _ESCAPE.finditer(text):
+        character = chr(int(found[1], 16))
+        if not character.isascii() and character in asked and found[0] not in asked:
+            return found[0]
+    return ""
+
+
+def strings_in(value: object) -> list[str]:
+    """Every string in a JSON value."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for one in inner for text in strings_in(one)]
