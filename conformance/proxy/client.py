@@ -20,6 +20,9 @@ _CONNECT = 5.0
 
 _READ = 65536
 
+#: The most bytes of a body that are read.
+MAX_BODY = 16_000_000
+
 
 @dataclass
 class Call:
@@ -103,6 +106,8 @@ class _Reader:
                 return "cut" if response.length else "clean"
             self.chunks.append(Chunk(self._clock(), data))
             self._call.received += data
+            if len(self._call.received) > MAX_BODY:
+                raise http.client.HTTPException(f"the body has more than {MAX_BODY:,} bytes")
             if self._call.close_when and self._call.close_when(bytes(self._call.received)):
                 with contextlib.suppress(OSError):
                     held.shutdown(socket.SHUT_RDWR)
