@@ -17,6 +17,7 @@ from conformance.engine.runs import RunOptions, run_session
 from conformance.exchange.exchange import Chunk
 from conformance.exchange.redaction import Known, Secret
 from conformance.exchange.scrubbing import secrets_of
+from conformance.judge import own_rules
 from conformance.report import catalogue
 from conformance.report.summary import quoted
 from conformance.results import baseline_file
@@ -114,6 +115,7 @@ def run(
     run_dir: str | Path | None = None,
     overwrite: bool = False,
     replay: str | Path | None = None,
+    rules: str | Path | None = None,
     evaluated: Callable[[CaseRecord], object] = lambda case: None,
     **settings: str | float | None,
 ) -> Results:
@@ -122,9 +124,9 @@ def run(
     ``target`` is the base URL of the endpoint (``https://host/v1``) or the path of a target file; None is the built-in
     endpoint. ``settings`` are those of ``conformance run`` (``model``, ``revision``, ``rpm``, ...); the key is read
     from the environment variable named by ``api_key_env``. ``only``, ``skip``, ``baseline``, ``strict``, ``run_dir``,
-    ``overwrite`` and ``replay`` are the options of these names. ``max_failures`` is the number of failed cases that
-    ends the run and the sending; 0: no limit. ``evaluated`` is called with each case after its evaluation, before cases
-    are grouped under their root causes.
+    ``overwrite``, ``replay`` and ``rules`` are the options of these names. ``max_failures`` is the number of failed
+    cases that ends the run and the sending; 0: no limit. ``evaluated`` is called with each case after its evaluation,
+    before cases are grouped under their root causes.
 
     Raises :class:`conformance.Misconfigured`, with a message of one line, for a setting that cannot be used.
     """
@@ -134,6 +136,8 @@ def run(
         if name.replace("_", "-") not in {one.name for one in SETTINGS}:
             raise Misconfigured(f"unknown setting {name}; expected one of {', '.join(one.name for one in SETTINGS)}")
         options[name.replace("_", "-")] = value
+    if rules is not None:
+        own_rules.load(Path(rules))
     entries = baseline_file.read(map(Path, baseline))
     session, server = setup.create_session(
         options, file, Path(run_dir) if run_dir else None, False, Path(replay) if replay else None,

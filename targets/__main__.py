@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"unknown target {', '.join(unknown)}; expected one of {', '.join(known)}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _stop)
-    revision = _revision()
+    commit = revision()
     runs: list[Path] = []
     notes: list[str] = []
     with _upstream() as upstream:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Unusable as error:
                 notes.append(f"{name} was not checked: {error}")
                 print(f"  {error}", flush=True)
-    return _write(runs, [f"{_MADE} {revision}. {_READ}", *notes], options.out) or bool(notes)
+    return _write(runs, [f"{_MADE} {commit}. {_READ}", *notes], options.out) or bool(notes)
 
 
 def _stop(*_: Any) -> NoReturn:
@@ -126,7 +126,7 @@ def _write(runs: Sequence[Path], notes: Sequence[str], out: Path) -> int:
     return subprocess.run(words).returncode
 
 
-def _revision() -> str:
+def revision() -> str:
     """The commit of the suite, and whether the work tree has changes outside reports/."""
     words = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*words, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)

@@ -120,11 +120,11 @@ def running(one: Recipe, folder: Path, upstream: str, key: str) -> Iterator[str]
         "folder": str(folder.absolute()),
     }  # fmt: skip
     for name, text in one.files.items():
-        (folder / name).write_text(_filled(text, values), encoding="utf-8")
-    own = {name: _filled(text, values) for name, text in one.environ.items()}
+        (folder / name).write_text(filled(text, values), encoding="utf-8")
+    own = {name: filled(text, values) for name, text in one.environ.items()}
     path = os.pathsep.join([str(folder.absolute() / "venv" / "bin"), os.environ.get("PATH", "")])
-    environ = {**_plain(os.environ), "PATH": path, "HOME": str(folder.absolute()), **own}
-    words = [_filled(word, values) for word in one.start]
+    environ = {**plain_environment(os.environ), "PATH": path, "HOME": str(folder.absolute()), **own}
+    words = [filled(word, values) for word in one.start]
     words[0] = shutil.which(words[0], path=path) or words[0]
     log = folder / "server.log"
     with log.open("wb") as out, _group(words, folder, environ, out) as process:
@@ -132,7 +132,7 @@ def running(one: Recipe, folder: Path, upstream: str, key: str) -> Iterator[str]
         yield f"http://127.0.0.1:{port}{one.path}"
 
 
-def _plain(environ: Mapping[str, str]) -> dict[str, str]:
+def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without variables that may be secrets, proxies or a virtual environment."""
     return {
         name: value
@@ -141,7 +141,8 @@ def _plain(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with each ``{name}`` replaced by its value."""
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text

@@ -104,7 +104,7 @@ def test_the_package_says_that_it_is_typed() -> None:
         _ = conformance.nothing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["docs/python.md"])
 def test_the_examples_of_the_documentation_run(page: str, tmp_path: Path) -> None:
     examples = EXAMPLE.findall((ROOT / page).read_text(encoding="utf-8"))
     assert examples

@@ -23,7 +23,7 @@ TARGETS = {
     "[profile]\nlacks = ['tool']": "'tool' is not known; did you mean 'tools'?",
     "[profile]\nunknown_parameters = 'refuse'": "profile.unknown_parameters: 'refuse' is not known",
     "total_timeout = 'long'": "total_timeout is 'long', not a number",
-    "first_byte = 3": "'first_byte' is not known; did you mean 'first_byte_timeout'?",
+    "first_byte_timeou = 3": "'first_byte_timeou' is not known; did you mean 'first_byte_timeout'?",
     "endpoint = ": "is not TOML",
     "\udcff": "cannot be read",
 }

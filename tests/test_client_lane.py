@@ -321,7 +321,7 @@ def test_a_run_feeds_the_clients_and_a_replay_judges_what_they_ended_with(tmp_pa
     done = run("--clients", fakes, "--run-dir", str(folder), *few, checks=("clients",))
     assert done.returncode == 0, done.stdout
     counts = lines_of(folder)[-1]["counts"]
-    assert counts == {"not-applicable": 5 + 7, "pass": 9}  # No Node's; one answer is cut.
+    assert counts == {"not-applicable": 6 + 13, "pass": 11}  # No Node's; one answer is cut.
     replayed = run("--replay", str(folder), "--run-dir", str(again), checks=("clients",))
     assert replayed.returncode == 0, replayed.stdout
     assert lines_of(again)[-1]["counts"] == counts
@@ -418,6 +418,15 @@ def test_without_node_its_clients_are_left_out(tmp_path: Path, monkeypatch: pyte
         (tmp_path / name).write_text(f"#!/bin/sh\n{says}\n")
         (tmp_path / name).chmod(0o755)
     assert install.without_node() == "node v18.1.0 found, expected 20 or newer"
+
+
+@pytest.mark.parametrize(
+    ("node", "file"), [(20, "package.json"), (21, "package.json"), (22, "package-22.json"), (26, "package-22.json")]
+)
+def test_each_version_of_node_gets_the_newest_packages_that_run_on_it(node: int, file: str) -> None:
+    assert install.package_for(node).name == file
+    pinned = json.loads((install.HERE / file).read_text(encoding="utf-8"))
+    assert all(version[0].isdigit() for version in pinned["dependencies"].values())
 
 
 def test_what_cannot_be_installed_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,15 +131,20 @@ def test_a_night_of_the_workflow_leaves_its_summary(tmp_path: Path) -> None:
     assert "| area | built-in |" in (tmp_path / "summary").read_text()
 
 
-@pytest.mark.parametrize(("options", "want"), [("--only http.*@text", 0), ("-k nosuchword", 5)])
+@pytest.mark.parametrize(("options", "want"), [("--only 'http.*@text'", 0), ("-k 'nosuchword and other'", 5)])
 def test_the_action_judges_and_ends_as_the_run_does(tmp_path: Path, options: str, want: int) -> None:
     (tmp_path / "conformance" / "bin").mkdir(parents=True)
-    (tmp_path / "conformance" / "bin" / "conformance").symlink_to(BIN / "conformance")
-    given = dict.fromkeys(("ENDPOINT", "TARGET", "BASELINE"), "") | {"OPTIONS": options, "RUN_DIR": "my run"}
+    for name in ("conformance", "python"):
+        (tmp_path / "conformance" / "bin" / name).symlink_to(BIN / name)
+    empty = ("ENDPOINT", "TARGET", "BASELINE", "MODEL", "REVISION")
+    given = dict.fromkeys(empty, "") | {"OPTIONS": options, "RUN_DIR": "my run", "WAIT": "0", "KEY_VARIABLE": "K"}
     files = {"GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary", "RUNNER_TEMP": str(tmp_path)}
     done = bash(step(ACTION, "Run"), tmp_path, **given, **files)
     assert done.returncode == want, done.stdout + done.stderr
-    assert (tmp_path / "output").read_text() == "results=my run/results.jsonl\n"
+    assert (tmp_path / "output").read_text().splitlines() == [
+        f"verdict={'nothing-evaluated' if want else 'conforms'}", "run-dir=my run",
+        "results=my run/results.jsonl", "report=my run/report.html",
+    ]  # fmt: skip
     assert (tmp_path / "summary").read_text().startswith("#")
 
 
@@ -147,7 +152,7 @@ def test_the_inputs_of_the_action_reach_its_script() -> None:
     document = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
     (evaluate,) = [one for one in document["runs"]["steps"] if one.get("name") == "Run"]
     used = {value.removeprefix("${{ inputs.").removesuffix(" }}") for value in evaluate["env"].values()}
-    assert used == set(document["inputs"])
+    assert used == set(document["inputs"]) - {"artifact"}
     assert all(f"${name}" in evaluate["run"] for name in evaluate["env"])
 
 
@@ -183,6 +188,32 @@ def test_the_job_runs_a_command_that_there_is_as_the_image_s_user() -> None:
     assert set(target) == {"target.toml"}
     assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
     assert container["envFrom"] == [{"secretRef": {"name": "mimo-api-key"}}]
+
+
+def test_the_cron_job_runs_the_pod_of_the_job() -> None:
+    objects = [one for one in yaml.safe_load_all(JOB.read_text(encoding="utf-8")) if one["kind"] == "Job"]
+    cron = yaml.safe_load((ROOT / "deploy" / "kubernetes-cronjob.yaml").read_text(encoding="utf-8"))
+    assert cron["spec"]["jobTemplate"]["spec"]["template"] == objects[0]["spec"]["template"]
+
+
+def test_the_shell_example_checks_what_it_starts(tmp_path: Path) -> None:
+    script = ROOT / "deploy" / "check.sh"
+    assert subprocess.run([BIN / "shellcheck", script], capture_output=True).returncode == 0
+    program(tmp_path, "conformance", 'echo "$@"; exit 6')
+    words = ["bash", str(script), "http://127.0.0.1:9/v1", "sleep", "30"]
+    given = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(words, env=given, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 6
+    assert done.stdout.split() == [
+        "run", "http://127.0.0.1:9/v1", "--wait", "60", "--run-dir", "conformance-run", "--overwrite",
+    ]  # fmt: skip
+
+
+def test_the_gitlab_job_runs_options_that_there_are() -> None:
+    job = yaml.safe_load((ROOT / "deploy" / "gitlab-ci.yml").read_text(encoding="utf-8"))["conformance"]
+    (line,) = [one for one in job["script"] if "conformance run" in one]
+    said = conformance("run", "--help").stdout
+    assert all(word in said for word in re.findall(r"--[a-z-]+", line))
 
 
 def test_the_target_of_the_job_is_a_target(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ BAD = run(case("a.b@1", "fail"), case("a.b@2"), case("x.y@1", "inconclusive", re
 
 def test_targets_stand_beside_each_other_by_area_and_broken_rule() -> None:
     assert markdown(matrix([GOOD, BAD])) == (
-        "| target | run at | contract | suite | requests | MUST rules passed | SHOULD rules passed "
+        "| target | run at | contract | suite | requests | levels passed | MUST rules passed | SHOULD rules passed "
         "| affected clients (root causes) |\n"
-        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
-        "| good | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | 1 of 1 |  |  |\n"
-        "| bad | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | 0 of 1 |  |  |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        "| good | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | unknown | 1 of 1 |  |  |\n"
+        "| bad | 2026-06-24 02:00 UTC | 2026-06-24 | 0.1.0 | 10 | unknown | 0 of 1 |  |  |\n"
         "\n| area | good | bad |\n| --- | --- | --- |\n"
         "| a | ✅ all 2 pass | ❌ 1 fail of 2 |\n"
         "| x | not applicable | ⚠️ 1 inconclusive |\n"
@@ -89,7 +89,7 @@ def test_the_command_reads_files_from_anywhere_and_names_a_run_that_broke_off(tm
     broken = written(tmp_path / "broken.jsonl", BAD.head, *BAD.cases)
     told = command("matrix", str(good), str(good), "--html", str(tmp_path / "m.html"))
     assert told.returncode == 0, told.stderr
-    assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 15
+    assert (tmp_path / "m.html").read_text(encoding="utf-8").count("<th scope") == 16
     told = command("matrix", str(good), str(broken))
     assert (told.returncode, "bad was interrupted" in told.stdout) == (2, True)
     told = command("matrix", str(good), str(tmp_path / "none.jsonl"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.clients.install import pinned
-from conformance.contract.openai_names import FILE, GROUPS, Names, is_openai, read
+from conformance.contract.openai_names import FILE, GROUPS, is_openai, read, undocumented_event, undocumented_item
 from conformance.contract.schemas import REVISIONS, Schemas
 from tools.in_process import context
 from tools.openai_names import differences, installed, text_of
@@ -104,4 +104,10 @@ def test_types_of_openai_are_known_by_name() -> None:
     assert is_openai("events", "response.queued")
     assert is_openai("output_items", "web_search_call")
     assert not is_openai("events", "response.heartbeat")
-    assert isinstance(LISTED, Names)
+    assert undocumented_event("response.queued") == (
+        "response.queued is an OpenAI event type that MiMo does not document"
+    )
+    assert undocumented_event("response.heartbeat") == "undocumented event type response.heartbeat"
+    assert undocumented_item("mcp_call") == (
+        "an output item has the type 'mcp_call', an OpenAI item type that MiMo does not document"
+    )

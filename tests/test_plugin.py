@@ -100,7 +100,7 @@ def test_a_failure_exits_with_1_and_tells_all(server: Server, tmp_path: Path, wo
         "lifecycle.in-progress-second@text.stream   MUST",
         "rule      response.in_progress is the second event.",
         "source    doc 2026-06-24",
-        "expected  response.in_progress",
+        "found     event 1 is response.output_item.added",
         "--only 'lifecycle.in-progress-second@text.stream'",
         '-H "api-key: $MIMO_API_KEY"',
     ):

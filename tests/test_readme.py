@@ -1,4 +1,4 @@
-"""What the README says is what the suite does."""
+"""What the README and the page about a run say is what the suite does."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ import pytest
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import PROFILE_FEATURES, UNKNOWN_PARAMETERS, resolve
+from conformance.contract.revisions import REVISIONS
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import DECODED_LIMIT
 from conformance.results.results_file import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
-from tools.in_process import record, verdicts
+from conformance.scenarios.plan import Plan
+from docs.pictures import make as pictures
+from tools.in_process import context, record, verdicts
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST = (ROOT / "README.md").read_text(encoding="utf-8")
+RUNNING = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+README = FIRST + RUNNING
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
@@ -113,3 +118,17 @@ def test_hundreds_of_faults_and_a_hundred_variants() -> None:
 @pytest.mark.parametrize("path", re.findall(r"`((?:conformance|schemas|tests)/[\w./]*\w/?)`", README + CONTRIBUTING))
 def test_every_path_named_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_the_readme_is_short_and_counts_what_is_there() -> None:
+    assert len(FIRST.splitlines()) <= 100
+    requests = Plan(context(), context().scenarios).expected
+    named = re.search(r"some (\d+) requests", FIRST)
+    assert named is not None
+    assert abs(int(named[1]) - requests) <= 10
+    assert all(f"revisions: {REVISIONS[0]}" in FIRST and one in FIRST for one in REVISIONS)
+
+
+def test_the_pictures_show_the_current_program() -> None:
+    """``python docs/pictures/make.py`` makes them again, with the digest of what they show."""
+    assert pictures.DIGEST.read_text(encoding="utf-8").strip() == pictures.digest()

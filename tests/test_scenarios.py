@@ -129,6 +129,11 @@ def test_the_plan_is_bounded() -> None:
     assert most_output_tokens(small, plan.uncapped) < 140_000
 
 
+def test_the_plan_of_the_newest_revision_is_bounded() -> None:
+    here = context("2026-10")
+    assert Plan(here, here.scenarios).expected <= 225
+
+
 def test_smoke_takes_few_requests() -> None:
     smoke = [one.name for one in context().scenarios.values() if "smoke" in one.tags]
     assert 5 <= Plan(context(), smoke).expected <= 15

@@ -20,6 +20,7 @@ from typing import Any
 from conformance.clients.differences import canonical, expected, raised
 from conformance.clients.drive import ClientInput, drive, fed
 from conformance.contract import client_evidence as kept
+from conformance.contract import client_variants
 from conformance.contract.clients import CLIENTS, Client
 from conformance.contract.fault_matrix import matrix
 from conformance.contract.needs import needs
@@ -389,16 +390,47 @@ def _page(evidence: Mapping[str, Any]) -> Iterator[str]:
         if need.finding:
             rules = ", ".join(need.rules)
             yield f"- {rules}, `{need.finding}`: {NAMES[need.client]} {need.says}; {need.unshown}"
+    yield from _needs_page()
     without = [row.id for row in catalogue().values() if row.id not in evidence["rules"] and row.area != "client"]
     yield "\n## Not tried\n"
     yield "Rules about requests, refusals, keys and words, and those that no fault violates in what clients are fed:\n"
     yield ", ".join(without) + "."
+    yield from _variants_page(client_variants.outcomes())
     yield "\n## How they stop\n"
     for row_id, faults in evidence["rules"].items():
         for fault, by_client in faults.items():
             said = _ways(by_client)
             if said:
                 yield f"- {row_id}, by {fault}: {said}"
+
+
+def _needs_page() -> Iterator[str]:
+    """A row a need: client and version, the need, and the trial that shows it."""
+    yield "\n## By need\n"
+    yield "Each need with the version of the client and the first trial that shows it; the number of others.\n"
+    yield "| client | version | need | trial |"
+    yield "| --- | --- | --- | --- |"
+    for need in needs():
+        shown = list(need.trials())
+        trial = (
+            f"{shown[0][0]}, by {shown[0][1]}"
+            if shown
+            else need.unshown or "none: trials replay responses, and this is about requests"
+        )
+        more = f" (+{len(shown) - 1})" if len(shown) > 1 else ""
+        yield f"| {NAMES[need.client]} | {need.version} | {need.says} | {trial}{more} |"
+
+
+def _variants_page(rows: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """The outcomes as a section of a page: a table, a row a client and version, a column a variant."""
+    yield "\n## Legal variants\n"
+    yield "Made by `python -m tools.client_variants --install DIR --write`: responses of the built-in endpoint with"
+    yield "variants that real servers send. copes: it ends as without the variant.\n"
+    yield f"| client | {' | '.join(rows)} |"
+    yield f"| --- |{' --- |' * len(rows)}"
+    for name in dict.fromkeys(name for row in rows.values() for name in row):
+        cells = [row[name].replace("|", "\\|") or "copes" if name in row else "" for row in rows.values()]
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def _effects(known: EffectsByRule) -> dict[tuple[str, str], list[Effect]]:

@@ -35,7 +35,7 @@ def _rules(revision: str) -> frozenset[str]:
 
 def revisions(fault: str) -> tuple[str, ...]:
     """The revisions that a fault is evaluated in: the first one with more than half of the rules it is made to violate,
-    and of the newest one what it adds, if that is not the same."""
+    and of the newest one what it adds, if that is not the same: its own rules, and those that the fault is made for."""
     made_for = set(FAULTS[fault].rules)
     first = next((one for one in REVISIONS if 2 * len(_rules(one) & made_for) > len(made_for)), REVISIONS[0])
     return (first,) if first == REVISIONS[-1] else (first, ADDED)
@@ -48,7 +48,8 @@ def broken(name: str) -> dict[str, Violated]:
     follows: Violated = {}
     lines = []
     for revision in revisions(name):
-        results, recorded = violated(FAULTS[name], revision, event_ms=timed)
+        rules = (_rules(ADDED) - _rules(REVISIONS[0])) | {*FAULTS[name].rules} if revision == ADDED else None
+        results, recorded = violated(FAULTS[name], revision, rules, event_ms=timed)
         lines += [case_record(result, recorded, 0) for result in results]
         known = causes.keys() | follows.keys()  # What a newer revision adds does not change what a rule is.
         for line in group_by_cause(lines):

@@ -177,8 +177,8 @@ def test_reasoning_item_holds_reasoning_text(received: Received, case: Case) -> 
 
 
 def _may_be_hidden(item: dict[str, Any], case: Case) -> bool:
-    """Whether the text of a reasoning item may be missing: the profile contains this, or, if the traffic has no
-    profile, the item has the members by which OpenAI and others replace it."""
+    """Whether the text of a reasoning item may be missing: the profile allows it; or the traffic has no profile, and
+    the item has the members by which OpenAI and others replace it."""
     shown = case.context.target.reasoning
     return shown == "hidden" or (shown == "unknown" and bool({"summary", "encrypted_content"} & item.keys()))
 

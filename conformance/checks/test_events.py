@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from conformance.contract.openai_names import is_openai
+from conformance.contract.openai_names import undocumented_event
 from conformance.decode.events import Event, integral
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
@@ -47,7 +47,7 @@ def test_event_fits_its_schema(responses: list[Received], case: Case) -> Finding
                 yield _at(found, received)
     if not any(_events(received, kind) for received in responses):
         _does_not_apply_if_hidden(kind, case)
-        raise not_seen(kind, responses)
+        raise not_seen(kind, responses, kind, case.context)
 
 
 def _shape(event: Event) -> object:
@@ -137,9 +137,7 @@ def test_event_types_are_documented(received: Received, case: Case) -> Findings:
     for event in received.events:
         yield EXAMINED
         if event.type and event.type not in case.context.schemas.event_types:
-            openai = f"{event.type} is an OpenAI event type that MiMo does not document"
-            message = openai if is_openai("events", event.type) else f"undocumented event type {event.type}"
-            yield Finding(message, "/type", event.index, got=event.type)
+            yield Finding(undocumented_event(event.type), "/type", event.index, got=event.type)
 
 
 @check("event.has-type", over=STREAMS, where=STREAM)

@@ -39,7 +39,7 @@ def test_item_fits_its_schema(responses: list[Received], case: Case) -> Findings
                 found = finding_from_schema(problem, pointer, event)
                 yield replace(found, message=_says(kind, problem.pointer, problem.message), scenario=received.scenario)
     if not seen:
-        raise not_seen(f"a {kind}", responses)
+        raise not_seen(f"a {kind}", responses, f"response.{kind}_", case.context)
 
 
 def _says(kind: str, pointer: str, message: str) -> str:

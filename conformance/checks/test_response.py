@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 
-from conformance.contract.openai_names import is_openai
+from conformance.contract.openai_names import undocumented_item
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
@@ -20,6 +20,7 @@ from conformance.judge.applicability import (
     has_no_replacement_character,
 )
 from conformance.judge.common import LONE_SURROGATE, encoded_twice, no_output, refuses
+from conformance.judge.model_names import is_the_model
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 
@@ -29,9 +30,6 @@ _FAR = 10**15
 
 #: Members that OpenAI echoes from the request; if present they must equal what was sent.
 _ECHOED = ("instructions", "max_output_tokens", "temperature", "top_p", "tool_choice", "tools")
-
-#: What follows the name of a model in that of its dated snapshot (``gpt-4o-mini-2024-07-18``).
-_SNAPSHOT = re.compile(r"-20\d\d-?\d\d-?\d\d")
 
 _OF_ITEM = re.compile(r"/output/(\d+)/")
 
@@ -136,18 +134,9 @@ def test_created_at_is_now(received: Received) -> Findings:
 def test_model_is_the_one_asked_for(received: Received, case: Case) -> Findings:
     asked, named = text(received.sent.get("model")), received.response.get("model")
     yield Examined(isinstance(named, str))
-    if isinstance(named, str) and not _is_the_model(asked, named, case):
+    if isinstance(named, str) and not is_the_model(asked, named, case.context.contract):
         message = "model differs from the model of the request"
         yield Finding(message, received.pointer + "/model", received.event, asked, named)
-
-
-def _is_the_model(asked: str, named: str, case: Case) -> bool:
-    """Whether it is the requested model or its dated snapshot. The contract does not know the aliases of a model that
-    it does not list, such as ``gpt-5.6`` for ``gpt-5.6-sol``."""
-    rest = named.removeprefix(asked)
-    if named == asked or (rest != named and _SNAPSHOT.fullmatch(rest)):
-        return True
-    return asked not in case.context.target.contract.models and rest != named and rest.startswith("-")
 
 
 @check("response.completed-is-clean", over=RESPONSES, where=FINAL_RESPONSE)
@@ -255,12 +244,8 @@ def test_items_are_of_documented_types(received: Received, case: Case) -> Findin
         kind = item.get("type")
         yield Examined(isinstance(kind, str))
         if isinstance(kind, str) and kind not in case.context.schemas.output_types:
-            pointer = f"{received.pointer}/output/{place}/type"
-            known = ", ".join(case.context.schemas.output_types)
-            message = f"an output item has the undocumented type {kind!r}"
-            if is_openai("output_items", kind):
-                message = f"an output item has the type {kind!r}, an OpenAI item type that MiMo does not document"
-            yield Finding(message, pointer, received.event, known, kind)
+            known, pointer = ", ".join(case.context.schemas.output_types), f"{received.pointer}/output/{place}/type"
+            yield Finding(undocumented_item(kind), pointer, received.event, known, kind)
 
 
 @check("response.annotations-array", over=RESPONSES, where=FINAL_RESPONSE)
@@ -305,9 +290,17 @@ def test_echoed_parameters_are_those_sent(received: Received) -> Findings:
 
 
 def _same(member: str, sent: object, actual: object) -> bool:
-    if member == "tools":  # Servers add defaults to a tool, so only its name is compared.
-        return [one.get("name") for one in objects(sent)] == [one.get("name") for one in objects(actual)]
+    if member == "tools":  # Servers add defaults to a tool, so only names are compared: its own, and its parameters'.
+        pairs = list(zip(objects(sent), objects(actual), strict=False))
+        count = len(objects(sent)) == len(objects(actual))
+        return count and all(one.get("name") == two.get("name") and _parameters(one, two) for one, two in pairs)
     return sent == actual
+
+
+def _parameters(sent: dict[str, object], actual: dict[str, object]) -> bool:
+    """Whether a tool in the response has the parameters of the one sent; True if it has none at all."""
+    named = [mapping(mapping(one.get("parameters")).get("properties")).keys() for one in (sent, actual)]
+    return not isinstance(actual.get("parameters"), dict) or named[0] <= named[1]
 
 
 def _response_or_none(received: Received) -> dict[str, object]:

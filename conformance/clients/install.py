@@ -11,8 +11,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-#: The minimum version of Node for the pinned packages.
-NODE = 20
+#: The minimum version of Node for each set of pinned packages, the newest one first.
+PACKAGES = {22: HERE / "package-22.json", 20: HERE / "package.json"}
+NODE = min(PACKAGES)
 
 #: Timeout of a package manager, in seconds.
 _TIMEOUT = 1800
@@ -38,12 +39,12 @@ def install(folder: Path, say: Callable[[str], None]) -> None:
     requirements = str(HERE / "requirements.txt")
     _run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], folder)
     missing = without_node()
-    package = HERE / "package.json"
+    package = package_for(node_version())
     if missing or not package.exists():
         say(f"Node clients are not installed: {missing or 'package.json is missing'}")
         return
     say(f"Node clients: the packages of {package.name}")
-    shutil.copyfile(package, folder / package.name)
+    shutil.copyfile(package, folder / "package.json")
     _run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"], folder)
 
 
@@ -57,11 +58,27 @@ def without_node() -> str:
     """The reason why the Node clients cannot be installed; empty if they can."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         return "node or npm is not installed"
-    said = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
-    version = re.match(r"v(\d+)", said)
-    if version is None or int(version[1]) < NODE:
-        return f"node {said.strip() or 'without a version'} found, expected {NODE} or newer"
+    if node_version() < NODE:
+        return f"node {_node_says() or 'without a version'} found, expected {NODE} or newer"
     return ""
+
+
+def package_for(node: int) -> Path:
+    """The file with the newest pinned packages that run on a major version of Node."""
+    return next((file for least, file in PACKAGES.items() if node >= least), PACKAGES[NODE])
+
+
+def node_version() -> int:
+    """The major version of Node; 0 if it is not installed or prints no version."""
+    version = re.match(r"v(\d+)", _node_says())
+    return int(version[1]) if version else 0
+
+
+def _node_says() -> str:
+    if shutil.which("node") is None:
+        return ""
+    done = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.strip()
 
 
 def _run(words: Sequence[str], folder: Path) -> None:

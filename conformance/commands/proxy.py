@@ -28,7 +28,9 @@ from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.process import NotStarted, started, wait_for
 from conformance.proxy.records import FILE, Recording
+from conformance.proxy.rules import status_of
 from conformance.proxy.script import DIALECTS
+from conformance.proxy.serving import STARTUP, upstream_key
 from conformance.report import terminal
 from conformance.results import results_file
 from conformance.results.records import RunEnd, Tokens
@@ -40,17 +42,16 @@ HELP = "check both sides of a proxy: the suite is its client and its upstream at
 #: The mode of these runs in results.
 MODE = "proxy"
 
-#: The environment variables of the client's and the upstream's key, and the upstream's default.
-CLIENT_KEY, UPSTREAM_KEY = "MIMO_API_KEY", "UPSTREAM_KEY"
-DEFAULT_UPSTREAM_KEY = "upstream-key-2f9c47d1b8e6"
-
-#: Seconds for the proxy to listen.
-_STARTUP = 60.0
+#: The environment variable of the client's key.
+CLIENT_KEY = "MIMO_API_KEY"
 
 #: The limits for the reference proxy in seconds: it runs in this process, and needs no patience.
 _OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0
 
 _PAGE = "proxy.html"
+
+#: The probes that show whether the proxy is set up.
+_FIRST = ("request.string", "request.string.stream")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--endpoint", metavar="URL", help="base URL of the proxy, ending in /v1 (default: the reference proxy)")
     add("--upstream-port", type=int, default=0, metavar="P", help="port of the upstream on 127.0.0.1 (default: any)")
-    add("--dialect", choices=DIALECTS, default=DIALECTS[0], help="dialect of the upstream (default: %(default)s)")
+    add("--dialect", choices=DIALECTS, help="dialect of the upstream (default: that of the profile, or responses)")
     add("--start", metavar="COMMAND", help="shell command that starts the proxy; {upstream} is the base URL of the "
         "upstream, ending in /v1, and {key} its key")  # fmt: skip
     add("--wait", type=float, metavar="S", help="seconds for what a proxy should do at once (default: 5)")
@@ -131,12 +132,27 @@ def _run(options: argparse.Namespace) -> int:
             f"upstream        {upstream.url}, dialect {settings.dialect}",
         ):
             screen.line(line)
+        _check_setup(run.record(settings, upstream, clock, run.selected(settings.dialect, _FIRST)))
         recording = run.record(settings, upstream, clock, chosen)
         keys = {"client": settings.client_key, "upstream": settings.upstream_key}
         stored = records.redacted(recording, keys)
         write_atomically(folder.path / FILE, json.dumps(records.to_json(stored), ensure_ascii=False))
         ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
         return _report(options, ended, screen)
+
+
+def _check_setup(recording: Recording) -> None:
+    """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused."""
+    pairs = [pair for one in recording.records for pair in one.pairs]
+    if any(pair.upstream or pair.client.ok for pair in pairs):
+        return
+    status = status_of(pairs[0].client)
+    if pairs[0].client.status in (401, 403):
+        raise Misconfigured(
+            f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
+        )
+    where = f"the upstream at http://{recording.settings['upstream']}/v1"
+    raise Misconfigured(f"no request reached {where}, and the client received {status}: is the proxy started with it?")
 
 
 def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
@@ -150,12 +166,14 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
             f"--endpoint is {options.endpoint}; expected a proxy on loopback, as its upstream is the suite"
         )
     own = not options.endpoint
+    if os.environ.get(CLIENT_KEY) == upstream_key():
+        raise Misconfigured(f"{CLIENT_KEY} is the key of the upstream; expected two keys, to see where each is sent")
     settings = Settings(
         options.endpoint or "",
-        options.dialect,
+        options.dialect or profile.dialect or DIALECTS[0],
         target.model,
         os.environ.get(CLIENT_KEY) or f"client-key-{secrets.token_hex(8)}",
-        os.environ.get(UPSTREAM_KEY) or DEFAULT_UPSTREAM_KEY,
+        upstream_key(),
         profile.model,
         profile.key == "pass-through",
         options.wait or (_OWN_WAIT if own else 5.0),
@@ -164,7 +182,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
         profile.system_text,
         profile.effort,
     )
-    return settings, replace(target, name=options.endpoint or _name(options))
+    return settings, replace(target, name=profile.name or options.endpoint or _name(options))
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -182,7 +200,7 @@ def _endpoint(
         return replace(settings, endpoint=proxy.url)
     if options.start:
         values = {"upstream": upstream, "key": settings.upstream_key}
-        stack.enter_context(started(options.start, values, options.endpoint, folder, _STARTUP))
+        stack.enter_context(started(options.start, values, options.endpoint, folder, STARTUP))
     else:
         wait_for(options.endpoint, options.wait or 0)
     return settings

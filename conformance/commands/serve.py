@@ -14,6 +14,7 @@ from conformance.config.target import Misconfigured
 from conformance.emulator import serve
 from conformance.emulator.__main__ import DEFAULT_KEY, KEY_VARIABLE
 from conformance.emulator.__main__ import main as serve_built_in
+from conformance.wire.alike import Alike
 from conformance.wire.playback import Playback
 from conformance.wire.replay import open_recording
 
@@ -26,21 +27,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Serve until interrupted: a recording with ``--replay``, else the built-in endpoint with its own options."""
-    if any(word.partition("=")[0] == "--replay" for word in words):
+    """Serve until interrupted: a recording with ``--replay``, an endpoint in the dialect of one with ``--like``, else
+    the built-in endpoint with its own options."""
+    if any(word.partition("=")[0] in ("--replay", "--like") for word in words):
         return _replay(_parser().parse_args(words))
     if {"-h", "--help"} & set(words):
-        print(f"{_parser().format_help()}\nWithout --replay, the built-in endpoint:\n")
+        print(f"{_parser().format_help()}\nWithout --replay and --like, the built-in endpoint:\n")
     return serve_built_in(words)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="conformance serve",
-        description="Serve the responses of a recorded run, in the recorded chunks.",
+        description="Serve the responses of a recorded run, or respond as its endpoint did.",
         epilog=f"{KEY_VARIABLE} sets the valid key (default: {DEFAULT_KEY!r}).",
     )
-    parser.add_argument("--replay", required=True, type=Path, metavar="DIR", help="run folder of a recorded run")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--replay", type=Path, metavar="DIR", help="run folder; only recorded requests get a response")
+    which.add_argument(
+        "--like", type=Path, metavar="DIR",
+        help="run folder; any request gets a response in the dialect of the recorded endpoint, with new ids",
+    )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: 0, any free port)")
     parser.add_argument(
@@ -56,10 +63,11 @@ def _replay(options: argparse.Namespace) -> int:
     stopped = threading.Event()
     with contextlib.ExitStack() as stack:
         try:
-            recording = open_recording(options.replay)
-            playback = Playback(recording, os.environ.get(KEY_VARIABLE) or DEFAULT_KEY, options.speed)
+            key = os.environ.get(KEY_VARIABLE) or DEFAULT_KEY
+            recording = open_recording(options.replay or options.like)
+            endpoint = Playback(recording, key, options.speed) if options.replay else Alike(recording, key)
             log = stack.enter_context(Path(options.log).open("a", encoding="utf-8")) if options.log else None
-            server = stack.enter_context(serve(playback, options.host, options.port, log))
+            server = stack.enter_context(serve(endpoint, options.host, options.port, log))
         except (Misconfigured, OSError, OverflowError) as error:
             raise CommandError(str(error)) from None
         with contextlib.suppress(ValueError):  # Signal handlers can be set only in the main thread.

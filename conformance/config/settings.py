@@ -31,6 +31,7 @@ class Setting:
 #: What a help text shows for the value of a setting; for others N or NAME.
 _METAVARS = {
     "endpoint": "URL", "revision": "DATE", "max-body": "BYTES", "wait": "S", "connect-timeout": "S",
+    "max-first-byte-ms": "MS", "max-event-gap-ms": "MS",
     "first-byte-timeout": "S", "read-timeout": "S", "total-timeout": "S",
 }  # fmt: skip
 
@@ -61,6 +62,13 @@ SETTINGS = (
     Setting("first-byte-timeout", "number", None, "seconds until the response begins (default 600; 120 on loopback)"),
     Setting("read-timeout", "number", None, "seconds without a byte once it has begun (default 300; 30 on loopback)"),
     Setting("total-timeout", "number", None, "seconds for one complete exchange (default 900; 180 on loopback)"),
+    Setting("max-first-byte-ms", "number", None, "a later first byte is a warning (default: no limit)"),
+    Setting(
+        "max-event-gap-ms",
+        "number",
+        None,
+        "a longer gap in a stream is a warning (default: no limit)",
+    ),
     Setting("max-body", "number", MAX_BODY, "bytes of one response body that are read"),
     Setting("wait", "number", 0, "seconds to wait until the endpoint accepts connections"),
 )

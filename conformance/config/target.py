@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from conformance.config.endpoint_url import check_endpoint
+from conformance.config.errors import Misconfigured as Misconfigured
 from conformance.config.header_names import header_names
 from conformance.config.loopback import is_loopback as is_loopback
+from conformance.config.prices import Prices, prices
 from conformance.config.settings import SETTINGS, Setting
 from conformance.contract.revisions import CONTRACTS, DEFAULT, Contract
 
@@ -51,10 +53,6 @@ REASONING = ("visible", "hidden")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Misconfigured(Exception):
-    """An invalid setting; the message is one line for the user, and the exit code is 2."""
-
-
 #: Prefix of the environment variable of a setting.
 _PREFIX = "CONFORMANCE_"
 
@@ -71,7 +69,8 @@ class Target:
     ``contract`` is the revision that it is to fulfil. ``nonce`` is random per run and makes names that no server can
     know; ``lacks``, ``unknown_parameters`` and ``reasoning`` are the profile (``reasoning`` is "unknown" for captured
     traffic without a target file); ``sources`` maps each setting to the source of its value. A limit that is None does
-    not apply.
+    not apply. ``prices`` are those of a million input and output tokens, with the currency; None if the profile gives
+    none.
     """
 
     name: str
@@ -95,6 +94,14 @@ class Target:
     nonce: str
     sources: Mapping[str, str]
     reasoning: str = REASONING[0]
+    max_first_byte_ms: float | None = None
+    max_event_gap_ms: float | None = None
+    prices: Prices | None = None
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether a latency budget is set."""
+        return self.max_first_byte_ms is not None or self.max_event_gap_ms is not None
 
     @property
     def built_in(self) -> bool:
@@ -145,8 +152,13 @@ def resolve(
         values["model"] = contract.default_model
     local = True
     if sources["endpoint"] != "default":
-        local = _check_endpoint(values["endpoint"], contract)
+        local = check_endpoint(values["endpoint"], contract)
     profile = document.get("profile", {})
+    try:
+        known_prices = prices(profile.get("prices"))
+    except ValueError:
+        form = '{ input = 0.5, output = 2.0, currency = "USD" }, per million tokens'
+        raise Misconfigured(f"profile.prices is {profile['prices']!r}; expected {form}") from None
     if (named := header_names(profile.get("credential_headers", []))) is None:
         raise Misconfigured("profile.credential_headers is not a list of header names")
     return Target(
@@ -173,7 +185,14 @@ def resolve(
         nonce=nonce,
         sources=sources,
         reasoning=_known([profile.get("reasoning", REASONING[0])], REASONING, "profile.reasoning")[0],
+        max_first_byte_ms=_budget(values, "max-first-byte-ms"),
+        max_event_gap_ms=_budget(values, "max-event-gap-ms"),
+        prices=known_prices,
     )
+
+
+def _budget(values: Mapping[str, Any], name: str) -> float | None:
+    return None if values[name] is None else _positive(values, name)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -189,7 +208,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"{file}: name is not a string")
     if not isinstance(document.get("profile", {}), dict):
         raise Misconfigured(f"{file}: profile is not a table")
-    known = ["lacks", "unknown_parameters", "reasoning", "credential_headers"]
+    known = ["lacks", "unknown_parameters", "reasoning", "credential_headers", "prices"]
     _known(document.get("profile", {}), known, f"{file}, [profile]")
     return document
 
@@ -256,30 +275,6 @@ def _integer(values: Mapping[str, Any], name: str) -> int:
 
 def _if_given(values: Mapping[str, Any], name: str) -> int | None:
     return None if values[name] is None else _integer(values, name)
-
-
-def _shown(url: str) -> str:
-    """The URL without user information, query and fragment, which may contain secrets."""
-    return repr(re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0]))
-
-
-def _check_endpoint(url: str, contract: Contract) -> bool:
-    """Whether the endpoint is on loopback; it must be an absolute http(s) URL without credentials or query."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise Misconfigured(f"endpoint {_shown(url)} is not a URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080{contract.base_path}")
-    if parts.username is not None or parts.password is not None:
-        raise Misconfigured("endpoint contains credentials; set the key in the environment variable only")
-    base, one = (f"the {what} that ends in {contract.base_path}" for what in ("base", "one"))
-    if parts.query or parts.fragment:
-        raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give {base}")
-    if parts.path.rstrip("/").endswith(contract.path):
-        raise Misconfigured(f"endpoint ends in {contract.path}; give the base before it, {one}")
-    return is_loopback(url)
 
 
 def _known(given: Any, known: Any, where: str) -> list[Any]:

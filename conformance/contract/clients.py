@@ -58,7 +58,8 @@ _NOT_ON_THE_PAGE = frozenset(
 )  # fmt: skip
 
 
-#: In plain responses, the AI SDK accepts a reasoning item only with OpenAI's ``summary``.
+#: The AI SDK accepts a reasoning item only with OpenAI's ``summary``: in plain responses, and its provider for Open
+#: Responses in streams too.
 _SUMMARY = frozenset({"output.*.summary: expected array"})
 
 
@@ -78,6 +79,9 @@ CLIENTS = (
     *_both("litellm", "litellm_responses.py", "python", "litellm"),
     *_both("openai-node", "openai-node.mjs", "node", "openai-node"),
     *_both("ai-sdk", "ai-sdk.mjs", "node", "ai-sdk", _SUMMARY),
+    *_both("open-responses", "open-responses.mjs", "node", "open-responses", _SUMMARY),
+    *_both("langchain-js", "langchain-js.mjs", "node", "langchain-js"),
+    *_both("pydantic-ai", "pydantic_ai_model.py", "python", "pydantic-ai"),
     Client("codex", "codex", "stream", "codex.py", "self", True, "codex"),
     Client("codex-turns", "codex", "turns", "codex.py", "self", True, "codex"),
     Client("codex-lite", "codex", "lite", "codex.py", "self", True, "codex"),

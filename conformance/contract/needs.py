@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from conformance.contract.client_evidence import COPES, evidence
+from conformance.contract.clients import CLIENTS
 from conformance.contract.rules import requirement
 
 
@@ -16,17 +19,38 @@ from conformance.contract.rules import requirement
 class Need:
     """One property of a client that depends on rules.
 
-    ``says`` is a predicate whose subject is the client's name. ``version`` is the tested version. ``rules`` are globs
-    over the rules that the client depends on. ``finding`` is a regular expression over the messages of findings that
-    stop the client, by its source; ``unshown`` is the reason why no trial can reproduce that. Both are empty otherwise.
+    ``says`` is a predicate whose subject is the client's name. ``rules`` are globs over the rules that the client
+    depends on. ``finding`` is a regular expression over the messages of findings that stop the client, by its source;
+    ``unshown`` is the reason why no trial can reproduce that. Both are empty otherwise.
     """
 
     client: str
-    version: str
     says: str
     rules: tuple[str, ...]
     finding: str = ""
     unshown: str = ""
+
+    @property
+    def version(self) -> str:
+        """The version of the client in the trials; empty if there are none."""
+        return version_of(self.client)
+
+    def trials(self) -> Iterator[tuple[str, str, str]]:
+        """The trials that show the need: the catalogue row, the fault, and how the client ended."""
+        modes = [one.name for one in CLIENTS if one.breaks == self.client]
+        for row, faults in evidence()["rules"].items():
+            if any(fnmatchcase(row, glob) for glob in self.rules):
+                for fault, by_client in faults.items():
+                    ended = [by_client[mode] for mode in modes if by_client.get(mode, "") not in COPES]
+                    if ended:
+                        yield row, fault, ended[0]
+
+
+@cache
+def version_of(client: str) -> str:
+    """The version of a client, by its name in ``breaks``, in the recorded trials; empty if there are none."""
+    versions = evidence()["versions"]
+    return next((versions[one.name] for one in CLIENTS if one.breaks == client and one.name in versions), "")
 
 
 @cache

@@ -35,3 +35,17 @@ def read() -> Names:
 def is_openai(group: str, name: str) -> bool:
     """Whether OpenAI's API has this name in a group."""
     return name in read().groups[group]
+
+
+def undocumented_event(kind: str) -> str:
+    """The message about an event whose type the contract does not document."""
+    if is_openai("events", kind):
+        return f"{kind} is an OpenAI event type that MiMo does not document"
+    return f"undocumented event type {kind}"
+
+
+def undocumented_item(kind: str) -> str:
+    """The message about an output item whose type the contract does not document."""
+    if is_openai("output_items", kind):
+        return f"an output item has the type {kind!r}, an OpenAI item type that MiMo does not document"
+    return f"an output item has the undocumented type {kind!r}"

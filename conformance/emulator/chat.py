@@ -10,17 +10,37 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from . import model, tokens
 from .events import pieces
 from .request import TEMPLATE_TOKENS, TURN_TOKENS, text_of
-from .shapes import Dict, Header, ParsedRequest, Plan, Reply, Tool, Turn, Usage, phrase, sent, to_json
+from .shapes import (
+    EFFORTS,
+    MODELS,
+    MOST_TOKENS,
+    REVISIONS,
+    Dict,
+    Header,
+    ParsedRequest,
+    Plan,
+    Reply,
+    Tool,
+    Turn,
+    Usage,
+    phrase,
+    sent,
+    to_json,
+)
 
 PATH = "/chat/completions"
 ROLES = ("system", "developer", "user", "assistant", "tool")
 # The member of a message and of a delta that contains reasoning, as MiMo and others name it.
 REASONING = "reasoning_content"
+RANGES = {
+    "temperature": (0, 1.5), "top_p": (0.01, 1), "max_tokens": (1, MOST_TOKENS),
+    "max_completion_tokens": (1, MOST_TOKENS),
+}  # fmt: skip
 
 
 def usage(bill: Usage) -> Dict:
@@ -127,12 +147,21 @@ def thinks(body: Dict) -> bool:
     return not off and False not in switched
 
 
-def problem(body: object) -> str:
+def problem(body: object, models: Collection[str]) -> str:
     """Why a request is refused with 400; empty for a valid one."""
     if not isinstance(body, dict):
         return "the body is not a JSON object"
-    if not isinstance(body.get("model"), str):
-        return "model is required"
+    if body.get("model") not in models:
+        return f"Unsupported model {body.get('model')}"
+    for name, (least, most) in RANGES.items():
+        value = body.get(name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and least <= value <= most):
+            return f"{name} is out of range"
+    if body.get("reasoning_effort") not in (None, *EFFORTS[REVISIONS[-1]]):
+        return "reasoning_effort is invalid"
+    if _object(body.get("response_format")).get("type") not in (None, "text", "json_object", "json_schema"):
+        return "response_format is invalid"
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         return "messages is required"
@@ -148,12 +177,14 @@ def problem(body: object) -> str:
 
 
 class ChatEndpoint:
-    """An implementation of `POST /v1/chat/completions`; thread-safe. `key` is the one credential let in."""
+    """An implementation of `POST /v1/chat/completions`; thread-safe. `key` is the one credential let in; `model` an id
+    known besides those of the service."""
 
     base = "/v1"
 
-    def __init__(self, *, key: str, seed: str = "") -> None:
+    def __init__(self, *, key: str, model: str | None = None, seed: str = "") -> None:
         self._key = key
+        self._models = {name for names in MODELS.values() for name in names} | ({model} if model else set())
         self._seed = seed
         self._lock = threading.Lock()
         self._minted = 0
@@ -170,7 +201,7 @@ class ChatEndpoint:
             parsed = json.loads(body)
         except ValueError:
             return refusal(400, "the body is not JSON")
-        if why := problem(parsed):
+        if why := problem(parsed, self._models):
             return refusal(400, why)
         return self._serve(parsed)
 

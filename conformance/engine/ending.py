@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from conformance.config.prices import money
+from conformance.config.target import Target
 from conformance.engine.assembly import Assembled
 from conformance.exchange.run_directory import REPORT, RESULTS, RunDirectory
 from conformance.report import outputs
@@ -23,7 +25,7 @@ class OutputOptions:
 
     ``rerun_command`` is the command that evaluates a case again, without the case. ``seconds`` is the duration of the
     run, ``code`` the exit code of its verdicts. ``file`` is the results file (None: in the run folder). ``renderings``
-    are further files by kind (see :data:`conformance.report.outputs.KINDS`).
+    are further files by kind (see :data:`conformance.report.outputs.KINDS`). ``target`` gives the prices of tokens.
     """
 
     rerun_command: str
@@ -32,6 +34,7 @@ class OutputOptions:
     interrupted: bool = False
     file: Path | None = None
     renderings: Mapping[str, Path] = field(default_factory=dict)
+    target: Target | None = None
 
 
 def build_results(folder: RunDirectory, assembled: Assembled, options: OutputOptions) -> Results:
@@ -42,6 +45,8 @@ def build_results(folder: RunDirectory, assembled: Assembled, options: OutputOpt
     if end.stopped and code in (results_file.EXIT_OK, results_file.EXIT_INCONCLUSIVE, results_file.EXIT_NOTHING):
         end = replace(end, exit=results_file.EXIT_SETUP)
     end = replace(end, baseline=tuple(problem.record for problem in assembled.problems))
+    if options.target:
+        end = replace(end, cost=money(options.target.prices, end.tokens.input, end.tokens.output))
     file = (options.file or folder.path / RESULTS).absolute()
     return Results(file, RunHead.from_json(folder.head()), assembled.cases, end)
 

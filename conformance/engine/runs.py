@@ -67,7 +67,8 @@ def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = 
         session.close(wait=not interrupted)
     assembled = assemble(records, options.entries, options.known)
     seconds, code = time.monotonic() - started, assembled.exit_code(options.strict)
-    ending = OutputOptions(options.rerun_command, seconds, code, interrupted, None, options.renderings)
+    target, command = session.context.target, options.rerun_command
+    ending = OutputOptions(command, seconds, code, interrupted, None, options.renderings, target)
     run, written = write_outputs(build_results(session.folder, assembled, ending), session.folder, ending)
     if problem := written.get(NOT_WRITTEN):
         raise OSError(f"cannot be written: {problem}")

@@ -183,7 +183,8 @@ class Session:
             sys.setswitchinterval(self._previous_interval)
 
 
-def run_head(target: Target, mode: str) -> RunHead:
+def run_head(target: Target, mode: str, label: str = "") -> RunHead:
     """The head record of a run that starts now."""
     named = TargetRecord(target.name, target.endpoint, target.model)
-    return RunHead(__version__, target.revision, named, mode, datetime.now(UTC).isoformat(timespec="seconds"))
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return RunHead(__version__, target.revision, named, mode, started_at, label)

@@ -20,7 +20,7 @@ from conformance.contract.revisions import contracts
 from conformance.contract.schemas import Schemas
 from conformance.engine.session import Session, run_head
 from conformance.exchange.run_directory import RunDirectory
-from conformance.judge import case_selection
+from conformance.judge import case_selection, own_rules
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.scenarios.context import Context
 from conformance.scenarios.drawing import explored
@@ -33,6 +33,9 @@ from conformance.wire.replay import Recording, open_recording
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
 
 _CHECKS = Path(__file__).resolve().parent.parent / "checks"
+
+#: The rules of the latency budgets, which are loaded where a budget is set.
+BUDGETS = _CHECKS / "budgets"
 
 #: The parent of run folders that the user does not name.
 _RUN_FOLDERS = Path("reports") / "runs"
@@ -73,6 +76,7 @@ def create_session(
     explore: int = 0,
     explore_seed: int | None = None,
     skips: Sequence[str] = (),
+    label: str = "",
 ) -> tuple[Session, emulator.Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
@@ -81,10 +85,12 @@ def create_session(
     responses are used instead of the endpoint's. ``clients`` is the folder with the installed real clients.
     ``overwrite``: an earlier run in ``path`` is removed. ``selections`` are those of ``--only``, ``skips`` those of
     ``--skip``; each must select a case. ``explore`` is the number of random requests, ``explore_seed`` the seed from
-    which they are drawn (None: the run's nonce). Raises :class:`conformance.config.target.Misconfigured` for an option
-    or file that cannot be used.
+    which they are drawn (None: the run's nonce). ``label`` names the run. Raises
+    :class:`conformance.config.target.Misconfigured` for an option or file that cannot be used.
     """
     target = resolve(options, os.environ, secrets.token_hex(4), file)
+    if target.has_budgets:
+        own_rules.load(BUDGETS)
     recording = _recording(replay.absolute(), path) if replay else None
     if recording:
         target = recording.target(target)
@@ -102,8 +108,8 @@ def create_session(
         if mode == "live":
             reach(target)
         folder.create(
-            run_head(target, mode).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters, overwrite,
-            target.reasoning,
+            run_head(target, mode, label).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters,
+            overwrite, target.reasoning,
         )  # fmt: skip
         folder.keep_explored([to_json(one) for one in random])
     server = None
@@ -222,6 +228,8 @@ def create_worker_session(worker_input: Mapping[str, Any], worker: str) -> Sessi
     settings = worker_input["target"]
     contract = contracts(Path(settings["contract"]["folder"]))[settings["contract"]["revision"]]
     target = Target(**{**settings, "lacks": frozenset(settings["lacks"]), "contract": contract})
+    if target.has_budgets:
+        own_rules.load(BUDGETS)
     recording = open_recording(Path(worker_input["recording"])) if worker_input["recording"] else None
     key = _key(target)
     turn = int(worker.removeprefix("gw"))

@@ -15,6 +15,7 @@ from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codi
 from conformance.exchange.planned import ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
+from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
 #: A surrogate without its pair, which is not a Unicode scalar value.
@@ -239,9 +240,16 @@ def needs(received: Received, case: Case) -> None:
         )
 
 
-def not_seen(what: str, responses: Sequence[Received]) -> CannotEvaluate | DoesNotApply:
+def not_seen(what: str, responses: Sequence[Received], event: str, context: Context) -> CannotEvaluate | DoesNotApply:
     """The exception to raise if no response contains ``what``: :class:`DoesNotApply` if the server refused every
-    request that can cause it."""
+    request that can cause it, or if the profile excludes the scenario that causes events whose type begins so."""
+    causes = {row.caused_by for name, row in context.contract.table.by_type.items() if name.startswith(event)}
+    if lacking := {
+        feature
+        for name in causes & context.scenarios.keys()
+        for feature in context.scenarios[name].claims & context.target.lacks
+    }:
+        return DoesNotApply(f"the profile excludes {', '.join(sorted(lacking))}")
     if all(received.exchange.refused for received in responses):
         return DoesNotApply(f"every request that can cause {what} was refused")
     return CannotEvaluate(f"no response contains {what}")

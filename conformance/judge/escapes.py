@@ -10,7 +10,7 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def left_escape(text: str, received: Received) -> str:
-    """An escape in a text of a character beyond ASCII that the request contains; empty without one, and where the
+    """An escape in a text that represents a character beyond ASCII of the request; empty without one, and where the
     request contains the escape itself."""
     sent = received.request_json or {}
     asked = "\n".join(strings_in(sent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.outcomes import FAILED, outcome, streams
+from conformance.proxy.outcomes import FAILED, WITHOUT_STATUS, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -33,6 +33,8 @@ def _claim(leg: Leg) -> str:
         taken = outcome(leg, "responses")
     except CannotEvaluate:
         return "open" if leg.ended == "time-out" else "unreadable"
+    if taken.finish == WITHOUT_STATUS:
+        return "completed"
     if taken.finish == FAILED or taken.finish.startswith("incomplete"):
         return "failed"
     return "open" if leg.ended == "time-out" and taken.finish != "completed" else taken.finish.partition(" ")[0]
@@ -56,7 +58,7 @@ def honest(view: View) -> Findings:
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
-    elif claim == "unfinished":
+    elif claim == "unfinished" and not (_is_copy(view) and view.upstream().ended == "clean"):
         message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
         yield Finding(message, "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not _is_copy(view):
@@ -101,7 +103,7 @@ def _is_copy(view: View) -> bool:
     sent."""
     upstream, leg = view.upstream(), view.client
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
-    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1] and bool(leg.reply)
+    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1]
 
 
 @rule("failure.no-hang", "failure")
@@ -179,8 +181,8 @@ def no_address(view: View) -> Findings:
 
 @rule("failure.survives", "after", "once")
 def survives(view: View) -> Findings:
-    """An ordinary request is served after failures."""
-    leg = view.client
+    """An ordinary request is served after failures, at the last attempt."""
+    leg = view.record.pairs[-1].client if view.record.pairs else view.client
     if view.record.about.get("status") and not leg.ok and leg.status is not None:
         return  # The failure was passed on instead of a retry, which is legal.
     if not leg.ok:

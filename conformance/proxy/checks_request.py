@@ -31,15 +31,23 @@ def served(view: View) -> Findings:
     for at, pair in enumerate(view.record.pairs):
         leg = pair.client
         refused = leg.status is not None and 400 <= leg.status < 500
+        if leg.ok and not _is_response(leg):
+            kind = leg.header("content-type", True)
+            message = f"the client received {status_of(leg)} with a body that is no Response ({kind}): {_excerpt(leg)}"
+            yield Finding(message, "a Response", _excerpt(leg), at)
         if leg.ok or (view.record.about.get("may_refuse") and refused and not pair.upstream):
             continue
         where = "although the upstream served it" if any(one.ok for one in pair.upstream) else "before the upstream"
-        yield Finding(
-            f"the client received {status_of(leg)} for a documented request, {where}: {_excerpt(leg)}",
-            200,
-            leg.status,
-            at,
-        )
+        what = f"received {status_of(leg)} for a documented request, {where}"
+        yield Finding(f"the client {what}: {_excerpt(leg)}", 200, leg.status, at)
+
+
+def _is_response(leg: Leg) -> bool:
+    try:
+        outcome(leg, "responses")
+    except CannotEvaluate:
+        return False
+    return True
 
 
 def _excerpt(leg: Leg) -> str:
@@ -51,8 +59,8 @@ def _excerpt(leg: Leg) -> str:
 def reaches(view: View) -> Findings:
     """Each served request causes an upstream request, which contains the canary of the input."""
     for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok:
-            raise CannotEvaluate(f"the client received {status_of(pair.client)}")
+        if not pair.client.ok or not _is_response(pair.client):
+            raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response")
         if not pair.upstream:
             again = " although the same request had been sent before: the response is from a cache" * (at > 0)
             yield Finding(f"the client received a response, but no request reached the upstream{again}", 1, 0, at)

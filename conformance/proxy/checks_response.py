@@ -1,4 +1,4 @@
-"""Checks of what reaches the client: content, form, and the flow of the stream."""
+"""Checks of what reaches the client: its content and its form."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls, text_differs
-from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Pair
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
 
-_SENT, _TAKEN = "the upstream sent", "the client received"
+#: The two sides in a message about texts.
+SENT, TAKEN = "the upstream sent", "the client received"
 
 _CONTENT = ("response", "request", "round-trip")
 
 
-def _both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
+def both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
     """What the upstream sent, and what the client received."""
     leg = view.served(pair)
     return outcome(view.upstream(pair), view.dialect), outcome(leg, "responses")
@@ -24,7 +25,7 @@ def _both(view: View, pair: Pair | None = None) -> tuple[Outcome, Outcome]:
 
 def _complete(view: View) -> tuple[Outcome, Outcome]:
     """The same. :class:`CannotEvaluate` if the client's response failed or has no end, which another rule reports."""
-    sent, taken = _both(view)
+    sent, taken = both(view)
     if taken.finish in (FAILED, UNFINISHED) or _abandoned(view, sent):
         raise CannotEvaluate(f"the response to the client is {taken.finish}")
     return sent, taken
@@ -41,11 +42,11 @@ def _texts(view: View, kind: str, member: str) -> Iterator[Difference]:
     if not want and not got:
         raise DoesNotApply(f"the upstream sent no {member}")
     if want != got:
-        yield Difference(f"response.{member}", text_differs(member, want, got, _SENT, _TAKEN), want, got)
+        yield Difference(f"response.{member}", text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
         parts = deltas(view.client, kind)
         if parts != want and (parts or kind == "output_text"):
-            says = text_differs(f"deltas of the {member}", want, parts, _SENT, _TAKEN)
+            says = text_differs(f"deltas of the {member}", want, parts, SENT, TAKEN)
             yield Difference(f"response.{member}", says, want, parts)
 
 
@@ -62,8 +63,13 @@ def text(view: View) -> Findings:
 
 @rule("response.reasoning", "response")
 def reasoning(view: View) -> Findings:
-    """The reasoning is that of the upstream."""
-    yield from _findings(_texts(view, "reasoning_text", "reasoning"))
+    """The reasoning is that of the upstream, and precedes what it led to."""
+    found = list(_texts(view, "reasoning_text", "reasoning"))
+    yield from _findings(iter(found))
+    kinds = [item.get("type") for item in received(view.client).output]
+    if not found and "reasoning" in kinds and kinds[0] != "reasoning":
+        want = "the reasoning item first"
+        yield Finding(f"the output has the items {', '.join(map(str, kinds))}: expected {want}", want, kinds)
 
 
 @rule("response.calls", "response")
@@ -86,7 +92,7 @@ def calls(view: View) -> Findings:
 @rule("response.finish", "response", "request")
 def finish(view: View) -> Findings:
     """The status and its reason are those of the upstream."""
-    sent, taken = _both(view)
+    sent, taken = both(view)
     if _abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end of the response"
         yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
@@ -101,18 +107,24 @@ def usage(view: View) -> Findings:
     """The token counts are those of the upstream."""
     sent, taken = _complete(view)
     want, got = sent.usage, taken.usage or {}
-    why = ""
     if want is None:
         if view.dialect == "responses" or not streams(view.upstream()):
             raise DoesNotApply("the upstream sent no usage")
-        why = ": the upstream request has no stream_options.include_usage, so the upstream sent no usage"
-        want = {"input": "the count of the upstream"}  # type: ignore[dict-item]
+        if not got.get("input") or not got.get("output"):
+            says = "the upstream request has no stream_options.include_usage, so the upstream sent no usage"
+            yield Finding(
+                f"{says}, and the client received {'a usage of 0 tokens' if taken.usage else 'none'}",
+                "the usage of the upstream",
+                taken.usage,
+            )
+        return
     for name, value in want.items():
         actual = got.get(name)
-        # The contract allows input_tokens_details without cached_tokens.
-        if value is not None and actual != value and not (name == "cached" and actual is None and got):
+        # The contract allows input_tokens_details without cached_tokens; a count of 0 can be left out.
+        left_out = actual is None and bool(got) and (name == "cached" or (name == "reasoning" and value == 0))
+        if value is not None and actual != value and not left_out:
             label = f"{name} tokens" if name != "total" else "total_tokens"
-            yield Finding(f"{label}: the upstream sent {value}, the client received {actual}{why}", want, taken.usage)
+            yield Finding(f"{label}: the upstream sent {value}, the client received {actual}", want, taken.usage)
             return
 
 
@@ -131,149 +143,11 @@ def form(view: View) -> Findings:
         yield Finding("the stream to the client ended without a terminal event", "a terminal event", None)
 
 
-def _needs_matched(view: View) -> None:
-    if any(not leg.notes.get("matched") for pair in view.record.pairs for leg in pair.upstream):
-        raise CannotEvaluate("the upstream requests do not contain the user's input")
-
-
-@rule("response.not-mixed", "concurrent")
-def not_mixed(view: View) -> Findings:
-    """Each client receives its own texts."""
-    _needs_matched(view)
-    canaries = [pair.canary for pair in view.record.pairs]
-    checked = 0
-    for at, pair in enumerate(view.record.pairs):
-        if not pair.client.ok:
-            continue
-        checked += 1
-        body = pair.client.reply.decode("utf-8", "replace")
-        others = [one for one in canaries if one != pair.canary and one in body]
-        if others:
-            yield Finding(
-                f"the response to the request with {pair.canary} contains the text of the one with {others[0]}",
-                pair.canary,
-                others,
-                at,
-            )
-            return
-        sent, taken = _both(view, pair)
-        if sent.text != taken.text and "response.text" not in view.failing:
-            yield Finding(
-                text_differs("text of a concurrent response", sent.text, taken.text, _SENT, _TAKEN),
-                sent.text,
-                taken.text,
-                at,
-            )
-            return
-    if not checked:
-        raise CannotEvaluate(f"no concurrent request was served: {status_of(view.client)}")
-
-
-@rule("streaming.concurrent", "concurrent")
-def concurrent(view: View) -> Findings:
-    """All requests reach the upstream before the first response ends."""
-    _needs_matched(view)
-    legs = [pair.upstream[0] for pair in view.record.pairs if pair.upstream]
-    if len(legs) < len(view.record.pairs):
-        refused = [pair.client for pair in view.record.pairs if not pair.upstream]
-        yield Finding(
-            f"{len(refused)} of {len(view.record.pairs)} concurrent requests did not reach the upstream: "
-            f"{status_of(refused[0])}"
-        )
-        return
-    first_end = min(leg.ended_at for leg in legs)
-    late = [leg for leg in legs if leg.began > first_end]
-    if late:
-        yield Finding(
-            f"{len(late)} of {len(legs)} concurrent requests reached the upstream only after another had ended",
-            0,
-            len(late),
-        )
-
-
-def _held(view: View, kind: str) -> Findings:
-    if view.record.about.get("held") != kind:
-        raise DoesNotApply("the probe is about other deltas")
-    view.served()
-    held = view.upstream().notes.get("held")
-    if held:
-        wait = view.settings["wait"]
-        message = (
-            f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
-            f"not received it after {wait:g} s: the proxy buffers the {kind}"
-        )
-        yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
-
-
-@rule("streaming.text", "streaming")
-def streaming_text(view: View) -> Findings:
-    """Each delta of the text is received before the next is sent."""
-    yield from _held(view, "text")
-
-
-@rule("streaming.reasoning", "streaming")
-def streaming_reasoning(view: View) -> Findings:
-    """Each delta of the reasoning is received before the next is sent."""
-    if view.record.about.get("held") == "reasoning" and not outcome(view.served(), "responses").reasoning:
-        raise CannotEvaluate("the client received no reasoning")
-    yield from _held(view, "reasoning")
-
-
-@rule("streaming.arguments", "streaming")
-def streaming_arguments(view: View) -> Findings:
-    """Each delta of the arguments is received before the next is sent."""
-    if view.record.about.get("held") == "arguments" and not outcome(view.served(), "responses").calls:
-        raise CannotEvaluate("the client received no call")
-    yield from _held(view, "arguments")
-
-
-@rule("streaming.silence", "silence")
-def silence(view: View) -> Findings:
-    """The response is complete after silence of the upstream."""
-    leg, seconds = view.client, view.settings["silence"]
-    if not view.pair.upstream:
-        raise CannotEvaluate("no request reached the upstream")
-    _needs_matched(view)
-    says = f"the upstream was silent for {seconds:g} s"
-    try:
-        taken = outcome(leg, "responses")
-    except CannotEvaluate as error:
-        yield Finding(f"{says}, and the client {error}", "the response of the upstream", status_of(leg))
-        return
-    if taken.finish != "completed" and "response.finish" not in view.failing:
-        how = "a failure event" if taken.finish == FAILED else taken.finish
-        yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
-
-
-@rule("cancel.upstream-closed", "cancel")
-def upstream_closed(view: View) -> Findings:
-    """The upstream connection is closed after the client has disconnected."""
-    pair = view.pair
-    if pair.client.ended != "closed":
-        raise CannotEvaluate("the client did not receive the first events of the stream")
-    leg = view.upstream()
-    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
-        raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
-    if leg.ended != "left":
-        seconds = (leg.ended_at - pair.client.ended_at) / 1000
-        message = f"the client disconnected, and the proxy still read the upstream's stream {seconds:.1f} s later"
-        yield Finding(message, "the connection closed", "open", 0, 0)
-
-
-@rule("cancel.next-served", "cancel")
-def next_served(view: View) -> Findings:
-    """The request after a cancelled one is served."""
-    if len(view.record.pairs) < 2:
-        raise CannotEvaluate("no request was sent after the cancelled one")
-    leg = view.record.pairs[1].client
-    if not leg.ok:
-        yield Finding(f"the request after the cancelled one received {status_of(leg)}", 200, leg.status, 1)
-
-
 #: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
 _ASPECTS = {"text": "response.text", "reasoning": "response.reasoning", "finish": "response.finish"}
 
 
+@rule("forms.rare-same-response", "rare-forms")
 @rule("forms.same-response", "forms")
 def same_response(view: View) -> Findings:
     """A legal form of the upstream's response changes nothing for the client."""
@@ -304,7 +178,7 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
     for member, other in _ASPECTS.items():
         want, got = getattr(sent, member), getattr(taken, member)
         if want != got and not _fails(view, other):
-            yield Finding(start + text_differs(member, want, got, _SENT, _TAKEN), want, got)
+            yield Finding(start + text_differs(member, want, got, SENT, TAKEN), want, got)
             return
     if not _fails(view, "response.calls"):
         for one in of_calls(sent.calls, taken.calls):

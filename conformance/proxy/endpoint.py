@@ -37,7 +37,7 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     settings = recording.settings
     options = {"endpoint": settings["endpoint"], "model": settings["model"]}
     target = resolve(options, {}, "00000000", None)
-    evaluated = evaluate_captures(captured, target, (), together=False)
+    evaluated = evaluate_captures(captured, target, (), together=True)
     return [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
 
 

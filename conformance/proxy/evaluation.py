@@ -14,7 +14,7 @@ from conformance.judge import reasons
 from conformance.judge.findings import MISSING
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.proxy import checks_failure, checks_request, checks_response
+from conformance.proxy import checks_failure, checks_request, checks_response, checks_stream
 from conformance.proxy.differences import first_difference, marked
 from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
@@ -23,7 +23,7 @@ from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 from conformance.results.results_file import ERROR
 
 #: The modules whose import registers the rules.
-_MODULES = (checks_request, checks_response, checks_failure)
+_MODULES = (checks_request, checks_response, checks_stream, checks_failure)
 
 #: Characters from which on a text is shown around its first difference alone.
 _LONG = 60
@@ -67,7 +67,12 @@ def evaluate(recording: Recording) -> Evaluated:
                 places[case.id] = (record, finding)
                 failing.setdefault(rule.id, []).append(record.probe)
     explained = {record.probe for record, _ in places.values()}
-    return Evaluated([*_grouped(cases, places), *evaluate_endpoint(recording, explained)], places, traces)
+    endpoint = evaluate_endpoint(recording, explained)
+    known = {record.probe: record for record in recording.records}
+    for case in endpoint:
+        if case.findings and case.scenario in known:
+            places[case.id] = known[case.scenario], Finding(case.message)
+    return Evaluated([*_grouped(cases, places), *endpoint], places, traces)
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.

@@ -26,6 +26,9 @@ FINISHES = {
 #: The end of a response that reports a failure, and of one without an end.
 FAILED, UNFINISHED = "failed", "unfinished"
 
+#: The end of a plain Response that has no member ``status``.
+WITHOUT_STATUS = "without the member status"
+
 
 @dataclass(frozen=True)
 class Call:
@@ -93,17 +96,20 @@ def _responses(leg: Leg) -> Outcome:
         if not streams(leg):
             raise
         return Outcome(deltas(leg, "output_text"), deltas(leg, "reasoning_text"), (), _failure(one), None)
+    if not streams(leg) and not isinstance(final.get("output"), list):
+        raise CannotEvaluate("received a body that is no Response")
     calls = tuple(
         Call(text(item.get("call_id")), text(item.get("name")), text(item.get("arguments")))
         for _, item in one.items("function_call")
     )
-    reasoning = one.reasoning_texts or _summaries(one)
+    reasoning = _reasoning(one, "content") or _reasoning(one, "summary")
     return Outcome(one.words, reasoning, calls, _finish(final, one), _usage(final.get("usage"), _RESPONSES_USAGE))
 
 
-def _summaries(one: Received) -> str:
-    """Reasoning in the form of summaries, which some translators use."""
-    parts = (part for _, item in one.items("reasoning") for part in objects(item.get("summary")))
+def _reasoning(one: Received, member: str) -> str:
+    """The texts of the reasoning items, of parts of any type: other rules are about the types. Some translators use
+    summaries."""
+    parts = (part for _, item in one.items("reasoning") for part in objects(item.get(member)))
     return "".join(text(part.get("text")) for part in parts)
 
 
@@ -122,6 +128,8 @@ def _finish(final: dict[str, Any], one: Received) -> str:
         return "completed (with the status incomplete)"
     if status == "incomplete":
         return f"incomplete: {mapping(final.get('incomplete_details')).get('reason')}"
+    if status is None:  # A schema requires it; the event type is evidence too.
+        return "completed" if one.looks_like_stream else WITHOUT_STATUS
     return str(status) if status in ("completed", "failed") else f"{UNFINISHED} ({status})"
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Misconfigured
+from conformance.proxy.script import DIALECTS
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "key": (str,), "model": (str,), "system_text": (str,), "effort": (dict,), "silence": (int, float),
+    "dialect": (str,), "key": (str,), "model": (str,), "system_text": (str,), "effort": (dict,),
+    "silence": (int, float),
 }  # fmt: skip
 
 #: The values of ``key``.
@@ -19,16 +21,19 @@ KEYS = ("own", "pass-through")
 
 @dataclass(frozen=True)
 class Profile:
-    """``key``: ``own`` (the proxy has its own key for the upstream) or ``pass-through`` (it sends the client's).
+    """``dialect``: that of the upstream; empty: that of the option. ``key``: ``own`` (the proxy has its own
+    key for the upstream) or ``pass-through`` (it sends the client's).
     ``model``: what the upstream receives as the model; empty: what the client names. ``system_text``: a text that the
     proxy adds to the system texts. ``effort``: the upstream's value for each value of the client. ``silence``: seconds
-    of silence of the upstream that the proxy bridges, None for the default."""
+    of silence of the upstream that the proxy bridges, None for the default. ``name`` is that of the file."""
 
+    dialect: str = ""
     key: str = "own"
     model: str = ""
     system_text: str = ""
     effort: dict[str, str] = field(default_factory=dict)
     silence: float | None = None
+    name: str = ""
 
 
 def read(path: Path) -> Profile:
@@ -49,4 +54,8 @@ def read(path: Path) -> Profile:
             raise Misconfigured(f"{path}, [proxy]: {name} has the wrong type")
     if table.get("key", "own") not in KEYS:
         raise Misconfigured(f"{path}, [proxy]: key is {table['key']!r}, expected {' or '.join(KEYS)}")
-    return Profile(**table)
+    if table.get("dialect", "chat") not in DIALECTS:
+        raise Misconfigured(f"{path}, [proxy]: dialect is {table['dialect']!r}, expected {' or '.join(DIALECTS)}")
+    if not isinstance(name := document.get("name", ""), str):
+        raise Misconfigured(f"{path}: name has the wrong type")
+    return Profile(**table, name=name)

@@ -18,6 +18,9 @@ from conformance.exchange.redaction import Secret, redact_body, redact_response
 
 FORMAT = 1
 
+#: Characters of a key from which on an occurrence in a text is no chance.
+_SHORT = 8
+
 #: The file of the records in a run folder.
 FILE = "proxy.json"
 
@@ -226,6 +229,8 @@ def _redacted(leg: Leg, secrets: Mapping[str, str]) -> Leg:
 def _place(leg: Leg, key: str) -> str:
     """Where the leg contains the key: ``request header NAME``, ``request body``, ``header NAME`` or ``body``; several
     are separated by commas, none is empty."""
+    if len(key) < _SHORT:  # A short key can occur in any text: only a header that consists of it counts.
+        return ", ".join(f"request header {name.lower()}" for name, value in leg.headers if value.split()[-1:] == [key])
     sought = key.encode()
     found = [f"request header {name.lower()}" for name, value in leg.headers if key in value]
     found += ["request target"] * (key in leg.target) + ["request body"] * (sought in leg.body)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from conformance.contract.rules import requirement
 from conformance.proxy.differences import first_difference
 from conformance.proxy.evaluation import Evaluated
 from conformance.proxy.records import Leg, Pair, Record
@@ -97,12 +98,13 @@ def markdown(run: Results, evaluated: Evaluated) -> str:
 
 def _markdown(run: Results, evaluated: Evaluated) -> Iterator[str]:
     found = causes(run.cases)
-    yield f"# Proxy {run.head.target.name}"
+    yield f"# Both sides of {run.head.target.name}"
     yield ""
     yield f"{_counts(run.counts)}; {len(found)} rules violated."
     for cause in found:
         case = cause.cases[0]
         yield f"\n## {cause.verdict}: {cause.rule}\n"
+        yield f"{requirement(cause.rule).says} ({requirement(cause.rule).source})\n"
         yield f"{cell(case.message)}"
         yield f"\nIn {len(cause.cases)} probes: {', '.join(one.scenario for one in cause.cases[:8])}.\n"
         if case.id in evaluated.places and (both := sides(*evaluated.places[case.id])):
@@ -130,7 +132,7 @@ text{font:11px system-ui,sans-serif;fill:currentColor}mark{background:#f5c84c}
 
 def page(run: Results, evaluated: Evaluated) -> str:
     """The report as an HTML page of its own, without scripts."""
-    title = f"Proxy {run.head.target.name}"
+    title = f"Both sides of {run.head.target.name}"
     body = "".join(_sections(causes(run.cases), evaluated))
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
@@ -148,6 +150,8 @@ def _sections(found: Sequence[Cause], evaluated: Evaluated) -> Iterator[str]:
         case = cause.cases[0]
         names = ", ".join(one.scenario for one in cause.cases)
         yield f'<section><h2 class="{cause.verdict}">{cause.verdict}: {html.escape(cause.rule)}</h2>'
+        row = requirement(cause.rule)
+        yield f"<p><i>{html.escape(row.says)}</i> {html.escape(row.source)}</p>"
         yield f"<p>{html.escape(printable(case.message))}</p><p>Probes: {html.escape(names)}</p>"
         if case.id in evaluated.places and (both := sides(*evaluated.places[case.id])):
             yield _timelines(both)

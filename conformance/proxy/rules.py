@@ -93,8 +93,8 @@ RULES: list[Rule] = []
 
 #: Every kind of probe.
 ALL = (
-    "request", "repeated", "round-trip", "key", "response", "forms", "streaming", "concurrent", "cancel", "silence",
-    "failure", "once", "after",
+    "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
+    "silence", "failure", "once", "after",
 )  # fmt: skip
 
 

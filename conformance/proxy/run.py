@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
+from itertools import groupby
 
 from conformance.proxy.kit import Clock, Kit, Settings
 from conformance.proxy.probes import probes
@@ -29,16 +30,17 @@ def record(
     settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe],
     seen: Callable[[str], None] = lambda _: None,
 ) -> Recording:  # fmt: skip
-    """Send the probes one after another, then those that wait at the same time; ``seen`` receives each name."""
+    """Send the probes one after another, neighbours that wait at the same time; ``seen`` receives each name."""
     records = []
-    for probe in chosen:
-        if not probe.waits:
+    for waits, group in groupby(chosen, lambda probe: probe.waits):
+        neighbours = list(group)
+        if waits:
+            seen(", ".join(probe.name for probe in neighbours))
+            records += _together(settings, upstream, clock, neighbours)
+            continue
+        for probe in neighbours:
             seen(probe.name)
             records.append(_sent(settings, upstream, clock, probe))
-    waiting = [probe for probe in chosen if probe.waits]
-    if waiting:
-        seen(f"{len(waiting)} probes with {settings.silence:g} s of silence")
-        records += _together(settings, upstream, clock, waiting)
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
     return Recording(about, tuple(records))
 

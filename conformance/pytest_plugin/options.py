@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.config.settings import SETTINGS
+from conformance.proxy.script import DIALECTS
 from conformance.report import outputs
 
 TARGET, LIMITS, SELECTION = "target", "limits", "selection"
@@ -36,6 +37,12 @@ def options() -> Iterator[Option]:
         text = f"{setting.help} (default {shown})" if known else setting.help
         yield Option(f"--{setting.name}", group, text, {"default": None, "metavar": setting.metavar})
     yield Option("--target", TARGET, "target file: TOML with settings and a profile", _value("FILE"))
+    dialect = "the endpoint is a proxy, and its upstream is the built-in endpoint in this dialect (default: no proxy)"
+    yield Option("--dialect", TARGET, dialect, {"choices": DIALECTS, "default": None})
+    start = "shell command that starts the proxy at --endpoint, with {upstream} and {key} (docs/proxies.md)"
+    yield Option("--start", TARGET, start, _value("COMMAND"))
+    port = "port of the proxy's upstream on 127.0.0.1 (default: any)"
+    yield Option("--upstream-port", TARGET, port, {"type": int, "default": 0, "metavar": "P"})
     what = "these cases: rule@scenario, a rule, an area or a glob; may be repeated"
     yield Option("--only", SELECTION, f"evaluate only {what} (default: all)", _values("GLOB"))
     yield Option("--skip", SELECTION, f"do not evaluate {what}", _values("GLOB"))
@@ -46,9 +53,13 @@ def options() -> Iterator[Option]:
     yield Option("--explore-seed", SELECTION, seed, {"type": int, "default": None, "metavar": "SEED"})
     folder = "folder for the recorded exchanges (default: a new one in reports/runs)"
     yield Option("--run-dir", RUN, folder, _value("DIR"))
+    label = "name of the run on badge, summary and matrix (default: that of the target)"
+    yield Option("--label", RUN, label, {"default": "", "metavar": "TEXT"})
     yield Option("--overwrite", RUN, "replace an earlier run in the folder that --run-dir names", _FLAG)
     yield Option("--replay", RUN, "evaluate the recorded run in DIR again; send no request", _value("DIR"))
     yield Option("--baseline", RUN, "TOML file of expected failures; may be repeated", _values("FILE"))
+    own = "folder with rules of your own: TOML rows and scenarios, and modules test_*.py with checks"
+    yield Option("--rules", RUN, own, _value("DIR"))
     clients = "folder of conformance clients --install: replay the responses to real clients, and evaluate them"
     yield Option("--clients", RUN, clients, _value("DIR"))
     yield Option("--results", REPORTS, "results file (default: in the run folder)", _value("FILE"))

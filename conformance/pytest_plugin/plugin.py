@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import sys
@@ -12,7 +13,11 @@ import pytest
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
+from conformance.contract.schemas import REVISIONS
 from conformance.engine import setup
+from conformance.judge import own_rules
+from conformance.proxy.script import DIALECTS
+from conformance.proxy.serving import Served, serving
 from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
@@ -37,15 +42,34 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.getoption("plan") and hasattr(config.option, "numprocesses"):
         config.option.numprocesses = None  # The plan is listed in one process.
         config.option.tx = []
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
     try:
+        if config.getoption("rules"):
+            config.option.rules = str(Path(config.option.rules).absolute())
+            config.args += [str(module) for module in own_rules.load(Path(config.option.rules))]
+        served = _proxy(config, stack)
         runner = _runner(config)
+        if served:
+            stack.callback(served.keep, runner.session.folder.path)
     except Misconfigured as error:
+        stack.close()
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
     allure.watch(config, runner.session.folder, runner.session.context.target.revision)
     return None
+
+
+def _proxy(config: pytest.Config, stack: contextlib.ExitStack) -> Served | None:
+    """Serve the upstream of the proxy under test, and start the proxy, if options require it; the stack ends both."""
+    dialect, port, start = (config.getoption(name) for name in ("dialect", "upstream_port", "start"))
+    if hasattr(config, "workerinput") or not (dialect or port or start):
+        return None
+    revision = config.getoption("revision") or REVISIONS[0]
+    endpoint, model = config.getoption("endpoint"), config.getoption("model")
+    return stack.enter_context(serving(endpoint, dialect or DIALECTS[0], port, start, revision, model))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +99,7 @@ def _runner(config: pytest.Config) -> Runner:
     session, server = setup.create_session(
         settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
         config.getoption("explore"), config.getoption("explore_seed"), config.getoption("skip"),
+        config.getoption("label").strip(),
     )  # fmt: skip
     return Runner(config, session, expected, server)
 

@@ -159,8 +159,8 @@ class Reporter:
         folder, config = self._runner.session.folder, self._config
         renderings = {kind: Path(name) for kind in outputs.KINDS if (name := config.getoption(kind))}
         file = Path(named) if (named := config.getoption("results")) else None
-        seconds = time.monotonic() - self._started
-        options = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings)
+        seconds, target = time.monotonic() - self._started, self._runner.session.context.target
+        options = OutputOptions(self._runner.rerun_command, seconds, code, interrupted, file, renderings, target)
         self._run, self._written = write_outputs(build_results(folder, assembled, options), folder, options)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

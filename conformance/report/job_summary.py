@@ -13,6 +13,7 @@ from conformance.report.failure import clipped, show
 from conformance.report.summary import quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
+from conformance.results.levels import level_results
 from conformance.results.results_file import Results
 from conformance.results.unsupported import unsupported_features
 
@@ -34,7 +35,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
     verdict = score.run_verdict(results.cases, results.end)
     found = causes(results.cases)
     head = results.head
-    yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head.target.name)}"
+    yield f"## {_SIGNS.get(verdict.verdict, '❔')} {verdict.word.capitalize()}: {code(head.title)}"
     yield ""
     yield f"{verdict.says} Revision {head.revision}, model {code(head.target.model)}."
     yield ""
@@ -46,6 +47,9 @@ def _lines(results: Results, again: str) -> Iterator[str]:
         rules = f"{one.rules_passed} of {one.rules}"
         yield f"| {one.level} | {one.passed} of {one.evaluated}{undecided} | {share} | {rules} |"
     yield ""
+    if levels := level_results(head, results.cases, results.end):
+        yield f"Levels: {markdown.cell('; '.join(one.says for one in levels))}."
+        yield ""
     counts = score.affected_clients(found)
     affected = " · ".join(f"{CLIENTS[name]} {number}" for name, number in counts.items())
     yield f"Affected clients, with numbers of root causes: {affected or 'none, by the recorded trials'}"

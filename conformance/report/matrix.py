@@ -15,6 +15,7 @@ from conformance.report.html import simple
 from conformance.report.markdown import cell
 from conformance.results import score
 from conformance.results.causes import causes
+from conformance.results.levels import passed_levels
 from conformance.results.records import CaseRecord, RunHead
 from conformance.results.results_file import ERROR, Results
 from conformance.results.unsupported import unsupported_features
@@ -64,7 +65,7 @@ def matrix(runs: Sequence[Results], names: Sequence[str] = ()) -> Matrix:
 
 #: The columns of the first table.
 _FACTS = (
-    "target", "run at", "contract", "suite", "requests", "MUST rules passed", "SHOULD rules passed",
+    "target", "run at", "contract", "suite", "requests", "levels passed", "MUST rules passed", "SHOULD rules passed",
     "affected clients (root causes)",
 )  # fmt: skip
 
@@ -74,7 +75,7 @@ def _facts(run: Results) -> tuple[str, ...]:
     requests = str(run.end.requests) if run.end else "interrupted"
     head = run.head
     return (
-        _time(head), head.revision, head.suite, requests,
+        _time(head), head.revision, head.suite, requests, passed_levels(run),
         passed.get("MUST", ""), passed.get("SHOULD", ""), _clients(run),
     )  # fmt: skip
 
@@ -110,7 +111,7 @@ def _partial(run: Results) -> bool:
 
 def _heads(runs: Sequence[Results]) -> tuple[str, ...]:
     """The targets' names, with the time or the file where two runs have the same name."""
-    names = [run.head.target.name for run in runs]
+    names = [run.head.title for run in runs]
     times = [f"{name}, {run.head.started_at}" for name, run in zip(names, runs, strict=True)]
     files = [f"{name}, {run.path}" for name, run in zip(names, runs, strict=True)]
     return tuple(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conformance.exchange.run_directory import RunDirectory, write_atomically
-from conformance.report import badge, html, job_summary
+from conformance.report import badge, ctrf, html, job_summary, sarif
 from conformance.report.summary import quoted
 from conformance.results import sharing
 from conformance.results.results_file import Results
@@ -18,6 +18,8 @@ KINDS: Mapping[str, Callable[[Results, RunDirectory, str], str]] = {
     "html": html.render,
     "markdown": lambda results, folder, again: job_summary.render(results, again),
     "badge": lambda results, folder, again: badge.render(results),
+    "sarif": lambda results, folder, again: sarif.render(results, again),
+    "ctrf": lambda results, folder, again: ctrf.render(results),
     "share": lambda results, folder, again: sharing.bundle(folder),
 }
 
@@ -25,6 +27,8 @@ HELP = {
     "html": "the report as one HTML file (default: report.html in the run folder)",
     "markdown": "a summary as Markdown, for the page of a CI job",
     "badge": "a badge as JSON, in the format of shields.io's endpoint badge",
+    "sarif": "the causes as SARIF 2.1.0, for code scanning",
+    "ctrf": "the cases in the Common Test Report Format (CTRF)",
     "share": "a bundle of at most 15 redacted exchanges, for others to see what the endpoint sends",
 }
 

@@ -13,7 +13,9 @@ from conformance.report.columns import counted, fit, labelled, wrapped
 from conformance.report.failure import affects, printable, show
 from conformance.results import plain_words, score
 from conformance.results.causes import Cause
+from conformance.results.levels import PASSES, level_results
 from conformance.results.records import CaseRecord, RunEnd
+from conformance.results.results_file import Results
 
 #: The columns of the table of areas: verdict and title. Verdicts of ``_LAST`` follow those that are not listed here.
 _COLUMNS = ((PASS, "passed"), (FAIL, "failed"), (WARNING, "warned"), (INCONCLUSIVE, "inconclusive"))
@@ -103,13 +105,24 @@ def scores(lines: Lines) -> Iterator[str]:
         yield line + (f", {one.inconclusive_cases} inconclusive" if one.inconclusive_cases else "")
 
 
+def levels(run: Results) -> Iterator[str]:
+    """The levels that the run passes, and why it does not pass the first of the others."""
+    found = level_results(run.head, run.cases, run.end)
+    passed = [one.name for one in found if one.state == PASSES]
+    others = [one for one in found if one.state != PASSES]
+    if found:
+        yield f"  levels  {', '.join(passed) or 'none'} passed"
+    if others:
+        yield fit(f"          {show(others[0].says, 200)}")
+
+
 def totals(end: RunEnd) -> str:
     """The requests, tokens and seconds of the run."""
     requests, tokens = end.requests, end.tokens
     sent = f" ({end.attempts:,} attempts)" if end.attempts > requests else ""
     return (
         f"{counted(requests, 'request')}{sent}, {tokens.input:,} input tokens, "
-        f"{tokens.output:,} output tokens, {end.seconds:.1f} s"
+        f"{tokens.output:,} output tokens{f' ({end.cost})' if end.cost else ''}, {end.seconds:.1f} s"
     )
 
 

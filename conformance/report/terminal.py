@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from conformance.config.prices import money
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Target
 from conformance.exchange.run_directory import RESULTS, RunDirectory
@@ -77,9 +78,12 @@ def show_plan(context: Context, cases: Sequence[Case], writer: Any) -> None:
         writer.line(
             f"{counted(free, 'request')} without a valid max_output_tokens: each may cost {plan.uncapped:,} more tokens"
         )
+    tokens = most_output_tokens(plan.scenarios, plan.uncapped)
+    if price := money(context.target.prices, 0, tokens):
+        writer.line(f"these output tokens cost at most {price}; input tokens are not in it")
     writer.line(
         f"{counted(plan.expected, 'request')} (at most {most} with repeated attempts and requests with one parameter), "
-        f"at most {most_output_tokens(plan.scenarios, plan.uncapped):,} output tokens; nothing was sent"
+        f"at most {tokens:,} output tokens; nothing was sent"
     )
 
 
@@ -150,7 +154,7 @@ def show(
     reporter.line("")
     reporter.section(overall.word, bold=True, **_COLOURS.get(overall.verdict, {"yellow": True}))
     reporter.line(overall.says, bold=True)
-    for line in summary.scores(lines):
+    for line in (*summary.scores(lines), *summary.levels(run)):
         reporter.line(line)
     reporter.line("")
     facts = {

@@ -34,13 +34,19 @@ class TargetRecord:
 @dataclass(frozen=True)
 class RunHead:
     """The first line: the suite's version, the revision of the contract, the target, the mode (``live``, ``replay``,
-    ``built-in`` or ``traffic``), and when the run began (RFC 3339, UTC)."""
+    ``built-in`` or ``traffic``), when the run began (RFC 3339, UTC), and the name that ``--label`` gave it, if any."""
 
     suite: str
     revision: str
     target: TargetRecord
     mode: str
     started_at: str
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The label of the run, or the name of its target."""
+        return self.label or self.target.name
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> RunHead:
@@ -50,7 +56,9 @@ class RunHead:
             raise BadRecord(f"has format {line.get('format')!r}, expected {FORMAT}")
         suite, revision = read.string("suite"), read.string("revision")
         target = TargetRecord.from_json(read.object("target"))
-        return cls(suite, revision, target, read.string("mode", ""), read.string("started_at"))
+        return cls(
+            suite, revision, target, read.string("mode", ""), read.string("started_at"), read.string("label", "")
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The record as a line."""
@@ -62,6 +70,7 @@ class RunHead:
             "target": self.target.to_json(),
             "mode": self.mode,
             "started_at": self.started_at,
+            **({"label": self.label} if self.label else {}),
         }
 
 
@@ -127,7 +136,8 @@ class RunEnd:
 
     ``interrupted``: the run ended before all its cases were evaluated. ``stopped`` is the message about an endpoint
     that became unreachable during the run; else empty. ``partial`` is None if all captured traffic was evaluated.
-    ``baseline`` are the entries that do not apply.
+    ``baseline`` are the entries that do not apply. ``cost`` is the price of the tokens; empty if the profile has no
+    prices.
     """
 
     counts: Mapping[str, int]
@@ -140,6 +150,7 @@ class RunEnd:
     stopped: str = ""
     partial: Partial | None = None
     baseline: tuple[ProblemRecord, ...] = ()
+    cost: str = ""
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> RunEnd:
@@ -159,6 +170,7 @@ class RunEnd:
             stopped=read.string("stopped", ""),
             partial=Partial.from_json(partial) if (partial := read.mapping("partial")) else None,
             baseline=tuple(map(ProblemRecord.from_json, read.objects("baseline"))),
+            cost=read.string("cost", ""),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -175,4 +187,5 @@ class RunEnd:
             **({"stopped": self.stopped} if self.stopped else {}),
             **({"partial": self.partial.to_json()} if self.partial else {}),
             **({"baseline": [one.to_json() for one in self.baseline]} if self.baseline else {}),
+            **({"cost": self.cost} if self.cost else {}),
         }

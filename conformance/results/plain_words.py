@@ -13,7 +13,7 @@ from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.score import many
 
 #: Characters of a server's message that are shown.
-_MESSAGE = 100
+_MESSAGE = 200
 
 #: What a rule about acceptance is about, by the rule; of others the parameter is the name between its first and its
 #: last part.

@@ -27,6 +27,9 @@ from conformance.scenarios import (
 from conformance.scenarios.scenario import Scenario
 from conformance.scenarios.templates import fill
 
+#: The scenarios of a project itself (``--rules``), which are sent in any case.
+OWN: list[Scenario] = []
+
 
 def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -> dict[str, Scenario]:
     """Every scenario of the revision by name, the random ones behind all except the last; ``nonce`` makes the names and
@@ -50,6 +53,7 @@ def scenarios(schemas: Schemas, nonce: str, explored: Sequence[Scenario] = ()) -
         *derived.accepted(schemas),
         *undocumented.scenarios(schemas, nonce),
         *clients.scenarios(schemas),
+        *OWN,
         *explored,
         *ordinary.last(),
     ]
@@ -74,7 +78,7 @@ def _ordered(every: Sequence[Scenario]) -> list[Scenario]:
 
 def _within(one: Scenario, rows: Sequence[Scenario]) -> Scenario:
     """The scenario within the combination that speaks for it, if there is one."""
-    whole = combinations.covered_by(rows, one)
+    whole = None if one in OWN else combinations.covered_by(rows, one)
     return replace(one, within=whole) if whole else one
 
 

@@ -85,7 +85,7 @@ class Plan:
         for one in self.scenarios:
             digest = one.digest(self._target.model)
             self.key_of[one.name] = first.setdefault(digest, f"{_file_name(one.name)}-{digest}")
-        self._kept_open = {self.key_of[one.after] for one in self.scenarios if one.reuses and one.after}
+        self._kept_open = {self.key_of.get(one.after or "", "") for one in self.scenarios if one.reuses}
         self.requests = [
             self._searched(one, None, ()) if one.searches else self._planned(one, 0) for one in self._senders()
         ]

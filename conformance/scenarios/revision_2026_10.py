@@ -66,8 +66,14 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
     claims = frozenset({"tools", "custom-tools"})
     custom = Scenario(
         "tools.custom",
-        "a question for a custom tool",
-        with_tools("Use run_query to list all users.", CUSTOM, *FORMATS),
+        "a question for a custom tool and a tool in a namespace",
+        with_tools(
+            "Use run_query to list all users. Then use get_weather to find out the weather in Paris.",
+            CUSTOM,
+            *FORMATS,
+            NAMESPACE,
+            CLOCK_NAMESPACE,
+        ),
         expect="either",  # Observed: the live service refuses custom tools from clients it does not know.
         need=CALLS_CUSTOM,
         tries=2,
@@ -83,6 +89,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         tries=2,
         tags=frozenset({"custom"}),
         claims=claims,
+        within=custom.name,
     )
     output = replace(
         custom,
@@ -178,7 +185,9 @@ def _returned(body: Body, received: Received) -> Body | None:
     calls = [item for _, item in received.items("custom_tool_call")]
     if not calls:
         return None
+    others = [item for _, item in received.items("function_call")]
     first = [{"type": "custom_tool_call_output", "call_id": call.get("call_id"), "output": "3 rows"} for call in calls]
+    first += [{"type": "function_call_output", "call_id": call.get("call_id"), "output": "18"} for call in others]
     wanted = ("type", "call_id", "name", "input")
     again = [{**{name: call[name] for name in wanted if name in call}, "call_id": f"again_{at}"}
              for at, call in enumerate(calls)]  # fmt: skip

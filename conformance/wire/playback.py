@@ -51,6 +51,19 @@ class Playback:
 
     def respond(self, method: str, path: str, headers: Pairs, body: bytes) -> Reply:
         """The recorded response, several samples of one request in turn; 404 for a request that is not recorded."""
+        found = self.find(method, path, headers, body)
+        return reply(found, self._speed) if found else self._unknown(method, path, self.kind_of(headers), body)
+
+    def kind_of(self, headers: Pairs) -> str:
+        """The kind of the credential of a request."""
+        return _kind(_credentials(headers, self._key))
+
+    def kind_of_recorded(self, exchange: Exchange) -> str:
+        """The kind of the credential of a recorded request."""
+        return _kind(_recorded_credentials(exchange.request.headers))
+
+    def find(self, method: str, path: str, headers: Pairs, body: bytes) -> Exchange | None:
+        """The exchange of a recorded request, several samples in turn; None if it is not recorded."""
         sent = _credentials(headers, self._key)
         kind = _kind(sent)
         found = (
@@ -59,14 +72,14 @@ class Playback:
             else {}
         )
         if not found:
-            return self._unknown(method, path, kind, body)
+            return None
         with self._mutex:
             likeness = {one: _match_score(found[one][0].request.headers, headers, sent) for one in found}
             # Of equal requests the one that was served least often, so that each recorded response is sent in turn.
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
             self._asked[digest] += 1
-        return reply(found[digest][turn % len(found[digest])], self._speed)
+        return found[digest][turn % len(found[digest])]
 
     def _unknown(self, method: str, path: str, kind: str, body: bytes) -> Reply:
         names = list(dict.fromkeys(one.scenario for one in self._recording.exchanges.values()))

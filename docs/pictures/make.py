@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import os
 import re
@@ -32,8 +33,24 @@ pre { margin: 0; padding: 20px 24px; color: #d9dce0; display: inline-block; whit
 </style><pre>%s</pre>"""
 
 
+#: The modules and files that decide what the pictures show, and the file with the digest of those they were made from.
+SHOWN = (
+    "conformance/report/terminal.py", "conformance/report/summary.py", "conformance/report/failure.py",
+    "conformance/results/plain_words.py", "conformance/report/html/page.html", "conformance/report/html/style.css",
+    "conformance/report/html/base.js", "conformance/report/html/page.js", "conformance/report/html/case.js",
+    "conformance/report/html/timeline.js",
+)  # fmt: skip
+DIGEST = HERE / "made-from.sha256"
+
+
+def digest() -> str:
+    """The digest of what the pictures show; a picture is older than the program if it was made from another one."""
+    return hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in SHOWN)).hexdigest()
+
+
 def main() -> None:
     """Run the suite and take the pictures."""
+    DIGEST.write_text(digest() + "\n", encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, browser() as window:
         run = Path(folder)
         with serve(Endpoint(key=KEY, behaviour=TWIST, seed="pictures", event_ms=12, first_byte_ms=180)) as server:
@@ -48,9 +65,8 @@ def evaluate(url: str, run: Path, *more: str) -> str:
     command = [
         sys.executable,
         "-m",
-        "pytest",
         "conformance",
-        "--endpoint",
+        "run",
         url,
     ]
     environ = {**os.environ, "MIMO_API_KEY": KEY, "COLUMNS": "80", "PY_COLORS": "1"}
@@ -71,7 +87,7 @@ def terminal(window: Browser, said: str, run: Path) -> None:
     failures, _, rest = plain.partition(" by area ")
     first = failures[failures.index("= failures") :].split("\n\n")[0].partition("\n")[2]
     last = rest[rest.index("= fails") :].partition("\n")[2]
-    shown = "$ pytest conformance --endpoint http://127.0.0.1:8080/v1\n\n" + first + "\n\n" + last
+    shown = "$ conformance run http://127.0.0.1:8080/v1\n\n" + first + "\n\n" + last
     shown = usual_port(shown)
     # Long commands are left to their line in a terminal too; here it ends.
     lines = [line if len(plain_of(line)) <= 96 else cut(line, 95) + "…" for line in shown.splitlines()]

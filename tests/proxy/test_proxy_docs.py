@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from conformance import cli
-from conformance.commands.proxy import DEFAULT_UPSTREAM_KEY
+from conformance.config.target import Misconfigured
 from conformance.proxy import profile
+from conformance.proxy.serving import DEFAULT_UPSTREAM_KEY, serving
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "proxies.md").read_text(encoding="utf-8")
@@ -49,6 +50,40 @@ def test_the_job_has_ten_lines_and_runs_the_command_of_the_guide(tmp_path: Path)
     done = subprocess.run(["sh", "-c", words], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sk-client" not in done.stdout
+
+
+def test_a_run_of_the_suite_through_a_proxy(tmp_path: Path) -> None:
+    """The important cases, with the built-in endpoint as the upstream of a translator."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    start = (
+        f"UPSTREAM_KEY={{key}} {sys.executable} -m conformance.emulator.proxy --upstream {{upstream}} --dialect chat"
+    )
+    words = ["--endpoint", f"http://127.0.0.1:{port}/v1", "--dialect", "chat", "--start", f"{start} --port {port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "conformance",
+        "-q",
+        "-m",
+        "smoke",
+        *words,
+        "--run-dir",
+        str(tmp_path / "r"),
+    ]
+    environ = {**os.environ, "MIMO_API_KEY": "sk-client"}
+    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"http://127.0.0.1:{port}/v1" in (tmp_path / "r" / "proxy.log").read_text()
+
+
+@pytest.mark.parametrize("endpoint", [None, "https://example.com/v1"])
+def test_an_upstream_needs_a_proxy_on_loopback(endpoint: str | None) -> None:
+    with pytest.raises(Misconfigured, match="need --endpoint with a proxy on loopback"):  # noqa: SIM117
+        with serving(endpoint, "chat", 0, None, "2026-06-24", None):
+            pass
 
 
 def test_the_commands_of_the_guide_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,8 @@ PROBES = {
     "failure.no-address": "failure.reset-before-head",
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
-    "forms.same-response": "form.crlf form.cr form.no-space form.split-lines form.no-done",
+    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done",
+    "forms.rare-same-response": "form.cr form.two-data-lines",
 }
 
 CASES = [(dialect, name) for name, fault in FAULTS.items() for dialect in fault.dialects]

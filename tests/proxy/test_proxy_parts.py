@@ -18,7 +18,7 @@ from both_sides import CLIENT_KEY, UPSTREAM_KEY, problems, recorded
 from conformance import cli
 from conformance.config.target import Misconfigured
 from conformance.emulator import chat
-from conformance.emulator.proxy import FAULTS
+from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report
@@ -197,6 +197,22 @@ def is_gone(group: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (CLIENT_KEY, "no request reached the upstream"),
+        ("another-key", "the proxy refuses the key of the client (HTTP 401)"),
+    ],
+)
+def test_a_proxy_that_is_not_set_up_is_one_line(
+    key: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MIMO_API_KEY", key)
+    with ReferenceProxy("http://127.0.0.1:9/v1", "chat", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        assert cli.main(["proxy", "--endpoint", proxy.url, "--run-dir", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -232,7 +248,7 @@ def test_a_proxy_that_does_not_start_is_one_line(tmp_path: Path) -> None:
 
 def test_the_chat_upstream_serves_requests_without_a_script() -> None:
     endpoint = chat.ChatEndpoint(key="k")
-    body: dict[str, Any] = {"model": "m", "messages": [user("Use get_time now.")]}
+    body: dict[str, Any] = {"model": "mimo-v2.5-pro", "messages": [user("Use get_time now.")]}
     body["tools"] = [{"type": "function", "function": {"name": "get_time", "parameters": {"type": "object"}}}]
     headers = [("Authorization", "Bearer k")]
     plain = json.loads(endpoint.respond("POST", "/v1/chat/completions", headers, json.dumps(body).encode()).body)

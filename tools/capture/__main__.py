@@ -19,7 +19,7 @@ from typing import Any
 from conformance.emulator import Context, Endpoint, Reply, serve
 from conformance.emulator.hooks import variant
 from conformance.emulator.shapes import Item, Refusal
-from tools.capture import codex
+from tools.capture import codex, opencode
 from tools.capture.prose import Ours, client_texts, reworded
 from tools.capture.scrub import Leak, must_not_hold, scrubbed
 from tools.capture.shingles import SIZE, digest, left, shingles, store
@@ -30,6 +30,7 @@ KEY = "built-in-key"
 MODEL = "mimo-v2.6-pro"
 QUESTION = "Use get_weather to find out the weather in Paris."
 QUESTION_TO_CODEX = "Use exec_command to say hello."
+QUESTION_TO_OPENCODE = "Use bash to say hello."
 QUESTION_TO_LITE = "Use exec_command to say hello, then use apply_patch to write it down."
 COMMAND = "echo hello"
 PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+hello\n*** End Patch\n"
@@ -88,6 +89,9 @@ CLIENTS = (
     Client("codex-approval", "@openai/codex (npm)", "", (
         Kept(1, "codex-approval", "the review of a command, with text.format json_schema, in lite mode"),
     ), "approval", "2026-10"),
+    Client("opencode", "opencode-ai (npm)", "", (
+        Kept(-1, "opencode", "the turn after a command's output"),
+    )),
     Client("openai-python", "openai (PyPI)", "openai_python.py", _second("openai-python")),
     Client("openai-node", "openai (npm)", "openai_node.mjs", _second("openai-node")),
     Client("ai-sdk", "ai and @ai-sdk/openai (npm)", "ai_sdk.mjs", _second("ai-sdk")),
@@ -128,6 +132,7 @@ class Recorder:
         harmless = {
             "exec_command": (json.dumps({"cmd": COMMAND, **more}, separators=(",", ":")),),
             "apply_patch": (PATCH,),
+            "bash": (json.dumps({"command": COMMAND, "description": "Print hello"}, separators=(",", ":")),),
         }
         items = [replace(one, texts=harmless.get(one.name, one.texts)) for one in items]
         self.generated += [text for one in items for text in one.texts]
@@ -175,7 +180,10 @@ def capture(client: Client, install: Path) -> tuple[dict[str, dict[str, Any]], s
         places = {str(work): "/workspace", str(home): "/home/user"}
         original = scrubbed(recorder.bodies, places)
         secrets = [KEY, folder, str(Path.home()), socket.gethostname(), getpass.getuser(), f":{port}"]
-    ours = Ours([QUESTION, QUESTION_TO_CODEX, QUESTION_TO_LITE, COMMAND, PATCH, *_programs()], recorder.generated)
+    ours = Ours(
+        [QUESTION, QUESTION_TO_CODEX, QUESTION_TO_LITE, QUESTION_TO_OPENCODE, COMMAND, PATCH, *_programs()],
+        recorder.generated,
+    )
     bodies = reworded(original, ours)
     digests = {digest(one) for one in shingles(client_texts(original, ours))}
     if len(bodies) <= max(one.place for one in client.kept):
@@ -224,6 +232,9 @@ def _converse(client: Client, install: Path, url: str, home: Path, work: Path) -
     if client.short_name == "codex":
         question = QUESTION_TO_LITE if client.mode == "lite" else QUESTION_TO_CODEX
         words = codex.command(install, url, home, work, question, environment, client.mode)
+    elif client.name == "opencode":
+        words = opencode.command(install, url, work, QUESTION_TO_OPENCODE)
+        environment |= opencode.ENVIRONMENT
     else:
         words = _program(client, install)
     ran = subprocess.run(
@@ -233,6 +244,8 @@ def _converse(client: Client, install: Path, url: str, home: Path, work: Path) -
         raise RuntimeError(f"it ended with {ran.returncode}: {(ran.stderr or ran.stdout).strip()[-600:]}")
     if client.short_name == "codex":
         return codex.version(install)
+    if client.name == "opencode":
+        return opencode.version(install)
     return str(json.loads(ran.stdout.splitlines()[-1])["version"])
 
 

@@ -20,6 +20,7 @@ _FIXED = (
     (re.compile(r"(?<=<shell>)[^<]*"), "bash"),
     (re.compile(r'(?<="sandbox":")[^"]*'), "seccomp"),
     (re.compile(r"(?<=Chunk ID: )[0-9a-f]+"), "000000"),
+    (re.compile(r"\bses_[0-9A-Za-z]{20,}"), "ses_00000000000000000000000000"),
     (re.compile(r"(?<=Wall time: )[\d.]+"), "0.0000"),
 )
 

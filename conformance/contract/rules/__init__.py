@@ -30,6 +30,10 @@ CLIENTS = {
     "agents": "agents SDK and pydantic clients",
     "langchain": "langchain-openai",
     "litellm": "LiteLLM",
+    "open-responses": "AI SDK, open-responses",
+    "langchain-js": "LangChain JS",
+    "pydantic-ai": "pydantic-ai",
+    "opencode": "OpenCode",
 }
 
 #: The area of the rules about the results of real clients.
@@ -114,7 +118,25 @@ def requirement(rule: str) -> Requirement:
     raise KeyError(f"no rule {rule!r} in the catalogue")
 
 
+#: The rules of a project itself (``--rules``).
+_ADDED: list[Requirement] = []
+
+
+def add(row: Requirement) -> None:
+    """Add a rule to the catalogue of this process. Raises ValueError if the row is invalid or its id is taken."""
+    _ADDED.append(row)
+    catalogue.cache_clear()
+    requirement.cache_clear()
+    try:
+        catalogue()
+    except ValueError:
+        _ADDED.remove(row)
+        catalogue.cache_clear()
+        raise
+
+
 def _rows() -> Iterator[Requirement]:
     for file in sorted(Path(__file__).parent.glob("*.toml")):
         for row in tomllib.loads(file.read_text(encoding="utf-8"))["requirement"]:
             yield Requirement(**{**row, "breaks": tuple(row.get("breaks", ()))})
+    yield from _ADDED

@@ -99,7 +99,7 @@ FAULTS = (
     fault("clients.lite-mode-refused-with-200", "Refuses the lite mode of Codex with HTTP 200.", RULE,
           reply=in_lite(served_error)),
     fault("clients.lite-mode-cut-off", "Closes the connection in the middle of streams in the lite mode of Codex.",
-          "http.body-complete", reply=in_lite(half)),
+          "sse.not-cut", reply=in_lite(half)),
     fault("clients.lite-mode-unanswered", "Closes the connection on the header of the lite mode of Codex.", RULE,
           reply=in_lite(silent)),
     fault("clients.approval-is-500", "Responds with HTTP 500 to the approval request of Codex.", RULE,

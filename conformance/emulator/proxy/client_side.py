@@ -45,6 +45,32 @@ class ClientSide(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Writes no access log."""
 
+    def __getattr__(self, name: str) -> Any:
+        # The standard handler calls do_GET and others; do_POST is defined.
+        if name.startswith("do_"):
+            return self._refuse_method
+        raise AttributeError(name)
+
+    def _refuse_method(self) -> None:
+        self.read_body()
+        self._fail(Failure(405, "use POST", (("Allow", "POST"),)))
+
+    def read_body(self) -> bytes:
+        """The body of the request. Raises `Failure` if its framing is invalid."""
+        try:
+            if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            parts: list[bytes] = []
+            while size := int(self.rfile.readline(1000).split(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline(1000)
+            while self.rfile.readline(65536).strip():
+                pass
+            return b"".join(parts)
+        except ValueError:
+            self.close_connection = True
+            raise Failure(400, "the framing of the body is invalid") from None
+
     def _begin(self) -> None:
         if self._begun:
             return

@@ -80,7 +80,7 @@ class _Handler(ClientSide):
             self.close_connection = True
 
     def _serve(self, settings: Settings) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        raw = self.read_body()
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
         if self.server.stopped:
@@ -110,7 +110,8 @@ class _Handler(ClientSide):
 
     def _allowed(self) -> bool:
         key = self.server.keys["client"]
-        return self.headers.get("Authorization") == f"Bearer {key}" or self.headers.get("api-key") == key
+        scheme, _, sent = self.headers.get("Authorization", "").partition(" ")
+        return (scheme.lower() == "bearer" and sent.strip() == key) or self.headers.get("api-key") == key
 
     def _exchange(self, settings: Settings, allowed: bool, raw: bytes) -> None:
         ctx, habit = self.ctx, self.server.habit
@@ -142,7 +143,8 @@ class _Handler(ClientSide):
                 if response.status != 200:
                     self._refused(response)
                 if settings.sends_twice and not self.ctx.stream:
-                    self._open(settings, data)[1].read()
+                    with contextlib.suppress(http.client.HTTPException):
+                        self._open(settings, data)[1].read()
                 if self.ctx.stream and streams:
                     self._stream(settings, response)
                 elif self.ctx.stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..event_edits import everywhere, put
 from ..faults.clients import LITE
 from ..faults.custom_tools import declares, of_item
 from ..faults.gateways import phased
@@ -62,6 +63,10 @@ def undocumented_field(body: Dict) -> bool:
 
 
 VARIANTS = [
+    variant("members.phase", "Members that the documentation does not list are allowed (openai, OutputMessage: phase).",
+            **everywhere(put(phase="final_answer"), "message")),
+    variant("members.end-turn", "Members that the documentation does not list are allowed.",
+            response=lambda _, response: {**response, "end_turn": True}),
     variant("outside.custom-tools-in-lite-mode-only", CODEX, validate=only_lite),
     variant("outside.tools-refused-in-lite-mode", CODEX, validate=no_tools_in_lite),
     variant("outside.lite-mode-refused", "The documentation defines no such header.", validate=no_lite),

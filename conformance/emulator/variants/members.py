@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..event_edits import DELTAS, cut, drop, everywhere, final, is_a, parts_in, put, response, said
+from ..event_edits import DELTAS, change, cut, drop, everywhere, final, is_a, parts_in, put, response, said
 from ..hooks import Context, Hook, variant
 from ..shapes import Dict, Item, Plan
 from ..tokens import usage
@@ -290,6 +290,8 @@ VARIANTS = [
           **everywhere(parts_in(lambda part: part.update(annotations=[{
               "type": "url_citation", "url": "https://example.com", "title": "Example",
               "start_index": 0, "end_index": 1}])), "message")),
+    variant("members.model-snapshot", "A model may be named as its dated snapshot (openai, Response: model).",
+            response=response(change("model", lambda name: f"{name}-2026-06-24"))),
     variant("truncation.cut-items-say-completed", CUT, plan=said_complete(lambda _: True)),
     variant("truncation.cut-call-says-completed", CUT, plan=said_complete(lambda one: one.is_call)),
     variant("truncation.cut-call-left-out", CUT, plan=when_cut(without_cut_call)),

@@ -7,10 +7,9 @@ from conformance.proxy.probes.probe import Probe
 
 
 def probes(dialect: str) -> list[Probe]:
-    """The probes of a dialect, in the order in which they are sent: one at a time, and then those that wait, all at
-    the same time."""
+    """The probes of a dialect, in the order in which they are sent. Failures are last: a proxy can stop sending
+    requests to an upstream that fails."""
     made = [
         *requests.PROBES, *responses.PROBES, *forms.probes(dialect), *streams.PROBES, *failures.probes(dialect),
     ]  # fmt: skip
-    made = [one for one in made if not one.dialects or dialect in one.dialects]
-    return [one for one in made if not one.waits] + [one for one in made if one.waits]
+    return [one for one in made if not one.dialects or dialect in one.dialects]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,9 @@ RETRY_AFTER = "1"
 
 #: Seconds after which the client gives up on an upstream that hangs.
 _GIVE_UP = 1.0
+
+#: Attempts of the request after the failures.
+_AFTER = 4
 
 _HANGS = {"broken": "hang", "hangs": True}
 
@@ -122,6 +126,20 @@ def _once(kit: Kit) -> None:
     kit.send(Ask(canary, asked(canary), script))
 
 
+def _after(name: str, more: dict[str, Any]) -> Probe:
+    """An ordinary request, sent again after a while: a proxy can refuse requests for some seconds after failures."""
+
+    def run(kit: Kit) -> None:
+        for attempt in range(_AFTER):
+            canary = kit.new_canary()
+            if kit.send(Ask(canary, {**asked(canary), **more}, Script(plan(canary)))).client.ok:
+                return
+            if attempt < _AFTER - 1:
+                time.sleep(min(kit.settings.wait, 3.0))
+
+    return Probe(name, run, ("after",))
+
+
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect, and at the end an ordinary request."""
     made = [_refusing(status, dialect, stream) for status in STATUSES for stream in (False, True)]
@@ -147,9 +165,9 @@ def probes(dialect: str) -> list[Probe]:
     made += [
         _probe("failure.cut-in-body", False, _cut_after(b"", "cut"), {"broken": "cut-in-body"}, _sea),
         Probe("failure.once-503", _once, ("once",), {"status": 503}),
-        simple("failure.after", ("after",), asked),
-        simple("failure.after.stream", ("after",), asked, stream=True),
         replace(_probe("failure.hang-before-head", False, _hang(-1), _HANGS, limit=_GIVE_UP), waits=True),
         replace(_probe("failure.hang-in", True, _hang(4), _HANGS, _sea, limit=_GIVE_UP), waits=True),
+        _after("failure.after", {}),
+        _after("failure.after.stream", {"stream": True}),
     ]
     return made

@@ -15,7 +15,10 @@ from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
 
-FORMS = ("forms",)
+FORMS, RARE = ("forms",), ("rare-forms",)
+
+#: Forms that the grammar of event streams allows, and that no service of the field is known to send.
+_RARE = ("cr", "byte-order-mark", "two-data-lines")
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
 
@@ -300,5 +303,5 @@ def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
     about = {"usage_absent": True} if "no-usage" in name else {}
     return simple(
-        f"form.{name}", FORMS, _body, stream, _answer, script, about, headers=headers,
+        f"form.{name}", RARE if name in _RARE else FORMS, _body, stream, _answer, script, about, headers=headers,
     )  # fmt: skip

@@ -115,11 +115,15 @@ _REASONED = (
 )  # fmt: skip
 
 
-def _repeat(kit: Kit) -> None:
+def _repeated(name: str, stream: bool) -> Probe:
     """The same request twice, and then with other instructions."""
-    canary = kit.new_canary()
-    for more in ({}, {}, {"instructions": "Write in French."}):
-        kit.send(Ask(canary, {**asked(canary), **more}, Script(plan(canary))))
+
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        for more in ({}, {}, {"instructions": "Write in French."}):
+            kit.send(Ask(canary, {**asked(canary), **more, "stream": stream}, Script(plan(canary))))
+
+    return Probe(name, run, ("repeated",))
 
 
 def _round_trip(stream: bool) -> Probe:
@@ -212,7 +216,8 @@ PROBES: list[Probe] = [
     simple("request.json-object", REQUEST, _parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
     simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
     simple("request.image", REQUEST, _image, about={"may_refuse": True}),
-    Probe("request.repeated", _repeat, ("repeated",)),
+    _repeated("request.repeated", False),
+    _repeated("request.repeated.stream", True),
     _round_trip(False),
     _round_trip(True),
     _refused("key.wrong", "wrong-key-0123456789"),

@@ -1,0 +1,34 @@
+"""The check of the base URL of an endpoint."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from conformance.config.errors import Misconfigured
+from conformance.config.loopback import is_loopback
+from conformance.contract.revisions import Contract
+
+
+def _shown(url: str) -> str:
+    """The URL without user information, query and fragment, which may contain secrets."""
+    return repr(re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0]))
+
+
+def check_endpoint(url: str, contract: Contract) -> bool:
+    """Whether the endpoint is on loopback; it must be an absolute http(s) URL without credentials or query."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise Misconfigured(f"endpoint {_shown(url)} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Misconfigured(f"endpoint {_shown(url)} is not a URL such as http://127.0.0.1:8080{contract.base_path}")
+    if parts.username is not None or parts.password is not None:
+        raise Misconfigured("endpoint contains credentials; set the key in the environment variable only")
+    base, one = (f"the {what} that ends in {contract.base_path}" for what in ("base", "one"))
+    if parts.query or parts.fragment:
+        raise Misconfigured(f"endpoint {_shown(url)} has a query or fragment; give {base}")
+    if parts.path.rstrip("/").endswith(contract.path):
+        raise Misconfigured(f"endpoint ends in {contract.path}; give the base before it, {one}")
+    return is_loopback(url)

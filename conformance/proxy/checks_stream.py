@@ -1,0 +1,148 @@
+"""Checks of the flow of a stream: concurrent requests, deltas, silence, and cancelled requests."""
+
+from __future__ import annotations
+
+from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy.checks_response import SENT, TAKEN, both
+from conformance.proxy.differences import text_differs
+from conformance.proxy.outcomes import FAILED, outcome
+from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+
+
+def _needs_matched(view: View) -> None:
+    if any(not leg.notes.get("matched") for pair in view.record.pairs for leg in pair.upstream):
+        raise CannotEvaluate("the upstream requests do not contain the user's input")
+
+
+@rule("response.not-mixed", "concurrent")
+def not_mixed(view: View) -> Findings:
+    """Each client receives its own texts."""
+    _needs_matched(view)
+    canaries = [pair.canary for pair in view.record.pairs]
+    checked = 0
+    for at, pair in enumerate(view.record.pairs):
+        if not pair.client.ok:
+            continue
+        checked += 1
+        body = pair.client.reply.decode("utf-8", "replace")
+        others = [one for one in canaries if one != pair.canary and one in body]
+        if others:
+            yield Finding(
+                f"the response to the request with {pair.canary} contains the text of the one with {others[0]}",
+                pair.canary,
+                others,
+                at,
+            )
+            return
+        sent, taken = both(view, pair)
+        if sent.text != taken.text and "response.text" not in view.failing:
+            yield Finding(
+                text_differs("text of a concurrent response", sent.text, taken.text, SENT, TAKEN),
+                sent.text,
+                taken.text,
+                at,
+            )
+            return
+    if not checked:
+        raise CannotEvaluate(f"no concurrent request was served: {status_of(view.client)}")
+
+
+@rule("streaming.concurrent", "concurrent")
+def concurrent(view: View) -> Findings:
+    """All requests reach the upstream before the first response ends."""
+    _needs_matched(view)
+    legs = [pair.upstream[0] for pair in view.record.pairs if pair.upstream]
+    if len(legs) < len(view.record.pairs):
+        refused = [pair.client for pair in view.record.pairs if not pair.upstream]
+        yield Finding(
+            f"{len(refused)} of {len(view.record.pairs)} concurrent requests did not reach the upstream: "
+            f"{status_of(refused[0])}"
+        )
+        return
+    first_end = min(leg.ended_at for leg in legs)
+    late = [leg for leg in legs if leg.began > first_end]
+    if late:
+        yield Finding(
+            f"{len(late)} of {len(legs)} concurrent requests reached the upstream only after another had ended",
+            0,
+            len(late),
+        )
+
+
+def _held(view: View, kind: str) -> Findings:
+    if view.record.about.get("held") != kind:
+        raise DoesNotApply("the probe is about other deltas")
+    view.served()
+    held = view.upstream().notes.get("held")
+    if held:
+        wait = view.settings["wait"]
+        message = (
+            f"the upstream sent the {kind} {held['text']!r} in part {held['step']} of the stream, and the client had "
+            f"not received it after {wait:g} s: the proxy buffers the {kind}"
+        )
+        yield Finding(message, f"received within {wait:g} s", "not received before the next event", 0, 0)
+
+
+@rule("streaming.text", "streaming")
+def streaming_text(view: View) -> Findings:
+    """Each delta of the text is received before the next is sent."""
+    yield from _held(view, "text")
+
+
+@rule("streaming.reasoning", "streaming")
+def streaming_reasoning(view: View) -> Findings:
+    """Each delta of the reasoning is received before the next is sent."""
+    if view.record.about.get("held") == "reasoning" and not outcome(view.served(), "responses").reasoning:
+        raise CannotEvaluate("the client received no reasoning")
+    yield from _held(view, "reasoning")
+
+
+@rule("streaming.arguments", "streaming")
+def streaming_arguments(view: View) -> Findings:
+    """Each delta of the arguments is received before the next is sent."""
+    if view.record.about.get("held") == "arguments" and not outcome(view.served(), "responses").calls:
+        raise CannotEvaluate("the client received no call")
+    yield from _held(view, "arguments")
+
+
+@rule("streaming.silence", "silence")
+def silence(view: View) -> Findings:
+    """The response is complete after silence of the upstream."""
+    leg, seconds = view.client, view.settings["silence"]
+    if not view.pair.upstream:
+        raise CannotEvaluate("no request reached the upstream")
+    _needs_matched(view)
+    says = f"the upstream was silent for {seconds:g} s"
+    try:
+        taken = outcome(leg, "responses")
+    except CannotEvaluate as error:
+        yield Finding(f"{says}, and the client {error}", "the response of the upstream", status_of(leg))
+        return
+    if taken.finish != "completed" and "response.finish" not in view.failing:
+        how = "a failure event" if taken.finish == FAILED else taken.finish
+        yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
+
+
+@rule("cancel.upstream-closed", "cancel")
+def upstream_closed(view: View) -> Findings:
+    """The upstream connection is closed after the client has disconnected."""
+    pair = view.pair
+    if pair.client.ended != "closed":
+        raise CannotEvaluate("the client did not receive the first events of the stream")
+    leg = view.upstream()
+    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
+        raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
+    if leg.ended != "left":
+        seconds = (leg.ended_at - pair.client.ended_at) / 1000
+        message = f"the client disconnected, and the proxy still read the upstream's stream {seconds:.1f} s later"
+        yield Finding(message, "the connection closed", "open", 0, 0)
+
+
+@rule("cancel.next-served", "cancel")
+def next_served(view: View) -> Findings:
+    """The request after a cancelled one is served."""
+    if len(view.record.pairs) < 2:
+        raise CannotEvaluate("no request was sent after the cancelled one")
+    leg = view.record.pairs[1].client
+    if not leg.ok:
+        yield Finding(f"the request after the cancelled one received {status_of(leg)}", 200, leg.status, 1)
