@@ -202,8 +202,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise Misconfigured(f"target file {file} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"target file {file} is not TOML: {error}") from None
-    # The table "server" is for targets/, which starts servers.
-    _known(document, ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS), "server"], str(file))
+    # The table "server" is for targets/, which starts servers; "proxy" is for conformance proxy.
+    known = ["name", "profile", *(one.name.replace("-", "_") for one in SETTINGS), "server", "proxy"]
+    _known(document, known, str(file))
     if not isinstance(document.get("name", ""), str):
         raise Misconfigured(f"{file}: name is not a string")
     if not isinstance(document.get("profile", {}), dict):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from conformance.contract.revisions import DEFAULT
 from conformance.exchange.exchange import Chunk, Headers
 from conformance.proxy.records import Leg
 
@@ -18,6 +19,9 @@ from conformance.proxy.records import Leg
 _CONNECT = 5.0
 
 _READ = 65536
+
+#: The most bytes of a body that are read.
+MAX_BODY = 16_000_000
 
 
 @dataclass
@@ -39,7 +43,7 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     a server can do.
     """
     parts = urlsplit(base)
-    target = parts.path.rstrip("/") + "/responses"
+    target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
@@ -102,6 +106,8 @@ class _Reader:
                 return "cut" if response.length else "clean"
             self.chunks.append(Chunk(self._clock(), data))
             self._call.received += data
+            if len(self._call.received) > MAX_BODY:
+                raise http.client.HTTPException(f"the body has more than {MAX_BODY:,} bytes")
             if self._call.close_when and self._call.close_when(bytes(self._call.received)):
                 with contextlib.suppress(OSError):
                     held.shutdown(socket.SHUT_RDWR)

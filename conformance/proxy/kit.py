@@ -24,6 +24,9 @@ _SETTLE = 1.0
 #: The counters that the upstream reports: each differs from all others, so that a mistake shows.
 INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS, CACHED_TOKENS = 137, 59, 23, 64
 
+#: Responses that are not complete within the limit, after which it is shortened.
+_PATIENCE = 3
+
 _DELTA = re.compile(rb'"delta"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -133,13 +136,21 @@ class Kit:
         body = json.dumps({"model": settings.model, **ask.body}, ensure_ascii=False).encode()
         key = settings.client_key if ask.key is None else ask.key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        call = client.Call(body, {**headers, **ask.headers}, ask.limit or settings.limit, ask.close_when)
+        call = client.Call(body, {**headers, **ask.headers}, ask.limit or self._limit(), ask.close_when)
         known = frozenset(found.decode() for found in CANARY.findall(body)) - {ask.canary}
         expected = Expected(ask.canary, ask.script, Follower(call.received).has, known)
         self._upstream.expect(expected)
         leg = client.send(settings.endpoint, call, self._clock)
+        if leg.ended == "time-out" and not ask.limit:
+            self._upstream.time_outs += 1
         legs = self._upstream.finish(expected, ask.settle)
         return with_echoes(Pair(ask.canary, leg, legs), self.secrets)
+
+    def _limit(self) -> float:
+        """The longest time for a response in seconds: shorter for a proxy that does not end its responses."""
+        limits = (self.settings.limit, self.settings.wait, 1.0)
+        steps = (_PATIENCE, 3 * _PATIENCE)
+        return min(limits[: 1 + sum(self._upstream.time_outs >= step for step in steps)])
 
     def take(self) -> tuple[Pair, ...]:
         """The pairs recorded since the last call, in the order in which they were sent."""

@@ -18,7 +18,9 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
 from conformance.exchange.exchange import Headers
+from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
 from conformance.proxy.records import Leg
 from conformance.proxy.script import STALL, Answer, accepted, failure, json_answer, reason, render_script
@@ -27,7 +29,7 @@ from conformance.proxy.script import STALL, Answer, accepted, failure, json_answ
 CANARY = re.compile(rb"kite[0-9a-f]{10}")
 
 #: The end of the path of a completion, by dialect.
-PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
 
 class Upstream:
@@ -44,6 +46,8 @@ class Upstream:
         #: Requests of the proxy for anything else than a completion, and completions after the end of their probe.
         self.others = 0
         self.late: Counter[str] = Counter()
+        #: Responses to the client that were not complete within their limit.
+        self.time_outs = 0
         self._tcp = _Listener(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -241,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
                 return self._read_chunks()
-            return self.rfile.read(max(0, int(self.headers.get("Content-Length", 0))))
+            return self.rfile.read(min(MAX_BODY, max(0, int(self.headers.get("Content-Length", 0)))))
         except (ValueError, OSError):
             return b""
         finally:
@@ -249,8 +253,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read_chunks(self) -> bytes:
         parts: list[bytes] = []
-        while size := int(self.rfile.readline(1000).split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
+        while (size := int(self.rfile.readline(1000).split(b";")[0], 16)) and sum(map(len, parts)) < MAX_BODY:
+            parts.append(self.rfile.read(min(size, MAX_BODY)))
             self.rfile.readline(1000)
         while self.rfile.readline(65536).strip():
             pass

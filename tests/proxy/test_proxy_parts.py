@@ -213,6 +213,14 @@ def test_a_proxy_that_is_not_set_up_is_one_line(
     assert message in capsys.readouterr().err
 
 
+def test_a_proxy_that_ends_no_response_takes_little_time() -> None:
+    started_at = time.monotonic()
+    probes = ["failure.cut-*", "failure.reset-in*", "failure.early-end*"]
+    found = problems(evaluate(recorded("responses", FAULTS["hangs-on-broken-stream"], probes, limit=1.5, wait=0.2)))
+    assert found.keys() == {"failure.no-hang"}
+    assert time.monotonic() - started_at < 15
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
