@@ -15,6 +15,7 @@ from conformance.contract.consequences import Blocked, Consequence, blocked, blo
 from conformance.contract.needs import need_for, needs
 from conformance.contract.rules import FIRST_RELEASE, Requirement, catalogue, requirement
 from conformance.contract.schemas import REVISIONS
+from conformance.report.catalogue import explain
 from conformance.report.coverage import covered, gaps
 from conformance.results.obstacles import KINDS
 from conformance.results.results_file import case_record
@@ -143,3 +144,10 @@ def test_a_rule_that_names_a_revision_has_cases_in_it_only() -> None:
     for revision in REVISIONS:
         evaluated = {case.requirement.id for case in cases(revision)}
         assert [one for one, since in rows.items() if since > revision and one in evaluated] == []
+
+
+@pytest.mark.parametrize("columns", [60, 132])
+def test_an_explanation_follows_the_width_of_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = (explain("sum.text-deltas", "2026-06-24") or "").splitlines()
+    assert columns - 15 < max(map(len, lines)) <= columns

@@ -160,7 +160,7 @@ def test_the_pointer_is_marked_in_event_and_body(window: Browser, tmp_path: Path
     window.run("document.querySelectorAll('.body > details.fold').forEach(one => { one.open = true; })")
     two = [["here", '"sequence_number": 7'], ["near", '"usage": {'], ["here", '"total_tokens": 1.0']]
     assert until(lambda: window.run(marks) == two)
-    assert "no /usage/input_tokens here" in window.run("return document.body.innerText")
+    assert "/usage/input_tokens is missing" in window.run("return document.body.innerText")
 
 
 def test_hostile_text_stays_text(window: Browser, hostile: Results) -> None:

@@ -8,11 +8,15 @@ from conformance.decode.response import Received
 from conformance.judge.applicability import REQUEST, Where
 from conformance.judge.common import parsed
 from conformance.judge.escapes import left_escape, strings_in
-from conformance.judge.selectors import RESPONSES
+from conformance.judge.selectors import everything
 from conformance.judge.verdict import Examined, Finding, Findings, check
 
 
-@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=REQUEST))
+@check(
+    "response.text-intact",
+    over=everything("texts", where=lambda one: one.expect == "answer"),
+    where=Where("finished", reads=REQUEST, other_scenarios=False),
+)
 def test_no_escape_is_left_in_a_text(received: Received) -> Findings:
     texts = list(_texts(received))
     yield Examined(len(texts))

@@ -20,14 +20,7 @@ def test_what_is_cut_is_incomplete(received: Received) -> Findings:
     if response.get("status") != "incomplete":
         yield from _not_reported_incomplete(received)
         return
-    reason = mapping(response.get("incomplete_details")).get("reason")
-    if reason != "max_output_tokens":
-        pointer = received.pointer + "/incomplete_details/reason"
-        message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
-        yield Finding(message, pointer, received.event, "max_output_tokens", reason)
-    if response.get("error") is not None:
-        message = "error is not null although the response is only incomplete"
-        yield Finding(message, received.pointer + "/error", received.event, None, response["error"])
+    yield from _says_why(received, "max_output_tokens")
 
 
 @check("truncation.incomplete", over=each("no such tag"), where=WITH_CAP)
@@ -39,11 +32,20 @@ def test_what_is_incomplete_says_why(received: Received) -> Findings:
     if received.response.get("status") != "incomplete" or ends_completed:
         raise DoesNotApply("the response is not incomplete, or ends with response.completed")
     yield EXAMINED
-    reason = mapping(received.response.get("incomplete_details")).get("reason")
-    if reason not in ("max_output_tokens", "content_filter"):
+    yield from _says_why(received, "max_output_tokens", "content_filter")
+
+
+def _says_why(received: Received, *reasons: str) -> Findings:
+    """Findings of an incomplete response that has another reason, or an error."""
+    response = received.response
+    reason = mapping(response.get("incomplete_details")).get("reason")
+    if reason not in reasons:
         pointer = received.pointer + "/incomplete_details/reason"
         message = "the response is incomplete because of max_output_tokens, but incomplete_details.reason differs"
         yield Finding(message, pointer, received.event, "max_output_tokens", reason)
+    if response.get("error") is not None:
+        message = "error is not null although the response is only incomplete"
+        yield Finding(message, received.pointer + "/error", received.event, None, response["error"])
 
 
 def _not_reported_incomplete(received: Received) -> Findings:

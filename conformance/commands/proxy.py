@@ -15,6 +15,7 @@ from pathlib import Path
 
 from conformance.commands import CommandError
 from conformance.config.target import Misconfigured, Target, is_loopback, resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Habit
@@ -43,7 +44,7 @@ HELP = "check both sides of a proxy: the suite is its client and its upstream at
 MODE = "proxy"
 
 #: The environment variable of the client's key.
-CLIENT_KEY = "MIMO_API_KEY"
+CLIENT_KEY = DEFAULT.api_key_env
 
 #: The limits for the reference proxy in seconds: it runs in this process, and needs no patience.
 _OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from conformance.contract.revisions import DEFAULT
 from conformance.exchange.exchange import Chunk, Headers
 from conformance.proxy.records import Leg
 
@@ -42,7 +43,7 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     a server can do.
     """
     parts = urlsplit(base)
-    target = parts.path.rstrip("/") + "/responses"
+    target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
+from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, same_parameters
 from conformance.proxy.outcomes import Call
@@ -17,7 +19,8 @@ _AROUND = 24
 
 #: Parameters with the values by which a proxy can state the documented default.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (131072, 32768), "tool_choice": ("auto",),
+    "temperature": (1,), "top_p": (0.95, 1), "max_output_tokens": (Schemas(DEFAULT).most_output_tokens, 32768),
+    "tool_choice": ("auto",),
     "effort": ("on", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
 }  # fmt: skip
 

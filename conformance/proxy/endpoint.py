@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from conformance.config.target import resolve
+from conformance.contract.revisions import DEFAULT
 from conformance.exchange.exchange import Exchange, Request
 from conformance.proxy.outcomes import exchange_of
 from conformance.proxy.records import Record, Recording
@@ -47,7 +48,7 @@ def _captured(record: Record, recording: Recording) -> Captured:
         exchange_of(leg),
         key=record.probe,
         scenario=record.probe,
-        request=Request(leg.method, f"{recording.settings['endpoint']}/responses", leg.headers, leg.body),
+        request=Request(leg.method, f"{recording.settings['endpoint']}{DEFAULT.path}", leg.headers, leg.body),
         sent_at=recording.settings["started_at"] + leg.began / 1000,
     )
     return Captured(record.probe, exchange)

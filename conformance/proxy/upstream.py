@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
@@ -28,7 +29,7 @@ from conformance.proxy.script import STALL, Answer, accepted, failure, json_answ
 CANARY = re.compile(rb"kite[0-9a-f]{10}")
 
 #: The end of the path of a completion, by dialect.
-PATHS = {"responses": "/responses", "chat": "/chat/completions"}
+PATHS = {"responses": DEFAULT.path, "chat": "/chat/completions"}
 
 
 class Upstream:

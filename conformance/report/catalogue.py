@@ -49,7 +49,7 @@ def explain(rule: str, revision: str) -> str | None:
 def _explained(rule: str, row: Requirement, revision: str) -> Iterator[str]:
     yield f"{rule}   {row.level}"
     yield textwrap.fill(row.says, _width(), initial_indent="  ", subsequent_indent="  ")
-    yield f"  source: {row.source}"
+    yield _filled(f"source: {row.source}")
     yield f"  since: version {row.since} of the suite"
     yield from _affected(rule, row)
     if row.excluded:

@@ -5,8 +5,8 @@ capture replaced them with other words of the same lengths. A run sends a captur
 the model is the target's, and ``max_output_tokens``, which no client sends, limits the cost. Many members are not
 documented, so each request may be refused.
 
-A request of the lite mode of Codex has a header of that mode. It is sent from the revision on that documents its tools,
-its first turn also without the header.
+A request of the lite mode of Codex has a header of that mode; its first turn is sent without the header too. A
+``revision`` is the first one in which a request is sent.
 """
 
 from __future__ import annotations

@@ -115,7 +115,11 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         _twice(_returned(_as_parts, _written)),
     )
     found.append(replace(parts, body={key: value for key, value in call.body.items() if "tool" not in key}))
-    found.append(_follow(two, "tools.outputs", "the outputs of two calls, in reverse order", _returned(_as_string)))
+    found.append(
+        _follow(
+            two, "tools.outputs", "the outputs of two calls, in reverse order", _returned(_as_string, weather="18 C")
+        )
+    )
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
     unused = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
@@ -177,7 +181,9 @@ def _written(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _returned(
-    output: Callable[[str], Any], item: Callable[[dict[str, Any]], dict[str, Any]] = _unchanged
+    output: Callable[[str], Any],
+    item: Callable[[dict[str, Any]], dict[str, Any]] = _unchanged,
+    weather: str = "18 °C",
 ) -> Callable[[Body, Received], Body | None]:
     """The conversation so far, the items of the response, then an output for each of its calls."""
 
@@ -190,7 +196,7 @@ def _returned(
                 "type": "function_call_output",
                 "call_id": call.get("call_id"),
                 # The output of a tool may be empty.
-                "output": "" if place else output("18 °C"),
+                "output": "" if place else output(weather),
             }
             for place, call in enumerate(calls)
         ]

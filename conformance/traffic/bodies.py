@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
 from conformance.decode.events import DONE_MARKER, mapping, text
 from conformance.judge.applicability import Unavailable
 
@@ -158,7 +159,7 @@ def _is_event(value: Any) -> bool:
 def _entry(content: dict[str, Any], path: Path, unavailable: list[Unavailable]) -> dict[str, Any]:
     sent = _request_beside(path)
     entry: dict[str, Any] = {
-        "request": {"method": "POST", "url": "/responses"},
+        "request": {"method": "POST", "url": DEFAULT.path},
         "response": {"status": 200, "content": content},
         "_unavailable": [*_NOT_HERE, *unavailable],
     }

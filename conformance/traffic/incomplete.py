@@ -49,7 +49,9 @@ def may_go_on(exchange: Exchange) -> bool:
 
 def _ends_with_terminal_event(body: bytes) -> bool:
     """Whether the last frame is a terminal event; found without decoding the stream, which takes a hundred times as
-    long. False for frames of an unusual form."""
+    long. False for frames of an unusual form, and for one that no blank line ends."""
+    if not body.endswith(b"\n\n"):
+        return False
     data = body.rstrip().rpartition(b"\n\n")[2].rpartition(b"data:")[2]
     try:
         value = load(data) if b"\n" not in data else None

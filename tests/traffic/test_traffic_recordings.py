@@ -162,6 +162,12 @@ def test_the_same_gap_in_a_stream_as_received_is_a_violation(tmp_path: Path) -> 
     assert "sequence.contiguous" in broken(evaluated([one]))
 
 
+def test_a_stream_whose_last_frame_is_not_ended_is_evaluated_in_part(tmp_path: Path) -> None:
+    (one,) = read_capture(written(tmp_path / "a.sse", STREAM.body.rstrip())).captured
+    assert one.in_part.startswith("the capture ends before the response does")
+    assert not broken(evaluated([one]))
+
+
 def test_ids_are_compared_within_a_file_only(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         written(tmp_path / name, PLAIN.body)

@@ -56,8 +56,8 @@ class Kept:
 class Client:
     """A client, the program that runs the conversation (none for Codex, which is one), and the selected requests.
 
-    ``mode`` is a mode of Codex (:func:`tools.capture.codex.command`), ``revision`` the revision of the contract that
-    documents what the mode sends; both empty for others.
+    ``mode`` is a mode of Codex (:func:`tools.capture.codex.command`), ``revision`` the first revision of the contract
+    in which the requests are sent; both empty for others.
     """
 
     name: str
@@ -91,7 +91,7 @@ CLIENTS = (
     ), "approval", "2026-10"),
     Client("opencode", "opencode-ai (npm)", "", (
         Kept(-1, "opencode", "the turn after a command's output"),
-    )),
+    ), revision="2026-10"),
     Client("openai-python", "openai (PyPI)", "openai_python.py", _second("openai-python")),
     Client("openai-node", "openai (npm)", "openai_node.mjs", _second("openai-node")),
     Client("ai-sdk", "ai and @ai-sdk/openai (npm)", "ai_sdk.mjs", _second("ai-sdk")),
