@@ -72,7 +72,7 @@ def evaluate(recording: Recording) -> Evaluated:
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
-    return Evaluated([*_grouped(cases, places), *endpoint], places, traces)
+    return Evaluated(_with_consequences([*_grouped(cases, places), *endpoint]), places, traces)
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
@@ -80,6 +80,22 @@ _TEXTS = (
     "request.texts", "request.system-texts", "request.calls", "request.tools", "response.text", "response.reasoning",
     "response.calls",
 )  # fmt: skip
+
+
+#: Rules whose violations follow from that of another one, by that rule.
+_FOLLOWS = {
+    "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
+    "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
+    "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
+}
+
+
+def _with_consequences(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of a rule of :data:`_FOLLOWS` with their root cause."""
+    roots = {case.requirement: case.id for case in reversed(cases) if case.has_problem and not case.cause}
+    causes = {rule: roots[root] for root, rules in _FOLLOWS.items() if root in roots for rule in rules}
+    return [replace(case, cause=causes[case.requirement]) if case.has_problem and case.requirement in causes else case
+            for case in cases]  # fmt: skip
 
 
 def _grouped(cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]]) -> list[CaseRecord]:

@@ -123,7 +123,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"headers": key_of_client}),
     ("no-upstream-key", "Sends no key to the upstream.", "credentials.upstream-key-sent",
      {"headers": lambda ctx, headers: {name: value for name, value in headers.items() if name != "Authorization"}}),
-    ("shows-key-in-errors", "Shows the upstream's key in errors.", "credentials.upstream-key-hidden failure.no-address",
+    ("shows-key-in-errors", "Shows the upstream's key in errors.", "credentials.upstream-key-hidden",
      {"failure": leak}),
     ("shows-key-in-header", "Sends the upstream's key in a header of the response.", "credentials.upstream-key-hidden",
      {"replied": lambda ctx, headers: {**headers, "X-Upstream-Auth": ctx.keys["upstream"]}}),
@@ -158,7 +158,7 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("mixes-streams", "Sends the deltas of concurrent streams to any client.", "response.not-mixed",
      {"events": mixed}),
     # The flow of a stream.
-    ("buffers-streams", "Sends the stream at its end.", "streaming.text streaming.reasoning streaming.arguments",
+    ("buffers-streams", "Sends the stream at its end.", "streaming.text",
      {"settings": {"buffers": ("all",)}}),
     ("buffers-text", "Sends the text at its end.", "streaming.text", {"settings": {"buffers": ("text",)}}),
     ("buffers-reasoning", "Sends the reasoning at its end.", "streaming.reasoning",
