@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from conformance.decode.response import Received
 from conformance.judge.applicability import REQUEST, Where
 from conformance.judge.common import parsed
-from conformance.judge.escapes import left_escape, strings_in
+from conformance.judge.encodings import left_escape, strings_in
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import Examined, Finding, Findings, check
 

@@ -152,7 +152,7 @@ def _check_setup(recording: Recording) -> None:
         raise Misconfigured(
             f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
         )
-    where = f"the upstream at http://{recording.settings['upstream']}/v1"
+    where = f"the upstream at http://{recording.settings['upstream']}{DEFAULT.base_path}"
     raise Misconfigured(f"no request reached {where}, and the client received {status}: is the proxy started with it?")
 
 

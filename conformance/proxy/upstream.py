@@ -54,8 +54,8 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        """The base URL, ending in /v1. Every other base path is accepted too."""
-        return f"http://127.0.0.1:{self._tcp.server_address[1]}/v1"
+        """The base URL, which ends in the contract's base path. Every other base path is accepted too."""
+        return f"http://127.0.0.1:{self._tcp.server_address[1]}{DEFAULT.base_path}"
 
     @property
     def authority(self) -> str:
@@ -228,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         """A request that is no completion: a list of models, or 404."""
         if path.endswith("/models"):
             self._send_all(json_answer(200, {"object": "list", "data": []}))
-        elif self.command in ("GET", "HEAD") and path in ("", "/v1"):
+        elif self.command in ("GET", "HEAD") and path in ("", DEFAULT.base_path):
             self._send_all(json_answer(200, {}))
         else:
             error = {"message": f"{self.command} {path} does not exist here", "code": "404", "type": "not_found"}

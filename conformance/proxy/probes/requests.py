@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.contract.revisions import DEFAULT
+from conformance.contract.schemas import Schemas
 from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.proxy.kit import Ask, Kit, plan
 from conformance.proxy.outcomes import received
@@ -50,6 +52,8 @@ _PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
     "rkJggg=="
 )
+
+_MOST = Schemas(DEFAULT).most_output_tokens
 
 
 def message(role: str, text: str) -> dict[str, Any]:
@@ -208,7 +212,7 @@ PROBES: list[Probe] = [
     ),
     simple(
         "request.highest-values", REQUEST,
-        _parameters(temperature=1.5, top_p=1, max_output_tokens=131072, reasoning={"effort": "high"}),
+        _parameters(temperature=1.5, top_p=1, max_output_tokens=_MOST, reasoning={"effort": "high"}),
     ),
     simple("request.other-values", REQUEST, _parameters(temperature=0.37, top_p=0.83, max_output_tokens=777)),
     simple("request.effort-low", REQUEST, _parameters(reasoning={"effort": "low"})),

@@ -1,4 +1,4 @@
-"""Text in which the escapes of JSON are left: it was escaped once more than it was read."""
+"""Text that was escaped or encoded once more than it was read."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def strings_in(value: object) -> list[str]:
         return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [text for one in inner for text in strings_in(one)]
+
+
+def encoded_twice(text: str) -> str | None:
+    """The text before its UTF-8 was decoded as Latin-1 or Windows-1252; None if it was not."""
+    for wrong in ("latin-1", "cp1252"):
+        try:
+            meant = text.encode(wrong).decode("utf-8")
+        except UnicodeError:
+            continue
+        return meant if meant != text else None
+    return None
