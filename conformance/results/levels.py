@@ -31,7 +31,8 @@ class LevelResult:
 
 def level_results(head: RunHead, lines: Sequence[CaseRecord], end: RunEnd | None) -> list[LevelResult]:
     """The result of each level. A level is unknown if a rule of it was not evaluated: the run is partial, a case is
-    inconclusive, or the profile excludes what the rule is about. Empty for captured traffic and for both sides of a proxy, which show no level."""
+    inconclusive, or the profile excludes what the rule is about. Empty for captured traffic and for both sides of a
+    proxy, which show no level."""
     if head.mode in ("traffic", "proxy"):
         return []
     levels = levels_of(head.suite)
