@@ -273,7 +273,7 @@ def test_counts_are_those_of_the_blocks_in_all_renderings(fault: str) -> None:
     _in_the_page(results, counts)
     _in_markdown(results, found, counts)
     row = next(line for line in matrix.markdown(matrix.matrix([results])).splitlines() if f"| {fault} |" in line)
-    told = row.split("|")[8]
+    told = row.split("|")[9]
     assert {name: int(re.search(rf"{re.escape(CLIENTS[name])} (\d+)", told)[1]) for name in names(told)} == counts  # type: ignore[index]  # It is there.
     for one, said in zip(found, github.render(found), strict=False):
         part = re.search(r"; affects ([^;]*);", said)
