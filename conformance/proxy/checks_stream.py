@@ -128,6 +128,8 @@ def upstream_closed(view: View) -> Findings:
     """The upstream connection is closed after the client has disconnected."""
     pair = view.pair
     if pair.client.ended != "closed":
+        if pair.upstream and (pair.upstream[-1].json or {}).get("stream") is not True:
+            raise DoesNotApply("the upstream request does not stream")
         raise CannotEvaluate("the client did not receive the first events of the stream")
     leg = view.upstream()
     if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:

@@ -31,8 +31,9 @@ class LevelResult:
 
 def level_results(head: RunHead, lines: Sequence[CaseRecord], end: RunEnd | None) -> list[LevelResult]:
     """The result of each level. A level is unknown if a rule of it was not evaluated: the run is partial, a case is
-    inconclusive, or the profile excludes what the rule is about. Empty for captured traffic, which shows no level."""
-    if head.mode == "traffic":
+    inconclusive, or the profile excludes what the rule is about. Empty for captured traffic and for both sides of a
+    proxy, which show no level."""
+    if head.mode in ("traffic", "proxy"):
         return []
     levels = levels_of(head.suite)
     by_part: dict[str, list[CaseRecord]] = {name: [] for name in PARTS["full"]}
