@@ -20,7 +20,8 @@ from typing import Any
 from conformance.contract.schemas import Schemas
 from conformance.scenarios.scenario import Scenario
 
-#: A captured first turn that the next turn contains: it is sent alone only where that one is not served.
+#: A captured first turn that the next turn contains: it is sent alone only where that one is not served, and where the
+#: revision does not document the tools of that one, which is then refused.
 _WITHIN = {"codex.turn": "codex.follow-up"}
 
 #: The request that is also sent without the header of its mode.
@@ -62,7 +63,15 @@ def _scenario(name: str, document: dict[str, Any], schemas: Schemas) -> Scenario
         headers=tuple(document.get("headers", {}).items()),
         about={"client": document["client"]},
         tags=frozenset({"captured", *(["lite"] if "headers" in document else [])}),
-        within=f"client.{_WITHIN[name]}" if name in _WITHIN else None,
+        within=_containing(name, schemas),
         claims=frozenset({"tools", "input-array", *(["streaming"] if streams else [])}),
         wrong=bool(schemas.errors("request.json", {"model": "any", **body})),
     )
+
+
+def _containing(name: str, schemas: Schemas) -> str | None:
+    whole = _WITHIN.get(name, "")
+    if not whole:
+        return None
+    problems = schemas.errors("request.json", {"model": "any", **captured()[whole]["body"]})
+    return None if any(one.pointer.startswith("/tools/") for one in problems) else f"client.{whole}"
