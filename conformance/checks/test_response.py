@@ -19,7 +19,8 @@ from conformance.judge.applicability import (
     has_no_encoding_errors,
     has_no_replacement_character,
 )
-from conformance.judge.common import LONE_SURROGATE, encoded_twice, no_output, refuses
+from conformance.judge.common import LONE_SURROGATE, no_output, refuses
+from conformance.judge.escapes import encoded_twice
 from conformance.judge.model_names import is_the_model
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema

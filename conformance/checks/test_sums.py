@@ -12,7 +12,8 @@ from conformance.decode.events import ITEM_ADDED, ITEM_DONE, Event, objects, tex
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.decode.sums import Text, item_texts
 from conformance.judge.applicability import BYTES, COMPARES, EVERY_DELTA, STREAM, Where, has_no_encoding_errors
-from conformance.judge.common import LONE_SURROGATE, between, encoded_twice, needs, scenario_of
+from conformance.judge.common import LONE_SURROGATE, between, needs, scenario_of
+from conformance.judge.escapes import encoded_twice
 from conformance.judge.selectors import STREAMS, everything, pairs
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_at
 

@@ -261,17 +261,6 @@ def between(plain: Received, stream: Received, message: str, pointer: str, want:
     return Finding(message, pointer, event, want, got, stream.scenario, also=(plain.scenario,))
 
 
-def encoded_twice(text: str) -> str | None:
-    """The text before its UTF-8 was decoded as Latin-1 or Windows-1252; None if it was not."""
-    for wrong in ("latin-1", "cp1252"):
-        try:
-            meant = text.encode(wrong).decode("utf-8")
-        except UnicodeError:
-            continue
-        return meant if meant != text else None
-    return None
-
-
 def pointer_to(value: Any, sought: str, place: str = "") -> str:
     """The JSON pointer of the first string or member name that contains ``sought``; empty if none does."""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Text in which the escapes of JSON are left: it was escaped once more than it was read."""
+"""Text that was encoded or escaped once too often: UTF-8 read as Latin-1, and escapes of JSON that are left in it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import re
 from conformance.decode.response import Received
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def encoded_twice(text: str) -> str | None:
+    """The text before its UTF-8 was decoded as Latin-1 or Windows-1252; None if it was not."""
+    for wrong in ("latin-1", "cp1252"):
+        try:
+            meant = text.encode(wrong).decode("utf-8")
+        except UnicodeError:
+            continue
+        return meant if meant != text else None
+    return None
 
 
 def left_escape(text: str, received: Received) -> str:
