@@ -199,7 +199,7 @@ class ChatEndpoint:
             return refusal(401, "Invalid API Key")
         try:
             parsed = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return refusal(400, "the body is not JSON")
         if why := problem(parsed, self._models):
             return refusal(400, why)

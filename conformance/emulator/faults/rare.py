@@ -90,7 +90,7 @@ def silent(ctx: Context, reply: Reply) -> Reply:
     """Closes the connection on a body that is not JSON."""
     try:
         json.loads(ctx.raw or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return hung_up(reply)
     return reply
 

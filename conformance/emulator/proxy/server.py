@@ -92,7 +92,7 @@ class _Handler(ClientSide):
             raise Failure(401, "invalid key")
         try:
             body = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise Failure(400, "the body is not a JSON object")
