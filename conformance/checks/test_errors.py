@@ -129,7 +129,8 @@ def test_refusal_has_an_error_status(received: Received) -> Findings:
 
 
 def _under_success(received: Received) -> Findings:
-    """A finding for an error that has the status of a success: as the body, or as the only event of a stream."""
+    """A finding for an error that has the status of a success: as the body, as a failed Response, or as the only event
+    of a stream."""
     status = received.exchange.status
     if received.exchange.ok and is_error_body(received):
         pointer = received.contract.error.pointer
@@ -138,6 +139,15 @@ def _under_success(received: Received) -> Findings:
         )
     elif (failure := ends_in_failure(received)) and not received.of("response.created"):
         yield Finding(f"an error with HTTP {status}: {failure}", "/type", 0, "a 4xx status", status)
+    elif _is_failed_response(received):
+        yield Finding(f"an error with HTTP {status}{error_detail(received)}", "/status", None, "a 4xx status", status)
+
+
+def _is_failed_response(received: Received) -> bool:
+    try:
+        return received.exchange.ok and not received.looks_like_stream and received.response.get("status") == "failed"
+    except CannotEvaluate:
+        return False
 
 
 @check(
