@@ -120,11 +120,9 @@ def test_a_request_that_a_client_sends_and_that_is_not_answered_affects_that_cli
     assert found(lines_of("clients.client-metadata-is-500")) == {"codex"}
 
 
-def test_event_seen_is_known_by_type() -> None:
-    rows = {rule: rows for (rule, _), rows in effect_rows().items() if rule.startswith("event.seen.")}
-    assert {row.effect.client for row in rows["event.seen.response.output_item.done"]} == {"codex"}
-    assert "event.seen.response.content_part.done" not in rows
-    assert "event.seen.response.output_text.done" not in rows
+def test_an_event_that_is_missing_is_known_by_the_rule_that_explains_it() -> None:
+    rows = {rule for rule, _ in effect_rows() if rule.startswith("event.seen.")}
+    assert rows == set()  # Trials of missing events have other causes: an item left open, no terminal event.
 
 
 def test_an_undocumented_type_is_known_by_its_name() -> None:

@@ -131,7 +131,7 @@ def test_the_plan_is_bounded() -> None:
 
 def test_the_plan_of_the_newest_revision_is_bounded() -> None:
     here = context("2026-10")
-    assert Plan(here, here.scenarios).expected <= 225
+    assert Plan(here, here.scenarios).expected <= 240  # 225, and those of a parameter more.
 
 
 def test_smoke_takes_few_requests() -> None:

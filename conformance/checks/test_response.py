@@ -9,18 +9,14 @@ from email.utils import parsedate_to_datetime
 from conformance.contract.openai_names import undocumented_item
 from conformance.contract.schemas import ABSENT
 from conformance.decode.events import mapping, objects, text
-from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
+from conformance.decode.response import FINAL, CannotEvaluate, Received
 from conformance.judge.applicability import (
-    BYTES,
     CLOCK,
     FINAL_RESPONSE,
     Where,
     has_model,
-    has_no_encoding_errors,
-    has_no_replacement_character,
 )
-from conformance.judge.common import LONE_SURROGATE, no_output, refuses
-from conformance.judge.encodings import encoded_twice
+from conformance.judge.common import no_output, refuses
 from conformance.judge.model_names import is_the_model
 from conformance.judge.selectors import RESPONSES, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
@@ -210,33 +206,6 @@ def test_message_holds_output_text(received: Received) -> Findings:
                 pointer = f"{received.pointer}/output/{place}/content/{index}/type"
                 message = f"a part of a message has type {part['type']!r}"
                 yield Finding(message, pointer, received.event, "output_text", part["type"])
-
-
-@check("response.text-intact", over=RESPONSES, where=Where("finished", reads=BYTES, when=has_no_encoding_errors))
-def test_text_is_whole_and_not_encoded_twice(received: Received) -> Findings:
-    yield Examined(bool(received.words))
-    if LONE_SURROGATE.search(received.words):
-        message = "the text contains a lone surrogate"
-        yield Finding(
-            message, received.pointer + "/output", received.event, "valid Unicode", repr(received.words[:160])
-        )
-    if (meant := encoded_twice(received.words)) is not None:
-        message = "the text was encoded twice: UTF-8 was decoded as Latin-1"
-        yield Finding(message, received.pointer + "/output", received.event, meant[:160], received.words[:160])
-
-
-@check(
-    "response.no-lost-character",
-    over=RESPONSES,
-    where=Where("finished", reads=BYTES, when=has_no_replacement_character),
-)
-def test_no_character_was_lost(received: Received) -> Findings:
-    if received.final_status != "completed":
-        raise DoesNotApply("an incomplete response may end inside a character")
-    yield Examined(bool(received.words))
-    if "\ufffd" in received.words and "\ufffd" not in received.exchange.request.body.decode("utf-8", "replace"):
-        message = "the text contains U+FFFD: a character was lost"
-        yield Finding(message, received.pointer + "/output", received.event, "no U+FFFD", received.words[:160])
 
 
 @check("response.documented-items-only", over=RESPONSES, where=Where("finished", depends_on=("tools",)))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import tempfile
 from pathlib import Path
 
-import pytest
-
+from conformance import api
 from conformance.commands import CommandError
+from conformance.config.target import Misconfigured
 from conformance.results import results_file
 from conformance.results.proposals import as_toml, proposals
+from conformance.wire.pool import CannotRecord
 
 HELP = "write a target file with the features that an endpoint does not support, each with the reason"
-
-_CHECKS = Path(__file__).parent.parent / "checks"
 
 #: The rules that detect unsupported features: they need a tenth of the requests of a run.
 _RULES = (
@@ -27,6 +24,8 @@ _RULES = (
 
 #: Exit codes of a run that wrote results.
 _READABLE = (results_file.EXIT_OK, results_file.EXIT_FAILED, results_file.EXIT_INCONCLUSIVE)
+
+_ENDED = "the run ended with exit code {}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,16 +41,14 @@ def main(options: argparse.Namespace) -> int:
     """Send the requests and write the profile. Raises :class:`CommandError` if the endpoint cannot be evaluated."""
     if options.output and options.output.exists():
         raise CommandError(f"{options.output} already exists; name another file")
+    settings = {name: value for name in ("model", "api_key_env") if (value := getattr(options, name))}
     with tempfile.TemporaryDirectory() as folder:
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            code = int(pytest.main(_words(options, Path(folder) / "run")))
-        if code not in _READABLE:
-            last = [line for line in output.getvalue().splitlines() if line.startswith("conformance: ")]
-            raise CommandError(
-                last[-1].removeprefix("conformance: ") if last else f"the run ended with exit code {code}"
-            )
-        found = results_file.read(Path(folder) / "run")
+        try:
+            found = api.run(options.url, only=_RULES, run_dir=Path(folder) / "run", **settings)
+        except (Misconfigured, CannotRecord) as error:
+            raise CommandError(str(error)) from None
+    if found.exit_code not in _READABLE:
+        raise CommandError(found.end.stopped if found.end and found.end.stopped else _ENDED.format(found.exit_code))
     model = found.head.target.model
     text = as_toml(options.name or options.url, options.url, model, proposals(found.cases))
     if options.output:
@@ -62,14 +59,3 @@ def main(options: argparse.Namespace) -> int:
     else:
         print(text, end="")
     return 0
-
-
-def _words(options: argparse.Namespace, folder: Path) -> list[str]:
-    words = ["-p", "conformance.plugin", "-p", "no:cacheprovider", "-q", str(_CHECKS)]
-    words += ["--endpoint", options.url, "--run-dir", str(folder)]
-    for rule in _RULES:
-        words += ["--only", rule]
-    for name in ("model", "api_key_env"):
-        if value := getattr(options, name):
-            words += [f"--{name.replace('_', '-')}", value]
-    return words

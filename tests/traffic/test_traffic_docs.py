@@ -75,4 +75,3 @@ def test_the_page_shows_a_provider_and_what_is_there() -> None:
     assert document["model_providers"][document["model_provider"]]["wire_api"] == "responses"
     for name in re.findall(r"`((?:conformance|schemas)/[\w./]*)`", PAGE) + re.findall(r"\]\(\.\./([^)]+)\)", PAGE):
         assert (ROOT / name).exists()
-    assert [one[0] for one in commands(README)] == ["judge", "watch", "report-bug"]
