@@ -156,6 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = expected.count
             expected.count += 1
             expected.running += 1
+        expected.arrived.set()
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
         notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
@@ -190,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Answer, sent: Sent) -> str:
         """Send a response; returns how it ended."""
+        sent.silence(answer.delay)
         if answer.status:
             self._head(answer)
         for step in answer.steps:

@@ -170,6 +170,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("one-at-a-time", "Serves one request at a time.", "streaming.concurrent", {"settings": {"one_at_a_time": True}}),
     ("drains-cancelled", "Reads a cancelled stream to its end.", "cancel.upstream-closed",
      {"settings": {"drains": True}}),
+    ("notices-at-write", "Notices only when it writes that a client has disconnected.", "cancel.closed-in-silence",
+     {"settings": {"watches": False}}),
     # Failures of the upstream.
     ("completes-broken", "Reports an interrupted response as completed.", "failure.honest",
      {"settings": {"completes": True}}),
