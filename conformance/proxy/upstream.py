@@ -43,8 +43,8 @@ class Upstream:
         self.lock = threading.Lock()
         self.expected: dict[str, Expected] = {}
         self.latest: Expected | None = None
-        #: Requests of the proxy for anything else than a completion, and completions after the end of their probe.
-        self.others = 0
+        #: The last request of the proxy that is no completion in the dialect, and completions after their probe.
+        self.other = ""
         self.late: Counter[str] = Counter()
         #: Responses to the client that were not complete within their limit.
         self.time_outs = 0
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body()
         path = self.path.partition("?")[0].rstrip("/")
         if self.command != "POST" or not path.endswith(PATHS[upstream.dialect]):
-            upstream.others += 1
+            upstream.other = f"{self.command} {path}"
             self._other(path)
             return
         expected, matched = upstream.find(body)
