@@ -229,6 +229,8 @@ def call_ids(view: View) -> Findings:
         raise CannotEvaluate("the client received no call in the first response")
     first, second = view.record.pairs[:2]
     made = outcome(view.upstream(first), view.dialect).calls
+    if len(outcome(view.served(first), "responses").calls) != len(made):
+        raise CannotEvaluate("the client did not receive every call of the first response")
     _, received = compared(view, second)
     ids = [one.call_id for one in made]
     results = [one for turn in received.turns for one, _ in turn.results]

@@ -166,3 +166,7 @@ def next_served(view: View) -> Findings:
     leg = view.record.pairs[1].client
     if not leg.ok:
         yield Finding(f"the request after the cancelled one received {status_of(leg)}", 200, leg.status, 1)
+        return
+    first, own = (pair.canary for pair in view.record.pairs)
+    if first in leg.reply.decode("utf-8", "replace"):
+        yield Finding("the request after the cancelled one received the text of the cancelled one", own, first, 1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from conformance.contract.revisions import DEFAULT
+from conformance.emulator.proxy.interim import FinalResponse
 from conformance.exchange.exchange import Chunk, Headers
 from conformance.proxy.records import Leg
 
@@ -51,6 +52,7 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+    connection.response_class = FinalResponse
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
     reader = _Reader(call, clock)
     began = clock()

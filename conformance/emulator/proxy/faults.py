@@ -15,6 +15,8 @@ from .changes import (
     first_system_only,
     flat,
     given,
+    kept_text,
+    kept_text_next,
     key_of_client,
     leak,
     low_temperature,
@@ -172,6 +174,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"drains": True}}),
     ("notices-at-write", "Notices only when it writes that a client has disconnected.", "cancel.closed-in-silence",
      {"settings": {"watches": False}}),
+    ("mixes-cancelled", "Sends the text of a cancelled stream in the next response.", "cancel.next-served",
+     {"plain": kept_text_next, "events": kept_text}),
     # Failures of the upstream.
     ("completes-broken", "Reports an interrupted response as completed.", "failure.honest",
      {"settings": {"completes": True}}),
