@@ -2,7 +2,8 @@
 check both sides of each with ``conformance proxy``, and write ``reports/proxies.md`` and ``reports/proxies.html``.
 
 A translator is a target file with a table ``[proxy]``: the profile of ``conformance proxy``, with the dialect of its
-upstream. One that does not install or start is listed in the notes of the table. Exit code 0 if each was checked, 1 if
+upstream; those in ``targets/responses`` send Responses requests, for which the upstream of ``python -m targets`` has no
+endpoint. One that does not install or start is listed in the notes of the table. Exit code 0 if each was checked, 1 if
 one was not, 2 for an unknown name.
 """
 
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scratch", type=Path, default=ROOT / ".servers", help="directory of servers and runs")
     parser.add_argument("--out", type=Path, default=ROOT / "reports", help="directory of proxies.md and proxies.html")
     options = parser.parse_args(arguments)
-    files = {file.stem: file for file in sorted(HERE.glob("*.toml")) if "proxy" in tomllib.loads(file.read_text())}
+    found = [*sorted(HERE.glob("*.toml")), *sorted((HERE / "responses").glob("*.toml"))]
+    files = {file.stem: file for file in found if "proxy" in tomllib.loads(file.read_text())}
     if unknown := [name for name in options.names if name not in files]:
         print(f"unknown proxy {', '.join(unknown)}; expected one of {', '.join(files)}", file=sys.stderr)
         return 2

@@ -32,6 +32,7 @@ from conformance.proxy.records import FILE, Recording
 from conformance.proxy.rules import status_of
 from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import STARTUP, upstream_key
+from conformance.proxy.upstream import PATHS
 from conformance.report import terminal
 from conformance.results import results_file
 from conformance.results.records import RunEnd, Tokens
@@ -133,7 +134,7 @@ def _run(options: argparse.Namespace) -> int:
             f"upstream        {upstream.url}, dialect {settings.dialect}",
         ):
             screen.line(line)
-        _check_setup(run.record(settings, upstream, clock, run.selected(settings.dialect, _FIRST)))
+        _check_setup(run.record(settings, upstream, clock, run.selected(settings.dialect, _FIRST)), upstream.other)
         recording = run.record(settings, upstream, clock, chosen)
         keys = {"client": settings.client_key, "upstream": settings.upstream_key}
         stored = records.redacted(recording, keys)
@@ -142,8 +143,9 @@ def _run(options: argparse.Namespace) -> int:
         return _report(options, ended, screen)
 
 
-def _check_setup(recording: Recording) -> None:
-    """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused."""
+def _check_setup(recording: Recording, other: str) -> None:
+    """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused; ``other`` is a
+    request that reached it and is not one of the dialect."""
     pairs = [pair for one in recording.records for pair in one.pairs]
     if any(pair.upstream or pair.client.ok for pair in pairs):
         return
@@ -152,8 +154,17 @@ def _check_setup(recording: Recording) -> None:
         raise Misconfigured(
             f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
         )
-    where = f"the upstream at http://{recording.settings['upstream']}{DEFAULT.base_path}"
-    raise Misconfigured(f"no request reached {where}, and the client received {status}: is the proxy started with it?")
+    settings = recording.settings
+    if other.startswith("POST"):
+        raise Misconfigured(
+            f"the upstream received {other}, expected POST to a path that ends in {PATHS[settings['dialect']]}: is "
+            f"{settings['dialect']} the --dialect of the proxy?"
+        )
+    where = f"the upstream at http://{settings['upstream']}{DEFAULT.base_path}"
+    raise Misconfigured(
+        f"no request reached {where}, and the client received {status} for POST {settings['endpoint']}{DEFAULT.path}: "
+        "expected a proxy that sends its requests to this upstream (--start passes it on as {upstream})"
+    )
 
 
 def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:

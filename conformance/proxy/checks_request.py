@@ -62,8 +62,9 @@ def reaches(view: View) -> Findings:
         if not pair.client.ok or not _is_response(pair.client):
             raise CannotEvaluate(f"the client received {status_of(pair.client)} and no Response")
         if not pair.upstream:
-            again = " although the same request had been sent before: the response is from a cache" * (at > 0)
-            yield Finding(f"the client received a response, but no request reached the upstream{again}", 1, 0, at)
+            again = ": it is that of the same request before, from a cache" * (at > 0)
+            message = f"the client received a response without a request to the upstream{again}"
+            yield Finding(message, "a request to the upstream", "none", at)
         elif not any(leg.notes.get("matched") for leg in pair.upstream):
             message = f"the upstream received a request without the word {pair.canary} of the user's input"
             yield Finding(message, pair.canary, None, at, len(pair.upstream) - 1)
@@ -211,12 +212,14 @@ def calls(view: View) -> Findings:
         raise DoesNotApply("the request contains no call and no tool result")
     found = list(_of(view, "request.calls"))
     yield from found
-    want, got = ([at for at, _ in pairing(one)] for one in (sent, received))
-    if not found and len(want) == len(got) and want != got:
-        ids = [one for _, one in pairing(received)]
-        yield Finding(
-            f"the tool results have the ids {', '.join(ids)}, which are not those of their calls", want, got, 0, 0
-        )
+    want, got = pairing(sent), pairing(received)
+    if found or len(want) != len(got):
+        return
+    for at, ((call, name), (other, other_name)) in enumerate(zip(want, got, strict=True)):
+        if call != other:
+            says = f"tool result {at + 1} reached the upstream with the id {other_name}, not with that of its call"
+            yield Finding(f"{says}; the client sent {name}", name, other_name, 0, 0)
+            return
 
 
 @rule("response.call-ids", "round-trip")
@@ -226,6 +229,8 @@ def call_ids(view: View) -> Findings:
         raise CannotEvaluate("the client received no call in the first response")
     first, second = view.record.pairs[:2]
     made = outcome(view.upstream(first), view.dialect).calls
+    if len(outcome(view.served(first), "responses").calls) != len(made):
+        raise CannotEvaluate("the client did not receive every call of the first response")
     _, received = compared(view, second)
     ids = [one.call_id for one in made]
     results = [one for turn in received.turns for one, _ in turn.results]

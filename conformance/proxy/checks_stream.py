@@ -140,6 +140,24 @@ def upstream_closed(view: View) -> Findings:
         yield Finding(message, "the connection closed", "open", 0, 0)
 
 
+@rule("cancel.closed-in-silence", "cancel-silent")
+def closed_in_silence(view: View) -> Findings:
+    """The upstream connection is closed while the upstream is silent."""
+    pair, wait = view.pair, view.settings["wait"]
+    leg = view.upstream()
+    if pair.client.ended != "closed":
+        raise CannotEvaluate("the client did not receive the first events of the stream")
+    if leg.ended != "left" and leg.ended_at < pair.client.ended_at:
+        raise CannotEvaluate("the upstream request had ended before the client disconnected")
+    if leg.ended != "left" or leg.ended_at - pair.client.ended_at > 1000 * wait:
+        when = "after the first events" if pair.client.chunks else "before the first event"
+        message = (
+            f"the client disconnected {when}, while the upstream sent nothing, and {wait:g} s later the proxy "
+            "had not closed the upstream connection"
+        )
+        yield Finding(message, "the connection closed", "open", 0, 0)
+
+
 @rule("cancel.next-served", "cancel")
 def next_served(view: View) -> Findings:
     """The request after a cancelled one is served."""
@@ -148,3 +166,7 @@ def next_served(view: View) -> Findings:
     leg = view.record.pairs[1].client
     if not leg.ok:
         yield Finding(f"the request after the cancelled one received {status_of(leg)}", 200, leg.status, 1)
+        return
+    first, own = (pair.canary for pair in view.record.pairs)
+    if first in leg.reply.decode("utf-8", "replace"):
+        yield Finding("the request after the cancelled one received the text of the cancelled one", own, first, 1)

@@ -6,12 +6,14 @@ import contextlib
 import http.client
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from conformance.contract.revisions import DEFAULT
+from conformance.emulator.proxy.interim import FinalResponse
 from conformance.exchange.exchange import Chunk, Headers
 from conformance.proxy.records import Leg
 
@@ -20,19 +22,23 @@ _CONNECT = 5.0
 
 _READ = 65536
 
+#: Seconds between the event ``close_at`` of a call and the end of its connection.
+_MOMENT = 0.1
+
 #: The most bytes of a body that are read.
 MAX_BODY = 16_000_000
 
 
 @dataclass
 class Call:
-    """A request to send. ``close_when`` receives the body read so far: true closes the connection. ``limit`` is the
-    longest time in seconds for the complete response."""
+    """A request to send. ``close_when`` receives the body read so far: true closes the connection; so does
+    ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response."""
 
     body: bytes
     headers: Mapping[str, str]
     limit: float
     close_when: Callable[[bytes], bool] | None = None
+    close_at: threading.Event | None = None
     received: bytearray = field(default_factory=bytearray)
 
 
@@ -46,10 +52,12 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     target = parts.path.rstrip("/") + DEFAULT.path
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT)
+    connection.response_class = FinalResponse
     headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **call.headers}
     reader = _Reader(call, clock)
     began = clock()
     status, ended, detail = None, "clean", ""
+    closer = _Closer(call.close_at)
     reply_headers: Headers = ()
     try:
         connection.connect()
@@ -59,6 +67,7 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
         until = time.monotonic() + call.limit
         held.settimeout(call.limit)
         connection.request("POST", target, call.body, headers)
+        closer.watch(held)
         response = connection.getresponse()
         status = response.status
         reply_headers = tuple(response.getheaders())
@@ -76,12 +85,37 @@ def send(base: str, call: Call, clock: Callable[[], float]) -> Leg:
     except (http.client.HTTPException, ValueError) as error:
         ended, detail = "invalid", f"{type(error).__name__}: {error}"
     finally:
+        closer.done.set()
         with contextlib.suppress(OSError):
             connection.close()
+    if closer.has_closed:
+        ended, detail = "closed", ""
     sent = tuple(headers.items())
     return Leg(
         began, "POST", target, sent, call.body, status, reply_headers, tuple(reader.chunks), ended, clock(), detail
     )
+
+
+class _Closer:
+    """Closes a connection when an event is set, also while nothing is received."""
+
+    def __init__(self, event: threading.Event | None) -> None:
+        self._event = event
+        self.done = threading.Event()
+        self.has_closed = False
+
+    def watch(self, held: socket.socket) -> None:
+        if self._event is not None:
+            threading.Thread(target=self._close, args=(self._event, held), daemon=True).start()
+
+    def _close(self, event: threading.Event, held: socket.socket) -> None:
+        while not event.wait(0.02):
+            if self.done.is_set():
+                return
+        if not self.done.wait(_MOMENT):
+            self.has_closed = True
+            with contextlib.suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
 
 
 class _Reader:

@@ -24,13 +24,15 @@ _LOOK = 0.01
 @dataclass
 class Expected:
     """A request of the client that is in progress. ``has`` reports whether the client has received a text;
-    ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains."""
+    ``released`` ends every pause and stall. ``known`` are the canaries of earlier requests that its input contains;
+    ``arrived`` is set when the upstream has received a request."""
 
     canary: str
     script: Script
     has: Callable[[str], bool]
     known: frozenset[str] = frozenset()
     released: threading.Event = field(default_factory=threading.Event)
+    arrived: threading.Event = field(default_factory=threading.Event)
     legs: list[Leg] = field(default_factory=list)
     running: int = 0
     count: int = 0

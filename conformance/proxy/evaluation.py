@@ -86,6 +86,7 @@ _TEXTS = (
 _FOLLOWS = {
     "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
     "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
+    "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
     "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
 }
 

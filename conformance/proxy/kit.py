@@ -83,16 +83,23 @@ def _unescaped(text: bytes) -> str:
         return ""
 
 
+def with_text(text: str) -> Callable[[bytes], bool]:
+    """Whether a body has this text, for :attr:`Ask.close_when`."""
+    return lambda received: Follower(bytearray(received)).has(text)
+
+
 @dataclass
 class Ask:
     """One request of a probe; ``body`` is complete except for the model. ``close_when`` and ``headers`` as in
-    :class:`conformance.proxy.client.Call`; ``settle`` seconds for the upstream's side to end."""
+    :class:`conformance.proxy.client.Call`; ``closes_early``: the client closes when the upstream has received the
+    request; ``settle`` seconds for the upstream's side to end."""
 
     canary: str
     body: Mapping[str, Any]
     script: Script
     headers: Mapping[str, str] = field(default_factory=dict)
     close_when: Callable[[bytes], bool] | None = None
+    closes_early: bool = False
     limit: float = 0.0
     settle: float = _SETTLE
     key: str | None = None
@@ -136,9 +143,12 @@ class Kit:
         body = json.dumps({"model": settings.model, **ask.body}, ensure_ascii=False).encode()
         key = settings.client_key if ask.key is None else ask.key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        call = client.Call(body, {**headers, **ask.headers}, ask.limit or self._limit(), ask.close_when)
         known = frozenset(found.decode() for found in CANARY.findall(body)) - {ask.canary}
-        expected = Expected(ask.canary, ask.script, Follower(call.received).has, known)
+        received = bytearray()
+        expected = Expected(ask.canary, ask.script, Follower(received).has, known)
+        close_at = expected.arrived if ask.closes_early else None
+        limit = ask.limit or self._limit()
+        call = client.Call(body, {**headers, **ask.headers}, limit, ask.close_when, close_at, received)
         self._upstream.expect(expected)
         leg = client.send(settings.endpoint, call, self._clock)
         if leg.ended == "time-out" and not ask.limit:

@@ -47,20 +47,28 @@ def sides(record: Record, finding: Finding) -> Sides | None:
     at = first_difference(want, got) if want and got else 0
     client = pair.client
     received = f"{leg.method} {leg.target}, {len(leg.body):,} bytes" if leg else "no request"
-    sent = _reply(leg) if leg else "nothing"
+    sent = _reply(leg, _UPSTREAM_ENDS) if leg else "nothing"
     views = (
         (f"{client.method} {client.target}, {len(client.body):,} bytes", _excerpt(client.body, want, at)),
         (received, _excerpt(leg.body, got, at) if leg else ""),
         (sent, _excerpt(leg.reply, want, at) if leg else ""),
-        (_reply(client), _excerpt(client.reply, got, at)),
+        (_reply(client, _CLIENT_ENDS), _excerpt(client.reply, got, at)),
     )
     return Sides(pair, leg, tuple((title, *view) for title, view in zip(TITLES, views, strict=True)))
 
 
-def _reply(leg: Leg) -> str:
+#: How a response ended, in words, by side; the others are words already.
+_CLIENT_ENDS = {"closed": "the client disconnected", "cut": "the proxy closed the connection before the end",
+                "reset": "the proxy reset the connection", "time-out": "not complete in time"}  # fmt: skip
+_UPSTREAM_ENDS = {"left": "the proxy disconnected", "closed": "nothing more was sent",
+                  "cut": "the upstream closed the connection before the end",
+                  "reset": "the upstream reset the connection"}  # fmt: skip
+
+
+def _reply(leg: Leg, ends: Mapping[str, str]) -> str:
     kind = leg.header("content-type", True) or "no content type"
     seconds = (leg.ended_at - leg.began) / 1000
-    ended = "" if leg.ended == "clean" else f", ended: {leg.ended}"
+    ended = "" if leg.ended == "clean" else f", ended: {ends.get(leg.ended, leg.ended)}"
     return f"{status_of(leg)}, {kind}, {len(leg.reply):,} bytes in {seconds:.2f} s{ended}"
 
 

@@ -94,7 +94,7 @@ RULES: list[Rule] = []
 #: Every kind of probe.
 ALL = (
     "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
-    "silence", "failure", "once", "after",
+    "cancel-silent", "silence", "failure", "once", "after",
 )  # fmt: skip
 
 

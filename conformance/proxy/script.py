@@ -34,13 +34,14 @@ class Step:
 class Answer:
     """A response of the upstream. ``ending`` is ``clean``, ``cut`` (closed before the announced end), ``reset`` or
     ``stall`` (kept open in silence); ``framing`` is ``chunked``, ``length`` or ``close``. ``status`` 0: no head is
-    sent."""
+    sent. ``delay``: seconds of silence before the head."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
     framing: str = "chunked"
     ending: str = "clean"
+    delay: float = 0.0
 
 
 Objects = list[Dict]

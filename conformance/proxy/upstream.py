@@ -43,8 +43,8 @@ class Upstream:
         self.lock = threading.Lock()
         self.expected: dict[str, Expected] = {}
         self.latest: Expected | None = None
-        #: Requests of the proxy for anything else than a completion, and completions after the end of their probe.
-        self.others = 0
+        #: The last request of the proxy that is no completion in the dialect, and completions after their probe.
+        self.other = ""
         self.late: Counter[str] = Counter()
         #: Responses to the client that were not complete within their limit.
         self.time_outs = 0
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._read_body()
         path = self.path.partition("?")[0].rstrip("/")
         if self.command != "POST" or not path.endswith(PATHS[upstream.dialect]):
-            upstream.others += 1
+            upstream.other = f"{self.command} {path}"
             self._other(path)
             return
         expected, matched = upstream.find(body)
@@ -156,6 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             number = expected.count
             expected.count += 1
             expected.running += 1
+        expected.arrived.set()
         sent = Sent(expected, self.connection, self.wfile, upstream.clock, upstream.wait, self.server.closing)
         leg = Leg(upstream.clock(), self.command, self.path, tuple(self.headers.items()), body)
         notes: dict[str, Any] = {"matched": matched, "key": _key(leg.headers, upstream.keys)}
@@ -190,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, answer: Answer, sent: Sent) -> str:
         """Send a response; returns how it ended."""
+        sent.silence(answer.delay)
         if answer.status:
             self._head(answer)
         for step in answer.steps:

@@ -65,5 +65,7 @@ def problems(evaluated: Evaluated) -> dict[str, str]:
 
 def violated(dialect: str, habit: Habit, only: Collection[str] = ()) -> dict[str, str]:
     """:func:`problems` of a run, without those that could not be evaluated."""
-    found = problems(evaluate(recorded(dialect, habit, only)))
+    # A response that never ends is recorded until the limit.
+    limit = 1.5 if habit.settings.get("hangs") else LIMIT
+    found = problems(evaluate(recorded(dialect, habit, only, limit=limit)))
     return {rule: message for rule, message in found.items() if not rule.startswith("?")}

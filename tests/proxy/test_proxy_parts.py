@@ -213,6 +213,18 @@ def test_a_proxy_that_is_not_set_up_is_one_line(
     assert message in capsys.readouterr().err
 
 
+def test_another_dialect_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MIMO_API_KEY", CLIENT_KEY)
+    port = free_port()
+    with ReferenceProxy(f"http://127.0.0.1:{port}/v1", "chat", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        words = ["--endpoint", proxy.url, "--dialect", "responses", "--upstream-port", str(port)]
+        assert cli.main(["proxy", *words, "--run-dir", str(tmp_path / "run")]) == 2
+    shown = capsys.readouterr().err
+    assert "received POST /v1/chat/completions, expected POST to a path that ends in /responses: is responses" in shown
+
+
 def test_a_proxy_that_ends_no_response_takes_little_time() -> None:
     started_at = time.monotonic()
     probes = ["failure.cut-*", "failure.reset-in*", "failure.early-end*"]

@@ -167,6 +167,23 @@ def mixed(ctx: Context, event: Dict) -> list[Dict]:
     return [{**event, "delta": made}]
 
 
+def kept_text(ctx: Context, event: Dict) -> list[Dict]:
+    """Keeps the text of a stream that does not end."""
+    with ctx.lock:
+        if event.get("type") == "response.output_text.delta":
+            ctx.memory["kept"] = ctx.memory.get("kept", "") + event["delta"]
+        elif event.get("type") in ("response.completed", "response.incomplete"):
+            ctx.memory.pop("kept", None)
+    return [event]
+
+
+def kept_text_next(ctx: Context, body: Dict) -> Dict:
+    """Sends the text that was kept in the next response."""
+    with ctx.lock:
+        kept = ctx.memory.pop("kept", "")
+    return message_text(lambda text: kept or text)(body)
+
+
 def renamed_calls(ctx: Context, body: Dict) -> Dict:
     return calls(lambda one: {**one, "call_id": "call_" + secrets.token_hex(8)})(body)
 

@@ -76,7 +76,8 @@ class Settings:
     `checks_key_late`: after the upstream's response. `one_at_a_time`: requests wait for each other. `accepts_gzip`,
     `line_reader`: the limits of a parser (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one
     event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the upstream (`failure`) or a
-    disconnected client (`cancel`): all later requests are refused."""
+    disconnected client (`cancel`): all later requests are refused. `watches`: a disconnected client is noticed while
+    the upstream is silent, with `look` seconds between two looks."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -101,6 +102,8 @@ class Settings:
     heartbeat: bool = False
     needs_done: bool = False
     read_limit: int = 0
+    watches: bool = True
+    look: float = 0.02
 
 
 CLEAN = Habit("clean", "Changes nothing.")

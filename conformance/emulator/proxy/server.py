@@ -24,9 +24,6 @@ from .habit import CLEAN, Context, Failure, Habit, Settings
 #: Statuses of the upstream that are passed on; every other failure is a 502.
 _PASSED_ON = (400, 404, 408, 409, 413, 421, 422, 429, 500, 503, 504)
 
-#: Seconds between two looks whether the client is still there.
-_LOOK = 0.02
-
 
 class ReferenceProxy:
     """A running proxy on loopback; a context manager. `url` is the base for clients, ending in /v1. `upstream` is the
@@ -289,20 +286,20 @@ class _Handler(ClientSide):
     @contextlib.contextmanager
     def _watching(self, connection: http.client.HTTPConnection) -> Iterator[None]:
         """Close the upstream connection when the client disconnects."""
-        over = threading.Event()
+        over, settings = threading.Event(), self.server.settings
         upstream = self._socket
 
         def look() -> None:
             poll = select.poll()
             poll.register(self.connection, select.POLLIN)
-            while not over.wait(_LOOK):
+            while not over.wait(settings.look):
                 with contextlib.suppress(OSError):
                     if poll.poll(0) and not self.connection.recv(1, socket.MSG_PEEK):
                         self._over = True
                         upstream.shutdown(socket.SHUT_RDWR)
                         return
 
-        if self.server.settings.drains:
+        if settings.drains or not settings.watches:
             yield
             return
         watcher = threading.Thread(target=look, daemon=True)

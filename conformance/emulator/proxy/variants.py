@@ -101,6 +101,8 @@ VARIANTS = {
                  settings={"retries": 1, "retried": (0, 429, 500, 502, 503, 504)}),
         _variant("aborts-broken", "A connection closed before its end shows an interrupted stream.",
                  settings={"aborts": True}),
+        _variant("looks-late", "It can take a moment to notice that a client has disconnected.",
+                 settings={"look": 0.2}),
         _variant("begins-at-once", "The stream can begin before the upstream responds.",
                  settings={"begins_at_once": True, "heartbeat": True}),
         _variant("always-streams", "The upstream request can stream if the client's does not.",

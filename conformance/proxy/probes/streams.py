@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.shapes import Plan
-from conformance.proxy.kit import Ask, Kit, plan
+from conformance.proxy.kit import Ask, Kit, plan, with_text
 from conformance.proxy.probes.probe import Probe, asked, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
@@ -23,6 +23,9 @@ TOGETHER = 8
 
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
+
+#: Seconds by which the silence after a disconnect is longer than the time for the proxy to close its connection.
+_MARGIN = 2.0
 
 
 def words(canary: str, count: int = _PARTS) -> list[str]:
@@ -164,11 +167,40 @@ def _cancel(kit: Kit) -> None:
     script = Script(
         made, events=lambda objects, dialect: _divide(objects, "text", dialect, [*parts, *more]), steps=steps
     )
-    last = parts[-1].strip().encode()
+    last = parts[-1].strip()
     body = {**asked(canary), "stream": True}
-    kit.send(Ask(canary, body, script, close_when=lambda received: last in received, settle=kit.settings.wait))
+    kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
     after = kit.new_canary()
     kit.send(Ask(after, asked(after), Script(plan(after))))
+
+
+def _cancel_in_silence(kit: Kit) -> None:
+    """The client disconnects after some events, and the upstream sends nothing more."""
+    canary = kit.new_canary()
+    parts = words(canary, _CANCEL_AFTER)
+    last = parts[-1].strip()
+    seconds = kit.settings.wait + _MARGIN
+
+    def steps(frames: Sequence[bytes]) -> list[Step]:
+        at = next(number for number, frame in enumerate(frames) if last.encode() in frame)
+        return [Step(frame, pause=seconds if number == at + 1 else 0.0) for number, frame in enumerate(frames)]
+
+    script = Script(
+        plan(canary, "".join(parts)),
+        events=lambda objects, dialect: _divide(objects, "text", dialect, parts),
+        steps=steps,
+    )
+    body = {**asked(canary), "stream": True}
+    kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
+
+
+def _cancel_before_response(kit: Kit) -> None:
+    """The client disconnects while the upstream has sent nothing, as a model does that reasons for a long time."""
+    canary = kit.new_canary()
+    seconds = kit.settings.wait + _MARGIN
+    script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+    body = {**asked(canary), "stream": True}
+    kit.send(Ask(canary, body, script, closes_early=True, settle=kit.settings.wait))
 
 
 def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], stream: bool) -> Probe:
@@ -177,16 +209,11 @@ def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], st
         seconds = kit.settings.silence
         script = Script(plan(canary), steps=lambda frames: steps(frames, seconds))
         if not stream:
-            script = Script(plan(canary), answer=lambda one, _: _late(one, seconds))
+            script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
         limit = kit.settings.limit + 10 * seconds
         kit.send(Ask(canary, asked(canary) | ({"stream": True} if stream else {}), script, limit=limit))
 
     return Probe(f"silence.{name}", run, ("silence",), {"stream": stream}, waits=True)
-
-
-def _late(one: Answer, seconds: float) -> Answer:
-    time.sleep(seconds)
-    return one
 
 
 def _before_first(frames: Sequence[bytes], seconds: float) -> list[Step]:
@@ -211,6 +238,8 @@ PROBES: list[Probe] = [
     Probe("concurrent.streams", _together, ("concurrent",), {"together": True}),
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), asked),
+    Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
+    Probe("cancel.before-response", _cancel_before_response, ("cancel-silent",), waits=True),
     _silent("plain", _before_first, stream=False),
     _silent("first-event", _before_first, stream=True),
     _silent("middle", _in_the_middle, stream=True),
