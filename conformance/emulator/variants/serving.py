@@ -292,4 +292,6 @@ VARIANTS = [
         lambda ctx: ctx.stream and ctx.count("429 stream") == 0, 429, ("Retry-After", "0"))),
     variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
+    variant("behaviour.closed-stream-occupies-slot-with-429", BUSY, reply=busy(
+        lambda ctx: bool(ctx.memory.pop("closed", False)), 429, ("Retry-After", "0"))),
 ]  # fmt: skip
