@@ -11,7 +11,7 @@ from conformance.decode.response import DoesNotApply, Received
 from conformance.emulator import Endpoint, serve
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.variants import VARIANTS
-from conformance.exchange.exchange import from_json, to_json
+from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, MIDWAY, OutgoingRequest, on_new_connections
 from conformance.judge.common import retried
 from conformance.judge.verdict import Result, evaluate
@@ -31,14 +31,28 @@ def _result(behaviour: str) -> Result:
     return evaluate(case, record(FAULTS.get(behaviour) or VARIANTS[behaviour]))
 
 
-def test_the_stream_is_closed_at_its_first_output_and_recorded_as_an_attempt() -> None:
-    with serve(Endpoint(key=KEY, event_ms=5)) as server:
+def _sent(fault: str = "") -> Exchange:
+    """A request over a socket, behind a stream that the client closes."""
+    with serve(Endpoint(key=KEY, event_ms=5, behaviour=FAULTS.get(fault))) as server:
         client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
         try:
-            outgoing = OutgoingRequest("one", "one", 0, "POST", _bytes(), "", (), 1, closes=_bytes(stream=True))
-            exchange = client.send(outgoing)
+            closes = _bytes(stream=True)
+            return client.send(OutgoingRequest("one", "one", 0, "POST", _bytes(), "", (), 1, closes=closes))
         finally:
             client.close()
+
+
+def test_what_fails_directly_after_the_stream_is_sent_again() -> None:
+    exchange = _sent("http.closed-stream-breaks-next")
+    assert exchange.status == 200
+    assert [(one.status, one.detail.startswith(AFTER_CLOSED)) for one in exchange.attempts] == [
+        (200, False),
+        (500, True),
+    ]
+
+
+def test_the_stream_is_closed_at_its_first_output_and_recorded_as_an_attempt() -> None:
+    exchange = _sent()
     (stream,) = exchange.attempts
     received = b"".join(chunk.data for chunk in stream.chunks)
     assert (exchange.status, exchange.ended, stream.status) == (200, "clean", 200)

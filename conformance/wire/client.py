@@ -18,7 +18,7 @@ from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, OutgoingRequest
+from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
@@ -141,7 +141,9 @@ class Client:
         if outgoing.closes and not self._gate.enter(outgoing.most):
             stream = self._once(replace(outgoing, body=outgoing.closes), (), closes=True)
             self._gate.leave(outgoing.most, stream)
-            attempts.append(replace(attempt_of(stream, 0.0), detail=CLOSED + stream.detail))
+            # A server notices the end of the connection when it sends the next events.
+            attempts.append(replace(attempt_of(stream, BACK_OFF[0]), detail=CLOSED + stream.detail))
+            self._gate.sleep(BACK_OFF[0])
         while True:
             refused = self._gate.enter(outgoing.most)
             if refused:
