@@ -89,3 +89,11 @@ def test_forms_are_sent_alone_only_where_all_at_once_are_not_served() -> None:
         "http.expect-continue": "pass",
         "http.combined": "not-applicable",
     }
+
+
+def test_a_busy_status_of_every_request_for_json_is_reported_once() -> None:
+    case = next(one for one in cases() if one.id == "request.text.format-accepted@json")
+    result = evaluate(case, record(FAULTS["request.json-object-is-429"]))
+    assert result.verdict == "fail"
+    assert len(result.findings) == 1
+    assert result.findings[0].message.startswith("every request with text.format json_object receives HTTP 429")

@@ -20,7 +20,15 @@ from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
-from conformance.exchange.planned import ON_KEPT, TEMPORARY_STATUSES, OutgoingRequest, PlannedRequest
+from conformance.exchange.planned import (
+    AFTER_CLOSED,
+    CLOSED,
+    MIDWAY,
+    ON_KEPT,
+    TEMPORARY_STATUSES,
+    OutgoingRequest,
+    PlannedRequest,
+)
 from conformance.exchange.redaction import redact_response
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
@@ -74,12 +82,28 @@ class InProcess:
         if outgoing.on in self._unread:
             attempts.append(Attempt(400, "clean", 0.0, detail=ON_KEPT))
         reused = outgoing.on in self._kept and not attempts
+        if outgoing.closes:
+            attempts.append(self._closed(outgoing))
         while True:
             exchange = self._once(outgoing, tuple(attempts))
             exchange = replace(exchange, connection=outgoing.on) if reused else exchange
+            if len(attempts) == 1 and outgoing.closes and not exchange.ok:
+                attempts.append(replace(attempt_of(exchange, 0.0), detail=AFTER_CLOSED + exchange.detail))
+                continue
             if len(attempts) + 1 >= outgoing.tries or exchange.status not in TEMPORARY_STATUSES:
                 return exchange
             attempts.append(attempt_of(exchange, 0.0))
+
+    def _closed(self, outgoing: OutgoingRequest) -> Attempt:
+        """A stream that the client closes at the first delta."""
+        stream = self._once(replace(outgoing, body=outgoing.closes), ())
+        output = next((place for place, one in enumerate(stream.chunks) if b".delta" in one.data), None)
+        if not stream.ok or output is None or output + 1 >= len(stream.chunks):
+            return replace(attempt_of(stream, 0.0), detail=CLOSED + stream.detail)
+        if isinstance(self._endpoint, Endpoint):
+            self._endpoint.client_closed()
+        stream = replace(stream, chunks=stream.chunks[: output + 1], ended="cut")
+        return replace(attempt_of(stream, 0.0), detail=CLOSED + MIDWAY)
 
     def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
         own = {name.lower() for name, _ in outgoing.headers}

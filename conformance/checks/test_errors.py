@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.exchange.planned import attempts
+from conformance.exchange.planned import CLOSED, MIDWAY, attempts
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
 from conformance.judge.common import (
     BUSY,
@@ -193,6 +193,12 @@ def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findin
         raise CannotEvaluate("the valid request before the invalid ones was not served either")
     if unconnected(after.exchange):  # The cause need not be one of the invalid requests.
         raise CannotEvaluate(f"the endpoint accepted no connection: {after.exchange.detail}")
+    if (
+        not after.exchange.ok
+        and not after.exchange.refused
+        and any(one.detail == CLOSED + MIDWAY for one in after.exchange.attempts)
+    ):
+        raise CannotEvaluate("a stream was served after the invalid requests; the request after that stream was not")
     yield EXAMINED
     for one in _still_served(after):
         yield replace(one, scenario=after.scenario) if isinstance(one, Finding) else one

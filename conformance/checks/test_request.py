@@ -140,17 +140,28 @@ def test_tools_are_accepted(received: Received) -> Findings:
 
 
 @check(
-    "request.tools-accepted",
-    over=beside(together("tools", "call", "tools-accepted"), "text", "text.stream"),
-    together=True,
-    not_for_captured=UNKNOWN_SENDER,
-)
+    "request.tools-accepted", over=beside(together("tools", "call", "tools-accepted"), "text", "text.stream"),
+    together=True, not_for_captured=UNKNOWN_SENDER,
+)  # fmt: skip
 def test_tools_do_not_make_the_server_busy(responses: list[Received], case: Case) -> Findings:
-    tools = [one for one in responses if one.scenario in case.scenarios]
-    yield Examined(sum(one.exchange.status is not None for one in tools))
-    if status := always_busy(tools, [one for one in responses if one.scenario not in case.scenarios]):
-        first, *others = (one.scenario for one in tools)
-        message = f"every request with tools receives HTTP {status}, and none without{error_detail(tools[0])}"
+    yield from _never_busy(responses, case, "tools")
+
+
+@check(
+    "request.text.format-accepted", over=beside(together("json", "json"), "text", "text.stream"), together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)  # fmt: skip
+def test_json_does_not_make_the_server_busy(responses: list[Received], case: Case) -> Findings:
+    yield from _never_busy(responses, case, "text.format json_object")
+
+
+def _never_busy(responses: list[Received], case: Case, what: str) -> Findings:
+    """A finding if every request with something receives the same busy status, and no request without it does."""
+    sent = [one for one in responses if one.scenario in case.scenarios]
+    yield Examined(sum(one.exchange.status is not None for one in sent))
+    if status := always_busy(sent, [one for one in responses if one.scenario not in case.scenarios]):
+        first, *others = (one.scenario for one in sent)
+        message = f"every request with {what} receives HTTP {status}, and none without{error_detail(sent[0])}"
         yield Finding(message, want=200, got=status, scenario=first, also=tuple(others))
 
 

@@ -61,6 +61,13 @@ class Bench:
         self._say(f"{method} {path} {reply.status} {took:.0f} ms{'  ' + named if named else ''}")
         return reply
 
+    def client_closed(self) -> None:
+        """Notes in each endpoint that a client closed a response in mid-stream."""
+        with self._lock:
+            endpoints = [self._plain, *self._endpoints.values()]
+        for endpoint in endpoints:
+            endpoint.client_closed()
+
     def _reply(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> tuple[Reply, str]:
         """The reply, and the names of the faults or of the scripted response in it."""
         if path.partition("?")[0] == self.base + "/models" and method == "GET":

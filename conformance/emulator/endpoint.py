@@ -67,6 +67,11 @@ class Endpoint:
         # The response to HEAD has the headers of GET and no body.
         return Reply(reply.status, reply.reason, reply.headers, []) if method == "HEAD" else reply
 
+    def client_closed(self) -> None:
+        """Notes that a client closed a response in mid-stream: `closed` in the memory of the requests after it."""
+        with self._lock:
+            self._memory["closed"] = True
+
     def _context(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Context:
         with self._lock:
             self._requests += 1

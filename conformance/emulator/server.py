@@ -134,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._end(reply)
         except OSError:
             self.close_connection = True
+            noted = getattr(self.server.endpoint, "client_closed", None)  # A replayed recording has none.
+            if noted is not None:
+                noted()
 
     def _send(self, reply: Reply) -> None:
         chunks = list(reply.chunks)

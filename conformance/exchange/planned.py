@@ -17,6 +17,12 @@ BACK_OFF = (0.2, 0.6, 1.5)
 #: The beginning of ``detail`` of an attempt on the connection of an earlier request.
 ON_KEPT = "on the connection of the request before: "
 
+#: The same of a stream that the client closed on purpose, and of the request sent directly after it, if that failed.
+CLOSED, AFTER_CLOSED = "closed by the client: ", "after a stream that the client closed: "
+
+#: The end of ``detail`` of a closed stream that was not complete.
+MIDWAY = "after the first output"
+
 
 @dataclass(frozen=True)
 class OutgoingRequest:
@@ -24,7 +30,8 @@ class OutgoingRequest:
 
     ``tries`` is the limit of attempts, ``most`` the output tokens that an attempt may use, ``suffix`` is appended to
     the URL. The body is sent chunked if ``headers`` announce it. ``keeps``: its connection stays open for a later
-    request, whose ``on`` is the key of this one; without such a connection a new one is used.
+    request, whose ``on`` is the key of this one; without such a connection a new one is used. ``closes`` is the body of
+    a streaming request that is sent first, and closed once output is received; empty for none.
     """
 
     key: str
@@ -39,6 +46,7 @@ class OutgoingRequest:
     suffix: str = ""
     keeps: bool = False
     on: str = ""
+    closes: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,8 @@ class PlannedRequest:
 
 
 def on_new_connections(exchange: Exchange) -> list[Attempt]:
-    """The attempts, except one on the connection of an earlier request."""
-    return [one for one in exchange.attempts if not one.detail.startswith(ON_KEPT)]
+    """The attempts, except one on the connection of an earlier request, and those around a closed stream."""
+    return [one for one in exchange.attempts if not one.detail.startswith((ON_KEPT, CLOSED, AFTER_CLOSED))]
 
 
 def attempts(exchange: Exchange) -> str:

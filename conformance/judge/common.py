@@ -12,7 +12,7 @@ from conformance.decode.json_text import load
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
-from conformance.exchange.planned import ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
+from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
@@ -108,7 +108,7 @@ def no_response(received: Received) -> Findings:
 def retried(received: Received) -> list[Received]:
     """The responses after which the request was retried, and the last response if it has such a status;
     :class:`DoesNotApply` if there is none or the recording does not contain it."""
-    found = [one for one in received.exchange.retried if not one.detail.startswith(ON_KEPT)]
+    found = [one for one in received.exchange.retried if not one.detail.startswith((ON_KEPT, CLOSED, AFTER_CLOSED))]
     if received.exchange.status in TEMPORARY_STATUSES:
         found.append(received.exchange)
     if not found:

@@ -84,4 +84,5 @@ def _within(one: Scenario, rows: Sequence[Scenario]) -> Scenario:
 
 def _filled(one: Scenario, contract: Contract) -> Scenario:
     """The scenario with what its contract decides."""
-    return replace(one, body=fill(one.body, contract), raw=fill(one.raw, contract), auth=one.auth or contract.way.name)
+    body, raw, closes = (fill(each, contract) for each in (one.body, one.raw, one.closes))
+    return replace(one, body=body, raw=raw, closes=closes, auth=one.auth or contract.way.name)

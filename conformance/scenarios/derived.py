@@ -45,7 +45,10 @@ NULLS = "optional=null"
 _BEYOND = {"integer": 1, "number": 0.1}
 
 #: Values that careless code converts to the right type: a number as a string, 1 as true, a member as its object.
-_COERCED: dict[str, Any] = {"temperature": "1", "stream": 1, "reasoning": "high"}
+_COERCED: dict[str, Any] = {"temperature": "1", "stream": 1}
+
+#: Values of a wrong type that a client may send by mistake, in place of the general one.
+_PLAUSIBLE: dict[str, Any] = {"reasoning": "high"}
 
 #: The first integer beyond a signed 64-bit integer.
 _HUGE = 2**63
@@ -181,7 +184,8 @@ def _violations(parameter: Parameter) -> Iterator[tuple[str, Any, Body]]:
         return  # Other types of tools are sent as undocumented ones.
     if parameter.path[0] == "tools" and len(parameter.path) > 1 and not parameter.required:
         return  # Optional members of a tool are for the model, not for the endpoint.
-    wrong = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
+    general = next(value for kind, value in _WRONG_TYPE.items() if kind in types)
+    wrong = _PLAUSIBLE.get(parameter.name, general)
     yield "type", wrong, with_value(parameter, wrong)
     if parameter.name != "tool_choice":  # By the documentation other values are ignored.
         if types == ["integer"]:  # Values that lenient parsers accept as integers.

@@ -79,9 +79,10 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
 
 
 def last() -> list[Scenario]:
-    """The first request once more, byte for byte, after all others."""
-    description = "the first request again, after all others"
-    return [Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True)]
+    """The first request once more, byte for byte, after all others and after a stream that the client closes."""
+    description = "the first request again, after all others and a stream that the client closed"
+    closes = {**SHORT, "stream": True, "input": "Count from 1 to 300, separated by commas."}
+    return [Scenario("good.last", description, TEXT, tags=frozenset({"survives"}), last=True, closes=closes)]
 
 
 def _truncated(caps: Caps) -> list[Scenario]:

@@ -44,7 +44,7 @@ def plan(context: Context, needed: Iterable[str]) -> list[Scenario]:
 def most_output_tokens(scenarios: Sequence[Scenario], uncapped: int) -> int:
     """The most output tokens that these may cost if all are served, attempts included; ``uncapped`` is the most that
     the contract allows a request, which is also what one without a limit of its own may cost."""
-    return sum(_most(one, one.body, uncapped) * one.tries for one in scenarios)
+    return sum(_most(one, one.body, uncapped) * one.tries + _most(one, one.closes, uncapped) for one in scenarios)
 
 
 def _most(scenario: Scenario, body: Body, uncapped: int) -> int:
@@ -90,7 +90,9 @@ class Plan:
             self._searched(one, None, ()) if one.searches else self._planned(one, 0) for one in self._senders()
         ]
         #: The number of requests if every response is conformant, without repeated samples.
-        self.expected = sum(not (one.within or one.searches) for one in self._senders())
+        self.expected = sum(
+            1 + bool(one.closes) for one in self._senders() if not (one.within or one.searches)
+        )  # A stream that is closed is one request more.
 
     def _senders(self) -> list[Scenario]:
         seen: set[str] = set()
@@ -135,6 +137,7 @@ class Plan:
                 base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
                 self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
                 key in self._kept_open, (first or "") if scenario.reuses and not sample else "",
+                self._closed(scenario, sent_as),
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
@@ -229,6 +232,13 @@ class Plan:
             body = followed
         lacks = "reasoning" in self._target.lacks
         return base.adapted(scenario, body, form, self.contract, lacks, effort_refused)
+
+    def _closed(self, scenario: Scenario, form: Form) -> bytes:
+        """The body of the stream that is closed before a scenario; empty without one, and where nothing streams."""
+        if not scenario.closes or "streaming" in self._target.lacks:
+            return b""
+        lacks = "reasoning" in self._target.lacks
+        return encode(base.adapted(scenario, scenario.closes, form, self.contract, lacks), self._target.model)
 
     def _encoded(self, scenario: Scenario, body: Body | None) -> bytes | None:
         if (raw := scenario.raw_for(self._target.model)) is not None:

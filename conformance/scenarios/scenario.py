@@ -48,6 +48,7 @@ class Scenario:
     responses (:class:`conformance.scenarios.plan.Search`), and the last of them is evaluated. One that
     ``reuses`` is sent on the connection of the one it is ``after``, if the server keeps it open. ``factors`` are those
     of a combination (:mod:`conformance.scenarios.combinations`): if it is refused, it is sent again with fewer of them.
+    ``closes`` is the body of a streaming request that is sent before it and closed by the client in mid-stream.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Scenario:
     searches: bool = False
     reuses: bool = False
     factors: Mapping[str, str] = field(default_factory=dict)
+    closes: Body = field(default_factory=dict)
 
     @property
     def must_fit_schema(self) -> bool:

@@ -18,7 +18,7 @@ from conformance.config.target import Target
 from conformance.contract.revisions import DEFAULT, Contract, Way
 from conformance.exchange.exchange import Attempt, Ended, Exchange, Headers, Request, content_coding
 from conformance.exchange.not_sent import withheld
-from conformance.exchange.planned import ON_KEPT, OutgoingRequest
+from conformance.exchange.planned import AFTER_CLOSED, BACK_OFF, CLOSED, ON_KEPT, OutgoingRequest
 from conformance.exchange.redaction import random_credential, redact, redact_response
 from conformance.wire.deadlines import PartialResponse
 from conformance.wire.lag import LAG
@@ -105,7 +105,8 @@ class Client:
     one; thread-safe.
 
     On a reused connection, what remains of one request or response is read as part of the next one. A request that is
-    not served there is sent again on a new connection, and what it received before is one of its attempts.
+    not served there is sent again on a new connection, and what it received before is one of its attempts. So are a
+    stream that is closed before a request (``closes``), and what that request receives directly after it if it fails.
     """
 
     def __init__(self, target: Target, key: str, limiter: RateLimiter | None = None) -> None:
@@ -137,6 +138,12 @@ class Client:
         attempts: list[Attempt] = []
         exchange: Exchange | None = None
         kept = self._kept.pop(outgoing.on, None)
+        if outgoing.closes and not self._gate.enter(outgoing.most):
+            stream = self._once(replace(outgoing, body=outgoing.closes), (), closes=True)
+            self._gate.leave(outgoing.most, stream)
+            # A server notices the end of the connection when it sends the next events.
+            attempts.append(replace(attempt_of(stream, BACK_OFF[0]), detail=CLOSED + stream.detail))
+            self._gate.sleep(BACK_OFF[0])
         while True:
             refused = self._gate.enter(outgoing.most)
             if refused:
@@ -150,6 +157,11 @@ class Client:
                 if reused and not exchange.ok and exchange.ended in ("clean", "invalid") and not is_temporary(exchange):
                     attempts.append(replace(attempt_of(exchange, 0.0), detail=ON_KEPT + exchange.detail))
                     continue
+            if len(attempts) == 1 and outgoing.closes and not exchange.ok and exchange.ended != "unreachable":
+                wait = wait_after(exchange, 0)
+                attempts.append(replace(attempt_of(exchange, wait), detail=AFTER_CLOSED + exchange.detail))
+                self._gate.sleep(wait)
+                continue
             busy, last = exchange.status == 429, len(attempts) + 1 >= outgoing.tries
             if not is_temporary(exchange) or (last and not busy):
                 return exchange
@@ -161,12 +173,17 @@ class Client:
             self._gate.sleep(wait)
 
     def _receive(
-        self, outgoing: OutgoingRequest, request: httpx.Request, partial: PartialResponse, kept: Receiver | None
+        self,
+        outgoing: OutgoingRequest,
+        request: httpx.Request,
+        partial: PartialResponse,
+        kept: Receiver | None,
+        closes: bool,
     ) -> tuple[Ended, str]:
         """Receive the response, on the kept connection if there is one; keep that of a request that ``keeps`` it."""
         started = time.monotonic()
         if not outgoing.keeps:
-            return (kept or self._receiver).receive(request, partial, started)
+            return (kept or self._receiver).receive(request, partial, started, closes)
         http = open_client(self._target.endpoint, self._timeout, keeps=1)
         receiver = Receiver(self._target, http, self._gate, keeps=True)
         ended, detail = receiver.receive(request, partial, started)
@@ -176,7 +193,13 @@ class Client:
             receiver.close()
         return ended, detail
 
-    def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...], kept: Receiver | None = None) -> Exchange:
+    def _once(
+        self,
+        outgoing: OutgoingRequest,
+        attempts: tuple[Attempt, ...],
+        kept: Receiver | None = None,
+        closes: bool = False,
+    ) -> Exchange:
         auth = credentials(outgoing.auth, self._key, self._target.contract)
         sent = tuple(value.partition(" ")[2] or value for _, value in auth)
         own = {name.lower() for name, _ in outgoing.headers}
@@ -193,7 +216,7 @@ class Client:
                 request.headers.pop(name, None)
         sent_at, started = time.time(), time.monotonic()
         partial = PartialResponse()
-        ended, detail = self._receive(outgoing, request, partial, kept)
+        ended, detail = self._receive(outgoing, request, partial, kept, closes)
         elapsed, lag = (time.monotonic() - started) * 1000, LAG.worst(started)
         secret = [self._key, *sent]
         # Decoding several bodies at a time would multiply the peak memory.

@@ -13,6 +13,7 @@ import httpx
 from conformance.config.target import Target
 from conformance.contract.revisions import Contract
 from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
+from conformance.exchange.planned import MIDWAY
 from conformance.wire.deadlines import PartialResponse, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, RateLimiter
 from conformance.wire.transport import ended_by, headers_of
@@ -86,7 +87,10 @@ class Receiver:
         """Close the connections."""
         self._http.close()
 
-    def receive(self, request: httpx.Request, partial: PartialResponse, started: float) -> tuple[Ended, str]:
+    def receive(
+        self, request: httpx.Request, partial: PartialResponse, started: float, closes: bool = False
+    ) -> tuple[Ended, str]:
+        """Receive one response into ``partial``; with ``closes``, a stream only up to the first output of the model."""
         target = self._target
         limits = {
             "total": target.total_timeout, "first byte": target.first_byte_timeout, "idle": target.read_timeout,
@@ -97,7 +101,7 @@ class Receiver:
             request.extensions["trace"] = watch.trace
             watch.limit("total", *timing.limit("total"))
             watch.limit("first byte", *timing.limit("first byte"))
-            ended, detail = self._exchange(request, partial, started, watch, timing)
+            ended, detail = self._exchange(request, partial, started, watch, timing, closes)
             if self.keeps:
                 self.reused = not watch.connected and watch.connection is not None
                 self._connection = watch.connection
@@ -111,16 +115,28 @@ class Receiver:
         return ended, detail
 
     def _exchange(
-        self, request: httpx.Request, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
+        self,
+        request: httpx.Request,
+        partial: PartialResponse,
+        started: float,
+        watch: Watch,
+        timing: _Timing,
+        closes: bool,
     ) -> tuple[Ended, str]:
         try:
             with contextlib.closing(self._http.send(request, stream=True)) as response:
-                return self._read(response, partial, started, watch, timing)
+                return self._read(response, partial, started, watch, timing, closes)
         except Exception as error:  # An exception of a parser on hostile bytes must end only this exchange.
             return ended_by(error, partial.status is not None, time.monotonic() - started)
 
     def _read(
-        self, response: httpx.Response, partial: PartialResponse, started: float, watch: Watch, timing: _Timing
+        self,
+        response: httpx.Response,
+        partial: PartialResponse,
+        started: float,
+        watch: Watch,
+        timing: _Timing,
+        closes: bool,
     ) -> tuple[Ended, str]:
         partial.status = response.status_code
         partial.headers = headers_of(response)
@@ -154,6 +170,8 @@ class Receiver:
                     timing.waited("first byte", now - started)
             if begun:
                 watch.limit("idle", *timing.limit("idle"))
+                if closes and streams and not self._ends.search(tail):
+                    return "cut", MIDWAY
             if not over and self._ends.search(tail):
                 over = True  # Only once: a server that repeats the terminal event must not extend the limit.
                 watch.limit("linger", *timing.limit("linger"))

@@ -8,9 +8,10 @@ from dataclasses import replace
 from ..hooks import Behaviour, Context, Hook, fault
 from ..refusals import of
 from ..request_hooks import SPOILED, Rewrite, bytes_of, served
-from ..shapes import Dict, Reply, sent, to_json
+from ..shapes import Dict, Refusal, Reply, sent, to_json
 
 UTF8, UNUSUAL = "http.body-is-utf8-json", "http.unusual-request-answered"
+AFTER_CLOSED = "http.served-after-closed-stream"
 CRASHED = {"error": {"message": "Internal Server Error", "code": "500"}}
 HTML = "<!DOCTYPE html><html><body><h1>{}</h1><hr>nginx/1.24.0</body></html>"
 
@@ -89,7 +90,28 @@ def of_type(ctx: Context) -> str:
     return ctx.sent("content-type") or ""
 
 
+def after_closed(refused: Refusal, for_good: bool) -> Hook[Refusal | None]:
+    """Refuses the request after a stream that the client closed, or all of them."""
+
+    def hook(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+        with ctx.lock:
+            closed = ctx.memory.get("closed") if for_good else ctx.memory.pop("closed", False)
+        return refused if closed else refusal
+
+    return hook
+
+
+def hung_after_closed(ctx: Context, reply: Reply) -> Reply:
+    return replace(reply, chunks=[], ending="stall") if ctx.memory.get("closed") else reply
+
+
 FAULTS = [
+    fault("http.closed-stream-breaks-next", "Responds with HTTP 500 to the request after a closed stream.",
+          AFTER_CLOSED, validate=after_closed(SPOILED, False)),
+    fault("http.closed-stream-breaks-all", "Responds with HTTP 500 to all requests after a closed stream.",
+          "http.documented-request-served", AFTER_CLOSED, validate=after_closed(SPOILED, True)),
+    fault("http.closed-stream-occupies-slot", "Never responds after a stream that a client closed.",
+          AFTER_CLOSED, reply=hung_after_closed),
     fault("http.refused-key-leaves-body-unread",
           "Does not read the body of a request with an invalid key, and keeps the connection open.",
           "http.connection-reusable", reply=unread(401)),

@@ -9,14 +9,25 @@ from dataclasses import replace
 from typing import Any
 
 from ..hooks import Behaviour, Context, Hook, fault
+from ..refusals import of
 from ..request import read
-from ..request_hooks import SPOILED, crash, input_items, refuse
+from ..request_hooks import SPOILED, crash, input_items, inside, refuse
 from ..shapes import Dict, Item, ParsedRequest, Refusal, Reply, to_json
 
 MORE, ALIKE = "usage.more-input-more-tokens", "usage.same-input-same-tokens"
 HISTORY, UNUSUAL, LONG = "turns.history-accepted", "turns.unusual-history", "request.long-input"
 SERVED = "http.documented-request-served"
 TYPE, RETURNED, TOOLS = "request.wrong-type", "request.reasoning-returned", "request.tools-accepted"
+
+
+def wants_json(body: Dict) -> bool:
+    return bool(inside(body, "text", "format", "type") == "json_object")
+
+
+def limited(test: Callable[[Dict], bool]) -> Hook[Refusal | None]:
+    """Refuses valid requests of one kind with HTTP 429."""
+    busy = of(429, "Too many requests", "", "limitation")
+    return lambda ctx, refusal: busy if refusal is None and test(ctx.body) else refusal
 
 
 # --- conversations --------------------------------------------------------------------------------
@@ -246,6 +257,8 @@ FAULTS: list[Behaviour] = [
           "request.unknown-model", validate=forgiven(begins)),
     fault("request.empty-tools-refused", "Refuses an empty array of tools.", TOOLS,
           validate=refuse(lambda body: body.get("tools") == [], "tools")),
+    fault("request.json-object-is-429", "Responds with HTTP 429 to every request for a JSON object.",
+          "request.text.format-accepted", validate=limited(wants_json)),
     fault("request.empty-text-refused", "Refuses text without a format.", "request.text-accepted",
           validate=refuse(lambda body: body.get("text") == {}, "text")),
 ]  # fmt: skip

@@ -232,7 +232,15 @@ THOUGHT_PARTS = drop(
     "content_part.added", "content_part.done", test=lambda event: event["part"]["type"] == "reasoning_text"
 )
 
+
+def large(ctx: Context, response: Dict) -> Dict:
+    """The response to the base request, with a member of 100 kB that is not ASCII: reads split its characters."""
+    whole = ctx.stage in ("plain", "terminal") and "sea" in str(ctx.body.get("input"))
+    return {**response, "x_trace": "é…😀 " * 10_000} if whole else response
+
+
 VARIANTS = [
+    variant("members.event-of-100-kB", EXTRA + " Neither SSE nor JSON limits their size.", response=large),
     variant("members.extra-everywhere", EXTRA, response=lambda _, one: {**grow(one)}, events=grown_events),
     variant("members.openai-echo", ECHO, response=echo),
     variant("members.metadata-is-an-object", ECHO, response=response(put(metadata={}))),

@@ -290,6 +290,11 @@ VARIANTS = [
     variant("behaviour.first-request-is-503", BUSY, reply=busy(once("503"), 503)),
     variant("behaviour.first-stream-is-429", BUSY, reply=busy(
         lambda ctx: ctx.stream and ctx.count("429 stream") == 0, 429, ("Retry-After", "0"))),
+    variant("behaviour.first-json-is-429", BUSY, reply=busy(
+        lambda ctx: bool(inside(ctx.body, "text", "format", "type") == "json_object") and ctx.count("429 json") == 0,
+        429, ("Retry-After", "0"))),
     variant("behaviour.every-ninth-is-429", BUSY, reply=busy(
         lambda ctx: ctx.count("ninth") % 9 == 8, 429, ("Retry-After", "0"))),
+    variant("behaviour.closed-stream-occupies-slot-with-429", BUSY, reply=busy(
+        lambda ctx: bool(ctx.memory.pop("closed", False)), 429, ("Retry-After", "0"))),
 ]  # fmt: skip
