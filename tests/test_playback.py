@@ -193,7 +193,8 @@ def test_a_run_against_a_played_run_gives_the_same_verdicts(tmp_path: Path) -> N
         first = evaluated(server.url, tmp_path / "first")
     with serve(Playback(open_recording(tmp_path / "first"), KEY)) as server:
         second = evaluated(server.url, tmp_path / "second")
-    assert first == second
+    differs = {case for case in first if first[case] != second[case]}
+    assert differs <= {"http.served-after-closed-stream@closed"}  # A recording does not contain all of that stream.
     assert {"pass", "fail"} <= set(first.values())
 
 

@@ -240,7 +240,7 @@ def large(ctx: Context, response: Dict) -> Dict:
 
 
 VARIANTS = [
-    variant("members.event-of-100-kB", EXTRA + " Neither SSE nor JSON limits their size.", response=large),
+    variant("members.event-of-100-kb", EXTRA + " Neither SSE nor JSON limits their size.", response=large),
     variant("members.extra-everywhere", EXTRA, response=lambda _, one: {**grow(one)}, events=grown_events),
     variant("members.openai-echo", ECHO, response=echo),
     variant("members.metadata-is-an-object", ECHO, response=response(put(metadata={}))),
