@@ -93,8 +93,9 @@ def _checked(name: str, one: Recipe | None, scratch: Path, upstream: str) -> Pat
 def _target(one: Recipe, endpoint: str) -> str:
     """The target file of a running server, with its version in the name and its port in the endpoint."""
     lacks = ", ".join(f'"{name}"' for name in one.profile.get("lacks", []))
+    revision = f'revision = "{one.revision}"\n' if one.revision else ""
     return (
-        f'name = "{one.name} {one.version}"\nendpoint = "{endpoint}"\nmodel = "{one.model}"\n\n'
+        f'name = "{one.name} {one.version}"\nendpoint = "{endpoint}"\nmodel = "{one.model}"\n{revision}\n'
         f"[profile]\nlacks = [{lacks}]\n"
     )
 

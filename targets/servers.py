@@ -36,7 +36,8 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A target file with ``[server]``; ``path`` is the path of its endpoint URL, ``package`` the pinned requirement."""
+    """A target file with ``[server]``; ``path`` is the path of its endpoint URL, ``package`` the pinned requirement,
+    ``revision`` that of the contract (empty: the default)."""
 
     name: str
     path: str
@@ -47,6 +48,7 @@ class Recipe:
     start: tuple[str, ...]
     environ: Mapping[str, str]
     files: Mapping[str, str]
+    revision: str = ""
 
     @property
     def version(self) -> str:
@@ -78,6 +80,7 @@ def recipe(file: Path) -> Recipe | None:
         tuple(server["start"]),
         server.get("environ", {}),
         server.get("files", {}),
+        document.get("revision", ""),
     )
 
 

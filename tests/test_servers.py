@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -304,3 +305,9 @@ def test_an_interrupt_stops_the_server_too(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(20) == 128 + signal.SIGTERM
     assert gone([int(one) for one in (tmp_path / "pids").read_text().split()[:2]])
+
+
+def test_a_server_is_checked_by_the_revision_of_its_target_file() -> None:
+    one = recipe(ROOT / "targets" / "litellm.toml")
+    assert one is not None
+    assert tomllib.loads(runner._target(one, "http://127.0.0.1:1/v1"))["revision"] == one.revision == "2026-10"
