@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
+from .framing import read_chunks
 from .shapes import Header, Reply, phrase
 
 # A stalled response keeps its connection open this long, unless the server is closed before.
@@ -187,20 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
         """The request body; None if its framing is invalid."""
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return self._read_chunks()
+                return read_chunks(self.rfile)
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         except ValueError:
             self.send_error(400)
             return None
-
-    def _read_chunks(self) -> bytes:
-        parts: list[bytes] = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(parts)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Responds to bytes that are not HTTP with JSON, instead of the HTML of the standard library."""

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from conformance.contract.revisions import DEFAULT
+from conformance.emulator.framing import read_chunks
 from conformance.exchange.exchange import Headers
 from conformance.proxy.client import MAX_BODY
 from conformance.proxy.delivery import Expected, Left, Sent
@@ -246,21 +247,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(30)
         try:
             if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-                return self._read_chunks()
+                return read_chunks(self.rfile, MAX_BODY)
             return self.rfile.read(min(MAX_BODY, max(0, int(self.headers.get("Content-Length", 0)))))
         except (ValueError, OSError):
             return b""
         finally:
             self.connection.settimeout(None)
-
-    def _read_chunks(self) -> bytes:
-        parts: list[bytes] = []
-        while (size := int(self.rfile.readline(1000).split(b";")[0], 16)) and sum(map(len, parts)) < MAX_BODY:
-            parts.append(self.rfile.read(min(size, MAX_BODY)))
-            self.rfile.readline(1000)
-        while self.rfile.readline(65536).strip():
-            pass
-        return b"".join(parts)
 
 
 def _key(headers: Headers, keys: Mapping[str, str]) -> str:

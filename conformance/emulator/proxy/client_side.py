@@ -6,6 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ..framing import read_chunks
 from ..hooks import through
 from ..shapes import Dict, phrase, to_json
 from .habit import Context, Failure, Habit, Settings
@@ -60,13 +61,7 @@ class ClientSide(BaseHTTPRequestHandler):
         try:
             if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
                 return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            parts: list[bytes] = []
-            while size := int(self.rfile.readline(1000).split(b";")[0], 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline(1000)
-            while self.rfile.readline(65536).strip():
-                pass
-            return b"".join(parts)
+            return read_chunks(self.rfile)
         except ValueError:
             self.close_connection = True
             raise Failure(400, "the framing of the body is invalid") from None

@@ -1,0 +1,21 @@
+"""The framing of request bodies in HTTP/1.1, for the servers of the emulator."""
+
+from __future__ import annotations
+
+from io import BufferedIOBase
+
+#: The most bytes of a line with the size of a chunk, and of a trailer.
+_SIZE_LINE, _TRAILER = 1000, 65536
+
+
+def read_chunks(stream: BufferedIOBase, most: int | None = None) -> bytes:
+    """A chunked body, up to about ``most`` bytes. Raises ValueError if a size is invalid."""
+    parts: list[bytes] = []
+    left = most
+    while (size := int(stream.readline(_SIZE_LINE).split(b";")[0], 16)) and (left is None or left > 0):
+        parts.append(stream.read(size if most is None else min(size, most)))
+        left = None if left is None else left - len(parts[-1])
+        stream.readline(_SIZE_LINE)
+    while stream.readline(_TRAILER).strip():
+        pass
+    return b"".join(parts)
