@@ -117,7 +117,7 @@ def uses(body: Dict) -> bool:
 
 @pytest.mark.parametrize("hook", [refuse(uses, "text"), crash(uses)])
 def test_a_refused_combination_is_named_by_its_smallest_part(hook: Any) -> None:
-    results, _ = violated(fault("combination.test", "Takes no tools where JSON is asked for.", validate=hook))
+    results, _ = violated(fault("combination.test", "Takes no tools where JSON is requested.", validate=hook))
     found = {one.case.rule: one.findings[0].message for one in results}
     assert "tools (" in found["request.combination-accepted"]
     assert "text.format (json)" in found["request.combination-accepted"]

@@ -383,17 +383,11 @@ def _changed(recorded: Recorded, revision: str) -> set[str]:
     have been read and decoded."""
     known = clean(revision)
     names = list(context(revision).scenarios)
-    same = {name for name in names if _same(recorded.received(name).samples, known.received(name).samples)}
+    same = {name for name in names if recorded.received(name).samples == known.received(name).samples}
     recorded._answers |= {name: known.received(name) for name in same}
     changed = [name for name in names if name not in same]
     _share(recorded, changed)
     return set(changed)
-
-
-def _same(these: Sequence[Exchange], those: Sequence[Exchange]) -> bool:
-    return len(these) == len(those) and all(
-        one is other or one == other for one, other in zip(these, those, strict=True)
-    )
 
 
 def _share(recorded: Recorded, names: Sequence[str]) -> None:
