@@ -8,6 +8,7 @@ was not, 2 for an unknown name.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -92,11 +93,11 @@ def _checked(name: str, one: Recipe | None, scratch: Path, upstream: str) -> Pat
 
 def _target(one: Recipe, endpoint: str) -> str:
     """The target file of a running server, with its version in the name and its port in the endpoint."""
-    lacks = ", ".join(f'"{name}"' for name in one.profile.get("lacks", []))
+    profile = "".join(f"{name} = {json.dumps(value)}\n" for name, value in one.profile.items())
     revision = f'revision = "{one.revision}"\n' if one.revision else ""
     return (
         f'name = "{one.name} {one.version}"\nendpoint = "{endpoint}"\nmodel = "{one.model}"\n{revision}\n'
-        f"[profile]\nlacks = [{lacks}]\n"
+        f"[profile]\n{profile}"
     )
 
 
