@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         try:
             found = api.run(options.url, only=_RULES, run_dir=Path(folder) / "run", **settings)
-        except (Misconfigured, CannotRecord) as error:
+        except (Misconfigured, CannotRecord, OSError) as error:
             raise CommandError(str(error)) from None
     if found.exit_code not in _READABLE:
         raise CommandError(found.end.stopped if found.end and found.end.stopped else _ENDED.format(found.exit_code))
