@@ -22,6 +22,7 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from conformance.contract.quick_validation import NotCompiled, Test, Validation
 from conformance.contract.revisions import CONTRACTS, DEFAULT, REVISIONS, Contract, schema_dir
 
 #: What others import from here.
@@ -72,6 +73,8 @@ class Schemas:
             path: schema for one in contract.lineage for path, schema in self._family[one.revision].items()
         }
         self._validators: dict[str, Validator] = {}
+        self._quick = Validation(lambda reference: self._registry.resolver().lookup(reference).contents, _MAX_ERRORS)
+        self._tests: dict[str, Test] = {}
         order = {one.type: place for place, one in enumerate(contract.table.events)}
         events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
@@ -124,11 +127,22 @@ class Schemas:
 
     def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
         """The problems of the decoded JSON, one a location, deepest first. Raises LookupError as :meth:`document`."""
+        if self._is_valid(path, instance):
+            return []
         errors = islice(self.validator(path).iter_errors(instance), _MAX_ERRORS)
         found = [each for error in errors for each in self._described(error)]
         found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
         places = {each.pointer: each for each in found}  # keeps the last, most specific problem of a location
         return sorted(places.values(), key=lambda each: (-each.pointer.count("/"), each.pointer))
+
+    def _is_valid(self, path: str, instance: Any) -> bool:
+        """Whether the instance is valid for sure; False also where only jsonschema can evaluate the schema."""
+        if path not in self._tests:
+            try:
+                self._tests[path] = self._quick.compiled(self.document(path))
+            except NotCompiled:
+                self._tests[path] = lambda value: False
+        return self._tests[path](instance)
 
     def _described(self, error: ValidationError) -> Iterator[SchemaProblem]:
         keyword, want, got = str(error.validator), cast(Any, error.validator_value), cast(Any, error.instance)
