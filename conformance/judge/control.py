@@ -19,7 +19,7 @@ from conformance.exchange.exchange import WITHHELD
 from conformance.exchange.not_sent import NOT_RECORDED
 from conformance.scenarios.base import Form, form_sent
 from conformance.scenarios.context import Context
-from conformance.scenarios.controls import control_of
+from conformance.scenarios.controls import IMAGE, control_of
 from conformance.scenarios.scenario import Scenario
 
 #: Members of a request whose names a message mentions only if it is about them; of others (``model``, ``text``) the
@@ -70,6 +70,8 @@ def need_control(received: Received, context: Context, recorded: Lookup) -> None
         return  # A recording of an earlier version, which sent none.
     if control.exchange.withheld:
         raise CannotEvaluate(control.exchange.detail)
+    if name == IMAGE and control.exchange.refused:
+        return  # A model need not take images: the same without the member is responded to as it may be.
     if not control.exchange.ok:
         raise NoControl(f"{name}, which contains nothing unusual, is not served either: {_outcome(control)}", name)
     if other := _others_named(received, control, scenario):

@@ -83,8 +83,8 @@ def _long() -> list[Scenario]:
             description="150,000 characters in a message without type",
             body={**short, "input": [{"role": "user", "content": f"{prose(150_000)}{QUESTION}"}]},
             expect="either",
-            tags=frozenset({"long-input"}),
-            about={},
+            tags=frozenset({"harmless"}),
+            about={"rule": "long-input"},
             claims=frozenset({"input-array"}),
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from conformance.scenarios.derived import CHEAP
@@ -102,7 +103,19 @@ def scenarios(nonce: str) -> list[Scenario]:
             wrong=False,  # The schema cannot express that the call is missing.
         ),
     ]
-    return [*found, found[0].streamed()]
+    return [*found, found[0].streamed(), _again(found[0])]
+
+
+def _again(one: Scenario) -> Scenario:
+    """The same request once more, after it was refused: a gateway may remember which model failed."""
+    return replace(
+        one,
+        name=f"{one.name}-again",
+        description=f"{one.description}, the same request again",
+        after=one.name,
+        follow=lambda body, _: body,
+        tags=frozenset({"bad", "again"}),
+    )
 
 
 def _bad(name: str, description: str, rule: str = "", **more: Any) -> Scenario:
