@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.scenarios.derived import CHEAP
-from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.scenario import Scenario, same_body
 from conformance.scenarios.templates import MODEL
 
 GARBAGE = b'{"model": ' + MODEL + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}} and more'
@@ -113,7 +113,7 @@ def _again(one: Scenario) -> Scenario:
         name=f"{one.name}-again",
         description=f"{one.description}, the same request again",
         after=one.name,
-        follow=lambda body, _: body,
+        follow=same_body,
         tags=frozenset({"bad", "again"}),
     )
 

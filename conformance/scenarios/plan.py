@@ -137,7 +137,7 @@ class Plan:
                 base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
                 self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
                 key in self._kept_open, (first or "") if scenario.reuses and not sample else "",
-                self._closed(scenario, sent_as),
+                self._closed(scenario, sent_as), scenario.expect != "answer",
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:

@@ -122,6 +122,11 @@ class Scenario:
         )
 
 
+def same_body(body: Body, received: Received) -> Body:
+    """The body of a request that does not depend on the response that it follows."""
+    return body
+
+
 @lru_cache(maxsize=1024)
 def schema_violation(contract: Contract, body: bytes) -> str:
     """How a request that is meant to be right breaks the request schema of a contract; empty if it does not."""

@@ -133,7 +133,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         found += [one, one.streamed()] if name in _STREAMED else [one]
     found += _forced()
     earlier = _earlier(nonce)
-    return [*found, *_unknown(nonce), earlier, earlier.streamed()]
+    return [*found, *_unknown(nonce), earlier, earlier.streamed(reuses=False)]
 
 
 def _forced() -> list[Scenario]:
@@ -218,6 +218,7 @@ def _earlier(nonce: str) -> Scenario:
         expect="either",
         after="parallel.1",
         follow=follow,
+        reuses=True,
         about={
             "of": "previous_response_id",
             "rule": "unsupported.previous-response-id",
