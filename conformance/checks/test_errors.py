@@ -37,6 +37,7 @@ from conformance.judge.verdict import (
     check,
     finding_from_schema,
 )
+from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
 from conformance.wire.presence import unconnected
 
@@ -183,14 +184,15 @@ def test_answer_is_no_error(received: Received) -> Findings:
 
 def _before_and_after(context: Context) -> list[Group]:
     return [
-        replace(group, scenarios=("text", *group.scenarios), requires_all=True) for group in each("survives")(context)
+        replace(group, scenarios=(BASE, *group.scenarios), beside=(STREAM_BASE,), requires_all=True)
+        for group in each("survives")(context)
     ]
 
 
 @check("error.endpoint-survives", over=_before_and_after, together=True, not_for_captured=UNKNOWN_SENDER)
 def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findings:
-    before, after = responses
-    if not before.exchange.ok:
+    before, after, *streamed = responses
+    if not any(one.exchange.ok for one in (before, *streamed)):
         raise CannotEvaluate("the valid request before the invalid ones was not served either")
     if unconnected(after.exchange):  # The cause need not be one of the invalid requests.
         raise CannotEvaluate(f"the endpoint accepted no connection: {after.exchange.detail}")

@@ -217,7 +217,12 @@ class Plan:
         keys = self._base_keys(scenario) if len(before) == len(after) else []
         forms = [base.form_of(before[after.index(key)], self._first, self.contract) for key in keys]
         without = frozenset[str]().union(*(form.without for form in forms))
-        return Form(forms[-1 if scenario.streaming else 0].auth, without) if forms else self._first
+        if not forms:
+            return self._first
+        stream = base.stream_served([before[after.index(key)] for key in keys])
+        if stream is False and scenario.name.removesuffix(".stream") in self._scenarios:
+            stream = None  # Its plain counterpart answers the rest.
+        return Form(forms[-1 if stream or scenario.streaming else 0].auth, without, stream)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:
         """The body as it is sent; empty where the scenario has none of its own, None if it cannot be built."""
