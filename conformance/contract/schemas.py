@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -22,6 +23,7 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from conformance.contract.fit import Compiler, Fits, Unknown
 from conformance.contract.revisions import CONTRACTS, DEFAULT, REVISIONS, Contract, schema_dir
 
 #: What others import from here.
@@ -72,6 +74,8 @@ class Schemas:
             path: schema for one in contract.lineage for path, schema in self._family[one.revision].items()
         }
         self._validators: dict[str, Validator] = {}
+        self._compiler = Compiler(lambda reference: self._registry.resolver().lookup(reference).contents, _MAX_ERRORS)
+        self._fits: dict[str, Fits] = {}
         order = {one.type: place for place, one in enumerate(contract.table.events)}
         events = sorted(self._names("events/"), key=lambda name: (order.get(name, len(order)), name))
         self.event_types = tuple(events)  #: In the order of the page (Response chunk object).
@@ -122,8 +126,18 @@ class Schemas:
             self._validators[path] = _Validator(self.document(path), registry=self._registry)
         return self._validators[path]
 
+    def fits(self, path: str, instance: Any) -> bool:
+        """Whether :meth:`errors` need not look: True only if the instance is valid."""
+        if path not in self._fits:
+            self._fits[path] = self._compiler.compiled(self.document(path))
+        with suppress(Unknown):  # The schemas of another contract may use further keywords.
+            return self._fits[path](instance)
+        return False
+
     def errors(self, path: str, instance: Any) -> list[SchemaProblem]:
         """The problems of the decoded JSON, one a location, deepest first. Raises LookupError as :meth:`document`."""
+        if self.fits(path, instance):
+            return []
         errors = islice(self.validator(path).iter_errors(instance), _MAX_ERRORS)
         found = [each for error in errors for each in self._described(error)]
         found.sort(key=lambda each: [*_SPECIFIC, each.keyword].index(each.keyword), reverse=True)
