@@ -5,58 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 from conformance import __version__
-from conformance.commands import (
-    CommandError,
-    baseline,
-    clients,
-    compare,
-    completion,
-    coverage,
-    explain,
-    facts,
-    history,
-    judge,
-    matrix,
-    new_rule,
-    nightly,
-    profile,
-    proxy,
-    report,
-    report_bug,
-    run,
-    serve,
-    share,
-    watch,
-)
-from conformance.commands import list as listing
+from conformance.commands import CommandError
 
-COMMANDS: dict[str, Any] = {
-    "run": run,
-    "serve": serve,
-    "list": listing,
-    "explain": explain,
-    "coverage": coverage,
-    "report": report,
-    "baseline": baseline,
-    "report-bug": report_bug,
-    "judge": judge,
-    "watch": watch,
-    "proxy": proxy,
-    "compare": compare,
-    "facts": facts,
-    "share": share,
-    "nightly": nightly,
-    "profile": profile,
-    "history": history,
-    "matrix": matrix,
-    "clients": clients,
-    "new-rule": new_rule,
-    "completion": completion,
-}
+#: The commands, in the order of the help text.
+COMMANDS = (
+    "run", "serve", "list", "explain", "coverage", "report", "baseline", "report-bug", "judge", "watch", "proxy",
+    "compare", "facts", "share", "nightly", "profile", "history", "matrix", "clients", "new-rule", "completion",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,25 +32,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    command = COMMANDS.get(words[0]) if words else None
-    if command and getattr(command, "PASSES_ON", False) and (command is serve or not {"-h", "--help"} & set(words)):
+    name = words[0] if words and words[0] in COMMANDS else ""
+    command = _command(name) if name else None
+    if command and getattr(command, "PASSES_ON", False) and (name == "serve" or not {"-h", "--help"} & set(words)):
         return int(command.main(words[1:]))
-    parser, commands = _parser()
+    # All commands are imported only for the help text and the completion: that takes longer than most commands.
+    parser, commands = _parser([name] if name and name != "completion" else COMMANDS if words != ["--version"] else ())
     options = parser.parse_args(words)
     if options.command == "completion":
-        known = {name: (COMMANDS[name].HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
-        print(completion.script(options.shell, known), end="")
+        known = {name: (_command(name).HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
+        print(_command("completion").script(options.shell, known), end="")
         return 0
-    return int(COMMANDS[options.command].main(options))
+    return int(_command(options.command).main(options))
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser, and those of the commands by name."""
+def _command(name: str) -> Any:
+    """The module of a command."""
+    return import_module(f"conformance.commands.{name.replace('-', '_')}")
+
+
+def _parser(names: Iterable[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of these commands, and the parser of each by name."""
     parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
     parser.add_argument("--version", action="version", version=f"conformance {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    parsers = {name: commands.add_parser(name, help=one.HELP, description=one.HELP) for name, one in COMMANDS.items()}
-    for name, command in COMMANDS.items():
+    parsers = {}
+    for name in names:
+        command = _command(name)
+        parsers[name] = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.arguments(parsers[name])
     return parser, parsers
 

@@ -16,7 +16,7 @@ from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
-from conformance.pytest_plugin.deferred import DEFERRED, defer, may_change, properties, set_outcome
+from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
 from conformance.report import terminal
 from conformance.report.failure import brief
@@ -215,6 +215,11 @@ class Runner:
         if call.excinfo is not None:
             report.longrepr = str(redact_value(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_to_serializable(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        """Make the record of a report transferable before pytest serialises the report."""
+        make_transferable(report)
 
     def text(self, record: CaseRecord) -> str:
         """The failure text of a case for pytest's other plugins, without recorded events; empty without a finding."""
