@@ -126,8 +126,8 @@ class Runner:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
         _set_locations(items)
-        part = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
-        items.sort(key=lambda item: part(_case(item)))
+        position = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
+        items.sort(key=lambda item: position(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Send the requests of the selected cases; with ``--plan`` list them instead."""
