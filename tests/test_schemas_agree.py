@@ -17,7 +17,7 @@ from conformance.contract.schemas import REVISIONS, Schemas
 EXAMPLES = Path(__file__).parent / "schemas"
 
 #: What is put in place of each member.
-OTHERS = (
+OTHERS: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.0, 1.5, 10**9, 10**400, float("inf"), "", "x", "\ud800", [], {}, [None], {"type": "x"}
 )  # fmt: skip
 
