@@ -17,8 +17,17 @@ from conformance.proxy.script import Answer, Objects, Script, Step
 
 FORMS, RARE = ("forms",), ("rare-forms",)
 
-#: Forms that the grammar of event streams allows, and that no service of the field is known to send.
-_RARE = ("cr", "byte-order-mark", "two-data-lines")
+#: Forms that the grammar of event streams or HTTP allows, and that no service of the field is known to send.
+_RARE = (
+    "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers",
+    "chunk-extensions",
+)  # fmt: skip
+
+#: A header of 32 kB, more than many HTTP libraries accept: the proxy can serve the response, or report a failure.
+_LARGE_HEADER = ("Content-Security-Policy", "default-src 'self' " + "https://example.com/path " * 1_300)
+
+#: Responses before the final one.
+_INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
 
@@ -28,7 +37,7 @@ def _body(canary: str) -> dict[str, Any]:
 
 
 def _answer(canary: str) -> Plan:
-    return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("plan_trip", _ARGUMENTS)])
+    return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("planTrip", _ARGUMENTS)])
 
 
 def _frames(change: Callable[[bytes], bytes]) -> Callable[[Plan], Script]:
@@ -66,6 +75,19 @@ def _gzipped(answer: Answer, streams: bool) -> Answer:
 
 def _closing(answer: Answer, streams: bool) -> Answer:
     return replace(answer, framing="close")
+
+
+def _changed(**changes: Any) -> Callable[[Plan], Script]:
+    """The response with other members of :class:`Answer`."""
+    return lambda made: Script(made, answer=lambda answer, streams: replace(answer, **changes))
+
+
+def _lower_case(answer: Answer, streams: bool) -> Answer:
+    return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
+
+
+def _large_header(answer: Answer, streams: bool) -> Answer:
+    return replace(answer, headers=(*answer.headers, _LARGE_HEADER))
 
 
 def _typed(kind: str) -> Callable[[Plan], Script]:
@@ -238,6 +260,12 @@ _STREAMS: dict[str, Callable[[Plan], Script]] = {
     "close-framing": lambda made: Script(made, answer=_closing),
     "content-type-parameters": _typed('text/event-stream; charset="utf-8"'),
     "late-end": lambda made: Script(made, steps=_slow_tail),
+    "lower-case-headers": lambda made: Script(made, answer=_lower_case),
+    "large-header": lambda made: Script(made, answer=_large_header),
+    "http-1.0": _changed(version="1.0", framing="close"),
+    "interim": _changed(before=_INTERIM),
+    "trailers": _changed(trailers=b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"),
+    "chunk-extensions": _changed(extension=b';name="value"'),
 }
 
 _RESPONSES: dict[str, Callable[[Plan], Script]] = {
@@ -254,6 +282,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "first-chunk-without-choices": _events(_no_choices_first),
     "call-in-one-chunk": _events(_whole_call),
     "finish-with-last-content": _events(_finish_with_last),
+    "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
 
 _PLAIN: dict[str, Callable[[Plan], Script]] = {
@@ -266,6 +295,10 @@ _PLAIN: dict[str, Callable[[Plan], Script]] = {
     "plain-chunked": lambda made: Script(made, answer=lambda answer, streams: _in_pieces(answer)),
     "plain-close-framing": lambda made: Script(made, answer=_closing),
     "plain-content-type": _typed("application/json; charset=utf-8"),
+    "plain-lower-case-headers": lambda made: Script(made, answer=_lower_case),
+    "plain-large-header": lambda made: Script(made, answer=_large_header),
+    "plain-http-1.0": _changed(version="1.0", framing="close"),
+    "plain-interim": _changed(before=_INTERIM),
 }
 
 
@@ -301,7 +334,7 @@ def probes(dialect: str) -> list[Probe]:
 
 def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
-    about = {"usage_absent": True} if "no-usage" in name else {}
+    about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
     return simple(
         f"form.{name}", RARE if name in _RARE else FORMS, _body, stream, _answer, script, about, headers=headers,
     )  # fmt: skip
