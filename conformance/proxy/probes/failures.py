@@ -103,7 +103,7 @@ def _empty_stream(*frames: bytes) -> Change:
 
 
 def _invalid_event(one: Answer, streams: bool) -> Answer:
-    """A stream that is complete, but for one event, whose JSON is cut."""
+    """A complete stream, except that the JSON of one event is cut."""
     steps = list(one.steps)
     at = [at for at, step in enumerate(steps) if "海".encode() in step.data][1]
     steps[at] = replace(steps[at], data=steps[at].data.replace("海".encode(), b'"\n\n', 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
+from conformance.proxy.probes import http_forms
 from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
@@ -22,12 +22,6 @@ _RARE = (
     "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers",
     "chunk-extensions",
 )  # fmt: skip
-
-#: A header of 32 kB, more than many HTTP libraries accept: the proxy can serve the response, or report a failure.
-_LARGE_HEADER = ("Content-Security-Policy", "default-src 'self' " + "https://example.com/path " * 1_300)
-
-#: Responses before the final one.
-_INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
 
@@ -64,38 +58,6 @@ def _two_data_lines(lines: list[bytes]) -> list[bytes]:
 
 def _commented(frame: bytes) -> bytes:
     return b": keep-alive\n\n" + frame.replace(b"\n", b"\n: a comment\n", 1)
-
-
-def _gzipped(answer: Answer, streams: bool) -> Answer:
-    data = gzip.compress(b"".join(step.data for step in answer.steps))
-    third = len(data) // 3
-    steps = tuple(Step(part) for part in (data[:third], data[third:-5], data[-5:]))
-    return replace(answer, headers=(*answer.headers, ("Content-Encoding", "gzip")), steps=steps)
-
-
-def _closing(answer: Answer, streams: bool) -> Answer:
-    return replace(answer, framing="close")
-
-
-def _changed(**changes: Any) -> Callable[[Plan], Script]:
-    """The response with other members of :class:`Answer`."""
-    return lambda made: Script(made, answer=lambda answer, streams: replace(answer, **changes))
-
-
-def _lower_case(answer: Answer, streams: bool) -> Answer:
-    return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
-
-
-def _large_header(answer: Answer, streams: bool) -> Answer:
-    return replace(answer, headers=(*answer.headers, _LARGE_HEADER))
-
-
-def _typed(kind: str) -> Callable[[Plan], Script]:
-    def change(answer: Answer, streams: bool) -> Answer:
-        headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
-        return replace(answer, headers=(*headers, ("Content-Type", kind)))
-
-    return lambda made: Script(made, answer=change)
 
 
 def _events(change: Callable[[Objects, str], Objects], plain: Callable[[Dict, str], Dict] | None = None) -> Any:
@@ -256,16 +218,7 @@ _STREAMS: dict[str, Callable[[Plan], Script]] = {
     "no-usage": _events(_no_usage),
     "no-done": lambda made: Script(made, frames=_no_done),
     "done": lambda made: Script(made, frames=_done),
-    "gzip": lambda made: Script(made, answer=_gzipped),
-    "close-framing": lambda made: Script(made, answer=_closing),
-    "content-type-parameters": _typed('text/event-stream; charset="utf-8"'),
     "late-end": lambda made: Script(made, steps=_slow_tail),
-    "lower-case-headers": lambda made: Script(made, answer=_lower_case),
-    "large-header": lambda made: Script(made, answer=_large_header),
-    "http-1.0": _changed(version="1.0", framing="close"),
-    "interim": _changed(before=_INTERIM),
-    "trailers": _changed(trailers=b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"),
-    "chunk-extensions": _changed(extension=b';name="value"'),
 }
 
 _RESPONSES: dict[str, Callable[[Plan], Script]] = {
@@ -291,20 +244,7 @@ _PLAIN: dict[str, Callable[[Plan], Script]] = {
     ),
     "plain-extra-members": lambda made: Script(made, plain=_extra_plain, events=_extra),
     "plain-no-usage": lambda made: Script(made, plain=_without_usage, events=_no_usage),
-    "plain-gzip": lambda made: Script(made, answer=_gzipped),
-    "plain-chunked": lambda made: Script(made, answer=lambda answer, streams: _in_pieces(answer)),
-    "plain-close-framing": lambda made: Script(made, answer=_closing),
-    "plain-content-type": _typed("application/json; charset=utf-8"),
-    "plain-lower-case-headers": lambda made: Script(made, answer=_lower_case),
-    "plain-large-header": lambda made: Script(made, answer=_large_header),
-    "plain-http-1.0": _changed(version="1.0", framing="close"),
-    "plain-interim": _changed(before=_INTERIM),
 }
-
-
-def _in_pieces(answer: Answer) -> Answer:
-    data = b"".join(step.data for step in answer.steps)
-    return replace(answer, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
 
 
 def _escaped(frame: bytes) -> bytes:
@@ -324,9 +264,9 @@ def _split_characters(body: bytes) -> list[bytes]:
 
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect."""
-    forms = {**_STREAMS, **(_CHAT if dialect == "chat" else _RESPONSES)}
+    forms = {**_STREAMS, **http_forms.STREAMS, **(_CHAT if dialect == "chat" else _RESPONSES)}
     made = [_probe(name, script, True) for name, script in forms.items()]
-    made += [_probe(name, script, False) for name, script in _PLAIN.items()]
+    made += [_probe(name, script, False) for name, script in {**_PLAIN, **http_forms.PLAIN}.items()]
     if dialect == "chat":
         made.append(_probe("plain-null-members", _events(_nulls, _content_null_plain), False))
     return made
