@@ -17,7 +17,7 @@ from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
 from conformance.pytest_plugin.both_sides import BothSides, SideItem
-from conformance.pytest_plugin.deferred import DEFERRED, defer, may_change, properties, set_outcome
+from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
 from conformance.report import terminal
 from conformance.report.failure import brief
@@ -135,8 +135,8 @@ class Runner:
             self.config.hook.pytest_deselected(items=others)
             items[:] = kept
         _set_locations(items)
-        part = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
-        items.sort(key=lambda item: part(_case(item)))
+        position = position_in_run(self.session.context, [case for item in items if (case := _case(item))])
+        items.sort(key=lambda item: position(_case(item)))
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Send the requests of the selected cases; with ``--plan`` list them instead."""
@@ -227,6 +227,11 @@ class Runner:
         if call.excinfo is not None:
             report.longrepr = str(redact_value(self.session.secrets, f"{case.id}\n{report.longreprtext}"))
         return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_to_serializable(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        """Make the record of a report transferable before pytest serialises the report."""
+        make_transferable(report)
 
     def text(self, record: CaseRecord) -> str:
         """The failure text of a case for pytest's other plugins, without recorded events; empty without a finding."""
