@@ -5,38 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
 from conformance import __version__
-from conformance.commands import CommandError, completion
+from conformance.commands import CommandError
 
-#: The commands, in the order of the help. The module of a command has its name, and is imported when it is used: most
-#: commands need a small part of the suite.
+#: The commands, in the order of the help text.
 COMMANDS = (
-    "run",
-    "serve",
-    "list",
-    "explain",
-    "coverage",
-    "report",
-    "baseline",
-    "report-bug",
-    "judge",
-    "watch",
-    "proxy",
-    "compare",
-    "facts",
-    "share",
-    "nightly",
-    "profile",
-    "history",
-    "matrix",
-    "clients",
-    "new-rule",
-    "completion",
-)
+    "run", "serve", "list", "explain", "coverage", "report", "baseline", "report-bug", "judge", "watch", "proxy",
+    "compare", "facts", "share", "nightly", "profile", "history", "matrix", "clients", "new-rule", "completion",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,34 +32,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    name = words[0] if words else ""
-    command = _module(name) if name in COMMANDS else None
+    name = words[0] if words and words[0] in COMMANDS else ""
+    command = _command(name) if name else None
     if command and getattr(command, "PASSES_ON", False) and (name == "serve" or not {"-h", "--help"} & set(words)):
         return int(command.main(words[1:]))
-    one = (name,) if command and command is not completion else ()
-    parser, commands = _parser(one if one or name == "--version" else COMMANDS)
+    # All commands are imported only for the help text and the completion: that takes longer than most commands.
+    parser, commands = _parser([name] if name and name != "completion" else COMMANDS if words != ["--version"] else ())
     options = parser.parse_args(words)
     if options.command == "completion":
-        known = {name: (_module(name).HELP, sorted(of._option_string_actions)) for name, of in commands.items()}
-        print(completion.script(options.shell, known), end="")
+        known = {name: (_command(name).HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
+        print(_command("completion").script(options.shell, known), end="")
         return 0
-    return int(_module(options.command).main(options))
+    return int(_command(options.command).main(options))
 
 
-def _module(name: str) -> Any:
+def _command(name: str) -> Any:
     """The module of a command."""
     return import_module(f"conformance.commands.{name.replace('-', '_')}")
 
 
-def _parser(names: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser, and those of these commands by name."""
+def _parser(names: Iterable[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of these commands, and the parser of each by name."""
     parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
     parser.add_argument("--version", action="version", version=f"conformance {__version__}")
-    listed = None if names == COMMANDS else f"{{{','.join(COMMANDS)}}}"  # The usage lists them all.
-    commands = parser.add_subparsers(dest="command", required=True, metavar=listed)
+    commands = parser.add_subparsers(dest="command", required=True)
     parsers = {}
     for name in names:
-        command = _module(name)
+        command = _command(name)
         parsers[name] = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.arguments(parsers[name])
     return parser, parsers
