@@ -39,6 +39,7 @@ MORE_IN_A_RUN = {
     "response.nullable-members-present": "as response.schema",
     "response.output-text-present": "as response.schema",
     "usage.present": "as response.schema",
+    "response.ends-final": "in traffic an error that the response reports may be temporary, as a 5xx",
     "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
 }
 MORE_IN_TRAFFIC = {
