@@ -116,11 +116,13 @@ def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
-    """Some responses of each kind that a client can receive and would accept if they were conformant."""
+    """Some responses of each kind that a client can receive and would accept if they were conformant, and one of the
+    lite mode of Codex."""
     scenarios = context(revision).scenarios
 
     def usable(name: str) -> bool:
-        if scenarios[name].expect != "answer" or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
+        expected_served = scenarios[name].expect == "answer" or is_lite(name)
+        if not expected_served or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
             return False
         try:
             return bool(clean(name).final_status == "completed")
@@ -131,10 +133,13 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
         bare = name.removesuffix(".stream")
         return (_FIRST.index(bare) if bare in _FIRST else len(_FIRST), name)
 
+    def is_lite(name: str) -> bool:
+        return "lite" in scenarios[name].tags
+
     ordered = sorted(filter(usable, names), key=place)
-    streams = [name for name in ordered if scenarios[name].streaming]
+    streams = [name for name in ordered if scenarios[name].streaming and not is_lite(name)]
     plain = [name for name in ordered if not scenarios[name].streaming]
-    return streams[:_ANSWERS] + plain[:_ANSWERS]
+    return streams[:_ANSWERS] + plain[:_ANSWERS] + [name for name in ordered if is_lite(name)][:1]
 
 
 def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
