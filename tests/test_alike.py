@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -112,6 +113,31 @@ def test_an_empty_key_is_another_than_a_wrong_one() -> None:
     server = Alike(recording([refused("", 402), refused("sk-wrong", 403)]), KEY)
     for value, status in (("", 402), ("no", 403), ("", 402), ("sk-wrong", 403)):
         assert server.respond("POST", "/v1/responses", [("api-key", value)], one.request.body).status == status
+
+
+def test_a_request_with_a_query_is_another_one() -> None:
+    one = next(one for one in recorded(built_in()) if one.scenario == "text")
+    url = f"{one.request.url}?api-version=1"
+    refused = replace(one, request=replace(one.request, url=url), status=404, headers=(), chunks=(Chunk(0.0, b"{}"),))
+    server = Alike(recording([refused, one]), KEY)
+    for path, status in (("/v1/responses", 200), ("/v1/responses?api-version=1", 404), ("/v1/responses", 200)) * 2:
+        assert server.respond("POST", path, [("api-key", KEY)], one.request.body).status == status
+
+
+@pytest.mark.parametrize("recorded_id", ["resp_" + "0f" * 16, "resp_" + "01" * 16])
+def test_an_id_that_has_only_digits_by_chance_keeps_its_form(recorded_id: str) -> None:
+    texts = [one for one in recorded(built_in()) if one.scenario in ("text", "count")]
+    ids = ("resp_" + "0f" * 16, recorded_id)
+    given = [
+        replace(one, chunks=(Chunk(0.0, json.dumps({**json.loads(one.body), "id": name}).encode()),))
+        for one, name in zip(texts, ids, strict=True)
+    ]
+    server = Alike(recording(given), KEY)
+    made = [
+        json.loads(server.respond("POST", "/v1/responses", [("api-key", KEY)], one.request.body).body)["id"]
+        for one in given
+    ]
+    assert all(re.fullmatch("resp_[0-9a-f]{32}", one) and not one[5:].isdecimal() for one in made)
 
 
 def test_details_of_usage_that_were_not_recorded_are_left_out() -> None:
