@@ -25,10 +25,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 
 
-def run(words: Sequence[str], environ: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """``python -m`` with these words in the root of the checkout, as :func:`subprocess.run` returns it."""
+def run(
+    words: Sequence[str], environ: Mapping[str, str] = os.environ, timeout: float = 120, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """``python -m`` with these words, as :func:`subprocess.run` returns it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = _parent().run(words, environ, timeout, (out.fileno(), err.fileno()))
+        code = _parent().run(words, environ, timeout, cwd, (out.fileno(), err.fileno()))
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -46,8 +48,10 @@ class _Parent:
         theirs.close()
         atexit.register(self.close)
 
-    def run(self, words: Sequence[str], environ: Mapping[str, str], timeout: float, streams: tuple[int, int]) -> int:
-        request = json.dumps([list(words), dict(environ)]).encode()
+    def run(
+        self, words: Sequence[str], environ: Mapping[str, str], timeout: float, cwd: Path, streams: tuple[int, int]
+    ) -> int:
+        request = json.dumps([list(words), dict(environ), str(cwd)]).encode()
         socket.send_fds(self._socket, [len(request).to_bytes(4)], streams)
         self._socket.sendall(request)
         pid = int.from_bytes(self._socket.recv(4))
@@ -91,7 +95,9 @@ def _serve(connection: socket.socket) -> Sequence[str]:
         for number, stream in enumerate(streams, 1):
             os.dup2(stream, number)
             os.close(stream)
-        words, environ = json.loads(request)
+        words, environ, cwd = json.loads(request)
+        os.chdir(cwd)
+        sys.path[0] = cwd
         os.environ.clear()
         os.environ.update(environ)
         random.seed()
