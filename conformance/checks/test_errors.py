@@ -179,7 +179,8 @@ def test_answer_is_no_error(received: Received) -> Findings:
     form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body with HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived)
+        message = f"an error body with HTTP {received.arrived}{error_detail(received)}"
+        yield Finding(message, form.pointer, None, "a Response", received.arrived)
 
 
 def _before_and_after(context: Context) -> list[Group]:

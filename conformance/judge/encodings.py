@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from conformance.decode.response import Received
@@ -19,6 +20,12 @@ def left_escape(text: str, received: Received) -> str:
         if not character.isascii() and character in asked and found[0] not in asked:
             return found[0]
     return ""
+
+
+def escaped_for_html(text: str, asked: str) -> str:
+    """The first line of a text that was escaped for HTML, by what was asked for; empty without one."""
+    changed = (one for one in text.split("\n") if html.unescape(one) != one)
+    return next((one for one in changed if one not in asked and html.unescape(one).strip() in asked), "")
 
 
 def strings_in(value: object) -> list[str]:
