@@ -6,57 +6,37 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from conformance import __version__
-from conformance.commands import (
-    CommandError,
-    baseline,
-    clients,
-    compare,
-    completion,
-    coverage,
-    explain,
-    facts,
-    history,
-    judge,
-    matrix,
-    new_rule,
-    nightly,
-    profile,
-    proxy,
-    report,
-    report_bug,
-    run,
-    serve,
-    share,
-    watch,
-)
-from conformance.commands import list as listing
+from conformance.commands import CommandError, completion
 
-COMMANDS: dict[str, Any] = {
-    "run": run,
-    "serve": serve,
-    "list": listing,
-    "explain": explain,
-    "coverage": coverage,
-    "report": report,
-    "baseline": baseline,
-    "report-bug": report_bug,
-    "judge": judge,
-    "watch": watch,
-    "proxy": proxy,
-    "compare": compare,
-    "facts": facts,
-    "share": share,
-    "nightly": nightly,
-    "profile": profile,
-    "history": history,
-    "matrix": matrix,
-    "clients": clients,
-    "new-rule": new_rule,
-    "completion": completion,
-}
+#: The commands, in the order of the help. The module of a command has its name, and is imported when it is used: most
+#: commands need a small part of the suite.
+COMMANDS = (
+    "run",
+    "serve",
+    "list",
+    "explain",
+    "coverage",
+    "report",
+    "baseline",
+    "report-bug",
+    "judge",
+    "watch",
+    "proxy",
+    "compare",
+    "facts",
+    "share",
+    "nightly",
+    "profile",
+    "history",
+    "matrix",
+    "clients",
+    "new-rule",
+    "completion",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,25 +52,35 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    command = COMMANDS.get(words[0]) if words else None
-    if command and getattr(command, "PASSES_ON", False) and (command is serve or not {"-h", "--help"} & set(words)):
+    name = words[0] if words else ""
+    command = _module(name) if name in COMMANDS else None
+    if command and getattr(command, "PASSES_ON", False) and (name == "serve" or not {"-h", "--help"} & set(words)):
         return int(command.main(words[1:]))
-    parser, commands = _parser()
+    one = (name,) if command and command is not completion else ()
+    parser, commands = _parser(one if one or name == "--version" else COMMANDS)
     options = parser.parse_args(words)
     if options.command == "completion":
-        known = {name: (COMMANDS[name].HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
+        known = {name: (_module(name).HELP, sorted(of._option_string_actions)) for name, of in commands.items()}
         print(completion.script(options.shell, known), end="")
         return 0
-    return int(COMMANDS[options.command].main(options))
+    return int(_module(options.command).main(options))
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser, and those of the commands by name."""
+def _module(name: str) -> Any:
+    """The module of a command."""
+    return import_module(f"conformance.commands.{name.replace('-', '_')}")
+
+
+def _parser(names: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of these commands by name."""
     parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
     parser.add_argument("--version", action="version", version=f"conformance {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    parsers = {name: commands.add_parser(name, help=one.HELP, description=one.HELP) for name, one in COMMANDS.items()}
-    for name, command in COMMANDS.items():
+    listed = None if names == COMMANDS else f"{{{','.join(COMMANDS)}}}"  # The usage lists them all.
+    commands = parser.add_subparsers(dest="command", required=True, metavar=listed)
+    parsers = {}
+    for name in names:
+        command = _module(name)
+        parsers[name] = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.arguments(parsers[name])
     return parser, parsers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,12 @@ import pytest
 from conformance.config.prices import money
 from conformance.config.target import Misconfigured, resolve
 from conformance.emulator import Endpoint, serve
+from conformance.exchange.exchange import Chunk
+from conformance.exchange.latency import Spread
+from conformance.report import job_summary
+from conformance.report.html import data as html
+from conformance.results.records import RunEnd
+from tests.support import runs
 from tests.test_plugin import KEY, lines_of, pytest_run
 
 
@@ -31,6 +38,8 @@ def test_a_late_byte_and_a_gap_are_warnings_where_a_budget_is_set(tmp_path: Path
         assert (found[case]["verdict"], found[case]["level"]) == ("warning", "SHOULD")
         assert what in found[case]["findings"][0]["message"]
         assert "95th percentile" in found[case]["findings"][0]["message"]
+    assert 20 <= end["first_byte_ms"]["median"] <= end["first_byte_ms"]["p95"] <= end["first_byte_ms"]["max"]
+    assert end["event_gap_ms"]["responses"] <= end["first_byte_ms"]["responses"]
     assert end["cost"].endswith(" EUR")
     assert f"({end['cost']})" in run.stdout
 
@@ -46,6 +55,23 @@ def test_a_price_needs_both_numbers_and_a_currency(tmp_path: Path) -> None:
         file.write_text(f"[profile]\nprices = {wrong}\n", encoding="utf-8")
         with pytest.raises(Misconfigured, match=r"profile\.prices is .*; expected"):
             resolve({}, {}, "", file)
+
+
+def test_the_reports_have_the_percentiles_without_a_budget(tmp_path: Path) -> None:
+    folder = runs.folder_at(tmp_path)
+    at = (Chunk(5.0, b"{"), Chunk(9.5, b"}"))
+    for number in range(3):
+        folder.write(
+            replace(runs.exchange(f"text{number}", b"{}"), chunks=tuple(replace(one, at=one.at + number) for one in at))
+        )
+    results = runs.written(folder, [runs.line("sse.media-type@text.stream", "pass")])
+    assert results.end
+    assert results.end.first_byte == Spread(3, 6.0, 7.0, 7.0)
+    assert results.end.event_gap == Spread(3, 4.5, 4.5, 4.5)
+    assert RunEnd.from_json(results.end.to_json()) == results.end
+    said = "first byte: median 6 ms, 95th percentile 7 ms, longest 7 ms"
+    assert said in job_summary.render(results, "conformance run")
+    assert said in html.document(results, folder, "conformance run")["latency"]
 
 
 def test_no_budget_adds_no_rule() -> None:

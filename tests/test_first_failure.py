@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 import conformance
-from conformance.emulator import Reply
-from tests.support.running import KEY, lines_of, run
+from conformance.emulator import Endpoint, Reply
+from tests.support.running import KEY, ROOT, environment, lines_of, run
 from tests.support.stub import Stub, reply
 
 #: Seconds that the server takes for each response, and the requests of the cases selected below.
@@ -63,3 +65,27 @@ def test_a_run_of_the_python_api_ends_at_the_first_failure_too(tmp_path: Path, m
     assert results.counts["fail"] == 1
     assert results.end is not None
     assert results.end.interrupted
+
+
+def test_a_failure_is_shown_within_three_responses(tmp_path: Path) -> None:
+    bad: list[int] = []
+    right = Endpoint(key=KEY)
+
+    def answer(number: int, body: bytes) -> Reply:
+        time.sleep(SLOW / 2)
+        if b'"high"' in body and b'"stream"' not in body:
+            bad.append(number)
+            return reply(200)
+        return right.respond("POST", "/v1/responses", [("Authorization", f"Bearer {KEY}")], body)
+
+    stub, shown = Stub(answer), -1
+    with stub.serve() as server:
+        words = ["--endpoint", server.url, *SELECTED, "--concurrency", "1", "--run-dir", str(tmp_path / "run")]
+        command = [sys.executable, "-u", "-m", "conformance", "run", *words]
+        with subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout
+            for line in run.stdout:
+                if line.startswith("first failure: ") and shown < 0:
+                    shown = len(stub.times) - 1
+                    run.terminate()
+    assert bad[0] < shown <= bad[0] + 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -57,6 +57,8 @@ class Received:
         self.samples = tuple(samples) or (exchange,)
         #: Called whenever something large was decoded, so that the owner can release other responses.
         self.decoded: Callable[[Received], None] = lambda _: None
+        #: What the evaluation found out about this response, kept for its next case.
+        self.kept: dict[Hashable, Any] = {}
 
     @cached_property
     def request_json(self) -> dict[str, Any] | None:

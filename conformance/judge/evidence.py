@@ -108,12 +108,12 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
 def examine(case: Case, subject: Received | Sequence[Received], name: str) -> Part:
     """What the check gives for one subject; a pure function of what was recorded. ``name`` is the scenario of findings
     that name none. :class:`InternalError` where the suite itself would have sent something wrong."""
+    if isinstance(subject, Received) and (part := _unusable(subject, case)) is not None:
+        return part
     found: list[Finding] = []
     looked = 0
     try:
-        if isinstance(subject, Received):
-            _usable(subject, case)
-        elif not case.check.without_response:
+        if not isinstance(subject, Received) and not case.check.without_response:
             _answered(subject)
         for one in case.check.evaluate(subject, case) if case.check.takes_case else case.check.evaluate(subject):
             if isinstance(one, Examined):
@@ -133,7 +133,23 @@ def _answered(responses: Sequence[Received]) -> None:
         next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
 
 
-def _usable(received: Received, case: Case) -> None:
+def _unusable(received: Received, case: Case) -> Part | None:
+    """The part of a response that is no evidence for the case; None for others. It depends only on the scenario and the
+    predicate, which hundreds of cases share, so it is kept with the response."""
+    key = (received.scenario, case.where, case.check.without_response)
+    if key not in received.kept:
+        try:
+            _need_usable(received, case)
+            received.kept[key] = None
+        except DoesNotApply as error:
+            received.kept[key] = Part(idle=str(error))
+        except CannotEvaluate as error:
+            received.kept[key] = Part(blocked=str(error), at=getattr(error, "control", ""))
+    part: Part | None = received.kept[key]
+    return part
+
+
+def _need_usable(received: Received, case: Case) -> None:
     """A request that was never sent is no evidence, one without a response nearly none, and a refusal none for a
     Response object."""
     scenario, target = case.context.scenarios[received.scenario], case.context.target

@@ -243,6 +243,8 @@ def _applicable(case: Case) -> tuple[list[str], Reason]:
     if case.requirement.excluded:
         return [], Reason(reasons.EXCLUDED, case.requirement.excluded)
     context = case.context
+    if case.scenarios and not context.target.lacks:
+        return list(case.scenarios), NO_REASON
     lacking = {name: context.scenarios[name].claims & context.target.lacks for name in case.scenarios}
     names = [name for name in case.scenarios if not lacking[name]]
     if not names or (case.requires_all and len(names) < len(case.scenarios)):

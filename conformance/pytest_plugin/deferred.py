@@ -48,15 +48,22 @@ def set_outcome(report: pytest.TestReport, case: CaseRecord, text: str) -> None:
 
 
 def attach_record(report: pytest.TestReport, case: CaseRecord) -> None:
-    """Attach a case's record to a report, as ASCII JSON: a string of the server can contain characters that
-    pytest-xdist cannot transfer."""
-    report.conformance = json.dumps(case.to_json())  # type: ignore[attr-defined]  # Reports take attributes.
+    """Attach a case's record to a report."""
+    report.conformance = case  # type: ignore[attr-defined]  # Reports take attributes.
+
+
+def make_transferable(report: object) -> None:
+    """Replace the record of a report by ASCII JSON: pytest-xdist transfers only plain values, and not every character
+    that a string of the server can contain."""
+    record = getattr(report, "conformance", None)
+    if isinstance(record, CaseRecord):
+        report.conformance = json.dumps(record.to_json())  # type: ignore[attr-defined]  # Reports take attributes.
 
 
 def attached_record(report: pytest.TestReport) -> CaseRecord | None:
-    """The record attached to a report; None if there is none."""
-    text = getattr(report, "conformance", None)
-    return CaseRecord.from_json(json.loads(text)) if text else None
+    """The record attached to a report, in this process or in a worker; None if there is none."""
+    record = getattr(report, "conformance", None)
+    return CaseRecord.from_json(json.loads(record)) if isinstance(record, str) else record
 
 
 def properties(case: CaseRecord) -> list[tuple[str, object]]:

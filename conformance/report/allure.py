@@ -57,8 +57,8 @@ class Allure:
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Store the record of the last evaluated case; a process evaluates one case at a time."""
         report = yield
-        if kept := getattr(report, "conformance", None):
-            self._case = CaseRecord.from_json(json.loads(kept))
+        if isinstance(record := getattr(report, "conformance", None), CaseRecord):
+            self._case = record
             self._text = report.longreprtext if self._case.has_problem else ""
         return report
 

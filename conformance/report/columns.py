@@ -4,8 +4,7 @@ and plural forms."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from wcwidth import wcwidth
+from functools import cache
 
 WIDTH = 80
 
@@ -18,10 +17,16 @@ _INDENT = 12
 
 def columns(text: str) -> int:
     """The display width of a printable text, in columns."""
-    return sum(_columns(letter) for letter in text)
+    return len(text) if text.isascii() and text.isprintable() else sum(map(_columns, text))
 
 
+@cache
 def _columns(letter: str) -> int:
+    if letter.isascii() and letter.isprintable():
+        return 1
+    # Imported only here: its tables take 60 ms at the start of each command, and most output is ASCII.
+    from wcwidth import wcwidth
+
     return max(0, wcwidth(letter))
 
 

@@ -10,7 +10,7 @@ from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report import markdown
 from conformance.report.columns import VALUES, counted
 from conformance.report.failure import clipped, show
-from conformance.report.summary import quoted
+from conformance.report.summary import latency, quoted
 from conformance.results import score
 from conformance.results.causes import Cause, causes
 from conformance.results.levels import level_results
@@ -81,6 +81,7 @@ def _lines(results: Results, again: str) -> Iterator[str]:
             f"{counted(end.requests, 'request')}, {tokens.input:,} input tokens, "
             f"{tokens.output:,} output tokens, {end.seconds:.1f} s, exit {end.exit}."
         )
+        yield from ((f"- {one}") for one in latency(end))
 
 
 def _cause(cause: Cause, again: str) -> Iterator[str]:

@@ -126,6 +126,13 @@ def totals(end: RunEnd) -> str:
     )
 
 
+def latency(end: RunEnd) -> Iterator[str]:
+    """The percentiles of the time to the first byte and of the longest gap of the responses."""
+    for what, times in (("first byte", end.first_byte), ("longest gap of a response", end.event_gap)):
+        if times:
+            yield f"{what}: {times}"
+
+
 def following(found: Sequence[Cause], again: str, written: Mapping[str, str], run: Path) -> Iterator[str]:
     """The next commands, each on one line so that it can be copied, and the written files."""
     if found:

@@ -161,6 +161,7 @@ def show(
         "affects": summary.affected_clients(found),
         "evaluated": evaluated,
         "run": f"{summary.totals(end)}, exit {end.exit}" if end else "the run did not end",
+        **({"latency": "; ".join(summary.latency(end))} if end and end.first_byte else {}),
     }
     for label, words in facts.items():
         for line in labelled(label, words):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.exchange.latency import Spread
 from conformance.results.members import BadRecord, Members
 
 #: Version of the results file; a reader refuses another.
@@ -137,7 +138,8 @@ class RunEnd:
     ``interrupted``: the run ended before all its cases were evaluated. ``stopped`` is the message about an endpoint
     that became unreachable during the run; else empty. ``partial`` is None if all captured traffic was evaluated.
     ``baseline`` are the entries that do not apply. ``cost`` is the price of the tokens; empty if the profile has no
-    prices.
+    prices. ``first_byte`` and ``event_gap`` are the distributions of the time to the first byte and of the longest gap
+    of each response; None without such a response.
     """
 
     counts: Mapping[str, int]
@@ -151,6 +153,8 @@ class RunEnd:
     partial: Partial | None = None
     baseline: tuple[ProblemRecord, ...] = ()
     cost: str = ""
+    first_byte: Spread | None = None
+    event_gap: Spread | None = None
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> RunEnd:
@@ -171,6 +175,8 @@ class RunEnd:
             partial=Partial.from_json(partial) if (partial := read.mapping("partial")) else None,
             baseline=tuple(map(ProblemRecord.from_json, read.objects("baseline"))),
             cost=read.string("cost", ""),
+            first_byte=_spread(read.mapping("first_byte_ms")),
+            event_gap=_spread(read.mapping("event_gap_ms")),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -188,4 +194,18 @@ class RunEnd:
             **({"partial": self.partial.to_json()} if self.partial else {}),
             **({"baseline": [one.to_json() for one in self.baseline]} if self.baseline else {}),
             **({"cost": self.cost} if self.cost else {}),
+            **({"first_byte_ms": _written(self.first_byte)} if self.first_byte else {}),
+            **({"event_gap_ms": _written(self.event_gap)} if self.event_gap else {}),
         }
+
+
+def _spread(value: Mapping[str, Any] | None) -> Spread | None:
+    if value is None:
+        return None
+    read = Members(value, "end")
+    return Spread(read.required_integer("responses"), *map(read.number, ("median", "p95", "max")))
+
+
+def _written(one: Spread) -> dict[str, Any]:
+    times = {"median": one.median, "p95": one.p95, "max": one.longest}
+    return {"responses": one.responses, **{name: round(time, 1) for name, time in times.items()}}

@@ -13,6 +13,7 @@ from typing import Any
 
 from conformance.decode.tokens import cost
 from conformance.exchange.exchange import Exchange
+from conformance.exchange.latency import first_byte, longest_gap, spread
 from conformance.exchange.run_directory import RESULTS, RunDirectory, write_atomically
 from conformance.judge.reasons import Reason
 from conformance.judge.recorded import Recorded
@@ -118,16 +119,21 @@ def exit_code(verdicts: Iterable[str], strict: bool) -> int:
 def end_record(
     lines: Sequence[CaseRecord], folder: RunDirectory, seconds: float, code: int, interrupted: bool = False
 ) -> RunEnd:
-    """The end record of a run, with its cost from the recorded exchanges."""
+    """The end record of a run, with its cost and its times from the recorded exchanges."""
     recorded: list[Exchange] = []
+    first_bytes: list[float] = []
+    gaps: list[float] = []
 
     def sent() -> Iterator[Exchange]:
         for one in filter(None, map(folder.read, folder.recorded())):
+            first_bytes.extend(() if (first := first_byte(one)) is None else (first,))
+            gaps.extend(() if (gap := longest_gap(one)) is None else (gap,))
             recorded.append(replace(one, headers=(), chunks=()))  # All bodies together can be larger than the memory.
             if one.ended != "not-sent":
                 yield one
 
     end = sum_exchanges(lines, sent(), seconds, code, interrupted)
+    end = replace(end, first_byte=spread(first_bytes), event_gap=spread(gaps))
     unreachable = disappearance(recorded)
     return replace(end, stopped=unreachable.says) if unreachable else end
 

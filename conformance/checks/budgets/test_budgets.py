@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 from conformance.config.target import Target
 from conformance.decode.response import DoesNotApply, Received
+from conformance.exchange.latency import first_byte, longest_gap, spread
 from conformance.judge.findings import Examined, Finding, Findings
 from conformance.judge.selectors import everything
 from conformance.judge.verdict import Case, Selector, check
@@ -22,7 +21,7 @@ def _where(budget: Callable[[Target], float | None]) -> Selector:
 def test_first_bytes_are_in_the_budget(responses: list[Received], case: Case) -> Findings:
     budget = case.context.target.max_first_byte_ms
     assert budget is not None
-    times = [(one.exchange.chunks[0].at, one) for one in _served(responses)]
+    times = [(time, one) for one in responses if (time := first_byte(one.exchange)) is not None]
     yield from _beyond(times, budget, "the first byte is received after")
 
 
@@ -30,28 +29,19 @@ def test_first_bytes_are_in_the_budget(responses: list[Received], case: Case) ->
 def test_gaps_in_streams_are_in_the_budget(responses: list[Received], case: Case) -> Findings:
     budget = case.context.target.max_event_gap_ms
     assert budget is not None
-    times = [(_longest_gap(one), one) for one in _served(responses) if len(one.exchange.chunks) > 1]
+    times = [(time, one) for one in responses if (time := longest_gap(one.exchange)) is not None]
     yield from _beyond(times, budget, "the longest gap between two reads is")
-
-
-def _served(responses: Sequence[Received]) -> list[Received]:
-    return [one for one in responses if one.exchange.ok and one.exchange.chunks]
-
-
-def _longest_gap(received: Received) -> float:
-    chunks = received.exchange.chunks
-    return max(after.at - before.at for before, after in pairwise(chunks))
 
 
 def _beyond(times: Sequence[tuple[float, Received]], budget: float, what: str) -> Findings:
     """A finding for each time beyond the budget, with the percentiles of all times."""
-    if not times:
+    all_times = spread(time for time, _ in times)
+    if all_times is None:
         raise DoesNotApply("no such response")
     yield Examined(len(times))
-    ordered = sorted(time for time, _ in times)
-    half, most = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.95))
-    shares = f"median {half:,.0f} ms, 95th percentile {most:,.0f} ms of {len(times)} responses"
     for time, received in times:
         if time > budget:
-            message = f"{what} {time:,.0f} ms, expected at most {budget:,.0f} ms ({shares})"
+            message = (
+                f"{what} {time:,.0f} ms, expected at most {budget:,.0f} ms ({all_times}, of {len(times)} responses)"
+            )
             yield Finding(message, scenario=received.scenario)

@@ -15,6 +15,7 @@ from conformance.report.failure import clipped, show
 from conformance.report.html.evidence import exchange
 from conformance.report.html.stream import shortened
 from conformance.report.sources import link
+from conformance.report.summary import latency
 from conformance.results import score
 from conformance.results.affected_clients import sentences
 from conformance.results.causes import Cause, causes
@@ -59,6 +60,7 @@ def document(results: Results, folder: RunDirectory, again: str) -> dict[str, An
     ]
     return {
         "end": results.end.to_json() if results.end else None,
+        "latency": list(latency(results.end)) if results.end else [],
         "again": again,
         "clients": {name: CLIENTS[name] for name in CLIENTS if name in TESTED_CLIENTS},
         "scores": [

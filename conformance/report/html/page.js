@@ -65,7 +65,8 @@ function showScores() {
     box.append(el("section", { class: "score cost", "aria-label": "Cost of the run" }, el("h2", {}, "Run"),
       el("p", { class: "big" }, `${end.seconds.toFixed(1)} s`),
       el("p", {}, `${many(end.requests, "request")}${end.attempts > end.requests ? `, ${many(end.attempts, "attempt")}` : ""}`),
-      el("p", {}, `${end.tokens.input.toLocaleString("en")} input tokens, ${end.tokens.output.toLocaleString("en")} output tokens${end.cost ? ` (${end.cost})` : ""}`)));
+      el("p", {}, `${end.tokens.input.toLocaleString("en")} input tokens, ${end.tokens.output.toLocaleString("en")} output tokens${end.cost ? ` (${end.cost})` : ""}`),
+      ...data.latency.map(line => el("p", {}, line))));
   }
 }
 
