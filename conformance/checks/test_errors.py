@@ -48,8 +48,8 @@ def _with(*tags: str) -> Selector:
 
 
 #: Invalid requests, without and with those whose credential is invalid: their envelope is checked by another rule.
-_invalid_requests = _with("bad", "violation", "outside")
-_refusals = _with("bad", "violation", "outside", "method", "auth-refused")
+_invalid_requests = _with("bad", "violation", "outside", "image")
+_refusals = _with("bad", "violation", "outside", "image", "method", "auth-refused")
 
 
 _INTERNALS = (

@@ -80,7 +80,7 @@ def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
 def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
     seen: dict[str, str] = {}
     complete: dict[str, Received] = {}
-    for received in {one.exchange.key: one for one in responses}.values():
+    for received in _each_sent(responses):
         other = complete.setdefault(_content(received), received)
         if other is not received:
             message = f"the Response is that of {other.scenario}: id, output and usage are the same"
@@ -88,11 +88,16 @@ def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
             continue
         for pointer, name in _ids(received, case.context.schemas.item_types):
             yield EXAMINED
-            place = f"{received.scenario} at {pointer}"
-            first = seen.setdefault(name, place)
+            first = seen.setdefault(name, place := f"{received.scenario} at {pointer}")
             if first != place:
                 message = f"the id at {pointer} was used before, in {first}"
                 yield Finding(message, received.pointer + pointer, None, "an id of its own", name, received.scenario)
+
+
+def _each_sent(responses: Sequence[Received]) -> Iterator[Received]:
+    """The responses, each once: of the scenarios that share a request, that which sent it is the first."""
+    first: dict[str, Received] = {}
+    yield from (one for one in responses if first.setdefault(one.exchange.key, one) is one)
 
 
 def _content(received: Received) -> str:

@@ -162,7 +162,7 @@ def _image() -> Scenario:
         {**CHEAP, **_message({"type": "input_image", "image_url": _PIXEL})},
         expect="either",
         about={"rule": "image"},
-        tags=frozenset({"harmless"}),
+        tags=frozenset({"harmless", "image"}),
         claims=frozenset({"input-array"}),
         within=DETAIL,
         needless=404,
