@@ -220,7 +220,7 @@ def test_the_cause_of_a_cause_stands_at_the_top() -> None:
 
 
 def test_a_fail_is_never_put_under_a_warning() -> None:
-    # Of the two the fail stands for both.
+    # Of the two the fail is the cause.
     told = causes(line("sum.part@s", "a"), line("sum.text-deltas@s", "b", "warning"))
     assert told == {"sum.text-deltas@s": "sum.part@s"}
     assert causes(line("sum.part@s", "a"), line("sum.text-deltas@other", "b", "warning")) == {}

@@ -25,7 +25,7 @@ def left_escape(text: str, received: Received) -> str:
 
 
 def escaped_for_html(text: str, asked: str) -> str:
-    """The first line of a text that was escaped for HTML, by what was asked for; empty without one."""
+    """The first line of a text that is a line of the request, escaped for HTML; empty without one."""
     changed = (one for one in text.split("\n") if html.unescape(one) != one)
     return next((one for one in changed if one not in asked and html.unescape(one).strip() in asked), "")
 

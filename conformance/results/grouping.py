@@ -198,7 +198,7 @@ def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -
 
 def _of_a_failure_that_follows(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
     """The causes of warnings from which, by a row, a failure in the same responses follows: a fail has no warning as
-    its cause, so that of the two the failure stands for both."""
+    its cause, so that of the two the failure is the cause."""
     failed = [one for one in left if one.verdict == FAIL and one.id not in causes]
     found = {}
     for one in (one for one in left if one.verdict == WARNING and one.id not in causes):
