@@ -3,6 +3,8 @@
 .PHONY: help run check lint test generate matrix
 VENV := .venv
 READY := $(VENV)/.ready
+# The tests start the suite some hundred times: where the environment forbids bytecode, it would be compiled each time.
+test check: export PYTHONDONTWRITEBYTECODE =
 
 # The tests of `make check`: without servers and the fault matrix. tests/test_habits.py checks this list.
 UNIT := $(addprefix tests/test_,$(addsuffix .py,architecture baseline capture_prose catalogue \

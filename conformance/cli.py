@@ -5,18 +5,38 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from conformance import __version__
-from conformance.commands import CommandError
+from conformance.commands import CommandError, completion
 
-#: The commands, in the order of the help text.
+#: The commands, in the order of the help. The module of a command has its name, and is imported when it is used: most
+#: commands need a small part of the suite.
 COMMANDS = (
-    "run", "serve", "list", "explain", "coverage", "report", "baseline", "report-bug", "judge", "watch", "proxy",
-    "compare", "facts", "share", "nightly", "profile", "history", "matrix", "clients", "new-rule", "completion",
-)  # fmt: skip
+    "run",
+    "serve",
+    "list",
+    "explain",
+    "coverage",
+    "report",
+    "baseline",
+    "report-bug",
+    "judge",
+    "watch",
+    "proxy",
+    "compare",
+    "facts",
+    "share",
+    "nightly",
+    "profile",
+    "history",
+    "matrix",
+    "clients",
+    "new-rule",
+    "completion",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,33 +52,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    name = words[0] if words and words[0] in COMMANDS else ""
-    command = _command(name) if name else None
+    name = words[0] if words else ""
+    command = _module(name) if name in COMMANDS else None
     if command and getattr(command, "PASSES_ON", False) and (name == "serve" or not {"-h", "--help"} & set(words)):
         return int(command.main(words[1:]))
-    # All commands are imported only for the help text and the completion: that takes longer than most commands.
-    parser, commands = _parser([name] if name and name != "completion" else COMMANDS if words != ["--version"] else ())
+    one = (name,) if command and command is not completion else ()
+    parser, commands = _parser(one if one or name == "--version" else COMMANDS)
     options = parser.parse_args(words)
     if options.command == "completion":
-        known = {name: (_command(name).HELP, sorted(one._option_string_actions)) for name, one in commands.items()}
-        print(_command("completion").script(options.shell, known), end="")
+        known = {name: (_module(name).HELP, sorted(of._option_string_actions)) for name, of in commands.items()}
+        print(completion.script(options.shell, known), end="")
         return 0
-    return int(_command(options.command).main(options))
+    return int(_module(options.command).main(options))
 
 
-def _command(name: str) -> Any:
+def _module(name: str) -> Any:
     """The module of a command."""
     return import_module(f"conformance.commands.{name.replace('-', '_')}")
 
 
-def _parser(names: Iterable[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser of these commands, and the parser of each by name."""
+def _parser(names: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and those of these commands by name."""
     parser = argparse.ArgumentParser(prog="conformance", description="Check a Responses API endpoint.")
     parser.add_argument("--version", action="version", version=f"conformance {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    listed = None if names == COMMANDS else f"{{{','.join(COMMANDS)}}}"  # The usage lists them all.
+    commands = parser.add_subparsers(dest="command", required=True, metavar=listed)
     parsers = {}
     for name in names:
-        command = _command(name)
+        command = _module(name)
         parsers[name] = commands.add_parser(name, help=command.HELP, description=command.HELP)
         command.arguments(parsers[name])
     return parser, parsers

@@ -15,7 +15,6 @@ import pytest
 from conformance.contract.client_evidence import evidence
 from conformance.contract.rules import CLIENTS, catalogue, requirement
 from conformance.emulator.faults import FAULTS
-from conformance.judge.verdict import FAIL, WARNING
 from conformance.report import github, job_summary, matrix, terminal
 from conformance.report.bug import issue
 from conformance.report.catalogue import explain
@@ -31,7 +30,7 @@ from tests.support.lines import end, head, run
 from tests.test_report_texts import Screen
 from tools.client_evidence import expected_breaks, findings_in
 from tools.fault_matrix import revisions
-from tools.in_process import evaluated
+from tools.in_process import evaluated, violated
 
 TRIALS = list(trials(evidence()))
 
@@ -86,8 +85,8 @@ FAULTS_TRIED = sorted({one.fault for one in TRIALS})[::12]
 def test_no_run_of_a_tried_fault_names_a_client_that_coped_with_it(fault: str) -> None:
     """And what the evidence notes of its findings is what the checks find today."""
     revision = revisions(fault)[0]
-    results, recorded = evaluated(FAULTS[fault], revision)
-    lines = group_by_cause([case_record(one, recorded, 0) for one in results if one.verdict in (FAIL, WARNING)])
+    results, recorded = violated(FAULTS[fault], revision)
+    lines = group_by_cause([case_record(one, recorded, 0) for one in results])
     noted = {row: faults[fault] for row, faults in evidence()["findings"].items() if fault in faults}
     today = findings_in(lines, recorded, revision, list(noted))
     assert today == noted, "a message has changed: run python -m tools.client_evidence --write"

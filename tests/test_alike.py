@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from conformance.emulator import Endpoint
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine
 from conformance.emulator.variants import VARIANTS
-from conformance.exchange.exchange import Exchange
+from conformance.exchange.exchange import Chunk, Exchange
 from conformance.results.facts import differences, facts
 from conformance.scenarios.plan import Plan
 from conformance.wire.alike import Alike
@@ -80,6 +81,47 @@ def test_a_request_that_was_not_recorded_is_answered_in_the_dialect() -> None:
     assert [one["sequence_number"] for one in data] == list(range(len(data)))
     assert "parallel_tool_calls" in data[0]["response"]
     assert "_" not in data[0]["response"]["id"]
+
+
+@pytest.mark.parametrize("scenario", ["tools.output", "tools.output-parts"])
+def test_a_conversation_with_new_ids_gets_the_recorded_response(scenario: str) -> None:
+    """Also with an id to which a suffix was appended."""
+    known = {one.scenario: one for one in recorded(built_in())}
+    call, then = known["tools.call"], known[scenario]
+    marked = then.body.replace(b'"object"', b'"recorded": true, "object"')
+    then = replace(then, chunks=(Chunk(0.0, marked),))
+    server, key = Alike(recording([call, then]), KEY), [("api-key", KEY)]
+    new = json.loads(server.respond("POST", "/v1/responses", key, call.request.body).body)["output"]
+    body = then.request.body
+    for old, item in zip(json.loads(call.body)["output"], new, strict=True):
+        for member in ("id", "call_id"):
+            if member in old:
+                assert item[member] != old[member]
+                body = body.replace(old[member].encode(), item[member].encode())
+    assert body != then.request.body
+    assert json.loads(server.respond("POST", "/v1/responses", key, body).body)["recorded"] is True
+
+
+def test_an_empty_key_is_another_than_a_wrong_one() -> None:
+    one = next(one for one in recorded(built_in()) if one.scenario == "text")
+
+    def refused(value: str, status: int) -> Exchange:
+        kept = tuple(pair for pair in one.request.headers if pair[0].lower() != "api-key")
+        return replace(one, request=replace(one.request, headers=(*kept, ("api-key", value))), status=status)
+
+    server = Alike(recording([refused("", 402), refused("sk-wrong", 403)]), KEY)
+    for value, status in (("", 402), ("no", 403), ("", 402), ("sk-wrong", 403)):
+        assert server.respond("POST", "/v1/responses", [("api-key", value)], one.request.body).status == status
+
+
+def test_details_of_usage_that_were_not_recorded_are_left_out() -> None:
+    text = next(one for one in recorded(built_in()) if one.scenario == "text")
+    bare = json.loads(text.body)
+    bare["usage"] = {name: value for name, value in bare["usage"].items() if not name.endswith("_details")}
+    server = Alike(recording([replace(text, chunks=(Chunk(0.0, json.dumps(bare).encode()),))]), KEY)
+    sent = json.dumps({"model": target().model, "input": "What is new?"}).encode()
+    made = json.loads(server.respond("POST", "/v1/responses", [("api-key", KEY)], sent).body)
+    assert list(made["usage"]) == list(bare["usage"])
 
 
 def test_a_wrong_key_is_refused() -> None:

@@ -35,9 +35,13 @@ CAUSES = {
     "no-cap": ["request.max_output_tokens-accepted@max_output_tokens=1"],
     "messages-only": ["request.input-string@input.string"],
     "no-streams": ["request.stream-accepted@streams", "request.wrong-type@stream=1"],
+    "no-plain": ["request.model-accepted@text"],
     "no-tools": ["request.tools-accepted@tools.unused"],
     "breaks-at-low-caps": ["request.max_output_tokens-accepted@max_output_tokens=1"],
 }
+
+#: Those whose requests are all sent in another form.
+ASKED_OTHERWISE = ("bearer-only", "api-key-only", "no-effort-none", "no-cap", "messages-only", "no-plain")
 
 #: Rules that are about nothing but what the dialect refuses.
 UNANSWERED = {
@@ -46,6 +50,15 @@ UNANSWERED = {
         "auth.wrong-api-key-refused",
         "auth.empty-key-refused",
         "auth.one-right-one-wrong",
+    },
+    "no-plain": {
+        "effort.plain-equals-stream",
+        "error.streaming-same-status",
+        "http.body-is-utf8-json",
+        "http.json-content-type",
+        "sum.plain-same-kinds",
+        "sum.plain-same-shape",
+        "tools.called-either-way",
     },
     "no-effort-none": {"effort.none-accepted", "effort.none-does-not-think", "usage.reasoning-not-input"},
 }
@@ -64,7 +77,7 @@ def test_what_a_server_refuses_of_the_base_is_one_cause(name: str) -> None:
     assert sorted(cause.cases[0].id for cause in causes(lines(name))) == sorted(CAUSES[name])
 
 
-@pytest.mark.parametrize("name", ["bearer-only", "api-key-only", "no-effort-none", "no-cap", "messages-only"])
+@pytest.mark.parametrize("name", ASKED_OTHERWISE)
 def test_what_could_not_be_evaluated_follows_from_that_cause(name: str) -> None:
     inconclusive = [line for line in lines(name) if line.verdict == "inconclusive"]
     assert {line.cause for line in inconclusive} <= set(CAUSES[name])
@@ -169,3 +182,11 @@ def test_no_rule_is_evaluated_less_often_by_the_built_in_endpoint() -> None:
     assert set(counts) == {"pass", "not-applicable"}
     rows = {one.case.requirement.id for one in verdicts(None) if one.verdict == "pass"}
     assert rows <= set(catalogue())
+
+
+def test_where_nothing_streams_a_combination_is_sent_plain() -> None:
+    recorded = record(DIALECTS["no-streams"])
+    plain, of_an_agent = (recorded.received(f"combination.{number}.stream") for number in (7, 5))
+    assert (plain.exchange.status, plain.streaming) == (200, False)
+    assert (of_an_agent.exchange.status, of_an_agent.streaming) == (501, True)  # Agents stream.
+    assert recorded.received("tools.call.stream").streaming  # tools.call answers the rest.

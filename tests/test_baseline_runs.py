@@ -16,7 +16,7 @@ from conformance.emulator import Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
 from conformance.results.baseline import format_entry
 from tests.support.lines import command
-from tests.test_plugin import FEW, KEY, lines_of, pytest_run
+from tests.test_plugin import KEY, few, lines_of, pytest_run
 
 PASSES = "lifecycle.created-first@text.stream"
 FAILS = "lifecycle.in-progress-second@text.stream"
@@ -29,14 +29,14 @@ def server() -> Iterator[Server]:
 
 
 def of(server: Server, folder: Path, *more: str) -> tuple[str, ...]:
-    return ("--endpoint", server.url, *FEW, "--run-dir", str(folder), *more)
+    return ("--endpoint", server.url, "--run-dir", str(folder), *more)
 
 
 @pytest.fixture(scope="module")
 def first(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with failures."""
     folder = tmp_path_factory.mktemp("baseline") / "first"
-    run = pytest_run(*of(server, folder))
+    run = few(*of(server, folder))
     assert run.returncode == 1
     (ready,) = [each for each in run.stdout.splitlines() if each.startswith("  expect these failures")]
     assert f"conformance baseline {folder} --output" in ready
@@ -47,11 +47,11 @@ def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, fir
     file = tmp_path / "expected.toml"
     redact = command("baseline", "--from", str(first), "--write", str(file))
     assert (redact.returncode, "before the file can be used" in redact.stderr) == (0, True)
-    refused = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file)))
+    refused = few(*of(server, tmp_path / "run", "--baseline", str(file)))
     assert (refused.returncode, "needs a reason" in refused.stderr) == (2, True)
     file.unlink()
     assert command("baseline", "--from", str(first), "--write", str(file), "--reason", "see 17").returncode == 0
-    green = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
+    green = few(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
     assert green.returncode == 0, green.stdout
     assert "see 17" in green.stdout
     assert any("x" in (marks := each.split(" ")[0]) and set(marks) <= set(".xsF") for each in green.stdout.splitlines())
@@ -64,22 +64,30 @@ def test_a_baseline_made_from_a_run_makes_the_next_one_green(server: Server, fir
     assert " failed" not in green.stdout.splitlines()[-1]
 
 
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """An endpoint with a fault that leaves most cases inconclusive, and the baseline of a run against it."""
+    folder = tmp_path_factory.mktemp("listed")
+    file = folder / "b.toml"
+    with serve(Endpoint(key=KEY, behaviour=FAULTS["sse.json-lines"])) as server:
+        first = ("--endpoint", server.url, "-m", "smoke", "--run-dir", str(folder / "first"))
+        assert pytest_run(*first).returncode == 1
+        made = command("baseline", "--from", str(folder / "first"), "--write", str(file))
+        assert (made.returncode, "before the file can be used" in made.stderr) == (0, True)
+        made = command("baseline", "--from", str(folder / "first"), "--write", str(file), "--reason", "known")
+        assert (made.stderr, "completed with the reason" in made.stdout) == ("", True)
+        yield server, file
+
+
 @pytest.mark.parametrize("more", [(), ("-n", "2"), ("--alluredir", "{}")], ids=["alone", "two workers", "with Allure"])
-def test_letters_counts_and_junit_say_what_the_results_say(tmp_path: Path, more: tuple[str, ...]) -> None:
+def test_letters_counts_and_junit_say_what_the_results_say(
+    listed: tuple[Server, Path], tmp_path: Path, more: tuple[str, ...]
+) -> None:
     """What only follows from a listed failure, or could not be judged for it, is expected in every report."""
     junit = tmp_path / "junit.xml"
-    with serve(Endpoint(key=KEY, behaviour=FAULTS["sse.json-lines"])) as server:
-        smoke = ("--endpoint", server.url, "-m", "smoke")
-        assert pytest_run(*smoke, "--run-dir", str(tmp_path / "first")).returncode == 1
-        made = command("baseline", "--from", str(tmp_path / "first"), "--write", str(tmp_path / "b.toml"))
-        assert (made.returncode, "before the file can be used" in made.stderr) == (0, True)
-        again = ("--write", str(tmp_path / "b.toml"), "--reason", "known")
-        made = command("baseline", "--from", str(tmp_path / "first"), *again)
-        assert (made.stderr, "completed with the reason" in made.stdout) == ("", True)
-        listed = ("--baseline", str(tmp_path / "b.toml"), f"--junitxml={junit}")
-        run = pytest_run(
-            *smoke, "--run-dir", str(tmp_path / "second"), *listed, *(one.format(tmp_path) for one in more)
-        )
+    server, file = listed
+    given = ("--endpoint", server.url, "-m", "smoke", "--baseline", str(file), f"--junitxml={junit}")
+    run = pytest_run(*given, "--run-dir", str(tmp_path / "second"), *(one.format(tmp_path) for one in more))
     assert run.returncode == 0, run.stdout
     lines = lines_of(tmp_path / "second" / "results.jsonl")
     counts = lines[-1]["counts"]
@@ -114,7 +122,7 @@ def test_a_new_failure_shows_beside_the_expected_ones(server: Server, first: Pat
     file = tmp_path / "expected.toml"
     failed = [one["id"] for one in lines_of(first / "results.jsonl")[1:-1] if one["verdict"] == "fail"]
     file.write_text(f"[expected]\n{format_entry(failed[0], 'fail', ['another'], 'known')}\n")
-    run = pytest_run(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
+    run = few(*of(server, tmp_path / "run", "--baseline", str(file), f"--junitxml={tmp_path / 'junit.xml'}"))
     assert run.returncode == 1
     assert f"{len(failed)} failed" in run.stdout.splitlines()[-1]
     assert f'failures="{len(failed)}"' in (tmp_path / "junit.xml").read_text(encoding="utf-8")
@@ -137,7 +145,7 @@ def test_entries_that_do_not_hold_fail_the_run_with_their_lines(server: Server, 
         '"http.*" = { message = "x", reason = "not asked in this run" }\n'
     )
     both = ("--baseline", str(tmp_path / "a.toml"), "--baseline", str(tmp_path / "b.toml"))
-    run = pytest_run(*of(server, tmp_path / "run", *both, "-n", "2"))
+    run = few(*of(server, tmp_path / "run", *both, "-n", "2"))
     assert run.returncode == 1
     *cases, end = lines_of(tmp_path / "run" / "results.jsonl")[1:]
     verdicts = {one["id"]: one["verdict"] for one in cases}
@@ -152,7 +160,7 @@ def test_a_stale_entry_alone_exits_with_1(tmp_path: Path) -> None:
     file = tmp_path / "expected.toml"
     file.write_text(f'[expected]\n"{FAILS}" = {{ message = "x", reason = "known" }}\n')
     arguments = ("--run-dir", str(tmp_path / "run"), "--baseline", str(file))
-    run = pytest_run(*FEW, *arguments, key=None)
+    run = few(*arguments, key=None)
     assert (run.returncode, "X" in run.stdout, "delete the line" in run.stdout) == (1, True, True)
 
 

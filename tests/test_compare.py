@@ -21,7 +21,7 @@ from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 from tests.support.lines import case, command, end, head, run, written
 from tests.support.runs import folder_at
-from tests.test_plugin import FEW, KEY, pytest_run
+from tests.test_plugin import KEY, few
 from tools.in_process import cases as all_known
 from tools.in_process import context, record
 
@@ -248,7 +248,7 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
 def test_runs_with_their_exchanges_compare_times_and_members(tmp_path: Path) -> None:
     for name, delay in (("old", 0.0), ("new", 150.0)):
         with serve(Endpoint(key=KEY, first_byte_ms=delay, seed=name)) as server:
-            assert pytest_run("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path / name)).returncode == 0
+            assert few("--endpoint", server.url, "--run-dir", str(tmp_path / name)).returncode == 0
     told = command("compare", str(tmp_path / "old"), str(tmp_path / "new"))
     assert told.returncode == 0, told.stdout
     before, now = map(float, re.findall(r"first byte, median: ([\d.]+) ms, now ([\d.]+) ms", told.stdout)[0])

@@ -15,7 +15,7 @@ from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.planned import ON_KEPT, OutgoingRequest
 from conformance.judge.verdict import evaluate
 from conformance.wire.client import Client
-from tools.in_process import KEY, Modified, cases, clean
+from tools.in_process import KEY, Modified, cases, clean, context
 
 BODY = json.dumps({"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16}).encode()
 
@@ -48,6 +48,27 @@ def test_what_fails_on_it_is_sent_again_on_a_new_connection() -> None:
     second = _two_requests("http.refused-key-leaves-body-unread", "api-key:wrong")
     assert (second.status, second.connection) == (200, "")
     assert [(one.status, one.detail.startswith(ON_KEPT)) for one in second.attempts] == [(400, True)]
+
+
+def test_a_refusal_that_the_contract_allows_is_not_sent_again() -> None:
+    with serve(Endpoint(key=KEY)) as server:
+        client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
+        try:
+            client.send(OutgoingRequest("first", "first", 0, "POST", BODY, "", (), 1, keeps=True))
+            bad = OutgoingRequest("second", "second", 0, "POST", b"{}", "", (), 1, on="first", may_be_refused=True)
+            second = client.send(bad)
+        finally:
+            client.close()
+    assert (second.status, second.connection, second.attempts) == (400, "first", ())
+
+
+def test_good_and_bad_requests_follow_each_other_on_one_connection() -> None:
+    here, recorded = context(), clean()
+    kinds = [(one.after or "", name) for name, one in here.scenarios.items() if one.reuses]
+    served = {tuple(recorded.received(name).exchange.ok for name in pair) for pair in kinds}
+    assert served == {(True, True), (True, False), (False, True)}
+    equal = [pair for pair in kinds if len({recorded.received(name).exchange.request.body for name in pair}) == 1]
+    assert equal == [("auth.bearer", "auth.lower-scheme")]
 
 
 def test_without_a_kept_connection_the_rule_does_not_apply() -> None:

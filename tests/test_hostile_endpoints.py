@@ -120,8 +120,8 @@ def test_deflate_without_its_wrapper_is_read_as_clients_read_it() -> None:
         assert planned(server.url).body == b'{"a":1}'
 
 
-#: A few cases that look at plain answers, streams and errors; the limits are short, so that time-outs pass soon.
-_FEW = ("--first-byte-timeout", "0.3", "--read-timeout", "0.3", "--total-timeout", "0.6", "--max-body", "200000")
+#: The limits are short and small, so that time-outs pass and floods end soon.
+_FEW = ("--first-byte-timeout", "0.2", "--read-timeout", "0.2", "--total-timeout", "0.3", "--max-body", "40000")
 
 
 def _verdicts(server: RawServer, folder: Path, only: str, *more: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,15 @@ from jsonschema import Draft202012Validator
 from conformance.contract.schemas import schema_dir
 from conformance.emulator import Behaviour, Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
+from tests.support.running import KEY, ROOT
+from tests.support.running import run as pytest_run
 
-ROOT = Path(__file__).parent.parent
-KEY = "test-key-5b1f00d1c3"
 FEW = ("--only", "lifecycle.*@text.stream")
 
 
-def pytest_run(*arguments: str, key: str | None = KEY, **more: str) -> subprocess.CompletedProcess[str]:
-    """One run of the suite in a process of its own, as a user would start it."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MIMO", "PYTEST", "CONF"))}
-    environ |= {"MIMO_API_KEY": key} if key else {}
-    command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environ | more, capture_output=True, text=True, timeout=120)
+def few(*arguments: str, key: str | None = KEY) -> subprocess.CompletedProcess[str]:
+    """One run of a few cases, which collects their file only."""
+    return pytest_run(*FEW, *arguments, key=key, checks=["lifecycle"])
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -68,17 +66,22 @@ def test_the_built_in_endpoint_passes_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["0", "2", "4"])
-def test_any_number_of_workers_sends_each_request_once(
+def test_any_number_of_workers_sends_each_request_once_and_leaves_no_key(
     server: Server, log: io.StringIO, tmp_path: Path, workers: str
 ) -> None:
-    run = pytest_run("--endpoint", server.url, "-n", workers, "--run-dir", str(tmp_path / "run"))
+    junit = ("--junitxml", str(tmp_path / "junit.xml"))
+    run = pytest_run("--endpoint", server.url, "-n", workers, "--run-dir", str(tmp_path / "run"), *junit)
     assert run.returncode == 0, run.stdout
     logged = len(log.getvalue().splitlines())
     end = lines_of(tmp_path / "run" / "results.jsonl")[-1]
     assert server.requests == logged == end["attempts"] == _planned()
     assert end["requests"] == _planned() - 1  # The stream that the client closes is an attempt of the one after it.
+    left = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(left) > 180
+    assert not any(KEY.encode() in data for data in [*left, run.stdout.encode(), run.stderr.encode()])
 
 
+@cache
 def _planned() -> int:
     run = pytest_run("--plan", key=None)
     last = next(line for line in run.stdout.splitlines() if "nothing was sent" in line)
@@ -95,7 +98,7 @@ def test_a_plan_sends_nothing(server: Server) -> None:
 @pytest.mark.parametrize("server", ["lifecycle.no-in-progress"], indirect=True)
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_failure_exits_with_1_and_tells_all(server: Server, tmp_path: Path, workers: str) -> None:
-    run = pytest_run("--endpoint", server.url, *FEW, "-n", workers, "--run-dir", str(tmp_path / "run"))
+    run = few("--endpoint", server.url, "-n", workers, "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 1
     for part in (
         "lifecycle.in-progress-second@text.stream   MUST",
@@ -113,9 +116,9 @@ def test_a_failure_exits_with_1_and_tells_all(server: Server, tmp_path: Path, wo
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_warning_exits_with_0_and_with_strict_1(server: Server, tmp_path: Path, workers: str) -> None:
     only = ("--endpoint", server.url, "--only", "sse.event-line-present@text.stream", "-n", workers)
-    run = pytest_run(*only, "--run-dir", str(tmp_path / "a"))
+    run = pytest_run(*only, "--run-dir", str(tmp_path / "a"), checks=["sse"])
     assert (run.returncode, "1 warning" in run.stdout) == (0, True)
-    assert pytest_run(*only, "--strict", "--run-dir", str(tmp_path / "b")).returncode == 1
+    assert pytest_run(*only, "--strict", "--run-dir", str(tmp_path / "b"), checks=["sse"]).returncode == 1
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
@@ -125,7 +128,7 @@ def test_inconclusive_exits_with_6(tmp_path: Path, workers: str) -> None:
     )
     with serve(Endpoint(key=KEY, behaviour=behaviour)) as one:
         only = ("--only", "tools.call-shape@tools.call", "-n", workers, "--run-dir", str(tmp_path / "run"))
-        run = pytest_run("--endpoint", one.url, *only)
+        run = pytest_run("--endpoint", one.url, *only, checks=["tools"])
     assert run.returncode == 6, run.stdout
     assert "tools.call-shape@tools.call" in run.stdout
     assert lines_of(tmp_path / "run" / "results.jsonl")[1]["verdict"] == "inconclusive"
@@ -136,13 +139,15 @@ def test_not_applicable_is_neither_passed_nor_failed(server: Server, tmp_path: P
     target.write_text(f'endpoint = "{server.url}"\nname = "mine"\n[profile]\nlacks = ["tools"]\n')
     run = pytest_run("--target", str(target), "--only", "*@text*", "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 0, run.stdout
-    run = pytest_run("--target", str(target), "--only", "tools.*@tools.call", "--run-dir", str(tmp_path / "tools"))
+    run = pytest_run(
+        "--target", str(target), "--only", "tools.*@tools.call", "--run-dir", str(tmp_path / "tools"), checks=["tools"]
+    )
     assert run.returncode == 5
     assert {line["verdict"] for line in lines_of(tmp_path / "tools" / "results.jsonl")[1:-1]} == {"not-applicable"}
 
 
 def test_nothing_selected_is_no_success(server: Server, tmp_path: Path) -> None:
-    run = pytest_run("--endpoint", server.url, *FEW, "-k", "nonsense", "--run-dir", str(tmp_path / "run"))
+    run = few("--endpoint", server.url, "-k", "nonsense", "--run-dir", str(tmp_path / "run"))
     assert run.returncode == 5
 
 
@@ -168,29 +173,19 @@ def test_bad_configuration_is_one_line(arguments: tuple[str, ...], key: str | No
 
 def test_a_run_folder_keeps_what_is_not_of_a_run(server: Server, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    arguments = ("--endpoint", server.url, *FEW, "--run-dir", str(tmp_path), "--overwrite")
-    assert [pytest_run(*arguments).returncode for _ in range(2)] == [0, 0]
+    arguments = ("--endpoint", server.url, "--run-dir", str(tmp_path), "--overwrite")
+    assert [few(*arguments).returncode for _ in range(2)] == [0, 0]
     assert (tmp_path / "notes.txt").read_text() == "mine"
     (tmp_path / "run.json").unlink()
-    run = pytest_run(*arguments)
+    run = few(*arguments)
     assert (run.returncode, "that are not from a run" in run.stderr) == (2, True)
 
 
 def test_results_that_cannot_be_written_are_no_success(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    run = pytest_run(
-        "--endpoint", server.url, *FEW, "--run-dir", str(tmp_path / "run"), "--results", str(tmp_path / "file" / "r")
-    )
+    run = few("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), "--results", str(tmp_path / "file" / "r"))
     assert run.returncode == 3
     assert "NOT WRITTEN" in run.stdout
-
-
-def test_the_key_stays_out_of_everything_a_run_leaves(server: Server, tmp_path: Path) -> None:
-    junit = ("--junitxml", str(tmp_path / "junit.xml"))
-    run = pytest_run("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), *junit)
-    left = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-    assert len(left) > 180
-    assert not any(KEY.encode() in data for data in [*left, run.stdout.encode(), run.stderr.encode()])
 
 
 def test_smoke_is_selected_by_its_mark(server: Server, tmp_path: Path) -> None:

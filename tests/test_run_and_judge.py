@@ -12,15 +12,17 @@ import pytest
 from conformance.decode.events import mapping
 from conformance.emulator import Behaviour, Context, Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
+from conformance.exchange.exchange import Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING
+from conformance.traffic import evaluation
 from conformance.traffic.captured import Captured, is_ours, unavailable_in
-from conformance.traffic.evaluation import evaluate_captures
+from conformance.traffic.evaluation import Part, Work
 from conformance.traffic.passive_rules import is_passive
 from tests.support.lines import command
 from tests.test_plugin import KEY, lines_of, pytest_run
 from tools.fault_matrix import revisions
-from tools.in_process import cases, context, evaluated, target, verdicts
+from tools.in_process import cases, clean, context, evaluated, target, verdicts, violated
 
 #: One fault in a dozen, of every area: they stand by area.
 SOME = list(FAULTS)[::25]
@@ -37,6 +39,7 @@ MORE_IN_A_RUN = {
     "response.nullable-members-present": "as response.schema",
     "response.output-text-present": "as response.schema",
     "usage.present": "as response.schema",
+    "response.ends-final": "in traffic an error that the response reports may be temporary, as a 5xx",
     "effort.tokens-agree": "that a few responses hide their reasoning shows beside the others of a run only",
 }
 MORE_IN_TRAFFIC = {
@@ -87,23 +90,41 @@ def failing(lines: Iterable[tuple[str, str]]) -> set[str]:
     return {rule for rule, verdict in lines if verdict in (FAIL, WARNING)}
 
 
-def compared(behaviour: Behaviour, revision: str) -> tuple[set[str], set[str]]:
+@cache
+def of_clean(revision: str) -> dict[str, tuple[Exchange, Part]]:
+    """What judge makes of each exchange with the clean endpoint, by its key."""
+    work = Work([one.by(target(revision).contract) for one in captured(clean(revision), revision)],
+                           target(revision), ())  # fmt: skip
+    return {one.label: (one.exchange, work.exchange(place)) for place, one in enumerate(work._captured)}
+
+
+class Remembering(Work):
+    """Judge evaluates exchange by exchange: those that equal the clean ones are not evaluated again."""
+
+    def exchange(self, place: int) -> Part:
+        one = self._captured[place]
+        same, part = of_clean(self._target.contract.revision).get(one.label, (None, None))
+        return part if part and one.exchange == same else super().exchange(place)
+
+
+def compared(behaviour: Behaviour, revision: str, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
     """The rules that fail in a run only, and those that fail in traffic only; of those that both judge."""
-    results, recorded = evaluated(behaviour, revision)
-    run = failing((one.case.rule, one.verdict) for one in results if one.case.label not in LEFT_ASIDE)
-    lines = evaluate_captures(captured(recorded, revision), target(revision)).cases
-    traffic = failing((line.requirement, line.verdict) for line in lines)
     both = {rule for rule in rules(revision) if is_passive(rule)}
+    results, recorded = violated(behaviour, revision, both)
+    run = failing((one.case.rule, one.verdict) for one in results if one.case.label not in LEFT_ASIDE)
+    monkeypatch.setattr(evaluation, "Work", Remembering)
+    lines = evaluation.evaluate_captures(captured(recorded, revision), target(revision)).cases
+    traffic = failing((line.requirement, line.verdict) for line in lines)
     return run & both - traffic - MORE_IN_A_RUN.keys(), traffic & both - run - MORE_IN_TRAFFIC.keys()
 
 
 @pytest.mark.parametrize("fault", SOME)
-def test_they_agree_on_faults(fault: str) -> None:
-    assert compared(FAULTS[fault], revisions(fault)[0]) == (set(), set())
+def test_they_agree_on_faults(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compared(FAULTS[fault], revisions(fault)[0], monkeypatch) == (set(), set())
 
 
-def test_they_agree_on_the_refusal_of_a_documented_request() -> None:
-    assert compared(REFUSAL, "2026-06-24") == (set(), set())
+def test_they_agree_on_the_refusal_of_a_documented_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compared(REFUSAL, "2026-06-24", monkeypatch) == (set(), set())
     results, _ = evaluated(REFUSAL)
     told = {one.case.id: one for one in results}
     envelope = told["error.envelope@answers"]
@@ -120,7 +141,7 @@ def test_where_nothing_is_refused_there_is_nothing_to_judge() -> None:
 def test_a_run_folder_is_judged_as_its_run_was(tmp_path: Path) -> None:
     only = ("--only", "error.*@answers", "--only", "http.success-is-200@json*")
     with serve(Endpoint(key=KEY, behaviour=REFUSAL)) as server:
-        run = pytest_run("--endpoint", server.url, *only, "--run-dir", str(tmp_path / "run"))
+        run = pytest_run("--endpoint", server.url, *only, "--run-dir", str(tmp_path / "run"), checks=["errors", "http"])
     assert run.returncode == 1, run.stdout
     lines = lines_of(tmp_path / "run" / "results.jsonl")
     mine = failing((one["requirement"], one["verdict"]) for one in lines if one["kind"] == "case")

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from conformance.contract.schemas import REVISIONS, Schemas
 from conformance.emulator.faults import FAULTS
+from conformance.emulator.hooks import Behaviour, Hook
+from conformance.emulator.refusals import of
+from conformance.emulator.request_hooks import input_parts
+from conformance.emulator.shapes import Refusal
 from conformance.judge.verdict import InternalError, evaluate
 from conformance.scenarios.derived import accepted, parameters, violations
 from conformance.scenarios.plan import Plan, most_output_tokens
 from conformance.scenarios.scenario import Scenario, encode
-from tools.in_process import cases, context, record, record_of, verdicts
+from tools.in_process import cases, context, evaluated, record, record_of, verdicts
+
+
+def is_image(body: dict[str, Any]) -> bool:
+    return any(part.get("type") == "input_image" for part in input_parts(body))
+
+
+def has_detail(body: dict[str, Any]) -> bool:
+    return any("detail" in part for part in input_parts(body))
+
+
+def refused_with(status: int, test: Callable[[dict[str, Any]], bool]) -> Hook[Refusal | None]:
+    """Serves images, except those that pass the test."""
+    no = of(status, "This is refused", "input", "invalid_request_error")
+    return lambda ctx, refusal: no if test(ctx.body) else None if is_image(ctx.body) else refusal
+
 
 ALL = [(revision, one) for revision in REVISIONS for one in context(revision).scenarios.values()]
 SENT = [(revision, one) for revision, one in ALL if one.method == "POST" and one.raw is None]
@@ -171,3 +192,31 @@ def test_what_is_refused_together_is_sent_alone_until_the_cause_is_known(fault: 
     alone = {one.name for one in context().scenarios.values() if one.within == whole}
     failed = {name for name, verdict in results.items() if verdict == "fail" and name.partition("@")[2] in alone}
     assert failed == {case}
+
+
+@pytest.mark.parametrize(
+    ("status", "test", "sent", "outcome"),
+    [
+        (400, is_image, True, "rejected, as input.image is"),
+        (400, has_detail, True, "rejected"),
+        (404, is_image, False, "rejected, as input.image is"),
+    ],
+)
+def test_an_image_is_sent_without_detail_where_that_may_be_the_reason(
+    status: int, test: Callable[[dict[str, Any]], bool], sent: bool, outcome: str
+) -> None:
+    endpoint = Behaviour("image", "image", "Refuses it.", validate=refused_with(status, test))
+    results, recorded = evaluated(endpoint)
+    found = {one.case.id: one for one in results}
+    assert (recorded.received("input.image").exchange.key.startswith("input.image")) is sent
+    case = "@undocumented.input_image.detail"
+    assert found[f"undocumented.input-image.detail{case}"].verdict == "pass"
+    assert found[f"undocumented.outcome{case}"].observed == (f"input_image.detail: {outcome}",)
+
+
+@pytest.mark.parametrize("lets", ["filter", "reject"])
+def test_a_refused_image_shows_nothing_of_what_the_profile_demands(lets: str) -> None:
+    here = context()
+    demanding = replace(here, target=replace(here.target, unknown_parameters=lets))
+    case = next(one for one in cases() if one.id == "undocumented.outcome-as-profile@undocumented.input_image.detail")
+    assert evaluate(replace(case, context=demanding), record(None)).verdict == "not-applicable"

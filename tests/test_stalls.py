@@ -17,7 +17,7 @@ from tests.support.stub import reply
 
 Headers = Sequence[tuple[str, str]]
 
-BLOCKED_FOR = 6.0
+BLOCKED_FOR = 4.0
 
 
 class Blocking:
@@ -55,11 +55,12 @@ class OneAtATime:
             self._mutex.release()
 
 
-def test_the_request_that_blocks_the_server_is_the_one_cause(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [(), ("-n", "2")])
+def test_the_request_that_blocks_the_server_is_the_one_cause(processes: tuple[str, ...], tmp_path: Path) -> None:
     server = Blocking()
     with serve(server) as front:
         arguments = ("--endpoint", front.url, "--run-dir", str(tmp_path), "--first-byte-timeout", "2")
-        done = run(*arguments, "--concurrency", "4", checks=["outside", "http"])
+        done = run(*arguments, "--concurrency", "4", *processes, checks=["outside", "http"])
     cases = lines_of(tmp_path)[1:-1]
     failed = {one["id"]: one["findings"] for one in cases if one["verdict"] in ("fail", "warning")}
     places = {found["scenario"] for findings in failed.values() for found in findings}
@@ -81,17 +82,18 @@ def test_what_is_refused_only_at_the_same_time_is_served_alone(status: int, tmp_
 # -- turns -------------------------------------------------------------------------------------------------------------
 
 
-def test_turns_at_the_same_time_know_of_each_other() -> None:
-    turns = Turns()
-    with turns.take() as first:
-        assert not first.shared
-        with turns.take() as second:
-            assert first.shared
-            assert second.shared
+def test_turns_at_the_same_time_know_of_each_other(tmp_path: Path) -> None:
+    turns = Turns(tmp_path)
+    with turns.take() as first, Turns(tmp_path).take() as second:  # As of another process.
+        pass
+    assert (first.shared, second.shared) == (True, True)
+    with turns.take() as third:
+        pass
+    assert not third.shared
 
 
-def test_a_turn_alone_waits_for_the_others_and_holds_new_ones_back() -> None:
-    turns = Turns()
+def test_a_turn_alone_waits_for_the_others_and_holds_new_ones_back(tmp_path: Path) -> None:
+    turns = Turns(tmp_path)
     order: list[str] = []
     under_way = threading.Event()
 
@@ -118,8 +120,8 @@ def test_a_turn_alone_waits_for_the_others_and_holds_new_ones_back() -> None:
     assert order == ["usual", "alone", "later"]
 
 
-def test_requests_are_not_sent_alone_in_vain_for_ever() -> None:
-    turns = Turns()
+def test_requests_are_not_sent_alone_in_vain_for_ever(tmp_path: Path) -> None:
+    turns = Turns(tmp_path)
     sent = 0
     while turns.may_send_alone():
         turns.sent_alone(helped=False)

@@ -1,7 +1,5 @@
-"""What it takes to add a parameter or a type of event, in a copy of the checkout: the files that are edited by hand.
-
-tests/test_new_rule.py does the same for a rule (three files). All else is generated (the matrix for the new faults
-only: the whole takes minutes).
+"""What it takes to add a rule, a parameter or a type of event, in a copy of the checkout: the files that are edited by
+hand. All else is generated (the matrix for the new faults only: the whole takes minutes).
 """
 
 from __future__ import annotations
@@ -12,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_new_rule import copy_of_the_checkout, generated, run
+from conformance.emulator.faults import FAULTS
+from tests.test_new_rule import RULE, copy_of_the_checkout, generated, run, write_rule
 
 #: By file: what is replaced by what; a file that is not there is made.
 Edits = Mapping[str, Sequence[tuple[str, str]]]
@@ -134,31 +133,37 @@ def passes(checkout: Path, *words: str) -> None:
 
 
 FILES = [
-    f"tests/test_{name}.py" for name in ("schemas", "catalogue", "scenarios", "events", "lifecycle", "architecture")
+    f"tests/test_{name}.py"
+    for name in ("schemas", "catalogue", "scenarios", "events", "lifecycle", "architecture", "matrix")
 ]
 HEAVY = "not affected and not circle and not two_faults"
 
+#: Of the tests of the matrix, those that a new rule needs; the others take minutes.
+OF_MATRIX = "well_formed or somewhere or page or short or imports or sitting or clean"
 
-def test_four_edited_files_make_a_parameter(checkout: Path) -> None:
+
+def test_three_edited_files_make_a_rule_four_a_parameter_and_four_a_type_of_event(checkout: Path) -> None:
+    """All three in one copy. A fifth file of an event is the scenario, where none of the present ones causes it."""
     assert len(PARAMETER) <= 4
+    assert len(EVENT) <= 4
+    write_rule(checkout)
+    edit(checkout, {"CHANGELOG.md": [("### Rules\n", f"### Rules\n\n- New: `{RULE}`.\n")]})  # As for each change.
     edit(checkout, PARAMETER)
+    edit(checkout, EVENT)
+    noted = json.loads((checkout / "conformance" / "contract" / "fault_matrix.json").read_text(encoding="utf-8"))
     ends = [f"request.seed-{end}-refused" for end in ("zero", "1000")]
-    assert generated(checkout, ends) == {one: {"request.seed-accepted": "fail"} for one in ends}
-    passes(checkout, "-k", HEAVY, *FILES, "tests/test_matrix.py::test_the_clean_endpoint_passes_every_case")
+    word = "output-text-language"
+    without = [f"event.{word}-without-{member}" for member in ("item-id", "output-index", "content-index", "language")]
+    causes = {
+        f"{RULE}-violated": {RULE: "fail"},
+        **{one: {"request.seed-accepted": "fail"} for one in ends},
+        f"event.{word}-never-sent": {f"event.seen.{KIND}": "fail"},
+        **{name: {f"event.{KIND}.schema": "fail"} for name in without},
+    }
+    found = generated(checkout, [*causes, *(FAULTS.keys() - noted.keys())])
+    assert {name: found[name] for name in causes} == causes
+    passes(checkout, "-k", f"(not test_matrix and {HEAVY}) or ({OF_MATRIX})", *FILES)
+    assert f"| {RULE} | MUST |" in (checkout / "docs" / "rules.md").read_text(encoding="utf-8")
     listed = run(checkout, ["conformance", "explain", "request.seed-accepted", "--revision", "2026-10"]).stdout
     assert "seed=0, seed=1000" in listed
-
-
-def test_four_edited_files_make_a_type_of_event(checkout: Path) -> None:
-    """A fifth is the scenario, where none of the present ones causes it."""
-    assert len(EVENT) <= 4
-    edit(checkout, EVENT)
-    word = "output-text-language"
-    members = ("item-id", "output-index", "content-index", "language")
-    faults = [f"event.{word}-never-sent", *(f"event.{word}-without-{member}" for member in members)]
-    assert generated(checkout, faults) == {
-        faults[0]: {f"event.seen.{KIND}": "fail"},
-        **{name: {f"event.{KIND}.schema": "fail"} for name in faults[1:]},
-    }
-    passes(checkout, "-k", HEAVY, *FILES, "tests/test_matrix.py::test_the_clean_endpoint_passes_every_case")
     assert f"| {KIND} | mark | message |" in (checkout / "docs" / "lifecycle.md").read_text(encoding="utf-8")

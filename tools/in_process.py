@@ -9,14 +9,18 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from conformance.config.target import Target, resolve
 from conformance.contract.clients import NAMES
 from conformance.contract.revisions import DEFAULT, REVISIONS, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
+from conformance.decode import events as decoding
+from conformance.decode.json_text import Reader
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
+from conformance.emulator.hooks import HOOKS
+from conformance.emulator.hooks import Context as HookContext
 from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
@@ -48,14 +52,55 @@ NOW = 1_790_000_000.0
 _ENDED: dict[str, Ended] = {"clean": "clean", "unread": "clean", "cut": "cut", "reset": "reset", "stall": "time-out"}
 
 
+#: The hooks of a behaviour that only streams go through, and those that only served requests do.
+_STREAMED = {"events", "numbered", "frame", "chunks"}
+_SERVED = _STREAMED | {"parsed", "draft", "plan", "response"}
+
+
 @dataclass(frozen=True)
 class Known:
     """A request to the clean endpoint, its reply, and the exchange that both make: most endpoints with one fault send
-    the same reply to most requests."""
+    the same reply to most requests. ``served`` is the reply before the last hook, None for a refusal. Without request
+    and reply: one that is not sent after the clean responses."""
 
-    outgoing: OutgoingRequest
-    reply: Reply
+    outgoing: OutgoingRequest | None
+    reply: Reply | None
     exchange: Exchange
+    served: Reply | None = None
+
+
+class Repeatable(Endpoint):
+    """An endpoint whose identifiers depend on the request alone, and not on how many it served before: a fault that
+    refuses one request leaves the responses to all others as they are. So the clean endpoint's reply is taken where the
+    request reaches no hook of the behaviour."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.served: Reply | None = None
+        self._times: dict[str, int] = {}
+        self._hooks = {name for name in HOOKS if getattr(self._twist, name)}
+        self._expected: Reply | None = None
+
+    def reply_to(self, key: str, known: Known | None) -> Reply | None:
+        """The reply to the request that the clean endpoint received, if no hook can change it; identifiers are derived
+        from the key of its exchange."""
+        self._times[key] = times = self._times.get(key, 0) + 1
+        self._seed, self._minted = f"{key}/{times}", 0
+        self.served = self._expected = None
+        if known is None or known.reply is None:
+            return None
+        self._expected = None if self._hooks & _SERVED else known.served
+        reached = set(HOOKS) - (_STREAMED if known.reply.framing != "chunked" else set())
+        reached -= set() if known.served else _SERVED
+        return None if self._hooks & reached else known.reply
+
+    def _serve(self, ctx: HookContext) -> Reply:
+        if self._expected is None:
+            self.served = super()._serve(ctx)
+            return self.served
+        ctx.served, ctx.responses = True, self._responses
+        self._responses += 1
+        return replace(self._expected, headers=[*self._expected.headers], chunks=[*self._expected.chunks])
 
 
 class InProcess:
@@ -112,15 +157,19 @@ class InProcess:
         headers = [pair for pair in headers if pair[1]]
         auth = credentials(outgoing.auth, KEY, self._contract)
         path = self._contract.base_path + self._contract.path + outgoing.suffix
-        reply = self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
+        known, reply = self._known.get(outgoing.key), None
+        same = known if known and known.outgoing is outgoing and not attempts else None
+        if isinstance(self._endpoint, Repeatable):
+            reply = self._endpoint.reply_to(outgoing.key, same)
+        reply = reply or self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
         if outgoing.keeps and reply.ending in ("clean", "unread"):
             (self._unread if reply.ending == "unread" else self._kept).add(outgoing.key)
-        known = self._known.get(outgoing.key)
-        if known and known.outgoing is outgoing and known.reply == reply and not attempts:
-            return known.exchange
+        if same and same.reply == reply:
+            return same.exchange
         exchange = _exchange(outgoing, path, reply, auth, attempts)
         if self._remember and not attempts:
-            self._known[outgoing.key] = Known(outgoing, reply, exchange)
+            served = self._endpoint.served if isinstance(self._endpoint, Repeatable) else None
+            self._known[outgoing.key] = Known(outgoing, reply, exchange, served)
         return exchange
 
 
@@ -249,14 +298,16 @@ def record_of(
 ) -> Recorded:
     """The responses of an endpoint (by default the built-in one of the context's revision, with this behaviour) to
     every planned request of a context."""
-    clean_endpoint = endpoint is None and behaviour is None and not options
+    repeats = endpoint is None and not any(options.values())
     if endpoint is None:
         revision = asked.contract.revision
         model = target(revision).model
-        endpoint = Endpoint(key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options)
+        endpoint = Repeatable(
+            key=KEY, revision=revision, model=model, behaviour=behaviour, clock=lambda: NOW, **options
+        )
     made = _plans.get(id(asked)) or Plan(asked, asked.scenarios)
-    known = _known.get(id(made), {})
-    if is_clean := clean_endpoint and id(asked) in _plans and not known:
+    known = _known.get(id(made), {}) if repeats else {}
+    if is_clean := repeats and behaviour is None and id(asked) in _plans and not known:
         _known[id(made)] = known
     sender = InProcess(endpoint, asked.contract, known, remember=is_clean)
     settled: dict[str, tuple[Exchange, ...]] = {}
@@ -271,7 +322,7 @@ def record_of(
             samples: list[Exchange] = []
             while following:
                 outgoing = _built(following, before, known)
-                samples.append(sender.send(outgoing) if outgoing else unbuilt(following.key, before))
+                samples.append(sender.send(outgoing) if outgoing else _unsent(following.key, before, known, is_clean))
                 following = following.more(samples)
             settled[key] = tuple(samples)
         return settled[key]
@@ -282,9 +333,20 @@ def record_of(
 
 
 def _built(planned: PlannedRequest, before: Sequence[Exchange], known: Mapping[str, Known]) -> OutgoingRequest | None:
-    """The request as it is sent: after the same responses the same one that was sent to the clean endpoint."""
+    """The request as it is sent: after the same responses, and often after others, that to the clean endpoint."""
+    usual = known.get(planned.key)
     as_known = (key in known and known[key].exchange is one for key, one in zip(planned.after, before, strict=True))
-    return known[planned.key].outgoing if planned.key in known and all(as_known) else planned.build(before)
+    if usual and all(as_known):
+        return usual.outgoing
+    built = planned.build(before)
+    return usual.outgoing if usual and usual.outgoing == built else built
+
+
+def _unsent(key: str, before: Sequence[Exchange], known: dict[str, Known], remember: bool) -> Exchange:
+    exchange = known[key].exchange if key in known and not known[key].outgoing else unbuilt(key, before)
+    if remember:
+        known[key] = Known(None, None, exchange)
+    return exchange
 
 
 class Modified:
@@ -299,21 +361,47 @@ class Modified:
         return self._answers.get(scenario) or self._record.received(scenario)
 
 
+class SharingReader(Reader):
+    """Reads equal JSON texts once: most events that one faulty endpoint sends are those that another sends."""
+
+    _read: ClassVar[dict[str, tuple[Any, tuple[str, ...]]]] = {}
+
+    def load(self, text: str) -> Any:
+        """The value of a JSON text, shared by all who read it."""
+        if text not in self._read:
+            value = super().load(text)
+            if len(text) > 10_000:
+                return value
+            if len(self._read) > 50_000:
+                self._read.clear()
+            self._read[text] = value, self.twice
+        value, self.twice = self._read[text]
+        return value
+
+
 _errors = Schemas.errors
 _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
+_of_object: dict[tuple[str, str, int], tuple[object, list[SchemaProblem]]] = {}
 
 
 def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProblem]:
-    """Cache schema validation: most instances of one fault are equal to those of another."""
+    """Cache schema validation: most instances of one fault are equal to those of another, or the same object."""
+    if known := _of_object.get((self.revision, path, id(instance))):
+        return known[1]
     key = (self.revision, path, json.dumps(instance))
     if key not in _described:
         if len(_described) > 50_000:
             _described.clear()
         _described[key] = _errors(self, path, instance)
+    if len(_of_object) > 20_000:
+        _of_object.clear()
+    _of_object[self.revision, path, id(instance)] = instance, _described[key]  # Kept: nothing else gets its id.
     return _described[key]
 
 
-Schemas.errors = _told_before  # type: ignore[method-assign]  # For tests that evaluate thousands of responses.
+# For tests that evaluate thousands of responses.
+Schemas.errors = _told_before  # type: ignore[method-assign]
+setattr(decoding, "Reader", SharingReader)  # noqa: B010 - mypy does not let a module's import be assigned.
 
 
 def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
@@ -363,18 +451,17 @@ def violated(
     case over many responses is first evaluated on those that differ. Only these rules are evaluated (None: all)."""
     recorded = record(behaviour, revision, **options)
     changed, examine = _changed(recorded, revision), Keeping(revision)
+    responses = {name: recorded.received(name) for name in changed}
     found = []
     for case in cases(revision):
         if case.requirement.level == "MAY" or (rules is not None and case.rule not in rules):
             continue  # MAY is never a failure.
-        seen = tuple(name for name in case.scenarios if name in changed)
-        part = (
-            case
-            if case.requires_all or case.check.together or seen == case.scenarios
-            else replace(case, scenarios=seen)
-        )
-        if seen and (result := evaluate(part, recorded, examine)).verdict in (FAIL, WARNING):
-            found.append(result if part is case else evaluate(case, recorded, examine))
+        seen = [name for name in case.scenarios if name in changed]
+        alone = not (case.requires_all or case.check.together)
+        if alone and not any(examine(case, responses[name], name).found for name in seen):
+            continue
+        if seen and (result := evaluate(case, recorded, examine)).verdict in (FAIL, WARNING):
+            found.append(result)
     return found, recorded
 
 
@@ -426,6 +513,7 @@ class Keeping:
     def __init__(self, revision: str = "2026-06-24") -> None:
         self._clean, self._kept = clean(revision), _kept(revision)
         self._elsewhere: dict[tuple[Received, int, bool], Part] = {}
+        self._mine: dict[tuple[int, str], Part] = {}
         self._shared: dict[tuple[int, int], tuple[Part, Received]] = {}
 
     def __call__(self, case: Case, subject: Received | Sequence[Received], name: str) -> Part:
@@ -435,6 +523,12 @@ class Keeping:
             if (case.id, name) not in self._kept:
                 self._kept[case.id, name] = examine(case, subject, name)
             return self._kept[case.id, name]
+        mine = (id(case), name)
+        if mine not in self._mine:
+            self._mine[mine] = self._of_changed(case, subject, name)
+        return self._mine[mine]
+
+    def _of_changed(self, case: Case, subject: Received, name: str) -> Part:
         if case.where is None:
             return examine(case, subject, name)
         predicate = (subject, id(case.where), case.check.without_response)

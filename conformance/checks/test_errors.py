@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from conformance.decode.events import mapping
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.planned import CLOSED, MIDWAY, attempts
 from conformance.judge.applicability import COMPARES, HEADERS, REQUEST, RETRIED_APART, UNKNOWN_SENDER, WORDING, Where
@@ -36,6 +37,7 @@ from conformance.judge.verdict import (
     check,
     finding_from_schema,
 )
+from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.context import Context
 from conformance.wire.presence import unconnected
 
@@ -121,11 +123,20 @@ def test_error_has_an_error_status(received: Received) -> Findings:
         yield from _under_success(received)
 
 
-@check("error.real-status", over=_with("auth-refused", "method", "captured"), not_for_captured=UNKNOWN_SENDER)
+@check("error.real-status", over=_with("auth-refused", "method"), not_for_captured=UNKNOWN_SENDER)
 def test_refusal_has_an_error_status(received: Received) -> Findings:
     _ = definite_status(received)
     yield EXAMINED
     yield from _under_success(received)
+
+
+@check("error.real-status", over=_with("captured"), not_for_captured=UNKNOWN_SENDER)
+def test_refusal_of_a_client_has_an_error_status(received: Received) -> Findings:
+    _ = definite_status(received)
+    yield EXAMINED
+    # A plain request may be served; response.ends-final or http.client-request-answered reports that it failed.
+    if received.streaming or not _is_failed_response(received):
+        yield from _under_success(received)
 
 
 def _under_success(received: Received) -> Findings:
@@ -182,14 +193,15 @@ def test_answer_is_no_error(received: Received) -> Findings:
 
 def _before_and_after(context: Context) -> list[Group]:
     return [
-        replace(group, scenarios=("text", *group.scenarios), requires_all=True) for group in each("survives")(context)
+        replace(group, scenarios=(BASE, *group.scenarios), beside=(STREAM_BASE,), requires_all=True)
+        for group in each("survives")(context)
     ]
 
 
 @check("error.endpoint-survives", over=_before_and_after, together=True, not_for_captured=UNKNOWN_SENDER)
 def test_endpoint_survives_the_bad_requests(responses: list[Received]) -> Findings:
-    before, after = responses
-    if not before.exchange.ok:
+    before, after, *streamed = responses
+    if not any(one.exchange.ok for one in (before, *streamed)):
         raise CannotEvaluate("the valid request before the invalid ones was not served either")
     if unconnected(after.exchange):  # The cause need not be one of the invalid requests.
         raise CannotEvaluate(f"the endpoint accepted no connection: {after.exchange.detail}")
@@ -228,6 +240,28 @@ def test_streaming_error_has_the_same_status(given: list[Received]) -> Findings:
     if plain // 100 != stream // 100:
         message = f"HTTP {plain} for the plain request, HTTP {stream} with stream: true"
         yield between(given[0], given[1], message, "", plain, stream)
+
+
+def _refused_twice(context: Context) -> list[Group]:
+    again = [one for one in context.scenarios.values() if "again" in one.tags and one.after]
+    return [Group(one.name, (one.after or "", one.name), requires_all=True) for one in again]
+
+
+@check("error.same-refusal-again", over=_refused_twice, together=True, not_for_captured=COMPARES)
+def test_the_same_request_is_refused_alike_again(given: list[Received]) -> Findings:
+    first, again = (_kind_of_refusal(received) for received in given)
+    yield EXAMINED
+    if first != again:
+        shown = [f"HTTP {status} with code {code!r} and type {kind!r}" for status, code, kind in (first, again)]
+        yield between(given[0], given[1], f"{shown[0]}, and {shown[1]} for the same request again", "", *shown)
+
+
+def _kind_of_refusal(received: Received) -> tuple[int, object, object]:
+    """The status, code and type of a refusal: its message may contain the id of the request."""
+    if not 400 <= definite_status(received) < 500:
+        raise DoesNotApply(f"received HTTP {received.arrived}, which another rule reports")
+    error = mapping(received.contract.error.of(received.envelope))
+    return received.arrived, error.get("code"), error.get("type")
 
 
 def _when_refused(received: Received) -> None:

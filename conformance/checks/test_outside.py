@@ -8,8 +8,9 @@ from conformance.decode.events import mapping
 from conformance.decode.response import FINAL, CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import must_be_served_or_refused, pointer_to, scenario_of
-from conformance.judge.selectors import each
+from conformance.judge.selectors import beside, each
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.scenarios.controls import DETAIL, IMAGE
 
 _BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
 _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")
@@ -64,6 +65,8 @@ def test_refusal_does_not_quote_the_unknown_value(received: Received, case: Case
 def test_background_is_not_honoured(received: Received) -> Findings:
     _when_filtered(received)
     status = received.response.get("status")
+    if status == "failed":
+        raise DoesNotApply("the request failed")
     if isinstance(status, str):
         yield EXAMINED
     if isinstance(status, str) and status not in FINAL:
@@ -86,17 +89,23 @@ def test_previous_response_is_not_taken_into_context(received: Received, case: C
         yield Finding(message, received.pointer + "/output", received.event, "no memory of it", codeword)
 
 
-@check("undocumented.outcome", over=each("outside"))
-def test_outcome(received: Received, case: Case) -> Findings:
-    yield Finding(f"{scenario_of(received, case).about['of']}: {_outcome(received)}")
+@check("undocumented.outcome", over=beside(each("outside"), IMAGE), together=True)
+def test_outcome(responses: list[Received], case: Case) -> Findings:
+    received, *image = responses
+    alike = f", as {IMAGE} is" if _with_the_image(received, image) else ""
+    yield Finding(f"{scenario_of(received, case).about['of']}: {_outcome(received)}{alike}")
 
 
 @check(
     "undocumented.outcome-as-profile",
-    over=each("outside", where=lambda one: "tool-choice" not in one.tags),
+    over=beside(each("outside", where=lambda one: "tool-choice" not in one.tags), IMAGE),
+    together=True,
     not_for_captured=UNKNOWN_SENDER,
 )
-def test_outcome_is_the_one_the_profile_demands(received: Received, case: Case) -> Findings:
+def test_outcome_is_the_one_the_profile_demands(responses: list[Received], case: Case) -> Findings:
+    received, *image = responses
+    if _with_the_image(received, image):
+        raise DoesNotApply("the image is refused without detail too")
     demanded = case.context.target.unknown_parameters
     if demanded == "either":
         raise DoesNotApply("unknown_parameters of the target's profile is either")
@@ -113,6 +122,11 @@ def _outcome(received: Received) -> str:
         return "filtered"
     status = received.arrived
     return "rejected" if 400 <= status < 500 else f"HTTP {status}"
+
+
+def _with_the_image(received: Received, image: list[Received]) -> bool:
+    """Whether a member of an image was refused, and the image alone too."""
+    return received.scenario == DETAIL and received.exchange.refused and any(one.exchange.refused for one in image)
 
 
 def _when_filtered(received: Received) -> None:

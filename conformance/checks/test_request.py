@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from conformance.decode.events import mapping, objects
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -91,12 +92,9 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
 )
 def test_model_is_accepted(responses: list[Received]) -> Findings:
     received, *streaming = responses
-    if received.exchange.refused and any(one.exchange.ok for one in streaming):
-        yield EXAMINED
-        words = f"a request is served with stream: true only; without it HTTP {received.status}"
-        yield Finding(f"{words}{error_detail(received)}", want=200, got=received.status)
-        return
-    yield from must_be_served(received)
+    only = "served with stream: true only; without it " if any(one.exchange.ok for one in streaming) else ""
+    for one in must_be_served(received):
+        yield replace(one, message=f"{only}{one.message}") if isinstance(one, Finding) else one
 
 
 @check(
@@ -106,7 +104,8 @@ def test_model_is_accepted(responses: list[Received]) -> Findings:
     not_for_captured=UNKNOWN_SENDER,
 )
 def test_streams_are_accepted(responses: list[Received], case: Case) -> Findings:
-    yield from _never_served(responses, case, "stream: true")
+    as_planned = [one for one in responses if one.streaming or one.scenario == "text"]
+    yield from _never_served(as_planned, case, "stream: true")
 
 
 @check(
@@ -306,8 +305,8 @@ def _should_be_refused(received: Received) -> Findings:
         yield Finding(f"refused with HTTP {status}", want=400, got=status)
 
 
-@check("request.long-input", over=each("long-input"), without_response=True, not_for_captured=UNKNOWN_SENDER)
-def test_long_input_does_no_harm(received: Received) -> Findings:
+@check("request.{rule}", over=each("harmless"), without_response=True, not_for_captured=UNKNOWN_SENDER)
+def test_what_a_model_may_not_take_does_no_harm(received: Received) -> Findings:
     yield from must_be_served_or_refused(received)
 
 

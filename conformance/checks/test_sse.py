@@ -177,6 +177,8 @@ def test_stream_ends_by_the_protocol(received: Received) -> Findings:
 
 @check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
 def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+    if not received.streaming:
+        raise DoesNotApply("the server serves no streams, so that the request was sent without")
     times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
         took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"

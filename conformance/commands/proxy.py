@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import os
-import secrets
 import shlex
 import time
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.commands import CommandError
-from conformance.config.target import Misconfigured, Target, is_loopback, resolve
-from conformance.contract.revisions import DEFAULT
+from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Habit
@@ -27,12 +25,11 @@ from conformance.proxy import profile as profiles
 from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Clock, Settings
-from conformance.proxy.process import NotStarted, started, wait_for
+from conformance.proxy.process import STARTUP, NotStarted, started, wait_for
 from conformance.proxy.records import FILE, Recording
-from conformance.proxy.rules import status_of
 from conformance.proxy.script import DIALECTS
-from conformance.proxy.serving import STARTUP, upstream_key
-from conformance.proxy.upstream import PATHS
+from conformance.proxy.serving import PAGE
+from conformance.proxy.setup import CLIENT_KEY, REFERENCE_LIMITS, Limits, settings_of
 from conformance.report import terminal
 from conformance.results import results_file
 from conformance.results.records import RunEnd, Tokens
@@ -43,17 +40,6 @@ HELP = "check both sides of a proxy: the suite is its client and its upstream at
 
 #: The mode of these runs in results.
 MODE = "proxy"
-
-#: The environment variable of the client's key.
-CLIENT_KEY = DEFAULT.api_key_env
-
-#: The limits for the reference proxy in seconds: it runs in this process, and needs no patience.
-_OWN_WAIT, _OWN_SILENCE, _OWN_LIMIT = 1.0, 0.5, 10.0
-
-_PAGE = "proxy.html"
-
-#: The probes that show whether the proxy is set up.
-_FIRST = ("request.string", "request.string.stream")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     add("--replay", type=Path, metavar="DIR", help="evaluate the records of a run again, and send nothing")
     add("--strict", action="store_true", help="warnings fail the run too")
-    add("--html", type=Path, metavar="FILE", help=f"HTML report (default: {_PAGE} in the run folder)")
+    add("--html", type=Path, metavar="FILE", help=f"HTML report (default: {PAGE} in the run folder)")
     add("--markdown", type=Path, metavar="FILE", help="Markdown report")
     add("--fault", choices=sorted(FAULTS), metavar="NAME", help="a fault of the reference proxy")
     add("--variant", choices=sorted(VARIANTS), metavar="NAME", help="a legal variant of the reference proxy")
@@ -97,6 +83,8 @@ def main(options: argparse.Namespace) -> int:
         return _replay(options) if options.replay else _run(options)
     except (Misconfigured, NotStarted, OverflowError) as error:
         raise CommandError(str(error)) from None
+    except KeyboardInterrupt:
+        raise CommandError("the run was interrupted") from None
 
 
 def _list(lines: Sequence[str]) -> int:
@@ -134,65 +122,21 @@ def _run(options: argparse.Namespace) -> int:
             f"upstream        {upstream.url}, dialect {settings.dialect}",
         ):
             screen.line(line)
-        _check_setup(run.record(settings, upstream, clock, run.selected(settings.dialect, _FIRST)), upstream.other)
-        recording = run.record(settings, upstream, clock, chosen)
+        recording = run.record_checked(settings, upstream, clock, chosen)
         keys = {"client": settings.client_key, "upstream": settings.upstream_key}
         stored = records.redacted(recording, keys)
-        write_atomically(folder.path / FILE, json.dumps(records.to_json(stored), ensure_ascii=False))
+        write_atomically(folder.path / FILE, records.to_text(stored))
         ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
         return _report(options, ended, screen)
 
 
-def _check_setup(recording: Recording, other: str) -> None:
-    """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused; ``other`` is a
-    request that reached it and is not one of the dialect."""
-    pairs = [pair for one in recording.records for pair in one.pairs]
-    if any(pair.upstream or pair.client.ok for pair in pairs):
-        return
-    status = status_of(pairs[0].client)
-    if pairs[0].client.status in (401, 403):
-        raise Misconfigured(
-            f"the proxy refuses the key of the client ({status}): {CLIENT_KEY} must be one that it accepts"
-        )
-    settings = recording.settings
-    if other.startswith("POST"):
-        raise Misconfigured(
-            f"the upstream received {other}, expected POST to a path that ends in {PATHS[settings['dialect']]}: is "
-            f"{settings['dialect']} the --dialect of the proxy?"
-        )
-    where = f"the upstream at http://{settings['upstream']}{DEFAULT.base_path}"
-    raise Misconfigured(
-        f"no request reached {where}, and the client received {status} for POST {settings['endpoint']}{DEFAULT.path}: "
-        "expected a proxy that sends its requests to this upstream (--start passes it on as {upstream})"
-    )
-
-
 def _settings(options: argparse.Namespace) -> tuple[Settings, Target]:
     profile = profiles.read(options.profile) if options.profile else profiles.Profile()
-    if options.wait is not None and not 0 < options.wait <= 600:
-        raise Misconfigured(f"--wait is {options.wait:g}; expected a number of seconds from 0 to 600")
     named = {"endpoint": options.endpoint, "model": options.model}
     target = resolve(named, {}, "00000000", None)
-    if options.endpoint and not is_loopback(options.endpoint):
-        raise Misconfigured(
-            f"--endpoint is {options.endpoint}; expected a proxy on loopback, as its upstream is the suite"
-        )
-    own = not options.endpoint
-    if os.environ.get(CLIENT_KEY) == upstream_key():
-        raise Misconfigured(f"{CLIENT_KEY} is the key of the upstream; expected two keys, to see where each is sent")
-    settings = Settings(
-        options.endpoint or "",
-        options.dialect or profile.dialect or DIALECTS[0],
-        target.model,
-        os.environ.get(CLIENT_KEY) or f"client-key-{secrets.token_hex(8)}",
-        upstream_key(),
-        profile.model,
-        profile.key == "pass-through",
-        options.wait or (_OWN_WAIT if own else 5.0),
-        profile.silence or (_OWN_SILENCE if own else 6.0),
-        _OWN_LIMIT if own else 30.0,
-        profile.system_text,
-        profile.effort,
+    limits = REFERENCE_LIMITS if not options.endpoint else Limits()
+    settings = settings_of(
+        options.endpoint, options.dialect, target.model, profile, options.wait, os.environ.get(CLIENT_KEY, ""), limits
     )
     return settings, replace(target, name=profile.name or options.endpoint or _name(options))
 
@@ -276,7 +220,7 @@ def _selected(evaluated: Evaluated, only: Sequence[str]) -> Evaluated:
 def _write(options: argparse.Namespace, ended: _Ended, results: Results, evaluated: Evaluated) -> dict[str, str]:
     files = {options.markdown: report.markdown, options.html: report.page}
     if ended.folder and not options.html:
-        files[ended.folder / _PAGE] = report.page
+        files[ended.folder / PAGE] = report.page
     written = {"records": str(ended.folder / FILE)} if ended.folder else {}
     try:
         if ended.folder:

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.contract.events import FAILING_ENDS, EventTable, EventType, TextKind
 from conformance.contract.revisions import DEFAULT
-from conformance.decode.json_text import LimitExceeded, Reader
+from conformance.decode.json_text import LimitExceeded, Reader, load
 from conformance.decode.sse import Frame
 
 #: The marker that some servers send last; not an event of the Responses API.
@@ -207,3 +207,16 @@ def decode(
         else:
             invalid_frames.append(frame)
     return tuple(events), tuple(invalid_frames)
+
+
+def last_event(body: bytes) -> dict[str, Any] | None:
+    """The data of the terminal event that ends a stream, found without decoding the stream, which takes a hundred times
+    as long. None without it, for frames of an unusual form, and for one that no blank line ends."""
+    if not body.endswith(b"\n\n"):
+        return None
+    data = body.rstrip().rpartition(b"\n\n")[2].rpartition(b"data:")[2]
+    try:
+        value = load(data) if b"\n" not in data else None
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and value.get("type") in TERMINAL else None

@@ -129,6 +129,8 @@ def _bounded(body: Dict, name: str, low: float, high: float, whole: bool = False
 def _deeper(value: Any, levels: int) -> bool:
     layer = [value]
     for _ in range(levels):
+        if not layer:
+            break
         layer = [child for one in layer for child in _children(one)]
     return bool(layer)
 

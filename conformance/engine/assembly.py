@@ -35,12 +35,13 @@ def assemble(
     entries: Sequence[Entry] = (),
     known: Sequence[str] = (),
     today: date | None = None,
+    grouped: Sequence[CaseRecord] = (),
 ) -> Assembled:
-    """Group the cases and apply a baseline.
+    """Group the cases and apply a baseline, also to those that are ``grouped`` already, which are first.
 
     ``known`` are the ids of all cases of the revision; they decide whether an entry is stale or unmatched. ``today``
     is compared with the ``until`` of entries; None is the current date in UTC.
     """
-    grouped = group_by_cause(results_file.in_order(cases))
-    marked, problems = apply(grouped, entries, known, today or datetime.now(UTC).date())
+    found = [*grouped, *group_by_cause(results_file.in_order(cases))]
+    marked, problems = apply(found, entries, known, today or datetime.now(UTC).date())
     return Assembled(with_representative_causes(marked), problems)

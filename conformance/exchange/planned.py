@@ -30,8 +30,9 @@ class OutgoingRequest:
 
     ``tries`` is the limit of attempts, ``most`` the output tokens that an attempt may use, ``suffix`` is appended to
     the URL. The body is sent chunked if ``headers`` announce it. ``keeps``: its connection stays open for a later
-    request, whose ``on`` is the key of this one; without such a connection a new one is used. ``closes`` is the body of
-    a streaming request that is sent first, and closed once output is received; empty for none.
+    request, whose ``on`` is the key of this one; without such a connection a new one is used. ``may_be_refused``: a
+    4xx on that connection is its response, and no reason to use a new one. ``closes`` is the body of a streaming
+    request that is sent first, and closed once output is received; empty for none.
     """
 
     key: str
@@ -47,6 +48,7 @@ class OutgoingRequest:
     keeps: bool = False
     on: str = ""
     closes: bytes = b""
+    may_be_refused: bool = False
 
 
 @dataclass(frozen=True)

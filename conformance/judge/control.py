@@ -17,9 +17,9 @@ from conformance.decode.events import mapping, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.exchange.exchange import WITHHELD
 from conformance.exchange.not_sent import NOT_RECORDED
-from conformance.scenarios.base import Form, form_sent
+from conformance.scenarios.base import BASE, STREAM_BASE, Form, form_sent
 from conformance.scenarios.context import Context
-from conformance.scenarios.controls import control_of
+from conformance.scenarios.controls import IMAGE, control_of
 from conformance.scenarios.scenario import Scenario
 
 #: Members of a request whose names a message mentions only if it is about them; of others (``model``, ``text``) the
@@ -66,16 +66,28 @@ def need_control(received: Received, context: Context, recorded: Lookup) -> None
         control = recorded(name)
     except KeyError:
         return  # It is not planned: the profile excludes it.
+    if name == BASE and not control.exchange.ok:
+        control = _served_streaming(received, control, recorded)
     if control.exchange.detail == WITHHELD + NOT_RECORDED:
         return  # A recording of an earlier version, which sent none.
     if control.exchange.withheld:
         raise CannotEvaluate(control.exchange.detail)
+    if name == IMAGE and control.exchange.refused:
+        return  # A model need not take images: the same without the member is responded to as it may be.
     if not control.exchange.ok:
         raise NoControl(f"{name}, which contains nothing unusual, is not served either: {_outcome(control)}", name)
     if other := _others_named(received, control, scenario):
         raise NoControl(
             f"the error names {other}, which this case is not about: {_outcome(received)}", received.scenario
         )
+
+
+def _served_streaming(received: Received, plain: Received, recorded: Lookup) -> Received:
+    """The streaming base in place of the plain one, if it was served: where only streams are, requests that are not
+    about that have ``stream: true``. What is no JSON object has no such member."""
+    if received.request_json is not None and not received.streaming:
+        return plain
+    return next((one for one in of_run([STREAM_BASE], recorded) if one.exchange.ok), plain)
 
 
 def need_controls(subject: Received | Sequence[Received], context: Context, recorded: Lookup) -> None:
@@ -92,6 +104,8 @@ def need_controls(subject: Received | Sequence[Received], context: Context, reco
 def _sent_alike(plain: Received, stream: Received, contract: Contract) -> None:
     """:class:`DoesNotApply` where a request and its streaming counterpart were sent in different forms of the base."""
     twins = stream.scenario == f"{plain.scenario}.stream"
+    if twins and plain.streaming:
+        raise DoesNotApply("the server does not serve plain requests")
     usual = Form(contract.way.name)
     without = {form_sent(one.exchange, usual, contract).without for one in (plain, stream)}
     if twins and len(without) > 1:

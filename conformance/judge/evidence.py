@@ -168,6 +168,7 @@ def _need_usable(received: Received, case: Case) -> None:
     followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
         raise CannotEvaluate(f"the output of {scenario.after} is malformed when sent back: {why}")
-    strange = undocumented_in(case.context.contract, received.exchange.request.body) if case.where else frozenset()
-    if case.where and not case.where.applies(received, frozenset(), strange):
+    where = case.where or (case.check.where if received.streaming != scenario.streaming else None)
+    strange = undocumented_in(case.context.contract, received.exchange.request.body) if where else frozenset()
+    if where and not where.applies(received, frozenset(), strange):
         raise DoesNotApply(NOT_OF_THIS_KIND)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from urllib.parse import urlsplit
 
 #: File of the proxy's output in the run folder.
 OUTPUT = "proxy.log"
+
+#: Seconds for the proxy to listen.
+STARTUP = 60.0
 
 #: Seconds to exit after SIGTERM.
 _END = 5.0
@@ -27,23 +31,55 @@ class NotStarted(Exception):
 def started(command: str, values: Mapping[str, str], endpoint: str, folder: Path, seconds: float) -> Iterator[None]:
     """Run a shell command, with ``{name}`` replaced by its value, until the endpoint accepts connections.
 
-    Its output is written to :data:`OUTPUT` in the folder. On exit its process group is ended. Raises
-    :class:`NotStarted` if the port is in use before, or if nothing listens on it after ``seconds``.
+    Its output is written to :data:`OUTPUT` in the folder. On exit its process group is ended, also when this process
+    receives SIGTERM, which raises ``KeyboardInterrupt`` meanwhile, and when it is killed. Raises :class:`NotStarted` if
+    the port is in use before, or if nothing listens on it after ``seconds``.
     """
     if listens(endpoint):
         raise NotStarted(f"{endpoint} is in use before the proxy is started")
     for name, value in values.items():
         command = command.replace("{" + name + "}", value)
     log = folder / OUTPUT
-    with log.open("wb") as out:
+    with log.open("wb") as out, _interrupted_by_sigterm():
         process = subprocess.Popen(
             command, shell=True, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
+        guard = _guard(process.pid)
         try:
             _await(process, endpoint, log, seconds)
             yield
         finally:
             _end(process)
+            guard.kill()
+            guard.communicate()
+
+
+#: Ends the group $1 when the standard input ends.
+_GUARD = f'read -r _; kill -s TERM -- "-$1"; sleep {_END:g}; kill -s KILL -- "-$1"'
+
+
+def _guard(group: int) -> subprocess.Popen[bytes]:
+    """A process that ends the group if this one ends without doing so: the pipe to the guard is then closed."""
+    command = ["sh", "-c", _GUARD, "sh", str(group)]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM raises ``KeyboardInterrupt``, as SIGINT does, so that the proxy is ended and files are complete."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread receives signals.
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def listens(endpoint: str) -> bool:

@@ -133,6 +133,11 @@ def to_json(recording: Recording) -> dict[str, Any]:
     }
 
 
+def to_text(recording: Recording) -> str:
+    """The text of a file of records."""
+    return json.dumps(to_json(recording), ensure_ascii=False)
+
+
 def from_json(document: Mapping[str, Any]) -> Recording:
     """The recording of a JSON form. ``ValueError`` for an unknown format or a missing member."""
     if document.get("format") != FORMAT:

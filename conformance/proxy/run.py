@@ -11,7 +11,11 @@ from conformance.proxy.kit import Clock, Kit, Settings
 from conformance.proxy.probes import probes
 from conformance.proxy.probes.probe import Probe
 from conformance.proxy.records import Record, Recording
+from conformance.proxy.setup import check_setup
 from conformance.proxy.upstream import Upstream
+
+#: The probes that show whether the proxy is set up.
+_FIRST = ("request.string", "request.string.stream")
 
 
 def open_upstream(settings: Settings, port: int, clock: Clock) -> Upstream:
@@ -43,6 +47,13 @@ def record(
             records.append(_sent(settings, upstream, clock, probe))
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
     return Recording(about, tuple(records))
+
+
+def record_checked(settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe]) -> Recording:
+    """:func:`record`, after :func:`conformance.proxy.setup.check_setup` with the first probes."""
+    first = record(settings, upstream, clock, selected(settings.dialect, _FIRST))
+    check_setup(first, upstream.other)
+    return record(settings, upstream, clock, chosen)
 
 
 def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:

@@ -1,71 +1,99 @@
-"""A proxy for a run of the suite: its upstream is the built-in endpoint, in one of the dialects."""
+"""A proxy for a run of the suite: first both sides of it are recorded, then its upstream is the built-in endpoint."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from conformance import emulator
-from conformance.config.target import Misconfigured, is_loopback
+from conformance.config.target import Misconfigured
 from conformance.emulator.chat import ChatEndpoint
 from conformance.emulator.server import Responder
-from conformance.proxy.process import OUTPUT, NotStarted, started
+from conformance.exchange.run_directory import RunDirectory, write_atomically
+from conformance.proxy import records, report, run
+from conformance.proxy.evaluation import Evaluated, evaluate
+from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.probes.probe import Probe
+from conformance.proxy.process import OUTPUT, STARTUP, NotStarted, started, wait_for
+from conformance.proxy.records import FILE, Recording
+from conformance.results.records import RunHead
+from conformance.results.results_file import Results
 
-#: The environment variable of the upstream's key, and its default.
-UPSTREAM_KEY, DEFAULT_UPSTREAM_KEY = "UPSTREAM_KEY", "upstream-key-2f9c47d1b8e6"
-
-#: Seconds for the proxy to listen.
-STARTUP = 60.0
-
-
-def upstream_key() -> str:
-    """The key that the upstream accepts."""
-    return os.environ.get(UPSTREAM_KEY) or DEFAULT_UPSTREAM_KEY
+#: The HTML report of both sides in a run folder.
+PAGE = "proxy.html"
 
 
 @dataclass
 class Served:
-    """A proxy that runs; ``keep`` copies its output into a run folder."""
+    """A proxy that runs. ``folder`` has its output; ``recording``: both sides, with the keys redacted, and
+    ``evaluated`` its cases; None without a probe."""
 
     folder: Path
+    recording: Recording | None = None
+    evaluated: Evaluated | None = None
 
-    def keep(self, run: Path) -> None:
-        """Copy the output of the proxy, if there is any."""
-        if (self.folder / OUTPUT).exists() and run.is_dir():
-            shutil.copyfile(self.folder / OUTPUT, run / OUTPUT)
+    def keep(self, folder: RunDirectory) -> None:
+        """Copy the output of the proxy into the run folder, if there is any."""
+        if (self.folder / OUTPUT).exists() and folder.path.is_dir():
+            shutil.copyfile(self.folder / OUTPUT, folder.path / OUTPUT)
+
+    def write(self, folder: RunDirectory) -> None:
+        """Write the recording and the HTML report of both sides into the run folder."""
+        if self.recording and self.evaluated:
+            results = Results(folder.path / PAGE, RunHead.from_json(folder.head()), self.evaluated.cases, None)
+            write_atomically(folder.path / FILE, records.to_text(self.recording))
+            write_atomically(results.path, report.page(results, self.evaluated))
 
 
 @contextlib.contextmanager
 def serving(
-    endpoint: str | None, dialect: str, port: int, start: str | None, revision: str, model: str | None
+    settings: Settings,
+    port: int,
+    start: str | None,
+    revision: str,
+    chosen: Sequence[Probe],
+    only: Sequence[str],
+    wait: float,
 ) -> Iterator[Served]:
-    """Serve the upstream of a proxy, and start the proxy if there is a command.
+    """Start the proxy if there is a command, else ``wait`` for it; record the probes, which ``only`` selected; then
+    serve the built-in endpoint to the proxy.
 
-    Raises :class:`Misconfigured` if the endpoint is not on loopback, the port is in use, or nothing listens.
+    Raises :class:`Misconfigured` if the port is in use, nothing listens, or the proxy is not set up.
     """
-    if not endpoint or not is_loopback(endpoint):
-        raise Misconfigured("--dialect, --start and --upstream-port need --endpoint with a proxy on loopback")
-    key = upstream_key()
-    upstream: Responder
-    upstream = (
-        ChatEndpoint(key=key, model=model)
-        if dialect == "chat"
-        else emulator.Endpoint(key=key, revision=revision, model=model)
-    )
+    clock = Clock()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        served = Served(folder)
         try:
-            server = stack.enter_context(emulator.serve(upstream, port=port))
-            if start:
-                values = {"upstream": server.url, "key": key}
-                stack.enter_context(started(start, values, endpoint, folder, STARTUP))
+            with run.open_upstream(settings, port, clock) as upstream:
+                port = urlsplit(upstream.url).port or port
+                if start:
+                    values = {"upstream": upstream.url, "key": settings.upstream_key}
+                    stack.enter_context(started(start, values, settings.endpoint, folder, STARTUP))
+                else:
+                    wait_for(settings.endpoint, wait)
+                if chosen:
+                    keys = {"client": settings.client_key, "upstream": settings.upstream_key}
+                    recording = run.record_checked(settings, upstream, clock, chosen)
+                    recording = replace(recording, settings={**recording.settings, "only": list(only)})
+                    served.recording = records.redacted(recording, keys)
+                    served.evaluated = evaluate(served.recording)
+            stack.enter_context(emulator.serve(_built_in(settings, revision), port=port))
         except (OSError, OverflowError) as error:
             raise Misconfigured(f"port {port} cannot be used for the upstream: {error}") from None
         except NotStarted as error:
             raise Misconfigured(str(error)) from None
-        yield Served(folder)
+        yield served
+
+
+def _built_in(settings: Settings, revision: str) -> Responder:
+    """The built-in endpoint in the dialect of the proxy."""
+    key, model = settings.upstream_key, settings.upstream_model or settings.model
+    if settings.dialect == "chat":
+        return ChatEndpoint(key=key, model=model)
+    return emulator.Endpoint(key=key, revision=revision, model=model)

@@ -37,7 +37,7 @@ def options() -> Iterator[Option]:
         text = f"{setting.help} (default {shown})" if known else setting.help
         yield Option(f"--{setting.name}", group, text, {"default": None, "metavar": setting.metavar})
     yield Option("--target", TARGET, "target file: TOML with settings and a profile", _value("FILE"))
-    dialect = "the endpoint is a proxy, and its upstream is the built-in endpoint in this dialect (default: no proxy)"
+    dialect = "the endpoint is a proxy with this dialect: both sides are checked too (default: no proxy)"
     yield Option("--dialect", TARGET, dialect, {"choices": DIALECTS, "default": None})
     start = "shell command that starts the proxy at --endpoint, with {upstream} and {key} (docs/proxies.md)"
     yield Option("--start", TARGET, start, _value("COMMAND"))

@@ -13,18 +13,14 @@ import pytest
 
 from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
-from conformance.contract.schemas import REVISIONS
 from conformance.engine import setup
 from conformance.judge import own_rules
-from conformance.proxy.script import DIALECTS
-from conformance.proxy.serving import Served, serving
+from conformance.pytest_plugin.both_sides import SMOKE, BothSides, from_text, served_to, unrelated
 from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
 from conformance.report import allure
 from conformance.results import baseline_file
-
-_SMOKE = "smoke"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,13 +44,18 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         if config.getoption("rules"):
             config.option.rules = str(Path(config.option.rules).absolute())
             config.args += [str(module) for module in own_rules.load(Path(config.option.rules))]
-        served = _proxy(config, stack)
-        runner = _runner(config)
+        served, sides = (None, _sides_of_worker(config)) if _is_worker(config) else served_to(config, stack)
+        runner = _runner(config, sides)
         if served:
-            stack.callback(served.keep, runner.session.folder.path)
+            stack.callback(served.keep, runner.session.folder)
+            served.write(runner.session.folder)
     except Misconfigured as error:
         stack.close()
         print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # While both sides of a proxy are recorded.
+        stack.close()
+        print("conformance: the run was interrupted", file=sys.stderr)
         return 2
     config.pluginmanager.register(runner, "conformance-run")
     config.pluginmanager.register(Reporter(config, runner), "conformance-report")
@@ -62,19 +63,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return None
 
 
-def _proxy(config: pytest.Config, stack: contextlib.ExitStack) -> Served | None:
-    """Serve the upstream of the proxy under test, and start the proxy, if options require it; the stack ends both."""
-    dialect, port, start = (config.getoption(name) for name in ("dialect", "upstream_port", "start"))
-    if hasattr(config, "workerinput") or not (dialect or port or start):
-        return None
-    revision = config.getoption("revision") or REVISIONS[0]
-    endpoint, model = config.getoption("endpoint"), config.getoption("model")
-    return stack.enter_context(serving(endpoint, dialect or DIALECTS[0], port, start, revision, model))
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark ``smoke``."""
-    config.addinivalue_line("markers", f"{_SMOKE}: the most important cases, which need few requests")
+    config.addinivalue_line("markers", f"{SMOKE}: the most important cases, which need few requests")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -83,30 +74,39 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         runner.session.folder.close()
 
 
-def _runner(config: pytest.Config) -> Runner:
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _sides_of_worker(config: pytest.Config) -> BothSides | None:
+    text = config.workerinput["both_sides"]  # type: ignore[attr-defined]  # Workers have this attribute.
+    return from_text(text) if text else None
+
+
+def _runner(config: pytest.Config, sides: BothSides | None) -> Runner:
     # Absolute paths: a worker can have another working directory.
     config.option.baseline = [str(Path(one).absolute()) for one in config.getoption("baseline")]
     expected = baseline_file.read(map(Path, config.option.baseline))
-    if hasattr(config, "workerinput"):
-        given = config.workerinput["conformance"]
-        session = setup.create_worker_session(given, str(config.workerinput["workerid"]))
-        return Runner(config, session, expected, None)
+    if _is_worker(config):
+        given = config.workerinput["conformance"]  # type: ignore[attr-defined]  # Workers have this attribute.
+        session = setup.create_worker_session(given, str(config.workerinput["workerid"]))  # type: ignore[attr-defined]
+        return Runner(config, session, expected, None, sides)
     settings = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
     given = (config.getoption(name) for name in ("target", "run_dir", "replay", "clients"))
     file, folder, replay, clients = (Path(path) if path else None for path in given)
     plan_only = bool(config.getoption("plan") or config.option.collectonly)
     _check_marks(config.getoption("markexpr"), [re.split("[:(]", line)[0] for line in config.getini("markers")])
+    only, skip = (unrelated(sides, config.getoption(name)) for name in ("only", "skip"))
     session, server = setup.create_session(
-        settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), config.getoption("only"),
-        config.getoption("explore"), config.getoption("explore_seed"), config.getoption("skip"),
-        config.getoption("label").strip(),
+        settings, file, folder, plan_only, replay, clients, config.getoption("overwrite"), only,
+        config.getoption("explore"), config.getoption("explore_seed"), skip, config.getoption("label").strip(),
     )  # fmt: skip
-    return Runner(config, session, expected, server)
+    return Runner(config, session, expected, server, sides)
 
 
 def _check_marks(expression: str, known: Sequence[str]) -> None:
     """Raise :class:`Misconfigured` for a misspelled ``smoke`` in ``-m``, with which pytest would select no case or all.
     Other marks are accepted: plugins register theirs later."""
     for name in re.findall(r"[A-Za-z_]\w*", expression):
-        if name != _SMOKE and name not in known and difflib.get_close_matches(name, [_SMOKE], cutoff=0.7):
-            raise Misconfigured(f"-m: unknown mark {name!r}; did you mean {_SMOKE!r}?")
+        if name != SMOKE and name not in known and difflib.get_close_matches(name, [SMOKE], cutoff=0.7):
+            raise Misconfigured(f"-m: unknown mark {name!r}; did you mean {SMOKE!r}?")

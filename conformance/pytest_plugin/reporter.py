@@ -121,9 +121,12 @@ class Reporter:
 
     def _assemble(self) -> Assembled:
         """Group the collected cases and apply the baseline."""
-        expected = self._runner.expected
+        expected, sides = self._runner.expected, self._runner.sides
+        of_sides = {case.id for case in sides.cases} if sides else set()
         known = catalogue.case_ids(self._runner.session.context.target.revision) if expected else []
-        assembled = assemble(self._cases, expected, known)
+        grouped = [case for case in self._cases if case.id in of_sides]
+        cases = [case for case in self._cases if case.id not in of_sides]
+        assembled = assemble(cases, expected, [*known, *of_sides], grouped=grouped)
         self._cases, self._problems = assembled.cases, assembled.problems
         return assembled
 
@@ -151,6 +154,8 @@ class Reporter:
         """The text of a root cause, with the recorded events around its findings."""
         if case.id in self._errors or not case.findings:
             return self._errors.get(case.id, case.id)
+        if self._runner.sides and case.id in self._runner.sides.texts:
+            return self._runner.sides.texts[case.id]
         session = self._runner.session
         text = render(case, recorded(session.folder), session.folder, self._runner.rerun_command)
         return str(redact_value(session.secrets, text))

@@ -16,6 +16,7 @@ from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
+from conformance.pytest_plugin.both_sides import BothSides, SideItem
 from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
 from conformance.report import terminal
@@ -50,11 +51,13 @@ class Runner:
         session: Session,
         expected: Sequence[Entry],
         server: emulator.Server | None,
+        sides: BothSides | None = None,
     ) -> None:
         self.config = config
         self.session = session
         self.expected = expected
         self._server = server
+        self.sides = sides
         self.worker = hasattr(config, "workerinput")
         self.distributed = bool(config.getoption("numprocesses", None) or config.getoption("tx", None))
         self.progress: Progress | None = None
@@ -69,7 +72,8 @@ class Runner:
         """The target, its settings and the source of each setting."""
         if self.worker:
             return []
-        return terminal.header(self.session.context.target, self.session.folder, self.config.option.verbose > 0)
+        lines = terminal.header(self.session.context.target, self.session.folder, self.config.option.verbose > 0)
+        return [*lines, f"both sides of the proxy: {len(self.sides.cases):,} cases"] if self.sides else lines
 
     def pytest_sessionstart(self) -> None:
         """Show the progress in one line, unless ``-v`` or ``-q`` selects pytest's own output: a line or a letter a
@@ -87,6 +91,7 @@ class Runner:
     def pytest_configure_node(self, node: Any) -> None:
         """Pass the settings to a worker. The key is not among them: a worker reads it from the environment."""
         node.workerinput["conformance"] = setup.worker_settings(self.session)
+        node.workerinput["both_sides"] = self.sides.to_text() if self.sides else ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
@@ -108,17 +113,21 @@ class Runner:
             params.append(pytest.param(case, id=case.id, marks=[pytest.mark.smoke] if smoke else []))
         metafunc.parametrize("case", params)
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation.
-        Checks without a case in this revision are removed."""
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Keep the cases that ``--only`` selects, or in a replay those of the recorded run, in the order of evaluation,
+        after those of both sides. Checks without a case in this revision are removed."""
+        if self.sides:
+            items[:0] = self.sides.items(session)
         items[:] = [item for item in items if _case(item) or not hasattr(_function(item), "conformance_check")]
         selections, skips = self.config.getoption("only"), self.config.getoption("skip")
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:
-            case = _case(item)
+            case = _case(item) or _recorded(item)
             is_selected = case is None or (
-                case_selection.selects(case.id, selections) if selections else self.session.selects(case)
+                case_selection.selects(case.id, selections)
+                if selections
+                else isinstance(case, CaseRecord) or self.session.selects(case)
             )
             is_skipped = case is not None and case_selection.selects(case.id, skips)
             (kept if is_selected and not is_skipped else others).append(item)
@@ -152,7 +161,7 @@ class Runner:
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Evaluate a case without setup and teardown: cases have no fixtures, and for thousands of cases these phases
         take longer than the evaluation."""
-        case = _case(item)
+        case = _case(item) or _recorded(item)
         if case is None:
             return None
         if self.setup_error:
@@ -179,8 +188,11 @@ class Runner:
         self.evaluate(case)
         return True
 
-    def evaluate(self, case: Case) -> None:
+    def evaluate(self, case: Case | CaseRecord) -> None:
         """Evaluate a case and store its record for the report. Raises the exception of an internal error."""
+        if isinstance(case, CaseRecord):
+            self._evaluated[case.id] = case
+            return
         evaluated = self.session.evaluate(case)
         self._evaluated[case.id] = evaluated.case
         if evaluated.error:
@@ -192,7 +204,7 @@ class Runner:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Set the report's outcome from the verdict."""
         report = yield
-        case = _case(item)
+        case = _case(item) or _recorded(item)
         if case is None:
             return report
         if call.excinfo is not None and isinstance(call.excinfo.value, CannotRecord | Stopped):
@@ -223,6 +235,8 @@ class Runner:
 
     def text(self, record: CaseRecord) -> str:
         """The failure text of a case for pytest's other plugins, without recorded events; empty without a finding."""
+        if self.sides and record.id in self.sides.texts:
+            return self.sides.texts[record.id]
         return brief(record, self.session.folder, self.rerun_command) if record.findings else ""
 
     # -- end --------------------------------------------------------------------------------------------------------
@@ -241,6 +255,11 @@ def _case(item: pytest.Item) -> Case | None:
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("case") if callspec else None
     return case if isinstance(case, Case) else None
+
+
+def _recorded(item: pytest.Item) -> CaseRecord | None:
+    """The evaluated case of both sides of a proxy; None for other items."""
+    return item.record if isinstance(item, SideItem) else None
 
 
 def _set_locations(items: Sequence[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conformance.contract.revisions import Contract, Way
 from conformance.scenarios.ordinary import SHORT, SMOKE, TEXT, both
-from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.scenario import Scenario, same_body
 
 _BODY = {**SHORT, "input": "Say hello."}
 
@@ -84,7 +84,7 @@ def _in_lower_case(way: Way) -> list[Scenario]:
         ),
         replace(
             one, name="auth.lower-scheme", description=f"the scheme {scheme} in lower case", auth="lower-scheme",
-            about={"accepted": "auth.scheme-case-insensitive"},
+            about={"accepted": "auth.scheme-case-insensitive"}, after=one.name, follow=same_body, reuses=True,
         ),
     ]  # fmt: skip
 

@@ -47,10 +47,12 @@ _NAMED = {
 @dataclass(frozen=True)
 class Form:
     """How requests are sent: ``auth`` is the usual way to authenticate (a name of the contract's), ``without`` are the
-    parts (:data:`PARTS`) that are not sent."""
+    parts (:data:`PARTS`) that are not sent, ``stream`` is the value of that member with which alone the base is served
+    (None: with both, or unknown)."""
 
     auth: str
     without: frozenset[str] = frozenset()
+    stream: bool | None = None
 
 
 def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
@@ -63,6 +65,16 @@ def profile_form(lacks: frozenset[str], contract: Contract) -> Form:
 def form_of(exchange: Exchange, first: Form, contract: Contract) -> Form:
     """The form of a served base request, ``first`` where it was not served: then no form is known to be better."""
     return form_sent(exchange, first, contract) if exchange.ok else first
+
+
+def stream_served(bases: Sequence[Exchange]) -> bool | None:
+    """The value of ``stream`` with which the plain and the streaming base are served, if only one of them is."""
+    if len(bases) != len(BASES):
+        return None
+    plain, stream = bases
+    if refuses(plain) and stream.ok:
+        return True
+    return False if plain.ok and refuses(stream) else None
 
 
 def form_sent(exchange: Exchange, first: Form, contract: Contract) -> Form:
@@ -105,11 +117,11 @@ def _omissions(named: str, first: frozenset[str], most: int) -> Iterator[frozens
 
 
 def refuses(exchange: Exchange) -> bool:
-    """Whether a request is refused for good: a 4xx except 429, or 500 or a reset every time it was sent."""
+    """Whether a request is refused for good: a 4xx except 429, 501, or 500 or a reset every time it was sent."""
     if exchange.status is None:
         return exchange.ended == "reset" and bool(exchange.attempts)
     every_time = bool(exchange.attempts) and all(one.status == exchange.status for one in exchange.attempts)
-    return exchange.refused or (exchange.status == 500 and every_time)
+    return exchange.refused or exchange.status == 501 or (exchange.status == 500 and every_time)
 
 
 def _named(exchange: Exchange) -> str:
@@ -164,7 +176,15 @@ def adapted(
         changed.pop("max_output_tokens", None)
     if STRING in without and isinstance(body.get("input"), str):
         changed["input"] = [{"role": "user", "content": body["input"]}]
+    if form.stream is not None and form.stream != scenario.streaming and not _asks_about_stream(scenario):
+        changed["stream"] = form.stream
     return changed
+
+
+def _asks_about_stream(scenario: Scenario) -> bool:
+    """Whether a scenario is about ``stream``, or is to be sent as a client sends it: agents only stream."""
+    is_of_client = "captured" in scenario.tags or scenario.factors.get("headers") == "agent"
+    return scenario.name in BASES or scenario.about.get("parameter") == "stream" or is_of_client
 
 
 def _raise_cap(scenario: Scenario, body: dict[str, Any], contract: Contract) -> None:

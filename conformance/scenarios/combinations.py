@@ -16,13 +16,12 @@ from typing import Any
 
 from conformance.contract.revisions import Contract
 from conformance.contract.schemas import Schemas, schemas_of
-from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange, Headers
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.inputs import prose
 from conformance.scenarios.ordinary import MANY_SCRIPTS
 from conformance.scenarios.rich_tools import REFERENCES, RICH, TOOLBOX
-from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.scenario import Body, Scenario, same_body
 from conformance.scenarios.templates import BASE, Cap, Effort, fill
 from conformance.scenarios.tools import PING, WEATHER
 
@@ -220,18 +219,13 @@ def _row(schemas: Schemas, number: int, codeword: str, levels: Levels) -> Scenar
         auth=auth,
         headers=_headers(levels, codeword),
         after=behind,
-        follow=_unchanged if behind else None,
+        follow=same_body if behind else None,
         reuses=bool(behind),
         about={"row": codeword, **({"codeword": word} if word else {})},
         tags=frozenset({"combination", "codeword"} if word else {"combination"}),
         claims=frozenset(_claims(levels, auth)),
         factors=levels,
     )
-
-
-def _unchanged(body: Body, received: Received) -> Body:
-    """The request does not depend on the response that it follows."""
-    return body
 
 
 def _claims(levels: Levels, auth: str) -> Iterator[str]:

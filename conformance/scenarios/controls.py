@@ -17,6 +17,9 @@ from conformance.scenarios.scenario import Scenario
 _TOOLS = ("tools.unused", "tools.call.stream")
 _MESSAGES = "input.untyped-message"
 
+#: A request with an image that has an undocumented member, and its control, which has not.
+DETAIL, IMAGE = "undocumented.input_image.detail", "input.image"
+
 #: Variants of a credential that are sent in the header of the contract's way with a scheme.
 _WITH_SCHEME = ("lower-header", "upper-header", "lower-scheme", "other-scheme", "no-scheme")
 
@@ -49,6 +52,8 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
     ways = {f"auth.{way.name}" for way in contract.authentication}
     if one.name.removesuffix(".stream") in ways or one.name in _TOOLS:
         return []
+    if one.name == DETAIL:
+        return [IMAGE]
     if any(tag.startswith("auth-") for tag in one.tags) and "auth-first" not in one.tags and one.auth != "none":
         return [f"auth.{_way(one.auth, contract)}{stream}"]
     if "reasoning-returned" in one.tags:  # The same turn without the reasoning.

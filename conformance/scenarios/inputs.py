@@ -11,7 +11,7 @@ from dataclasses import replace
 from conformance.contract.revisions import Contract
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.ordinary import CORE, NO_REASONING, SHORT
-from conformance.scenarios.scenario import Body, Scenario
+from conformance.scenarios.scenario import Body, Scenario, same_body
 from conformance.scenarios.templates import Cap
 
 _SENTENCES = (
@@ -46,6 +46,9 @@ def scenarios(contract: Contract) -> list[Scenario]:
         "count.uncapped",
         "an output of several hundred tokens without max_output_tokens",
         {**NO_REASONING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
+        after="cut",  # What a server keeps of that cap must not truncate this response.
+        follow=same_body,
+        reuses=True,
         tags=CORE,
     )
     return [*_long(), count, *_empty(), *_models(contract)]
@@ -83,8 +86,8 @@ def _long() -> list[Scenario]:
             description="150,000 characters in a message without type",
             body={**short, "input": [{"role": "user", "content": f"{prose(150_000)}{QUESTION}"}]},
             expect="either",
-            tags=frozenset({"long-input"}),
-            about={},
+            tags=frozenset({"harmless"}),
+            about={"rule": "long-input"},
             claims=frozenset({"input-array"}),
         ),
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from conformance.scenarios.derived import CHEAP
-from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.scenario import Scenario, same_body
 from conformance.scenarios.templates import MODEL
 
 GARBAGE = b'{"model": ' + MODEL + b', "input": "Say hello.", "max_output_tokens": ${cap.cut}} and more'
@@ -102,7 +103,19 @@ def scenarios(nonce: str) -> list[Scenario]:
             wrong=False,  # The schema cannot express that the call is missing.
         ),
     ]
-    return [*found, found[0].streamed()]
+    return [*found, found[0].streamed(), _again(found[0])]
+
+
+def _again(one: Scenario) -> Scenario:
+    """The same request once more, after it was refused: a gateway may remember which model failed."""
+    return replace(
+        one,
+        name=f"{one.name}-again",
+        description=f"{one.description}, the same request again",
+        after=one.name,
+        follow=same_body,
+        tags=frozenset({"bad", "again"}),
+    )
 
 
 def _bad(name: str, description: str, rule: str = "", **more: Any) -> Scenario:

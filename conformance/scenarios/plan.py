@@ -137,7 +137,7 @@ class Plan:
                 base.auth_of(scenario, sent_as, self.contract), scenario.headers, tries,
                 self.uncapped if uncapped(scenario, sent) else _most(scenario, sent, self.uncapped), scenario.suffix,
                 key in self._kept_open, (first or "") if scenario.reuses and not sample else "",
-                self._closed(scenario, sent_as),
+                self._closed(scenario, sent_as), scenario.expect != "answer",
             )  # fmt: skip
 
         def more(samples: Sequence[Exchange]) -> PlannedRequest | None:
@@ -217,7 +217,12 @@ class Plan:
         keys = self._base_keys(scenario) if len(before) == len(after) else []
         forms = [base.form_of(before[after.index(key)], self._first, self.contract) for key in keys]
         without = frozenset[str]().union(*(form.without for form in forms))
-        return Form(forms[-1 if scenario.streaming else 0].auth, without) if forms else self._first
+        if not forms:
+            return self._first
+        stream = base.stream_served([before[after.index(key)] for key in keys])
+        if stream is False and scenario.name.removesuffix(".stream") in self._scenarios:
+            stream = None  # Its plain counterpart answers the rest.
+        return Form(forms[-1 if stream or scenario.streaming else 0].auth, without, stream)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:
         """The body as it is sent; empty where the scenario has none of its own, None if it cannot be built."""
@@ -254,8 +259,11 @@ class Plan:
 def is_covered_by(scenario: Scenario, containing: Exchange, contract: Contract = DEFAULT) -> bool:
     """Whether the response to the request that this one is within shows what this one would show.
 
-    A final Response shows that every part of the request was accepted; a refusal does not show which part was not.
+    A final Response shows that every part of the request was accepted; a refusal does not show which part was not,
+    unless its status does.
     """
+    if scenario.needless and containing.status == scenario.needless:
+        return True
     try:
         response = Received(containing, scenario.name, contract=contract).response
     except CannotEvaluate:

@@ -49,6 +49,7 @@ class Scenario:
     ``reuses`` is sent on the connection of the one it is ``after``, if the server keeps it open. ``factors`` are those
     of a combination (:mod:`conformance.scenarios.combinations`): if it is refused, it is sent again with fewer of them.
     ``closes`` is the body of a streaming request that is sent before it and closed by the client in mid-stream.
+    ``needless`` is the status of the request that it is ``within`` with which that one, too, speaks for it.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Scenario:
     reuses: bool = False
     factors: Mapping[str, str] = field(default_factory=dict)
     closes: Body = field(default_factory=dict)
+    needless: int = 0
 
     @property
     def must_fit_schema(self) -> bool:
@@ -118,6 +120,11 @@ class Scenario:
             claims=self.claims | {"streaming"},
             **changes,
         )
+
+
+def same_body(body: Body, received: Received) -> Body:
+    """The body of a request that does not depend on the response that it follows."""
+    return body
 
 
 @lru_cache(maxsize=1024)

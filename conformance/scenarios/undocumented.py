@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.contract.schemas import Schemas
 from conformance.decode.response import Received
+from conformance.scenarios.controls import DETAIL, IMAGE
 from conformance.scenarios.derived import CHEAP
 from conformance.scenarios.gateways import TOOL_FIELDS
 from conformance.scenarios.scenario import Body, Scenario
@@ -106,7 +107,8 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
     for name, value in ((name, value) for name, value in UNSUPPORTED.items() if name not in documented):
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
-        found += [one, one.streamed()]
+        # The id of an earlier response is sent streaming too.
+        found += [one] if name == "previous_response_id" else [one, one.streamed()]
     together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
@@ -118,6 +120,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     for name, body in NESTED.items():
         one = _one(name, body, "undocumented")
         found += ([one, one.streamed()] if name in _STREAMED else [one]) if name in _NOT_COMBINED else _within(one)
+    found.append(_image())
     for name, value in TOOL_FIELDS.items():
         body = {"tools": [{**WEATHER, name: value}]}
         found += _within(_one(f"tools[].{name}", body, "undocumented", rule="undocumented.tool-fields"))
@@ -130,7 +133,7 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
         found += [one, one.streamed()] if name in _STREAMED else [one]
     found += _forced()
     earlier = _earlier(nonce)
-    return [*found, *_unknown(nonce), earlier, earlier.streamed()]
+    return [*found, *_unknown(nonce), earlier, earlier.streamed(reuses=False)]
 
 
 def _forced() -> list[Scenario]:
@@ -149,6 +152,21 @@ def _all_of_them(foreign: Body) -> Body:
         for outer, inner in body.items():
             nested[outer] = {**nested.get(outer, {}), **inner}
     return {**foreign, **nested, "tools": [{**WEATHER, **TOOL_FIELDS}]}
+
+
+def _image() -> Scenario:
+    """The image without detail, sent where the one with it is neither served nor refused as a modality (404)."""
+    return Scenario(
+        IMAGE,
+        "an image",
+        {**CHEAP, **_message({"type": "input_image", "image_url": _PIXEL})},
+        expect="either",
+        about={"rule": "image"},
+        tags=frozenset({"harmless"}),
+        claims=frozenset({"input-array"}),
+        within=DETAIL,
+        needless=404,
+    )
 
 
 def _repeating(one: Scenario, word: str) -> Scenario:
@@ -200,6 +218,7 @@ def _earlier(nonce: str) -> Scenario:
         expect="either",
         after="parallel.1",
         follow=follow,
+        reuses=True,
         about={
             "of": "previous_response_id",
             "rule": "unsupported.previous-response-id",

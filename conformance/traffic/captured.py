@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from conformance.config.target import Misconfigured
 from conformance.contract.revisions import DEFAULT, Contract
 from conformance.contract.schemas import Schemas
+from conformance.decode.events import mapping, text
 from conformance.decode.memory_size import discard_decoded
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange, content_coding
@@ -99,7 +100,7 @@ class Captured:
         # If it is ``clean``, the terminal event was received and only the end of the framing is missing.
         if self.unfinished and self.exchange.ended != "clean":
             return self.unfinished
-        return self.shortened or self.not_final
+        return self.shortened or self.not_final or self.failed
 
     @property
     def in_background(self) -> bool:
@@ -118,11 +119,31 @@ class Captured:
         why = "with background" if self.sent else "and the request, which may set background, was not captured"
         return f"the Response is {status}, {why}: it is not final" if status in _BEGUN else ""
 
+    @cached_property
+    def failed(self) -> str:
+        """The error that the endpoint reports in place of a final Response, by an event or status ``failed``; empty
+        without one. Like a 5xx it may be temporary, and whether the live service sends it is not known."""
+        try:
+            error = _error_of(self.received) if self.exchange.ok else ""
+        except CannotEvaluate:
+            return ""
+        return f"the response reports an error, which may be temporary: {error[:160]}" if error else ""
+
     def release(self) -> None:
         """Discard what was decoded; it is decoded again when needed."""
         if (received := self.__dict__.pop("received", None)) is not None:
             discard_decoded(received)
         self.exchange.discard_decoded()
+
+
+def _error_of(received: Received) -> str:
+    """The message of an error event, or of a Response with status ``failed``; empty without one."""
+    is_stream = received.looks_like_stream
+    if is_stream and received.terminal.type == "error":
+        data = received.terminal.data
+        return text(mapping(data.get("error")).get("message")) or text(data.get("message"))
+    response = received.response
+    return text(mapping(response.get("error")).get("message")) if response.get("status") == "failed" else ""
 
 
 class Captures(Recorded):

@@ -218,6 +218,8 @@ def _fits(one: Captured, check: Check, undocumented: frozenset[str]) -> bool:
         return False
     if check.rule == "lifecycle.snapshots" and one.in_background:
         return False  # A background Response can be created with status queued.
+    if check.rule == "response.ends-final" and one.failed:
+        return False
     if check.where is None or (check.where.kind == "finished" and one.not_final):
         return False
     return check.where.applies(one.received, unavailable, undocumented)

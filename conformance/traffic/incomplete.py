@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from conformance.decode.events import DONE_MARKER, TERMINAL
+from conformance.decode.events import DONE_MARKER, last_event
 from conformance.decode.json_prefix import scan
 from conformance.decode.json_text import DEEPEST, load
 from conformance.decode.response import CannotEvaluate, Received
@@ -43,21 +43,8 @@ def may_go_on(exchange: Exchange) -> bool:
     """Whether more bytes could change the body: a stream without its terminal event, or a prefix of a JSON text."""
     received = Received(exchange, exchange.scenario)
     if exchange.ok and received.looks_like_stream:
-        return not (_ends_with_terminal_event(exchange.body) or _is_over(received))
+        return not (last_event(exchange.body) or _is_over(received))
     return (exchange.ok or exchange.refused) and _is_json_so_far(exchange)
-
-
-def _ends_with_terminal_event(body: bytes) -> bool:
-    """Whether the last frame is a terminal event; found without decoding the stream, which takes a hundred times as
-    long. False for frames of an unusual form, and for one that no blank line ends."""
-    if not body.endswith(b"\n\n"):
-        return False
-    data = body.rstrip().rpartition(b"\n\n")[2].rpartition(b"data:")[2]
-    try:
-        value = load(data) if b"\n" not in data else None
-    except ValueError:
-        return False
-    return isinstance(value, dict) and value.get("type") in TERMINAL
 
 
 def _is_over(received: Received) -> bool:

@@ -67,11 +67,11 @@ def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:
     label = case.partition("@")[2]
-    key = next((one.exchange.key for one in captured if one.label == label), "")
+    one = next((one for one in captured if one.label == label), None)
     yield with_label("rerun", f"{again} --only '{printable(case)}'")
-    if key and Path(source).is_dir():
-        yield with_label("exchange", f"{Path(source) / 'exchanges' / key}.json")
-    elif key:
+    if one and Path(source).is_dir() and not one.source:
+        yield with_label("exchange", f"{Path(source) / 'exchanges' / one.exchange.key}.json")
+    elif one:
         yield with_label("exchange", f"{source}, {label}")
 
 

@@ -35,6 +35,9 @@ _OF_MESSAGE = frozenset(
 _NONCE = re.compile(rb"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])")
 
 
+#: What may be an id in a body.
+_STRING = re.compile(r"(?<=\")[^\"\\]+(?=\")")
+
 #: What distinguishes refusals of the built-in endpoint: status, code and type.
 _Refusal = tuple[int, str, str]
 
@@ -54,14 +57,30 @@ class Alike:
         self._learn_refusals(exchanges, key)
         self._mutex = threading.Lock()
         self._served = 0
+        #: The recorded id in whose place each new one was sent: a conversation returns it.
+        self._recorded_ids: dict[str, str] = {}
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The response to a request."""
-        recorded = self._known.find(method, path, headers, body)
+        recorded = self._known.find(method, path, headers, self._as_recorded(body))
         if recorded is not None and recorded.status is not None:
             return replayed(self._renewed(recorded))
         made = self._endpoint.respond(method, path, headers, body)
         return self._translated(made, _object(body))
+
+    def _as_recorded(self, body: bytes) -> bytes:
+        """The body with recorded ids in place of new ones."""
+        text = body.decode("utf-8", "surrogateescape")
+        with self._mutex:
+            known = _STRING.sub(lambda found: self._recorded_id(found[0]), text)
+        return known.encode("utf-8", "surrogateescape")
+
+    def _recorded_id(self, value: str) -> str:
+        """The recorded id for a new one, to which the client may have appended a suffix; any other value as it is."""
+        if value in self._recorded_ids:
+            return self._recorded_ids[value]
+        own, separator, suffix = value.rpartition("_")
+        return f"{self._recorded_ids[own]}{separator}{suffix}" if own in self._recorded_ids else value
 
     def _learn_refusals(self, exchanges: Sequence[Exchange], key: str) -> None:
         """Keep, for each kind of refusal by the built-in endpoint, the status and error of the recorded endpoint for
@@ -89,6 +108,8 @@ class Alike:
             changes[f"{created}"] = f"{int(time.time())}"
         if not changes:
             return exchange
+        with self._mutex:
+            self._recorded_ids |= {new: old for old, new in changes.items() if not new.isdecimal()}
         pattern = re.compile(b"|".join(re.escape(one.encode()) for one in sorted(changes, key=len, reverse=True)))
 
         def new(found: re.Match[bytes]) -> bytes:

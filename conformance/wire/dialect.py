@@ -68,6 +68,7 @@ class Dialect:
         self._keep("response", "terminal" if streams else "plain", response)
         self._learn_items(response)
         self.ids.setdefault("resp", text(response.get("id")))
+        self._keep("usage", "", mapping(response.get("usage")))
         for name in ("input_tokens_details", "output_tokens_details"):
             self._keep("usage", name, mapping(mapping(response.get("usage")).get(name)))
         if streams:
@@ -164,8 +165,8 @@ class Dialect:
         for item in response["output"]:
             _become(item, self._like("item", text(item.get("type")), item))
             self._parts(item)
-        usage = response.get("usage")
-        if isinstance(usage, dict):
+        if isinstance(response.get("usage"), dict):
+            usage = response["usage"] = self._like("usage", "", response["usage"])
             for member in ("input_tokens_details", "output_tokens_details"):
                 if isinstance(usage.get(member), dict):
                     usage[member] = self._like("usage", member, usage[member])

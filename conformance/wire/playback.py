@@ -156,19 +156,25 @@ def _members(body: bytes) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-#: Credentials: header, scheme, and whether the key is valid.
-_Sent = tuple[tuple[str, str, bool], ...]
+#: Credentials: header, scheme, and whether the key is valid, empty or another one.
+_Sent = tuple[tuple[str, str, str], ...]
+
+_VALID, _EMPTY, _OTHER = "valid", "empty", "other"
 
 
 def _credentials(headers: Pairs, key: str) -> _Sent:
     found = []
     for name, value in headers:
         if name.lower() == "api-key":
-            found.append(("api-key", "", value.strip() == key))
+            found.append(("api-key", "", _state(value.strip(), key)))
         elif name.lower() == "authorization":
             scheme, _, credential = value.strip().rpartition(" ")
-            found.append(("authorization", scheme.lower(), credential == key))
+            found.append(("authorization", scheme.lower(), _state(credential, key)))
     return tuple(sorted(found))
+
+
+def _state(credential: str, key: str) -> str:
+    return (_VALID if credential == key else _OTHER) if credential else _EMPTY
 
 
 def _recorded_credentials(headers: Headers) -> _Sent:
@@ -181,7 +187,8 @@ def _recorded_credentials(headers: Headers) -> _Sent:
 def _kind(sent: _Sent) -> str:
     if not sent:
         return "no credential"
-    usual = all(right and scheme == ("bearer" if name == "authorization" else "") for name, scheme, right in sent)
+    schemes = {"authorization": "bearer", "api-key": ""}
+    usual = all(state == _VALID and scheme == schemes[name] for name, scheme, state in sent)
     return "a valid key" if usual else "an invalid credential"
 
 

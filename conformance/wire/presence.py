@@ -11,22 +11,28 @@ One request may also block a server for a while, so that no other is served. A r
 while others were under way, none of which received one meanwhile, is sent again alone when the control request is
 served: then it keeps no time-out that another request caused, and the one that caused it times out again. The same
 applies to a busy status (429, 5xx): a server may send it only for several requests at a time.
+
+All processes of a run share this: which requests are under way, when the last response was received, who sends the
+control request, and that the endpoint is gone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from conformance.config.target import Misconfigured, Target
 from conformance.exchange.exchange import WITHHELD, Attempt, Exchange, Request
 from conformance.exchange.not_sent import withheld
 from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
-from conformance.exchange.run_directory import RunDirectory, write_atomically
+from conformance.exchange.run_directory import RunDirectory, locked, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
 from conformance.wire.reach import reach
@@ -69,17 +75,17 @@ class Presence:
         self._control_sender = control
         self._target = replace(target, wait=0.0)
         self._mark = folder.locks / "gone"
-        self._mutex = threading.Lock()
-        self._turns = Turns()
+        self._lock = folder.locks / "presence.lock"
+        self._turns = Turns(folder.locks)
+        self._answered = LastResponse(folder.locks / "answered")
         self._stopping = threading.Event()
         self._served: tuple[OutgoingRequest, float] | None = None
-        self._answered_at = 0.0
         self._first_lost = ""
         self._silent = 0
 
     def send(self, outgoing: OutgoingRequest) -> Exchange:
         """The exchange; a withheld one if the endpoint is down."""
-        with self._mutex:  # Nothing is sent while it is found out whether the endpoint is there.
+        with locked(self._lock):  # Nothing is sent while it is found out whether the endpoint is there.
             why = self._gone()
         if why:
             request = Request(outgoing.method, self._target.url, (), outgoing.body)
@@ -88,11 +94,12 @@ class Presence:
             exchange = self._sender.send(outgoing)
         if exchange.status is not None:
             busy = exchange.status in TEMPORARY_STATUSES and turn.shared
-            self._silent, self._answered_at = 0, time.monotonic()
+            self._silent = 0
+            self._answered.now()
             self._served = self._served or ((outgoing, exchange.elapsed / 1000) if exchange.ok else None)
             return self._alone(outgoing, exchange) if busy else exchange
         if unconnected(exchange):
-            with self._mutex:
+            with locked(self._lock):
                 if not self._is_back(exchange):
                     return exchange
             again = self._sender.send(outgoing)
@@ -105,11 +112,12 @@ class Presence:
         receives when it is sent alone."""
         now = time.monotonic()
         # The server was silent to all: most of the time that this one waited.
-        blocked = turn.shared and now - self._answered_at > _SILENCE * (now - turn.began)
-        with self._mutex:
+        blocked = turn.shared and now - self._answered.at > _SILENCE * (now - turn.began)
+        with locked(self._lock):
             self._silent += 1
-            recent = time.monotonic() - self._answered_at < _RECENT
-            if not recent and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
+            # A blocked server is back only if another thread or process has found that since.
+            is_there = self._answered.at > (now if blocked else time.monotonic() - _RECENT)
+            if not is_there and (exchange.ended == "time-out" or self._silent >= _SILENT) and not self._gone():
                 self._control(exchange)
             why = self._gone()
         if why:
@@ -131,13 +139,13 @@ class Presence:
                 return self._unless_first(outgoing, before, why)
             again = self._sender.send(outgoing)
             if again.ended == "time-out" and again.status is None:
-                with self._mutex:  # It blocks the server: those that wait for their turn are to find it back.
+                with locked(self._lock):  # It blocks the server: those that wait for their turn are to find it back.
                     self._control(again)
         self._turns.sent_alone(helped=again.status is not None and again.status not in TEMPORARY_STATUSES)
         if again.withheld:
             return before
         if again.status is not None:
-            self._answered_at = time.monotonic()
+            self._answered.now()
         beside = replace(attempt_of(before, 0.0), detail=BESIDE_OTHERS)
         return replace(again, attempts=(*before.attempts, beside, *again.attempts))
 
@@ -180,7 +188,8 @@ class Presence:
                     return
                 control = sender.send(outgoing)
                 if control.status is not None or control.ended == "not-sent":
-                    self._silent, self._answered_at = 0, time.monotonic()
+                    self._silent = 0
+                    self._answered.now()
                     return
                 if sent >= _CONTROLS and (control.ended != "time-out" or time.monotonic() > until):
                     break
@@ -193,6 +202,26 @@ class Presence:
             self._first_lost = exchange.scenario
             since = f"no response since {exchange.scenario}"
             write_atomically(self._mark, f"{_GONE} at {_clock(_begun(exchange))}: {since}")
+
+
+class LastResponse:
+    """When any process of the run last received a response, in monotonic seconds: the time of modification of a file,
+    as that clock is the same for all processes of a machine."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = str(file)
+        with contextlib.suppress(FileExistsError), file.open("x"):
+            os.utime(file, ns=(0, 0))
+
+    def now(self) -> None:
+        """Note a response."""
+        moment = time.monotonic_ns()
+        os.utime(self._file, ns=(moment, moment))
+
+    @property
+    def at(self) -> float:
+        """The moment; 0 before the first response."""
+        return os.stat(self._file).st_mtime_ns / 1e9
 
 
 @dataclass(frozen=True)

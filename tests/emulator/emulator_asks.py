@@ -11,7 +11,7 @@ from conformance.contract.revisions import DEFAULT
 from conformance.contract.schemas import Schemas
 from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.scenarios import revision_2026_10, scenarios
-from conformance.scenarios.scenario import Scenario, encode
+from conformance.scenarios.scenario import Scenario, encode, same_body
 from conformance.scenarios.templates import fill
 
 CAPTURED = Path(__file__).parents[2] / "conformance" / "scenarios" / "captured"
@@ -286,7 +286,7 @@ GROUPS: dict[str, list[Request]] = {
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
     "inputs": [
         of_the_suite(one) for one in scenarios(Schemas(), "0").values()
-        if one.name.startswith(RICH) and (not one.after or one.factors)
+        if one.name.startswith(RICH) and (not one.after or one.follow is same_body)
     ],
     "revision": [
         *(of_the_suite(one) for one in revision_2026_10.scenarios(Schemas("2026-10")) if not one.after),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import sys
 import time
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from both_sides import CLIENT_KEY, UPSTREAM_KEY, problems, recorded
+from starting import free_port, is_gone
 
 from conformance import cli
 from conformance.config.target import Misconfigured
@@ -186,17 +185,6 @@ def test_bad_options_are_one_line(
     assert shown.count("\n") == 1
 
 
-def is_gone(group: int) -> bool:
-    """Whether no process of a group is left; ended ones stay in it for a moment."""
-    for _ in range(100):
-        try:
-            os.killpg(group, signal.SIGCONT)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize(
     ("key", "message"),
     [
@@ -231,12 +219,6 @@ def test_a_proxy_that_ends_no_response_takes_little_time() -> None:
     found = problems(evaluate(recorded("responses", FAULTS["hangs-on-broken-stream"], probes, limit=1.5, wait=0.2)))
     assert found.keys() == {"failure.no-hang"}
     assert time.monotonic() - started_at < 15
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_the_command_starts_and_ends_the_proxy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

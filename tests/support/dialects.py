@@ -59,6 +59,9 @@ DIALECTS = {
         "messages-only", lambda body: isinstance(body.get("input"), str), _error(400, "input must be a list")
     ),
     "no-streams": _body("no-streams", lambda body: body.get("stream"), _error(501, "Streaming is not implemented")),
+    "no-plain": _body(
+        "no-plain", lambda body: not body.get("stream"), _error(400, "Only stream: true is supported", "stream")
+    ),
     "no-tools": _body("no-tools", lambda body: body.get("tools"), _error(400, "tools are not supported")),
     "breaks-at-low-caps": _body(
         "breaks-at-low-caps", lambda body: isinstance(_cap(body), int) and 0 < _cap(body) < 64,

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import forked
+
 ROOT = Path(__file__).parent.parent.parent
 KEY = "test-key-5b1f00d1c3"
 
@@ -33,8 +35,7 @@ def run(
     *arguments: str, key: str | None = KEY, checks: Sequence[str] = ("",), **more: str
 ) -> subprocess.CompletedProcess[str]:
     """One run and what it said."""
-    words = command(*arguments, checks=checks)
-    return subprocess.run(words, cwd=ROOT, env=environment(key, **more), capture_output=True, text=True, timeout=120)
+    return forked.run(command(*arguments, checks=checks)[2:], environment(key, **more), timeout=120)
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:

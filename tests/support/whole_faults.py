@@ -82,6 +82,24 @@ def _fault(name: str, **hooks: Any) -> Behaviour:
 
 
 #: Faults by name, each with the rule and the words of the one cause.
+def _fails_plain(test: Callable[[Object], bool]) -> Callable[[Context, Reply], Reply]:
+    """Sends a failed Response with HTTP 200 for plain requests with such a body."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        if not ctx.served or ctx.stream or not test(ctx.body):
+            return reply
+        error = {"code": "server_error", "message": "the model failed"}
+        empty = {"output": [], "output_text": "", "usage": None}
+        failed = {**json.loads(reply.body), "status": "failed", "error": error, **empty}
+        return replace(reply, framing="length").saying(failed)
+
+    return hook
+
+
+def _by_a_client(body: Object) -> bool:
+    return "weather in Paris" in json.dumps(body)
+
+
 WHOLE: dict[str, tuple[Behaviour, str, str]] = {
     name: (_fault(name, **{hook: function}), rule, words)
     for name, hook, function, rule, words in (
@@ -110,5 +128,12 @@ WHOLE: dict[str, tuple[Behaviour, str, str]] = {
         ("every wrong key 429", "auth",
          lambda _, usual: Refusal(429, {"message": "slow down", "code": "429"}) if usual else None,
          "auth.wrong-bearer-refused", "every invalid key received HTTP 429, and no valid key did"),
+        ("every plain response failed", "reply", _fails_plain(lambda _: True), "response.ends-final",
+         "the final status is 'failed'"),
+        ("every plain response to a client failed", "reply", _fails_plain(_by_a_client), "response.ends-final",
+         "the final status is 'failed'"),
+        ("a plain response to a client's undocumented member failed", "reply",
+         _fails_plain(lambda body: _by_a_client(body) and "include" in body), "http.client-request-answered",
+         "the final status of the response is 'failed'"),
     )
 }  # fmt: skip

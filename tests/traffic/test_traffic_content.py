@@ -413,6 +413,25 @@ def test_without_background_it_should_be_final(tmp_path: Path) -> None:
     assert causes
 
 
+@pytest.mark.parametrize("error", [{"code": "server_error", "message": "overloaded"}, None])
+def test_a_failed_response_may_be_temporary(error: dict[str, str] | None, tmp_path: Path) -> None:
+    """Whether the live service sends one is not known, and a 5xx is not evaluated either; without a message it is no
+    report of an error."""
+    made = queued("failed")
+    made["response"]["content"]["text"] = json.dumps(json.loads(made["response"]["content"]["text"]) | {"error": error})
+    found = evaluated([one_of(tmp_path, made)])
+    assert broken(found) == (set() if error else {"response.ends-final"})
+    assert ("which may be temporary: overloaded" in found.unjudged.get("entry 2", "")) is bool(error)
+
+
+def test_a_stream_that_ends_with_an_error_is_evaluated_up_to_it(tmp_path: Path) -> None:
+    made = entry(received("text.stream", FAULTS["lifecycle.ends-with-error"]), "firefox")
+    found = evaluated([one_of(tmp_path, made)])
+    assert "response.ends-final" not in {line.requirement for line in found.cases}
+    assert "the response reports an error, which may be temporary: " in found.unjudged["entry 2"]
+    assert "lifecycle.created-first" in {line.requirement for line in found.cases if line.verdict == "pass"}
+
+
 def test_a_queued_snapshot_of_the_background_is_legal(tmp_path: Path) -> None:
     wrong = received("text.stream", FAULTS["lifecycle.snapshot-says-queued"])
     made = entry(wrong, "firefox")

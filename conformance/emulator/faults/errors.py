@@ -77,6 +77,25 @@ def dead(test: Callable[[Context], bool]) -> Hook[Refusal | None]:
     return hook
 
 
+def again(hook: Hook[Refusal | None]) -> Hook[Refusal | None]:
+    """Handles a refused request otherwise when it is received once more."""
+
+    def wrapped(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+        return hook(ctx, refusal) if refusal and ctx.count(f"refused {ctx.raw!r}") else refusal
+
+    return wrapped
+
+
+def refused_again(how: Callable[[Reply], Reply]) -> Hook[Reply]:
+    """Rewrites the refusal of a request that was refused before."""
+
+    def hook(ctx: Context, reply: Reply) -> Reply:
+        again = not ctx.served and reply.status == 400 and ctx.count(f"refused {ctx.raw!r}")
+        return how(reply) if again else reply
+
+    return hook
+
+
 def flat(whole: Dict) -> Dict:
     return {"object": "error", **whole["error"]}
 
@@ -155,6 +174,17 @@ FAULTS = [
     fault("error.first-503-shows-its-stack", "Sends a stack trace in one 503.", "error.no-internals",
           reply=at_first("503", lambda reply: body("application/json", to_json({"error": {
               "message": TRACE, "type": "server_error", "param": "", "code": "503"}}))(reply.coded(503)))),
+    fault("error.again-is-another-status", "Refuses the same request with HTTP 404 the second time.",
+          "error.same-refusal-again", validate=again(lambda _, refusal: refusal and replace(refusal, status=404))),
+    fault("error.again-is-another-code", "Refuses the same request with another code the second time.",
+          "error.same-refusal-again", validate=again(
+              lambda _, refusal: refusal and replace(refusal, members={**refusal.members, "code": "cooldown"}))),
+    fault("error.again-is-500", "Responds with HTTP 500 to a refused request that is sent again.", REAL,
+          validate=again(lambda _, refusal: SPOILED)),
+    fault("error.again-is-served", "Serves a refused request that is sent again.", "request.unknown-model",
+          validate=again(lambda _, refusal: None)),
+    fault("error.again-is-text", "Refuses the same request in plain text the second time.", FORM,
+          reply=refused_again(body("text/plain", "Bad Request"))),
     fault("error.cut-off", "Closes the connection on an invalid request.", REAL, reply=bad_request(
         lambda _, reply: Reply(reply.status, reply.reason, [("Content-Length", "1")], [], "length", "cut"))),
 ]  # fmt: skip

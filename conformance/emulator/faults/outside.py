@@ -157,6 +157,8 @@ FAULTS = [
     fault("undocumented.input-image-detail-is-500", "Responds with HTTP 500 to the detail of an image.",
           "undocumented.input_image.detail",
           validate=crash(lambda body: any("detail" in part for part in input_parts(body)))),
+    fault("request.image-is-500", "Responds with HTTP 500 to an image.", "request.image",
+          validate=crash(part_type("input_image"))),
     fault("undocumented.input-file-is-500", "Responds with HTTP 500 to a file as input.", "undocumented.input_file",
           validate=crash(part_type("input_file"))),
     fault("undocumented.unknown-name-is-500", "Responds with HTTP 500 to an unknown parameter.",

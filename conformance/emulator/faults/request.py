@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..hooks import Behaviour, Context, fault
-from ..request_hooks import SPOILED, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
+from ..request_hooks import SPOILED, crash, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
 from ..shapes import Refusal, Reply
 from ..validate import FLAGS, NUMBERS, STRINGS
 
@@ -111,6 +111,10 @@ FAULTS = [
           validate=refuse(lambda body: isinstance(body.get("temperature"), int), "temperature")),
     fault("request.model-refused", "Refuses the documented models.", "request.model-accepted",
           validate=refuse(lambda body: isinstance(body.get("model"), str), "model")),
+    fault("request.plain-refused", "Refuses requests without stream: true.", "request.model-accepted",
+          validate=refuse(lambda body: body.get("stream") is not True, "stream")),
+    fault("request.plain-is-500", "Responds with HTTP 500 to requests without stream: true.", "request.model-accepted",
+          validate=crash(lambda body: bool(body) and body.get("stream") is not True)),
     fault("request.input-string-refused", "Refuses a string as input.", "request.input-string",
           "request.input-accepted",
           validate=refuse(lambda body: isinstance(body.get("input"), str), "input")),

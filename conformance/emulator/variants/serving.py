@@ -217,6 +217,8 @@ VARIANTS = [
     variant("refusals.openai-form", "The documentation is aligned with OpenAI (openai, Error).",
           reply=envelope(openai_form)),
     variant("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
+    variant("refusals.with-request-number", FORM, reply=lambda ctx, reply: error(
+        lambda one: one.update(message=f"{one['message']} (request {ctx.number})"), ANY)(ctx, reply)),
     variant("refusals.with-blanks", "JSON allows whitespace between tokens (RFC 8259 2).",
           reply=refused(spaced, ANY)),
     variant("refusals.plain-json-when-streaming", "Observed: a data: prefix; plain JSON is usual in HTTP.",

@@ -1,0 +1,151 @@
+"""The cases of both sides of a proxy as items of pytest.
+
+Both sides are recorded once, by the main process and before the collection: the probes depend on each other, and the
+upstream is one. Workers of pytest-xdist receive the evaluated cases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.config.settings import SETTINGS
+from conformance.config.target import Misconfigured, resolve
+from conformance.contract.schemas import REVISIONS
+from conformance.engine.setup import collects_all_checks
+from conformance.judge.case_selection import selects
+from conformance.judge.verdict import PASS
+from conformance.proxy import profile, records, report
+from conformance.proxy.evaluation import Evaluated, evaluate
+from conformance.proxy.kit import Settings
+from conformance.proxy.probes import probes
+from conformance.proxy.probes.probe import Probe
+from conformance.proxy.rules import AREA, RULES
+from conformance.proxy.serving import Served, serving
+from conformance.proxy.setup import settings_of
+from conformance.results.records import CaseRecord
+
+#: The mark of the most important cases, of which both sides have none.
+SMOKE = "smoke"
+
+_NODE = "conformance/proxy::both_sides"
+
+
+class BothSides:
+    """The cases, and the failure texts of those with findings, by id."""
+
+    def __init__(self, cases: Sequence[CaseRecord], texts: dict[str, str]) -> None:
+        self.cases = cases
+        self.texts = texts
+
+    def to_text(self) -> str:
+        """The form for a worker, as ASCII."""
+        return json.dumps([[case.to_json() for case in self.cases], self.texts])
+
+    def items(self, session: pytest.Session) -> list[pytest.Item]:
+        """An item for each case."""
+        return [SideItem.from_parent(session, name=f"both_sides[{one.id}]", nodeid=f"{_NODE}[{one.id}]", record=one)
+                for one in self.cases]  # fmt: skip
+
+
+class SideItem(pytest.Item):
+    """The item of an evaluated case."""
+
+    def __init__(self, *, record: CaseRecord, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.record = record
+
+    def runtest(self) -> None:
+        """The case is evaluated already."""
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        """The location of all cases: they have no source of their own."""
+        return AREA, None, self.name
+
+
+def from_text(text: str) -> BothSides:
+    """The inverse of :meth:`BothSides.to_text`."""
+    cases, texts = json.loads(text)
+    return BothSides([CaseRecord.from_json(one) for one in cases], texts)
+
+
+def _cases(found: Evaluated) -> BothSides:
+    return BothSides(found.cases, {one.id: report.text_of(one, found) for one in found.cases if one.has_problem})
+
+
+def planned(dialect: str) -> list[CaseRecord]:
+    """The cases of the area for a run that sends nothing, without a verdict of their own."""
+    return [
+        CaseRecord(f"{rule.name}@{probe.name}", rule.name, probe.name, AREA, "MUST", PASS, examined=0)
+        for rule in RULES for probe in probes(dialect) if set(rule.kinds) & set(probe.kinds)
+    ]  # fmt: skip
+
+
+def chosen(dialect: str, only: Sequence[str]) -> list[Probe]:
+    """The probes whose cases are selected by ``--only``; all without a selection."""
+    needed = {one.scenario for one in planned(dialect) if not only or selects(one.id, only)}
+    return [probe for probe in probes(dialect) if probe.name in needed]
+
+
+def unrelated(sides: BothSides | None, globs: Sequence[str]) -> list[str]:
+    """The selections that select no case of both sides."""
+    ids = [one.id for one in sides.cases] if sides else []
+    return [glob for glob in globs if not any(selects(one, [glob]) for one in ids)]
+
+
+def given(config: pytest.Config) -> bool:
+    """Whether an option states that the endpoint is a proxy."""
+    return any(config.getoption(name) for name in ("dialect", "upstream_port", "start"))
+
+
+def settings(config: pytest.Config) -> tuple[Settings, float]:
+    """The settings of the proxy, and the seconds to wait for it. Raises :class:`Misconfigured` for an invalid one."""
+    options = {setting.name: config.getoption(setting.name.replace("-", "_")) for setting in SETTINGS}
+    file = Path(named) if (named := config.getoption("target")) else None
+    target = resolve(options, os.environ, "00000000", file)
+    if target.built_in:
+        raise Misconfigured("--dialect, --start and --upstream-port need --endpoint with a proxy on loopback")
+    changes = profile.read(file) if file else profile.Profile()
+    key = os.environ.get(target.api_key_env, "")
+    dialect = config.getoption("dialect")
+    made = settings_of(target.endpoint, dialect, target.model, changes, target.wait or None, key)
+    return made, target.wait
+
+
+def replayed(folder: Path) -> BothSides | None:
+    """The cases of the recording in a run folder that the run had selected; None without a recording. Raises
+    :class:`Misconfigured` for an invalid file."""
+    file = folder / records.FILE
+    if not file.exists():
+        return None
+    try:
+        recording = records.from_json(json.loads(file.read_text(encoding="utf-8")))
+        sides, only = _cases(evaluate(recording)), recording.settings.get("only")
+        return BothSides([one for one in sides.cases if not only or selects(one.id, only)], sides.texts)
+    except ValueError as error:
+        raise Misconfigured(f"{file} {error}") from None
+
+
+def served_to(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Served | None, BothSides | None]:
+    """The proxy, which the stack ends, and the cases of both sides, if options state that the endpoint is a proxy; the
+    cases alone for a run that sends nothing."""
+    if replay := config.getoption("replay"):
+        return None, replayed(Path(replay))
+    if not given(config):
+        return None, None
+    made, wait = settings(config)
+    if config.getoption("plan") or config.option.collectonly:
+        return None, BothSides(planned(made.dialect), {})
+    whole = collects_all_checks(config.args, config.invocation_params.dir) and config.option.markexpr != SMOKE
+    only = config.getoption("only")
+    probes_of_run = chosen(made.dialect, only) if whole else []
+    revision = config.getoption("revision") or REVISIONS[0]
+    port, start = config.getoption("upstream_port"), config.getoption("start")
+    served = stack.enter_context(serving(made, port, start, revision, probes_of_run, only, wait))
+    return served, _cases(served.evaluated) if served.evaluated else None

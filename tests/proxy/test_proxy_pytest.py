@@ -1,0 +1,140 @@
+"""The cases of both sides as items of pytest: those of ``conformance proxy``; and how runs end the proxy."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from starting import free_port, is_gone
+
+from tests.support.running import KEY, ROOT, environment, lines_of
+
+PYTEST = [sys.executable, "-m", "pytest", "conformance"]
+PROXY = [sys.executable, "-m", "conformance", "proxy"]
+FAULT = "drops-late-system-message"
+
+
+def words(folder: Path, fault: str = FAULT) -> list[str]:
+    """The options for the reference proxy as a command, whose group is written to the file ``pid``."""
+    port = free_port()
+    emulator = f"{shlex.quote(sys.executable)} -m conformance.emulator.proxy --upstream {{upstream}} --dialect chat"
+    start = f"echo $$ > {folder}/pid; UPSTREAM_KEY={{key}} {emulator} --port {port} --fault {fault}"
+    return ["--endpoint", f"http://127.0.0.1:{port}/v1", "--dialect", "chat", "--start", start]
+
+
+def run(command: list[str], folder: Path, *more: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    full = [*command, *words(folder), "--run-dir", str(folder / "run"), "--overwrite", *more]
+    return subprocess.run(full, cwd=ROOT, env=environment(key), capture_output=True, text=True, timeout=120)
+
+
+def verdicts(folder: Path) -> dict[str, tuple[str, str, int]]:
+    return {
+        one["id"]: (one["verdict"], one["cause"], len(one["findings"]))
+        for one in lines_of(folder / "run")
+        if one["kind"] == "case"
+    }
+
+
+ONLY = ("--only", "proxy.request.system-texts", "--only", "*@failure.429")
+
+
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str, int]]:
+    """The verdicts of ``conformance proxy``."""
+    folder = tmp_path_factory.mktemp("command")
+    assert run(PROXY, folder, *ONLY).returncode == 1
+    return verdicts(folder)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one", "two"])
+def test_the_cases_are_those_of_the_command(
+    workers: tuple[str, ...], by_command: dict[str, tuple[str, str, int]], tmp_path: Path
+) -> None:
+    junit = tmp_path / "junit.xml"
+    done = run(PYTEST, tmp_path, *ONLY, *workers, "-p", "no:cacheprovider", "--junit-xml", str(junit))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert verdicts(tmp_path) == by_command
+    assert {"fail", "pass"} <= {verdict for verdict, _, _ in by_command.values()}
+    assert "upstream received: POST /v1/chat/completions" in done.stdout
+    suite = ElementTree.parse(junit).getroot()[0]
+    names = {case.get("name"): case for case in suite if len(case)}
+    failed = names["both_sides[proxy.request.system-texts@request.system-messages]"].find("failure")
+    assert failed is not None
+    assert failed.text is not None
+    assert "client sent: POST /v1/responses" in failed.text
+    assert {"proxy.json", "proxy.html", "proxy.log"} <= {one.name for one in (tmp_path / "run").iterdir()}
+    assert KEY not in (tmp_path / "run" / "proxy.json").read_text()
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_recorded_run_is_evaluated_again(by_command: dict[str, tuple[str, str, int]], tmp_path: Path) -> None:
+    assert run(PYTEST, tmp_path, *ONLY, "-p", "no:cacheprovider").returncode == 1
+    (tmp_path / "run").rename(tmp_path / "first")
+    again = [*PYTEST, "-p", "no:cacheprovider", "--replay", str(tmp_path / "first"), "--run-dir", str(tmp_path / "run")]
+    done = subprocess.run(again, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert verdicts(tmp_path) == by_command
+
+
+def test_selections_of_pytest(tmp_path: Path) -> None:
+    """``-k`` and ``--lf`` select among the cases, ``-x`` ends at the first failure, and a listing sends nothing."""
+    cache = ("-o", f"cache_dir={tmp_path / 'cache'}")
+    only = ("--only", "proxy.request.system-texts")
+    done = run(PYTEST, tmp_path, *only, *cache, "-x")
+    assert (done.returncode, " 1 failed" in done.stdout) == (1, True), done.stdout
+    done = run(PYTEST, tmp_path, *only, *cache, "--lf")
+    assert (done.returncode, " 1 failed" in done.stdout, "passed" in done.stdout.splitlines()[-1]) == (1, True, False)
+    done = run(PYTEST, tmp_path, *only, *cache, "-k", "request.system-messages and not stream")
+    assert done.returncode == 1, done.stdout
+    assert list(verdicts(tmp_path)) == ["proxy.request.system-texts@request.system-messages"]
+    (tmp_path / "pid").unlink()
+    done = run(PYTEST, tmp_path, *only, *cache, "--collect-only", "-q")
+    assert "both_sides[proxy.request.system-texts@request.system-messages]" in done.stdout
+    assert not (tmp_path / "pid").exists()
+
+
+@pytest.mark.parametrize("endpoint", [(), ("--endpoint", "https://example.com/v1")], ids=["none", "remote"])
+def test_an_upstream_needs_a_proxy_on_loopback(endpoint: tuple[str, ...]) -> None:
+    command = [*PYTEST, "--dialect", "chat", *endpoint]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "a proxy on loopback" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [PYTEST, PROXY], ids=["pytest", "command"])
+def test_a_command_that_ends_at_once_is_one_line(command: list[str], tmp_path: Path) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/v1"
+    options = ["--endpoint", endpoint, "--start", "echo 'error: no port' >&2; exit 4", "--run-dir", str(tmp_path / "r")]
+    done = subprocess.run([*command, *options], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stdout
+    assert done.stderr == "conformance: the proxy ended at once with 4: error: no port\n"
+
+
+ENDED = [(PYTEST, signal.SIGTERM), (PROXY, signal.SIGINT), (PROXY, signal.SIGTERM), (PROXY, signal.SIGKILL)]
+
+
+@pytest.mark.parametrize(("command", "number"), ENDED, ids=lambda one: getattr(one, "name", ""))
+def test_a_run_that_is_ended_ends_the_group_of_the_proxy(
+    command: list[str], number: signal.Signals, tmp_path: Path
+) -> None:
+    full = [*command, *words(tmp_path), "--run-dir", str(tmp_path / "run")]
+    quiet = subprocess.DEVNULL
+    started = subprocess.Popen(full, cwd=ROOT, env=environment(), stdout=quiet, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 30
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(1)
+    os.kill(started.pid, number)
+    shown = started.communicate(timeout=30)[1]
+    assert is_gone(int((tmp_path / "pid").read_text()))
+    if number != signal.SIGKILL:
+        assert (started.returncode, shown) == (2, "conformance: the run was interrupted\n")

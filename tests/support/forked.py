@@ -1,0 +1,129 @@
+"""Processes of the suite that start where its modules are imported already.
+
+A Python process needs half a second of processor time until pytest and the suite are imported, and the tests start some
+hundred. One process per test process imports them and forks for each run. Arguments, environment, working directory,
+standard streams and exit code are those of ``python -m``; tests of signals and of the start itself start their own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import json
+import os
+import random
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(words: Sequence[str], environ: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """``python -m`` with these words in the root of the checkout, as :func:`subprocess.run` returns it."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        code = _parent().run(words, environ, timeout, (out.fileno(), err.fileno()))
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess([sys.executable, "-m", *words], code, *texts)
+
+
+class _Parent:
+    """The process that forks, seen from the one that asks it to."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "tests.support.forked", str(theirs.fileno())]
+        self._process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        theirs.close()
+        atexit.register(self.close)
+
+    def run(self, words: Sequence[str], environ: Mapping[str, str], timeout: float, streams: tuple[int, int]) -> int:
+        request = json.dumps([list(words), dict(environ)]).encode()
+        socket.send_fds(self._socket, [len(request).to_bytes(4)], streams)
+        self._socket.sendall(request)
+        pid = int.from_bytes(self._socket.recv(4))
+        self._socket.settimeout(timeout)
+        try:
+            return int.from_bytes(self._socket.recv(4), signed=True)
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            self._socket.settimeout(None)
+            self._socket.recv(4)
+            raise subprocess.TimeoutExpired(list(words), timeout) from None
+        finally:
+            self._socket.settimeout(None)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+@functools.cache
+def _parent() -> _Parent:
+    return _Parent()
+
+
+def _serve(connection: socket.socket) -> Sequence[str]:
+    """Fork for each request; returns in the child, with the words of the request."""
+    while size := socket.recv_fds(connection, 4, 2):
+        request, streams = b"", size[1]
+        if not size[0]:
+            os._exit(0)
+        while len(request) < int.from_bytes(size[0]):
+            request += connection.recv(1 << 16)
+        if pid := os.fork():
+            connection.sendall(pid.to_bytes(4))
+            for stream in streams:
+                os.close(stream)
+            _, status = os.waitpid(pid, 0)
+            connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
+            continue
+        connection.close()
+        for number, stream in enumerate(streams, 1):
+            os.dup2(stream, number)
+            os.close(stream)
+        words, environ = json.loads(request)
+        os.environ.clear()
+        os.environ.update(environ)
+        random.seed()
+        return words
+    raise AssertionError
+
+
+def _main() -> None:
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    _import()
+    gc.collect()
+    gc.freeze()
+    words = _serve(connection)
+    sys.argv[1:] = words[1:]
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+def _import() -> None:
+    """Import what a run imports."""
+    import allure_pytest.plugin  # noqa: F401
+    import pytest  # noqa: F401
+    import xdist.plugin  # noqa: F401
+    from _pytest.assertion.rewrite import AssertionRewritingHook
+
+    import conformance.cli
+    import conformance.plugin  # noqa: F401
+    from conformance.judge.cases import load_checks
+
+    load_checks()
+    # pytest warns that it cannot rewrite the asserts of these modules, which have none.
+    AssertionRewritingHook._warn_already_imported = lambda self, name: None  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    _main()
