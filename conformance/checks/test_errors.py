@@ -267,6 +267,8 @@ def _kind_of_refusal(received: Received) -> tuple[int, object, object]:
 def _when_refused(received: Received) -> None:
     if received.exchange.ok:
         raise DoesNotApply("the request was not refused")
+    if received.arrived == 501:
+        raise DoesNotApply("received HTTP 501, whose body no rule describes")
     if not 400 <= definite_status(received) < 500:
         raise CannotEvaluate(f"received HTTP {received.arrived}")
 
