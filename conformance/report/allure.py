@@ -144,8 +144,8 @@ def _categories(found: Sequence[Cause]) -> Iterator[dict[str, str]]:
 
 
 def describe(folder: Path, target: Target) -> None:
-    """Write what Allure shows about the run as a whole: the target, and the suite, unless a CI server has named itself
-    as the executor."""
+    """Write what Allure shows about the run: the target, and the suite as its executor unless a CI server has named
+    itself as that."""
     facts = {"endpoint": target.endpoint, "model": target.model, "revision": target.revision, "suite": __version__}
     lines = [f"{name} = {printable(value)}\n".replace("\\", "\\\\") for name, value in facts.items()]
     write_atomically(folder / "environment.properties", "".join(lines))
