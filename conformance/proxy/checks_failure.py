@@ -53,7 +53,7 @@ def honest(view: View) -> Findings:
         return
     leg, claim = view.client, _claim(view.client)
     what = _what(view)
-    if claim == "completed":
+    if claim == "completed" and not _is_copy(view):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
@@ -93,6 +93,9 @@ _WORDS = {
     "reset-in-arguments": "the upstream reset the connection in the middle of a call's arguments",
     "early-end": "the upstream's stream ended without a finish reason",
     "error-object": "the upstream sent an error in the stream",
+    "empty-stream": "the upstream sent a stream without an event",
+    "done-alone": "the upstream sent [DONE] without an event before it",
+    "invalid-event": "the upstream sent an event whose JSON is not complete",
     "cut-in-body": "the upstream closed the connection in the middle of the body",
     "hang": "the upstream sent nothing more",
 }
@@ -157,12 +160,12 @@ def retry_after(view: View) -> Findings:
         raise DoesNotApply("the upstream sent no Retry-After")
     if leg.status not in _BUSY:
         raise DoesNotApply(f"the client received {status_of(leg)}")
-    if leg.header("retry-after", True) is None:
-        yield Finding(
-            "the upstream sent Retry-After with the 429, and the client received none",
-            view.upstream().header("retry-after", True),
-            None,
-        )
+    want, got = (one.header("retry-after", True) for one in (view.upstream(), leg))
+    waited = max(0.0, leg.ended_at - view.pair.upstream[0].began) / 1000
+    if got is None:
+        yield Finding("the upstream sent Retry-After with the 429, and the client received none", want, None)
+    elif want and want.isdecimal() and got.isdecimal() and int(got) < int(want) - waited:
+        yield Finding(f"the upstream sent Retry-After: {want}, the client received {got}", want, got)
 
 
 @rule("failure.no-address", *ALL)

@@ -159,8 +159,13 @@ def same_response(view: View) -> Findings:
     if "gzip" in name and upstream.header("content-encoding", True) is None:
         raise DoesNotApply("the proxy does not accept gzip")
     sent = outcome(upstream, view.dialect)
+    may_fail = bool(view.record.about.get("may_fail"))
+    if may_fail and leg.status is not None and leg.status >= 500:
+        return
     try:
         taken = outcome(leg, "responses")
+        if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
+            return
     except CannotEvaluate as error:
         yield Finding(
             f"the upstream sent the form {name!r}, and the client {error}", "the same response", status_of(leg)

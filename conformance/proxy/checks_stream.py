@@ -73,7 +73,13 @@ def _held(view: View, kind: str) -> Findings:
     if view.record.about.get("held") != kind:
         raise DoesNotApply("the probe is about other deltas")
     view.served()
-    held = view.upstream().notes.get("held")
+    leg = view.upstream()
+    if (leg.json or {}).get("stream") is not True:
+        if kind != "text":
+            raise CannotEvaluate("the upstream request does not stream")
+        says = "the client requested a stream, and the upstream request does not stream: no delta can be passed on"
+        yield Finding(says, "stream: true", leg.json.get("stream") if isinstance(leg.json, dict) else None, 0, 0)
+    held = leg.notes.get("held")
     if held:
         wait = view.settings["wait"]
         message = (
@@ -150,7 +156,7 @@ def closed_in_silence(view: View) -> Findings:
     if leg.ended != "left" and leg.ended_at < pair.client.ended_at:
         raise CannotEvaluate("the upstream request had ended before the client disconnected")
     if leg.ended != "left" or leg.ended_at - pair.client.ended_at > 1000 * wait:
-        when = "after the first events" if pair.client.chunks else "before the first event"
+        when = "after the first events" if pair.client.chunks else "before the response"
         message = (
             f"the client disconnected {when}, while the upstream sent nothing, and {wait:g} s later the proxy "
             "had not closed the upstream connection"

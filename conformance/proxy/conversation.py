@@ -26,14 +26,15 @@ _NEUTRAL: dict[str, Any] = {"required": [], "properties": {}, "additionalPropert
 @dataclass
 class Turn:
     """Consecutive contents of one role. ``texts`` are its texts in order; ``calls`` are (id, name, arguments),
-    ``results`` (id of the call, text). ``media`` are URLs of images, audio and video. ``reasoning`` are the texts of
-    reasoning items."""
+    ``results`` (id of the call, text). ``media`` are URLs of images, audio and video, and ``order`` the order of texts
+    and media, each ``text`` or a URL. ``reasoning`` are the texts of reasoning items."""
 
     role: str
     texts: list[str] = field(default_factory=list)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     results: list[tuple[str, str]] = field(default_factory=list)
     media: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
 
 
@@ -104,6 +105,8 @@ def _add_message(made: Conversation, role: str, content: Any) -> None:
     turn = _turn(made, role)
     turn.texts += _texts(content)
     turn.media += _media(content)
+    for part in objects(content):
+        turn.order += [*_media([part])] or ["text"] * bool(part.get("text"))
 
 
 def _texts(content: Any) -> list[str]:
@@ -128,6 +131,8 @@ def of_chat(body: dict[str, Any]) -> Conversation:
         made.problems.append("messages is missing or empty")
     for message in objects(body.get("messages")):
         _add_chat_message(made, message)
+    if waiting := _without_result(objects(body.get("messages"))):
+        made.problems.append(f"the messages after the tool call {waiting} do not begin with the results of its message")
     for tool in objects(body.get("tools")):
         if not isinstance(tool.get("function"), dict):
             made.problems.append("a tool has no member function")
@@ -183,6 +188,20 @@ def _add_chat_message(made: Conversation, message: dict[str, Any]) -> None:
         if not isinstance(function.get("arguments"), str):
             made.problems.append("the arguments of a tool call are not a string")
         turn.calls.append((str(call.get("id")), str(function.get("name")), _string(function.get("arguments"))))
+
+
+def _without_result(messages: list[dict[str, Any]]) -> str:
+    """The id of a call whose result is not in the tool messages that follow its message directly; empty if there is
+    none."""
+    waiting: list[str] = []
+    for message in messages:
+        if message.get("role") == "tool":
+            waiting = [one for one in waiting if one != message.get("tool_call_id")]
+        elif waiting:
+            return waiting[0]
+        else:
+            waiting = [str(call.get("id")) for call in objects(message.get("tool_calls"))]
+    return waiting[0] if waiting else ""
 
 
 def _string(value: Any) -> str:

@@ -83,10 +83,10 @@ class Sent:
         """Let the proxy read what was sent: a reset discards what is still in its buffer."""
         time.sleep(0.05)
 
-    def write(self, data: bytes, chunked: bool) -> None:
+    def write(self, data: bytes, chunked: bool, extension: bytes = b"") -> None:
         if not data:
             return
-        self._out.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+        self._out.write(b"%x%s\r\n%s\r\n" % (len(data), extension, data) if chunked else data)
         self.chunks.append(Chunk(self._clock(), data))
 
     def _look(self, seconds: float) -> None:

@@ -145,7 +145,7 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
             last = made[-1]
             made[-1] = Turn(
                 last.role, last.texts + one.texts, last.calls + one.calls, last.results + one.results,
-                last.media + one.media, last.reasoning + one.reasoning,
+                last.media + one.media, last.order + one.order, last.reasoning + one.reasoning,
             )  # fmt: skip
         else:
             made.append(replace(one))
@@ -195,11 +195,20 @@ def _turn(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:
     if lost := [one for one in sent.media if one not in received.media]:
         message = f"{where}: the upstream did not receive {lost[0][:60]}"
         yield Difference("request.media", message, want=lost[0][:200], got=[one[:200] for one in received.media])
+    elif sent.media and (want := _joined(sent.order)) != (got := _joined(received.order)):
+        message = f"{where}: the texts and images are in the order {_listed(got)}, expected {_listed(want)}"
+        yield Difference("request.roles-and-order", message, want, got)
     if sent.reasoning:
         missing, near, _ = _consumed(sent.reasoning, received.reasoning)
         if missing:
             yield Difference("request.reasoning", text_differs(f"{where}, reasoning", missing, near), missing, near)
     yield from _calls(where, sent, received)
+
+
+def _joined(order: Sequence[str]) -> list[str]:
+    """The order of texts and media, neighbouring texts as one, as they can be joined."""
+    kept = [one for at, one in enumerate(order) if not at or one != "text" or order[at - 1] != "text"]
+    return [one[:40] for one in kept]
 
 
 def _calls(where: str, sent: Turn, received: Turn) -> Iterator[Difference]:

@@ -20,7 +20,7 @@ from conformance.traffic.captured import Captured
 from conformance.traffic.evaluation import evaluate_captures
 
 #: The kinds of probes with an ordinary response of the upstream.
-_KINDS = ("response", "streaming")
+_KINDS = ("response", "streaming", "silence")
 
 #: The areas of what a proxy makes: the others are about the model and its counts, which are those of the upstream.
 _AREAS = ("http", "sse", "response", "item", "event", "sequence", "lifecycle", "identity", "sum")

@@ -223,7 +223,7 @@ def redacted(recording: Recording, secrets: Mapping[str, str]) -> Recording:
 
 
 def _redacted(leg: Leg, secrets: Mapping[str, str]) -> Leg:
-    keys: list[Secret] = [key for key in secrets.values() if key]
+    keys: list[Secret] = [part for key in secrets.values() if key for part in (key, _recognisable(key))]
     headers = tuple((name, _without(value, secrets)) for name, value in leg.headers)
     body = redact_body(leg.body, keys)
     reply_headers, chunks, _ = redact_response(leg.reply_headers, leg.chunks, keys)
@@ -236,15 +236,21 @@ def _place(leg: Leg, key: str) -> str:
     are separated by commas, none is empty."""
     if len(key) < _SHORT:  # A short key can occur in any text: only a header that consists of it counts.
         return ", ".join(f"request header {name.lower()}" for name, value in leg.headers if value.split()[-1:] == [key])
-    sought = key.encode()
-    found = [f"request header {name.lower()}" for name, value in leg.headers if key in value]
-    found += ["request target"] * (key in leg.target) + ["request body"] * (sought in leg.body)
-    found += [f"header {name.lower()}" for name, value in leg.reply_headers if key in value]
-    return ", ".join(found + ["body"] * (sought in leg.reply)) if key else ""
+    sought = _recognisable(key)
+    found = [f"request header {name.lower()}" for name, value in leg.headers if sought in value]
+    found += ["request target"] * (sought in leg.target) + ["request body"] * (sought.encode() in leg.body)
+    found += [f"header {name.lower()}" for name, value in leg.reply_headers if sought in value]
+    return ", ".join(found + ["body"] * (sought.encode() in leg.reply))
+
+
+def _recognisable(key: str) -> str:
+    """The beginning of a key that reveals it: a message that masks it leaves less."""
+    return key[: max(_SHORT, len(key) * 3 // 4)]
 
 
 def _without(text: str, secrets: Mapping[str, str]) -> str:
     for name, key in secrets.items():
         if key:
-            text = text.replace(key, f"${{{name.upper()}_KEY}}")
+            for part in (key, _recognisable(key)):
+                text = text.replace(part, f"${{{name.upper()}_KEY}}")
     return text

@@ -34,7 +34,8 @@ class Step:
 class Answer:
     """A response of the upstream. ``ending`` is ``clean``, ``cut`` (closed before the announced end), ``reset`` or
     ``stall`` (kept open in silence); ``framing`` is ``chunked``, ``length`` or ``close``. ``status`` 0: no head is
-    sent. ``delay``: seconds of silence before the head."""
+    sent. ``delay``: seconds of silence before the head. ``version`` of HTTP; ``before``: bytes before the head, such as
+    an interim response; ``extension`` of each chunk; ``trailers`` after the last one."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -42,6 +43,10 @@ class Answer:
     framing: str = "chunked"
     ending: str = "clean"
     delay: float = 0.0
+    version: str = "1.1"
+    before: bytes = b""
+    extension: bytes = b""
+    trailers: bytes = b""
 
 
 Objects = list[Dict]

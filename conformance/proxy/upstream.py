@@ -197,10 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(answer)
         for step in answer.steps:
             sent.step(step.after, step.pause)
-            sent.write(step.data, answer.framing == "chunked")
+            sent.write(step.data, answer.framing == "chunked", answer.extension)
         if answer.ending == "clean":
             if answer.framing == "chunked":
-                self.wfile.write(b"0\r\n\r\n")
+                self.wfile.write(b"0\r\n" + answer.trailers + b"\r\n")
             self.close_connection = self.close_connection or answer.framing == "close"
             return "clean"
         self.close_connection = True
@@ -215,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         return answer.ending
 
     def _head(self, answer: Answer) -> None:
-        lines = [f"HTTP/1.1 {answer.status} {reason(answer.status)}"]
+        lines = [f"HTTP/{answer.version} {answer.status} {reason(answer.status)}"]
         lines += [f"{name}: {value}" for name, value in answer.headers]
         if answer.framing == "chunked":
             lines.append("Transfer-Encoding: chunked")
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append(f"Content-Length: {size + (answer.ending != 'clean') * 100}")
         else:
             lines.append("Connection: close")
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        self.wfile.write(answer.before + "\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def _other(self, path: str) -> None:
         """A request that is no completion: a list of models, or 404."""

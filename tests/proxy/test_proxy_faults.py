@@ -17,17 +17,19 @@ PROBES = {
     "request.reaches-upstream": "request.string request.repeated",
     "request.sent-once": "request.string failure.cut-in-body",
     "request.no-useless-retry": "failure.400",
-    "request.dialect": "request.parts",
+    "request.dialect": "request.parts request.tool-results",
     "request.host": "request.string",
     "request.model": "request.string",
     "request.system-texts": "request.instructions request.late-developer-message",
-    "request.texts": "request.hard-text request.white-space request.large request.parts",
-    "request.roles-and-order": "request.history request.late-developer-message",
+    "request.texts": "request.hard-text request.white-space request.large "
+    "request.parts request.history request.long-history",
+    "request.roles-and-order": "request.history request.late-developer-message request.image request.long-history",
     "request.calls": "request.tool-results",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
-    "request.tools": "request.tools",
-    "request.parameters": "request.lowest-values request.highest-values request.effort-low request.json-object",
+    "request.tools": "request.tools request.many-tools",
+    "request.parameters": "request.lowest-values request.highest-values "
+    "request.effort-low request.json-object request.json-object.stream",
     "request.nothing-added": "request.string request.hard-text",
     "credentials.client-key-kept": "request.string",
     "credentials.upstream-key-sent": "request.string",
@@ -35,7 +37,7 @@ PROBES = {
     "credentials.refused-without-upstream": "key.wrong",
     "response.text": "response.text response.text.stream",
     "response.reasoning": "response.reasoning",
-    "response.calls": "response.call response.parallel-calls.stream",
+    "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
     "response.finish": "response.cut response.text.stream response.long-line",
     "response.usage": "response.reasoning response.text.stream",
@@ -47,17 +49,17 @@ PROBES = {
     "streaming.silence": "silence.middle",
     "streaming.concurrent": "concurrent.streams",
     "cancel.upstream-closed": "cancel.stream",
-    "cancel.closed-in-silence": "cancel.in-silence cancel.before-response",
+    "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
     "cancel.next-served": "cancel.stream",
-    "failure.honest": "failure.cut-in-text.stream failure.500",
+    "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream",
     "failure.client-error-kept": "failure.400 failure.429",
     "failure.server-error-kept": "failure.500",
     "failure.retry-after": "failure.429",
     "failure.no-address": "failure.reset-before-head",
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
-    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done",
-    "forms.rare-same-response": "form.cr form.two-data-lines",
+    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done form.http-1.0",
+    "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
 }
 
 CASES = [(dialect, name) for name, fault in FAULTS.items() for dialect in fault.dialects]
@@ -92,6 +94,7 @@ VARIED = (
     "failure.*-before-head*",
     "failure.cut-*",
     "form.gzip",
+    "form.*large-header",
 )
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from conformance.exchange.redaction import echoes, redacted
 from conformance.traffic.captured import Captured
 from conformance.traffic.evaluation import Evaluation, evaluate_captures
 from conformance.traffic.har import read_har
+from tests.support.lines import command
 from tests.support.running import ROOT
 from tests.support.traffic import KEY, broken, entry, evaluated, har, received, responses
 from tools.in_process import NOW, target
@@ -200,23 +200,20 @@ def crowd(path: Path, number: int, cookies: int) -> Path:
     return har(path, *entries)
 
 
-def command_seconds(path: Path) -> float:
-    """Seconds of CPU that the command takes; the less of two times."""
+def judge_seconds(path: Path) -> float:
+    """Seconds of CPU that the command takes; the least of three times."""
     taken = []
-    for _ in range(2):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        run = subprocess.run(
-            [sys.executable, "-m", "conformance", "judge", str(path)], cwd=ROOT, stdout=-1, check=False
-        )
-        assert run.returncode == 1  # All have one id.
-        taken.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    for _ in range(3):
+        before = time.process_time()
+        assert command("judge", str(path)).returncode == 1  # All have one id.
+        taken.append(time.process_time() - before)
     return min(taken)
 
 
 def test_credentials_cost_little_time_however_many(tmp_path: Path) -> None:
-    without = command_seconds(crowd(tmp_path / "none.har", 200, 0))
-    # About 1.3 times; some more for a busy machine.
-    assert command_seconds(crowd(tmp_path / "many.har", 200, 20)) < 2 * without
+    without = judge_seconds(crowd(tmp_path / "none.har", 100, 0))
+    # About 1.4 times; some more for a busy machine.
+    assert judge_seconds(crowd(tmp_path / "many.har", 100, 20)) < 2 * without
 
 
 def test_time_grows_with_the_number_of_exchanges_and_not_with_its_square(tmp_path: Path) -> None:

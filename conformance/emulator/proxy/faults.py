@@ -46,6 +46,7 @@ from .changes import (
     usage,
     without,
 )
+from .field_faults import FIELD_CHAT_ROWS, FIELD_ROWS
 from .habit import Failure, Habit
 
 _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
@@ -216,5 +217,8 @@ _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": without("stream_options")}),
 )  # fmt: skip
 
-FAULTS = {name: Habit(name, says, tuple(rules.split()), **hooks) for name, says, rules, hooks in _ROWS}
-FAULTS |= {name: Habit(name, says, tuple(rules.split()), ("chat",), **hooks) for name, says, rules, hooks in _CHAT_ROWS}
+FAULTS = {name: Habit(name, says, tuple(rules.split()), **hooks) for name, says, rules, hooks in (*_ROWS, *FIELD_ROWS)}
+FAULTS |= {
+    name: Habit(name, says, tuple(rules.split()), ("chat",), **hooks)
+    for name, says, rules, hooks in (*_CHAT_ROWS, *FIELD_CHAT_ROWS)
+}

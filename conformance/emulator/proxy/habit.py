@@ -77,7 +77,10 @@ class Settings:
     `line_reader`: the limits of a parser (`lf`: only line feeds; `text`: splits like `str.splitlines`; `chunks`: one
     event for each read; `limit`: lines to 64 KiB). `stops_after` a failure of the upstream (`failure`) or a
     disconnected client (`cancel`): all later requests are refused. `watches`: a disconnected client is noticed while
-    the upstream is silent, with `look` seconds between two looks."""
+    the upstream is silent, with `look` seconds between two looks; `watches_streams_alone`: only in streams.
+    `completes_empty`: a stream without an event is completed. `skips_invalid`: events that are not JSON are ignored.
+    `needs_http_11`: a response with HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response.
+    `header_limit`: the bytes of headers above which the response of the upstream is a failure (0: none)."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -104,6 +107,12 @@ class Settings:
     read_limit: int = 0
     watches: bool = True
     look: float = 0.02
+    watches_streams_alone: bool = False
+    completes_empty: bool = False
+    skips_invalid: bool = False
+    needs_http_11: bool = False
+    takes_interim: bool = False
+    header_limit: int = 0
 
 
 CLEAN = Habit("clean", "Changes nothing.")

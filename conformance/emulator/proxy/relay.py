@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,11 +31,13 @@ def _objects(handler: Any, settings: Settings, response: http.client.HTTPRespons
         raise Failure(502, "the upstream sent no event stream", (("broken", "1"),))
     frames = Frames(settings.reader)
     try:
-        for data in handler._read(response):
+        for data in itertools.chain(handler._read(response), (b"",)):
             for one in frames.feed(data):
-                yield None if one.strip() == "[DONE]" else parse(one)
-        for one in frames.feed(b""):
-            yield None if one.strip() == "[DONE]" else parse(one)
+                try:
+                    yield None if one.strip() == "[DONE]" else parse(one)
+                except Unreadable:
+                    if not settings.skips_invalid:
+                        raise
     except Unreadable as error:
         raise Failure(502, str(error), (("broken", "1"),)) from None
 
@@ -54,7 +57,9 @@ def _chat(handler: Any, settings: Settings, response: http.client.HTTPResponse) 
                     yield from builder.feed(one)
                 except Unreadable as error:
                     raise Failure(502, str(error), (("broken", "1"),)) from None
-        if not builder.finished or (settings.needs_done and not done):
+        if settings.completes_empty and not begun:
+            yield from builder.begin()
+        elif not builder.finished or (settings.needs_done and not done):
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),))
     except Failure:
         if not settings.completes or not begun:
@@ -72,7 +77,9 @@ def _responses(handler: Any, settings: Settings, response: http.client.HTTPRespo
             ended = ended or one.get("type") in _TERMINAL
             last = one.get("response") or last
             yield one
-        if not ended:
+        if settings.completes_empty and not last:
+            yield from events_of(Builder(str(handler.ctx.body.get("model"))).response())
+        elif not ended:
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),))
     except Failure:
         if not settings.completes or not last:

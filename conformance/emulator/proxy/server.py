@@ -20,6 +20,7 @@ from . import translate
 from .build import Builder, Frames, Unreadable, parse
 from .client_side import ClientSide, Listener
 from .habit import CLEAN, Context, Failure, Habit, Settings
+from .interim import FinalResponse
 
 #: Statuses of the upstream that are passed on; every other failure is a 502.
 _PASSED_ON = (400, 404, 408, 409, 413, 421, 422, 429, 500, 503, 504)
@@ -158,6 +159,8 @@ class _Handler(ClientSide):
         parts = urlsplit(self.server.upstream)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=settings.time_out)
         key = self.server.keys["upstream"]
+        if not settings.takes_interim:
+            connection.response_class = FinalResponse
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}", "User-Agent": "proxy/1"}
         headers["Accept-Encoding"] = "gzip" if settings.accepts_gzip else "identity"
         headers = through(self.server.habit.headers, self.ctx, headers)  # type: ignore[arg-type]
@@ -168,7 +171,12 @@ class _Handler(ClientSide):
             connection.request("POST", path, data, headers)
             self._socket = connection.sock
             with self._watching(connection):
-                return connection, connection.getresponse()
+                response = connection.getresponse()
+            if settings.needs_http_11 and response.version != 11:
+                raise Failure(502, "the upstream does not send HTTP/1.1")
+            if settings.header_limit and len(str(response.headers)) > settings.header_limit:
+                raise Failure(502, "the headers of the upstream are too large")
+            return connection, response
         except TimeoutError:
             raise Failure(504, "the upstream did not respond in time") from None
         except (OSError, http.client.HTTPException):
@@ -299,7 +307,7 @@ class _Handler(ClientSide):
                         upstream.shutdown(socket.SHUT_RDWR)
                         return
 
-        if settings.drains or not settings.watches:
+        if settings.drains or not settings.watches or (settings.watches_streams_alone and not self.ctx.stream):
             yield
             return
         watcher = threading.Thread(target=look, daemon=True)

@@ -113,6 +113,8 @@ VARIANTS = {
         _variant("own-errors", "Errors can have a form of their own.",
                  failure=lambda ctx, one: Failure(one.status, "", one.headers, b'{"detail": "upstream failure"}')),
         _variant("no-key-needed", "A proxy can accept every client.", settings={"checks_key": False}),
+        _variant("honest-about-large-headers", "A response with a large header can be a failure.",
+                 settings={"header_limit": 16_384}),
         _variant("own-key-errors", "A key that the upstream refuses is an error of the proxy.",
                  failure=statuses(lambda status: status)),
     )

@@ -96,6 +96,20 @@ def _error_object(dialect: str) -> Change:
     return change
 
 
+def _empty_stream(*frames: bytes) -> Change:
+    """A stream of these frames alone."""
+    kind = (("Content-Type", "text/event-stream"),)
+    return lambda one, streams: Answer(200, kind, tuple(map(Step, frames)))
+
+
+def _invalid_event(one: Answer, streams: bool) -> Answer:
+    """A complete stream, except that the JSON of one event is cut."""
+    steps = list(one.steps)
+    at = [at for at, step in enumerate(steps) if "海".encode() in step.data][1]
+    steps[at] = replace(steps[at], data=steps[at].data.replace("海".encode(), b'"\n\n', 1))
+    return replace(one, steps=tuple(steps))
+
+
 def _without_head(ending: str) -> Change:
     return lambda one, streams: Answer(0, (), (), "length", ending)
 
@@ -116,7 +130,7 @@ def _sea(canary: str) -> Plan:
 
 
 def _call(canary: str) -> Plan:
-    return plan(canary, calls=[("plan_trip", '{"zone":"north","far":"' + canary + '","note":"a long note for it"}')])
+    return plan(canary, calls=[("planTrip", '{"zone":"north","far":"' + canary + '","note":"a long note for it"}')])
 
 
 def _once(kit: Kit) -> None:
@@ -160,6 +174,9 @@ def probes(dialect: str) -> list[Probe]:
         ("reset-in-arguments", _cut_after(b"arguments", "reset"), _call),
         ("early-end", _ends_early, _sea),
         ("error-object", _error_object(dialect), _sea),
+        ("empty-stream", _empty_stream(), _sea),
+        ("done-alone", _empty_stream(b": ok\n\n", b"data: [DONE]\n\n"), _sea),
+        ("invalid-event", _invalid_event, _sea),
     )
     made += [_probe(f"failure.{name}", True, change, {"broken": name}, answer) for name, change, answer in interrupted]
     made += [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -11,14 +10,18 @@ from typing import Any
 
 from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
+from conformance.proxy.probes import http_forms
 from conformance.proxy.probes.probe import Probe, simple
 from conformance.proxy.probes.requests import TOOLS
 from conformance.proxy.script import Answer, Objects, Script, Step
 
 FORMS, RARE = ("forms",), ("rare-forms",)
 
-#: Forms that the grammar of event streams allows, and that no service of the field is known to send.
-_RARE = ("cr", "byte-order-mark", "two-data-lines")
+#: Forms that the grammar of event streams or HTTP allows, and that no service of the field is known to send.
+_RARE = (
+    "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers",
+    "chunk-extensions",
+)  # fmt: skip
 
 _ARGUMENTS = '{"zone":"north","note":"漢字"}'
 
@@ -28,7 +31,7 @@ def _body(canary: str) -> dict[str, Any]:
 
 
 def _answer(canary: str) -> Plan:
-    return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("plan_trip", _ARGUMENTS)])
+    return plan(canary, f"{canary} 漢字 👩‍👩‍👧‍👦 é.", f"Think of {canary} 漢.", [("planTrip", _ARGUMENTS)])
 
 
 def _frames(change: Callable[[bytes], bytes]) -> Callable[[Plan], Script]:
@@ -55,25 +58,6 @@ def _two_data_lines(lines: list[bytes]) -> list[bytes]:
 
 def _commented(frame: bytes) -> bytes:
     return b": keep-alive\n\n" + frame.replace(b"\n", b"\n: a comment\n", 1)
-
-
-def _gzipped(answer: Answer, streams: bool) -> Answer:
-    data = gzip.compress(b"".join(step.data for step in answer.steps))
-    third = len(data) // 3
-    steps = tuple(Step(part) for part in (data[:third], data[third:-5], data[-5:]))
-    return replace(answer, headers=(*answer.headers, ("Content-Encoding", "gzip")), steps=steps)
-
-
-def _closing(answer: Answer, streams: bool) -> Answer:
-    return replace(answer, framing="close")
-
-
-def _typed(kind: str) -> Callable[[Plan], Script]:
-    def change(answer: Answer, streams: bool) -> Answer:
-        headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
-        return replace(answer, headers=(*headers, ("Content-Type", kind)))
-
-    return lambda made: Script(made, answer=change)
 
 
 def _events(change: Callable[[Objects, str], Objects], plain: Callable[[Dict, str], Dict] | None = None) -> Any:
@@ -234,9 +218,6 @@ _STREAMS: dict[str, Callable[[Plan], Script]] = {
     "no-usage": _events(_no_usage),
     "no-done": lambda made: Script(made, frames=_no_done),
     "done": lambda made: Script(made, frames=_done),
-    "gzip": lambda made: Script(made, answer=_gzipped),
-    "close-framing": lambda made: Script(made, answer=_closing),
-    "content-type-parameters": _typed('text/event-stream; charset="utf-8"'),
     "late-end": lambda made: Script(made, steps=_slow_tail),
 }
 
@@ -254,6 +235,7 @@ _CHAT: dict[str, Callable[[Plan], Script]] = {
     "first-chunk-without-choices": _events(_no_choices_first),
     "call-in-one-chunk": _events(_whole_call),
     "finish-with-last-content": _events(_finish_with_last),
+    "event-lines": _lines(lambda lines: [b"event: message", *lines]),
 }
 
 _PLAIN: dict[str, Callable[[Plan], Script]] = {
@@ -262,16 +244,7 @@ _PLAIN: dict[str, Callable[[Plan], Script]] = {
     ),
     "plain-extra-members": lambda made: Script(made, plain=_extra_plain, events=_extra),
     "plain-no-usage": lambda made: Script(made, plain=_without_usage, events=_no_usage),
-    "plain-gzip": lambda made: Script(made, answer=_gzipped),
-    "plain-chunked": lambda made: Script(made, answer=lambda answer, streams: _in_pieces(answer)),
-    "plain-close-framing": lambda made: Script(made, answer=_closing),
-    "plain-content-type": _typed("application/json; charset=utf-8"),
 }
-
-
-def _in_pieces(answer: Answer) -> Answer:
-    data = b"".join(step.data for step in answer.steps)
-    return replace(answer, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
 
 
 def _escaped(frame: bytes) -> bytes:
@@ -291,9 +264,9 @@ def _split_characters(body: bytes) -> list[bytes]:
 
 def probes(dialect: str) -> list[Probe]:
     """The probes of a dialect."""
-    forms = {**_STREAMS, **(_CHAT if dialect == "chat" else _RESPONSES)}
+    forms = {**_STREAMS, **http_forms.STREAMS, **(_CHAT if dialect == "chat" else _RESPONSES)}
     made = [_probe(name, script, True) for name, script in forms.items()]
-    made += [_probe(name, script, False) for name, script in _PLAIN.items()]
+    made += [_probe(name, script, False) for name, script in {**_PLAIN, **http_forms.PLAIN}.items()]
     if dialect == "chat":
         made.append(_probe("plain-null-members", _events(_nulls, _content_null_plain), False))
     return made
@@ -301,7 +274,7 @@ def probes(dialect: str) -> list[Probe]:
 
 def _probe(name: str, script: Callable[[Plan], Script], stream: bool) -> Probe:
     headers = {"Accept-Encoding": "gzip"} if "gzip" in name else {}
-    about = {"usage_absent": True} if "no-usage" in name else {}
+    about = {"usage_absent": True} if "no-usage" in name else {"may_fail": True} if "large-header" in name else {}
     return simple(
         f"form.{name}", RARE if name in _RARE else FORMS, _body, stream, _answer, script, about, headers=headers,
     )  # fmt: skip

@@ -38,7 +38,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 TOOLS: list[dict[str, Any]] = [
-    {"type": "function", "name": "plan_trip", "description": f"Plan a trip. {HARD}", "parameters": SCHEMA},
+    {"type": "function", "name": "planTrip", "description": f"Plan a trip. {HARD}", "parameters": SCHEMA},
     {
         "type": "function", "name": "get-time_2", "description": "The time.",
         "parameters": {"type": "object", "properties": {}},
@@ -89,7 +89,10 @@ def _parameters(**values: Any) -> Body:
 
 
 def _image(canary: str) -> dict[str, Any]:
-    parts = [{"type": "input_text", "text": canary}, {"type": "input_image", "image_url": _PIXEL}]
+    parts = [
+        {"type": "input_text", "text": canary}, {"type": "input_image", "image_url": _PIXEL},
+        {"type": "input_text", "text": "is above"},
+    ]  # fmt: skip
     return {"input": [{"role": "user", "content": parts}]}
 
 
@@ -105,11 +108,14 @@ def _output(number: int, output: Any) -> dict[str, Any]:
     return {"type": "function_call_output", "call_id": f"call_of_{number}", "output": output}
 
 
-_ARGUMENTS = '{"zone": "north", "trip": {"stops": [], "speed": 1.0e2}, "note": "\\"漢\\\\字\\" \\u2028"}'
+_ARGUMENTS = (
+    '{"zone": "north", "trip": {"stops": [], "speed": 1.0e2}, "n": 12345678901234567890, '
+    '"note": "\\"漢\\\\字\\" \\u2028"}'
+)
 
 _TOOL_TURNS = (
     message("user", "Plan it."), _call(0, _ARGUMENTS), _call(1, "{}"),
-    _output(1, f'{{"time": "{12}:00"}}'), _output(0, HARD), message("assistant", "It is planned."),
+    _output(1, '{ "time":"12:00",  "at": 1.0, "at": [1,2] }'), _output(0, HARD), message("assistant", "It is planned."),
 )  # fmt: skip
 
 _REASONED = (
@@ -117,6 +123,20 @@ _REASONED = (
     {"type": "reasoning", "id": "rs_1", "content": [{"type": "reasoning_text", "text": "The north is near."}]},
     _call(1, "{}"), _output(1, "noon"),
 )  # fmt: skip
+
+
+def _long_history() -> list[dict[str, Any]]:
+    """More turns than a proxy should cut."""
+    return [message(("user", "assistant")[at % 2], f"Turn {at} of a long talk.") for at in range(60)]
+
+
+def _many_tools() -> list[dict[str, Any]]:
+    """More tools than a proxy should cut."""
+    parameters = {"type": "object", "properties": {"at": {"type": "string"}}}
+    return [
+        {"type": "function", "name": f"tool_{at}", "description": f"Tool {at}.", "parameters": parameters}
+        for at in range(40)
+    ]
 
 
 def _repeated(name: str, stream: bool) -> Probe:
@@ -135,7 +155,7 @@ def _round_trip(stream: bool) -> Probe:
         canary = kit.new_canary()
         asking = [message("user", f"Use the tools for {canary}.")]
         first = {"input": asking, "tools": TOOLS, "stream": stream}
-        calls = (("plan_trip", _ARGUMENTS), ("get-time_2", "{}"))
+        calls = (("planTrip", _ARGUMENTS), ("get-time_2", "{}"))
         made = kit.send(Ask(canary, first, Script(plan(canary, calls=calls))))
         second = kit.new_canary()
         items = returned_items(made.client)
@@ -188,13 +208,16 @@ PROBES: list[Probe] = [
     simple(
         "request.history", REQUEST,
         _items(
-            message("user", f"My name is Ada. {HARD}"), message("assistant", f"Good day, Ada. {HARD}"),
+            message("user", "Remember this."),
+            message("user", f"My name is Ada. {HARD}"), message("assistant", f" Good day, Ada. {HARD}\n"),
             message("user", "What is my name?"), message("assistant", "Ada."),
         ),
     ),
+    simple("request.long-history", REQUEST, _items(*_long_history())),
     simple("request.empty-texts", REQUEST,
            _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
     *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
+    simple("request.many-tools", REQUEST, _parameters(tools=_many_tools())),
     simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),
     simple("request.tool-results.stream", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS), stream=True),
     simple(
@@ -214,10 +237,11 @@ PROBES: list[Probe] = [
         "request.highest-values", REQUEST,
         _parameters(temperature=1.5, top_p=1, max_output_tokens=_MOST, reasoning={"effort": "high"}),
     ),
-    simple("request.other-values", REQUEST, _parameters(temperature=0.37, top_p=0.83, max_output_tokens=777)),
+    *both("request.other-values", REQUEST, body=_parameters(temperature=0.37, top_p=0.83, max_output_tokens=777)),
     simple("request.effort-low", REQUEST, _parameters(reasoning={"effort": "low"})),
     simple("request.effort-medium", REQUEST, _parameters(reasoning={"effort": "medium"})),
-    simple("request.json-object", REQUEST, _parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
+    *both("request.json-object", REQUEST,
+          body=_parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
     simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
     simple("request.image", REQUEST, _image, about={"may_refuse": True}),
     _repeated("request.repeated", False),

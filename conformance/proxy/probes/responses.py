@@ -18,6 +18,11 @@ ARGUMENTS = (
 )
 
 
+def _large_arguments(canary: str) -> str:
+    """Arguments of 9 kB, such as those of a tool that writes a file."""
+    return '{"zone":"north","note":"' + f"{canary} " + "line 線\\n" * 1_000 + '"}'
+
+
 def _tools(canary: str) -> dict[str, Any]:
     return {"input": f"Use the tools for {canary}.", "tools": TOOLS}
 
@@ -64,7 +69,7 @@ def _interleave(objects: Objects, dialect: str) -> Objects:
     return [rest[0], *mixed, *rest[1:]]
 
 
-_PARALLEL = [("plan_trip", ARGUMENTS), ("get-time_2", "{}"), ("plan_trip", '{"zone":"north"}')]
+_PARALLEL = [("planTrip", ARGUMENTS), ("get-time_2", "{}"), ("planTrip", '{"zone":"north"}')]
 
 PROBES: list[Probe] = [
     *both("response.text", RESPONSE, answer=lambda canary: plan(canary, f" {canary} {HARD}\n")),
@@ -72,7 +77,7 @@ PROBES: list[Probe] = [
         "response.reasoning", RESPONSE,
         answer=lambda canary: plan(canary, f"So {canary}.", reasoning=f"Consider {canary}. {HARD}"),
     ),
-    *both("response.call", RESPONSE, body=_tools, answer=lambda canary: plan(canary, calls=[("plan_trip", ARGUMENTS)])),
+    *both("response.call", RESPONSE, body=_tools, answer=lambda canary: plan(canary, calls=[("planTrip", ARGUMENTS)])),
     *both("response.call-without-arguments", RESPONSE, body=_tools,
           answer=lambda canary: plan(canary, calls=[("get-time_2", "{}")])),
     *both(
@@ -87,8 +92,12 @@ PROBES: list[Probe] = [
     *both("response.cut", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is cut in the mid", cut=True)),
     *both(
         "response.cut-call", RESPONSE, body=_tools,
-        answer=lambda canary: plan(canary, calls=[("plan_trip", '{"zone":"no')], cut=True),
+        answer=lambda canary: plan(canary, calls=[("planTrip", '{"zone":"no')], cut=True),
     ),
+    *both("response.cut-reasoning", RESPONSE,
+          answer=lambda canary: plan(canary, "", reasoning=f"Consider {canary} and", cut=True)),
+    *both("response.large-call", RESPONSE, body=_tools,
+          answer=lambda canary: plan(canary, calls=[("planTrip", _large_arguments(canary))])),
     *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
     *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea 海 " * 2_000)),
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),

@@ -108,7 +108,7 @@ def _hold_reasoning(canary: str) -> tuple[Plan, Script]:
 def _hold_arguments(canary: str) -> tuple[Plan, Script]:
     markers = [f"{canary}n{at}" for at in range(_PARTS)]
     parts = ['{"zone":"', *[f"{one} " for one in markers], '"}']
-    made = plan(canary, calls=[("plan_trip", "".join(parts))])
+    made = plan(canary, calls=[("planTrip", "".join(parts))])
     return made, _held("arguments", parts, markers)(made)
 
 
@@ -194,13 +194,17 @@ def _cancel_in_silence(kit: Kit) -> None:
     kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
 
 
-def _cancel_before_response(kit: Kit) -> None:
+def _cancel_before_response(stream: bool) -> Callable[[Kit], None]:
     """The client disconnects while the upstream has sent nothing, as a model does that reasons for a long time."""
-    canary = kit.new_canary()
-    seconds = kit.settings.wait + _MARGIN
-    script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
-    body = {**asked(canary), "stream": True}
-    kit.send(Ask(canary, body, script, closes_early=True, settle=kit.settings.wait))
+
+    def run(kit: Kit) -> None:
+        canary = kit.new_canary()
+        seconds = kit.settings.wait + _MARGIN
+        script = Script(plan(canary), answer=lambda one, _: replace(one, delay=seconds))
+        body = {**asked(canary), "stream": stream}
+        kit.send(Ask(canary, body, script, closes_early=True, settle=kit.settings.wait))
+
+    return run
 
 
 def _silent(name: str, steps: Callable[[Sequence[bytes], float], list[Step]], stream: bool) -> Probe:
@@ -239,7 +243,8 @@ PROBES: list[Probe] = [
     Probe("cancel.stream", _cancel, ("cancel",)),
     simple("cancel.after", ("request",), asked),
     Probe("cancel.in-silence", _cancel_in_silence, ("cancel-silent",), waits=True),
-    Probe("cancel.before-response", _cancel_before_response, ("cancel-silent",), waits=True),
+    Probe("cancel.before-response", _cancel_before_response(True), ("cancel-silent",), waits=True),
+    Probe("cancel.plain", _cancel_before_response(False), ("cancel-silent",), waits=True),
     _silent("plain", _before_first, stream=False),
     _silent("first-event", _before_first, stream=True),
     _silent("middle", _in_the_middle, stream=True),

@@ -1,0 +1,113 @@
+"""Faults that users of gateways and translators have reported, as rows like those of ``faults.py``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..shapes import Dict
+from .changes import final, messages, texts, tools, without
+from .habit import Context, Failure
+
+
+def _one_user_turn(items: list[Dict]) -> list[Dict]:
+    """Of neighbouring messages of the user only the last."""
+    pairs = zip(items, [*items[1:], {}], strict=True)
+    return [one for one, other in pairs if not one.get("role") == other.get("role") == "user"]
+
+
+def _images_first(items: list[Dict]) -> list[Dict]:
+    for one in items:
+        if isinstance(one.get("content"), list):
+            one["content"] = sorted(one["content"], key=lambda part: "image" not in str(part.get("type")))
+    return items
+
+
+def _again(text: str) -> str:
+    """JSON with numbers as floats, written again."""
+    try:
+        return json.dumps(json.loads(text, parse_int=float), ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _rounded(items: list[Dict]) -> list[Dict]:
+    """Arguments of earlier calls whose numbers are floats."""
+    for one in items:
+        if "arguments" in one:
+            one["arguments"] = _again(one["arguments"])
+        for call in one.get("tool_calls") or ():
+            call["function"]["arguments"] = _again(call["function"]["arguments"])
+    return items
+
+
+def _one_call_a_message(items: list[Dict]) -> list[Dict]:
+    """Parallel calls in messages of their own, before the results."""
+    made = []
+    for one in items:
+        parallel = one.get("tool_calls") or []
+        made += [{**one, "tool_calls": [call]} for call in parallel] if len(parallel) > 1 else [one]
+    return made
+
+
+def _few_tools(ctx: Context, body: Dict) -> Dict:
+    return {**body, "tools": body["tools"][:16]} if body.get("tools") else body
+
+
+def _plain_format(ctx: Context, body: Dict) -> Dict:
+    left_out = ("response_format", "text") if ctx.stream else ()
+    return {name: value for name, value in body.items() if name not in left_out}
+
+
+def _small_calls(body: Dict) -> Dict:
+    return {**body, "output": [one for one in body["output"] if len(one.get("arguments", "")) < 5_000]}
+
+
+def _part_of_key(ctx: Context, failure: Failure) -> Failure:
+    return Failure(failure.status, f"{failure.message}: the key {ctx.keys['upstream'][:-4]}...", failure.headers)
+
+
+def _no_wait(ctx: Context, failure: Failure) -> Failure:
+    headers = tuple((name, "0" if name.lower() == "retry-after" else value) for name, value in failure.headers)
+    return Failure(failure.status, failure.message, headers)
+
+
+FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("last-user-turn", "Keeps only the last of neighbouring messages of the user.", "request.texts",
+     {"sent": messages(_one_user_turn)}),
+    ("recent-turns", "Keeps only the last 20 messages.", "request.roles-and-order",
+     {"sent": messages(lambda items: items[-20:])}),
+    ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
+    ("rounds-integers", "Rounds large integers in arguments of earlier calls.", "request.calls",
+     {"sent": messages(_rounded)}),
+    ("writes-results-again", "Writes tool results that are JSON again.", "request.calls",
+     {"sent": texts(lambda text: json.dumps(json.loads(text)) if text[:1] == "{" else text, "tool")}),
+    ("sixteen-tools", "Sends only the first 16 tools.", "request.tools", {"sent": _few_tools}),
+    ("lower-case-tools", "Writes names of tools in lower case.", "request.tools",
+     {"sent": tools(lambda one: {**one, "name": one["name"].lower()})}),
+    ("format-not-in-streams", "Leaves out text.format of a request that streams.", "request.parameters",
+     {"sent": _plain_format}),
+    ("straightens-quotes", "Replaces curly quotation marks.", "request.texts",
+     {"sent": texts(lambda text: text.replace("\u201c", '"').replace("\u201d", '"'))}),
+    ("part-of-key", "Shows the upstream's key without its last characters.", "credentials.upstream-key-hidden",
+     {"failure": _part_of_key}),
+    ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
+    ("plain-for-streams", "Requests a plain response for a stream, and divides it.", "streaming.text",
+     {"sent": without("stream", "stream_options")}),
+    ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),
+    ("completes-empty-streams", "Reports a stream without events as completed.", "failure.honest",
+     {"settings": {"completes_empty": True}}),
+    ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",
+     {"settings": {"skips_invalid": True}}),
+    ("needs-http-1.1", "Accepts only responses with HTTP/1.1.", "forms.same-response",
+     {"settings": {"needs_http_11": True}}),
+    ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",
+     {"settings": {"takes_interim": True}}),
+    ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
+     {"settings": {"watches_streams_alone": True}}),
+)  # fmt: skip
+
+FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("one-call-a-message", "Sends parallel calls in messages of their own.", "request.dialect",
+     {"sent": messages(_one_call_a_message)}),
+)  # fmt: skip
