@@ -29,6 +29,13 @@ _KINDS = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_to
 _ALPHABETS = ((re.compile(r"\d+"), "0123456789"), (re.compile(r"[0-9a-f]+"), "0123456789abcdef"))
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+#: Events that some endpoints leave out, and an event of every stream in which others send them.
+_ACCOMPANIED = {
+    "response.in_progress": "response.created",
+    "response.content_part.added": "response.output_text.delta",
+    "response.content_part.done": "response.output_text.delta",
+}
+
 Template = Mapping[str, Any]
 
 
@@ -127,13 +134,22 @@ class Dialect:
             is_reasoning = mapping(event.get("item")).get("type") == "reasoning"
             if self.hides_reasoning and is_reasoning and index is not None:
                 hidden.add(index)
-            if index in hidden:
+            if index in hidden or self._does_without(text(event.get("type"))):
                 continue
             event |= {"sequence_number": number, **({} if index is None else {"output_index": index - len(hidden)})}
             number += 1
             found.append((wait, self._frame(self._event(event, sent))))
         mark = (b"data: [DONE]" if self.space else b"data:[DONE]") + self.line_end * 2
         return [*found, (0.0, mark)] if self.done else found
+
+    def _does_without(self, kind: str) -> bool:
+        """Whether the recorded streams have no event of this type, though they have those that it accompanies."""
+        accompanied = _ACCOMPANIED.get(kind)
+        return (
+            accompanied is not None
+            and ("event", accompanied) in self.templates
+            and ("event", kind) not in self.templates
+        )
 
     def _frame(self, event: dict[str, Any]) -> bytes:
         lines = [f"event: {event.get('type')}".encode()] if self.event_lines else []
@@ -207,6 +223,8 @@ def alike(form: str, seed: str) -> str:
     alphabet = next((letters for pattern, letters in _ALPHABETS if pattern.fullmatch(rest)), _LETTERS)
     digest = b"".join(hashlib.sha256(f"{seed}/{part}".encode()).digest() for part in range(len(rest) // 32 + 1))
     made = [alphabet[byte % len(alphabet)] for byte in digest[: len(rest)]]
+    if not rest.isdecimal() and "".join(made).isdecimal():
+        return alike(form, f"{seed}/")  # Hexadecimal digits without a letter would be another form.
     # What separates the parts of a UUID and of similar ids stays.
     return prefix + "".join(new if old.isalnum() else old for new, old in zip(made, rest, strict=True))
 
