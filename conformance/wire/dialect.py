@@ -29,11 +29,14 @@ _KINDS = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_to
 _ALPHABETS = ((re.compile(r"\d+"), "0123456789"), (re.compile(r"[0-9a-f]+"), "0123456789abcdef"))
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-#: Events that some endpoints leave out, and an event of every stream in which others send them.
+#: Events that some endpoints leave out, and what every stream contains in which others send them.
+_REASONING = ("item", "response.output_item.added reasoning")
 _ACCOMPANIED = {
-    "response.in_progress": "response.created",
-    "response.content_part.added": "response.output_text.delta",
-    "response.content_part.done": "response.output_text.delta",
+    "response.in_progress": ("event", "response.created"),
+    "response.content_part.added": ("event", "response.output_text.delta"),
+    "response.content_part.done": ("event", "response.output_text.delta"),
+    "response.reasoning_text.delta": _REASONING,
+    "response.reasoning_text.done": _REASONING,
 }
 
 Template = Mapping[str, Any]
@@ -117,10 +120,12 @@ class Dialect:
 
     # -- applying ------------------------------------------------------------------------------------------------------
 
-    @property
-    def hides_reasoning(self) -> bool:
-        """Whether items were recorded, but none with reasoning."""
+    def _hides_reasoning(self, in_stream: bool) -> bool:
+        """Whether items were recorded, in streams or at all, but none with reasoning."""
+        begin = "response.output_item.added "
         kinds = {name for kind, name in self.templates if kind == "item"}
+        if in_stream and (added := {name for name in kinds if name.startswith(begin)}):
+            return f"{begin}reasoning" not in added
         return bool(kinds) and "reasoning" not in kinds
 
     def stream(self, chunks: Iterable[tuple[float, bytes]], sent: Template) -> list[tuple[float, bytes]]:
@@ -132,9 +137,9 @@ class Dialect:
             event = _event_of(data)
             index = integer(event.get("output_index"))
             is_reasoning = mapping(event.get("item")).get("type") == "reasoning"
-            if self.hides_reasoning and is_reasoning and index is not None:
+            if is_reasoning and index is not None and self._hides_reasoning(True):
                 hidden.add(index)
-            if index in hidden or self._does_without(text(event.get("type"))):
+            if index in hidden or self._does_without(event):
                 continue
             event |= {"sequence_number": number, **({} if index is None else {"output_index": index - len(hidden)})}
             number += 1
@@ -142,14 +147,13 @@ class Dialect:
         mark = (b"data: [DONE]" if self.space else b"data:[DONE]") + self.line_end * 2
         return [*found, (0.0, mark)] if self.done else found
 
-    def _does_without(self, kind: str) -> bool:
-        """Whether the recorded streams have no event of this type, though they have those that it accompanies."""
+    def _does_without(self, event: Template) -> bool:
+        """Whether the recorded streams have no event of this type, though they have what it accompanies."""
+        kind = text(event.get("type"))
+        if mapping(event.get("part")).get("type") == "reasoning_text":
+            kind = "response.reasoning_text.delta"
         accompanied = _ACCOMPANIED.get(kind)
-        return (
-            accompanied is not None
-            and ("event", accompanied) in self.templates
-            and ("event", kind) not in self.templates
-        )
+        return accompanied in self.templates and ("event", kind) not in self.templates
 
     def _frame(self, event: dict[str, Any]) -> bytes:
         lines = [f"event: {event.get('type')}".encode()] if self.event_lines else []
@@ -177,7 +181,8 @@ class Dialect:
         if name not in ("plain", "terminal"):
             return given | {member: response[member] for member in _OWN if member in response and member in template}
         output = objects(response.get("output"))
-        response["output"] = [one for one in output if not (self.hides_reasoning and one.get("type") == "reasoning")]
+        hides = self._hides_reasoning(name == "terminal")
+        response["output"] = [one for one in output if not (hides and one.get("type") == "reasoning")]
         for item in response["output"]:
             _become(item, self._like("item", text(item.get("type")), item))
             self._parts(item)
