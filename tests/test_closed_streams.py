@@ -33,7 +33,8 @@ def _result(behaviour: str) -> Result:
 
 def _sent(fault: str = "") -> Exchange:
     """A request over a socket, behind a stream that the client closes."""
-    with serve(Endpoint(key=KEY, event_ms=5, behaviour=FAULTS.get(fault))) as server:
+    behaviour = FAULTS.get(fault) or VARIANTS.get(fault)
+    with serve(Endpoint(key=KEY, event_ms=5, behaviour=behaviour)) as server:
         client = Client(resolve({"endpoint": server.url}, {}, "nonce", None), KEY)
         try:
             closes = _bytes(stream=True)
@@ -61,6 +62,11 @@ def test_the_stream_is_closed_at_its_first_output_and_recorded_as_an_attempt() -
     assert b"response.completed" not in received
     assert b"response.incomplete" not in received
     assert from_json(to_json(exchange)).attempts[0].detail == stream.detail
+
+
+def test_a_compressed_stream_is_closed_at_its_first_output_too() -> None:
+    exchange = _sent("framing.gzip")
+    assert [(one.status, one.detail) for one in exchange.attempts] == [(200, CLOSED + MIDWAY)]
 
 
 def test_the_closed_stream_is_no_attempt_of_the_request_after_it() -> None:

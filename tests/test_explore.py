@@ -25,7 +25,7 @@ from conformance.emulator.shapes import Dict, Refusal
 from conformance.emulator.variants import VARIANTS
 from conformance.judge.cases import all_cases, context_of, load_checks
 from conformance.judge.recorded import Recorded
-from conformance.judge.verdict import EXPLORE, FAIL, INCONCLUSIVE, WARNING, Result, evaluate
+from conformance.judge.verdict import EXPLORE, FAIL, INCONCLUSIVE, WARNING, Case, Result, evaluate
 from conformance.scenarios import explore
 from conformance.scenarios.context import Context
 from conformance.scenarios.drawing import explored
@@ -53,12 +53,23 @@ def random_context(count: int, seed: int = 3, revision: str = "2026-06-24") -> C
     return replace(found, scenarios={name: one for name, one in found.scenarios.items() if EXPLORED in one.tags})
 
 
+def random_cases(context: Context) -> list[Case]:
+    """The cases over random requests."""
+    if id(context) not in _CASES:
+        found = [case for case in all_cases(context) if case.label.partition(".")[0] == EXPLORE]
+        assert len(found) > 60  # Else a run without findings shows nothing.
+        _CASES[id(context)] = context, found
+    return _CASES[id(context)][1]
+
+
+#: The cases by the identity of the context, which is kept with them.
+_CASES: dict[int, tuple[Context, list[Case]]] = {}
+
+
 def evaluated(behaviour: Behaviour | None, context: Context) -> tuple[list[Result], Recorded]:
     """The results of the cases over random requests."""
     recorded = record_of(context, behaviour)
-    found = [case for case in all_cases(context) if case.label.partition(".")[0] == EXPLORE]
-    assert len(found) > 60  # Else a run without findings shows nothing.
-    return [evaluate(case, recorded) for case in found], recorded
+    return [evaluate(case, recorded) for case in random_cases(context)], recorded
 
 
 def broken(results: list[Result]) -> list[str]:

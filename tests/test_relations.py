@@ -43,9 +43,17 @@ def default_instructions(ctx: Context, planned: ParsedRequest) -> int:
         lambda ctx, planned: planned.input_tokens + ctx.number % 3,
         lambda ctx, planned: planned.input_tokens + 60 * bool(planned.tools),
         lambda ctx, planned: planned.input_tokens + 6 * len(planned.turns),
+        lambda ctx, planned: planned.input_tokens + 3000,
         default_instructions,
     ],
-    ids=["larger-tokens", "time-of-day", "tool-preamble", "markup-around-turns", "default-instructions"],
+    ids=[
+        "larger-tokens",
+        "time-of-day",
+        "tool-preamble",
+        "markup-around-turns",
+        "system-prompt",
+        "default-instructions",
+    ],
 )
 def test_another_way_to_count_violates_nothing(count: Callable[[Context, ParsedRequest], int]) -> None:
     assert {one.verdict for one in relations(counting(count))} == {"pass"}

@@ -35,7 +35,7 @@ from conformance.exchange.planned import (
 )
 from conformance.exchange.redaction import redact_response
 from conformance.judge.cases import all_cases, context_of, load_checks
-from conformance.judge.evidence import NOT_OF_THIS_KIND, Part, examine
+from conformance.judge.evidence import Part, examine
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, WARNING, Case, Record, Result, evaluate
 from conformance.scenarios.context import Context
@@ -506,13 +506,11 @@ def _kept(revision: str) -> dict[tuple[str, str], Part]:
 
 
 class Keeping:
-    """:func:`conformance.judge.evidence.examine`, done once for each response of :func:`clean`. For one record beside
-    the clean one: where a predicate is false for a response, the other cases with that predicate are not run on it;
-    and a check that takes nothing of its case is run once on the scenarios that share a request."""
+    """:func:`conformance.judge.evidence.examine`, done once for each response of :func:`clean`, and of one record
+    beside it; a check that takes nothing of its case is run once on the scenarios that share a request."""
 
     def __init__(self, revision: str = "2026-06-24") -> None:
         self._clean, self._kept = clean(revision), _kept(revision)
-        self._elsewhere: dict[tuple[Received, int, bool], Part] = {}
         self._mine: dict[tuple[int, str], Part] = {}
         self._shared: dict[tuple[int, int], tuple[Part, Received]] = {}
 
@@ -525,19 +523,9 @@ class Keeping:
             return self._kept[case.id, name]
         mine = (id(case), name)
         if mine not in self._mine:
-            self._mine[mine] = self._of_changed(case, subject, name)
+            alone = case.where is None or case.check.takes_case
+            self._mine[mine] = examine(case, subject, name) if alone else self._of_check(case, subject, name)
         return self._mine[mine]
-
-    def _of_changed(self, case: Case, subject: Received, name: str) -> Part:
-        if case.where is None:
-            return examine(case, subject, name)
-        predicate = (subject, id(case.where), case.check.without_response)
-        part = self._elsewhere.get(predicate)
-        if part is None:
-            part = examine(case, subject, name) if case.check.takes_case else self._of_check(case, subject, name)
-            if part.idle == NOT_OF_THIS_KIND:
-                self._elsewhere[predicate] = part
-        return part
 
     def _of_check(self, case: Case, received: Received, name: str) -> Part:
         key = (id(case.check), id(received.exchange))

@@ -27,6 +27,7 @@ from conformance.judge.common import (
     scenario_of,
     status_occurs_elsewhere,
 )
+from conformance.judge.encodings import why_not_json
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 from conformance.scenarios.scenario import Scenario
@@ -193,9 +194,7 @@ def test_body_of_a_refusal_arrives_whole(received: Received) -> Findings:
     yield EXAMINED
     if received.exchange.ended == "cut":  # A reset may discard bytes of a body that was sent completely.
         size = len(received.exchange.body)
-        message = (
-            f"the error body is incomplete after {size} bytes: {received.exchange.ended} ({received.exchange.detail})"
-        )
+        message = f"the error body is incomplete after {size} bytes: cut ({received.exchange.detail})"
         yield Finding(message, want="a complete body", got=received.exchange.ended)
 
 
@@ -213,7 +212,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
     except LimitExceeded as error:
         raise CannotEvaluate(f"the body contains {error}") from None
     except ValueError as error:
-        yield Finding(f"the body is not JSON in UTF-8: {error}", want="one JSON value", got=excerpt(received))
+        yield Finding(why_not_json(received, error), want="one JSON value", got=excerpt(received))
 
 
 @check("http.no-duplicate-keys", over=RESPONSES, where=ANY_2XX)

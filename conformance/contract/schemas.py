@@ -136,7 +136,7 @@ class Schemas:
 
     def _fits(self, path: str, instance: Any) -> bool:
         """Whether the instance is valid, found in a hundredth of the time that its errors take; False also where only
-        :mod:`jsonschema` can tell (NaN, which JSON does not have)."""
+        :mod:`jsonschema` decides (NaN, which JSON does not have)."""
         if path not in self._fast:
             schema = self.document(path)
             self._fast[path] = jsonschema_rs.Draft202012Validator(schema, registry=self._fast_registry)

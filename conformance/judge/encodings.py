@@ -1,9 +1,12 @@
-"""Text that was escaped or encoded once more than it was read."""
+"""Text that was escaped or encoded once more than it was read, and bodies that are no JSON text."""
 
 from __future__ import annotations
 
+import codecs
+import html
 import re
 
+from conformance.decode.json_prefix import scan
 from conformance.decode.response import Received
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -19,6 +22,12 @@ def left_escape(text: str, received: Received) -> str:
         if not character.isascii() and character in asked and found[0] not in asked:
             return found[0]
     return ""
+
+
+def escaped_for_html(text: str, asked: str) -> str:
+    """The first line of a text that is a line of the request, escaped for HTML; empty without one."""
+    changed = (one for one in text.split("\n") if html.unescape(one) != one)
+    return next((one for one in changed if one not in asked and html.unescape(one).strip() in asked), "")
 
 
 def strings_in(value: object) -> list[str]:
@@ -38,3 +47,14 @@ def encoded_twice(text: str) -> str | None:
             continue
         return meant if meant != text else None
     return None
+
+
+def why_not_json(received: Received, error: ValueError) -> str:
+    """Why a body is not JSON: the usual causes by their names, otherwise what the reader reports."""
+    body, why = received.exchange.body, str(error)
+    if body.startswith(codecs.BOM_UTF8):
+        why = "it begins with a byte order mark (RFC 8259 8.1)"
+    elif body and scan(body).state == "prefix":
+        counted = received.exchange.header("content-length") == str(len(body))
+        why = f"it ends within the JSON text, after {len(body)} bytes{', its Content-Length' if counted else ''}"
+    return f"the body is not JSON in UTF-8: {why}"

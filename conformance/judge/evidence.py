@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
-from conformance.judge.applicability import undocumented_in
+from conformance.judge.applicability import Where, undocumented_in
 from conformance.judge.control import need_controls, of_run
 from conformance.judge.findings import Examined, Finding
 from conformance.scenarios.scenario import encode, schema_violation
@@ -136,10 +136,11 @@ def _answered(responses: Sequence[Received]) -> None:
 def _unusable(received: Received, case: Case) -> Part | None:
     """The part of a response that is no evidence for the case; None for others. It depends only on the scenario and the
     predicate, which hundreds of cases share, so it is kept with the response."""
-    key = (received.scenario, case.where, case.check.without_response)
+    where = case.where or (case.check.where if _sent_in_other_form(received, case) else None)
+    key = (received.scenario, where, case.check.without_response)
     if key not in received.kept:
         try:
-            _need_usable(received, case)
+            _need_usable(received, case, where)
             received.kept[key] = None
         except DoesNotApply as error:
             received.kept[key] = Part(idle=str(error))
@@ -149,7 +150,12 @@ def _unusable(received: Received, case: Case) -> Part | None:
     return part
 
 
-def _need_usable(received: Received, case: Case) -> None:
+def _sent_in_other_form(received: Received, case: Case) -> bool:
+    """Whether a request was sent streaming in place of plain, or plain in place of streaming."""
+    return received.streaming != case.context.scenarios[received.scenario].streaming
+
+
+def _need_usable(received: Received, case: Case, where: Where | None) -> None:
     """A request that was never sent is no evidence, one without a response nearly none, and a refusal none for a
     Response object."""
     scenario, target = case.context.scenarios[received.scenario], case.context.target
@@ -168,7 +174,6 @@ def _need_usable(received: Received, case: Case) -> None:
     followed = refused and scenario.follow and scenario.must_fit_schema
     if followed and (why := schema_violation(case.context.contract, received.exchange.request.body)):
         raise CannotEvaluate(f"the output of {scenario.after} is malformed when sent back: {why}")
-    where = case.where or (case.check.where if received.streaming != scenario.streaming else None)
     strange = undocumented_in(case.context.contract, received.exchange.request.body) if where else frozenset()
     if where and not where.applies(received, frozenset(), strange):
         raise DoesNotApply(NOT_OF_THIS_KIND)

@@ -61,7 +61,7 @@ REFERENCES: dict[str, Any] = {
             {
                 "start": {"$ref": "#/$defs/place"},
                 "legs": {"type": "array", "items": {"$ref": "#/$defs/leg"}, "minItems": 1},
-                "limit": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+                "maxStops": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
                 "via": {"type": ["array", "null"], "items": _object({"at": _object({"stop": {"type": "string"}})})},
                 "note": {"description": "Whatever else matters"},
             },
@@ -138,7 +138,7 @@ def scenarios() -> list[Scenario]:
         "tools.references",
         "a tool whose parameters use $ref, $defs and lists of types, among tools with similar names",
         with_tools(
-            "Use Find_Route-2b once: start in Bern, one leg to Genf by train, limit 1, via the stop Fribourg.",
+            "Use Find_Route-2b once: start in Bern, one leg to Genf by train, maxStops 1, via the stop Fribourg.",
             *(_similar(name) for name in ("find_route-2b", "Find-Route_2b", "Find_Route")),
             REFERENCES,
             _similar("Find_Route-2bb"),

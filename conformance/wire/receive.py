@@ -12,7 +12,8 @@ import httpx
 
 from conformance.config.target import Target
 from conformance.contract.revisions import Contract
-from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, content_coding, unfold
+from conformance.exchange.codings import CODINGS, Decoding
+from conformance.exchange.exchange import NO_BYTE, STILL_OPEN, Ended, Headers, codings_in, content_coding, unfold
 from conformance.exchange.planned import MIDWAY
 from conformance.wire.deadlines import PartialResponse, Watch, first_bytes
 from conformance.wire.limits import LARGE, STEP, RateLimiter
@@ -26,6 +27,9 @@ _TAIL = 64
 
 #: Bytes of a compressed body that are decoded first, to detect one that grows to hundreds of times its size.
 _PROBE = 2_000
+
+#: Bytes of one read of a compressed stream that are decoded.
+_READ = 1_000_000
 
 #: The content of a stream once the model has begun: any event except the first two, or several unknown events. A server
 #: may send the headers and those two before it has read the prompt.
@@ -41,6 +45,18 @@ _DETAILS = {
     "idle": NO_BYTE + "{}",
     "linger": STILL_OPEN + "{} after the terminal event",
 }
+
+
+def _codings(headers: Headers) -> list[Decoding]:
+    """The decoders of a compressed stream, the last coding first. They only find its events: it is recorded as
+    received."""
+    return [Decoding(name) for name in reversed(codings_in(content_coding(headers)))]
+
+
+def _decoded(data: bytes, codings: list[Decoding]) -> bytes:
+    for coding in codings:
+        data = coding.feed(data, _READ)
+    return data
 
 
 class _Timing:
@@ -141,6 +157,7 @@ class Receiver:
         partial.status = response.status_code
         partial.headers = headers_of(response)
         streams = response.is_success and _streams(partial.headers)
+        codings = _codings(partial.headers) if streams else []
         what = "event of the model's output" if streams else "byte of the body"
         timing.details["first byte"] = f"headers, but no {what} within {{}}"
         watch.shorten("first byte", *timing.limit("first byte"))
@@ -161,9 +178,10 @@ class Receiver:
                     partial.cut(LARGE)
                     return "oversize", self._over_budget()
                 reserved += STEP
-            tail = (tail + data)[-_TAIL - len(data) :]
+            text = _decoded(data, codings)
+            tail = (tail + text)[-_TAIL - len(text) :]
             if not begun:
-                opening += len(_DATA.findall(data))
+                opening += len(_DATA.findall(text))
                 begun = not streams or bool(_OUTPUT.search(tail)) or opening >= _OPENING_EVENTS
                 if begun:
                     watch.lift("first byte")
@@ -203,9 +221,9 @@ class Receiver:
 
 
 def _streams(headers: Headers) -> bool:
-    """Whether the body is an event stream that can be read as it is."""
+    """Whether the body is an event stream whose events can be found while it is received."""
     kinds = [value.lower() for name, value in headers if name.lower() == "content-type"]
-    return any("event-stream" in kind for kind in kinds) and not content_coding(headers)
+    return any("event-stream" in kind for kind in kinds) and not {*codings_in(content_coding(headers))} - {*CODINGS}
 
 
 def _ends(contract: Contract) -> re.Pattern[bytes]:

@@ -112,10 +112,16 @@ def requirement(rule: str) -> Requirement:
         return rows[rule]
     if rule in proxy_catalogue():
         return proxy_catalogue()[rule]
-    for row in rows.values():
+    for row in _with_placeholders():
         if row.matches(rule):
             return row
     raise KeyError(f"no rule {rule!r} in the catalogue")
+
+
+@cache
+def _with_placeholders() -> tuple[Requirement, ...]:
+    """The rows of the catalogue whose id has placeholders."""
+    return tuple(row for row in catalogue().values() if "{" in row.id)
 
 
 #: The rules of a project itself (``--rules``).
@@ -127,6 +133,7 @@ def add(row: Requirement) -> None:
     _ADDED.append(row)
     catalogue.cache_clear()
     requirement.cache_clear()
+    _with_placeholders.cache_clear()
     try:
         catalogue()
     except ValueError:

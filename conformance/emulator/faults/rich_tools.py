@@ -108,6 +108,8 @@ FAULTS: list[Behaviour] = [
               "Omits members with the value false or 0 in arguments.", FIT, object_of(falsy)),
     arguments("digits-become-numbers", "Sends strings of digits in arguments as numbers.", FIT,
               each_value(digits)),
+    arguments("names-in-lower-case", "Changes the case of the names of members in arguments.", FIT,
+              object_of(lambda values: {name.lower(): value for name, value in values.items()})),
     arguments("inner-objects-as-text", "Sends the objects in arguments as JSON strings.", FIT,
               each_value(lambda value: to_json(value) if isinstance(value, dict) else value)),
     arguments("inner-objects-emptied", "Empties the objects in arguments.", FIT, each_value(emptied)),
