@@ -99,7 +99,7 @@ PROBES: list[Probe] = [
     *both("response.large-call", RESPONSE, body=_tools,
           answer=lambda canary: plan(canary, calls=[("planTrip", _large_arguments(canary))])),
     *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
-    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海sea海sea海 " * 240)),
+    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海 " * 400)),
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
            script=lambda plan_: Script(plan_, events=_long_delta)),
 ]  # fmt: skip
