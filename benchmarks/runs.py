@@ -61,6 +61,11 @@ def full_run(url: str, folder: Path, workers: int = 0) -> float:
     return seconds
 
 
+def replay(folder: Path, scratch: Path) -> float:
+    """The duration in seconds of a replay of the run in this folder."""
+    return _pytest("conformance", "--replay", str(folder), "--run-dir", str(scratch / "replay"), "--overwrite")
+
+
 def size(folder: Path) -> tuple[int, int]:
     """The numbers of requests and cases of a run."""
     end = json.loads((folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[-1])
