@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.decode.response import Received
-from conformance.judge.encodings import why_not_json
+from conformance.judge.encodings import escaped_for_html, why_not_json
 from tests.support.runs import exchange
 
 
@@ -22,3 +22,20 @@ def test_the_usual_causes_have_names(body: bytes, why: str) -> None:
     error = ValueError("Expecting property name" if body else "Expecting value")
     found = why_not_json(Received(exchange("one", body), "one"), error)
     assert found.startswith(f"the body is not JSON in UTF-8: {why}")
+
+
+ASKED = 'Repeat exactly: <b>&amp; "so"</b>\nand more'
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("&lt;b&gt;&amp;amp; &quot;so&quot;&lt;/b&gt;\nand more", "&lt;b&gt;&amp;amp; &quot;so&quot;&lt;/b&gt;"),
+        ('<b>&amp; "so"</b>\nand more', ""),  # As requested.
+        ('<b>& "so"</b>', ""),  # A model that reads the entity.
+        ("Escaped: &lt;b&gt;", ""),  # Words of its own.
+        ("", ""),
+    ],
+)
+def test_what_is_escaped_for_html_is_a_line_of_the_request(text: str, line: str) -> None:
+    assert escaped_for_html(text, ASKED) == line

@@ -175,11 +175,16 @@ def test_stream_ends_by_the_protocol(received: Received) -> Findings:
         yield Finding(message, want="a complete body", got=ended)
 
 
-@check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
-def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+def _times_of_output(received: Received) -> list[float]:
+    """When the events after those that need no model were received, in milliseconds."""
     if not received.streaming:
         raise DoesNotApply("the server serves no streams, so that the request was sent without")
-    times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
+    return [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
+
+
+@check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
+def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+    times = _times_of_output(received)
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
         took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"
         least = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
