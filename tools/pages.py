@@ -108,8 +108,8 @@ def proxy_faults() -> str:
 def _proxy_faults() -> Iterator[str]:
     yield "# Faults of a proxy and the rules that report them"
     yield ""
-    yield f"Made by `python -m tools.pages`: {len(FAULTS)} faults of the reference proxy. In each of its dialects a fault"
-    yield "is reported under these rules and no other, in bold those that are warnings (SHOULD):"
+    yield f"Made by `python -m tools.pages`: {len(FAULTS)} faults of the reference proxy. In each dialect a fault is"
+    yield "reported under these rules and no other, in bold those that are warnings (SHOULD):"
     yield "`tests/proxy/test_proxy_faults.py` runs them all."
     yield "\n| fault | behavior | dialects | reported by |"
     yield "| --- | --- | --- | --- |"
