@@ -114,11 +114,13 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
     """Each event with the index of the item it belongs to; None for an event without an item.
 
     That is the index under which the item of its ``item_id`` was added (so that a wrong index is reported once, not at
-    every later event), else its own ``output_index``. Without an index the item is found by its id, else by order: an
+    every later event), else its own ``output_index``; this one too if it is that of an open item, and the other item is
+    closed: then the id is wrong. Without an index the item is found by its id, else by order: an
     added item is the next one, and an event without an id belongs to the item opened last.
     """
     announced: dict[str, list[int]] = {}
     opened: list[int] = []
+    closed: set[int] = set()
     for event in events:
         index = event.output_index
         named = event.data.get("item_id") or event.item.get("id")
@@ -130,13 +132,15 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
             if isinstance(named, str):
                 announced.setdefault(named, []).append(index)
         elif known and index not in known:
-            index = known[-1]
+            if known[-1] not in closed or index in closed or index not in opened:
+                index = known[-1]
         elif index is None and event.about_item:
             index = opened[-1] if opened and not isinstance(named, str) else max(opened, default=-1) + 1
             if isinstance(named, str):
                 opened.append(index)
                 announced[named] = [index]
         if event.step == "close-item" and index in opened:
+            closed.add(index)
             opened.remove(index)
             opened.insert(0, index)  # It is closed: later events without an id belong to another item.
         yield event, index

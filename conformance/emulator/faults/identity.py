@@ -42,6 +42,14 @@ def response_id(_: Context, stream: list[Dict]) -> list[Dict]:
     return stream
 
 
+def by_first_call(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Names the first call in the events of the arguments of all."""
+    named = [event for event in stream if event["type"].startswith("response.function_call_arguments.")]
+    for event in named:
+        event["item_id"] = named[0]["item_id"]
+    return stream
+
+
 def per_event(_: Context, stream: list[Dict]) -> list[Dict]:
     """Generates a new id for every event of an item."""
     for place, event in enumerate(stream):
@@ -98,6 +106,8 @@ FAULTS = [
           events=events(put(item_id=""), *DELTAS)),
     fault("identity.item-id-is-call-id", "Sends the call_id as item id in events of arguments.", ITEM,
           events=by_call_id),
+    fault("identity.arguments-name-the-first-call", "Sends the item id of the first call with the arguments of others.",
+          BELONGS, events=by_first_call),
     fault("identity.call-id-changes", "Sends another call_id in output_item.done.", "identity.call-id",
           events=streamed_items(change("call_id", other), "output_item.done", kinds=CALLS)),
     fault("identity.output-has-another-call-id", "Sends other call_ids in the final output.",
