@@ -48,7 +48,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
 
 def _proxy() -> Iterator[str]:
     yield "\n## proxy\n"
-    yield "These rules are evaluated by `conformance proxy` alone: [proxies.md](proxies.md).\n"
+    yield "These rules are evaluated by `conformance proxy`, and by a run through a proxy: [proxies.md](proxies.md).\n"
     yield "| rule | level | requirement | source |"
     yield "| --- | --- | --- | --- |"
     for row in proxy_catalogue().values():
