@@ -273,7 +273,7 @@ def outgoing(name: str) -> OutgoingRequest:
 
 def presence(sender: Scripted, folder: Path, endpoint: str) -> Presence:
     made = RunDirectory(folder)
-    made.locks.mkdir(parents=True)
+    made.locks.mkdir(parents=True, exist_ok=True)
     return Presence(sender, resolve({"endpoint": endpoint}, {}, "nonce", None), made, lambda seconds: sender)
 
 
@@ -298,6 +298,20 @@ def test_a_request_that_hangs_does_not_make_the_server_gone(tmp_path: Path, monk
         ended = [here.send(outgoing(name)).ended for name in ("good", "bad1", "bad2")]
     assert ended == ["clean", "time-out", "time-out"]
     assert sender.sent == ["good", "bad1", "good", "bad2", "good", "good"]
+
+
+def test_workers_share_what_they_know_of_the_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.wire.presence._BLOCKED", 0.0)
+    monkeypatch.setattr("conformance.wire.presence._RECENT", 0.0)
+    with serve(Endpoint(key=KEY)) as server:
+        one = presence(Scripted(at(1), *(lost(number, "time-out") for number in (2, 3, 4))), tmp_path, server.url)
+        other_sender = Scripted(at(1))
+        other = presence(other_sender, tmp_path, server.url)
+        assert one.send(outgoing("good")).ok
+        assert one.send(outgoing("culprit")).ended == "time-out"
+        withheld = other.send(outgoing("next"))
+    assert withheld.detail.endswith("no response since s2")  # The scenario of the exchange.
+    assert other_sender.sent == []
 
 
 def test_a_request_that_met_a_restart_is_sent_again(tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ def _some_faults() -> list[tuple[str, str]]:
         and name not in APART
     ]
     areas = {rule.partition(".")[0]: (name, rule) for name, rule in reversed(rows)}
-    return sorted({*areas.values(), *rows[::40]})
+    chosen = {*areas.values(), *rows[::40]}
+    # Here no request is sent twice, and no stream has two calls.
+    unseen = ("error.again-is-text", "identity.arguments-name-the-first-call")
+    return sorted(row for row in chosen if row[0] not in unseen)
 
 
 @pytest.mark.parametrize(("fault", "rule"), _some_faults())
