@@ -11,12 +11,14 @@ from conformance.decode.sse import Frame
 from conformance.exchange.exchange import content_coding
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import body_has_its_end, excerpt, need_complete
+from conformance.judge.encodings import must_be_encoded
 from conformance.judge.selectors import RESPONSES, STREAMS, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
 #: The least duration in milliseconds and number of output events of a stream that is checked for bursts: a fast model
 #: writes a short response in less.
 _LONG_ENOUGH, _EVENTS_ENOUGH = 1000.0, 30
+_LEAST = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
 
 #: Events received within this many milliseconds in all, or for each, were sent at once: no model generates thousands of
 #: tokens a second.
@@ -79,6 +81,12 @@ def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     for found in _NO_FIELD.finditer(b"\n" + received.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line of the stream has no field name", want="data: ...", got=got)
+
+
+@check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
+def test_stream_is_in_its_coding(received: Received) -> Findings:
+    yield Examined(len(received.frames))
+    yield from must_be_encoded(received)
 
 
 def _before_the_first_field(body: bytes) -> bytes:
@@ -175,21 +183,24 @@ def test_stream_ends_by_the_protocol(received: Received) -> Findings:
         yield Finding(message, want="a complete body", got=ended)
 
 
-@check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
-def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+def _sent_as_stream(received: Received) -> None:
     if not received.streaming:
         raise DoesNotApply("the server serves no streams, so that the request was sent without")
+
+
+@check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
+def test_deltas_come_as_they_are_made(received: Received) -> Findings:
+    _sent_as_stream(received)
     times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
-        took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"
-        least = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
-        raise DoesNotApply(f"the stream contains {took}; the rule needs at least {least}")
+        took = f"{len(times)} events in {times[-1] if times else 0:.0f} ms"
+        raise DoesNotApply(f"the stream contains {took}; the rule needs at least {_LEAST}")
     yield EXAMINED
     apart = times[-1] - times[0]
     if apart >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
         return
-    if received.exchange.lag_ms is not None and received.exchange.lag_ms > _IN_TIME:
-        late = f"this process read with a delay of up to {received.exchange.lag_ms:.0f} ms (limit: {_IN_TIME:.0f} ms)"
+    if (lag := received.exchange.lag_ms or 0.0) > _IN_TIME:
+        late = f"this process read with a delay of up to {lag:.0f} ms (limit: {_IN_TIME:.0f} ms)"
         raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, but {late}")
     message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
     yield Finding(message, want="events sent as they are generated", got=f"{apart:.1f} ms")
