@@ -71,6 +71,7 @@ def test_stream_is_utf8(received: Received) -> Findings:
 @check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
 def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     yield Examined(len(received.frames))
+    yield from must_be_encoded(received)
     if received.exchange.ended == "clean" and not received.frames:
         yield Finding("the stream contains no event", want="events", got=excerpt(received))
     foreign = _before_the_first_field(received.exchange.body)
@@ -81,12 +82,6 @@ def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     for found in _NO_FIELD.finditer(b"\n" + received.exchange.body, len(foreign)):
         got = found[1].decode("utf-8", "replace")
         yield Finding("a line of the stream has no field name", want="data: ...", got=got)
-
-
-@check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
-def test_stream_is_in_its_coding(received: Received) -> Findings:
-    yield Examined(len(received.frames))
-    yield from must_be_encoded(received)
 
 
 def _before_the_first_field(body: bytes) -> bytes:
