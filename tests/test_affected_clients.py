@@ -58,14 +58,14 @@ def found(lines: Sequence[Mapping[str, Any]]) -> set[str]:
 def test_a_missing_content_part_done_names_exactly_the_clients_that_did_not_cope() -> None:
     fault = "event.content-part-done-never-sent"
     hit = {one.client for one in TRIALS if one.fault == fault and not one.coped}
-    assert len([one for one in TRIALS if one.fault == fault]) == 7
+    assert len([one for one in TRIALS if one.fault == fault]) == 10
     assert found(lines_of(fault)) == hit == set()
 
 
 @pytest.mark.parametrize(
     ("fault", "clients"),
     [
-        ("event.output-item-done-never-sent", {"codex", "ai-sdk"}),
+        ("event.output-item-done-never-sent", {"codex", "ai-sdk", "open-responses"}),
         ("event.content-part-done-without-part", {"openai-node"}),
         ("event.content-part-done-without-item-id", set()),
         ("usage.output-details-empty", {"codex"}),

@@ -189,4 +189,4 @@ def test_where_nothing_streams_a_combination_is_sent_plain() -> None:
     plain, of_an_agent = (recorded.received(f"combination.{number}.stream") for number in (7, 5))
     assert (plain.exchange.status, plain.streaming) == (200, False)
     assert (of_an_agent.exchange.status, of_an_agent.streaming) == (501, True)  # Agents stream.
-    assert recorded.received("tools.call.stream").streaming  # tools.call answers the rest.
+    assert recorded.received("tools.call.stream").streaming  # tools.call shows the rest.

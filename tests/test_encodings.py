@@ -1,4 +1,4 @@
-"""Why a body is not JSON, in words that name the cause, and what is no escape left in a text."""
+"""Why a body is not JSON, in words that name the cause, and which escapes in a text are left over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.decode.response import Received
-from conformance.judge.encodings import left_escape, why_not_json
+from conformance.judge.encodings import escaped_for_html, left_escape, why_not_json
 from tests.support.runs import exchange
 
 
@@ -35,3 +35,20 @@ def test_json_in_a_text_may_escape(text: str, escape: str) -> None:
     sent = json.dumps({"input": "Use Zürich."}, ensure_ascii=False).encode()
     one = exchange("one", b"{}")
     assert left_escape(text, Received(replace(one, request=replace(one.request, body=sent)), "one")) == escape
+
+
+ASKED = 'Repeat exactly: <b>&amp; "so"</b>\nand more'
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("&lt;b&gt;&amp;amp; &quot;so&quot;&lt;/b&gt;\nand more", "&lt;b&gt;&amp;amp; &quot;so&quot;&lt;/b&gt;"),
+        ('<b>&amp; "so"</b>\nand more', ""),  # As requested.
+        ('<b>& "so"</b>', ""),  # A model that reads the entity.
+        ("Escaped: &lt;b&gt;", ""),  # Words of its own.
+        ("", ""),
+    ],
+)
+def test_what_is_escaped_for_html_is_a_line_of_the_request(text: str, line: str) -> None:
+    assert escaped_for_html(text, ASKED) == line

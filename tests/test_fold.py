@@ -220,7 +220,10 @@ def test_the_cause_of_a_cause_stands_at_the_top() -> None:
 
 
 def test_a_fail_is_never_put_under_a_warning() -> None:
-    assert causes(line("sum.part@s", "a"), line("sum.text-deltas@s", "b", "warning")) == {}
+    # Of the two the fail is the cause.
+    told = causes(line("sum.part@s", "a"), line("sum.text-deltas@s", "b", "warning"))
+    assert told == {"sum.text-deltas@s": "sum.part@s"}
+    assert causes(line("sum.part@s", "a"), line("sum.text-deltas@other", "b", "warning")) == {}
     told = causes(line("sum.part@s", "a", "warning"), line("sum.text-deltas@s", "b", "warning"))
     assert told == {"sum.part@s": "sum.text-deltas@s"}
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +24,9 @@ from conformance.report.comparison import render
 from conformance.report.trend import text, trend
 from conformance.results.comparison import compare
 from conformance.results.history import opened
+from tests.support import forked
 from tests.support.lines import case, run
 from tests.test_plugin import KEY, lines_of
-from tests.test_readme import ROOT
 
 REGRESSION = "auth.key-without-scheme-refused@auth.refused.no-scheme"
 FLAKY = "auth.other-scheme-refused@auth.refused.other-scheme"
@@ -53,11 +52,8 @@ BROKEN = combine([FAULTS["auth.bare-key-let-in"], once(FAULTS["auth.other-scheme
 def nightly(target: Path, history: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """One night."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MIMO", "PYTEST", "CONF"))}
-    command = [sys.executable, "-m", "conformance", "nightly", "--target", str(target), "--history", str(history)]
-    return subprocess.run(
-        [*command, *SELECTED, *more], env={**environ, "MIMO_API_KEY": KEY}, cwd=ROOT, capture_output=True, text=True,
-        timeout=300,
-    )  # fmt: skip
+    words = ["conformance", "nightly", "--target", str(target), "--history", str(history), *SELECTED, *more]
+    return forked.run(words, {**environ, "MIMO_API_KEY": KEY}, timeout=300)
 
 
 def run_nightly(behaviour: Behaviour | None, tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from conformance.config.target import Misconfigured
 from conformance.judge import own_rules
+from tests.support import forked
 from tests.test_plugin import lines_of
 from tests.test_readme import ROOT
 
@@ -20,9 +19,8 @@ EXAMPLE = ROOT / "examples" / "own_rules"
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_example_is_evaluated(tmp_path: Path, workers: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MIMO", "PYTEST", "CONF"))}
-    words = ["run", "--rules", str(EXAMPLE), "--only", "own", "-n", workers, "--run-dir", str(tmp_path / "run")]
-    command = [sys.executable, "-m", "conformance", *words]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+    words = ["conformance", "run", "--rules", str(EXAMPLE), "--only", "own", "-n", workers]
+    done = forked.run([*words, "--run-dir", str(tmp_path / "run")], environ, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = lines_of(tmp_path / "run" / "results.jsonl")[1:-1]
     verdicts = {one["id"]: one["verdict"] for one in lines}

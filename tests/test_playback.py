@@ -23,6 +23,7 @@ from conformance.judge.verdict import evaluate
 from conformance.wire.client import Client
 from conformance.wire.playback import Playback
 from conformance.wire.replay import Recording, open_recording
+from tests.support import forked
 from tests.support.running import KEY, ROOT
 from tools.in_process import cases, context, target
 
@@ -228,9 +229,7 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_served_is_one_line(words: tuple[str, ...], says: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "conformance", "serve", *words], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    run = forked.run(["conformance", "serve", *words])
     assert run.returncode == 2
     assert run.stderr.startswith("conformance: ")
     assert len(run.stderr.splitlines()) == 1
@@ -238,7 +237,5 @@ def test_what_cannot_be_served_is_one_line(words: tuple[str, ...], says: str) ->
 
 
 def test_both_ways_to_serve_are_in_the_help() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "conformance", "serve", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    run = forked.run(["conformance", "serve", "--help"])
     assert all(option in run.stdout for option in ("--replay DIR", "--speed", "--fault", "--event-ms"))

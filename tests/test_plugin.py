@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -19,7 +18,8 @@ from jsonschema import Draft202012Validator
 from conformance.contract.schemas import schema_dir
 from conformance.emulator import Behaviour, Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
-from tests.support.running import KEY, ROOT
+from tests.support import forked
+from tests.support.running import KEY
 from tests.support.running import run as pytest_run
 
 FEW = ("--only", "lifecycle.*@text.stream")
@@ -58,8 +58,7 @@ def test_the_built_in_endpoint_passes_whole(tmp_path: Path) -> None:
     schema = json.loads((schema_dir() / "results.json").read_text(encoding="utf-8"))
     validator = Draft202012Validator(schema)
     assert [error.message for line in (head, *cases, end) for error in validator.iter_errors(line)] == []
-    command = [sys.executable, "-m", "conformance", "coverage", str(tmp_path / "run")]
-    covered = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    covered = forked.run(["conformance", "coverage", str(tmp_path / "run")])
     assert covered.returncode == 0, covered.stdout
     assert "1.api-key: api-key: KEY authenticates." in covered.stdout
     assert covered.stdout.rstrip().endswith("0 gaps")
@@ -195,9 +194,8 @@ def test_smoke_is_selected_by_its_mark(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_pytest_line_it_runs(server: Server, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "conformance", "run", server.url, *FEW, "--run-dir", str(tmp_path / "run")]
-    environ = {**os.environ, "MIMO_API_KEY": KEY}
-    run = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    words = ["conformance", "run", server.url, *FEW, "--run-dir", str(tmp_path / "run")]
+    run = forked.run(words, {**os.environ, "MIMO_API_KEY": KEY}, cwd=tmp_path)
     assert run.returncode == 0, run.stdout
     assert run.stdout.startswith("+ ")
     assert "-m pytest -p conformance.plugin" in run.stdout.splitlines()[0]

@@ -19,6 +19,7 @@ from conformance.exchange.exchange import DECODED_LIMIT
 from conformance.results.results_file import ERROR, EXIT_BROKEN, EXIT_INCONCLUSIVE, EXIT_NOTHING, exit_code
 from conformance.scenarios.plan import Plan
 from docs.pictures import make as pictures
+from tests.support import forked
 from tools.in_process import context, record, verdicts
 
 ROOT = Path(__file__).parent.parent
@@ -30,14 +31,11 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 def conformance(*words: str) -> subprocess.CompletedProcess[str]:
     """The command as a user types it."""
-    command = [sys.executable, "-m", "conformance", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    return forked.run(["conformance", *words])
 
 
 def test_every_option_named_exists() -> None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "pytest", "conformance", "--help"], capture_output=True, text=True, cwd=ROOT, timeout=60
-    ).stdout
+    listed = forked.run(["pytest", "conformance", "--help"]).stdout
     named = set(re.findall(r"`(--[a-z-]+)", README)) - {"--first-byte-ms", "--event-ms"}
     assert named >= {f"--{setting.name}" for setting in SETTINGS}
     assert [option for option in sorted(named) if option not in listed] == []

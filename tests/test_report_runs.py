@@ -94,6 +94,15 @@ def _allure(folder: Path, lines: dict[str, dict[str, object]]) -> None:
     assert "data: {" in attached["response"]
     assert any(one.startswith(">    1 ") for one in attached["timeline"].splitlines())
     assert '-H "api-key: $MIMO_API_KEY"' in attached["reproduce"]
+    assert "cause lifecycle.in-progress-second" in tags[SECOND]
+    assert labels["package"] == "lifecycle.in-progress-second"
+    (category, *_) = json.loads((folder / "categories.json").read_text())
+    message = result["statusDetails"]["message"]
+    assert category["name"] == f"MUST lifecycle.in-progress-second: {message}"
+    assert re.fullmatch(category["traceRegex"], result["statusDetails"]["trace"], re.DOTALL)
+    assert all(one["start"] <= one["stop"] for one in found.values())
+    assert "model = mimo-v2.5-pro" in (folder / "environment.properties").read_text().splitlines()
+    assert json.loads((folder / "executor.json").read_text())["type"] == "conformance"
     sse = next(one for name, one in found.items() if name.startswith("sse.event-line-present"))
     assert sse["links"][0]["url"].startswith("https://platform.openai.com/")
     assert "attachments" not in sse  # It passed.
@@ -110,8 +119,7 @@ def test_each_verdict_has_its_status_in_allure(verdict: str, status: str) -> Non
     allure.fill(result, line("auth.bearer-accepted@x", verdict, level="SHOULD", reason="why"), "2026-06-24")
     assert result.status == status
     assert [one.value for one in result.labels if one.name in ("tag", "severity")] == ["normal", "SHOULD", verdict]
-    assert [one.name for one in result.labels][:2] == ["framework", "language"]
-    assert not {one.name for one in result.labels} & {"host", "thread"}
+    assert not {one.name for one in result.labels} & {"host", "thread", "language"}
     assert result.statusDetails.message == "why"
 
 

@@ -116,11 +116,13 @@ def _fed(key: str, received: Received, then: Exchange | None) -> ClientInput:
 
 
 def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[str]:
-    """Some responses of each kind that a client can receive and would accept if they were conformant."""
+    """Some responses of each kind that a client can receive and would accept if they were conformant, and one of the
+    lite mode of Codex."""
     scenarios = context(revision).scenarios
 
     def usable(name: str) -> bool:
-        if scenarios[name].expect != "answer" or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
+        expected_served = scenarios[name].expect == "answer" or is_lite(name)
+        if not expected_served or not got(name).exchange.ok or got(name).exchange.ended == "time-out":
             return False
         try:
             return bool(clean(name).final_status == "completed")
@@ -131,10 +133,13 @@ def _chosen(names: Iterable[str], revision: str, got: Any, clean: Any) -> list[s
         bare = name.removesuffix(".stream")
         return (_FIRST.index(bare) if bare in _FIRST else len(_FIRST), name)
 
+    def is_lite(name: str) -> bool:
+        return "lite" in scenarios[name].tags
+
     ordered = sorted(filter(usable, names), key=place)
-    streams = [name for name in ordered if scenarios[name].streaming]
+    streams = [name for name in ordered if scenarios[name].streaming and not is_lite(name)]
     plain = [name for name in ordered if not scenarios[name].streaming]
-    return streams[:_ANSWERS] + plain[:_ANSWERS]
+    return streams[:_ANSWERS] + plain[:_ANSWERS] + [name for name in ordered if is_lite(name)][:1]
 
 
 def did(outcome: Outcome, right: Outcome, responses: Sequence[Received]) -> str | None:
@@ -271,6 +276,17 @@ def all_findings(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
     return {row: {fault: found[fault][row] for fault in faults if row in found[fault]} for row, faults in rules.items()}
 
 
+def with_findings(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with the kinds of finding of its trials; a trial whose fault no longer violates its rule is left
+    out."""
+    found = all_findings(evidence["rules"])
+    rules = {
+        row: {one: by for one, by in faults.items() if one in found[row]} for row, faults in evidence["rules"].items()
+    }
+    return {**evidence, "rules": {row: faults for row, faults in rules.items() if faults},
+            "findings": {row: faults for row, faults in found.items() if faults}}  # fmt: skip
+
+
 def run(
     install: Path, only: Sequence[str], file: Path | None, most: int, some: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
@@ -327,8 +343,10 @@ def _few(jobs: Sequence[Job], most: int) -> set[str]:
 
 
 def joined(before: Mapping[str, Any], versions: Mapping[str, str], rules: Mapping[str, Any]) -> dict[str, Any]:
-    """The evidence with what was seen now in place of what the same clients did before."""
+    """The evidence with what was seen now in place of what the same clients did before. Trials of other clients stay,
+    also with faults that are no longer chosen."""
     old = before["rules"]
+    rules = _with_trials_of_others(old, versions, rules)
     rows = {
         rule: {
             fault: {
@@ -342,6 +360,17 @@ def joined(before: Mapping[str, Any], versions: Mapping[str, str], rules: Mappin
     }
     known = {**before["versions"], **versions}
     return {"versions": {one.name: known[one.name] for one in CLIENTS if one.name in known}, "rules": rows}
+
+
+def _with_trials_of_others(
+    old: Mapping[str, Any], versions: Mapping[str, str], rules: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {rule: dict(faults) for rule, faults in rules.items()}
+    for rule, faults in old.items():
+        for fault, row in faults.items():
+            if row.keys() - versions.keys():
+                found.setdefault(rule, {}).setdefault(fault, {})
+    return found
 
 
 def page(evidence: Mapping[str, Any]) -> str:
@@ -471,6 +500,15 @@ def _ways(by_client: Mapping[str, str]) -> str:
     return "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items())
 
 
+def _of_today(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence without rules and faults that were removed."""
+    rules = {rule: faults for rule, faults in evidence["rules"].items() if rule in catalogue()}
+    existing = {
+        rule: {fault: row for fault, row in faults.items() if fault in FAULTS} for rule, faults in rules.items()
+    }
+    return {**evidence, "rules": existing}
+
+
 def main() -> int:
     """Run the clients, and write their outcomes or report differences from the file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -483,11 +521,11 @@ def main() -> int:
     )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    before = after = kept.evidence()
+    before = after = _of_today(kept.evidence())
     if options.install:
         versions, rules = run(options.install, options.client, options.outcomes, options.responses, options.rule)
         after = joined(before, versions, {**before["rules"], **rules} if options.rule else rules)
-    after = {**after, "findings": all_findings(after["rules"])}
+    after = with_findings(after)
     if options.write:
         json_lines.write(kept.FILE, after, depth=3)
         PAGE.write_text(page(after), encoding="utf-8")

@@ -49,8 +49,8 @@ def _with(*tags: str) -> Selector:
 
 
 #: Invalid requests, without and with those whose credential is invalid: their envelope is checked by another rule.
-_invalid_requests = _with("bad", "violation", "outside")
-_refusals = _with("bad", "violation", "outside", "method", "auth-refused")
+_invalid_requests = _with("bad", "violation", "outside", "image")
+_refusals = _with("bad", "violation", "outside", "image", "method", "auth-refused")
 
 
 _INTERNALS = (
@@ -190,7 +190,8 @@ def test_answer_is_no_error(received: Received) -> Findings:
     form = received.contract.error
     yield Examined(received.exchange.ok and bool(received.exchange.body))
     if received.exchange.ok and is_error_body(received):
-        yield Finding(f"an error body with HTTP {received.arrived}", form.pointer, None, "a Response", received.arrived)
+        message = f"an error body with HTTP {received.arrived}{error_detail(received)}"
+        yield Finding(message, form.pointer, None, "a Response", received.arrived)
 
 
 def _before_and_after(context: Context) -> list[Group]:

@@ -12,7 +12,7 @@ from conformance.judge.selectors import beside, each
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 from conformance.scenarios.controls import DETAIL, IMAGE
 
-_BACKGROUND = each("unsupported", where=lambda one: "background" in one.body)
+_BACKGROUND = each("outside", where=lambda one: "background" in one.body)
 _PREVIOUS = each("unsupported", where=lambda one: one.about["of"] == "previous_response_id")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
@@ -78,14 +79,32 @@ def test_answer_ends_completed_or_incomplete(received: Received) -> Findings:
 @check("response.id-unique", over=_ALL, together=True, where=Where("all-answers"))
 def test_no_id_is_used_twice(responses: list[Received], case: Case) -> Findings:
     seen: dict[str, str] = {}
-    for received in {one.exchange.key: one for one in responses}.values():
+    complete: dict[str, Received] = {}
+    for received in _each_sent(responses):
+        other = complete.setdefault(_content(received), received)
+        if other is not received:
+            message = f"the Response is that of {other.scenario}: id, output and usage are the same"
+            yield Finding(message, "", None, "one of its own", None, received.scenario, also=(other.scenario,))
+            continue
         for pointer, name in _ids(received, case.context.schemas.item_types):
             yield EXAMINED
-            place = f"{received.scenario} at {pointer}"
-            first = seen.setdefault(name, place)
+            first = seen.setdefault(name, place := f"{received.scenario} at {pointer}")
             if first != place:
                 message = f"the id at {pointer} was used before, in {first}"
                 yield Finding(message, received.pointer + pointer, None, "an id of its own", name, received.scenario)
+
+
+def _each_sent(responses: Sequence[Received]) -> Iterator[Received]:
+    """The responses, each once: of the scenarios that share a request, that which sent it is the first."""
+    first: dict[str, Received] = {}
+    yield from (one for one in responses if first.setdefault(one.exchange.key, one) is one)
+
+
+def _content(received: Received) -> str:
+    """The id, output and usage of a Response, as text; the key of the exchange where one of them is missing."""
+    response = _response_or_none(received) if received.exchange.ok else {}
+    members = [response.get(name) for name in ("id", "output", "usage")]
+    return json.dumps(members) if all(members) else received.exchange.key
 
 
 def _ids(received: Received, item_types: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,6 @@ from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, che
 #: The least duration in milliseconds and number of output events of a stream that is checked for bursts: a fast model
 #: writes a short response in less.
 _LONG_ENOUGH, _EVENTS_ENOUGH = 1000.0, 30
-_LEAST = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
 
 #: Events received within this many milliseconds in all, or for each, were sent at once: no model generates thousands of
 #: tokens a second.
@@ -178,24 +177,26 @@ def test_stream_ends_by_the_protocol(received: Received) -> Findings:
         yield Finding(message, want="a complete body", got=ended)
 
 
-def _sent_as_stream(received: Received) -> None:
+def _times_of_output(received: Received) -> list[float]:
+    """When the events after those that need no model were received, in milliseconds."""
     if not received.streaming:
         raise DoesNotApply("the server serves no streams, so that the request was sent without")
+    return [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
 
 
 @check("sse.incremental", over=STREAMS, not_for_captured=NEEDS_A_CAUSE)
 def test_deltas_come_as_they_are_made(received: Received) -> Findings:
-    _sent_as_stream(received)
-    times = [event.frame.at for event in received.events if event.type not in _BEFORE_THE_MODEL]
+    times = _times_of_output(received)
     if not times or times[-1] < _LONG_ENOUGH or len(times) < _EVENTS_ENOUGH:
-        took = f"{len(times)} events in {times[-1] if times else 0:.0f} ms"
-        raise DoesNotApply(f"the stream contains {took}; the rule needs at least {_LEAST}")
+        took = f"{len(times)} events in {times[-1]:.0f} ms" if times else "no events"
+        least = f"{_EVENTS_ENOUGH} events and {_LONG_ENOUGH:.0f} ms"
+        raise DoesNotApply(f"the stream contains {took}; the rule needs at least {least}")
     yield EXAMINED
     apart = times[-1] - times[0]
     if apart >= max(_AT_ONCE, _AT_ONCE_EACH * len(times)):
         return
-    if (lag := received.exchange.lag_ms or 0.0) > _IN_TIME:
-        late = f"this process read with a delay of up to {lag:.0f} ms (limit: {_IN_TIME:.0f} ms)"
+    if received.exchange.lag_ms is not None and received.exchange.lag_ms > _IN_TIME:
+        late = f"this process read with a delay of up to {received.exchange.lag_ms:.0f} ms (limit: {_IN_TIME:.0f} ms)"
         raise CannotEvaluate(f"{len(times)} events were read within {apart:.1f} ms, but {late}")
     message = f"{len(times)} events were received within {apart:.1f} ms, {times[0]:.0f} ms after the request"
     yield Finding(message, want="events sent as they are generated", got=f"{apart:.1f} ms")

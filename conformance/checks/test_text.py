@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 
 from conformance.decode.response import DoesNotApply, Received
-from conformance.judge.applicability import BYTES, REQUEST, Where, has_no_encoding_errors, has_no_replacement_character
+from conformance.judge.applicability import (
+    BYTES,
+    REQUEST,
+    WORDING,
+    Where,
+    has_no_encoding_errors,
+    has_no_replacement_character,
+)
 from conformance.judge.common import LONE_SURROGATE, parsed
-from conformance.judge.encodings import encoded_twice, left_escape, strings_in
-from conformance.judge.selectors import RESPONSES, everything
+from conformance.judge.encodings import encoded_twice, escaped_for_html, left_escape, strings_in
+from conformance.judge.selectors import RESPONSES, each, everything
 from conformance.judge.verdict import Examined, Finding, Findings, check
 
 
@@ -50,6 +58,15 @@ def test_no_escape_is_left_in_a_text(received: Received) -> Findings:
     if escape := next(filter(None, (left_escape(one, received) for one in texts)), ""):
         message = f"the escape {escape} is left in a text, which was escaped twice"
         yield Finding(message, received.pointer + "/output", received.event, "the character", escape)
+
+
+@check("response.text-not-html", over=each("repeats"), not_for_captured=WORDING)
+def test_a_repeated_text_is_not_escaped_for_html(received: Received) -> Findings:
+    words = received.words
+    yield Examined(bool(words))
+    if line := escaped_for_html(words, "\n".join(strings_in(received.sent))):
+        message = "a text to be repeated exactly is escaped for HTML"
+        yield Finding(message, received.pointer + "/output", received.event, html.unescape(line)[:160], line[:160])
 
 
 def _texts(received: Received) -> Iterator[str]:

@@ -4,6 +4,7 @@ in their coding."""
 from __future__ import annotations
 
 import codecs
+import html
 import re
 
 from conformance.decode.json_prefix import scan, scan_text
@@ -27,6 +28,12 @@ def left_escape(text: str, received: Received) -> str:
         if not character.isascii() and character in asked and found[0] not in asked:
             return found[0]
     return ""
+
+
+def escaped_for_html(text: str, asked: str) -> str:
+    """The first line of a text that is a line of the request, escaped for HTML; empty without one."""
+    changed = (one for one in text.split("\n") if html.unescape(one) != one)
+    return next((one for one in changed if one not in asked and html.unescape(one).strip() in asked), "")
 
 
 def strings_in(value: object) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.proxy.differences import Difference, of_calls, text_differs
+from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Pair
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+from conformance.proxy.texts import text_differs
 
 #: The two sides in a message about texts.
 SENT, TAKEN = "the upstream sent", "the client received"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
-from conformance.proxy.differences import text_differs
 from conformance.proxy.outcomes import FAILED, outcome
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+from conformance.proxy.texts import text_differs
 
 
 def _needs_matched(view: View) -> None:

@@ -41,7 +41,8 @@ class Turn:
 @dataclass
 class Conversation:
     """``system`` are the texts of instructions, system and developer messages in order; ``turns`` all others;
-    ``tools`` by name; ``parameters`` by the names of the Responses API; ``problems`` are violations of the dialect."""
+    ``tools`` by name; ``parameters`` by the names of the Responses API; ``problems`` are violations of the dialect;
+    ``places`` are the numbers of other contents before each text of ``system``."""
 
     model: Any
     system: list[str]
@@ -49,6 +50,12 @@ class Conversation:
     tools: dict[str, dict[str, Any]]
     parameters: dict[str, Any]
     problems: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    @property
+    def contents(self) -> int:
+        """The number of contents of all turns."""
+        return sum(len(one.texts) + len(one.calls) + len(one.results) + len(one.media) for one in self.turns)
 
 
 def of_responses(body: dict[str, Any]) -> Conversation:
@@ -56,6 +63,7 @@ def of_responses(body: dict[str, Any]) -> Conversation:
     made = Conversation(body.get("model"), [], [], {}, {})
     if isinstance(body.get("instructions"), str):
         made.system.append(body["instructions"])
+        made.places.append(0)
     given = body.get("input")
     if isinstance(given, str):
         _turn(made, "user").texts.append(given)
@@ -100,7 +108,9 @@ def _add_item(made: Conversation, item: dict[str, Any]) -> None:
 
 def _add_message(made: Conversation, role: str, content: Any) -> None:
     if role in ("system", "developer"):
-        made.system += _texts(content)
+        texts = _texts(content)
+        made.system += texts
+        made.places += [made.contents] * len(texts)
         return
     turn = _turn(made, role)
     turn.texts += _texts(content)

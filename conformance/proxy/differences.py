@@ -13,9 +13,7 @@ from conformance.contract.schemas import Schemas
 from conformance.judge.findings import MISSING
 from conformance.proxy.conversation import Conversation, Turn, same_parameters
 from conformance.proxy.outcomes import Call
-
-#: Characters shown around the first difference.
-_AROUND = 24
+from conformance.proxy.texts import marked, text_differs
 
 #: Parameters with the values by which a proxy can state the documented default.
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
@@ -36,35 +34,6 @@ class Difference:
     message: str
     want: Any = MISSING
     got: Any = MISSING
-
-
-def first_difference(want: str, got: str) -> int:
-    """The index of the first character that differs."""
-    pairs = zip(want, got, strict=False)
-    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(want), len(got)))
-
-
-def marked(text: str, at: int) -> str:
-    """The text around a character, with that character in ``[ ]``; escapes as in JSON."""
-    before, here, after = text[max(0, at - _AROUND) : at], text[at : at + 1], text[at + 1 : at + 1 + _AROUND]
-    start = "..." if at > _AROUND else ""
-    end = "..." if at + 1 + _AROUND < len(text) else ""
-    return f'"{start}{_escaped(before)}[{_escaped(here) or "end"}]{_escaped(after)}{end}"'
-
-
-def _escaped(text: str) -> str:
-    shown = json.dumps(text, ensure_ascii=False)[1:-1]
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in shown)
-
-
-def text_differs(
-    where: str, want: str, got: str, sender: str = "the client sent", taker: str = "the upstream received"
-) -> str:
-    """The sentence about two texts that differ."""
-    if not got:
-        return f"{where}: {sender} {len(want)} characters, {taker} none: {marked(want, 0)}"
-    at = first_difference(want, got)
-    return f"{where}: first difference at character {at}: {sender} {marked(want, at)}, {taker} {marked(got, at)}"
 
 
 def _consumed(texts: Sequence[str], joined: Sequence[str]) -> tuple[str, str, str]:
@@ -112,6 +81,16 @@ def _moved_system_text(sent: Conversation, received: Conversation) -> Difference
                 f"an instruction of the client reached the upstream in a message of the role {role}: {marked(text, 0)}"
             )
             return Difference("request.roles-and-order", says, want="system or developer", got=role)
+    return _late_system_text(sent, received)
+
+
+def _late_system_text(sent: Conversation, received: Conversation) -> Difference | None:
+    """A system text that follows everything else, and did not in the client's request."""
+    for text, place in zip(sent.system, sent.places, strict=True):
+        found = [at for one, at in zip(received.system, received.places, strict=True) if text.strip() and text in one]
+        if place < sent.contents and found and min(found) == received.contents:
+            says = f"an instruction of the client reached the upstream after all messages: {marked(text, 0)}"
+            return Difference("request.roles-and-order", says, "before the messages", "after them")
     return None
 
 

@@ -15,10 +15,10 @@ from conformance.judge.findings import MISSING
 from conformance.judge.reasons import NO_REASON, Reason
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
 from conformance.proxy import checks_failure, checks_request, checks_response, checks_stream
-from conformance.proxy.differences import first_difference, marked
 from conformance.proxy.endpoint import evaluate_endpoint
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.rules import AREA, RULES, Finding, Rule, View
+from conformance.proxy.texts import first_difference, marked
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 from conformance.results.results_file import ERROR
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.contract.rules import requirement
-from conformance.proxy.differences import first_difference
 from conformance.proxy.evaluation import Evaluated
 from conformance.proxy.records import Leg, Pair, Record
 from conformance.proxy.rules import Finding, status_of
+from conformance.proxy.texts import first_difference
 from conformance.report.columns import labelled
 from conformance.report.failure import printable, told
 from conformance.report.markdown import cell, code

@@ -257,8 +257,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _key(headers: Headers, keys: Mapping[str, str]) -> str:
     """Whose key a request carries: ``own`` (the upstream's), ``client``, ``other`` or ``none``."""
-    sent = [value for name, value in headers if name.lower() in ("authorization", "api-key", "x-api-key")]
-    words = [value.split()[-1] if value.split() else "" for value in sent]
+    words = []
+    for name, value in headers:
+        scheme, _, rest = value.strip().partition(" ")
+        if name.lower() == "authorization":  # Without the scheme no service accepts the key.
+            words.append(rest.strip() if scheme.lower() == "bearer" else f"not Bearer: {value}")
+        elif name.lower() in ("api-key", "x-api-key"):
+            words.append(value.strip())
     for name, key in keys.items():
         if key and key in words:
             return name

@@ -147,6 +147,7 @@ class Reporter:
         if folder := self._config.getoption("allure_report_dir", None):
             shown = {cause.cases[0].id: self._text(cause.cases[0]) for cause in causes(self._cases)}
             allure.amend(Path(folder), self._cases, shown)
+            allure.describe(Path(folder), self._runner.session.context.target)
         self._reporting_deferred = False
 
     def _text(self, case: CaseRecord) -> str:

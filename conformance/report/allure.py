@@ -8,10 +8,10 @@ that Allure's history compares nightly runs and targets.
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from hashlib import md5
 from pathlib import Path
 from uuid import uuid4
@@ -20,15 +20,17 @@ import allure_commons
 import pytest
 from allure_commons.model2 import ATTACHMENT_PATTERN, Attachment, Label, Link, Status, StatusDetails, TestResult
 from allure_commons.types import LabelType, LinkType, Severity
-from allure_commons.utils import platform_label
 
+from conformance import __version__
+from conformance.config.target import Target
 from conformance.contract.rules import requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.judge.verdict import INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.report.failure import curl, printable
+from conformance.report.failure import curl, printable, show
 from conformance.report.sources import link
+from conformance.results.causes import Cause, causes
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import ERROR
 
@@ -71,7 +73,7 @@ class Allure:
         key = next((one.exchange for one in case.findings), case.exchange)
         exchange = self._folder.read(key) if key and (case.has_problem or case.verdict == INCONCLUSIVE) else None
         fill(result, case, self._revision, self._text)
-        result.stop = int(time.time() * 1000)
+        result.stop = max(result.start, int(time.time() * 1000))  # allure-pytest rounds the start up.
         for name, text, kind in evidence(case, exchange) if exchange else ():
             file = ATTACHMENT_PATTERN.format(prefix=uuid4(), ext="json" if kind == "application/json" else "txt")
             result.attachments.append(Attachment(name=name, source=file, type=kind))
@@ -85,7 +87,7 @@ def fill(result: TestResult, line: CaseRecord, revision: str, text: str = "") ->
     result.historyId = result.testCaseId = identity
     result.titlePath = [line.area, line.requirement]
     result.parameters = []
-    result.labels = [*_of_this_run(), *_labels(line, revision)]
+    result.labels = list(_labels(line, revision))  # Those of the machine would only divide the cases of one run.
     try:
         row = requirement(line.requirement)
     except KeyError:  # A check without a rule is a bug that the tests detect.
@@ -101,36 +103,55 @@ def amend(folder: Path, cases: Sequence[CaseRecord], texts: Mapping[str, str]) -
     """Complete the written results with what is known only when all cases are evaluated.
 
     That is the mark of a baseline, the full text of each root cause (``texts``, by id of the case), and the root cause
-    of a consequence.
+    of each other case that is not conformant, as a tag.
     """
-    changed = {case.id: case for case in cases if case.baseline or case.id in texts or case.is_consequence}
+    found = causes(cases)
+    rules = {case.id: cause.rule for cause in found for case in (*cause.cases, *cause.consequences)}
+    changed = {case.id: case for case in cases if case.baseline or case.id in rules}
     for file in folder.glob("*-result.json") if changed else ():
         made = json.loads(file.read_text(encoding="utf-8"))
         case = changed.get(made.get("fullName", ""))
         if case is None:
             continue
+        details = made.get("statusDetails", {})
         if case.baseline:
-            tags = [one for one in made["labels"] if one != {"name": LabelType.TAG, "value": case.own_verdict}]
-            made["labels"] = [*tags, {"name": LabelType.TAG, "value": case.verdict}]
+            made["labels"].remove({"name": LabelType.TAG, "value": case.own_verdict})
+            made["labels"].append({"name": LabelType.TAG, "value": case.verdict})
             made["status"] = _STATUS.get(case.verdict, Status.FAILED)
-            made["statusDetails"] = {**made.get("statusDetails", {}), "message": printable(case.why)}
+            details["message"] = printable(case.why)
         if case.is_consequence and not case.baseline:
-            message = f"consequence of {case.cause}: {made.get('statusDetails', {}).get('message', '')}"
-            made["statusDetails"] = {**made.get("statusDetails", {}), "message": message}
+            details["message"] = f"consequence of {case.cause}: {details.get('message', '')}"
             made["labels"].append({"name": LabelType.TAG, "value": "consequence"})
-        if text := texts.get(case.id):
-            made["statusDetails"] = {**made.get("statusDetails", {}), "trace": text}
+        if case.id in rules:
+            made["labels"].append({"name": LabelType.TAG, "value": f"cause {rules[case.id]}"})
+            # A category selects its cases by the first word of the trace, which a warning does not have.
+            details["trace"] = texts.get(case.id) or details.get("trace") or case.id
+        made["statusDetails"] = details
         write_atomically(file, json.dumps(made))
+    write_atomically(folder / "categories.json", json.dumps(list(_categories(found))))
 
 
-@cache
-def _of_this_run() -> tuple[Label, ...]:
-    """Labels of the framework; those of the machine (host, thread) would only divide the cases of one run."""
-    tags: Mapping[str, Callable[[], str]] = {  # allure-commons has no types.
-        LabelType.FRAMEWORK: lambda: "pytest",
-        LabelType.LANGUAGE: platform_label,
-    }
-    return tuple(Label(name, tag()) for name, tag in tags.items())
+def _categories(found: Sequence[Cause]) -> Iterator[dict[str, str]]:
+    """A category of Allure for each violated rule, and one for its consequences."""
+    for cause in found:
+        if any(one.rule == cause.rule for one in found[: found.index(cause)]):
+            continue  # The same rule with another verdict.
+        name = f"{cause.level} {cause.rule}: {show(cause.cases[0].message, 160)}"
+        yield {"name": name, "traceRegex": f"{re.escape(cause.rule)}@.*"}
+        if rules := {re.escape(case.cause.partition("@")[0]) for case in cause.consequences}:
+            regex = f"consequence of ({'|'.join(sorted(rules))})@.*"
+            yield {"name": f"consequences of {cause.rule}", "messageRegex": regex}
+
+
+def describe(folder: Path, target: Target) -> None:
+    """Write what Allure shows about the run: the target, and the suite as its executor unless a CI server has named
+    itself as that."""
+    facts = {"endpoint": target.endpoint, "model": target.model, "revision": target.revision, "suite": __version__}
+    lines = [f"{name} = {printable(value)}\n".replace("\\", "\\\\") for name, value in facts.items()]
+    write_atomically(folder / "environment.properties", "".join(lines))
+    if not (folder / "executor.json").exists():
+        executor = {"name": f"conformance {__version__}", "type": "conformance", "buildName": target.name}
+        write_atomically(folder / "executor.json", json.dumps(executor))
 
 
 def _labels(line: CaseRecord, revision: str) -> Iterator[Label]:
@@ -140,6 +161,7 @@ def _labels(line: CaseRecord, revision: str) -> Iterator[Label]:
     yield Label(LabelType.SEVERITY, _SEVERITY[line.level].value)
     yield Label(LabelType.PARENT_SUITE, line.area)
     yield Label(LabelType.SUITE, line.requirement)
+    yield Label("package", line.requirement)  # Without it Allure 2 lists all cases of the run in one level.
     for tag in (line.level, line.verdict, *(line.breaks if line.findings else ())):
         yield Label(LabelType.TAG, tag)
 

@@ -73,7 +73,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
     causes = {
         one.id: cause for one in left if (cause := _cause_by_row(one, scenarios_of) or _cause_for_client(one, broken))
     } | shared
-    causes |= _of_the_same_member(left, causes)
+    causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
     causes |= _with_their_rule(left, causes)
     _group_same_messages([one for one in left if one.id not in causes], causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
@@ -194,6 +194,24 @@ def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -
         if cause := next(same, None):
             found[one.id] = cause.id
     return found
+
+
+def _of_a_failure_that_follows(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+    """The causes of warnings from which, by a row, a failure in the same responses follows: a fail has no warning as
+    its cause, so that of the two the failure is the cause."""
+    failed = [one for one in left if one.verdict == FAIL and one.id not in causes]
+    found = {}
+    for one in (one for one in left if one.verdict == WARNING and one.id not in causes):
+        here = (each for each in failed if one.found_in <= each.found_in and _explains_here(one, each))
+        if cause := next(here, None):
+            found[one.id] = cause.id
+    return found
+
+
+def _explains_here(cause: CaseRecord, one: CaseRecord) -> bool:
+    """Whether a case follows from another one by a row about responses that both concern."""
+    rows = follows(one.requirement, cause.requirement)
+    return any(not row.anywhere and concerns(cause, row.members) and _matches_row(one, cause, row) for row in rows)
 
 
 def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ _WEBSOCKET: Headers = (
 _UNUSUAL = frozenset({"unusual-form"})
 
 _CHARSET: Headers = (("Content-Type", "application/json; charset=utf-8"),)
+_FORM: Headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 _CHUNKED: Headers = (("Transfer-Encoding", "chunked"),)
 _EXPECT: Headers = (("Expect", "100-continue"),)
 
@@ -37,9 +38,11 @@ def scenarios(contract: Contract) -> list[Scenario]:
             tags=frozenset({"method"}),
         ),
         _unusual("http.head", "HEAD on the endpoint", method="HEAD"),
+        _unusual("http.options", "OPTIONS on the endpoint", method="OPTIONS"),
         _unusual("http.websocket", "GET with a WebSocket handshake", method="GET", headers=_WEBSOCKET),
         _unusual("http.trailing-slash", "a path with a trailing slash", _body("lakes"), suffix="/"),
         _unusual("http.no-content-type", "no Content-Type", _body("hills"), headers=(("Content-Type", ""),)),
+        _unusual("http.other-content-type", "the Content-Type of a form", _body("caves"), headers=_FORM),
         _unusual("http.gzip-body", "a gzip body", _body("fields"), headers=(("Content-Encoding", "gzip"),)),
         *_repeated(contract.key_way),
         *_combined(f"?api-version={contract.root.revision}"),

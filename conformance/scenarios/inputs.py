@@ -45,7 +45,7 @@ def scenarios(contract: Contract) -> list[Scenario]:
     count = Scenario(
         "count.uncapped",
         "an output of several hundred tokens without max_output_tokens",
-        {**NO_REASONING, "input": "Count from 1 to 200, separated by commas, without leaving any number out."},
+        {**NO_REASONING, "input": "Count from 1 to 450, separated by commas, without leaving any number out."},
         after="cut",  # What a server keeps of that cap must not truncate this response.
         follow=same_body,
         reuses=True,

@@ -58,7 +58,7 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
         "unicode",
         "a text in many scripts",
         {**SHORT, "input": f"Repeat exactly: {MANY_SCRIPTS}"},
-        tags=CORE,
+        tags=CORE | {"repeats"},
     )
     count = Scenario(
         "count",

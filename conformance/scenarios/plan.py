@@ -221,7 +221,7 @@ class Plan:
             return self._first
         stream = base.stream_served([before[after.index(key)] for key in keys])
         if stream is False and scenario.name.removesuffix(".stream") in self._scenarios:
-            stream = None  # Its plain counterpart answers the rest.
+            stream = None  # Its plain counterpart shows the rest.
         return Form(forms[-1 if stream or scenario.streaming else 0].auth, without, stream)
 
     def _body(self, scenario: Scenario, before: Sequence[Exchange], form: Form, effort_refused: bool) -> Body | None:

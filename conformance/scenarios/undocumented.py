@@ -21,6 +21,9 @@ UNSUPPORTED: dict[str, Any] = {
     "context_management": [{"type": "compaction", "compact_threshold": 1000}],
 }
 
+#: Those that many servers ignore: sent alone only where a request with both is not served.
+_SERVED_BY_MOST = ("background", "context_management")
+
 #: The other undocumented parameters of openai, CreateResponse.
 FOREIGN: dict[str, Any] = {
     "access_programs": {"cyber": "standard"},
@@ -105,10 +108,13 @@ def scenarios(schemas: Schemas, nonce: str) -> list[Scenario]:
     found: list[Scenario] = []
     documented = schemas.document("request.json")["properties"]
     foreign = {name: value for name, value in FOREIGN.items() if name not in documented}
-    for name, value in ((name, value) for name, value in UNSUPPORTED.items() if name not in documented):
+    unsupported = {name: value for name, value in UNSUPPORTED.items() if name not in documented}
+    both = _one("unsupported-together", {name: unsupported[name] for name in _SERVED_BY_MOST if name in unsupported},
+                "undocumented")  # fmt: skip
+    found += [both, both.streamed()]
+    for name, value in unsupported.items():
         one = _one(name, {name: value}, "unsupported", rule=f"unsupported.{name.replace('_', '-')}")
-        # The id of an earlier response is sent streaming too.
-        found += [one] if name == "previous_response_id" else [one, one.streamed()]
+        found += _within(one, both.name) if name in _SERVED_BY_MOST else [one]  # An earlier id is sent streaming too.
     together = _one("all-together", _all_of_them(foreign), "undocumented")
     found += [_repeating(together, f"egret-{nonce}-1"), _repeating(together.streamed(), f"egret-{nonce}-2")]
     for name, value in foreign.items():
@@ -162,7 +168,7 @@ def _image() -> Scenario:
         {**CHEAP, **_message({"type": "input_image", "image_url": _PIXEL})},
         expect="either",
         about={"rule": "image"},
-        tags=frozenset({"harmless"}),
+        tags=frozenset({"harmless", "image"}),
         claims=frozenset({"input-array"}),
         within=DETAIL,
         needless=404,
@@ -177,9 +183,9 @@ def _repeating(one: Scenario, word: str) -> Scenario:
     return replace(one, body={**one.body, **own}, about={**one.about, "codeword": word}, tags=one.tags | {"effects"})
 
 
-def _within(one: Scenario) -> list[Scenario]:
+def _within(one: Scenario, together: str = _TOGETHER) -> list[Scenario]:
     """Plain and streaming, each within the plain or streaming request that contains all of them."""
-    return [replace(one, within=_TOGETHER), replace(one.streamed(), within=f"{_TOGETHER}.stream")]
+    return [replace(one, within=together), replace(one.streamed(), within=f"{together}.stream")]
 
 
 def _one(name: str, body: Body, kind: str, rule: str = "", **about: str) -> Scenario:

@@ -10,11 +10,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.contract.revisions import DEFAULT
 from conformance.emulator import Reply
 from conformance.emulator.shapes import Ending, phrase
-from conformance.exchange.exchange import Ended, Exchange, Headers
+from conformance.exchange.exchange import Ended, Exchange, Headers, Request
 from conformance.wire.replay import Recording
 
 #: How the connection ends after the recorded bytes.
@@ -74,7 +75,8 @@ class Playback:
         if not found:
             return None
         with self._mutex:
-            likeness = {one: _match_score(found[one][0].request.headers, headers, sent) for one in found}
+            query = urlsplit(path).query
+            likeness = {one: _match_score(found[one][0].request, query, headers, sent) for one in found}
             # Of equal requests the one that was served least often, so that each recorded response is sent in turn.
             digest = max(found, key=lambda one: (likeness[one], -self._asked[one]))
             turn = self._asked[digest]
@@ -192,8 +194,10 @@ def _kind(sent: _Sent) -> str:
     return "a valid key" if usual else "an invalid credential"
 
 
-def _match_score(recorded: Headers, headers: Pairs, sent: _Sent) -> tuple[bool, int]:
-    """How well a recorded request matches a received one: by its way to authenticate, then by the other headers."""
+def _match_score(recorded: Request, query: str, headers: Pairs, sent: _Sent) -> tuple[bool, bool, int]:
+    """How well a recorded request matches a received one: by its query, its way to authenticate, then by the other
+    headers."""
     mine = {name.lower(): value for name, value in headers if name.lower() in _TELLING}
-    theirs = {name.lower(): value for name, value in recorded if name.lower() in _TELLING}
-    return _recorded_credentials(recorded) == sent, sum(mine.get(name) == theirs.get(name) for name in _TELLING)
+    theirs = {name.lower(): value for name, value in recorded.headers if name.lower() in _TELLING}
+    equal = sum(mine.get(name) == theirs.get(name) for name in _TELLING)
+    return urlsplit(recorded.url).query == query, _recorded_credentials(recorded.headers) == sent, equal

@@ -224,13 +224,14 @@ GROUPS: dict[str, list[Request]] = {
         ("POST", PATH, (("api-key", "wrong-key-9999"),), b"{"),
     ],
     "forms": [
-        *((method, PATH, GOOD, b"") for method in ("HEAD", "PUT")),
+        *((method, PATH, GOOD, b"") for method in ("HEAD", "PUT", "OPTIONS")),
         ("GET", PATH, (*GOOD, ("Upgrade", "websocket")), b""),
         ("POST", PATH + "/", GOOD, body()),
         ("POST", PATH + "?a=b", GOOD, body()),
         *(post(body(), headers) for headers in (
             (("api-key", KEY),), (("api-key", KEY), *GOOD), (*GOOD, ("Expect", "100-continue")),
             (*GOOD, ("Content-Encoding", "gzip")), (*GOOD, ("Transfer-Encoding", "chunked")),
+            (("api-key", KEY), ("Content-Type", "application/x-www-form-urlencoded")),
             (("api-key", KEY), ("Content-Type", "application/json; charset=utf-8"), ("Transfer-Encoding", "chunked")),
         )),
     ],

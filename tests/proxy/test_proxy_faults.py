@@ -20,10 +20,11 @@ PROBES = {
     "request.dialect": "request.parts request.tool-results",
     "request.host": "request.string",
     "request.model": "request.string",
-    "request.system-texts": "request.instructions request.late-developer-message",
+    "request.system-texts": "request.instructions request.late-developer-message request.everything",
     "request.texts": "request.hard-text request.white-space request.large "
     "request.parts request.history request.long-history",
-    "request.roles-and-order": "request.history request.late-developer-message request.image request.long-history",
+    "request.roles-and-order": "request.history request.late-developer-message request.image "
+    "request.long-history request.system-messages",
     "request.calls": "request.tool-results",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",

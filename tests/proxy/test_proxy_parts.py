@@ -21,9 +21,10 @@ from conformance.emulator.proxy import FAULTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN
 from conformance.exchange.run_directory import RESULTS
 from conformance.proxy import conversation, profile, records, report
-from conformance.proxy.differences import first_difference, marked, of_requests, same_json
+from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.process import NotStarted, started
+from conformance.proxy.texts import first_difference, marked
 from conformance.results.results_file import read
 
 

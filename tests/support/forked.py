@@ -25,10 +25,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 
 
-def run(words: Sequence[str], environ: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """``python -m`` with these words in the root of the checkout, as :func:`subprocess.run` returns it."""
+def run(
+    words: Sequence[str], environ: Mapping[str, str] = os.environ, timeout: float = 120, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """``python -m`` with these words, as :func:`subprocess.run` returns it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = _parent().run(words, environ, timeout, (out.fileno(), err.fileno()))
+        code = _parent().run(words, environ, timeout, cwd, (out.fileno(), err.fileno()))
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -46,21 +48,28 @@ class _Parent:
         theirs.close()
         atexit.register(self.close)
 
-    def run(self, words: Sequence[str], environ: Mapping[str, str], timeout: float, streams: tuple[int, int]) -> int:
-        request = json.dumps([list(words), dict(environ)]).encode()
+    def run(
+        self, words: Sequence[str], environ: Mapping[str, str], timeout: float, cwd: Path, streams: tuple[int, int]
+    ) -> int:
+        request = json.dumps([list(words), dict(environ), str(cwd)]).encode()
         socket.send_fds(self._socket, [len(request).to_bytes(4)], streams)
         self._socket.sendall(request)
-        pid = int.from_bytes(self._socket.recv(4))
+        pid = self._number()
         self._socket.settimeout(timeout)
         try:
-            return int.from_bytes(self._socket.recv(4), signed=True)
+            return self._number()
         except TimeoutError:
             os.kill(pid, signal.SIGKILL)
             self._socket.settimeout(None)
-            self._socket.recv(4)
+            self._number()
             raise subprocess.TimeoutExpired(list(words), timeout) from None
         finally:
             self._socket.settimeout(None)
+
+    def _number(self) -> int:
+        if len(received := self._socket.recv(4)) < 4:
+            raise RuntimeError("the process that forks has ended")
+        return int.from_bytes(received, signed=True)
 
     def close(self) -> None:
         self._socket.close()
@@ -74,33 +83,37 @@ def _parent() -> _Parent:
 
 def _serve(connection: socket.socket) -> Sequence[str]:
     """Fork for each request; returns in the child, with the words of the request."""
-    while size := socket.recv_fds(connection, 4, 2):
-        request, streams = b"", size[1]
-        if not size[0]:
-            os._exit(0)
-        while len(request) < int.from_bytes(size[0]):
+    while True:
+        size, streams, _, _ = socket.recv_fds(connection, 4, 2)
+        if not size:  # The process that this one serves has ended.
+            sys.exit()
+        request = b""
+        while len(request) < int.from_bytes(size):
             request += connection.recv(1 << 16)
         if pid := os.fork():
-            connection.sendall(pid.to_bytes(4))
+            connection.sendall(pid.to_bytes(4, signed=True))
             for stream in streams:
                 os.close(stream)
             _, status = os.waitpid(pid, 0)
             connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
             continue
         connection.close()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, stream in enumerate(streams, 1):
             os.dup2(stream, number)
             os.close(stream)
-        words, environ = json.loads(request)
+        words, environ, cwd = json.loads(request)
+        os.chdir(cwd)
+        sys.path[0] = cwd
         os.environ.clear()
         os.environ.update(environ)
         random.seed()
-        return words
-    raise AssertionError
+        return list(words)
 
 
 def _main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # It ends with the process that it serves.
     _import()
     gc.collect()
     gc.freeze()
@@ -110,17 +123,22 @@ def _main() -> None:
 
 
 def _import() -> None:
-    """Import what a run imports."""
+    """Import what a run imports, and read what is read once in a process: the rules, the schemas, the evidence."""
     import allure_pytest.plugin  # noqa: F401
+    import httpcore  # noqa: F401
     import pytest  # noqa: F401
     import xdist.plugin  # noqa: F401
     from _pytest.assertion.rewrite import AssertionRewritingHook
 
     import conformance.cli
     import conformance.plugin  # noqa: F401
-    from conformance.judge.cases import load_checks
+    from conformance.config.target import resolve
+    from conformance.judge.cases import all_cases, context_of, load_checks
+    from conformance.results.client_trials import effect_rows
 
     load_checks()
+    all_cases(context_of(resolve({}, {}, "00000000", None)))
+    effect_rows()
     # pytest warns that it cannot rewrite the asserts of these modules, which have none.
     AssertionRewritingHook._warn_already_imported = lambda self, name: None  # type: ignore[method-assign]
 

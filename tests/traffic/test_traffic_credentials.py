@@ -6,8 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,8 +23,8 @@ from conformance.exchange.redaction import echoes, redacted
 from conformance.traffic.captured import Captured
 from conformance.traffic.evaluation import Evaluation, evaluate_captures
 from conformance.traffic.har import read_har
+from tests.support import forked
 from tests.support.lines import command
-from tests.support.running import ROOT
 from tests.support.traffic import KEY, broken, entry, evaluated, har, received, responses
 from tools.in_process import NOW, target
 
@@ -255,14 +253,14 @@ def test_a_header_that_a_profile_names_holds_a_key(tmp_path: Path) -> None:
     file = har(tmp_path / "a.har", with_headers(replace(whole, chunks=(Chunk(1.0, body),)), ("X-Gateway", secret)))
     profile = tmp_path / "target.toml"
     profile.write_text('[profile]\ncredential_headers = ["X-Gateway"]\n')
-    words = [sys.executable, "-m", "conformance", "judge", str(file), "--json"]
-    plain = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    named = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
+    words = ["conformance", "judge", str(file), "--json"]
+    plain = forked.run(words)
+    named = forked.run([*words, "--target", str(profile)])
     failed = [json.loads(line) for line in named.stdout.splitlines() if '"verdict": "fail"' in line]
     assert (plain.returncode, named.returncode) == (0, 1), named.stderr
     assert {line["requirement"] for line in failed} == {"auth.key-never-echoed"}
     assert secret not in named.stdout
     profile.write_text('[profile]\ncredential_headers = "X-Gateway"\n')
-    wrong = subprocess.run([*words, "--target", str(profile)], cwd=ROOT, capture_output=True, text=True)
+    wrong = forked.run([*words, "--target", str(profile)])
     assert wrong.returncode == 2
     assert wrong.stderr.count("\n") == 1

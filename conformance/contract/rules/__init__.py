@@ -120,7 +120,7 @@ def requirement(rule: str) -> Requirement:
 
 @cache
 def _with_placeholders() -> tuple[Requirement, ...]:
-    """The rows of the catalogue that stand for several rules."""
+    """The rows of the catalogue whose id has placeholders."""
     return tuple(row for row in catalogue().values() if "{" in row.id)
 
 

@@ -65,6 +65,8 @@ FAULTS = [
           parsed=lambda ctx, parsed: replace(parsed, thinking=False) if parsed.tools else parsed),
     fault("tools.call-repeated-after-output", "Repeats the call before the text after a tool output.",
           "tools.call-ids-unique-in-run", draft=called_again),
+    fault("tools.call-sent-twice", "Sends each call twice.", "tools.call-ids-distinct",
+          draft=lambda _, items: [one for each in items for one in [each] * (1 + (each.kind == "function_call"))]),
     fault("request.users-must-alternate", "Refuses two user messages in a row.", "request.input-output-message",
           validate=refuse(two_users, "input")),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from ..event_edits import cut, events, everywhere, items_in, parts_in, put, resp
 from ..hooks import Context, Hook, fault
 from ..refusals import bad_parameter
 from ..request_hooks import SPOILED, crash, hung_up, input_items, input_parts, inside, refuse, refused
-from ..shapes import Dict, Refusal, Reply, to_json
+from ..shapes import Dict, Item, Refusal, Reply, to_json
 from .auth import either
 from .outside import echo_previous, remembered
 
@@ -150,6 +151,19 @@ def no_emoji(text: str) -> str:
     return "".join("\ufffd" if ord(letter) > 0xFFFF else letter for letter in text)
 
 
+def cached_by_input(ctx: Context, reply: Reply) -> Reply:
+    """Keeps the response to each input, whatever the other members of the request are."""
+    if not ctx.served:
+        return reply
+    with ctx.lock:
+        kept: Reply = ctx.memory.setdefault(f"{ctx.stream} {ctx.body.get('input')!r}", reply)
+    return kept
+
+
+def for_html(_: Context, items: list[Item]) -> list[Item]:
+    return [replace(one, texts=tuple(map(html.escape, one.texts))) if one.kind == "message" else one for one in items]
+
+
 def twice(text: str) -> str:
     return text.encode().decode("latin-1")
 
@@ -256,6 +270,9 @@ FAULTS = [
           "auth.refusal-never-echoes-key", reply=shows_end),
     fault("response.emoji-lost", "Drops characters beyond the basic plane in plain responses.",
           "response.no-lost-character", response=retext(no_emoji)),
+    fault("response.cached-by-input", "Responds with what an earlier request with the same input received.",
+          "response.id-unique", reply=cached_by_input),
+    fault("response.escaped-for-html", "Escapes every text for HTML.", "response.text-not-html", draft=for_html),
     fault("response.encoded-twice", "Encodes the text of plain responses twice.", "response.text-intact",
           response=retext(twice)),
     fault("sum.encoded-twice", "Encodes every text of a stream twice.", "sum.no-replacement-characters",

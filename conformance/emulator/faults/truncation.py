@@ -112,6 +112,8 @@ FAULTS = [
     fault("truncation.cap-overshot-by-one", "Sends one token more than max_output_tokens.", WITHIN, plan=overshot(1)),
     fault("truncation.thoughts-outside-cap", "Does not count reasoning towards max_output_tokens.", WITHIN,
           plan=only_visible),
+    fault("truncation.default-cap-of-512", "Applies a cap of 512 tokens without max_output_tokens.", NEEDLESS,
+          parsed=lambda ctx, parsed: parsed if capped(ctx) else replace(parsed, cap=512)),
     fault("truncation.cap-always-cuts", "Sends status incomplete for every request with max_output_tokens.", NEEDLESS,
           plan=needless(capped)),
     fault("truncation.roomy-cap-cuts", "Sends status incomplete if max_output_tokens is large.", NEEDLESS,

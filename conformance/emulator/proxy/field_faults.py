@@ -50,6 +50,20 @@ def _one_call_a_message(items: list[Dict]) -> list[Dict]:
     return made
 
 
+def _system_last(items: list[Dict]) -> list[Dict]:
+    return sorted(items, key=lambda one: one.get("role") in ("system", "developer"))
+
+
+def _no_instructions(ctx: Context, body: Dict) -> Dict:
+    """Without the instructions, if there are tools."""
+    if not body.get("tools"):
+        return body
+    kept = {name: value for name, value in body.items() if name != "instructions"}
+    if ctx.dialect == "chat" and ctx.body.get("instructions"):
+        kept["messages"] = kept["messages"][1:]
+    return kept
+
+
 def _few_tools(ctx: Context, body: Dict) -> Dict:
     return {**body, "tools": body["tools"][:16]} if body.get("tools") else body
 
@@ -77,6 +91,10 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_one_user_turn)}),
     ("recent-turns", "Keeps only the last 20 messages.", "request.roles-and-order",
      {"sent": messages(lambda items: items[-20:])}),
+    ("system-texts-last", "Sends system messages after all others.", "request.roles-and-order",
+     {"sent": messages(_system_last)}),
+    ("instructions-or-tools", "Leaves out the instructions if there are tools.", "request.system-texts",
+     {"sent": _no_instructions}),
     ("images-first", "Sends images before the texts.", "request.roles-and-order", {"sent": messages(_images_first)}),
     ("rounds-integers", "Rounds large integers in arguments of earlier calls.", "request.calls",
      {"sent": messages(_rounded)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 from collections.abc import Callable
@@ -266,6 +267,8 @@ VARIANTS = [
     variant("behaviour.thoughts-counted-not-shown",
             "The documentation does not require that reasoning is in the output.",
           plan=lambda _, plan: replace(plan, items=tuple(one for one in plan.items if one.kind != "reasoning"))),
+    variant("behaviour.writes-characters-for-entities", "The model may write a character in place of its HTML entity.",
+          draft=said(html.unescape, "message")),
     variant("behaviour.writes-replacement-characters", "The model may write any character, including U+FFFD.",
           draft=said(lambda text: text if text.startswith("{") else f"{text} \ufffd", "message")),
     forms("slash-redirected", "A path with a trailing slash is another one; frameworks redirect it (RFC 9110 15.4).",

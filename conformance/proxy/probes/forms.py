@@ -19,7 +19,7 @@ FORMS, RARE = ("forms",), ("rare-forms",)
 
 #: Forms that the grammar of event streams or HTTP allows, and that no service of the field is known to send.
 _RARE = (
-    "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers",
+    "cr", "byte-order-mark", "two-data-lines", "event-lines", "interim", "plain-interim", "trailers", "plain-trailers",
     "chunk-extensions",
 )  # fmt: skip
 

@@ -16,6 +16,8 @@ _LARGE_HEADER = ("Content-Security-Policy", "default-src 'self' " + "https://exa
 #: Responses before the final one.
 _INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
+_TRAILERS = b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"
+
 
 def _gzipped(answer: Answer, streams: bool) -> Answer:
     data = gzip.compress(b"".join(step.data for step in answer.steps))
@@ -62,7 +64,7 @@ STREAMS: dict[str, Callable[[Plan], Script]] = {
     "large-header": lambda made: Script(made, answer=_large_header),
     "http-1.0": _changed(version="1.0", framing="close"),
     "interim": _changed(before=_INTERIM),
-    "trailers": _changed(trailers=b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"),
+    "trailers": _changed(trailers=_TRAILERS),
     "chunk-extensions": _changed(extension=b';name="value"'),
 }
 
@@ -75,4 +77,5 @@ PLAIN: dict[str, Callable[[Plan], Script]] = {
     "plain-large-header": lambda made: Script(made, answer=_large_header),
     "plain-http-1.0": _changed(version="1.0", framing="close"),
     "plain-interim": _changed(before=_INTERIM),
+    "plain-trailers": lambda made: Script(made, answer=lambda one, _: replace(_in_pieces(one), trailers=_TRAILERS)),
 }

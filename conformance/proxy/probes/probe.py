@@ -15,7 +15,7 @@ from conformance.proxy.script import Script
 HARD = (
     "漢字かな 한국어 👩‍👩‍👧‍👦🏳️‍🌈 \"double\" 'single' back\\slash \\n literal\ttab\nline\r\nCRLF "
     "sep\u2028para\u2029next\u0085end é e\u0301 a\u00a0b \u200bzero <b>&amp;</b> %41 {{x}} ${HOME} `code` "
-    "العربية \U0001d4b3 \ufb01 \u0001 \u201ccurly\u201d it\u2019s \uff12½ ada@example.com…."
+    "العربية \U0001d4b3 \ufb01 \u0001 \u201ccurly\u201d it\u2019s \uff12½ ada@example.com **bold** _it_ # h [a](b)…."
 )
 
 

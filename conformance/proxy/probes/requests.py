@@ -125,6 +125,15 @@ _REASONED = (
 )  # fmt: skip
 
 
+def _everything(canary: str) -> dict[str, Any]:
+    """What a program for coding sends: all parts of a request at once."""
+    return _items(
+        message("developer", f"The folder is /home/ada. {HARD}"), *_TOOL_TURNS,
+        instructions="Be brief.", tools=TOOLS, tool_choice="auto", temperature=0.5, top_p=0.9, max_output_tokens=900,
+        reasoning={"effort": "high"}, text={"format": {"type": "json_object"}},
+    )(canary)  # fmt: skip
+
+
 def _long_history() -> list[dict[str, Any]]:
     """More turns than a proxy should cut."""
     return [message(("user", "assistant")[at % 2], f"Turn {at} of a long talk.") for at in range(60)]
@@ -216,6 +225,7 @@ PROBES: list[Probe] = [
     simple("request.long-history", REQUEST, _items(*_long_history())),
     simple("request.empty-texts", REQUEST,
            _items(message("user", ""), _call(1, "{}"), _output(1, ""), instructions="")),
+    *both("request.everything", REQUEST, body=_everything),
     *both("request.tools", REQUEST, body=_parameters(tools=TOOLS, tool_choice="auto")),
     simple("request.many-tools", REQUEST, _parameters(tools=_many_tools())),
     simple("request.tool-results", REQUEST, _items(*_TOOL_TURNS, tools=TOOLS)),

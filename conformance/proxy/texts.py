@@ -1,0 +1,37 @@
+"""Two texts in a message: the first difference, marked."""
+
+from __future__ import annotations
+
+import json
+
+#: Characters shown around the first difference.
+_AROUND = 24
+
+
+def first_difference(want: str, got: str) -> int:
+    """The index of the first character that differs."""
+    pairs = zip(want, got, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(want), len(got)))
+
+
+def marked(text: str, at: int) -> str:
+    """The text around a character, with that character in ``[ ]``; escapes as in JSON."""
+    before, here, after = text[max(0, at - _AROUND) : at], text[at : at + 1], text[at + 1 : at + 1 + _AROUND]
+    start = "..." if at > _AROUND else ""
+    end = "..." if at + 1 + _AROUND < len(text) else ""
+    return f'"{start}{_escaped(before)}[{_escaped(here) or "end"}]{_escaped(after)}{end}"'
+
+
+def _escaped(text: str) -> str:
+    shown = json.dumps(text, ensure_ascii=False)[1:-1]
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in shown)
+
+
+def text_differs(
+    where: str, want: str, got: str, sender: str = "the client sent", taker: str = "the upstream received"
+) -> str:
+    """The sentence about two texts that differ."""
+    if not got:
+        return f"{where}: {sender} {len(want)} characters, {taker} none: {marked(want, 0)}"
+    at = first_difference(want, got)
+    return f"{where}: first difference at character {at}: {sender} {marked(want, at)}, {taker} {marked(got, at)}"
