@@ -40,7 +40,7 @@ Sendable = tuple[str, list[tuple[str, str]], bytes]
 def serving(first_byte_ms: int, event_ms: int) -> Iterator[str]:
     """Run the built-in endpoint with these delays; the value is its base URL."""
     command = [sys.executable, "-m", "conformance.emulator"]
-    command += ["--first-byte-ms", str(first_byte_ms), "--event-ms", str(event_ms)]
+    command += ["--quiet", "--first-byte-ms", str(first_byte_ms), "--event-ms", str(event_ms)]
     environ = {**os.environ, "MIMO_API_KEY": KEY}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None  # Because of stdout=PIPE.
@@ -59,6 +59,11 @@ def full_run(url: str, folder: Path, workers: int = 0) -> float:
     if end["exit"]:
         raise RuntimeError(f"the run against the built-in endpoint ended with {end['counts']}")
     return seconds
+
+
+def replay(folder: Path, scratch: Path) -> float:
+    """The duration in seconds of a replay of the run in this folder."""
+    return _pytest("conformance", "--replay", str(folder), "--run-dir", str(scratch / "replay"), "--overwrite")
 
 
 def size(folder: Path) -> tuple[int, int]:

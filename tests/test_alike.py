@@ -114,6 +114,29 @@ def test_an_empty_key_is_another_than_a_wrong_one() -> None:
         assert server.respond("POST", "/v1/responses", [("api-key", value)], one.request.body).status == status
 
 
+def test_a_request_with_a_query_is_another_one() -> None:
+    one = next(one for one in recorded(built_in()) if one.scenario == "text")
+    url = f"{one.request.url}?api-version=1"
+    refused = replace(one, request=replace(one.request, url=url), status=404, headers=(), chunks=(Chunk(0.0, b"{}"),))
+    server = Alike(recording([refused, one]), KEY)
+    for path, status in (("/v1/responses", 200), ("/v1/responses?api-version=1", 404), ("/v1/responses", 200)) * 2:
+        assert server.respond("POST", path, [("api-key", KEY)], one.request.body).status == status
+
+
+def test_a_new_id_of_hexadecimal_digits_has_a_letter() -> None:
+    assert not [seed for seed in range(300) if alike("resp_0f", str(seed)).removeprefix("resp_").isdecimal()]
+
+
+def test_an_event_that_the_recorded_streams_do_without_is_left_out() -> None:
+    one = next(one for one in recorded(built_in()) if one.scenario == "text.stream")
+    frames = [frame for frame in one.body.split(b"\n\n") if b"response.in_progress" not in frame]
+    server = Alike(recording([replace(one, chunks=(Chunk(0.0, b"\n\n".join(frames)),))]), KEY)
+    sent = json.dumps({"model": target().model, "input": "What is new?", "stream": True}).encode()
+    body = server.respond("POST", "/v1/responses", [("api-key", KEY)], sent).body
+    assert b"response.created" in body
+    assert b"response.in_progress" not in body
+
+
 def test_details_of_usage_that_were_not_recorded_are_left_out() -> None:
     text = next(one for one in recorded(built_in()) if one.scenario == "text")
     bare = json.loads(text.body)

@@ -42,7 +42,7 @@ ALLOWED = {
     # The name of a fingerprint in SARIF; the credentials of the built-in endpoint and of a proxy's client.
     ("report/sarif.py", "/v1"), ("wire/alike.py", "api-key"), ("proxy/kit.py", "Bearer"),
     # Headers by which any proxy may authenticate to its upstream, and help texts.
-    ("proxy/upstream.py", "api-key"), ("commands/proxy.py", "/v1"),
+    ("proxy/upstream.py", "api-key"), ("proxy/upstream.py", "bearer"), ("commands/proxy.py", "/v1"),
 }  # fmt: skip
 
 

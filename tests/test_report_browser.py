@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ __all__ = ["hostile"]  # A fixture is found by its name.
 
 # In CI a browser that is missing is a failure, elsewhere a test that is left out with the reason.
 pytestmark = pytest.mark.skipif(bool(MISSING) and os.environ.get("CI") != "true", reason=MISSING)
+
+#: The file of axe-core, which checks accessibility and is not installed with the suite.
+_AXE_FILE = "AXE_FILE"
+AXE = os.environ.get(_AXE_FILE, "")
 
 CLOSED = "lifecycle.part-closed-once@text.stream"
 
@@ -260,19 +265,44 @@ def test_causes_are_first_and_open_their_case(window: Browser, failing: Path) ->
     assert until(lambda: (top := window.run(opened)) is not None and -1 < top < 40)
 
 
-@pytest.mark.parametrize("width", [1280, 768, 400])
-def test_tables_and_charts_fit_the_window_in_both_modes(window: Browser, tmp_path: Path, width: int) -> None:
-    results = runs.evaluated(tmp_path, FAULTS["lifecycle.no-in-progress"], "@text.stream")
+def other_pages(folder: Path) -> list[str]:
+    """The names of the pages with tables and charts, written to a folder with the report that they link to."""
+    results = runs.evaluated(folder, FAULTS["lifecycle.no-in-progress"], "@text.stream")
     save(results)
     counts = [{"pass": at} if at % 5 else {} for at in range(28)]
     nights = tuple(NightlyRun(at, "proxy", f"2026-11-{at + 1:02}", 1, one) for at, one in enumerate(counts))
     pages = {
-        "compare.html": comparison.page(compare(results, results), results, results, tmp_path / "compare.html"),
-        "matrix.html": matrix.page(matrix.matrix([results]), (), tmp_path / "matrix.html"),
+        "compare.html": comparison.page(compare(results, results), results, results, folder / "compare.html"),
+        "matrix.html": matrix.page(matrix.matrix([results]), (), folder / "matrix.html"),
         "trend.html": trend.page([trend.Trend("proxy", nights, {"a.b": tuple({"pass": 1} for _ in nights)})]),
     }
     for name, text in pages.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
+    return list(pages)
+
+
+@pytest.mark.skipif(not AXE, reason=f"{_AXE_FILE} does not name axe-core's axe.min.js (npm install axe-core)")
+@pytest.mark.parametrize("width", [1280, 768, 400])
+def test_axe_finds_nothing_in_both_modes(window: Browser, failing: Path, tmp_path: Path, width: int) -> None:
+    pages = [
+        (failing, ""),
+        (failing, f"#case={quote(CLOSED)}"),
+        *((tmp_path / name, "") for name in other_pages(tmp_path)),
+    ]
+    for page, fragment in pages:
+        for dark in (False, True):
+            window.look(width, dark)
+            window.open(page, fragment)
+            assert not fragment or until(lambda: window.run("return document.querySelectorAll('.mark.wrong').length"))
+            window.evaluated(Path(AXE).read_text(encoding="utf-8"))
+            found = "one => [one.id, one.nodes.map(node => [node.html.slice(0, 160), node.failureSummary])]"
+            said = window.evaluated(f"axe.run(document).then(all => JSON.stringify(all.violations.map({found})))")
+            assert json.loads(said) == [], (page.name, dark)
+
+
+@pytest.mark.parametrize("width", [1280, 768, 400])
+def test_tables_and_charts_fit_the_window_in_both_modes(window: Browser, tmp_path: Path, width: int) -> None:
+    for name in other_pages(tmp_path):
         for dark in (False, True):
             window.look(width, dark)
             window.open(tmp_path / name)

@@ -9,9 +9,11 @@ from conformance.contract.needs import need_for
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.contract.rules import CLIENTS, FIRST_RELEASE, Requirement, catalogue, proxy_catalogue
 from conformance.decode.lifecycle import ARGUMENTS, PART
+from conformance.emulator.proxy import FAULTS, VARIANTS
 
 RULES = Path(__file__).parent.parent / "docs" / "rules.md"
 LIFECYCLE = RULES.with_name("lifecycle.md")
+PROXY_FAULTS = RULES.with_name("proxy-faults.md")
 
 
 def rules() -> str:
@@ -48,7 +50,7 @@ def _rules(rows: list[Requirement]) -> Iterator[str]:
 
 def _proxy() -> Iterator[str]:
     yield "\n## proxy\n"
-    yield "These rules are evaluated by `conformance proxy` alone: [proxies.md](proxies.md).\n"
+    yield "These rules are evaluated by `conformance proxy`, and by a run through a proxy: [proxies.md](proxies.md).\n"
     yield "| rule | level | requirement | source |"
     yield "| --- | --- | --- | --- |"
     for row in proxy_catalogue().values():
@@ -98,8 +100,37 @@ def _violated(rule: str | None) -> str:
     return f" (violates {rule})" if rule else ""
 
 
+def proxy_faults() -> str:
+    """The faults and legal variants of the reference proxy, each with the rules that report it."""
+    return "\n".join(_proxy_faults()) + "\n"
+
+
+def _proxy_faults() -> Iterator[str]:
+    yield "# Faults of a proxy and the rules that report them"
+    yield ""
+    yield f"Made by `python -m tools.pages`: {len(FAULTS)} faults of the reference proxy. In each dialect a fault is"
+    yield "reported under these rules and no other, in bold those that are warnings (SHOULD):"
+    yield "`tests/proxy/test_proxy_faults.py` runs them all."
+    yield "\n| fault | behavior | dialects | reported by |"
+    yield "| --- | --- | --- | --- |"
+    rows = proxy_catalogue()
+    for one in FAULTS.values():
+        names = [f"proxy.{rule}" for rule in one.rules]
+        reported = ", ".join(name if rows[name].level == "MUST" else f"**{name}**" for name in names)
+        yield f"| {one.name} | {_cell(one.says)} | {', '.join(one.dialects)} | {reported} |"
+    yield f"\n## Legal variants\n\n{len(VARIANTS)} ways to differ that no rule may fail.\n"
+    yield "| variant | why it is legal | dialects |"
+    yield "| --- | --- | --- |"
+    for one in VARIANTS.values():
+        yield f"| {one.name} | {_cell(one.says)} | {', '.join(one.dialects)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 #: Each page with what makes it.
-PAGES = {RULES: rules, LIFECYCLE: lifecycle}
+PAGES = {RULES: rules, LIFECYCLE: lifecycle, PROXY_FAULTS: proxy_faults}
 
 if __name__ == "__main__":
     for page, made in PAGES.items():

@@ -27,7 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder or results file")
     parser.add_argument("--from", dest="from_run", type=Path, metavar="RUN", help=argparse.SUPPRESS)
     add_output(parser, "file to write or update (default: standard output)", "--write")
-    parser.add_argument("--reason", default="", help="reason of added entries, and of existing entries without one")
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="reason of added entries, and of existing entries without one"
+    )
     parser.add_argument(
         "--verdict",
         action="append",

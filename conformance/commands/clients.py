@@ -33,7 +33,7 @@ _MAX_PRINTED = 5
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the run, the clients and the directory of their installations."""
-    parser.add_argument("run", nargs="?", type=Path, help="run folder of a recorded run")
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder of a recorded run")
     parser.add_argument("--install", type=Path, metavar="DIR", help="install the pinned clients in DIR (pip and npm)")
     parser.add_argument("--clients", type=Path, metavar="DIR", help="the directory given to --install earlier")
     parser.add_argument(

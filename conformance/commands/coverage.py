@@ -14,7 +14,7 @@ HELP = "list the clauses of the contract with the rules, scenarios and faults by
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the argument: the run."""
-    parser.add_argument("run", type=Path, help="run folder or results file")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder or results file")
 
 
 def main(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ HELP = "print what a run, or a bundle of conformance share, shows of what the co
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments: the run, and the form of the output."""
-    parser.add_argument("run", type=Path, help="run folder, or a bundle of conformance share")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or a bundle of conformance share")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 

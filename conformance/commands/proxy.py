@@ -17,6 +17,7 @@ from conformance.config.target import Misconfigured, Target, resolve
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS, ReferenceProxy
 from conformance.emulator.proxy.habit import CLEAN, Habit
+from conformance.engine.assembly import assemble
 from conformance.engine.session import run_head
 from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, write_atomically
@@ -31,7 +32,7 @@ from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import PAGE
 from conformance.proxy.setup import CLIENT_KEY, REFERENCE_LIMITS, Limits, settings_of
 from conformance.report import terminal
-from conformance.results import results_file
+from conformance.results import baseline_file
 from conformance.results.records import RunEnd, Tokens
 from conformance.results.results_file import Results
 from conformance.traffic.summary import Screen
@@ -58,6 +59,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--run-dir", type=Path, metavar="DIR", help="run folder for the records of both sides, with keys redacted")
     add("--overwrite", action="store_true", help="replace an earlier run in the run folder")
     add("--replay", type=Path, metavar="DIR", help="evaluate the records of a run again, and send nothing")
+    add("--baseline", action="append", default=[], type=Path, metavar="FILE", help="TOML file of expected failures; "
+        "may be repeated")  # fmt: skip
     add("--strict", action="store_true", help="warnings fail the run too")
     add("--html", type=Path, metavar="FILE", help=f"HTML report (default: {PAGE} in the run folder)")
     add("--markdown", type=Path, metavar="FILE", help="Markdown report")
@@ -184,20 +187,24 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace, ended: _Ended, screen: Screen) -> int:
-    evaluated = _selected(evaluate(ended.recording), options.only)
-    code = results_file.exit_code([case.verdict for case in evaluated.cases], options.strict)
+    found = evaluate(ended.recording)
+    known, evaluated = [case.id for case in found.cases], _selected(found, options.only)
+    assembled = assemble((), baseline_file.read(options.baseline), known, grouped=evaluated.cases)
+    evaluated, code = replace(evaluated, cases=assembled.cases), assembled.exit_code(options.strict)
     requests = sum(len(one.pairs) for one in ended.recording.records)
     counts = {
         name: sum(case.verdict == name for case in evaluated.cases)
         for name in sorted({one.verdict for one in evaluated.cases})
     }
     end = RunEnd(counts, requests, requests, Tokens(), round(ended.seconds, 3), code)
+    end = replace(end, baseline=tuple(one.record for one in assembled.problems))
     path = (ended.folder or options.replay) / RESULTS
     results = Results(path, run_head(ended.target, MODE), evaluated.cases, end)
     written = _write(options, ended, results, evaluated)
     again = shlex.join(["conformance", "proxy", *_again(options)])
     what = f"{ended.target.name}, both sides, dialect {ended.recording.settings['dialect']}"
-    terminal.show(screen, what, results, lambda case: report.text_of(case, evaluated), again, written)
+    terminal.show(screen, what, results, lambda case: report.text_of(case, evaluated), again, written,
+                  assembled.problems)  # fmt: skip
     return code
 
 

@@ -14,7 +14,7 @@ HELP = "render the HTML report, the Markdown summary or the badge of a finished 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the run and the output files."""
-    parser.add_argument("run", type=Path, help="run folder or results file")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder or results file")
     for kind, says in outputs.HELP.items():
         parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{says}; - is standard output")
 

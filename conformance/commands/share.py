@@ -15,7 +15,7 @@ HELP = "write at most 15 redacted exchanges of a run to one file, with versions,
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments: the run and the output file."""
-    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
     parser.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: standard output)")
 
 

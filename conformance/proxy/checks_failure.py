@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.proxy.differences import same_json
 from conformance.proxy.outcomes import FAILED, WITHOUT_STATUS, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
@@ -89,6 +90,9 @@ _WORDS = {
     "cut-in-text": "the upstream closed the connection in the middle of the text",
     "reset-in-text": "the upstream reset the connection in the middle of the text",
     "cut-in-character": "the upstream closed the connection in the middle of a character",
+    "error-body": "the upstream sent an error object with HTTP 200",
+    "no-choices": "the upstream sent a completion without choices",
+    "reset-in-character": "the upstream reset the connection in the middle of a character",
     "cut-in-arguments": "the upstream closed the connection in the middle of a call's arguments",
     "reset-in-arguments": "the upstream reset the connection in the middle of a call's arguments",
     "early-end": "the upstream's stream ended without a finish reason",
@@ -102,11 +106,12 @@ _WORDS = {
 
 
 def _is_copy(view: View) -> bool:
-    """Whether a proxy of one dialect passed on the bytes and the content type: the client sees what the upstream
-    sent."""
+    """Whether a proxy of one dialect passed on the body, also as equal JSON, and the content type: the client sees what
+    the upstream sent."""
     upstream, leg = view.upstream(), view.client
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
-    return view.dialect == "responses" and leg.reply == upstream.reply and kinds[0] == kinds[1]
+    bodies = [one.reply.decode("utf-8", "replace") for one in (upstream, leg)]
+    return view.dialect == "responses" and same_json(*bodies) and kinds[0] == kinds[1]
 
 
 @rule("failure.no-hang", "failure")

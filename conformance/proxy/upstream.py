@@ -261,7 +261,7 @@ def _key(headers: Headers, keys: Mapping[str, str]) -> str:
     for name, value in headers:
         scheme, _, rest = value.strip().partition(" ")
         if name.lower() == "authorization":  # Without the scheme no service accepts the key.
-            words.append(rest.strip() if scheme.lower() == "bearer" else f"not Bearer: {value}")
+            words.append(rest.strip() if scheme.lower() == "bearer" else f"no scheme: {value}")
         elif name.lower() in ("api-key", "x-api-key"):
             words.append(value.strip())
     for name, key in keys.items():

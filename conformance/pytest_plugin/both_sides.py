@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,50 +28,8 @@ from conformance.proxy.probes.probe import Probe
 from conformance.proxy.rules import AREA, RULES
 from conformance.proxy.serving import Served, serving
 from conformance.proxy.setup import settings_of
+from conformance.pytest_plugin.side_items import SMOKE, BothSides, given
 from conformance.results.records import CaseRecord
-
-#: The mark of the most important cases, of which both sides have none.
-SMOKE = "smoke"
-
-_NODE = "conformance/proxy::both_sides"
-
-
-class BothSides:
-    """The cases, and the failure texts of those with findings, by id."""
-
-    def __init__(self, cases: Sequence[CaseRecord], texts: dict[str, str]) -> None:
-        self.cases = cases
-        self.texts = texts
-
-    def to_text(self) -> str:
-        """The form for a worker, as ASCII."""
-        return json.dumps([[case.to_json() for case in self.cases], self.texts])
-
-    def items(self, session: pytest.Session) -> list[pytest.Item]:
-        """An item for each case."""
-        return [SideItem.from_parent(session, name=f"both_sides[{one.id}]", nodeid=f"{_NODE}[{one.id}]", record=one)
-                for one in self.cases]  # fmt: skip
-
-
-class SideItem(pytest.Item):
-    """The item of an evaluated case."""
-
-    def __init__(self, *, record: CaseRecord, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.record = record
-
-    def runtest(self) -> None:
-        """The case is evaluated already."""
-
-    def reportinfo(self) -> tuple[str, None, str]:
-        """The location of all cases: they have no source of their own."""
-        return AREA, None, self.name
-
-
-def from_text(text: str) -> BothSides:
-    """The inverse of :meth:`BothSides.to_text`."""
-    cases, texts = json.loads(text)
-    return BothSides([CaseRecord.from_json(one) for one in cases], texts)
 
 
 def _cases(found: Evaluated) -> BothSides:
@@ -91,17 +48,6 @@ def chosen(dialect: str, only: Sequence[str]) -> list[Probe]:
     """The probes whose cases are selected by ``--only``; all without a selection."""
     needed = {one.scenario for one in planned(dialect) if not only or selects(one.id, only)}
     return [probe for probe in probes(dialect) if probe.name in needed]
-
-
-def unrelated(sides: BothSides | None, globs: Sequence[str]) -> list[str]:
-    """The selections that select no case of both sides."""
-    ids = [one.id for one in sides.cases] if sides else []
-    return [glob for glob in globs if not any(selects(one, [glob]) for one in ids)]
-
-
-def given(config: pytest.Config) -> bool:
-    """Whether an option states that the endpoint is a proxy."""
-    return any(config.getoption(name) for name in ("dialect", "upstream_port", "start"))
 
 
 def settings(config: pytest.Config) -> tuple[Settings, float]:

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,12 +16,15 @@ from conformance.config.settings import SETTINGS
 from conformance.config.target import Misconfigured
 from conformance.engine import setup
 from conformance.judge import own_rules
-from conformance.pytest_plugin.both_sides import SMOKE, BothSides, from_text, served_to, unrelated
 from conformance.pytest_plugin.options import options
 from conformance.pytest_plugin.reporter import Reporter
 from conformance.pytest_plugin.runner import Runner
+from conformance.pytest_plugin.side_items import RECORDING, SMOKE, BothSides, from_text, given, unrelated
 from conformance.report import allure
 from conformance.results import baseline_file
+
+if TYPE_CHECKING:
+    from conformance.proxy.serving import Served
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         if config.getoption("rules"):
             config.option.rules = str(Path(config.option.rules).absolute())
             config.args += [str(module) for module in own_rules.load(Path(config.option.rules))]
-        served, sides = (None, _sides_of_worker(config)) if _is_worker(config) else served_to(config, stack)
+        served, sides = (None, _sides_of_worker(config)) if _is_worker(config) else _both_sides(config, stack)
         runner = _runner(config, sides)
         if served:
             stack.callback(served.keep, runner.session.folder)
@@ -72,6 +76,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Release the lock on the run folder: all files are written."""
     if runner := config.pluginmanager.get_plugin("conformance-run"):
         runner.session.folder.close()
+
+
+def _both_sides(config: pytest.Config, stack: contextlib.ExitStack) -> tuple[Served | None, BothSides | None]:
+    """The proxy under test and the cases of both its sides; None for each that there is not."""
+    replay = config.getoption("replay")
+    if not (Path(replay) / RECORDING).exists() if replay else not given(config):
+        return None, None
+    from conformance.pytest_plugin.both_sides import served_to  # Most runs are not of a proxy.
+
+    return served_to(config, stack)
 
 
 def _is_worker(config: pytest.Config) -> bool:

@@ -16,9 +16,9 @@ from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
 from conformance.judge.verdict import Case, cases
-from conformance.pytest_plugin.both_sides import BothSides, SideItem
 from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
+from conformance.pytest_plugin.side_items import BothSides, SideItem
 from conformance.report import terminal
 from conformance.report.failure import brief
 from conformance.report.progress import Progress

@@ -59,11 +59,6 @@ class Alike:
         self._served = 0
         #: The recorded id in whose place each new one was sent: a conversation returns it.
         self._recorded_ids: dict[str, str] = {}
-        #: An id with letters by prefix and length: one that has only digits by chance is of the same form.
-        self._with_letters: dict[tuple[str, int], str] = {}
-        for one in (each for exchange in exchanges if exchange.ok for each in _ids(exchange)):
-            if not one.rpartition("_")[2].isdecimal():
-                self._with_letters.setdefault(_form(one), one)
 
     def respond(self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reply:
         """The response to a request."""
@@ -107,9 +102,7 @@ class Alike:
         with self._mutex:
             self._served += 1
             seed = f"{self._served}/{secrets.token_hex(4)}"
-        changes: dict[str, str] = {
-            one: alike(self._with_letters.get(_form(one), one), f"{seed}/{one}") for one in _ids(exchange)
-        }
+        changes: dict[str, str] = {one: alike(one, f"{seed}/{one}") for one in _ids(exchange)}
         created = _created(exchange)
         if created:
             changes[f"{created}"] = f"{int(time.time())}"
@@ -228,11 +221,6 @@ def _ids(exchange: Exchange) -> set[str]:
     for item in objects(response.get("output")):
         values += [item.get("id"), item.get("call_id")]
     return {one for one in values if isinstance(one, str) and len(one) > 5}
-
-
-def _form(name: str) -> tuple[str, int]:
-    """The prefix and the length of an id."""
-    return name.rpartition("_")[0], len(name)
 
 
 def _created(exchange: Exchange) -> int | None:

@@ -29,6 +29,16 @@ _KINDS = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_to
 _ALPHABETS = ((re.compile(r"\d+"), "0123456789"), (re.compile(r"[0-9a-f]+"), "0123456789abcdef"))
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+#: Events that some endpoints leave out, and what every stream contains in which others send them.
+_REASONING = ("item", "response.output_item.added reasoning")
+_ACCOMPANIED = {
+    "response.in_progress": ("event", "response.created"),
+    "response.content_part.added": ("event", "response.output_text.delta"),
+    "response.content_part.done": ("event", "response.output_text.delta"),
+    "response.reasoning_text.delta": _REASONING,
+    "response.reasoning_text.done": _REASONING,
+}
+
 Template = Mapping[str, Any]
 
 
@@ -110,10 +120,12 @@ class Dialect:
 
     # -- applying ------------------------------------------------------------------------------------------------------
 
-    @property
-    def hides_reasoning(self) -> bool:
-        """Whether items were recorded, but none with reasoning."""
+    def _hides_reasoning(self, in_stream: bool) -> bool:
+        """Whether items were recorded, in streams or at all, but none with reasoning."""
+        begin = "response.output_item.added "
         kinds = {name for kind, name in self.templates if kind == "item"}
+        if in_stream and (added := {name for name in kinds if name.startswith(begin)}):
+            return f"{begin}reasoning" not in added
         return bool(kinds) and "reasoning" not in kinds
 
     def stream(self, chunks: Iterable[tuple[float, bytes]], sent: Template) -> list[tuple[float, bytes]]:
@@ -125,15 +137,23 @@ class Dialect:
             event = _event_of(data)
             index = integer(event.get("output_index"))
             is_reasoning = mapping(event.get("item")).get("type") == "reasoning"
-            if self.hides_reasoning and is_reasoning and index is not None:
+            if is_reasoning and index is not None and self._hides_reasoning(True):
                 hidden.add(index)
-            if index in hidden:
+            if index in hidden or self._does_without(event):
                 continue
             event |= {"sequence_number": number, **({} if index is None else {"output_index": index - len(hidden)})}
             number += 1
             found.append((wait, self._frame(self._event(event, sent))))
         mark = (b"data: [DONE]" if self.space else b"data:[DONE]") + self.line_end * 2
         return [*found, (0.0, mark)] if self.done else found
+
+    def _does_without(self, event: Template) -> bool:
+        """Whether the recorded streams have no event of this type, though they have what it accompanies."""
+        kind = text(event.get("type"))
+        if mapping(event.get("part")).get("type") == "reasoning_text":
+            kind = "response.reasoning_text.delta"
+        accompanied = _ACCOMPANIED.get(kind)
+        return accompanied in self.templates and ("event", kind) not in self.templates
 
     def _frame(self, event: dict[str, Any]) -> bytes:
         lines = [f"event: {event.get('type')}".encode()] if self.event_lines else []
@@ -161,7 +181,8 @@ class Dialect:
         if name not in ("plain", "terminal"):
             return given | {member: response[member] for member in _OWN if member in response and member in template}
         output = objects(response.get("output"))
-        response["output"] = [one for one in output if not (self.hides_reasoning and one.get("type") == "reasoning")]
+        hides = self._hides_reasoning(name == "terminal")
+        response["output"] = [one for one in output if not (hides and one.get("type") == "reasoning")]
         for item in response["output"]:
             _become(item, self._like("item", text(item.get("type")), item))
             self._parts(item)
@@ -207,6 +228,8 @@ def alike(form: str, seed: str) -> str:
     alphabet = next((letters for pattern, letters in _ALPHABETS if pattern.fullmatch(rest)), _LETTERS)
     digest = b"".join(hashlib.sha256(f"{seed}/{part}".encode()).digest() for part in range(len(rest) // 32 + 1))
     made = [alphabet[byte % len(alphabet)] for byte in digest[: len(rest)]]
+    if not rest.isdecimal() and "".join(made).isdecimal():
+        return alike(form, f"{seed}/")  # Hexadecimal digits without a letter would be another form.
     # What separates the parts of a UUID and of similar ids stays.
     return prefix + "".join(new if old.isalnum() else old for new, old in zip(made, rest, strict=True))
 

@@ -22,7 +22,7 @@ from conformance.wire.replay import Recording
 _ENDINGS: dict[Ended, Ending] = {"clean": "clean", "cut": "cut", "reset": "reset", "time-out": "stall"}
 
 #: Headers that distinguish requests with equal method, body and credential.
-_TELLING = frozenset({"content-type", "accept"})
+_TELLING = frozenset({"content-type", "accept", "transfer-encoding", "expect"})
 
 #: The most scenarios in the message for an unknown request.
 _NAMED = 12

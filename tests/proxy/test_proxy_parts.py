@@ -66,6 +66,7 @@ def test_legal_translations_are_equal(messages: list[dict[str, Any]]) -> None:
         ([{"role": "system", "content": "Rule."}, user("Be brief."), user("One."), user("Two.")],
          ["request.roles-and-order"]),
         ([{"role": "system", "content": "Rule.\nBe brief.\nBe kind."}, user("One.\nTwo.")], ["request.nothing-added"]),
+        ([user("One."), user("Two."), {"role": "system", "content": "Rule.\nBe brief."}], ["request.roles-and-order"]),
         ([{"role": "system", "content": "Rule.\nBe brief."}, user([{"type": "input_text", "text": "One.\nTwo."}])],
          ["request.dialect"]),
     ],
@@ -266,3 +267,14 @@ def test_the_chat_upstream_serves_requests_without_a_script() -> None:
     assert endpoint.respond("POST", "/v1/chat/completions", [], b"{}").status == 401
     for wrong in (b"x", b"[]", b'{"model": "m"}', b'{"model": "m", "messages": [{"role": "x"}]}'):
         assert endpoint.respond("POST", "/v1/chat/completions", headers, wrong).status == 400
+
+
+def test_expected_failures_do_not_fail_a_run(tmp_path: Path) -> None:
+    words = ["proxy", "--dialect", "chat", "--only", "proxy.request.system-texts@request.*", "--overwrite"]
+    fault = ["--fault", "drops-late-system-message", "--run-dir", str(tmp_path / "run")]
+    file = str(tmp_path / "expected.toml")
+    assert cli.main([*words, *fault]) == 1
+    assert cli.main(["baseline", str(tmp_path / "run"), "--output", file, "--reason", "known"]) == 0
+    assert cli.main([*words, *fault, "--baseline", file]) == 0
+    # An entry whose case passes is stale.
+    assert cli.main([*words, "--run-dir", str(tmp_path / "run"), "--baseline", file]) == 1

@@ -72,6 +72,11 @@ class Browser:
         """What is seen, as PNG."""
         return base64.b64decode(self._devtools("Page.captureScreenshot", {"format": "png"})["data"])
 
+    def evaluated(self, script: str) -> Any:
+        """The value of a script that the policy of the page would not let run; a promise is awaited."""
+        words = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        return self._devtools("Runtime.evaluate", words)["result"].get("value")
+
     def close(self) -> None:
         """Close the window."""
         self._planned("DELETE", self._session)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.contract.fault_matrix import matrix
+from conformance.contract.revisions import DEFAULT
 from conformance.contract.rules import catalogue
 from conformance.emulator.faults import FAULTS, rich_tools
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Attempt, Chunk, Exchange
+from conformance.judge.model_names import is_the_model
 from conformance.traffic.captured import UNFINISHED, Captured
+from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.passive_rules import is_passive, why_not_for_captured
+from conformance.traffic.sources import read_source
 from tests.support.traffic import FEW, broken, evaluated, received, traffic
 
 
@@ -133,3 +138,36 @@ def test_ids_are_compared_over_all_of_the_traffic() -> None:
     one = received("text")
     found = evaluated([Captured("one", one), Captured("two", replace(one, key="other"))])
     assert "response.id-unique" in broken(found)
+
+
+@pytest.mark.parametrize("profile", ["", '[profile]\nreasoning = "hidden"\n'])
+def test_a_profile_states_that_reasoning_is_hidden(profile: str, tmp_path: Path) -> None:
+    one = received("effort.high")
+    response = json.loads(one.body)
+    for item in response["output"]:
+        item.update({"content": []} if item["type"] == "reasoning" else {})
+    folder, file = tmp_path / "recorded", tmp_path / "target.toml"
+    folder.mkdir()
+    (folder / "request.json").write_bytes(one.request.body)
+    (folder / "response.json").write_text(json.dumps(response), encoding="utf-8")
+    file.write_text(profile, encoding="utf-8")
+    source = read_source(folder, None, file if profile else None)
+    found = evaluate_captures(source.traffic.captured, source.target)
+    assert broken(found) == (set() if profile else {"effort.reasoning-item-shape"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "is_it"),
+    [
+        ("mimo-v2.5-pro", "mimo-v2.5-pro", True),
+        ("mimo-v2.5-pro", "mimo-v2.5-pro-2026-07-18", True),
+        ("mimo-v2.5-pro", "mimo-v2.5-pro-20260718", True),
+        ("mimo-v2.5-pro", "mimo-v2.5-pro-ultraspeed", False),
+        ("mimo-v2.5-pro", "mimo-v2.5", False),
+        ("gpt-4o-mini", "gpt-4o-mini-2024-07-18", True),
+        ("gpt-5.6", "gpt-5.6-sol", True),
+        ("gpt-4o", "gpt-4o2", False),
+    ],
+)
+def test_the_name_of_a_model_is_the_requested_one_or_its_snapshot(asked: str, named: str, is_it: bool) -> None:
+    assert is_the_model(asked, named, DEFAULT) is is_it

@@ -107,6 +107,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": _plain_format}),
     ("straightens-quotes", "Replaces curly quotation marks.", "request.texts",
      {"sent": texts(lambda text: text.replace("\u201c", '"').replace("\u201d", '"'))}),
+    ("key-without-scheme", "Sends the upstream's key without Bearer.", "credentials.upstream-key-sent",
+     {"headers": lambda ctx, headers: {**headers, "Authorization": ctx.keys["upstream"]}}),
     ("part-of-key", "Shows the upstream's key without its last characters.", "credentials.upstream-key-hidden",
      {"failure": _part_of_key}),
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),

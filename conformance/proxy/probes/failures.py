@@ -161,15 +161,19 @@ def probes(dialect: str) -> list[Probe]:
         "invalid-json": _body("application/json", b'{"id": "x", "choices": [{"mess'),
         "html": _body("text/html; charset=utf-8", _HTML),
         "empty": _body("application/json", b""),
+        "error-body": _body("application/json", b'{"error":{"message":"the model crashed","code":"500"}}'),
         "close-before-head": _without_head("cut"),
         "reset-before-head": _without_head("reset"),
     }
+    if dialect == "chat":
+        unreadable["no-choices"] = _body("application/json", b'{"id":"x","object":"chat.completion","choices":[]}')
     for name, change in unreadable.items():
         made += [_probe(f"failure.{name}", stream, change, {"broken": name}) for stream in (False, True)]
     interrupted: Sequence[tuple[str, Change, Callable[[str], Plan]]] = (
         ("cut-in-text", _cut_after("海".encode(), "cut"), _sea),
         ("reset-in-text", _cut_after("海".encode(), "reset"), _sea),
         ("cut-in-character", _cut_after("海".encode(), "cut", 2), _sea),
+        ("reset-in-character", _cut_after("海".encode(), "reset", 2), _sea),
         ("cut-in-arguments", _cut_after(b"arguments", "cut"), _call),
         ("reset-in-arguments", _cut_after(b"arguments", "reset"), _call),
         ("early-end", _ends_early, _sea),

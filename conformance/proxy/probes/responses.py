@@ -19,8 +19,8 @@ ARGUMENTS = (
 
 
 def _large_arguments(canary: str) -> str:
-    """Arguments of 9 kB, such as those of a tool that writes a file."""
-    return '{"zone":"north","note":"' + f"{canary} " + "line 線\\n" * 1_000 + '"}'
+    """Arguments of 5 kB, such as those of a tool that writes a file."""
+    return '{"zone":"north","note":"' + f"{canary} " + "line線line線line線line\\n" * 250 + '"}'
 
 
 def _tools(canary: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ PROBES: list[Probe] = [
     *both("response.large-call", RESPONSE, body=_tools,
           answer=lambda canary: plan(canary, calls=[("planTrip", _large_arguments(canary))])),
     *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
-    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea 海 " * 2_000)),
+    *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海 " * 400)),
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
            script=lambda plan_: Script(plan_, events=_long_delta)),
 ]  # fmt: skip

@@ -93,6 +93,6 @@ function source(body, found, label) {
   parts.push(body.text.slice(at));
   const note = body.cut ? el("p", { class: "aside" }, "Truncated here; the run folder has the complete body.") : null;
   if (!body.text) return el("p", { class: "aside" }, "Empty body.");
-  const box = el("pre", { class: "source", tabindex: "0", "aria-label": label, role: "region" }, el("code", {}, ...parts));
+  const box = el("pre", { class: "source", tabindex: "0", "aria-label": label, role: "group" }, el("code", {}, ...parts));
   return el("div", {}, box, note);
 }

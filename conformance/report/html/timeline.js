@@ -50,7 +50,7 @@ function timeline(stream, marked, open) {
   });
   const labels = el("div", { class: "tl-labels", "aria-hidden": "true" },
     ...stream.rows.map(([label, depth]) => el("div", { class: `tl-label depth${depth}`, title: label }, label)));
-  const scroll = el("div", { class: "tl-scroll", tabindex: "0", role: "region", "aria-label": "Timeline of the stream" }, drawing);
+  const scroll = el("div", { class: "tl-scroll", tabindex: "0", role: "group", "aria-label": "Timeline of the stream" }, drawing);
   const at = stream.steps.findIndex((step) => marked.some((one) => one >= step[0] && one <= step[1]));
   if (at > 0) requestAnimationFrame(() => { scroll.scrollLeft = middle(at) - scroll.clientWidth / 2; });
   const key = el("p", { class: "aside" },
