@@ -1,11 +1,14 @@
-"""Why a body is not JSON, in words that name the cause."""
+"""Why a body is not JSON, in words that name the cause, and which escapes in a text are left over."""
 
 from __future__ import annotations
+
+import json
+from dataclasses import replace
 
 import pytest
 
 from conformance.decode.response import Received
-from conformance.judge.encodings import escaped_for_html, why_not_json
+from conformance.judge.encodings import escaped_for_html, left_escape, why_not_json
 from tests.support.runs import exchange
 
 
@@ -22,6 +25,16 @@ def test_the_usual_causes_have_names(body: bytes, why: str) -> None:
     error = ValueError("Expecting property name" if body else "Expecting value")
     found = why_not_json(Received(exchange("one", body), "one"), error)
     assert found.startswith(f"the body is not JSON in UTF-8: {why}")
+
+
+@pytest.mark.parametrize(
+    ("text", "escape"),
+    [("Z\\u00fcrich", "\\u00fc"), ('["Z\\u00fcrich"]', ""), ("[Z\\u00fcrich]", "\\u00fc"), ("Zürich", "")],
+)
+def test_json_in_a_text_may_escape(text: str, escape: str) -> None:
+    sent = json.dumps({"input": "Use Zürich."}, ensure_ascii=False).encode()
+    one = exchange("one", b"{}")
+    assert left_escape(text, Received(replace(one, request=replace(one.request, body=sent)), "one")) == escape
 
 
 ASKED = 'Repeat exactly: <b>&amp; "so"</b>\nand more'

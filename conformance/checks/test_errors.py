@@ -25,6 +25,7 @@ from conformance.judge.common import (
     retried,
     status_occurs_elsewhere,
 )
+from conformance.judge.encodings import must_be_encoded
 from conformance.judge.selectors import each, everything, pairs, together
 from conformance.judge.verdict import (
     EXAMINED,
@@ -71,6 +72,7 @@ _INTERNALS = (
 def test_error_is_enveloped(received: Received, case: Case) -> Findings:
     _when_refused(received)
     yield EXAMINED
+    yield from must_be_encoded(received)
     try:
         received.exchange.body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from conformance.decode.json_text import LimitExceeded, Reader
 from conformance.decode.response import EVENT_STREAM, CannotEvaluate, DoesNotApply, Received
-from conformance.exchange.exchange import CODINGS, NO_BYTE, STILL_OPEN, content_coding
+from conformance.exchange.exchange import NO_BYTE, STILL_OPEN
 from conformance.exchange.planned import attempts, on_new_connections
 from conformance.judge.applicability import ANY_2XX, FRAMING, HEADERS, PLAIN_RESPONSE, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
@@ -27,7 +27,7 @@ from conformance.judge.common import (
     scenario_of,
     status_occurs_elsewhere,
 )
-from conformance.judge.encodings import why_not_json
+from conformance.judge.encodings import must_be_encoded, why_not_json
 from conformance.judge.selectors import PLAIN, RESPONSES, STREAMS, each, everything, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
 from conformance.scenarios.scenario import Scenario
@@ -204,9 +204,7 @@ def test_plain_body_is_one_json_value(received: Received) -> Findings:
         raise CannotEvaluate(f"received HTTP {received.status}; the response ended {received.exchange.ended}")
     received.need_decoded()
     yield EXAMINED
-    coding = content_coding(received.exchange.headers).lower()
-    if coding in CODINGS and received.exchange.body == b"".join(chunk.data for chunk in received.exchange.chunks):
-        yield Finding(f"Content-Encoding is {coding}, but the body is not encoded", want=coding, got=excerpt(received))
+    yield from must_be_encoded(received)
     try:
         Reader().load(received.exchange.body.decode("utf-8"))
     except LimitExceeded as error:

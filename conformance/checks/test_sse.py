@@ -11,6 +11,7 @@ from conformance.decode.sse import Frame
 from conformance.exchange.exchange import content_coding
 from conformance.judge.applicability import BYTES, FRAMING, LINES, NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import body_has_its_end, excerpt, need_complete
+from conformance.judge.encodings import must_be_encoded
 from conformance.judge.selectors import RESPONSES, STREAMS, together
 from conformance.judge.verdict import EXAMINED, Examined, Finding, Findings, check, finding_from_violation
 
@@ -69,6 +70,7 @@ def test_stream_is_utf8(received: Received) -> Findings:
 @check("sse.frames-parse", over=STREAMS, where=Where("streams", reads=LINES))
 def test_nothing_stands_outside_the_fields(received: Received) -> Findings:
     yield Examined(len(received.frames))
+    yield from must_be_encoded(received)
     if received.exchange.ended == "clean" and not received.frames:
         yield Finding("the stream contains no event", want="events", got=excerpt(received))
     foreign = _before_the_first_field(received.exchange.body)

@@ -73,7 +73,8 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
     found = [Violation(rule, f"{again.type} is a second terminal event", again) for again in more]
     after = [event for event in events[ends[0].index + 1 :] if not event.terminal]
     if after:
-        message = f"{after[0].type} follows the terminal event ({len(after)} event{'s' * (len(after) > 1)} after it)"
+        what = after[0].type or "an event without a type"
+        message = f"{what} follows the terminal event ({len(after)} event{'s' * (len(after) > 1)} after it)"
         found.append(Violation("sse.ends-after-terminal", message, after[0]))
         if after[0].type.startswith("response."):
             found.append(Violation(rule, message, after[0]))

@@ -1,4 +1,5 @@
-"""Text that was escaped or encoded once more than it was read, and bodies that are no JSON text."""
+"""Text that was escaped or encoded once more than it was read, and bodies that are no JSON text or not
+in their coding."""
 
 from __future__ import annotations
 
@@ -6,15 +7,20 @@ import codecs
 import html
 import re
 
-from conformance.decode.json_prefix import scan
+from conformance.decode.json_prefix import scan, scan_text
 from conformance.decode.response import Received
+from conformance.exchange.exchange import CODINGS, content_coding
+from conformance.judge.common import excerpt
+from conformance.judge.verdict import Finding, Findings
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def left_escape(text: str, received: Received) -> str:
-    """An escape in a text that represents a character beyond ASCII of the request; empty without one, and where the
-    request contains the escape itself."""
+    """An escape in a text that represents a character beyond ASCII of the request; empty without one, where the
+    request contains the escape itself, and in a text that is JSON, which may escape."""
+    if text.startswith(("{", "[")) and scan_text(text).state == "complete":
+        return ""
     sent = received.request_json or {}
     asked = "\n".join(strings_in(sent))
     for found in _ESCAPE.finditer(text):
@@ -47,6 +53,13 @@ def encoded_twice(text: str) -> str | None:
             continue
         return meant if meant != text else None
     return None
+
+
+def must_be_encoded(received: Received) -> Findings:
+    """A finding if the body is not in the coding that Content-Encoding names: clients fail to decode it."""
+    coding, body = content_coding(received.exchange.headers).lower(), received.exchange.body
+    if body and coding in CODINGS and body == b"".join(chunk.data for chunk in received.exchange.chunks):
+        yield Finding(f"Content-Encoding is {coding}, but the body is not encoded", want=coding, got=excerpt(received))
 
 
 def why_not_json(received: Received, error: ValueError) -> str:
