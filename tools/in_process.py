@@ -21,6 +21,7 @@ from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
 from conformance.emulator.hooks import HOOKS
 from conformance.emulator.hooks import Context as HookContext
+from conformance.emulator.validate import parse
 from conformance.engine.shrinking import Shrinking
 from conformance.exchange.exchange import NO_BYTE, Attempt, Chunk, Ended, Exchange, Headers, Request
 from conformance.exchange.not_sent import unbuilt
@@ -95,12 +96,18 @@ class Repeatable(Endpoint):
         return None if self._hooks & reached else known.reply
 
     def _serve(self, ctx: HookContext) -> Reply:
-        if self._expected is None:
+        if self._expected is None or self._is_changed(ctx):
             self.served = super()._serve(ctx)
             return self.served
-        ctx.served, ctx.responses = True, self._responses
+        ctx.served, ctx.responses, ctx.stage = True, self._responses, "terminal" if ctx.stream else "plain"
         self._responses += 1
         return replace(self._expected, headers=[*self._expected.headers], chunks=[*self._expected.chunks])
+
+    def _is_changed(self, ctx: HookContext) -> bool:
+        """Whether a hook that may refuse the request has changed it."""
+        body, _ = parse(ctx.raw)
+        changed = ctx.body != body or ctx.stream != (body.get("stream") is True)
+        return changed and bool(self._hooks & {"auth", "validate"})
 
 
 class InProcess:
