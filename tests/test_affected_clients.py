@@ -127,10 +127,10 @@ def test_an_event_that_is_missing_is_known_by_the_rule_that_explains_it() -> Non
 def test_an_undocumented_type_is_known_by_its_name() -> None:
     rule = "response.documented-items-only"
     one = affected_clients.LocatedFinding(
-        "an output item has the undocumented type 'tool_call'", "", frozenset((True,))
+        "an output item has the undocumented type 'tool_call'", "", frozenset((False,))
     )
     other = affected_clients.LocatedFinding(
-        "an output item has the undocumented type 'other_call'", "", frozenset((True,))
+        "an output item has the undocumented type 'other_call'", "", frozenset((False,))
     )
     assert [bool(hit) for hit in affected_clients.affected(rule, [one, other])] == [True, False]
 

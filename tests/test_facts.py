@@ -20,7 +20,7 @@ from tests.support.runs import HEAD, folder_at
 from tests.support.traffic import FEW, traffic
 
 ROOT = Path(__file__).parent.parent
-NAMES = FEW | {"undocumented.background", "undocumented.tools.custom", "optional=null", "bad.unknown-model.stream"}
+NAMES = FEW | {"undocumented.unsupported-together", "undocumented.tools.custom", "optional=null", "bad.unknown-model.stream"}
 
 
 def exchanges(variant: str = "") -> list[Exchange]:
@@ -51,7 +51,7 @@ def test_the_facts_of_the_built_in_endpoint() -> None:
     assert CLEAN["created.output"] == {"[]"}
     assert CLEAN["id.response"] == {"resp_ + 32 hex digits"}
     assert CLEAN["error.prefix"] == {"data: before the JSON"}
-    assert CLEAN["outcome undocumented.background"] == {"served"}
+    assert CLEAN["outcome undocumented.unsupported-together"] == {"served"}
     (custom,) = CLEAN["outcome undocumented.tools.custom"]
     assert custom.startswith('HTTP 400, code "responses_feature_not_supported", type "unsupported_feature"')
     assert CLEAN.keys() >= QUESTIONS.keys() - {"http.trace-headers"}

@@ -157,7 +157,7 @@ def test_a_hostile_answer_costs_no_other_verdict(tmp_path: Path) -> None:
         found = _verdicts(server, tmp_path, "request.*")
     cases = [line for line in lines_of(tmp_path / "results.jsonl") if line["kind"] == "case"]
     assert len(cases) == len(found)
-    assert sum("HTTP 400" in line["reason"] for line in cases) > 20
+    assert sum("HTTP 400" in line["reason"] for line in cases) > 5  # What is not about streams is sent streaming.
 
 
 def test_terminal_escapes_and_html_stay_text(tmp_path: Path) -> None:

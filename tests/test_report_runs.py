@@ -20,7 +20,8 @@ from conformance.emulator.faults import FAULTS
 from conformance.report import allure
 from tests.support import runs
 from tests.support.runs import line
-from tests.test_plugin import KEY, ROOT, lines_of, pytest_run
+from tests.support.running import ROOT
+from tests.test_plugin import KEY, lines_of, pytest_run
 
 SECOND = "lifecycle.in-progress-second@text.stream"
 

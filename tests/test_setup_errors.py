@@ -203,7 +203,8 @@ def test_a_server_that_serves_one_kind_of_request_is_evaluated(name: str, status
         return endpoint.respond(method, path, headers, body) if served else error(status, "No")
 
     done, door = evaluate(received, tmp_path / "run")
-    assert done.returncode == 1, done.stdout + done.stderr
+    # Where only streams are served, all that can be is sent streaming; no rule about HTTP is violated.
+    assert done.returncode == (6 if name == "only streams" else 1), done.stdout + done.stderr
     assert len(door.asked) > 50
 
 

@@ -257,9 +257,12 @@ def _places(line: CaseRecord) -> set[str]:
 
 
 def _kinds(lines: Sequence[CaseRecord], scenarios: Set[str], follows: bool) -> dict[str, list[str]]:
+    """The kinds in these responses; what follows from a finding in other responses is a root cause here."""
     found: dict[str, set[str]] = {}
+    causes = {line.requirement for line in lines if not line.is_consequence and scenarios & _places(line)}
     for line in lines:
-        for one in line.findings if line.is_consequence == follows else ():
+        is_consequence = line.is_consequence and line.cause.partition("@")[0] in causes
+        for one in line.findings if is_consequence == follows else ():
             if scenarios & {one.scenario, *one.also}:
                 found.setdefault(line.requirement, set()).add(finding_kind(line.requirement, one.message, one.pointer))
     return {rule: sorted(kinds) for rule, kinds in sorted(found.items())}

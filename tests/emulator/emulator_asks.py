@@ -285,6 +285,7 @@ GROUPS: dict[str, list[Request]] = {
         post(tool_choice="required", **TWO_CALLS), post(previous_response_id="resp_1", stream=True),
     ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
+    "behaviour": [post(input="Repeat exactly: <b>&amp;</b>", reasoning=QUIET)],
     "inputs": [
         of_the_suite(one) for one in scenarios(Schemas(), "0").values()
         if one.name.startswith(RICH) and (not one.after or one.follow is same_body)
