@@ -20,7 +20,9 @@ from tests.support.runs import HEAD, folder_at
 from tests.support.traffic import FEW, traffic
 
 ROOT = Path(__file__).parent.parent
-NAMES = FEW | {"undocumented.unsupported-together", "undocumented.tools.custom", "optional=null", "bad.unknown-model.stream"}
+NAMES = FEW | {
+    "undocumented.unsupported-together", "undocumented.tools.custom", "optional=null", "bad.unknown-model.stream"
+}  # fmt: skip
 
 
 def exchanges(variant: str = "") -> list[Exchange]:

@@ -19,8 +19,8 @@ from conformance.emulator import Endpoint, Server, serve
 from conformance.emulator.faults import FAULTS
 from conformance.report import allure
 from tests.support import runs
-from tests.support.runs import line
 from tests.support.running import ROOT
+from tests.support.runs import line
 from tests.test_plugin import KEY, lines_of, pytest_run
 
 SECOND = "lifecycle.in-progress-second@text.stream"
