@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
+from conformance.decode.events import mapping
 from conformance.proxy.differences import same_json
-from conformance.proxy.outcomes import FAILED, WITHOUT_STATUS, outcome, streams
+from conformance.proxy.outcomes import FAILED, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
 from conformance.proxy.rules import ALL, Finding, Findings, View, rule, status_of
 
@@ -54,15 +56,15 @@ def honest(view: View) -> Findings:
         return
     leg, claim = view.client, _claim(view.client)
     what = _what(view)
-    if claim == "completed" and not _is_copy(view):
+    if claim == "completed" and not (_is_copy(view) or _shows_invalid_event(view)):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
-    elif claim == "unfinished" and not (_is_copy(view) and view.upstream().ended == "clean"):
+    elif claim == "unfinished" and not _ends_alike(view):
         message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
         yield Finding(message, "an error event, or a connection that ends early", "a clean end")
-    elif claim == "unreadable" and not _is_copy(view):
+    elif claim == "unreadable" and not (_is_copy(view) or _same_error(view)):
         kind = leg.header("content-type", True)
         yield Finding(
             f"{what}, and the client received HTTP {leg.status} with a body that is no response ({kind})",
@@ -106,12 +108,51 @@ _WORDS = {
 
 
 def _is_copy(view: View) -> bool:
-    """Whether a proxy of one dialect passed on the body, also as equal JSON, and the content type: the client sees what
-    the upstream sent."""
+    """Whether a proxy of one dialect passed on the status, the body, also as equal JSON, and the content type: the
+    client sees what the upstream sent."""
     upstream, leg = view.upstream(), view.client
+    if upstream.status != leg.status:
+        return False
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
     bodies = [one.reply.decode("utf-8", "replace") for one in (upstream, leg)]
     return view.dialect == "responses" and same_json(*bodies) and kinds[0] == kinds[1]
+
+
+def _same_error(view: View) -> bool:
+    """Whether a proxy of one dialect passed on the status and the error object, with members of its own beside it."""
+    upstream, leg = view.upstream(), view.client
+    errors = [_error(one.reply) for one in (upstream, leg)]
+    return view.dialect == "responses" and upstream.status == leg.status and bool(errors[0]) and errors[0] == errors[1]
+
+
+def _error(body: bytes) -> object:
+    try:
+        return mapping(json.loads(body)).get("error")
+    except ValueError:
+        return None
+
+
+def _shows_invalid_event(view: View) -> bool:
+    """Whether a proxy of one dialect passed on an event that is not JSON."""
+    return view.dialect == "responses" and streams(view.client) and not all(map(_is_json, frames(view.client)))
+
+
+def _is_json(data: str) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return data.strip() == "[DONE]"
+    return True
+
+
+def _ends_alike(view: View) -> bool:
+    """Whether a proxy of one dialect ended a stream of the upstream as the upstream did, after the same text: it can
+    write the events again, with ids and comments of its own."""
+    upstream = view.upstream()
+    if view.dialect != "responses" or not upstream.ok or upstream.ended != "clean" or not streams(upstream):
+        return False
+    sent, taken = outcome(upstream, "responses"), outcome(view.client, "responses")
+    return sent.finish == UNFINISHED and sent.text == taken.text
 
 
 @rule("failure.no-hang", "failure")

@@ -25,7 +25,7 @@ PROBES = {
     "request.parts request.history request.long-history",
     "request.roles-and-order": "request.history request.late-developer-message request.image "
     "request.long-history request.system-messages",
-    "request.calls": "request.tool-results",
+    "request.calls": "request.tool-results request.large-tool-result",
     "request.reasoning": "request.reasoning-item",
     "request.media": "request.image",
     "request.tools": "request.tools request.many-tools",
@@ -36,7 +36,7 @@ PROBES = {
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500",
     "credentials.refused-without-upstream": "key.wrong",
-    "response.text": "response.text response.text.stream",
+    "response.text": "response.text response.text.stream response.equal-deltas",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
@@ -94,8 +94,10 @@ VARIED = (
     "failure.[45]*",
     "failure.*-before-head*",
     "failure.cut-*",
+    "failure.early-end*",
     "form.gzip",
     "form.*large-header",
+    "form.plain-content-type",
 )
 
 

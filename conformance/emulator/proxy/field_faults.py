@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..shapes import Dict
-from .changes import final, messages, texts, tools, without
+from .changes import failing, final, messages, texts, tools, without
 from .habit import Context, Failure
 
 
@@ -86,6 +86,19 @@ def _no_wait(ctx: Context, failure: Failure) -> Failure:
     return Failure(failure.status, failure.message, headers)
 
 
+def _body_alone(one: Failure) -> Failure:
+    """The body that the upstream of the suite sent, without its status."""
+    status = one.upstream or one.status
+    error = {"message": one.message, "code": str(status), "param": None, "type": f"upstream_{status}"}
+    return Failure(200, one.message, one.headers, json.dumps({"error": error}).encode())
+
+
+def _no_equal_delta(ctx: Context, event: Dict) -> list[Dict]:
+    now = (event.get("type"), event.get("delta"))
+    before, ctx.body["_before"] = ctx.body.get("_before"), now
+    return [] if event.get("delta") and now == before else [event]
+
+
 FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("last-user-turn", "Keeps only the last of neighbouring messages of the user.", "request.texts",
      {"sent": messages(_one_user_turn)}),
@@ -100,6 +113,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"sent": messages(_rounded)}),
     ("writes-results-again", "Writes tool results that are JSON again.", "request.calls",
      {"sent": texts(lambda text: json.dumps(json.loads(text)) if text[:1] == "{" else text, "tool")}),
+    ("cuts-large-results", "Cuts tool results at 16 kB.", "request.calls",
+     {"sent": texts(lambda text: text[:16_000], "tool")}),
     ("sixteen-tools", "Sends only the first 16 tools.", "request.tools", {"sent": _few_tools}),
     ("lower-case-tools", "Writes names of tools in lower case.", "request.tools",
      {"sent": tools(lambda one: {**one, "name": one["name"].lower()})}),
@@ -112,9 +127,13 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("part-of-key", "Shows the upstream's key without its last characters.", "credentials.upstream-key-hidden",
      {"failure": _part_of_key}),
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
+    ("drops-equal-deltas", "Leaves out a delta that equals the one before.", "response.text",
+     {"events": _no_equal_delta}),
     ("plain-for-streams", "Requests a plain response for a stream, and divides it.", "streaming.text",
      {"sent": without("stream", "stream_options")}),
     ("retry-at-once", "Sends Retry-After: 0 for every 429.", "failure.retry-after", {"failure": _no_wait}),
+    ("error-bodies-are-200", "Sends the body of an error unchanged, with status 200.", "failure.honest",
+     {"failure": failing(_body_alone)}),
     ("completes-empty-streams", "Reports a stream without events as completed.", "failure.honest",
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",

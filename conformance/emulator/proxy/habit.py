@@ -80,7 +80,8 @@ class Settings:
     the upstream is silent, with `look` seconds between two looks; `watches_streams_alone`: only in streams.
     `completes_empty`: a stream without an event is completed. `skips_invalid`: events that are not JSON are ignored.
     `needs_http_11`: a response with HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response.
-    `header_limit`: the bytes of headers above which the response of the upstream is a failure (0: none)."""
+    `ends_alike`: a stream ends without a terminal event if the upstream ended it so. `header_limit`: the bytes of
+    headers above which the response of the upstream is a failure (0: none)."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -90,6 +91,7 @@ class Settings:
     retries_begun: bool = False
     completes: bool = False
     ends: bool = False
+    ends_alike: bool = False
     aborts: bool = False
     hangs: bool = False
     caches: bool = False

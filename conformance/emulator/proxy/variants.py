@@ -117,5 +117,7 @@ VARIANTS = {
                  settings={"header_limit": 16_384}),
         _variant("own-key-errors", "A key that the upstream refuses is an error of the proxy.",
                  failure=statuses(lambda status: status)),
+        _variant("ends-alike", "A stream that the upstream ends too early can end so for the client.", "responses",
+                 settings={"ends_alike": True}),
     )
 }  # fmt: skip

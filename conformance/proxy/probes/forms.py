@@ -208,7 +208,7 @@ _STREAMS: dict[str, Callable[[Plan], Script]] = {
     "two-data-lines": _lines(_two_data_lines),
     "id-and-retry": _lines(lambda lines: [b"id: 7", b"retry: 3000", *lines]),
     "byte-order-mark": lambda made: Script(made, frames=lambda frames: [b"\xef\xbb\xbf" + frames[0], *frames[1:]]),
-    "one-byte-a-chunk": _steps(lambda body: [body[at : at + 1] for at in range(len(body))]),
+    "one-byte-a-chunk": _steps(lambda body: _single_bytes(body)),
     "split-utf-8": _steps(lambda body: _split_characters(body)),
     "split-lines": _steps(lambda body: [body[at : at + 7] for at in range(0, len(body), 7)]),
     "one-chunk": _steps(lambda body: [body]),
@@ -253,6 +253,15 @@ def _escaped(frame: bytes) -> bytes:
         one if len(one) == 1 and one < b"\x80" else json.dumps(one.decode())[1:-1].encode()
         for one in (char.encode() for char in frame.decode())
     )
+
+
+def _single_bytes(body: bytes) -> list[bytes]:
+    """One byte a chunk at the start and around the first character of several bytes. The rest is in larger chunks: a
+    proxy can take some milliseconds for each."""
+    wide = next((at for at, byte in enumerate(body) if byte > 127), 0)
+    cuts = sorted({*range(200), *range(max(0, wide - 200), wide + 200), *range(0, len(body), 40)})
+    pieces = [body[at:end] for at, end in zip(cuts, [*cuts[1:], len(body)], strict=True)]
+    return [piece for piece in pieces if piece]
 
 
 def _split_characters(body: bytes) -> list[bytes]:

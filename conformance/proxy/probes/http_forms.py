@@ -45,6 +45,8 @@ def _large_header(answer: Answer, streams: bool) -> Answer:
 
 def _typed(kind: str) -> Callable[[Plan], Script]:
     def change(answer: Answer, streams: bool) -> Answer:
+        if streams != kind.startswith("text/event-stream"):
+            return answer  # A proxy can request a stream for a plain response.
         headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
         return replace(answer, headers=(*headers, ("Content-Type", kind)))
 

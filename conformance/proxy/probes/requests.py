@@ -48,6 +48,9 @@ TOOLS: list[dict[str, Any]] = [
 #: The largest text: over the limit of 100 kB that some HTTP libraries set for a body.
 LARGE = 110_000
 
+#: A tool result of 30 kB, such as a file that a program has read.
+_FILE = "a line of the file\n" * 1_600 + "its end"
+
 _PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
     "rkJggg=="
@@ -76,7 +79,7 @@ def _question(text: str) -> Body:
 
 
 def _easy(canary: str) -> dict[str, Any]:
-    return {"input": [{"role": "user", "content": f"{canary} {HARD}"}]}
+    return {"input": [{"role": "user", "content": "Fly it."}, {"role": "user", "content": f"{canary} {HARD}"}]}
 
 
 def _parts(canary: str) -> dict[str, Any]:
@@ -234,6 +237,7 @@ PROBES: list[Probe] = [
         "request.tool-result-parts", REQUEST,
         _items(_call(0, "{}"), _output(0, [{"type": "input_text", "text": f"a part {HARD}"}]), tools=TOOLS),
     ),
+    simple("request.large-tool-result", REQUEST, _items(_call(0, "{}"), _output(0, _FILE), tools=TOOLS)),
     simple("request.reasoning-item", REQUEST, _items(*_REASONED, tools=TOOLS)),
     simple(
         "request.lowest-values", REQUEST,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
-from conformance.emulator.shapes import Dict
+from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
 from conformance.proxy.probes.probe import HARD, Probe, both, simple
 from conformance.proxy.probes.requests import TOOLS
@@ -69,6 +72,33 @@ def _interleave(objects: Objects, dialect: str) -> Objects:
     return [rest[0], *mixed, *rest[1:]]
 
 
+def _beginning(*deltas: str) -> Callable[[Plan], Script]:
+    """A stream that begins with these deltas of the text in place of its first one: one of 300 kB in a line, over the
+    limit of 64 KiB of some readers of lines, or equal ones, which are not the same one again."""
+    return lambda plan_: Script(plan_, events=partial(_begin, deltas))
+
+
+def _begin(deltas: Sequence[str], objects: Objects, dialect: str) -> Objects:
+    if dialect == "chat":
+        at = next(at for at, one in enumerate(objects) if one["choices"] and one["choices"][0]["delta"].get("content"))
+        made = [deepcopy(objects[at]) for _ in deltas]
+        for one, delta in zip(made, deltas, strict=True):
+            one["choices"][0]["delta"]["content"] = delta
+        return [*objects[:at], *made, *objects[at + 1 :]]
+    at = next(at for at, one in enumerate(objects) if one["type"] == "response.output_text.delta")
+    objects[at : at + 1] = [{**objects[at], "delta": delta} for delta in deltas]
+    text = "".join(one["delta"] for one in objects if one["type"] == "response.output_text.delta")
+    for one in objects:
+        if one["type"] == "response.output_text.done":
+            one["text"] = text
+        for part in (one.get("part"), *(one.get("item") or {}).get("content", ())):
+            if part and part.get("text"):
+                part["text"] = text
+        if one["type"] == "response.completed":
+            one["response"]["output"][0]["content"][0]["text"] = one["response"]["output_text"] = text
+    return objects
+
+
 _PARALLEL = [("planTrip", ARGUMENTS), ("get-time_2", "{}"), ("planTrip", '{"zone":"north"}')]
 
 PROBES: list[Probe] = [
@@ -101,26 +131,7 @@ PROBES: list[Probe] = [
     *both("response.filtered", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is"), script=_filtered),
     *both("response.long", RESPONSE, answer=lambda canary: plan(canary, f"{canary} " + "sea海sea海sea海 " * 400)),
     simple("response.long-line", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
-           script=lambda plan_: Script(plan_, events=_long_delta)),
+           script=_beginning("wide water " * 27_000)),
+    simple("response.equal-deltas", RESPONSE, stream=True, answer=lambda canary: plan(canary, f"{canary} end"),
+           script=_beginning("no, ", "no, ", "no, ")),
 ]  # fmt: skip
-
-
-def _long_delta(objects: Objects, dialect: str) -> Objects:
-    """A delta of 300 kB in one line, over the limit of 64 KiB of some readers of lines."""
-    long = "wide water " * 27_000
-    if dialect == "chat":
-        one = next(one for one in objects if one["choices"] and one["choices"][0]["delta"].get("content"))
-        one["choices"][0]["delta"]["content"] = long
-        return objects
-    first, *others = [one for one in objects if one["type"] == "response.output_text.delta"]
-    text = long + "".join(one["delta"] for one in others)
-    first["delta"] = long
-    for one in objects:
-        if one["type"] == "response.output_text.done":
-            one["text"] = text
-        for part in (one.get("part"), *(one.get("item") or {}).get("content", ())):
-            if part and part.get("text"):
-                part["text"] = text
-        if one["type"] == "response.completed":
-            one["response"]["output"][0]["content"][0]["text"] = one["response"]["output_text"] = text
-    return objects
