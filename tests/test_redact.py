@@ -168,7 +168,8 @@ def test_random_key_is_found_from_six_characters(start: int) -> None:
 
 @pytest.mark.parametrize("mask", ["****{}", "sk-w...{}", "ends in {}.", "xxxx{}", '"{}"'])
 def test_the_end_of_a_random_key_is_an_echo(mask: str) -> None:
-    key = wrong_keys(KEY)["wrong"]
+    keys = (wrong_keys(KEY)["wrong"] for _ in range(1000))
+    key = next(one for one in keys if "x" not in one)  # The mask is no part of it.
     for size in (RANDOM_END, RANDOM_END + 1):
         text = mask.format(key[-size:])
         assert leaks(text, key) == (f"body, byte {text.index(key[-size:])}",)
