@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import shlex
 import time
@@ -26,7 +25,7 @@ from conformance.proxy import profile as profiles
 from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Clock, Settings
-from conformance.proxy.process import STARTUP, NotStarted, started, wait_for
+from conformance.proxy.process import NotStarted, listening
 from conformance.proxy.records import FILE, Recording
 from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import PAGE
@@ -126,8 +125,7 @@ def _run(options: argparse.Namespace) -> int:
         ):
             screen.line(line)
         recording = run.record_checked(settings, upstream, clock, chosen)
-        keys = {"client": settings.client_key, "upstream": settings.upstream_key}
-        stored = records.redacted(recording, keys)
+        stored = records.redacted(recording, settings.secrets)
         write_atomically(folder.path / FILE, records.to_text(stored))
         ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
         return _report(options, ended, screen)
@@ -157,11 +155,8 @@ def _endpoint(
         proxy = ReferenceProxy(upstream, settings.dialect, settings.client_key, settings.upstream_key, habit)
         stack.enter_context(proxy)
         return replace(settings, endpoint=proxy.url)
-    if options.start:
-        values = {"upstream": upstream, "key": settings.upstream_key}
-        stack.enter_context(started(options.start, values, options.endpoint, folder, STARTUP))
-    else:
-        wait_for(options.endpoint, options.wait or 0)
+    values = {"upstream": upstream, "key": settings.upstream_key}
+    stack.enter_context(listening(options.start, values, options.endpoint, folder, options.wait or 0))
     return settings
 
 
@@ -173,13 +168,7 @@ def _probes(only: Sequence[str]) -> list[str]:
 
 def _replay(options: argparse.Namespace) -> int:
     begun = time.monotonic()
-    file = options.replay / FILE
-    try:
-        recording = records.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise Misconfigured(f"{file} {error}") from None
+    recording = records.read(options.replay / FILE)
     target = resolve(
         {"endpoint": recording.settings["endpoint"], "model": recording.settings["model"]}, {}, "00000000", None
     )

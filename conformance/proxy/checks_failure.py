@@ -6,7 +6,7 @@ import json
 import re
 
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
-from conformance.decode.events import mapping
+from conformance.decode.events import DONE_MARKER, mapping
 from conformance.proxy.differences import same_json
 from conformance.proxy.outcomes import FAILED, UNFINISHED, WITHOUT_STATUS, frames, outcome, streams
 from conformance.proxy.records import Leg
@@ -141,7 +141,7 @@ def _is_json(data: str) -> bool:
     try:
         json.loads(data)
     except ValueError:
-        return data.strip() == "[DONE]"
+        return data.strip() == DONE_MARKER
     return True
 
 

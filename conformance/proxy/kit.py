@@ -50,6 +50,11 @@ class Settings:
     system_text: str = ""
     effort: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The keys by the name of their side."""
+        return {"client": self.client_key, "upstream": self.upstream_key}
+
     def to_json(self) -> dict[str, Any]:
         """The settings without the keys."""
         return {
@@ -111,7 +116,7 @@ class Kit:
     def __init__(self, settings: Settings, upstream: Upstream, clock: Callable[[], float]) -> None:
         self.settings, self._upstream, self._clock = settings, upstream, clock
         self.pairs: list[Pair] = []
-        self.secrets = {"client": settings.client_key, "upstream": settings.upstream_key}
+        self.secrets = settings.secrets
         self._lock = threading.Lock()
 
     @property

@@ -102,6 +102,19 @@ def wait_for(endpoint: str, seconds: float) -> None:
         time.sleep(0.05)
 
 
+@contextlib.contextmanager
+def listening(
+    command: str | None, values: Mapping[str, str], endpoint: str, folder: Path, wait: float
+) -> Iterator[None]:
+    """Within it the proxy listens: :func:`started` by the command, or, without one, waited for."""
+    if not command:
+        wait_for(endpoint, wait)
+        yield
+        return
+    with started(command, values, endpoint, folder, STARTUP):
+        yield
+
+
 def _await(process: subprocess.Popen[bytes], endpoint: str, log: Path, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not listens(endpoint):

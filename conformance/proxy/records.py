@@ -11,8 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from conformance.config.target import Misconfigured
 from conformance.exchange.exchange import Chunk, Headers, content_coding, decode
 from conformance.exchange.redaction import Secret, redact_body, redact_response
 
@@ -136,6 +138,16 @@ def to_json(recording: Recording) -> dict[str, Any]:
 def to_text(recording: Recording) -> str:
     """The text of a file of records."""
     return json.dumps(to_json(recording), ensure_ascii=False)
+
+
+def read(file: Path) -> Recording:
+    """The recording in a file. Raises :class:`Misconfigured` for a file that cannot be read or is none."""
+    try:
+        return from_json(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise Misconfigured(f"{file} {error}") from None
 
 
 def from_json(document: Mapping[str, Any]) -> Recording:

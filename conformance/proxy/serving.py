@@ -19,7 +19,7 @@ from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Clock, Settings
 from conformance.proxy.probes.probe import Probe
-from conformance.proxy.process import OUTPUT, STARTUP, NotStarted, started, wait_for
+from conformance.proxy.process import OUTPUT, NotStarted, listening
 from conformance.proxy.records import FILE, Recording
 from conformance.results.records import RunHead
 from conformance.results.results_file import Results
@@ -72,16 +72,12 @@ def serving(
         try:
             with run.open_upstream(settings, port, clock) as upstream:
                 port = urlsplit(upstream.url).port or port
-                if start:
-                    values = {"upstream": upstream.url, "key": settings.upstream_key}
-                    stack.enter_context(started(start, values, settings.endpoint, folder, STARTUP))
-                else:
-                    wait_for(settings.endpoint, wait)
+                values = {"upstream": upstream.url, "key": settings.upstream_key}
+                stack.enter_context(listening(start, values, settings.endpoint, folder, wait))
                 if chosen:
-                    keys = {"client": settings.client_key, "upstream": settings.upstream_key}
                     recording = run.record_checked(settings, upstream, clock, chosen)
                     recording = replace(recording, settings={**recording.settings, "only": list(only)})
-                    served.recording = records.redacted(recording, keys)
+                    served.recording = records.redacted(recording, settings.secrets)
                     served.evaluated = evaluate(served.recording)
             stack.enter_context(emulator.serve(_built_in(settings, revision), port=port))
         except (OSError, OverflowError) as error:

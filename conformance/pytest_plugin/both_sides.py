@@ -7,7 +7,6 @@ upstream is one. Workers of pytest-xdist receive the evaluated cases.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,8 +69,8 @@ def replayed(folder: Path) -> BothSides | None:
     file = folder / records.FILE
     if not file.exists():
         return None
+    recording = records.read(file)
     try:
-        recording = records.from_json(json.loads(file.read_text(encoding="utf-8")))
         sides, only = _cases(evaluate(recording)), recording.settings.get("only")
         return BothSides([one for one in sides.cases if not only or selects(one.id, only)], sides.texts)
     except ValueError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from conformance.emulator.shapes import Plan
@@ -19,6 +20,10 @@ _INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </st
 _TRAILERS = b"Server-Timing: total;dur=1\r\nX-Checksum: 7\r\n"
 
 
+#: Changes a response, which streams or does not.
+Change = Callable[[Answer, bool], Answer]
+
+
 def _gzipped(answer: Answer, streams: bool) -> Answer:
     data = gzip.compress(b"".join(step.data for step in answer.steps))
     third = len(data) // 3
@@ -26,13 +31,9 @@ def _gzipped(answer: Answer, streams: bool) -> Answer:
     return replace(answer, headers=(*answer.headers, ("Content-Encoding", "gzip")), steps=steps)
 
 
-def _closing(answer: Answer, streams: bool) -> Answer:
-    return replace(answer, framing="close")
-
-
-def _changed(**changes: Any) -> Callable[[Plan], Script]:
+def _changed(**changes: Any) -> Change:
     """The response with other members of :class:`Answer`."""
-    return lambda made: Script(made, answer=lambda answer, streams: replace(answer, **changes))
+    return lambda answer, _: replace(answer, **changes)
 
 
 def _lower_case(answer: Answer, streams: bool) -> Answer:
@@ -43,41 +44,50 @@ def _large_header(answer: Answer, streams: bool) -> Answer:
     return replace(answer, headers=(*answer.headers, _LARGE_HEADER))
 
 
-def _typed(kind: str) -> Callable[[Plan], Script]:
+def _typed(kind: str) -> Change:
     def change(answer: Answer, streams: bool) -> Answer:
         if streams != kind.startswith("text/event-stream"):
             return answer  # A proxy can request a stream for a plain response.
         headers = [pair for pair in answer.headers if pair[0] != "Content-Type"]
         return replace(answer, headers=(*headers, ("Content-Type", kind)))
 
-    return lambda made: Script(made, answer=change)
+    return change
 
 
-def _in_pieces(answer: Answer) -> Answer:
+def _in_pieces(answer: Answer, streams: bool) -> Answer:
     data = b"".join(step.data for step in answer.steps)
     return replace(answer, framing="chunked", steps=tuple(Step(data[at : at + 11]) for at in range(0, len(data), 11)))
 
 
-STREAMS: dict[str, Callable[[Plan], Script]] = {
-    "gzip": lambda made: Script(made, answer=_gzipped),
-    "close-framing": lambda made: Script(made, answer=_closing),
+def _with_trailers(answer: Answer, streams: bool) -> Answer:
+    return replace(_in_pieces(answer, streams), trailers=_TRAILERS)
+
+
+def _scripts(changes: Mapping[str, Change], prefix: str = "") -> dict[str, Callable[[Plan], Script]]:
+    """The changes as scripts of the upstream, by the names of their probes."""
+    return {prefix + name: partial(Script, answer=change) for name, change in changes.items()}
+
+
+STREAMS = _scripts({
+    "gzip": _gzipped,
+    "close-framing": _changed(framing="close"),
     "content-type-parameters": _typed('text/event-stream; charset="utf-8"'),
-    "lower-case-headers": lambda made: Script(made, answer=_lower_case),
-    "large-header": lambda made: Script(made, answer=_large_header),
+    "lower-case-headers": _lower_case,
+    "large-header": _large_header,
     "http-1.0": _changed(version="1.0", framing="close"),
     "interim": _changed(before=_INTERIM),
     "trailers": _changed(trailers=_TRAILERS),
     "chunk-extensions": _changed(extension=b';name="value"'),
-}
+})  # fmt: skip
 
-PLAIN: dict[str, Callable[[Plan], Script]] = {
-    "plain-gzip": lambda made: Script(made, answer=_gzipped),
-    "plain-chunked": lambda made: Script(made, answer=lambda answer, streams: _in_pieces(answer)),
-    "plain-close-framing": lambda made: Script(made, answer=_closing),
-    "plain-content-type": _typed("application/json; charset=utf-8"),
-    "plain-lower-case-headers": lambda made: Script(made, answer=_lower_case),
-    "plain-large-header": lambda made: Script(made, answer=_large_header),
-    "plain-http-1.0": _changed(version="1.0", framing="close"),
-    "plain-interim": _changed(before=_INTERIM),
-    "plain-trailers": lambda made: Script(made, answer=lambda one, _: replace(_in_pieces(one), trailers=_TRAILERS)),
-}
+PLAIN = _scripts({
+    "gzip": _gzipped,
+    "chunked": _in_pieces,
+    "close-framing": _changed(framing="close"),
+    "content-type": _typed("application/json; charset=utf-8"),
+    "lower-case-headers": _lower_case,
+    "large-header": _large_header,
+    "http-1.0": _changed(version="1.0", framing="close"),
+    "interim": _changed(before=_INTERIM),
+    "trailers": _with_trailers,
+}, "plain-")  # fmt: skip
