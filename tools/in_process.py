@@ -105,9 +105,10 @@ class Repeatable(Endpoint):
 
     def _is_changed(self, ctx: HookContext) -> bool:
         """Whether a hook that may refuse the request has changed it."""
+        if not self._hooks & {"auth", "validate"}:
+            return False
         body, _ = parse(ctx.raw)
-        changed = ctx.body != body or ctx.stream != (body.get("stream") is True)
-        return changed and bool(self._hooks & {"auth", "validate"})
+        return ctx.body != body or ctx.stream != (body.get("stream") is True)
 
 
 class InProcess:

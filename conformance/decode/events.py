@@ -132,8 +132,8 @@ def places(events: Iterable[Event]) -> Iterator[tuple[Event, int | None]]:
             if isinstance(named, str):
                 announced.setdefault(named, []).append(index)
         elif known and index not in known:
-            if known[-1] not in closed or index in closed or index not in opened:
-                index = known[-1]
+            names_closed_item = known[-1] in closed and index in opened and index not in closed
+            index = index if names_closed_item else known[-1]
         elif index is None and event.about_item:
             index = opened[-1] if opened and not isinstance(named, str) else max(opened, default=-1) + 1
             if isinstance(named, str):

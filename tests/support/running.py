@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support import forked
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = forked.ROOT
 KEY = "test-key-5b1f00d1c3"
 
 #: What differs from run to run though the same bytes were judged.
