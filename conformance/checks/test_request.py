@@ -25,6 +25,7 @@ from conformance.judge.common import (
     scenario_of,
 )
 from conformance.judge.control import NoControl
+from conformance.judge.error_words import first_detail
 from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
 from conformance.scenarios.combinations import in_words, is_refused, smaller
@@ -285,7 +286,7 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     form = received.contract.error
     error = mapping(form.of(received.envelope))
     members = {name: error.get(name) for name in form.names}
-    reported = " / ".join(str(value) for value in members.values() if value)
+    reported = " / ".join([*(str(value) for value in members.values() if value), *first_detail(error)])
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]
