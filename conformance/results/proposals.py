@@ -47,8 +47,8 @@ def _proposed(seen: _Seen) -> Iterator[tuple[str, str]]:
     thinks = [rule for rule in seen.failed if rule.startswith("effort.") and rule.endswith("-thinks")]
     if thinks and not any(rule.endswith("-thinks") for rule in seen.passed):
         yield "reasoning", "no response of the run shows or counts reasoning"
-    refused = {rule for rule, lines in seen.failed.items() if all(map(_not_served, lines))}
-    if {"request.input-messages", "request.untyped-message"} <= refused:
+    forms = ("request.input-messages", "request.untyped-message")
+    if all(rule in seen.failed and all(map(_not_served, seen.failed[rule])) for rule in forms):
         yield "input-array", seen.reason("request.untyped-message")
 
 
