@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LETTERS = 4
 
 #: Values of tool parameters, by type.
-_VALUES = {"string": "Bern", "integer": 2, "number": 1.5, "boolean": True}
+_VALUES = {"string": "Bern", "integer": 2, "number": 0.5, "boolean": True}
 
 #: Tokens of a call in addition to its arguments.
 _CALL = 4
@@ -127,7 +127,7 @@ def _arguments(question: str, parameters: Any) -> list[Json]:
 
 
 def _fitting(schema: Json, root: Json) -> Any:
-    """A value that fits a schema of the suite's tools: an object has its required members, an array one item."""
+    """A value that fits a schema of the suite's tools: an object has its required members, an array few items."""
     if reference := schema.get("$ref"):
         return _fitting(root["$defs"][reference.rpartition("/")[2]], root)
     if "enum" in schema:
@@ -137,7 +137,7 @@ def _fitting(schema: Json, root: Json) -> Any:
     if kind == "object":
         return {name: _fitting(schema["properties"][name], root) for name in schema.get("required", ())}
     if kind == "array":
-        return [_fitting(schema.get("items") or {}, root)]
+        return [_fitting(schema.get("items") or {}, root)] * schema.get("minItems", 1)
     return _VALUES.get(kind)
 
 

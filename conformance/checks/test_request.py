@@ -28,7 +28,7 @@ from conformance.judge.control import NoControl
 from conformance.judge.error_words import first_detail
 from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.scenarios.combinations import in_words, is_refused, smaller
+from conformance.scenarios.combinations import how_reduced, in_words, is_refused, smaller
 from conformance.scenarios.scenario import Scenario
 
 _TYPE = each("type")
@@ -83,8 +83,7 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
     yield EXAMINED
     if smallest:
         words, status = in_words(smallest), first.exchange.status
-        tried = len(received.samples)
-        more = f" (the smallest refused combination, by {tried} requests)" if tried > 1 else ""
+        more = how_reduced(received.samples)
         yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 

@@ -48,7 +48,9 @@ _REFUSED = re.compile(r"received HTTP (?!401|403)")
 _REFUSED_4XX = re.compile(r"received HTTP 4")
 
 #: The status that a message states, with the server's message behind it, but without the number of requests.
-_OUTCOME = re.compile(r"\bHTTP (\d{3}.*?)(?: \(the smallest refused combination, by \d+ requests\))?$", re.DOTALL)
+_OUTCOME = re.compile(
+    r"\bHTTP (\d{3}.*?)(?: \((?:the smallest refused combination, by \d+ requests|not reduced: [\w ]+)\))?$", re.DOTALL
+)
 
 #: The reason for which a body or an event is not JSON.
 _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
