@@ -85,6 +85,8 @@ _TEXTS = (
 #: Rules whose violations follow from that of another one, by that rule.
 _FOLLOWS = {
     "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
+    "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
+    "proxy.response.form": ("http.stream-content-type", "http.json-content-type"),
     "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
     "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
@@ -117,7 +119,10 @@ def _grouped(cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding
 
 
 def _difference(finding: Finding) -> tuple[str, str] | None:
-    """What was expected and received at the first difference of two texts: a character each."""
+    """The group of a finding, or what was expected and received at the first difference of two texts: a character
+    each."""
+    if finding.group:
+        return finding.group, ""
     want, got = finding.want, finding.got
     if not isinstance(want, str) or not isinstance(got, str) or not got:
         return None

@@ -20,13 +20,14 @@ AREA = "proxy"
 @dataclass(frozen=True)
 class Finding:
     """A violation: ``pair`` is the number of the pair in the record, ``leg`` the number of the upstream request that
-    shows it (None: the client's side)."""
+    shows it (None: the client's side). Findings with the same ``group``, if it is not empty, have one cause."""
 
     message: str
     want: Any = MISSING
     got: Any = MISSING
     pair: int = 0
     leg: int | None = None
+    group: str = ""
 
 
 Findings = Iterator[Finding]
@@ -94,7 +95,7 @@ RULES: list[Rule] = []
 #: Every kind of probe.
 ALL = (
     "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
-    "cancel-silent", "silence", "failure", "once", "after",
+    "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
 )  # fmt: skip
 
 

@@ -99,6 +99,16 @@ def _no_equal_delta(ctx: Context, event: Dict) -> list[Dict]:
     return [] if event.get("delta") and now == before else [event]
 
 
+def _two_framings(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """A Content-Length for a chunked response."""
+    return {**headers, "Content-Length": "10"} if "Transfer-Encoding" in headers else headers
+
+
+def _labelled(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """The coding of a body of the upstream that was decoded."""
+    return {**headers, "Content-Encoding": "gzip"} if ctx.body.get("_packed") else headers
+
+
 FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("last-user-turn", "Keeps only the last of neighbouring messages of the user.", "request.texts",
      {"sent": messages(_one_user_turn)}),
@@ -138,6 +148,9 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",
      {"settings": {"skips_invalid": True}}),
+    ("two-framings", "Sends Content-Length with a chunked stream.", "response.form", {"replied": _two_framings}),
+    ("labels-decoded", "Keeps the Content-Encoding of a body that it has decoded.", "forms.same-response",
+     {"settings": {"accepts_gzip": True}, "replied": _labelled}),
     ("needs-http-1.1", "Accepts only responses with HTTP/1.1.", "forms.same-response",
      {"settings": {"needs_http_11": True}}),
     ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",
