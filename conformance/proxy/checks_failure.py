@@ -58,6 +58,10 @@ def honest(view: View) -> Findings:
     what = _what(view)
     if claim == "completed" and not (_is_copy(view) or _shows_invalid_event(view)):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
+    elif claim == "failed" and "status" in view.record.about and not streams(leg):
+        # A plain response has a status of its own, from which clients decide whether to retry.
+        says = f"{what}, and the client received HTTP {leg.status} with a Response that has failed"
+        yield Finding(says, "an error status", leg.status)
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,8 +38,12 @@ def _abandoned(view: View, sent: Outcome) -> bool:
     return view.upstream().ended == "left" and sent.finish == UNFINISHED
 
 
-#: The group of findings of deltas that differ while the complete text does not.
-_DELTAS = "deltas"
+#: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, and
+#: streams without an end.
+_DELTAS, _AS_TEXT, NO_END = "deltas", "reasoning as text", "no end"
+
+#: The tags in which some models and proxies enclose reasoning in a text.
+_TAGS = re.compile("</?think(?:ing)?>")
 
 
 def _texts(view: View, kind: str, member: str) -> Findings:
@@ -46,7 +51,9 @@ def _texts(view: View, kind: str, member: str) -> Findings:
     want, got = getattr(sent, member), getattr(taken, member)
     if not want and not got:
         raise DoesNotApply(f"the upstream sent no {member}")
-    if want != got:
+    if want != got and sent.reasoning and sent.reasoning in _TAGS.sub("", taken.text):
+        yield Finding("the client received the reasoning in the text", want, got, group=_AS_TEXT)
+    elif want != got:
         yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
         parts = deltas(view.client, kind)
@@ -152,7 +159,8 @@ def form(view: View) -> Findings:
     elif leg.ended in ("cut", "reset", "time-out", "invalid"):
         yield Finding(f"the response to the client did not end: {leg.ended} ({leg.detail})", "clean", leg.ended)
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
-        yield Finding("the stream to the client ended without a terminal event", "a terminal event", None)
+        says = "the stream to the client ended without a terminal event"
+        yield Finding(says, "a terminal event", None, group=NO_END)
 
 
 #: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
@@ -170,10 +178,10 @@ def same_response(view: View) -> Findings:
     name = view.record.probe.partition(".")[2]
     if "gzip" in name and upstream.header("content-encoding", True) is None:
         raise DoesNotApply("the proxy does not accept gzip")
-    sent = outcome(upstream, view.dialect)
     may_fail = bool(view.record.about.get("may_fail"))
     if may_fail and leg.status is not None and leg.status >= 500:
         return
+    sent = outcome(upstream, view.dialect)
     try:
         taken = outcome(leg, "responses")
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):

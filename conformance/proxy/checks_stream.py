@@ -120,6 +120,8 @@ def silence(view: View) -> Findings:
     if not view.pair.upstream:
         raise CannotEvaluate("no request reached the upstream")
     _needs_matched(view)
+    if view.record.probe == "silence.comments" and "form.comments" in view.failing.get("forms.same-response", ()):
+        raise CannotEvaluate("the proxy cannot read a stream with comments")
     says = f"the upstream was silent for {seconds:g} s"
     try:
         taken = outcome(leg, "responses")

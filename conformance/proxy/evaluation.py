@@ -72,7 +72,27 @@ def evaluate(recording: Recording) -> Evaluated:
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
-    return Evaluated(_with_consequences([*_grouped(cases, places), *endpoint]), places, traces)
+    made = _with_consequences([*_grouped(cases, places), *endpoint])
+    return Evaluated(_with_streams(made, places, recording), places, traces)
+
+
+#: Streams without an end from which on all other violations of streams are consequences, if no stream has one.
+_NO_STREAM_ENDS = 5
+
+
+def _with_streams(
+    cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]], recording: Recording
+) -> list[CaseRecord]:
+    """The cases, those of streams with their root cause if no stream has an end: the client can read none."""
+    streams = {
+        one.probe for one in recording.records if one.pairs and (one.pairs[0].client.json or {}).get("stream") is True
+    }
+    forms = [one for one in cases if one.requirement == "proxy.response.form" and one.scenario in streams]
+    endless = [one.id for one in forms if one.id in places and places[one.id][1].group == checks_response.NO_END]
+    if len(endless) < max(_NO_STREAM_ENDS, sum(one.verdict in (PASS, FAIL) for one in forms)):
+        return cases
+    return [replace(one, cause=endless[0]) if one.has_problem and one.scenario in streams and one.id not in endless
+            and not one.cause else one for one in cases]  # fmt: skip
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
@@ -86,6 +106,8 @@ _TEXTS = (
 _FOLLOWS = {
     "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
     "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
+    "proxy.request.model": ("response.model-echoed",),
+    "proxy.request.calls": ("proxy.response.call-ids",),
     "proxy.response.form": ("http.stream-content-type", "http.json-content-type"),
     "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),

@@ -37,7 +37,7 @@ PROBES = {
     "credentials.upstream-key-hidden": "request.string failure.500",
     "credentials.refused-without-upstream": "key.wrong",
     "credentials.refused-as-client-error": "key.wrong key.missing",
-    "response.text": "response.text response.text.stream response.equal-deltas",
+    "response.text": "response.text response.text.stream response.equal-deltas response.reasoning",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
