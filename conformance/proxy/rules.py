@@ -66,11 +66,12 @@ class View:
         return leg
 
     def upstream(self, pair: Pair | None = None) -> Leg:
-        """The last upstream request of a pair. :class:`CannotEvaluate` without one."""
+        """The last upstream request of a pair, if possible one that was served to its end. :class:`CannotEvaluate`
+        without one."""
         legs = (pair or self.pair).upstream
         if not legs:
             raise CannotEvaluate("no request reached the upstream")
-        return legs[-1]
+        return ([leg for leg in legs if leg.ok and leg.ended == "clean"] or legs)[-1]
 
 
 Check = Callable[[View], Findings]
