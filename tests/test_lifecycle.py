@@ -258,6 +258,12 @@ def test_edit_breaks_just_its_rules(name: str) -> None:
     assert rules(edit(make())) == broken
 
 
+def test_an_undocumented_event_at_the_end_is_reported_with_its_words() -> None:
+    failed = {"type": "response.error", "error": {"message": "no model"}}
+    (found,) = [one for one in evaluated([*only("created", "in_progress")(TEXT()), failed]) if one.rule == END]
+    assert found.message == "the stream ends without a terminal event; its last event is response.error: no model"
+
+
 @pytest.mark.parametrize(
     ("edit", "rule", "event"),
     [

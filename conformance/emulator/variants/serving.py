@@ -152,6 +152,12 @@ def lenient_effort(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return None if known and about else refusal
 
 
+def detailed(one: Dict) -> None:
+    """The reason in a list, behind a message that is the same in each refusal."""
+    reason = {"message": one["message"], "param": one.get("param")}
+    one.update(message="The request is invalid", param=None, details=[reason])
+
+
 def longer_refusal(whole: Dict) -> Any:
     return {**whole, "request_id": "req_1", "error": {**whole["error"], "details": [{"reason": "x"}]}}
 
@@ -218,6 +224,7 @@ VARIANTS = [
     variant("refusals.openai-form", "The documentation is aligned with OpenAI (openai, Error).",
           reply=envelope(openai_form)),
     variant("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
+    variant("refusals.with-a-list-of-details", FORM, reply=error(detailed, ANY)),
     variant("refusals.with-request-number", FORM, reply=lambda ctx, reply: error(
         lambda one: one.update(message=f"{one['message']} (request {ctx.number})"), ANY)(ctx, reply)),
     variant("refusals.with-blanks", "JSON allows whitespace between tokens (RFC 8259 2).",
