@@ -147,6 +147,8 @@ def usage(view: View) -> Findings:
 def form(view: View) -> Findings:
     """A stream or a JSON body as requested, complete by the framing of HTTP."""
     leg = view.served()
+    if leg.ended == "closed":
+        raise CannotEvaluate("the suite did not read all of a very large body")
     wants = isinstance(leg.json, dict) and leg.json.get("stream") is True
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
     want = "text/event-stream" if wants else "application/json"
@@ -161,6 +163,17 @@ def form(view: View) -> Findings:
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
         says = "the stream to the client ended without a terminal event"
         yield Finding(says, "a terminal event", None, group=NO_END)
+
+
+@rule("request.undocumented", "undocumented")
+def undocumented(view: View) -> Findings:
+    """Parameters that real clients send, and the contract does not document, cause no failure."""
+    leg = view.client
+    if leg.status is None or leg.status >= 500:
+        names = ", ".join(view.record.about["names"])
+        yield Finding(
+            f"the client sent the parameters {names}, and received {status_of(leg)}", "200 or 4xx", leg.status
+        )
 
 
 #: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
@@ -187,9 +200,9 @@ def same_response(view: View) -> Findings:
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
             return
     except CannotEvaluate as error:
-        yield Finding(
-            f"the upstream sent the form {name!r}, and the client {error}", "the same response", status_of(leg)
-        )
+        who = "the client" if str(error).startswith("received") else "for the client"
+        says = f"the upstream sent the form {name!r}, and {who} {error}"
+        yield Finding(says, "the same response", status_of(leg))
         return
     yield from _same(view, name, sent, taken)
 

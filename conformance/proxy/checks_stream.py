@@ -8,6 +8,9 @@ from conformance.proxy.outcomes import FAILED, outcome
 from conformance.proxy.rules import Finding, Findings, View, rule, status_of
 from conformance.proxy.texts import text_differs
 
+#: Milliseconds between the end of the upstream's stream and of the client's, if the proxy sends the text at its end.
+_AT_ONCE = 500.0
+
 
 def _needs_matched(view: View) -> None:
     if any(not leg.notes.get("matched") for pair in view.record.pairs for leg in pair.upstream):
@@ -144,7 +147,7 @@ def upstream_closed(view: View) -> Findings:
     leg = view.upstream()
     if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
         raise CannotEvaluate("the upstream received the request more than once")
-    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
+    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at + _AT_ONCE:
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
     if leg.ended != "left":
         seconds = (leg.ended_at - pair.client.ended_at) / 1000

@@ -72,6 +72,8 @@ def of_responses(body: dict[str, Any]) -> Conversation:
     for item in objects(given):
         _add_item(made, item)
     for tool in objects(body.get("tools")):
+        if tool.get("type") == "function" and not isinstance(tool.get("parameters"), dict):
+            made.problems.append(f"the tool {tool.get('name')} has no parameters, which the contract requires")
         _add_tool(made, tool)
     for name in ("temperature", "top_p", "max_output_tokens", "tool_choice"):
         if body.get(name) is not None:

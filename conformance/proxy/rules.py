@@ -95,8 +95,8 @@ RULES: list[Rule] = []
 
 #: Every kind of probe.
 ALL = (
-    "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
-    "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
+    "request", "undocumented", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming",
+    "concurrent", "cancel", "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
 )  # fmt: skip
 
 
