@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
 from conformance.proxy.outcomes import FAILED, outcome
-from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
 #: Milliseconds between the end of the upstream's stream and of the client's, if the proxy sends the text at its end.
@@ -129,7 +129,7 @@ def silence(view: View) -> Findings:
     try:
         taken = outcome(leg, "responses")
     except CannotEvaluate as error:
-        yield Finding(f"{says}, and the client {error}", "the response of the upstream", status_of(leg))
+        yield Finding(f"{says}, and {at_client(error)}", "the response of the upstream", status_of(leg))
         return
     if taken.finish != "completed" and "response.finish" not in view.failing:
         how = "a failure event" if taken.finish == FAILED else taken.finish

@@ -173,6 +173,8 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("cuts-tool-names", "Cuts names of tools at 32 characters.", "request.tools",
      {"sent": tools(lambda one: {**one, "name": one["name"][:32]})}),
     ("reasoning-in-text", "Sends the reasoning in the text.", "response.text", final(_reasoning_in_text)),
+    ("empty-final-output", "Sends a final Response without output at the end of a stream.", "response.text",
+     final(lambda body: {**body, "output": [], "output_text": ""}, plain=False)),
     ("fails-with-200", "Sends a Response that has failed, with status 200, for an error.", "failure.honest",
      {"failure": failing(_failed_response)}),
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
