@@ -21,13 +21,12 @@ from conformance.engine.session import run_head
 from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge import case_selection
+from conformance.proxy import DIALECTS, records, report, run
 from conformance.proxy import profile as profiles
-from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
 from conformance.proxy.kit import Settings
 from conformance.proxy.process import NotStarted
 from conformance.proxy.records import FILE, Recording
-from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import PAGE
 from conformance.proxy.setup import CLIENT_KEY, REFERENCE_LIMITS, Limits, settings_of
 from conformance.report import terminal

@@ -7,9 +7,9 @@ from both_sides import combined, problems, recorded, violated
 
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS
+from conformance.proxy import DIALECTS
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.rules import RULES
-from conformance.proxy.script import DIALECTS
 
 #: The probes that show the violation of a rule.
 PROBES = {
