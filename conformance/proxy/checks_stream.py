@@ -136,7 +136,7 @@ def silence(view: View) -> Findings:
         yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
 
 
-@rule("cancel.upstream-closed", "cancel")
+@rule("cancel.upstream-closed", "cancel", "cancel-many")
 def upstream_closed(view: View) -> Findings:
     """The upstream connection is closed after the client has disconnected."""
     pair = view.pair
@@ -149,10 +149,13 @@ def upstream_closed(view: View) -> Findings:
         raise CannotEvaluate("the upstream received the request more than once")
     if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at + _AT_ONCE:
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
-    if leg.ended != "left":
-        seconds = (leg.ended_at - pair.client.ended_at) / 1000
-        message = f"the client disconnected, and the proxy still read the upstream's stream {seconds:.1f} s later"
-        yield Finding(message, "the connection closed", "open", 0, 0)
+    cancelled = [one for one in view.record.pairs if one.client.ended == "closed" and one.upstream]
+    read_on = [one for one in cancelled if one.upstream[-1].ended != "left"]
+    if read_on:
+        seconds = (read_on[0].upstream[-1].ended_at - read_on[0].client.ended_at) / 1000
+        many = f" of {len(read_on)} of {len(cancelled)} cancelled requests" * (len(cancelled) > 1)
+        message = f"the client disconnected, and the proxy still read the upstream's stream{many} {seconds:.1f} s later"
+        yield Finding(message, "the connection closed", "open", view.record.pairs.index(read_on[0]), 0)
 
 
 @rule("cancel.closed-in-silence", "cancel-silent")
