@@ -83,6 +83,32 @@ def test_a_refused_combination_follows_from_the_rule_about_its_part() -> None:
     assert causes(part, other) == {}
 
 
+def with_value(one: CaseRecord, value: str) -> CaseRecord:
+    return replace(one, findings=tuple(replace(each, got=value) for each in one.findings))
+
+
+def test_a_page_in_place_of_a_stream_and_of_json_is_one_defect() -> None:
+    plain, stream = line("http.body-is-utf8-json@text", "a"), line("sse.plain-stays-plain@text.stream", "b")
+    page, other = "<html>Payload too large</html>", "upstream connect error"
+    assert causes(with_value(plain, page), with_value(stream, page)) == {plain.id: stream.id}
+    assert causes(with_value(plain, page), with_value(stream, other)) == {}
+
+
+def test_the_same_member_is_missing_in_calls_of_both_kinds() -> None:
+    function, custom = (f"item.{kind}.schema@answers" for kind in ("function_call", "custom_tool_call"))
+    call, same = line(function, "function_call: /id is missing"), line(custom, "custom_tool_call: /id is missing")
+    assert causes(call, same) == {custom: function}
+    assert causes(call, line(custom, "custom_tool_call: /name is missing")) == {}
+
+
+def test_a_failure_that_ends_each_stream_is_one_defect() -> None:
+    ends = line("response.ends-final@text.stream", "the stream ends in error: closed")
+    probe = line("unsupported.background@b.stream", "HTTP 200, and the stream ends in error: closed")
+    other = line("unsupported.background@b.stream", "HTTP 200, and the stream ends in error: no background")
+    assert causes(ends, probe) == {probe.id: ends.id}
+    assert causes(ends, other) == {}
+
+
 def sized(case: str, size: int, message: str = "b", event: int | None = None) -> CaseRecord:
     """A broken case whose request has a body of so many bytes."""
     one = line(case, message)

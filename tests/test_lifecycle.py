@@ -169,7 +169,7 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
     # -- parts
     "part never added": (TEXT, drop("content_part.added"), [PART_OPENED]),
     "second part never added": (PARTS, drop("content_part.added", nth=1), [PART_OPENED]),
-    "part added after its deltas": (TEXT, move("content_part.added", "output_text.delta"), [PART_OPENED, PART_ONCE]),
+    "part added after its deltas": (TEXT, move("content_part.added", "output_text.delta"), [PART_OPENED]),
     "no deltas and no part added": (
         TEXT, all_of(without("output_text.delta"), drop("content_part.added")), [PART_OPENED],
     ),

@@ -55,6 +55,9 @@ _OUTCOME = re.compile(
 #: The reason for which a body or an event is not JSON.
 _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
 
+#: The failure event that ends a stream.
+_FAILURE = re.compile(r"the stream ends in (.*)$", re.DOTALL)
+
 #: Labels of cases over many requests that have no case of their own.
 _AGGREGATES = re.compile(r"others|lenient|all-answers")
 
@@ -142,8 +145,10 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
-    """Whether the findings of a cause meet the condition of a row: the same messages, or the same member."""
+    """Whether the findings of a cause meet the condition of a row: the same messages, value or member."""
     if row.alike and not _outcomes(one) <= _outcomes(cause):
+        return False
+    if row.same_value and not all(any(each.got == known.got for known in cause.findings) for each in one.findings):
         return False
     return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
 
@@ -177,15 +182,16 @@ def _messages(one: CaseRecord) -> set[str]:
 
 def _outcomes(one: CaseRecord) -> set[str]:
     """What the findings state of the response, whatever was requested: its status with the server's message, or why it
-    is not JSON; the complete message of one without either."""
+    is not JSON, or in which failure it ends; of one without any, the message without its location."""
     return {_outcome(message) for message in _messages(one)}
 
 
 def _outcome(message: str) -> str:
+    if (found := _FAILURE.search(message)) or (found := _NOT_JSON.search(message)):
+        return without_numbers(found[1])
     if found := _OUTCOME.search(message):
         return found[1][:3] + without_numbers(found[1][3:])
-    found = _NOT_JSON.search(message)
-    return without_numbers(found[1]) if found else message
+    return _without_location(message)
 
 
 def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
