@@ -1,4 +1,4 @@
-"""What an error body says, in whichever form a server writes it."""
+"""The message of an error body, in whichever form a server writes it."""
 
 from __future__ import annotations
 

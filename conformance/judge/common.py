@@ -282,7 +282,7 @@ def parsed(text: Any) -> Any:
 
 
 def error_detail(received: Received) -> str:
-    """What the error body says, or the start of the body, as ``": ..."``; empty without either."""
+    """The message of the error body, or the start of the body, as ``": ..."``; empty without either."""
     words = words_of_error(received)
     if not words and not received.exchange.ok:
         words = [excerpt(received, 80)]
