@@ -1,8 +1,9 @@
 """Processes of the suite that start where its modules are imported already.
 
 A Python process needs half a second of processor time until pytest and the suite are imported, and the tests start some
-hundred. One process per test process imports them and forks for each run. Arguments, environment, working directory,
-standard streams and exit code are those of ``python -m``; tests of signals and of the start itself start their own.
+hundred. One process per test process imports them and forks for each run, and the run forks for each of its workers
+(``-n 2``). Arguments, environment, working directory, standard streams and exit code are those of ``python -m``; tests
+of signals and of the start itself start their own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -119,7 +121,68 @@ def _main() -> None:
     gc.freeze()
     words = _serve(connection)
     sys.argv[1:] = words[1:]
+    _fork_workers(int(count) if (count := _after("-n", words)).isdecimal() else 0)
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+def _after(option: str, words: Sequence[str]) -> str:
+    """The value of an option, empty if it is not given."""
+    return words[words.index(option) + 1] if option in words else ""
+
+
+class _Worker:
+    """A worker of xdist, with the part of :class:`subprocess.Popen` that execnet uses."""
+
+    def __init__(self, pid: int, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        self.pid, self.stdin, self.stdout = pid, stdin, stdout
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def _fork_workers(count: int) -> None:
+    """Fork the workers while there is one thread; execnet takes them, and starts itself what it needs beyond them."""
+    import execnet.gateway_io
+
+    ready: list[_Worker] = []
+    for _ in range(count):
+        (stdin, to_worker), (from_worker, stdout) = os.pipe(), os.pipe()
+        if not (pid := os.fork()):
+            for one in ready:  # Held by a process that goes on, they would not end with this one.
+                one.stdin.close()
+                one.stdout.close()
+            _work(stdin, stdout, to_worker, from_worker)
+        os.close(stdin)
+        os.close(stdout)
+        ready.append(_Worker(pid, os.fdopen(to_worker, "wb"), os.fdopen(from_worker, "rb")))
+
+    class Taken(execnet.gateway_io.Popen2IOMaster):
+        def __init__(self, args: Any, execmodel: Any) -> None:
+            if ready:
+                self.popen = one = ready.pop(0)
+                execnet.gateway_io.Popen2IO.__init__(self, one.stdin, one.stdout, execmodel=execmodel)
+            else:
+                super().__init__(args, execmodel)
+
+    execnet.gateway_io.Popen2IOMaster = Taken  # type: ignore[misc]
+
+
+def _work(stdin: int, stdout: int, *others: int) -> NoReturn:
+    """What ``python -c`` does for execnet; without a first line, as no worker is needed, it ends."""
+    for one in others:
+        os.close(one)
+    for number, stream in enumerate((stdin, stdout)):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.argv[:] = ["-c"]
+    random.seed()
+    if line := sys.stdin.readline():
+        exec(eval(line), {"__name__": "__main__"})
+    sys.exit()
 
 
 def _import() -> None:
