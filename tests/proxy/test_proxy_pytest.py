@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from starting import free_port, is_gone
+from starting import accepts, free_port, is_gone
 
 from tests.support import forked
 from tests.support.running import KEY, ROOT, environment, lines_of
@@ -129,11 +129,11 @@ def test_a_run_that_is_ended_ends_the_group_of_the_proxy(
     full = [*command, *words(tmp_path), "--run-dir", str(tmp_path / "run")]
     quiet = subprocess.DEVNULL
     started = subprocess.Popen(full, cwd=ROOT, env=environment(), stdout=quiet, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+    port = int(full[full.index("--endpoint") + 1].rpartition(":")[2].partition("/")[0])
+    until = time.monotonic() + 60
+    while not accepts(port):
         assert time.monotonic() < until
         time.sleep(0.05)
-    time.sleep(1)
     os.kill(started.pid, number)
     shown = started.communicate(timeout=30)[1]
     assert is_gone(int((tmp_path / "pid").read_text()))
