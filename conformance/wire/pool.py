@@ -102,6 +102,11 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
+    def send_all(self) -> None:
+        """Send everything in the calling thread: where nothing waits for a network, threads only delay each other."""
+        self._working = 1
+        self._work()
+
     def join(self) -> None:
         """Wait until all is sent."""
         for thread in self._threads:
