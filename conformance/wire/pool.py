@@ -1,5 +1,8 @@
 """Every planned exchange is sent exactly once, before the cases that need it, by the first process that is free.
 
+Requests that are planned to be sent together are: the process that first needs one of them acquires the slots for as
+many of them as it can, and sends them at the same moment; the others follow in these slots.
+
 Processes coordinate through operating-system locks in the run folder: one lock for each key (its holder sends, all
 others wait and then read the file) and one for each slot (the number of concurrent requests). A killed process loses
 its locks, so that another one sends its requests.
@@ -25,6 +28,9 @@ _SMALL = 20_000
 
 #: Seconds between looks for a free slot, at first and at most.
 _SOON, _LATE = 0.002, 0.005
+
+#: Seconds for which a request that is sent together with others keeps its slot until the others have one.
+_GATHERING = 10.0
 
 
 class CannotRecord(Exception):
@@ -79,6 +85,9 @@ class Pool:
         turn: int = 0,
     ) -> None:
         self._asks = {planned.key: planned for planned in description}
+        together = {planned.key for planned in description if planned.together}
+        self._together = [one for one in description if one.key in together and not together & {*one.after}]
+        self._gathered = threading.Barrier(max(1, min(concurrency, len(self._together))))
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
@@ -118,6 +127,7 @@ class Pool:
         with self._changed:
             self._stop = True
             self._changed.notify_all()
+        self._gathered.abort()
         if not wait:
             self._sender.stop()
             return
@@ -183,6 +193,9 @@ class Pool:
     def _get(self, planned: PlannedRequest) -> Exchange:
         try:
             kept = self._folder.read(planned.key)
+            if kept is None and planned in self._together:
+                self._send_together()
+                kept = self._folder.read(planned.key)
             if kept is None:
                 before = _Earlier(self, planned.after)
                 with locked(self._folder.locks / f"{planned.key}.lock"):
@@ -191,14 +204,57 @@ class Pool:
         except OSError as error:
             raise self.give_up(error) from error
 
-    def _send(self, planned: PlannedRequest, before: Sequence[Exchange]) -> Exchange:
+    def _send_together(self) -> None:
+        """Send the requests that are sent together, those of them that no process has sent; returns when all are."""
+        for planned in self._together:  # What they build on is received before they take any slot.
+            _Earlier(self, planned.after)
+        with locked(self._folder.locks / "together.lock"):
+            todo = [planned for planned in self._together if not self._folder.file(planned.key).exists()]
+            if self._stop or not todo:
+                return
+            barrier = self._gathered = threading.Barrier(min(self._slots, len(todo)))
+            threads = [
+                threading.Thread(target=self._take_part, args=(todo, barrier), daemon=True)
+                for _ in range(barrier.parties)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    def _take_part(self, todo: list[PlannedRequest], barrier: threading.Barrier) -> None:
+        """Acquire a slot, wait until the others have one, and send one request after the other."""
+        try:
+            with self._slot():
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    barrier.wait(_GATHERING)
+                while not self._stop and (planned := self._next_of(todo)):
+                    with locked(self._folder.locks / f"{planned.key}.lock", wait=False) as mine:
+                        # Who sends it already waits for one of these slots.
+                        if mine and not self._folder.file(planned.key).exists():
+                            self._send(planned, _Earlier(self, planned.after), contextlib.nullcontext())
+        except OSError as error:
+            self.give_up(error)
+        except (CannotRecord, Stopped):
+            return  # Who needs one of the requests receives the same exception.
+
+    def _next_of(self, todo: list[PlannedRequest]) -> PlannedRequest | None:
+        with self._changed:
+            return todo.pop(0) if todo else None
+
+    def _send(
+        self,
+        planned: PlannedRequest,
+        before: Sequence[Exchange],
+        slot: contextlib.AbstractContextManager[None] | None = None,
+    ) -> Exchange:
         if self._broken:  # Since this thread began to wait for its turn.
             raise self._broken
         outgoing = planned.build(before)
         if outgoing is None:
             exchange = unbuilt(planned.key, before)
         else:
-            with self._slot():
+            with slot or self._slot():
                 if self._folder.halted():  # Since this thread began to wait for its slot.
                     raise Stopped
                 exchange = self._sender.send(outgoing)
