@@ -92,7 +92,7 @@ class Pool:
         self._sender = sender
         self._slots = concurrency
         self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
-        # Those that are sent together wait for free slots, and all are free when they come first.
+        # Those that are sent together wait for free slots: all are free before the others are sent.
         first = {key for planned in self._together for key in (planned.key, *planned.after)}
         self._todo = sorted(self._asks, key=lambda key: key not in first)
         if turn:  # Each worker begins at another request, so that they do not all wait for the same lock.
