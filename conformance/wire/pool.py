@@ -92,7 +92,9 @@ class Pool:
         self._sender = sender
         self._slots = concurrency
         self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
-        self._todo = list(self._asks)
+        # Those that are sent together wait for free slots: all are free before the others are sent.
+        first = {key for planned in self._together for key in (planned.key, *planned.after)}
+        self._todo = sorted(self._asks, key=lambda key: key not in first)
         if turn:  # Each worker begins at another request, so that they do not all wait for the same lock.
             cut = turn * self._slots % max(1, len(self._todo))
             self._todo = self._todo[cut:] + self._todo[:cut]
@@ -110,6 +112,11 @@ class Pool:
         self._working = len(self._threads)
         for thread in self._threads:
             thread.start()
+
+    def send_all(self) -> None:
+        """Send everything in the calling thread: where nothing waits for a network, threads only delay each other."""
+        self._working = 1
+        self._work()
 
     def join(self) -> None:
         """Wait until all is sent."""
