@@ -66,6 +66,9 @@ _OBJECTS = (
 #: Levels of arrays and objects at which the parser of the standard library may fail.
 _DEEP = 500
 
+#: The end of the line about a HAR without entries.
+NOTHING = "nothing was captured"
+
 #: Members listed of an object that is no HAR.
 _NAMES = 6
 
@@ -145,7 +148,7 @@ def _value_is(document: Any) -> Iterator[str]:
     elif not isinstance(document["log"]["entries"], list):
         yield f"/log/entries is {_kind(document['log']['entries'])}, expected an array"
     elif not document["log"]["entries"]:
-        yield "/log/entries is empty: nothing was captured"
+        yield f"/log/entries is empty: {NOTHING}"
 
 
 def _members(document: dict[str, Any]) -> str:
