@@ -10,7 +10,8 @@ from conformance.decode.response import Received
 from conformance.judge.applicability import TOOL_SOURCES, UNKNOWN_SENDER, Where
 from conformance.judge.common import must_be_served, must_be_served_or_refused, needs
 from conformance.judge.selectors import each
-from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, check
+from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
+from conformance.scenarios.context import Context
 
 Sent = Mapping[str, Any]
 
@@ -37,6 +38,13 @@ def _declares_custom_tools(sent: Sent) -> bool:
 
 def _declares_namespaces(sent: Sent) -> bool:
     return any(namespace is not None for namespace, _ in _tools(sent))
+
+
+def _namespaced(context: Context) -> list[Group]:
+    """The scenarios that declare namespaces. A model that calls one tool a turn calls the namespaced one in the turn
+    after the custom tool's output."""
+    first = each("custom", where=lambda one: _declares_namespaces(one.body))
+    return [*first(context), *each("custom-follow-up")(context)]
 
 
 def _calls(received: Received, case: Case, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -88,7 +96,7 @@ def test_custom_call_names_a_declared_tool(received: Received, case: Case) -> Fi
 
 @check(
     "tools.call-namespace",
-    over=each("custom", where=lambda one: _declares_namespaces(one.body)),
+    over=_namespaced,
     where=Where("finished", depends_on=TOOL_SOURCES, when=_declares_namespaces),
 )
 def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Findings:

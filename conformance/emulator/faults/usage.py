@@ -98,6 +98,8 @@ FAULTS = [
             how=lambda usage: usage.update(output_tokens=1, total_tokens=usage["input_tokens"] + 1,
                                            output_tokens_details={"reasoning_tokens": 0})),
     counted("output-zero", "Sends 0 output_tokens.", NONZERO, how=zero("output_tokens")),
+    fault("usage.incomplete-output-zero", "Sends 0 output_tokens if the response is incomplete.", NONZERO,
+          response=final(lambda one: zero("output_tokens")(one["usage"]) if one["status"] == "incomplete" else None)),
     counted("input-details-empty", "Sends empty input_tokens_details.", DETAILS,
             how=put(input_tokens_details={})),
     counted("input-details-null-count", "Sends null as cached_tokens.", WHOLE,
