@@ -21,7 +21,7 @@ from conformance.exchange.redaction import Known
 from conformance.traffic import bodies, cassettes
 from conformance.traffic.bodies import Unrelated
 from conformance.traffic.har import Har, read_entries, read_har
-from conformance.traffic.har_file import NOTHING, to_integer
+from conformance.traffic.har_file import NOTHING, known_by_first_line, to_integer
 
 #: The names of files that may contain captured traffic. Others in a folder are not read.
 _NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
@@ -142,7 +142,8 @@ def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
         return [bodies.stream_entry(said, path)], ""
     if not start:
         raise Unrelated("nothing")
-    raise Unrelated("text that is no event stream, JSON or YAML of a recording")
+    what = known_by_first_line(said)
+    raise Unrelated(what or "text that is no event stream, JSON or YAML of a recording")
 
 
 def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:

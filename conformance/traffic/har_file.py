@@ -43,7 +43,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LINES = (
     (re.compile(r"<"), "HTML or XML"),
     (re.compile(r":|(?:data|event|id|retry):"), "an event stream, which is the body of one response"),
-    (re.compile(r"HTTP/\d"), "a raw HTTP response"),
+    (re.compile(r"HTTP/\d"), "a raw HTTP response, as curl -i prints: give the body alone"),
     (re.compile(r"[A-Z]+(?= \S+ HTTP/\d)"), "a raw HTTP request"),
     (re.compile(r"\d+:\d+:"), "a flow file of mitmproxy: write a HAR of it with mitmdump -nr FLOWS --set hardump=HAR"),
 )
@@ -107,6 +107,11 @@ def _bytes_are(data: bytes) -> Iterator[str]:
             return  # It ends inside a character; the JSON scanner reports where.
         place = _place(data[: error.start].decode("utf-8"), error.start)
         yield f"not UTF-8: 0x{data[error.start]:02X} at {place} ({error.reason})"
+
+
+def known_by_first_line(text: str) -> str:
+    """What the first line of a text that is no HAR shows it to be; empty if nothing."""
+    return next((what for pattern, what in _LINES if pattern.match(text.lstrip())), "")
 
 
 def _parsed(path: Path, text: str, bom: int) -> Any:

@@ -208,6 +208,8 @@ OTHERS: dict[str, tuple[str | bytes, str]] = {
     "error.json": ('{"error": {"message": "m"}}', "an error body, whose status is not recorded"),
     "other.json": ('{"a": 1}', "a JSON object that is no recording"),
     "notes.txt": ("notes", "text that is no event stream, JSON or YAML of a recording"),
+    "curl-i.txt": ("HTTP/2 200 \r\ncontent-type: text/event-stream\r\n\r\n", "a raw HTTP response"),
+    "mitm.txt": ("1234:4:type;4:http;", "a flow file of mitmproxy: write a HAR of it with"),
     "latin.txt": ("é".encode("latin-1"), "bytes that are not UTF-8"),
     "empty.txt": ("", "nothing"),
     "bad.yaml": ("interactions: [", "invalid YAML at line 2"),
