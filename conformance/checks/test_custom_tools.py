@@ -109,7 +109,7 @@ def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Find
             continue  # Another rule reports it.
         namespaces = sorted(one for one in declared[name] if one)
         yield EXAMINED
-        if call.get("namespace") is not None and call["namespace"] not in namespaces:
+        if isinstance(call.get("namespace"), str) and call["namespace"] not in namespaces:
             message = "the namespace of a call does not declare a tool of that name"
             expected = " or ".join(namespaces) or "no namespace"
             yield Finding(message, pointer + "/namespace", received.event, expected, call["namespace"])
