@@ -24,6 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Characters a token.
 _LETTERS = 4
 
+#: Values of tool parameters, by type.
+_VALUES = {"string": "Bern", "integer": 2, "number": 0.5, "boolean": True}
+
 #: Tokens of a call in addition to its arguments.
 _CALL = 4
 
@@ -71,11 +74,11 @@ def reply(body: Json) -> Reply:
         calls.append((name, kept))
         whole = whole and kept == tokens
     finish = ("tool_calls" if calls else "stop") if whole else "length"
-    return Reply(reasoning_texts, text, calls, finish, _usage(messages, cap - room, len(reasoning_texts)))
+    return Reply(reasoning_texts, text, calls, finish, _usage(body, cap - room, len(reasoning_texts)))
 
 
-def _usage(messages: list[Json], used: int, thought: int) -> Json:
-    asked = max(1, len(json.dumps(messages)) // _LETTERS)
+def _usage(body: Json, used: int, thought: int) -> Json:
+    asked = max(1, len(json.dumps([body["messages"], body.get("tools") or ""])) // _LETTERS)
     return {
         "prompt_tokens": asked,
         "completion_tokens": used,
@@ -107,18 +110,35 @@ def _calls(messages: list[Json], tools: list[Json]) -> list[tuple[str, Json]]:
     if messages[-1]["role"] == "tool":
         return []
     question = _question(messages)
-    for name in (tool["function"]["name"] for tool in tools):
-        if name in question:
-            return [(name, arguments) for arguments in _arguments(question)]
+    for function in (tool["function"] for tool in tools):
+        if (name := function["name"]) in question:
+            return [(name, arguments) for arguments in _arguments(question, function.get("parameters"))]
     return []
 
 
-def _arguments(question: str) -> list[Json]:
+def _arguments(question: str, parameters: Any) -> list[Json]:
     if "Tokyo" in question:
         return [{"city": city, "days": 1, "unit": "celsius"} for city in ("Paris", "Tokyo")]
     if "zone" in question:
         return [{"zone": "UTC"}]
-    return [{"city": "Zürich", "days": 2, "unit": "celsius"}] if "weather" in question else [{}]
+    if "weather" in question:
+        return [{"city": "Zürich", "days": 2, "unit": "celsius"}]
+    return [_fitting(parameters, parameters) if isinstance(parameters, dict) else {}]
+
+
+def _fitting(schema: Json, root: Json) -> Any:
+    """A value that fits a schema of the suite's tools: an object has its required members, an array few items."""
+    if reference := schema.get("$ref"):
+        return _fitting(root["$defs"][reference.rpartition("/")[2]], root)
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {name: _fitting(schema["properties"][name], root) for name in schema.get("required", ())}
+    if kind == "array":
+        return [_fitting(schema.get("items") or {}, root)] * schema.get("minItems", 1)
+    return _VALUES.get(kind)
 
 
 def _answer(messages: list[Json]) -> str:

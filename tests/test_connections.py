@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from conformance.config.target import resolve
-from conformance.emulator import Endpoint, serve
+from conformance.emulator import Endpoint, Reply, serve
 from conformance.emulator.faults import FAULTS
+from conformance.emulator.shapes import Header
 from conformance.emulator.variants import VARIANTS
 from conformance.exchange.exchange import Exchange, from_json, to_json
 from conformance.exchange.planned import ON_KEPT, OutgoingRequest
 from conformance.judge.verdict import evaluate
 from conformance.wire.client import Client
+from tests.support.running import lines_of, run
 from tools.in_process import KEY, Modified, cases, clean, context
 
 BODY = json.dumps({"model": "mimo-v2.5-pro", "input": "Say hello.", "max_output_tokens": 16}).encode()
@@ -68,7 +73,38 @@ def test_good_and_bad_requests_follow_each_other_on_one_connection() -> None:
     served = {tuple(recorded.received(name).exchange.ok for name in pair) for pair in kinds}
     assert served == {(True, True), (True, False), (False, True)}
     equal = [pair for pair in kinds if len({recorded.received(name).exchange.request.body for name in pair}) == 1]
-    assert equal == [("auth.bearer", "auth.lower-scheme")]
+    assert equal == [("auth.bearer", "auth.lower-scheme"), ("auth.authorization", "auth.refused.bearer-prefix")]
+
+
+class Trusting:
+    """An endpoint that checks the key only until a valid one was received on the connection."""
+
+    base = "/v1"
+
+    def __init__(self) -> None:
+        self._endpoint = Endpoint(key=KEY)
+        self._of_connection = threading.local()  # The server has a thread for each.
+
+    def respond(self, method: str, path: str, headers: Sequence[Header], body: bytes) -> Reply:
+        reply = self._endpoint.respond(method, path, headers, body)
+        if reply.status == 401 and hasattr(self._of_connection, "trusted"):
+            return self._endpoint.respond(method, path, [*_without_keys(headers), ("api-key", KEY)], body)
+        if reply.status == 200:
+            self._of_connection.trusted = True
+        return reply
+
+
+def _without_keys(headers: Sequence[Header]) -> list[Header]:
+    return [pair for pair in headers if pair[0].lower() not in ("authorization", "api-key")]
+
+
+def test_a_key_that_is_checked_once_for_each_connection_is_reported(tmp_path: Path) -> None:
+    with serve(Trusting()) as server:
+        run("--endpoint", server.url, "--run-dir", str(tmp_path / "run"), key=KEY, checks=["auth"])
+    failed = {line["id"]: line for line in lines_of(tmp_path / "run") if line.get("verdict") == "fail"}
+    assert set(failed) == {"auth.almost-right-key-refused@auth.refused.bearer-prefix"}
+    (found,) = failed.popitem()[1]["findings"]
+    assert found["want"] == "401, also behind the valid key of auth.authorization on one connection"
 
 
 def test_without_a_kept_connection_the_rule_does_not_apply() -> None:

@@ -83,6 +83,32 @@ def test_a_refused_combination_follows_from_the_rule_about_its_part() -> None:
     assert causes(part, other) == {}
 
 
+def with_value(one: CaseRecord, value: str) -> CaseRecord:
+    return replace(one, findings=tuple(replace(each, got=value) for each in one.findings))
+
+
+def test_a_page_in_place_of_a_stream_and_of_json_is_one_defect() -> None:
+    plain, stream = line("http.body-is-utf8-json@text", "a"), line("sse.plain-stays-plain@text.stream", "b")
+    page, other = "<html>Payload too large</html>", "upstream connect error"
+    assert causes(with_value(plain, page), with_value(stream, page)) == {plain.id: stream.id}
+    assert causes(with_value(plain, page), with_value(stream, other)) == {}
+
+
+def test_the_same_member_is_missing_in_calls_of_both_kinds() -> None:
+    function, custom = (f"item.{kind}.schema@answers" for kind in ("function_call", "custom_tool_call"))
+    call, same = line(function, "function_call: /id is missing"), line(custom, "custom_tool_call: /id is missing")
+    assert causes(call, same) == {custom: function}
+    assert causes(call, line(custom, "custom_tool_call: /name is missing")) == {}
+
+
+def test_a_failure_that_ends_each_stream_is_one_defect() -> None:
+    ends = line("response.ends-final@text.stream", "the stream ends in error: closed")
+    probe = line("unsupported.background@b.stream", "HTTP 200, and the stream ends in error: closed")
+    other = line("unsupported.background@b.stream", "HTTP 200, and the stream ends in error: no background")
+    assert causes(ends, probe) == {probe.id: ends.id}
+    assert causes(ends, other) == {}
+
+
 def sized(case: str, size: int, message: str = "b", event: int | None = None) -> CaseRecord:
     """A broken case whose request has a body of so many bytes."""
     one = line(case, message)
@@ -318,3 +344,66 @@ def test_causes_in_a_ring_end() -> None:
 
     ring = {"a": "b", "b": "c", "c": "a", "d": "a"}
     assert [_root(case, ring) for case in "abcd"] == ["a", "b", "c", "d"]
+
+
+# -- what the same words do not show -----------------------------------------------------------------------------------
+
+
+def refused(case: str, message: str = "received HTTP 400: the request is invalid") -> CaseRecord:
+    """A case whose request was refused, though it is to be served."""
+    one = line(case, message)
+    return replace(one, findings=tuple(replace(finding, want=200) for finding in one.findings))
+
+
+def test_different_requests_refused_in_the_same_words_are_causes_of_their_own() -> None:
+    found = [refused("request.reasoning-returned@turns.reasoning-forms"), refused("effort.ultra-accepted@effort.ultra")]
+    assert causes(*found, refused("tools.output-parts-accepted@tools.output-parts")) == {}
+
+
+def test_a_conversation_refused_in_the_same_words_follows() -> None:
+    told = causes(refused("request.input-roles@input.role-system"), refused("turns.history-accepted@turns.developers"))
+    assert told == {"turns.history-accepted@turns.developers": "request.input-roles@input.role-system"}
+
+
+def test_an_unusual_history_does_not_follow_from_malformed_items() -> None:
+    """Its items are those of the request, not of an earlier response."""
+    shape = line("effort.reasoning-item-shape@effort.high", "a reasoning item contains no reasoning text")
+    assert causes(shape, line("turns.unusual-history@turns.odd-characters", "received HTTP 500: x")) == {}
+    assert causes(shape, line("turns.full-output-returned@turns.output-returned", "received HTTP 500: x")) != {}
+
+
+def test_a_failure_on_an_unusual_history_is_none_on_an_invalid_request() -> None:
+    rules = (
+        "malformed-json",
+        "empty-body",
+        "body-not-an-object",
+        "wrong-type",
+        "null-optional",
+        "wrong-input",
+        "image",
+    )
+    invalid = [line(f"request.{rule}@{rule}", "received HTTP 500: Internal Server Error") for rule in rules]
+    told = causes(*invalid, line("turns.unusual-history@turns.unusual", "received HTTP 500: Internal Server Error"))
+    assert len(told) == len(rules) - 1
+    assert "turns.unusual-history@turns.unusual" not in told
+
+
+def test_a_warning_where_the_rule_of_the_cause_passed_is_a_cause_of_its_own() -> None:
+    stream = line("sse.plain-stays-plain@tools.call", "the body is a stream, expected no stream")
+    here = line("response.output-text-present@tools.call", "output_text is missing", "warning")
+    there = line("response.output-text-present@count", "output_text is missing", "warning")
+    passed = replace(line("sse.plain-stays-plain@count", ""), verdict="pass", findings=())
+    told = causes(stream, here, there, passed)
+    assert told == {here.id: stream.id}
+    assert causes(stream, here, there)[there.id] == stream.id
+
+
+def test_arguments_that_do_not_fit_do_not_follow_from_other_kinds_of_items() -> None:
+    fit = line("tools.arguments-fit-schema@tools.rich", "'direct' is a required property", "warning")
+    assert causes(line("sum.plain-same-kinds@tools.rich", "different types of items"), fit) == {}
+
+
+def test_what_a_stream_that_ends_early_lacks_follows() -> None:
+    end = line("lifecycle.one-terminal-last@text.stream", "the stream ends without a terminal event")
+    told = causes(end, line("event.seen.response.output_item.added@text.stream", "the stream contains none"))
+    assert told == {"event.seen.response.output_item.added@text.stream": end.id}

@@ -169,7 +169,7 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
     # -- parts
     "part never added": (TEXT, drop("content_part.added"), [PART_OPENED]),
     "second part never added": (PARTS, drop("content_part.added", nth=1), [PART_OPENED]),
-    "part added after its deltas": (TEXT, move("content_part.added", "output_text.delta"), [PART_OPENED, PART_ONCE]),
+    "part added after its deltas": (TEXT, move("content_part.added", "output_text.delta"), [PART_OPENED]),
     "no deltas and no part added": (
         TEXT, all_of(without("output_text.delta"), drop("content_part.added")), [PART_OPENED],
     ),
@@ -256,6 +256,12 @@ EDITS: dict[str, tuple[Make, Edit, list[str]]] = {
 def test_edit_breaks_just_its_rules(name: str) -> None:
     make, edit, broken = EDITS[name]
     assert rules(edit(make())) == broken
+
+
+def test_an_undocumented_event_at_the_end_is_reported_with_its_words() -> None:
+    failed = {"type": "response.error", "error": {"message": "no model"}}
+    (found,) = [one for one in evaluated([*only("created", "in_progress")(TEXT()), failed]) if one.rule == END]
+    assert found.message == "the stream ends without a terminal event; its last event is response.error: no model"
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,18 @@ def test_nothing_is_proposed_where_nothing_is_refused() -> None:
     assert tomllib.loads(as_toml("mine", "http://127.0.0.1:1/v1", "m", []))["profile"] == {"lacks": []}
 
 
+def test_nothing_is_proposed_for_a_malformed_response() -> None:
+    """HTTP 200 with a stream that has no terminal event shows no missing feature."""
+    rules = ("request.input-messages@x", "request.untyped-message@input.untyped-message",
+             "request.text.format-accepted@text.format.type=json_object")  # fmt: skip
+    served = [
+        having(case(name, "fail", "HTTP 200, but the stream has no terminal event"), got="event") for name in rules
+    ]
+    assert proposals(served) == []
+    refused = [having(case(name, "fail", "received HTTP 400: no"), got=400) for name in rules]
+    assert [one.lacks for one in proposals(refused)] == ["json-object", "input-array"]
+
+
 @pytest.mark.parametrize(
     ("name", "lacks"), [("bearer-only", ["api-key"]), ("no-tools", ["tools"]), ("no-streams", ["streaming"])]
 )

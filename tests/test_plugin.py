@@ -199,3 +199,11 @@ def test_the_command_prints_the_pytest_line_it_runs(server: Server, tmp_path: Pa
     assert run.returncode == 0, run.stdout
     assert run.stdout.startswith("+ ")
     assert "-m pytest -p conformance.plugin" in run.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize("url", ["http://someone:hidden@127.0.0.1:1/v1", "http://127.0.0.1:1/v1?key=hidden"])
+def test_the_command_does_not_print_credentials_in_a_url(url: str, tmp_path: Path) -> None:
+    for words in ([url], ["--endpoint", url], [f"--endpoint={url}"]):
+        run = forked.run(["conformance", "run", *words], {**os.environ, "MIMO_API_KEY": KEY}, cwd=tmp_path)
+        assert run.returncode == 2
+        assert "hidden" not in run.stdout + run.stderr

@@ -69,8 +69,8 @@ def test_the_guide_and_the_readme_say_what_is_there(tmp_path: Path) -> None:
     one = recipe(tmp_path / "a.toml")
     assert one is not None
     assert (one.name, one.version, one.path) == ("my-server", "1.2.3", "/v1")
-    assert len(FILES) == 9
-    assert "nine third-party servers" in readme
+    assert len(FILES) == 11
+    assert "eleven third-party servers" in readme
     assert re.search(r"^matrix: .*\n\t@.*-m targets", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
@@ -311,3 +311,21 @@ def test_a_server_is_checked_by_the_revision_of_its_target_file() -> None:
     one = recipe(ROOT / "targets" / "litellm.toml")
     assert one is not None
     assert tomllib.loads(runner._target(one, "http://127.0.0.1:1/v1"))["revision"] == one.revision == "2026-10"
+
+
+def test_it_calls_a_tool_with_arguments_that_fit(upstream: str) -> None:
+    item = {"type": "object", "properties": {"of": {"$ref": "#/$defs/word"}, "more": {}}, "required": ["of"]}
+    list_of, or_null = {"type": "array", "items": item, "minItems": 2}, {"type": ["integer", "null"]}
+    members = {"a": list_of, "b": or_null, "c": {"enum": [7]}}
+    parameters = {
+        "type": "object",
+        "properties": members,
+        "required": [*members],
+        "$defs": {"word": {"type": "string"}},
+    }
+    tools = [{"type": "function", "function": {"name": "book_trip", "parameters": parameters}}]
+    body = planned(upstream, **said("Use book_trip."), tools=tools)[1]
+    arguments = body["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(arguments) == {"a": [{"of": "Bern"}] * 2, "b": 2, "c": 7}
+    more = planned(upstream, **said("Use none."), tools=tools)[1]["usage"]["prompt_tokens"]
+    assert more > planned(upstream, **said("Use none."))[1]["usage"]["prompt_tokens"]

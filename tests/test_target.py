@@ -176,6 +176,11 @@ def test_credentials_in_the_url_are_refused_and_not_repeated(place: str) -> None
     assert "hidden" not in message
 
 
+@pytest.mark.parametrize("rest", ["@h:port/v1", "@ho\u2100st/v1", "/den@host/v1", "@[h]/v1"])
+def test_credentials_in_a_broken_url_are_not_repeated(rest: str) -> None:
+    assert "hid" not in refused({"endpoint": f"http://someone:hid{rest}"})
+
+
 @pytest.mark.parametrize("suffix", ["?a=1", "#top", "/?a"])
 def test_query_or_fragment_is_refused(suffix: str) -> None:
     assert "has a query or fragment" in refused({"endpoint": LOCAL + suffix})

@@ -75,3 +75,14 @@ def _two_500s(ctx: Context, usual: Refusal | None) -> Refusal | None:
 )  # fmt: skip
 def test_two_defects_are_two_causes(behaviour: Behaviour, rules: set[str]) -> None:
     assert {cause.rule for cause in causes(lines_of(behaviour))} == rules
+
+
+def test_two_refusals_in_a_stream_with_200_are_one_defect() -> None:
+    message = "an error with HTTP 200: the stream ends in error: no"
+    first, again = (found(f"error.real-status@{name}.stream", f"{name}.stream", message=message) for name in "ab")
+    other = found(
+        "request.unknown-model@b.stream", "b.stream", message="received HTTP 200, and the stream ends in error"
+    )
+    lenient = found("tools.custom-answered@c.stream", "c.stream", message="HTTP 200, and the stream ends in error: no")
+    assert systemic([first, other]) == {}
+    assert systemic([first, again, other, lenient]) == dict.fromkeys((again.id, other.id, lenient.id), first.id)

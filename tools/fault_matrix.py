@@ -52,9 +52,13 @@ def broken(name: str) -> dict[str, Violated]:
         results, recorded = violated(FAULTS[name], revision, rules, event_ms=timed)
         lines += [case_record(result, recorded, 0) for result in results]
         known = causes.keys() | follows.keys()  # What a newer revision adds does not change what a rule is.
-        for line in group_by_cause(lines):
+        grouped = group_by_cause(lines)
+        # One that a newer revision adds and that explains a known cause is the same defect.
+        same = {line.cause.partition("@")[0] for line in grouped if line.requirement in causes}
+        for line in grouped:
             if line.requirement not in known:
-                (follows if line.cause else causes)[line.requirement] = line.verdict
+                follow = line.cause or line.requirement in same
+                (follows if follow else causes)[line.requirement] = line.verdict
     only_follow = {rule: verdict for rule, verdict in follows.items() if rule not in causes}
     return {"causes": dict(sorted(causes.items())), "follows": dict(sorted(only_follow.items()))}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.contract.openai_names import undocumented_event
-from conformance.decode.events import Event, integral
+from conformance.decode.events import Event, integral, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import NEEDS_A_CAUSE, STREAM, Where
 from conformance.judge.common import need_complete, needs, not_seen, refuses
@@ -145,8 +145,10 @@ def test_event_has_a_type(received: Received) -> Findings:
     for event in received.events:
         yield EXAMINED
         if not isinstance(event.data.get("type"), str) or not event.data["type"]:
-            message = "the data of an event has no type"
-            yield Finding(message, "/type", event.index, event.frame.event or "a string", event.data.get("type"))
+            other = text(event.data.get("object"))
+            message = f"the data of an event has no type{f' (it is a {other})' if other else ''}"
+            member = "object" if other else "type"
+            yield Finding(message, f"/{member}", event.index, event.frame.event or "a string", event.data.get(member))
 
 
 @check("event.arguments-done-names-function", over=together("calls", "call", stream=True), where=STREAM)

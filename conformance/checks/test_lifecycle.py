@@ -144,7 +144,7 @@ def test_event_is_of_its_items_kind(received: Received) -> Findings:
         yield Examined(bool(fits) and isinstance(kind, str))
         if fits and isinstance(kind, str) and kind != fits:
             message = f"output_index {index} is an item of type {kind}"
-            yield finding_at(event, message, "/output_index", f"the index of a {fits}", index)
+            yield finding_at(event, message, "/output_index", f"the index of a {fits}", f"an item of type {kind}")
         closed = event.item.get("type") if event.type == ITEM_DONE else kind
         if isinstance(kind, str) and closed != kind:
             yield finding_at(

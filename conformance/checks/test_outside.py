@@ -10,6 +10,7 @@ from conformance.judge.applicability import UNKNOWN_SENDER
 from conformance.judge.common import must_be_served_or_refused, pointer_to, scenario_of
 from conformance.judge.selectors import beside, each
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
+from conformance.scenarios.base import BASE, STREAM_BASE
 from conformance.scenarios.controls import DETAIL, IMAGE
 
 _BACKGROUND = each("outside", where=lambda one: "background" in one.body)
@@ -61,12 +62,18 @@ def test_refusal_does_not_quote_the_unknown_value(received: Received, case: Case
         yield Finding(message, want="its name", got=value)
 
 
-@check("unsupported.background-not-honoured", over=_BACKGROUND, not_for_captured=UNKNOWN_SENDER)
-def test_background_is_not_honoured(received: Received) -> Findings:
+@check(
+    "unsupported.background-not-honoured",
+    over=beside(_BACKGROUND, BASE, STREAM_BASE),
+    together=True,
+    not_for_captured=UNKNOWN_SENDER,
+)
+def test_background_is_not_honoured(responses: list[Received]) -> Findings:
+    received, *without = responses
     _when_filtered(received)
     status = received.response.get("status")
-    if status == "failed":
-        raise DoesNotApply("the request failed")
+    if status == "failed" or any(_final_status(one) == status not in FINAL for one in without):
+        raise DoesNotApply("the request failed, or requests without background have the same status")
     if isinstance(status, str):
         yield EXAMINED
     if isinstance(status, str) and status not in FINAL:
@@ -127,6 +134,14 @@ def _outcome(received: Received) -> str:
 def _with_the_image(received: Received, image: list[Received]) -> bool:
     """Whether a member of an image was refused, and the image alone too."""
     return received.scenario == DETAIL and received.exchange.refused and any(one.exchange.refused for one in image)
+
+
+def _final_status(received: Received) -> object:
+    """The status of the final Response; None without one."""
+    try:
+        return received.response.get("status")
+    except CannotEvaluate:
+        return None
 
 
 def _when_filtered(received: Received) -> None:

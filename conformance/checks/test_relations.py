@@ -15,15 +15,13 @@ from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
 from conformance.judge.selectors import everything
+from conformance.judge.token_counts import SPREAD
 from conformance.judge.verdict import EXAMINED, Examined, Findings, Group, Selector, check
 from conformance.scenarios.context import Context
 from conformance.scenarios.inputs import MEASURE
 
 #: Members of a request that do not change the input of the model.
 _NOT_READ = ("stream", "max_output_tokens", "temperature", "top_p")
-
-#: Tokens by which two counts of one input may differ, for instance because the chat template contains the time.
-_SPREAD = 4
 
 #: The relative difference allowed between two forms of one long text, and the least share of the expected tokens of a
 #: long text: the tokens per character vary with numbers and line ends.
@@ -57,7 +55,7 @@ def test_the_same_input_counts_the_same(responses: list[Received]) -> Findings:
         raise CannotEvaluate("no two requests with the same input have input_tokens")
     yield Examined(len(pairs))
     for (first, expected), (received, count) in pairs:
-        if abs(count - expected) > _SPREAD:
+        if abs(count - expected) > SPREAD:
             message = f"input_tokens is {count}, but {expected} for the same input in {first.scenario}"
             yield between(first, received, message, received.pointer + _POINTER, expected, count)
 
@@ -82,7 +80,7 @@ def _same_input(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]:
 def test_the_same_text_counts_alike_in_each_form(responses: list[Received]) -> Findings:
     (string, expected), (parts, count) = _counted(responses)
     yield EXAMINED
-    if abs(count - expected) > expected * _FORMS + _SPREAD:
+    if abs(count - expected) > expected * _FORMS + SPREAD:
         message = f"input_tokens is {count}, but {expected} for the same text in {string.scenario}"
         yield between(string, parts, message, parts.pointer + _POINTER, expected, count)
 
@@ -133,11 +131,11 @@ def test_reasoning_is_not_counted_as_input(responses: list[Received]) -> Finding
     counted = [(one, count) for one in responses if (count := _count(one)) is not None]
     quiet = next(((one, count) for one, count in counted if not one.has_reasoning), None)
     reasoning = [(one, count, one.tokens(*_DETAILS) or 0) for one, count in counted if one.has_reasoning]
-    reasoning = [each for each in reasoning if each[2] > 2 * _SPREAD]
+    reasoning = [each for each in reasoning if each[2] > 2 * SPREAD]
     if quiet is None or len(reasoning) < 2:
         raise DoesNotApply("fewer than two responses count reasoning, or no response is without it")
     yield Examined(len(reasoning))
-    if all(abs(count - quiet[1] - tokens) <= _SPREAD for _, count, tokens in reasoning):
+    if all(abs(count - quiet[1] - tokens) <= SPREAD for _, count, tokens in reasoning):
         first, count, tokens = reasoning[0]
         message = f"input_tokens is {count}, expected about {quiet[1]} as without reasoning ({tokens} reasoning tokens)"
         yield between(quiet[0], first, message, first.pointer + _POINTER, quiet[1], count)

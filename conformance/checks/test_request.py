@@ -25,9 +25,10 @@ from conformance.judge.common import (
     scenario_of,
 )
 from conformance.judge.control import NoControl
+from conformance.judge.error_words import first_detail
 from conformance.judge.selectors import beside, each, together
 from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check
-from conformance.scenarios.combinations import in_words, is_refused, smaller
+from conformance.scenarios.combinations import how_reduced, in_words, is_refused, smaller
 from conformance.scenarios.scenario import Scenario
 
 _TYPE = each("type")
@@ -82,8 +83,7 @@ def _together(received: Received, smallest: Mapping[str, str]) -> Findings:
     yield EXAMINED
     if smallest:
         words, status = in_words(smallest), first.exchange.status
-        tried = len(received.samples)
-        more = f" (the smallest refused combination, by {tried} requests)" if tried > 1 else ""
+        more = how_reduced(received.samples)
         yield Finding(f"{words}: refused with HTTP {status}{error_detail(first)}{more}", want=200, got=status)
 
 
@@ -285,7 +285,7 @@ def test_error_names_the_parameter(received: Received, case: Case) -> Findings:
     form = received.contract.error
     error = mapping(form.of(received.envelope))
     members = {name: error.get(name) for name in form.names}
-    reported = " / ".join(str(value) for value in members.values() if value)
+    reported = " / ".join([*(str(value) for value in members.values() if value), *first_detail(error)])
     steps = [step.strip("[]").lower() for step in parameter.split(".")]
     yield EXAMINED
     names = [steps[0], *(step for step in steps[1:] if step not in ("type", "name"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 from conformance.contract.openai_names import undocumented_item
@@ -193,9 +193,22 @@ def test_items_of_a_completed_response_are_finished(received: Received, case: Ca
 def test_output_text_is_the_text_of_the_parts(received: Received) -> Findings:
     actual = received.response.get("output_text")
     yield Examined(isinstance(actual, str))
-    if isinstance(actual, str) and actual != received.words:
-        message = "output_text is not the concatenation of all output_text parts"
-        yield Finding(message, received.pointer + "/output_text", received.event, received.words, actual)
+    if not isinstance(actual, str) or actual == received.words:
+        return
+    message, got = "output_text is not the concatenation of all output_text parts", actual
+    if kind := _type_of_the_item_with(actual, received.output):
+        message, got = "output_text is the text of an item that is no message", f"an item of type {kind}"
+    yield Finding(message, received.pointer + "/output_text", received.event, received.words, got)
+
+
+def _type_of_the_item_with(words: str, output: Sequence[Mapping[str, object]]) -> str:
+    """The type of an item that is no message and contains this text; empty without one."""
+    others = (item for item in output if item.get("type") != "message")
+    return next((text(item.get("type")) for item in others if words and _joined(item) == words), "")
+
+
+def _joined(item: Mapping[str, object]) -> str:
+    return "".join(text(part.get("text")) for part in objects(item.get("content")))
 
 
 @check("response.output-text-present", over=RESPONSES, where=FINAL_RESPONSE)

@@ -308,7 +308,7 @@ def _compared_objects(plain: Received, stream: Received) -> Iterator[tuple[str, 
     for kind in kinds.keys() & others.keys():
         yield f"a {kind}", "/output", kinds[kind], others[kind], _ITEM
     usage, other = plain.response.get("usage"), stream.response.get("usage")
-    if isinstance(usage, dict) and isinstance(other, dict):
+    if isinstance(usage, dict) and isinstance(other, dict) and usage and other:  # Another rule reports an empty one.
         yield "usage", "/usage", usage, other, _DETAILS
 
 

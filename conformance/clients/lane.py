@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.clients.drive import ClientInput, drive
 from conformance.config.target import Misconfigured
 from conformance.contract.clients import CLIENTS, NAMES
 from conformance.exchange import client_outcomes
 from conformance.exchange.client_outcomes import Outcome, Outcomes
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory, locked
+
+if TYPE_CHECKING:
+    from conformance.clients.drive import ClientInput
 
 
 class Lane:
@@ -46,6 +48,8 @@ class Lane:
     def _made(self, given: Sequence[ClientInput]) -> Outcomes:
         if self._recorded is not None or self.install is None:
             return self._recorded or Outcomes()
+        from conformance.clients.drive import drive  # Few runs have clients; the others need none of it.
+
         return drive(CLIENTS, given, self.install)
 
 

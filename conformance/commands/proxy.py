@@ -21,13 +21,12 @@ from conformance.engine.session import run_head
 from conformance.engine.setup import open_run_folder
 from conformance.exchange.run_directory import RESULTS, write_atomically
 from conformance.judge import case_selection
+from conformance.proxy import DIALECTS, records, report, run
 from conformance.proxy import profile as profiles
-from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
-from conformance.proxy.kit import Clock, Settings
-from conformance.proxy.process import NotStarted, listening
+from conformance.proxy.kit import Settings
+from conformance.proxy.process import NotStarted
 from conformance.proxy.records import FILE, Recording
-from conformance.proxy.script import DIALECTS
 from conformance.proxy.serving import PAGE
 from conformance.proxy.setup import CLIENT_KEY, REFERENCE_LIMITS, Limits, settings_of
 from conformance.report import terminal
@@ -105,29 +104,25 @@ class _Ended:
 
 
 def _run(options: argparse.Namespace) -> int:
-    begun, clock = time.monotonic(), Clock()
+    begun = time.monotonic()
     settings, target = _settings(options)
     chosen = run.selected(settings.dialect, _probes(options.only))
     screen = Screen()
-    try:
-        upstream = run.open_upstream(settings, options.upstream_port, clock)
-    except (OSError, OverflowError) as error:
-        raise CommandError(f"port {options.upstream_port} cannot be used for the upstream: {error}") from None
     with contextlib.ExitStack() as stack:
-        stack.enter_context(upstream)
+        opened = stack.enter_context(run.opened(settings, options.upstream_port))
         with open_run_folder(options.run_dir, options.overwrite) as folder:
             folder.create(run_head(target, MODE).to_json(), target.nonce, [], "either", options.overwrite)
         stack.callback(folder.close)
-        settings = _endpoint(options, settings, upstream.url, folder.path, stack)
+        opened = _with_proxy(options, opened, folder.path, stack)
+        endpoint = opened.settings.endpoint
         for line in (
-            f"proxy           {settings.endpoint}",
-            f"upstream        {upstream.url}, dialect {settings.dialect}",
+            f"proxy           {endpoint}",
+            f"upstream        {opened.upstream.url}, dialect {settings.dialect}",
         ):
             screen.line(line)
-        recording = run.record_checked(settings, upstream, clock, chosen)
-        stored = records.redacted(recording, settings.secrets)
-        write_atomically(folder.path / FILE, records.to_text(stored))
-        ended = _Ended(recording, replace(target, endpoint=settings.endpoint), folder.path, time.monotonic() - begun)
+        recording = opened.record(chosen)
+        write_atomically(folder.path / FILE, records.to_text(recording))
+        ended = _Ended(recording, replace(target, endpoint=endpoint), folder.path, time.monotonic() - begun)
         return _report(options, ended, screen)
 
 
@@ -146,18 +141,16 @@ def _name(options: argparse.Namespace) -> str:
     return f"the reference proxy{f' with {habit}' if (habit := options.fault or options.variant) else ''}"
 
 
-def _endpoint(
-    options: argparse.Namespace, settings: Settings, upstream: str, folder: Path, stack: contextlib.ExitStack
-) -> Settings:
-    """The settings with the endpoint of the proxy, which listens from now on."""
-    if not options.endpoint:
-        habit: Habit = FAULTS.get(options.fault) or VARIANTS.get(options.variant) or CLEAN
-        proxy = ReferenceProxy(upstream, settings.dialect, settings.client_key, settings.upstream_key, habit)
-        stack.enter_context(proxy)
-        return replace(settings, endpoint=proxy.url)
-    values = {"upstream": upstream, "key": settings.upstream_key}
-    stack.enter_context(listening(options.start, values, options.endpoint, folder, options.wait or 0))
-    return settings
+def _with_proxy(options: argparse.Namespace, opened: run.Run, folder: Path, stack: contextlib.ExitStack) -> run.Run:
+    """The run with the endpoint of the proxy, which listens from now on."""
+    if options.endpoint:
+        stack.enter_context(opened.proxy(options.start, folder, options.wait or 0))
+        return opened
+    habit: Habit = FAULTS.get(options.fault) or VARIANTS.get(options.variant) or CLEAN
+    made = opened.settings
+    proxy = ReferenceProxy(opened.upstream.url, made.dialect, made.client_key, made.upstream_key, habit)
+    stack.enter_context(proxy)
+    return opened.at(proxy.url)
 
 
 def _probes(only: Sequence[str]) -> list[str]:

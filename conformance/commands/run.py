@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.config.endpoint_url import without_secrets
 from conformance.pytest_plugin.invocation import Invocation
 from conformance.pytest_plugin.options import OF_PYTEST, options
 
@@ -45,5 +46,7 @@ def main(words: list[str]) -> int:
     if words and not words[0].startswith("-"):
         passed += ["--endpoint", words.pop(0)]
     passed += words
-    print(f"+ {shlex.join([sys.executable, '-m', 'pytest', *passed])}", flush=True)
+    # Credentials in a URL are refused, but only after this line.
+    shown = [without_secrets(word) if "://" in word else word for word in passed]
+    print(f"+ {shlex.join([sys.executable, '-m', 'pytest', *shown])}", flush=True)
     return int(pytest.main(passed, plugins=[given]))

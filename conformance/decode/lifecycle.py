@@ -204,6 +204,9 @@ class _Walker:
                 )  # fmt: skip
             part = item.parts[index] = Part()
         step, text = _STEPS[event.step], event.text_kind
+        if step == "add" and part.state != "absent" and not part.announced:
+            self._late(event, part)
+            return
         if part.state == "absent" and text and text.part_events == "optional" and step in ("use", "text", "mark"):
             part.state = "open"
         part.announced = part.announced or step == "add"
@@ -215,6 +218,15 @@ class _Walker:
         if step == "close" and implied:  # Its events may be missing, but not one of the two.
             self._report("lifecycle.part-opened-before-use", _MESSAGES["lifecycle.part-opened-before-use"], event)
         self._move(PART, part, step, event)
+
+    def _late(self, event: Event, part: Part) -> None:
+        """A part that is added behind an event of it. Where the part's events may be missing, that one was no
+        violation."""
+        part.announced = True
+        self._steps[True, "add"] += 1
+        known = event.table.by_part.get(part.kind)
+        if known and known.part_events == "optional":
+            self._report("lifecycle.part-opened-before-use", "follows an event of its part, expected before it", event)
 
     def _move(self, table: dict[tuple[str, str], tuple[str, str | None]], part: Part, step: str, event: Event) -> None:
         before = part.state

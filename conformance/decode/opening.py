@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from conformance.contract.revisions import DEFAULT
-from conformance.decode.events import Event
+from conformance.decode.events import Event, mapping, text
 from conformance.decode.violation import Violation
 
 #: Rules that every stream with an event is evidence for.
@@ -58,6 +58,12 @@ def _failed_early(types: Sequence[str], place: int) -> bool:
     return len(types) <= place + 1 and types[-1:] != [] and types[-1] in ("error", "response.failed")
 
 
+def _told(last: Event | None) -> str:
+    """What an event says that is not a documented end, but reports an error."""
+    said = last and (text(mapping(last.data.get("error")).get("message")) or text(last.data.get("message")))
+    return f"; its last event is {last.type}: {said[:200]}" if last and said else ""
+
+
 def _terminal(events: Sequence[Event]) -> list[Violation]:
     rule = "lifecycle.one-terminal-last"
     ends = [event for event in events if event.terminal]
@@ -65,7 +71,8 @@ def _terminal(events: Sequence[Event]) -> list[Violation]:
         last = events[-1] if events else None
         ends_are = (last.table if last else DEFAULT.decoding).of("end")
         want, got = f"one of {', '.join(ends_are)}", last.type if last else "no event at all"
-        return [Violation(rule, "the stream ends without a terminal event", last, "/type", want, got)]
+        message = "the stream ends without a terminal event" + _told(last)
+        return [Violation(rule, message, last, "/type", want, got)]
     more = ends[1:]
     # OpenAI ends a failed stream with an error event and then response.failed: two events, one end.
     if more and {ends[0].type, more[0].type} == {"error", "response.failed"}:

@@ -40,6 +40,13 @@ def inside(body: Dict, *path: str) -> Any:
     return value
 
 
+def names_twice(body: Dict) -> bool:
+    """Whether two tools have the same name."""
+    tools = body.get("tools")
+    names = [one.get("name") for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
+    return len(names) > len({str(name) for name in names})
+
+
 def refuse(test: Test, where: str) -> Hook[Refusal | None]:
     """Refuses valid bodies that pass the test."""
     return _judge(test, bad_parameter(where, "is not supported").refusal)

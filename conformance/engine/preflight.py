@@ -22,7 +22,6 @@ from conformance.scenarios.context import Context
 from conformance.scenarios.controls import effort_of
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.scenario import Scenario
-from conformance.wire import probe
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord, Pool, Sender
 from conformance.wire.presence import unconnected
@@ -178,6 +177,8 @@ class Preflight:
         return f"the endpoint does not serve the model {target.model!r}: {received}{words}{self._model_hint(auth)}"
 
     def _path_hint(self, first: Exchange, auth: str) -> str:
+        from conformance.wire import probe  # It needs an HTTP client, which a replay does not.
+
         target = self._context.target
         base, end = target.endpoint.rstrip("/"), self._contract.base_path
         if not base.endswith(end):
@@ -194,6 +195,8 @@ class Preflight:
         return f"; GET {base}/models returns HTTP {status}{also}" if status else ""
 
     def _model_hint(self, auth: str) -> str:
+        from conformance.wire import probe  # As above.
+
         target = self._context.target
         probed = probe.models(target, self._key, auth)[1] if self._may_probe() else []
         if not probed:

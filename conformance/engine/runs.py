@@ -62,6 +62,7 @@ def run_session(session: Session, options: RunOptions, evaluated: OnEvaluated = 
         session.start(cases)
         if error := session.setup_error():
             raise Misconfigured(error)
+        session.evaluate_on_arrival(cases)
         interrupted = _evaluate(session, cases, options.max_failures, records, evaluated)
     finally:
         session.close(wait=not interrupted)

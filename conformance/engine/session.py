@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from conformance import __version__
-from conformance.clients.drive import ClientInput, feedable
 from conformance.clients.lane import Lane, made_of
 from conformance.config.target import Target
 from conformance.contract.rules import CLIENT
-from conformance.engine.evaluation import EvaluatedCase, evaluate_case
+from conformance.engine.arrivals import Arrivals, OnFinding
+from conformance.engine.evaluation import EvaluatedCase, evaluate_case, timed
 from conformance.engine.preflight import Preflight
 from conformance.engine.redaction import redact_value
 from conformance.engine.shrinking import Shrinking
@@ -27,12 +28,13 @@ from conformance.results.records import RunHead, TargetRecord
 from conformance.scenarios.context import Context
 from conformance.scenarios.plan import Plan, plan
 from conformance.scenarios.tools import turns
-from conformance.wire.client import Client
 from conformance.wire.limits import Limits
 from conformance.wire.memory import return_large_blocks
 from conformance.wire.pool import Pool, Sender
-from conformance.wire.presence import Presence
 from conformance.wire.replay import Recording, Replay
+
+if TYPE_CHECKING:
+    from conformance.clients.drive import ClientInput
 
 #: Seconds after which the evaluation yields to the threads that send requests and read responses. Python's default of 5
 #: ms delays each exchange several times: about a second in a run.
@@ -61,6 +63,7 @@ class Session:
         self._pool: Pool | None = None
         self._recorded: Recorded | None = None
         self._preflight: Preflight | None = None
+        self._arrivals: Arrivals | None = None
         self.plan: Plan | None = None
 
     def selects(self, case: Case) -> bool:
@@ -87,6 +90,13 @@ class Session:
             self.folder.select(complete, [case.id for case in cases])
         except OSError as error:
             pool.give_up(error)
+
+    def evaluate_on_arrival(self, cases: Sequence[Case], found: OnFinding = lambda case, finding: None) -> None:
+        """Evaluate these cases as far as possible when their responses arrive; each must be evaluated in the end.
+        ``found`` is called with each finding when it is known."""
+        assert self.plan is not None
+        assert self._pool is not None
+        self._arrivals = Arrivals(cases, self._pool, self.record(), self.plan, found)
 
     def _send(self, needed: Iterable[str]) -> Pool:
         needed, sender = list(needed), self._sender()
@@ -126,6 +136,9 @@ class Session:
     def _sender(self) -> Sender:
         if self.recording:
             return Replay(self.recording)
+        from conformance.wire.client import Client  # A replay needs no HTTP client, which takes a tenth of a second.
+        from conformance.wire.presence import Presence
+
         target = self.context.target
         limits = Limits(target, self.folder.locks)
 
@@ -147,6 +160,8 @@ class Session:
         return made_of(outcomes, client, exchange)
 
     def _client_inputs(self) -> list[ClientInput]:
+        from conformance.clients.drive import feedable  # Few runs have clients; the others need none of it.
+
         planned = self.plan.key_of if self.plan else {}
         found = {name: self.record().received(name).exchange for name in self._lane_scenarios if name in planned}
         return feedable(found, turns(self.context.scenarios))
@@ -163,7 +178,8 @@ class Session:
 
     def evaluate(self, case: Case) -> EvaluatedCase:
         """Evaluate a case; waits for its exchanges. Raises ``CannotRecord`` if they cannot be written."""
-        return evaluate_case(case, self.record(), self.secrets)
+        evaluation = self._arrivals.evaluate if self._arrivals else timed
+        return evaluate_case(case, self.record(), self.secrets, evaluation=evaluation)
 
     def record(self) -> Recorded:
         """The recorded responses; reading one waits for it."""

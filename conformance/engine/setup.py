@@ -11,9 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance import emulator
 from conformance.clients.lane import Lane, lane
 from conformance.config.target import Misconfigured, Target, key_of, resolve
 from conformance.contract.revisions import contracts
@@ -26,8 +25,10 @@ from conformance.scenarios.context import Context
 from conformance.scenarios.drawing import explored
 from conformance.scenarios.explore import from_json, to_json
 from conformance.scenarios.scenario import Scenario
-from conformance.wire.reach import reach
 from conformance.wire.replay import Recording, open_recording
+
+if TYPE_CHECKING:
+    from conformance.emulator import Server
 
 #: The key of the built-in endpoint; it is valid nowhere else.
 BUILT_IN_KEY = "built-in-key-0f3c9a7e51"
@@ -77,7 +78,7 @@ def create_session(
     explore_seed: int | None = None,
     skips: Sequence[str] = (),
     label: str = "",
-) -> tuple[Session, emulator.Server | None]:
+) -> tuple[Session, Server | None]:
     """The session of the main process, and the built-in endpoint if it is the target (else None).
 
     ``options`` are the settings by name, ``file`` is the target file, ``path`` the run folder (None: a new one).
@@ -106,6 +107,8 @@ def create_session(
         client_lane = lane(folder, clients, recording.path if recording else None)
         context = _context(target, client_lane, selections, skips, random)
         if mode == "live":
+            from conformance.wire.reach import reach  # A replay needs no HTTP client, which takes a tenth of a second.
+
             reach(target)
         folder.create(
             run_head(target, mode, label).to_json(), target.nonce, sorted(target.lacks), target.unknown_parameters,
@@ -114,6 +117,8 @@ def create_session(
         folder.keep_explored([to_json(one) for one in random])
     server = None
     if target.built_in:
+        from conformance import emulator  # Other runs need none of it.
+
         server = emulator.serve(emulator.Endpoint(key=key, revision=target.revision, model=target.model))
         context = replace(context, target=replace(target, endpoint=server.url))
     return Session(context, folder, key, recording=recording, lane=client_lane), server

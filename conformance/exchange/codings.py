@@ -161,6 +161,18 @@ class Decoding:
         return bytes(out) + data if self.failed else bytes(out)
 
 
+def wrong_coding(names: Iterable[str], data: bytes, most: int) -> str:
+    """The supported coding, of these in the order they were applied, that a body is not in; empty without one."""
+    for name in reversed([*names]):
+        if name not in CODINGS:
+            break  # Codings below an unsupported one cannot be decoded either.
+        decoding = Decoding(name)
+        data = decoding.feed(data, most)
+        if decoding.failed:
+            return name
+    return ""
+
+
 def ends_within(coding: str, pieces: Iterable[bytes], most: int) -> bool:
     """Whether a body ends before the coding does that it is in; False beyond ``most`` bytes."""
     decoding, room = Decoding(coding), most

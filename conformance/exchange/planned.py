@@ -57,12 +57,14 @@ class PlannedRequest:
 
     ``after``: keys that are received first. ``build`` makes the request from their last exchanges, None if they do not
     contain what it needs. ``more`` returns the next sample to send, by the samples so far (None: no further one).
+    ``together``: it is sent at the same moment as the others that are.
     """
 
     key: str
     after: tuple[str, ...]
     build: Callable[[Sequence[Exchange]], OutgoingRequest | None]
     more: Callable[[Sequence[Exchange]], PlannedRequest | None]
+    together: bool = False
 
 
 def on_new_connections(exchange: Exchange) -> list[Attempt]:

@@ -52,7 +52,7 @@ _CONTINUED = "".join(bytes([byte]).decode(code, "ignore") for code in ("latin-1"
 _MANGLED = re.compile(f"[\u00c2-\u00f4][{re.escape(_CONTINUED)}]|\ufffd")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # Compared as an object: it is part of a key that is hashed for each response.
 class Where:
     """The exchanges to which a rule applies.
 

@@ -14,6 +14,7 @@ from conformance.exchange.codings import ends_within
 from conformance.exchange.exchange import CODINGS, DECODED_LIMIT, Exchange, codings_in, content_coding
 from conformance.exchange.planned import AFTER_CLOSED, CLOSED, ON_KEPT, TEMPORARY_STATUSES, attempts, on_new_connections
 from conformance.judge.control import shortened
+from conformance.judge.error_words import words_of_error
 from conformance.judge.verdict import EXAMINED, Case, Finding, Findings
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
@@ -281,16 +282,12 @@ def parsed(text: Any) -> Any:
 
 
 def error_detail(received: Received) -> str:
-    """The message and param of the error body, or the start of the body, as ``": ..."``; empty without either."""
-    form = received.contract.error
-    try:
-        error = mapping(form.of(received.envelope))
-    except CannotEvaluate:
-        error = {}
-    words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
+    """What the error body says, or the start of the body, as ``": ..."``; empty without either."""
+    words = words_of_error(received)
     if not words and not received.exchange.ok:
-        words = [" ".join(excerpt(received, 80).split())]
-    return f": {shortened(' / '.join(words), 200)}" if any(words) else ""
+        words = [excerpt(received, 80)]
+    said = " ".join(" / ".join(words).split())
+    return f": {shortened(said, 200)}" if said else ""
 
 
 #: Words in error messages that report a request longer than the model's context.

@@ -5,8 +5,9 @@ A subject is one response, or the list of a case's responses where the check com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
@@ -32,7 +33,8 @@ class Part:
     """What the check gave for one subject: findings, and how many things it examined.
 
     ``blocked`` is why it could not evaluate the subject, ``idle`` why the rule does not apply to it; None where it did.
-    ``at`` is the scenario whose response blocks it, where that is another one: its control.
+    ``at`` is the scenario whose response blocks it, where that is another one: its control. ``withheld``: it is blocked
+    because its request was not sent.
     """
 
     found: tuple[Finding, ...] = ()
@@ -40,6 +42,7 @@ class Part:
     blocked: str | None = None
     idle: str | None = None
     at: str = ""
+    withheld: bool = False
 
 
 #: :func:`examine`, or a function that keeps what it returned before.
@@ -57,13 +60,17 @@ class Evidence:
     idle: list[str]
 
 
-def collect(case: Case, names: Sequence[str], record: Record, examine: Examine) -> Evidence:
-    """What the check of a case gives for the responses to these scenarios."""
-    together = case.check.together
-    parts = [
+def parts_of(case: Case, names: Sequence[str], record: Record, examine: Examine) -> list[tuple[str, Part]]:
+    """What the check of a case gives for the responses to these scenarios: one part, or one of each."""
+    return [
         (name, _uncontrolled(case, subject, record) or examine(case, subject, name))
         for name, subject in _subjects(case, names, record)
     ]
+
+
+def collected(case: Case, names: Sequence[str], parts: Sequence[tuple[str, Part]]) -> Evidence:
+    """The parts of a case put together."""
+    together = case.check.together
     found = tuple(finding for _, part in parts for finding in part.found)
     blocked = [(name, part.blocked) for name, part in parts if part.blocked is not None]
     return Evidence(
@@ -108,8 +115,13 @@ def _subjects(case: Case, names: Sequence[str], record: Record) -> Iterator[tupl
 def examine(case: Case, subject: Received | Sequence[Received], name: str) -> Part:
     """What the check gives for one subject; a pure function of what was recorded. ``name`` is the scenario of findings
     that name none. :class:`InternalError` where the suite itself would have sent something wrong."""
-    if isinstance(subject, Received) and (part := _unusable(subject, case)) is not None:
+    if isinstance(subject, Received) and (part := unusable(subject, case)) is not None:
         return part
+    return examine_usable(case, subject, name)
+
+
+def examine_usable(case: Case, subject: Received | Sequence[Received], name: str) -> Part:
+    """The same as :func:`examine`, for a response that is not :func:`unusable`."""
     found: list[Finding] = []
     looked = 0
     try:
@@ -124,7 +136,12 @@ def examine(case: Case, subject: Received | Sequence[Received], name: str) -> Pa
         return Part(tuple(found), idle=str(error))
     except CannotEvaluate as error:  # What was examined before the check had to give up is no evidence of a pass.
         return Part(tuple(found), blocked=str(error), at=getattr(error, "control", ""))
-    return Part(tuple(found), looked)
+    return Part(tuple(found), looked) if found else _examined(looked)
+
+
+@cache
+def _examined(count: int) -> Part:
+    return Part((), count)
 
 
 def _answered(responses: Sequence[Received]) -> None:
@@ -133,9 +150,15 @@ def _answered(responses: Sequence[Received]) -> None:
         next((one for one in responses if one.exchange.ended != "not-sent"), responses[0]).need_response()
 
 
-def _unusable(received: Received, case: Case) -> Part | None:
-    """The part of a response that is no evidence for the case; None for others. It depends only on the scenario and the
-    predicate, which hundreds of cases share, so it is kept with the response."""
+def needs(case: Case) -> Hashable:
+    """What a response must be to be evidence for a case: equal for cases for which the same ones are
+    :func:`unusable`."""
+    return case.where, case.check.where, case.check.without_response
+
+
+def unusable(received: Received, case: Case) -> Part | None:
+    """The part of a response that is no evidence for the case; None for others. It depends only on the scenario and
+    what the case :func:`needs`, as hundreds of cases do, so it is kept with the response."""
     where = case.where or (case.check.where if _sent_in_other_form(received, case) else None)
     key = (received.scenario, where, case.check.without_response)
     if key not in received.kept:
@@ -145,7 +168,8 @@ def _unusable(received: Received, case: Case) -> Part | None:
         except DoesNotApply as error:
             received.kept[key] = Part(idle=str(error))
         except CannotEvaluate as error:
-            received.kept[key] = Part(blocked=str(error), at=getattr(error, "control", ""))
+            at, withheld = getattr(error, "control", ""), received.exchange.withheld
+            received.kept[key] = Part(blocked=str(error), at=at, withheld=withheld)
     part: Part | None = received.kept[key]
     return part
 

@@ -37,6 +37,7 @@ class Recorded:
         self._combinations = {one.name for one in plan.scenarios if one.factors}
         self._get_or_send = get_or_send
         self._answers: dict[str, Received] = {}
+        self._last: dict[str, str] = {}
         self._estimated_bytes: dict[str, int] = {}
         self._judged: dict[str, str] = {}
 
@@ -58,6 +59,7 @@ class Recorded:
         received = Received(chosen, scenario, samples, self._seen, self._contract)
         received.decoded = self._make_room
         self._judged[scenario] = received.exchange.key
+        self._last[samples[0].key] = scenario
         self._keep(received, estimated_bytes(received, decoded=False))
         return received
 
@@ -70,8 +72,8 @@ class Recorded:
 
     def _samples(self, key: str) -> tuple[Exchange, ...]:
         """The samples of a key, taken from another scenario with the same key if that is in memory."""
-        known = (one.samples for one in self._answers.values() if one.samples[0].key == key)
-        return next(known, None) or self._get_or_send(key)
+        known = self._answers.get(self._last.get(key, ""))
+        return known.samples if known else self._get_or_send(key)
 
     def _make_room(self, received: Received) -> None:
         self._keep(received, estimated_bytes(received, decoded=True))

@@ -1,8 +1,11 @@
-"""Whether output_tokens can be the count of the texts of a response."""
+"""Which counts of tokens can be those of a response, and which can be equal."""
 
 from __future__ import annotations
 
 from conformance.decode.response import Received
+
+#: Tokens by which two counts of one input may differ, for instance because the chat template contains the time.
+SPREAD = 4
 
 #: The most characters for each token on average; with more, the count is implausible for the text.
 _LONGEST_TOKEN = 40

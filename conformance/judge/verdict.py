@@ -11,7 +11,7 @@ from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import Received
 from conformance.judge import reasons
 from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where
-from conformance.judge.evidence import Evidence, Examine, InternalError, collect, examine
+from conformance.judge.evidence import Evidence, Examine, InternalError, Part, collected, examine, parts_of
 from conformance.judge.findings import (
     EXAMINED,
     MISSING,
@@ -232,10 +232,19 @@ def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
     names, reason = _applicable(case)
     if reason:
         return Result(case, NOT_APPLICABLE, reason=reason)
-    withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
-    if withheld and (case.check.together or len(withheld) == len(names)):
+    if case.check.together:
+        withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
+        if withheld:
+            return _not_sent(case, withheld)
+    return conclude(case, names, parts_of(case, names, record, examine))
+
+
+def conclude(case: Case, names: Sequence[str], parts: Sequence[tuple[str, Part]]) -> Result:
+    """The verdict that the parts of a case give; ``names`` are its scenarios that the target's profile claims."""
+    withheld = [part.blocked or "" for _, part in parts if part.withheld]
+    if len(withheld) == len(names):
         return _not_sent(case, withheld)
-    return _decide(case, collect(case, names, record, examine), withheld)
+    return _decide(case, collected(case, names, parts), withheld)
 
 
 def _applicable(case: Case) -> tuple[list[str], Reason]:

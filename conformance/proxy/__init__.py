@@ -4,3 +4,6 @@ The flow: :mod:`~conformance.proxy.probes` defines the requests and the response
 :mod:`~conformance.proxy.run` sends them and records both sides (:mod:`~conformance.proxy.records`), and
 :mod:`~conformance.proxy.evaluation` applies the rules of the area ``proxy``, as pure functions of these records.
 """
+
+#: The dialects of an upstream.
+DIALECTS = ("responses", "chat")

@@ -58,10 +58,14 @@ def honest(view: View) -> Findings:
     what = _what(view)
     if claim == "completed" and not (_is_copy(view) or _shows_invalid_event(view)):
         yield Finding(f"{what}, and the client received a completed response", "an error", "completed")
+    elif claim == "failed" and "status" in view.record.about and not streams(leg):
+        # A plain response has a status of its own, from which clients decide whether to retry.
+        says = f"{what}, and the client received HTTP {leg.status} with a Response that has failed"
+        yield Finding(says, "an error status", leg.status)
     elif claim == "dropped":
         message = f"{what}, and the proxy closed the client's connection without an HTTP response"
         yield Finding(message, "an error status", status_of(leg))
-    elif claim == "unfinished" and not _ends_alike(view):
+    elif claim == "unfinished" and not (_ends_alike(view) or _ends_with_connection(leg)):
         message = f"{what}, and the stream to the client ended as if it were complete, without a terminal event"
         yield Finding(message, "an error event, or a connection that ends early", "a clean end")
     elif claim == "unreadable" and not (_is_copy(view) or _same_error(view)):
@@ -108,14 +112,22 @@ _WORDS = {
 
 
 def _is_copy(view: View) -> bool:
-    """Whether a proxy of one dialect passed on the status, the body, also as equal JSON, and the content type: the
-    client sees what the upstream sent."""
+    """Whether a proxy of one dialect passed on the status, the body, also as equal JSON, the content type, and an end
+    before the announced one: the client sees what the upstream sent."""
     upstream, leg = view.upstream(), view.client
-    if upstream.status != leg.status:
+    hides_cut = upstream.ended in ("cut", "reset") and leg.ended == "clean" and not _ends_with_connection(leg)
+    if upstream.status != leg.status or hides_cut:
         return False
     kinds = [one.header("content-type", True) for one in (upstream, leg)]
     bodies = [one.reply.decode("utf-8", "replace") for one in (upstream, leg)]
-    return view.dialect == "responses" and same_json(*bodies) and kinds[0] == kinds[1]
+    same_kind = kinds[0] == kinds[1] or "response.form" in view.failing
+    return view.dialect == "responses" and same_json(*bodies) and same_kind
+
+
+def _ends_with_connection(leg: Leg) -> bool:
+    """Whether the connection delimits the body, so that an early end looks like a complete one (RFC 9112
+    6.3)."""
+    return not (leg.header("transfer-encoding", True) or leg.header("content-length", True))
 
 
 def _same_error(view: View) -> bool:

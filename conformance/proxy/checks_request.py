@@ -285,6 +285,19 @@ def hidden(view: View) -> Findings:
             yield Finding(f"the client received the upstream's key in the {place} of the response", None, place, at)
 
 
+@rule("credentials.refused-as-client-error", "key")
+def refused_as_client_error(view: View) -> Findings:
+    """A key that the proxy refuses is an error of the client, which a client does not retry."""
+    leg = view.client
+    if view.settings["passes_key"] or view.pair.upstream:
+        raise DoesNotApply("the request reached the upstream")
+    if leg.ok:
+        raise DoesNotApply("the client received a response without a request to the upstream")
+    if leg.status is None or leg.status >= 500:
+        sent = "without a key" if view.record.probe.endswith("missing") else "with a wrong key"
+        yield Finding(f"the client sent a request {sent}, and received {status_of(leg)}", "401", leg.status)
+
+
 @rule("credentials.refused-without-upstream", "key")
 def refused(view: View) -> Findings:
     """A request that is refused for its key causes no upstream request."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,18 +38,28 @@ def _abandoned(view: View, sent: Outcome) -> bool:
     return view.upstream().ended == "left" and sent.finish == UNFINISHED
 
 
-def _texts(view: View, kind: str, member: str) -> Iterator[Difference]:
+#: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, and
+#: streams without an end.
+_DELTAS, _AS_TEXT, NO_END = "deltas", "reasoning as text", "no end"
+
+#: The tags in which some models and proxies enclose reasoning in a text.
+_TAGS = re.compile("</?think(?:ing)?>")
+
+
+def _texts(view: View, kind: str, member: str) -> Findings:
     sent, taken = _complete(view)
     want, got = getattr(sent, member), getattr(taken, member)
     if not want and not got:
         raise DoesNotApply(f"the upstream sent no {member}")
-    if want != got:
-        yield Difference(f"response.{member}", text_differs(member, want, got, SENT, TAKEN), want, got)
+    if want != got and sent.reasoning and sent.reasoning in _TAGS.sub("", taken.text):
+        yield Finding("the client received the reasoning in the text", want, got, group=_AS_TEXT)
+    elif want != got:
+        yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
         parts = deltas(view.client, kind)
         if parts != want and (parts or kind == "output_text"):
             says = text_differs(f"deltas of the {member}", want, parts, SENT, TAKEN)
-            yield Difference(f"response.{member}", says, want, parts)
+            yield Finding(says, want, parts, group=_DELTAS)
 
 
 def _findings(differences: Iterator[Difference]) -> Findings:
@@ -56,17 +67,17 @@ def _findings(differences: Iterator[Difference]) -> Findings:
         yield Finding(one.message, one.want, one.got)
 
 
-@rule("response.text", "response", "request", "streaming")
+@rule("response.text", "response", "request", "streaming", "silence")
 def text(view: View) -> Findings:
     """The text is that of the upstream."""
-    yield from _findings(_texts(view, "output_text", "text"))
+    yield from _texts(view, "output_text", "text")
 
 
 @rule("response.reasoning", "response")
 def reasoning(view: View) -> Findings:
     """The reasoning is that of the upstream, and precedes what it led to."""
     found = list(_texts(view, "reasoning_text", "reasoning"))
-    yield from _findings(iter(found))
+    yield from found
     kinds = [item.get("type") for item in received(view.client).output]
     if not found and "reasoning" in kinds and kinds[0] != "reasoning":
         want = "the reasoning item first"
@@ -87,7 +98,8 @@ def calls(view: View) -> Findings:
     joined = sorted("".join(call.arguments for call in taken.calls))
     if parts and sorted(parts) != joined:
         says = "the deltas of the arguments have other characters than the arguments"
-        yield Finding(f"{says}: {len(parts)} and {len(joined)} characters", "".join(joined)[:200], parts[:200])
+        yield Finding(f"{says}: {len(parts)} and {len(joined)} characters", "".join(joined)[:200], parts[:200],
+                      group=_DELTAS)  # fmt: skip
 
 
 @rule("response.finish", "response", "request")
@@ -97,6 +109,8 @@ def finish(view: View) -> Findings:
     if _abandoned(view, sent):
         says = "the proxy closed the upstream connection before the end of the response"
         yield Finding(f"{says}, and the client's is {taken.finish}", "the complete response", taken.finish)
+    elif taken.finish == UNFINISHED and streams(view.client):
+        raise CannotEvaluate("the stream to the client has no end")  # The rule about the form reports it.
     elif sent.finish != taken.finish:
         yield Finding(
             f"the upstream's response is {sent.finish}, the client's is {taken.finish}", sent.finish, taken.finish
@@ -138,10 +152,15 @@ def form(view: View) -> Findings:
     want = "text/event-stream" if wants else "application/json"
     if streams(leg) != wants or kind != want:
         yield Finding(f"the client requested {want}, and received {kind or 'no content type'}", want, kind)
+    elif leg.header("transfer-encoding", True) and leg.header("content-length", True):
+        # RFC 9112 6.2 forbids both: a server behind which another one reads it can take the rest for a response.
+        says = "the response to the client has Transfer-Encoding and Content-Length"
+        yield Finding(says, "one of the two headers", leg.header("content-length", True))
     elif leg.ended in ("cut", "reset", "time-out", "invalid"):
         yield Finding(f"the response to the client did not end: {leg.ended} ({leg.detail})", "clean", leg.ended)
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
-        yield Finding("the stream to the client ended without a terminal event", "a terminal event", None)
+        says = "the stream to the client ended without a terminal event"
+        yield Finding(says, "a terminal event", None, group=NO_END)
 
 
 #: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
@@ -159,10 +178,10 @@ def same_response(view: View) -> Findings:
     name = view.record.probe.partition(".")[2]
     if "gzip" in name and upstream.header("content-encoding", True) is None:
         raise DoesNotApply("the proxy does not accept gzip")
-    sent = outcome(upstream, view.dialect)
     may_fail = bool(view.record.about.get("may_fail"))
     if may_fail and leg.status is not None and leg.status >= 500:
         return
+    sent = outcome(upstream, view.dialect)
     try:
         taken = outcome(leg, "responses")
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):

@@ -53,7 +53,9 @@ def concurrent(view: View) -> Findings:
     _needs_matched(view)
     legs = [pair.upstream[0] for pair in view.record.pairs if pair.upstream]
     if len(legs) < len(view.record.pairs):
-        refused = [pair.client for pair in view.record.pairs if not pair.upstream]
+        refused = [pair.client for pair in view.record.pairs if not pair.upstream and not pair.client.ok]
+        if not refused:
+            raise CannotEvaluate("concurrent requests were served without a request to the upstream")
         yield Finding(
             f"{len(refused)} of {len(view.record.pairs)} concurrent requests did not reach the upstream: "
             f"{status_of(refused[0])}"
@@ -118,6 +120,8 @@ def silence(view: View) -> Findings:
     if not view.pair.upstream:
         raise CannotEvaluate("no request reached the upstream")
     _needs_matched(view)
+    if view.record.probe == "silence.comments" and "form.comments" in view.failing.get("forms.same-response", ()):
+        raise CannotEvaluate("the proxy cannot read a stream with comments")
     says = f"the upstream was silent for {seconds:g} s"
     try:
         taken = outcome(leg, "responses")
@@ -138,6 +142,8 @@ def upstream_closed(view: View) -> Findings:
             raise DoesNotApply("the upstream request does not stream")
         raise CannotEvaluate("the client did not receive the first events of the stream")
     leg = view.upstream()
+    if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
+        raise CannotEvaluate("the upstream received the request more than once")
     if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
     if leg.ended != "left":
@@ -164,15 +170,21 @@ def closed_in_silence(view: View) -> Findings:
         yield Finding(message, "the connection closed", "open", 0, 0)
 
 
-@rule("cancel.next-served", "cancel")
+@rule("cancel.next-served", "cancel", "cancel-many")
 def next_served(view: View) -> Findings:
-    """The request after a cancelled one is served."""
-    if len(view.record.pairs) < 2:
-        raise CannotEvaluate("no request was sent after the cancelled one")
-    leg = view.record.pairs[1].client
+    """The request after cancelled ones is served."""
+    cancelled = [pair for pair in view.record.pairs if (pair.client.json or {}).get("stream") is True]
+    after = [pair for pair in view.record.pairs if pair not in cancelled]
+    if not after:
+        raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")
+    leg, at = after[-1].client, view.record.pairs.index(after[-1])
+    closed = sum(pair.client.ended == "closed" for pair in cancelled)
+    words = "the cancelled one" if closed < 2 else f"{closed} cancelled ones"
     if not leg.ok:
-        yield Finding(f"the request after the cancelled one received {status_of(leg)}", 200, leg.status, 1)
+        yield Finding(f"the request after {words} received {status_of(leg)}", 200, leg.status, at)
         return
-    first, own = (pair.canary for pair in view.record.pairs)
-    if first in leg.reply.decode("utf-8", "replace"):
-        yield Finding("the request after the cancelled one received the text of the cancelled one", own, first, 1)
+    body = leg.reply.decode("utf-8", "replace")
+    others = [pair.canary for pair in cancelled if pair.canary in body]
+    if others:
+        says = f"the request after {words} received the text of {'the' if closed < 2 else 'a'} cancelled one"
+        yield Finding(says, after[-1].canary, others[0], at)

@@ -31,7 +31,7 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     captured = [
         _captured(one, recording)
         for one in recording.records
-        if set(one.about.get("kinds", ())) & set(_KINDS) and one.probe not in explained and one.pairs[0].client.ok
+        if set(one.about.get("kinds", ())) & set(_KINDS) and one.probe not in explained and _is_served(one)
     ]
     if not captured:
         return []
@@ -40,6 +40,11 @@ def evaluate_endpoint(recording: Recording, explained: Collection[str]) -> list[
     target = resolve(options, {}, "00000000", None)
     evaluated = evaluate_captures(captured, target, (), together=True)
     return [case for case in evaluated.cases if case.area in _AREAS and case.level == "MUST"]
+
+
+def _is_served(record: Record) -> bool:
+    """Whether the client received a response that an upstream request caused."""
+    return record.pairs[0].client.ok and bool(record.pairs[0].upstream)
 
 
 def _captured(record: Record, recording: Recording) -> Captured:

@@ -22,7 +22,8 @@ from conformance.proxy.texts import first_difference, marked
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 from conformance.results.results_file import ERROR
 
-#: The modules whose import registers the rules.
+#: The modules whose import registers the rules, in the order of evaluation: later rules know the findings of earlier
+#: ones.
 _MODULES = (checks_request, checks_response, checks_stream, checks_failure)
 
 #: Characters from which on a text is shown around its first difference alone.
@@ -53,8 +54,8 @@ def evaluate(recording: Recording) -> Evaluated:
     places: dict[str, tuple[Record, Finding]] = {}
     traces: dict[str, str] = {}
     failing: dict[str, list[str]] = {}
-    assert _MODULES
-    for rule in RULES:
+    order = [module.__name__ for module in _MODULES]
+    for rule in sorted(RULES, key=lambda one: order.index(one.check.__module__)):
         for record in recording.records:
             if not set(rule.kinds) & set(record.about.get("kinds", ())):
                 continue
@@ -72,7 +73,47 @@ def evaluate(recording: Recording) -> Evaluated:
     for case in endpoint:
         if case.findings and case.scenario in known:
             places[case.id] = known[case.scenario], Finding(case.message)
-    return Evaluated(_with_consequences([*_grouped(cases, places), *endpoint]), places, traces)
+    made = _with_gaps(_with_consequences([*_grouped(cases, places), *endpoint]))
+    return Evaluated(_with_streams(made, places, recording), places, traces)
+
+
+#: Areas whose violations in a stream show that events are missing.
+_EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
+
+
+def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
+    """The cases, those of a gap in the numbers of events with their root cause, if there is one: an event was left out
+    with its number."""
+    roots = [one for one in cases if one.has_problem and not one.cause and one.area in _EVENTS]
+    causes = {one.scenario: one.id for one in reversed(roots)}
+    return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
+            for one in cases]  # fmt: skip
+
+
+def _is_gap(case: CaseRecord) -> bool:
+    counts = [one for one in case.findings if isinstance(one.want, int) and isinstance(one.got, int)]
+    return case.requirement == "sequence.contiguous" and case.has_problem and not case.cause and bool(counts) and all(
+        one.got > one.want for one in counts
+    )  # fmt: skip
+
+
+#: Streams without an end from which on all other violations of streams are consequences, if no stream has one.
+_NO_STREAM_ENDS = 5
+
+
+def _with_streams(
+    cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]], recording: Recording
+) -> list[CaseRecord]:
+    """The cases, those of streams with their root cause if no stream has an end: the client can read none."""
+    streams = {
+        one.probe for one in recording.records if one.pairs and (one.pairs[0].client.json or {}).get("stream") is True
+    }
+    forms = [one for one in cases if one.requirement == "proxy.response.form" and one.scenario in streams]
+    endless = [one.id for one in forms if one.id in places and places[one.id][1].group == checks_response.NO_END]
+    if len(endless) < max(_NO_STREAM_ENDS, sum(one.verdict in (PASS, FAIL) for one in forms)):
+        return cases
+    return [replace(one, cause=endless[0]) if one.has_problem and one.scenario in streams and one.id not in endless
+            and not one.cause else one for one in cases]  # fmt: skip
 
 
 #: Rules whose findings are differences of texts: of two with the same difference, the first is the root cause.
@@ -85,6 +126,11 @@ _TEXTS = (
 #: Rules whose violations follow from that of another one, by that rule.
 _FOLLOWS = {
     "proxy.credentials.upstream-key-hidden": ("proxy.failure.no-address",),
+    "proxy.request.sent-once": ("proxy.request.no-useless-retry",),
+    "proxy.request.model": ("response.model-echoed",),
+    "proxy.request.calls": ("proxy.response.call-ids",),
+    "proxy.request.dialect": ("proxy.response.call-ids",),
+    "proxy.response.form": ("http.stream-content-type", "http.json-content-type"),
     "proxy.streaming.text": ("proxy.streaming.reasoning", "proxy.streaming.arguments"),
     "proxy.cancel.upstream-closed": ("proxy.cancel.closed-in-silence",),
     "proxy.response.call-ids": ("identity.call-id", "sum.final-output"),
@@ -117,7 +163,10 @@ def _grouped(cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding
 
 
 def _difference(finding: Finding) -> tuple[str, str] | None:
-    """What was expected and received at the first difference of two texts: a character each."""
+    """The group of a finding, or what was expected and received at the first difference of two texts: a character
+    each."""
+    if finding.group:
+        return finding.group, ""
     want, got = finding.want, finding.got
     if not isinstance(want, str) or not isinstance(got, str) or not got:
         return None

@@ -82,6 +82,8 @@ def outcome(leg: Leg, dialect: str) -> Outcome:
     """The content of the response of a leg. :class:`CannotEvaluate` if it is no response of the dialect."""
     if not leg.ok:
         raise CannotEvaluate(f"received HTTP {leg.status}" if leg.status else f"no response: {leg.ended}")
+    if coding := leg.wrong_coding:
+        raise CannotEvaluate(f"received a body that is not in the Content-Encoding {coding} of its header")
     known: dict[str, Outcome] = leg.__dict__.setdefault("_outcomes", {})  # Many checks read the same response.
     if dialect not in known:
         known[dialect] = _chat(leg) if dialect == "chat" else _responses(leg)

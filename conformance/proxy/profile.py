@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Misconfigured
-from conformance.proxy.script import DIALECTS
+from conformance.proxy import DIALECTS
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "dialect": (str,), "key": (str,), "model": (str,), "system_text": (str,), "effort": (dict,),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.config.target import Misconfigured
-from conformance.exchange.exchange import Chunk, Headers, content_coding, decode
+from conformance.exchange.codings import wrong_coding
+from conformance.exchange.exchange import DECODED_LIMIT, Chunk, Headers, codings_in, content_coding, decode
 from conformance.exchange.redaction import Secret, redact_body, redact_response
 
 FORMAT = 1
@@ -61,6 +62,12 @@ class Leg:
     def reply(self) -> bytes:
         """The body of the response, with the content coding decoded."""
         return b"".join(chunk.data for chunk in decode(self.chunks, content_coding(self.reply_headers)))
+
+    @cached_property
+    def wrong_coding(self) -> str:
+        """The content coding of the header that the body of the response is not in; empty without one."""
+        data = b"".join(chunk.data for chunk in self.chunks)
+        return wrong_coding(codings_in(content_coding(self.reply_headers)), data, DECODED_LIMIT)
 
     @cached_property
     def json(self) -> Any:

@@ -20,13 +20,14 @@ AREA = "proxy"
 @dataclass(frozen=True)
 class Finding:
     """A violation: ``pair`` is the number of the pair in the record, ``leg`` the number of the upstream request that
-    shows it (None: the client's side)."""
+    shows it (None: the client's side). Findings with the same ``group``, if it is not empty, have one cause."""
 
     message: str
     want: Any = MISSING
     got: Any = MISSING
     pair: int = 0
     leg: int | None = None
+    group: str = ""
 
 
 Findings = Iterator[Finding]
@@ -65,11 +66,12 @@ class View:
         return leg
 
     def upstream(self, pair: Pair | None = None) -> Leg:
-        """The last upstream request of a pair. :class:`CannotEvaluate` without one."""
+        """The last upstream request of a pair, if possible one that was served to its end. :class:`CannotEvaluate`
+        without one."""
         legs = (pair or self.pair).upstream
         if not legs:
             raise CannotEvaluate("no request reached the upstream")
-        return legs[-1]
+        return ([leg for leg in legs if leg.ok and leg.ended == "clean"] or legs)[-1]
 
 
 Check = Callable[[View], Findings]
@@ -94,7 +96,7 @@ RULES: list[Rule] = []
 #: Every kind of probe.
 ALL = (
     "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
-    "cancel-silent", "silence", "failure", "once", "after",
+    "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
 )  # fmt: skip
 
 

@@ -1,15 +1,21 @@
-"""A run: starts the upstream, sends every probe, and returns the recording."""
+"""A run: starts the upstream and the proxy, sends every probe, and returns the recording."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import groupby
+from pathlib import Path
 
+from conformance.config.target import Misconfigured
+from conformance.proxy import records
 from conformance.proxy.kit import Clock, Kit, Settings
 from conformance.proxy.probes import probes
 from conformance.proxy.probes.probe import Probe
+from conformance.proxy.process import listening
 from conformance.proxy.records import Record, Recording
 from conformance.proxy.setup import check_setup
 from conformance.proxy.upstream import Upstream
@@ -22,6 +28,50 @@ def open_upstream(settings: Settings, port: int, clock: Clock) -> Upstream:
     """The upstream of a run. Raises ``OSError`` if the port is in use."""
     keys = {"own": settings.upstream_key, "client": settings.client_key}
     return Upstream(settings.dialect, port, keys, settings.wait, clock)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose upstream listens."""
+
+    settings: Settings
+    upstream: Upstream
+    clock: Clock
+
+    def at(self, endpoint: str) -> Run:
+        """The run with the proxy at this endpoint."""
+        return replace(self, settings=replace(self.settings, endpoint=endpoint))
+
+    def proxy(self, start: str | None, folder: Path, wait: float) -> contextlib.AbstractContextManager[None]:
+        """Within it the proxy listens, started by the command, or waited for; its output is in the folder. Raises
+        :class:`conformance.proxy.process.NotStarted`."""
+        values = {"upstream": self.upstream.url, "key": self.settings.upstream_key}
+        return listening(start, values, self.settings.endpoint, folder, wait)
+
+    def record(self, chosen: Sequence[Probe]) -> Recording:
+        """The recording of the probes, with the keys redacted, after :func:`conformance.proxy.setup.check_setup` with
+        the first ones."""
+        first = record(self.settings, self.upstream, self.clock, selected(self.settings.dialect, _FIRST))
+        check_setup(first, self.upstream.other)
+        recording = record(self.settings, self.upstream, self.clock, chosen)
+        return records.redacted(recording, self.settings.secrets)
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, port: int) -> Iterator[Run]:
+    """A run, whose upstream listens on the port (0: any). Raises :class:`Misconfigured` if it cannot be used."""
+    clock = Clock()
+    try:
+        upstream = open_upstream(settings, port, clock)
+    except (OSError, OverflowError) as error:
+        raise port_unusable(port, error) from None
+    with upstream:
+        yield Run(settings, upstream, clock)
+
+
+def port_unusable(port: int, error: Exception) -> Misconfigured:
+    """The error for a port on which the upstream cannot listen."""
+    return Misconfigured(f"port {port} cannot be used for the upstream: {error}")
 
 
 def selected(dialect: str, only: Collection[str] = ()) -> list[Probe]:
@@ -47,13 +97,6 @@ def record(
             records.append(_sent(settings, upstream, clock, probe))
     about = {**settings.to_json(), "upstream": upstream.authority, "started_at": clock.started_at}
     return Recording(about, tuple(records))
-
-
-def record_checked(settings: Settings, upstream: Upstream, clock: Clock, chosen: Sequence[Probe]) -> Recording:
-    """:func:`record`, after :func:`conformance.proxy.setup.check_setup` with the first probes."""
-    first = record(settings, upstream, clock, selected(settings.dialect, _FIRST))
-    check_setup(first, upstream.other)
-    return record(settings, upstream, clock, chosen)
 
 
 def _sent(settings: Settings, upstream: Upstream, clock: Clock, probe: Probe) -> Record:

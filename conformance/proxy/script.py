@@ -15,8 +15,6 @@ from typing import Any
 from conformance.emulator import chat, events, render
 from conformance.emulator.shapes import Dict, ParsedRequest, Plan, phrase, to_json
 
-DIALECTS = ("responses", "chat")
-
 #: The longest time in seconds that an upstream without a response keeps the connection open.
 STALL = 120.0
 

@@ -17,9 +17,9 @@ from conformance.emulator.server import Responder
 from conformance.exchange.run_directory import RunDirectory, write_atomically
 from conformance.proxy import records, report, run
 from conformance.proxy.evaluation import Evaluated, evaluate
-from conformance.proxy.kit import Clock, Settings
+from conformance.proxy.kit import Settings
 from conformance.proxy.probes.probe import Probe
-from conformance.proxy.process import OUTPUT, NotStarted, listening
+from conformance.proxy.process import OUTPUT, NotStarted
 from conformance.proxy.records import FILE, Recording
 from conformance.results.records import RunHead
 from conformance.results.results_file import Results
@@ -65,25 +65,23 @@ def serving(
 
     Raises :class:`Misconfigured` if the port is in use, nothing listens, or the proxy is not set up.
     """
-    clock = Clock()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         served = Served(folder)
+        with run.opened(settings, port) as opened:
+            port = urlsplit(opened.upstream.url).port or port
+            try:
+                stack.enter_context(opened.proxy(start, folder, wait))
+            except NotStarted as error:
+                raise Misconfigured(str(error)) from None
+            if chosen:
+                recording = opened.record(chosen)
+                served.recording = replace(recording, settings={**recording.settings, "only": list(only)})
+                served.evaluated = evaluate(served.recording)
         try:
-            with run.open_upstream(settings, port, clock) as upstream:
-                port = urlsplit(upstream.url).port or port
-                values = {"upstream": upstream.url, "key": settings.upstream_key}
-                stack.enter_context(listening(start, values, settings.endpoint, folder, wait))
-                if chosen:
-                    recording = run.record_checked(settings, upstream, clock, chosen)
-                    recording = replace(recording, settings={**recording.settings, "only": list(only)})
-                    served.recording = records.redacted(recording, settings.secrets)
-                    served.evaluated = evaluate(served.recording)
             stack.enter_context(emulator.serve(_built_in(settings, revision), port=port))
         except (OSError, OverflowError) as error:
-            raise Misconfigured(f"port {port} cannot be used for the upstream: {error}") from None
-        except NotStarted as error:
-            raise Misconfigured(str(error)) from None
+            raise run.port_unusable(port, error) from None
         yield served
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from conformance.config.target import Misconfigured, is_loopback
 from conformance.contract.revisions import DEFAULT
+from conformance.proxy import DIALECTS
 from conformance.proxy.kit import Settings
 from conformance.proxy.profile import Profile
 from conformance.proxy.records import Recording
 from conformance.proxy.rules import status_of
-from conformance.proxy.script import DIALECTS
 from conformance.proxy.upstream import PATHS
 
 #: The environment variable of the client's key.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.config.settings import SETTINGS
-from conformance.proxy.script import DIALECTS
+from conformance.proxy import DIALECTS
 from conformance.report import outputs
 
 TARGET, LIMITS, SELECTION = "target", "limits", "selection"

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import emulator
 from conformance.engine import setup
 from conformance.engine.order import position_in_run
 from conformance.engine.redaction import redact_value
 from conformance.engine.session import Session
 from conformance.judge import case_selection
 from conformance.judge.reasons import INTERNAL_ERROR, Reason
-from conformance.judge.verdict import Case, cases
+from conformance.judge.verdict import Case, Finding, cases
 from conformance.pytest_plugin.deferred import DEFERRED, defer, make_transferable, may_change, properties, set_outcome
 from conformance.pytest_plugin.invocation import rerun_command
 from conformance.pytest_plugin.side_items import BothSides, SideItem
 from conformance.report import terminal
-from conformance.report.failure import brief
+from conformance.report.failure import brief, show
 from conformance.report.progress import Progress
 from conformance.results.baseline import Entry
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import error_record
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import CannotRecord
+
+if TYPE_CHECKING:
+    from conformance.emulator import Server
 
 #: Options with which not all cases are evaluated.
 _SELECTING_OPTIONS = (
@@ -50,7 +52,7 @@ class Runner:
         config: pytest.Config,
         session: Session,
         expected: Sequence[Entry],
-        server: emulator.Server | None,
+        server: Server | None,
         sides: BothSides | None = None,
     ) -> None:
         self.config = config
@@ -153,6 +155,8 @@ class Runner:
         if self.progress:
             self.progress.start(self.session.planned)
         self.setup_error = self.session.setup_error()
+        if not self.worker:  # It evaluates only a part of its cases.
+            self.session.evaluate_on_arrival(cases, self._show_first_failure)
         # A worker runs its cases without evaluating them: pytest-xdist expects a report of each.
         return True if self.setup_error and not self.worker else None
 
@@ -197,6 +201,13 @@ class Runner:
         self._evaluated[case.id] = evaluated.case
         if evaluated.error:
             raise evaluated.error
+
+    def _show_first_failure(self, case: Case, finding: Finding) -> None:
+        """Show a failure when it is found, before its case is evaluated completely. Not with a baseline, which may
+        expect it."""
+        if self.progress and not self.expected and case.requirement.level == "MUST":
+            message = redact_value(self.session.secrets, finding.message)
+            self.progress.show_first_failure(f"{case.id}: {show(message, 300)}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -82,7 +82,7 @@ def _explains(cause: CaseRecord, finding: FindingRecord, rule: str, by: str) -> 
         return True
     # The body of a refusal is read too: its error object.
     rows = follows(rule, cause.requirement) if by in (BODY, COMPARISON) or _FINAL_REFUSAL.match(by) else ()
-    consequence = (not row.alike and not row.same_member and concerns(cause, row.members) for row in rows)
+    consequence = (concerns(cause, row.members) for row in rows if not row.compares)
     return any(consequence) or (by not in KINDS and _of_status(finding, by))
 
 

@@ -8,18 +8,18 @@ rule that lists the client in ``breaks`` is violated in the same responses. A fa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 from conformance.contract.consequences import Consequence, follows
 from conformance.contract.rules import CLIENT, catalogue, requirement
 from conformance.judge.normalise import without_numbers
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, WARNING
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, WARNING
 from conformance.results.affected_clients import restrict_consequences
 from conformance.results.blocked import causes_of_inconclusive, concerns
 from conformance.results.causes import readability_key
-from conformance.results.records import CaseRecord
+from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.systemic import systemic
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
@@ -48,12 +48,18 @@ _MAX_IN_STREAMS = 3
 _MESSAGES = 5
 
 _REFUSED = re.compile(r"received HTTP (?!401|403)")
+_REFUSED_4XX = re.compile(r"received HTTP 4")
 
 #: The status that a message states, with the server's message behind it, but without the number of requests.
-_OUTCOME = re.compile(r"\bHTTP (\d{3}.*?)(?: \(the smallest refused combination, by \d+ requests\))?$", re.DOTALL)
+_OUTCOME = re.compile(
+    r"\bHTTP (\d{3}.*?)(?: \((?:the smallest refused combination, by \d+ requests|not reduced: [\w ]+)\))?$", re.DOTALL
+)
 
 #: The reason for which a body or an event is not JSON.
 _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
+
+#: The failure event that ends a stream.
+_FAILURE = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
 #: Labels of cases over many requests that have no case of their own.
 _AGGREGATES = re.compile(r"others|lenient|all-answers")
@@ -77,7 +83,7 @@ def group_by_cause(lines: Iterable[CaseRecord]) -> list[CaseRecord]:
         one.id: cause for one in left if (cause := _cause_by_row(one, scenarios_of) or _cause_for_client(one, broken))
     } | shared
     causes |= _of_the_same_member(left, causes) | _of_a_failure_that_follows(left, causes)
-    causes |= _with_their_rule(left, causes)
+    causes |= _with_their_rule(left, causes, {(one.requirement, one.scenario) for one in cases if one.verdict == PASS})
     _group_same_messages([one for one in left if one.id not in causes], causes)
     causes |= causes_of_inconclusive((one for one in cases if one.verdict == INCONCLUSIVE), broken)
     roots = {one.id: _root(one.id, causes) for one in cases if one.id in causes or one.verdict in (FAIL, WARNING)}
@@ -142,8 +148,10 @@ def _cause_by_row(one: CaseRecord, scenarios_of: _FindingScenarios) -> str:
 
 
 def _matches_row(one: CaseRecord, cause: CaseRecord, row: Consequence) -> bool:
-    """Whether the findings of a cause meet the condition of a row: the same messages, or the same member."""
+    """Whether the findings of a cause meet the condition of a row: the same messages, value or member."""
     if row.alike and not _outcomes(one) <= _outcomes(cause):
+        return False
+    if row.same_value and not all(any(each.got == known.got for known in cause.findings) for each in one.findings):
         return False
     return not row.same_member or all(concerns(cause, (name,)) for name in _members(one))
 
@@ -177,15 +185,16 @@ def _messages(one: CaseRecord) -> set[str]:
 
 def _outcomes(one: CaseRecord) -> set[str]:
     """What the findings state of the response, whatever was requested: its status with the server's message, or why it
-    is not JSON; the complete message of one without either."""
+    is not JSON, or in which failure it ends; of one without any, the message without its location."""
     return {_outcome(message) for message in _messages(one)}
 
 
 def _outcome(message: str) -> str:
+    if (found := _FAILURE.search(message)) or (found := _NOT_JSON.search(message)):
+        return without_numbers(found[1])
     if found := _OUTCOME.search(message):
         return found[1][:3] + without_numbers(found[1][3:])
-    found = _NOT_JSON.search(message)
-    return without_numbers(found[1]) if found else message
+    return _without_location(message)
 
 
 def _of_the_same_member(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
@@ -217,9 +226,13 @@ def _explains_here(cause: CaseRecord, one: CaseRecord) -> bool:
     return any(not row.anywhere and concerns(cause, row.members) and _matches_row(one, cause, row) for row in rows)
 
 
-def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> dict[str, str]:
+def _with_their_rule(
+    left: Sequence[CaseRecord], causes: Mapping[str, str], passed: Collection[tuple[str, str]]
+) -> dict[str, str]:
     """The causes of warnings, and of cases over many requests, all of whose findings occur in cases of the same rule
-    that have one: not every request that meets the defect is one that the rule of the cause evaluates."""
+    that have one: not every request that meets the defect is one that the rule of the cause evaluates. Where that rule
+    passed (``passed``: rule and scenario), it explains nothing."""
+    rule_of = {one.id: one.requirement for one in left}
     explained: dict[tuple[str, str, str], str] = {}
     for one in left:
         for fact in _facts(one) if one.id in causes else ():
@@ -229,7 +242,9 @@ def _with_their_rule(left: Sequence[CaseRecord], causes: Mapping[str, str]) -> d
         facts = [(one.requirement, one.verdict, fact) for fact in sorted(_facts(one))]
         alike = one.verdict == WARNING or _AGGREGATES.match(one.scenario)
         if one.id not in causes and alike and facts and all(map(explained.get, facts)):
-            found[one.id] = explained[facts[0]]
+            cause = explained[facts[0]]
+            if not any((rule_of.get(cause), scenario) in passed for scenario in one.found_in):
+                found[one.id] = cause
     return found
 
 
@@ -240,18 +255,28 @@ def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> Non
     failing = [one for one in requests if any(_SERVER_ERROR.match(each.message) for each in one.findings)]
     in_streams = all(name.endswith(".stream") for one in failing for name in one.found_in)
     most = _MAX_IN_STREAMS if in_streams else _MAX_SEPARATE_SERVER_ERRORS
-    always = len({one.requirement for one in failing}) > most
+    fails_always = len({one.requirement for one in failing}) > most
     server_error = [each.message for one in failing for each in one.findings if _SERVER_ERROR.match(each.message)]
     different = {_without_location(_SERVER_ERROR.sub("", message)) for message in server_error}
     few = len(different) <= _MESSAGES and not in_streams
     for one in roots:
+        # An unusual conversation is a valid request: that a server fails on it is not a failure on invalid ones.
+        always = fails_always and one.area != "turns"
         words = [_fact(finding.message, one.area, always, few) for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.
-        if words and all(word in first for word in words):
-            causes[one.id] = first[words[0]]
-        for word in words:
+        own = [word + _refused_rule(one, finding) for word, finding in zip(words, one.findings, strict=True)]
+        if own and all(word in first for word in own):
+            causes[one.id] = first[own[0]]
+        for word in (*words, *own):
             first.setdefault(word, one.id)
+
+
+def _refused_rule(one: CaseRecord, finding: FindingRecord) -> str:
+    """The rule, where it finds that a request with one special member was refused: a server refuses different requests
+    in the same words, and the member of one is not in the other. A conversation contains many."""
+    special = finding.want == 200 and one.area in ("request", "effort", "tools")
+    return f" by {one.requirement}" if special and _REFUSED_4XX.match(finding.message) else ""
 
 
 def _fact(message: str, area: str, always: bool, few: bool) -> str:

@@ -17,6 +17,7 @@ A request that was not sent because of a limit has no obstacle: no violation of 
 from __future__ import annotations
 
 from conformance.decode.response import CannotEvaluate, Received
+from conformance.judge.control import of_run
 from conformance.judge.verdict import INCONCLUSIVE, Record, Result
 from conformance.results.records import Obstacle
 from conformance.scenarios.context import Context
@@ -57,13 +58,10 @@ def _obstacle(scenario: Scenario, context: Context, record: Record) -> tuple[str
         kind, scenario_name = _obstacle(context.scenarios[scenario.after], context, record)
         return EARLIER if kind == BODY else kind, scenario_name
     control = control_of(scenario, context.scenarios, context.contract)
-    if (
-        not exchange.ok
-        and control
-        and not (known := record.received(control).exchange).ok
-        and known.ended != "not-sent"
-    ):
-        return _obstacle(context.scenarios[control], context, record)
+    # A profile may exclude the control, which then has no response.
+    for known in () if exchange.ok or control is None else of_run([control], record.received):
+        if not known.exchange.ok and known.exchange.ended != "not-sent":
+            return _obstacle(context.scenarios[known.scenario], context, record)
     if exchange.status is None:
         return exchange.ended, scenario.name
     if exchange.status != 200:

@@ -42,13 +42,19 @@ def _proposed(seen: _Seen) -> Iterator[tuple[str, str]]:
     if all(seen.got(rule, 200) for rule in ("auth.missing-key-refused", "auth.wrong-bearer-refused")):
         yield "auth", "no key is checked at all"
     for case, lacks in _REFUSED.items():
-        if line := seen.cases.get(case):
+        if (line := seen.cases.get(case)) and _not_served(line):
             yield lacks, refused_in_words(line)
     thinks = [rule for rule in seen.failed if rule.startswith("effort.") and rule.endswith("-thinks")]
     if thinks and not any(rule.endswith("-thinks") for rule in seen.passed):
         yield "reasoning", "no response of the run shows or counts reasoning"
-    if {"request.input-messages", "request.untyped-message"} <= seen.failed.keys():
+    forms = ("request.input-messages", "request.untyped-message")
+    if all(rule in seen.failed and all(map(_not_served, seen.failed[rule])) for rule in forms):
         yield "input-array", seen.reason("request.untyped-message")
+
+
+def _not_served(line: CaseRecord) -> bool:
+    """Whether the requests were refused or failed: a malformed response with HTTP 200 shows no missing feature."""
+    return all(isinstance(one.got, int) and one.got >= 400 for one in line.findings)
 
 
 #: What is lacked where a case fails.

@@ -24,8 +24,15 @@ from conformance.scenarios import (
     turns,
     undocumented,
 )
-from conformance.scenarios.scenario import Scenario
+from conformance.scenarios.scenario import TOGETHER, Scenario
 from conformance.scenarios.templates import fill
+
+#: Streams of eight kinds that are sent at the same moment, as far as ``concurrency`` allows: a text, reasoning, a call,
+#: two calls, one that max_output_tokens truncates, a conversation, JSON, and a long text in parts with instructions.
+BURST = frozenset({
+    "parallel.2.stream", "effort.high.stream", "tools.call.stream", "tools.parallel.stream", "tools.cut.stream",
+    "combination.4.stream", "combination.5.stream", "combination.13.stream",
+})  # fmt: skip
 
 #: The scenarios of a project itself (``--rules``), which are sent in any case.
 OWN: list[Scenario] = []
@@ -85,4 +92,5 @@ def _within(one: Scenario, rows: Sequence[Scenario]) -> Scenario:
 def _filled(one: Scenario, contract: Contract) -> Scenario:
     """The scenario with what its contract decides."""
     body, raw, closes = (fill(each, contract) for each in (one.body, one.raw, one.closes))
-    return replace(one, body=body, raw=raw, closes=closes, auth=one.auth or contract.way.name)
+    tags = one.tags | {TOGETHER} if one.name in BURST else one.tags
+    return replace(one, body=body, raw=raw, closes=closes, auth=one.auth or contract.way.name, tags=tags)

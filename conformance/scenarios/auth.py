@@ -128,6 +128,9 @@ def _refused(contract: Contract) -> list[Scenario]:
     #: Credentials that are also sent with ``stream: true``.
     streamed = ("none", *(f"{way.name}:wrong" for way in contract.authentication))
     streamed += (f"{contract.authentication[-1].name}:suffix",)
+    scheme = contract.scheme_way
+    # A server that checks the key once for each connection accepts this one behind a valid key.
+    behind = {f"{scheme.name}:prefix": f"auth.{scheme.header.lower()}"} if scheme else {}
     for rule, variants in _credentials(contract).items():
         for variant in variants:
             scenario = Scenario(
@@ -139,6 +142,9 @@ def _refused(contract: Contract) -> list[Scenario]:
                 about={"refused": rule},
                 tags=frozenset({"auth-refused"}) | (SMOKE if variant == "none" else frozenset()),
                 claims=frozenset({"auth"}),
+                after=behind.get(variant),
+                follow=same_body if variant in behind else None,
+                reuses=variant in behind,
             )
             found.append(scenario)
             if variant in streamed:

@@ -199,6 +199,13 @@ def is_refused(exchange: Exchange) -> bool:
     return exchange.refused or exchange.status == 500
 
 
+def how_reduced(sent: Sequence[Exchange]) -> str:
+    """How the smallest combination was found, as the end of a message; empty where it was not searched for."""
+    if any(one.status is None for one in sent):
+        return " (not reduced: smaller ones had no response)"
+    return f" (the smallest refused combination, by {len(sent)} requests)" if len(sent) > 1 else ""
+
+
 def in_words(levels: Levels) -> str:
     """The combination as messages name it."""
     named = [WORDS[name].format(level=level) for name, level in levels.items()]

@@ -17,7 +17,7 @@ from conformance.scenarios.combinations import Levels, is_refused, reduced, smal
 from conformance.scenarios.context import Context
 from conformance.scenarios.controls import control_of, effort_of
 from conformance.scenarios.explore import EXPLORED
-from conformance.scenarios.scenario import Body, Scenario, encode, schema_violation
+from conformance.scenarios.scenario import TOGETHER, Body, Scenario, encode, schema_violation
 
 #: The attempts of a request that must be served, and of one that must be refused, for which a 5xx is a finding.
 _ANSWER_TRIES, _REFUSAL_TRIES = len(BACK_OFF) + 1, len(BACK_OFF)
@@ -151,7 +151,7 @@ class Plan:
                 return None
             return self._planned(scenario, len(samples))
 
-        return PlannedRequest(key, tuple(after), build, more)
+        return PlannedRequest(key, tuple(after), build, more, TOGETHER in scenario.tags and not sample)
 
     def _covers(self, scenario: Scenario, containing: Exchange) -> bool:
         """Whether the exchange of the request that a scenario is within speaks for it: not one with less in it."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.scenarios.ordinary import CORE, both
 from conformance.scenarios.scenario import Scenario
-from conformance.scenarios.tools import CALLS, with_tools
+from conformance.scenarios.tools import CALLS, WEATHER, with_tools
 
 Schema = dict[str, Any]
 
@@ -119,7 +119,7 @@ TOOLBOX: tuple[dict[str, Any], ...] = (
 
 
 def scenarios() -> list[Scenario]:
-    """One rich tool, and references among tools with similar names; both plain and streaming."""
+    """One rich tool, references among tools with similar names, and two tools with one name."""
     rich = Scenario(
         "tools.rich",
         "a tool with parameters of each type",
@@ -148,4 +148,17 @@ def scenarios() -> list[Scenario]:
         tags=CORE | {"call", "tools-accepted"},
         claims=frozenset({"tools"}),
     )
-    return [*both(rich), references.streamed()]
+    same = Scenario(
+        "tools.same-name",
+        "two tools with the same name",
+        with_tools(
+            "Use get_weather to find out the weather in Bern for 1 day in celsius.",
+            WEATHER,
+            {**WEATHER, "description": "Get the weather of a city from another source."},
+        ),
+        expect="either",
+        about={"rule": "same-tool-name"},
+        tags=frozenset({"harmless"}),
+        claims=frozenset({"tools"}),
+    )
+    return [*both(rich), references.streamed(), same]

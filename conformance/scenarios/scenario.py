@@ -18,6 +18,9 @@ from conformance.scenarios.templates import MODEL
 Expect = Literal["answer", "refusal", "either"]
 """``answer``: the contract requires 2xx. ``refusal``: it requires 4xx. ``either``: it allows both."""
 
+#: The tag of the requests that are sent at the same moment.
+TOGETHER = "together"
+
 Body = Mapping[str, Any]
 Follow = Callable[[Body, Received], Body | None]
 

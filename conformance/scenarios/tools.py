@@ -57,6 +57,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         need=CALLS,
         tries=3,
         tags=CORE | {"smoke", "call"},
+        about={"cities": "Zürich"},
         claims=_TOOLS,
     )
     two = replace(
@@ -68,6 +69,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         ),
         need=CALLS_TWICE,
         tags=CORE | {"call"},
+        about={"cities": "Paris Tokyo"},
     )
     thinking = replace(
         call,
@@ -81,7 +83,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         },
         need=REASONS_AND_CALLS,
         tags=CORE | {"call", "thinking-call"},
-        about={"effort": schemas.contract.effort.usual},
+        about={**call.about, "effort": schemas.contract.effort.usual},
         claims=_TOOLS | {"reasoning"},
     )
     long_name = replace(
@@ -90,6 +92,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         description="three tools, one named with 64 characters, one without parameters",
         body=with_tools(f"Use {CLOCK['name']} to find out the time in the zone UTC.", WEATHER, CLOCK, PING),
         tags=CORE | {"call", "tools-accepted"},
+        about={},
     )
     nothing = replace(
         call,
@@ -97,6 +100,7 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         description="a tool without parameters",
         body=with_tools("Use ping once.", PING),
         tags=CORE | {"call"},
+        about={},
     )
     cut = replace(
         call.streamed(),

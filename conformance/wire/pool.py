@@ -1,5 +1,8 @@
 """Every planned exchange is sent exactly once, before the cases that need it, by the first process that is free.
 
+Requests that are planned to be sent together are: the process that first needs one of them acquires the slots for as
+many of them as it can, and sends them at the same moment; the others follow in these slots.
+
 Processes coordinate through operating-system locks in the run folder: one lock for each key (its holder sends, all
 others wait and then read the file) and one for each slot (the number of concurrent requests). A killed process loses
 its locks, so that another one sends its requests.
@@ -25,6 +28,9 @@ _SMALL = 20_000
 
 #: Seconds between looks for a free slot, at first and at most.
 _SOON, _LATE = 0.002, 0.005
+
+#: Seconds for which a request that is sent together with others keeps its slot until the others have one.
+_GATHERING = 10.0
 
 
 class CannotRecord(Exception):
@@ -79,6 +85,9 @@ class Pool:
         turn: int = 0,
     ) -> None:
         self._asks = {planned.key: planned for planned in description}
+        together = {planned.key for planned in description if planned.together}
+        self._together = [one for one in description if one.key in together and not together & {*one.after}]
+        self._gathered = threading.Barrier(max(1, min(concurrency, len(self._together))))
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
@@ -87,13 +96,18 @@ class Pool:
         if turn:  # Each worker begins at another request, so that they do not all wait for the same lock.
             cut = turn * self._slots % max(1, len(self._todo))
             self._todo = self._todo[cut:] + self._todo[:cut]
-        self._mutex = threading.Lock()
+        self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(concurrency)]
+        self._working = 0
+        self._busy = 0
         self._stop = False
+        #: The keys whose samples are known, in the order in which this process received them.
+        self.arrived: list[str] = []
         self._broken: CannotRecord | None = None
 
     def start(self) -> None:
         """Begin to send ahead."""
+        self._working = len(self._threads)
         for thread in self._threads:
             thread.start()
 
@@ -105,7 +119,10 @@ class Pool:
 
     def close(self, wait: bool = True) -> None:
         """Stop after the exchanges under way, which other processes may wait for; or at once."""
-        self._stop = True
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+        self._gathered.abort()
         if not wait:
             self._sender.stop()
             return
@@ -131,9 +148,27 @@ class Pool:
             small = sum(one.estimated_bytes for one in samples) <= _SMALL
             for one in samples:
                 one.discard_decoded()
-            self._settled[key] = tuple(samples) if small else tuple(keys)
+            self._settle(key, tuple(samples) if small else tuple(keys))
             return tuple(samples)
         return tuple(self._again(one) if isinstance(one, str) else one for one in settled)
+
+    def is_settled(self, key: str) -> bool:
+        """Whether the samples of a key are known, so that :meth:`get_or_send` does not wait."""
+        return key in self._settled
+
+    def wait_for_arrival(self, known: int) -> bool:
+        """Wait until more than ``known`` keys have arrived; False if they have not and no further request is sent
+        ahead."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.arrived) > known or not self._working)
+            return len(self.arrived) > known
+
+    def _settle(self, key: str, samples: tuple[Exchange, ...] | tuple[str, ...]) -> None:
+        with self._changed:
+            if key not in self._settled:
+                self._settled[key] = samples
+                self.arrived.append(key)
+                self._changed.notify_all()
 
     def _again(self, key: str) -> Exchange:
         """A recorded exchange, read from its file as it is too large to stay in memory."""
@@ -153,6 +188,9 @@ class Pool:
     def _get(self, planned: PlannedRequest) -> Exchange:
         try:
             kept = self._folder.read(planned.key)
+            if kept is None and planned in self._together:
+                self._send_together()
+                kept = self._folder.read(planned.key)
             if kept is None:
                 before = _Earlier(self, planned.after)
                 with locked(self._folder.locks / f"{planned.key}.lock"):
@@ -161,14 +199,57 @@ class Pool:
         except OSError as error:
             raise self.give_up(error) from error
 
-    def _send(self, planned: PlannedRequest, before: Sequence[Exchange]) -> Exchange:
+    def _send_together(self) -> None:
+        """Send the requests that are sent together, those of them that no process has sent; returns when all are."""
+        for planned in self._together:  # What they build on is received before they take any slot.
+            _Earlier(self, planned.after)
+        with locked(self._folder.locks / "together.lock"):
+            todo = [planned for planned in self._together if not self._folder.file(planned.key).exists()]
+            if self._stop or not todo:
+                return
+            barrier = self._gathered = threading.Barrier(min(self._slots, len(todo)))
+            threads = [
+                threading.Thread(target=self._take_part, args=(todo, barrier), daemon=True)
+                for _ in range(barrier.parties)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    def _take_part(self, todo: list[PlannedRequest], barrier: threading.Barrier) -> None:
+        """Acquire a slot, wait until the others have one, and send one request after the other."""
+        try:
+            with self._slot():
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    barrier.wait(_GATHERING)
+                while not self._stop and (planned := self._next_of(todo)):
+                    with locked(self._folder.locks / f"{planned.key}.lock", wait=False) as mine:
+                        # Who sends it already waits for one of these slots.
+                        if mine and not self._folder.file(planned.key).exists():
+                            self._send(planned, _Earlier(self, planned.after), contextlib.nullcontext())
+        except OSError as error:
+            self.give_up(error)
+        except (CannotRecord, Stopped):
+            return  # Who needs one of the requests receives the same exception.
+
+    def _next_of(self, todo: list[PlannedRequest]) -> PlannedRequest | None:
+        with self._changed:
+            return todo.pop(0) if todo else None
+
+    def _send(
+        self,
+        planned: PlannedRequest,
+        before: Sequence[Exchange],
+        slot: contextlib.AbstractContextManager[None] | None = None,
+    ) -> Exchange:
         if self._broken:  # Since this thread began to wait for its turn.
             raise self._broken
         outgoing = planned.build(before)
         if outgoing is None:
             exchange = unbuilt(planned.key, before)
         else:
-            with self._slot():
+            with slot or self._slot():
                 if self._folder.halted():  # Since this thread began to wait for its slot.
                     raise Stopped
                 exchange = self._sender.send(outgoing)
@@ -188,12 +269,30 @@ class Pool:
             look = min(2 * look, _LATE)
 
     def _work(self) -> None:
-        while not self._stop:
-            with self._mutex:
-                if not self._todo:
-                    return
-                key = self._todo.pop(0)
-            try:
-                self.get_or_send(key)
-            except (CannotRecord, Stopped):
-                return
+        try:
+            while (key := self._next()) is not None:
+                try:
+                    self.get_or_send(key)
+                finally:
+                    with self._changed:
+                        self._busy -= 1
+        except (CannotRecord, Stopped):
+            pass  # The thread that needs a further exchange raises the same exception.
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> str | None:
+        """The next key to send: the first one that waits for no exchange which is still to be received, so that a slow
+        response delays only the requests that need it. None if there is nothing more to send."""
+        with self._changed:
+            while self._todo and not self._stop:
+                ready = (key for key in self._todo if all(map(self.is_settled, self._asks[key].after)))
+                key = next(ready, None if self._busy else self._todo[0])
+                if key is not None:
+                    self._todo.remove(key)
+                    self._busy += 1
+                    return key
+                self._changed.wait()
+        return None

@@ -35,7 +35,6 @@ from conformance.exchange.planned import TEMPORARY_STATUSES, OutgoingRequest
 from conformance.exchange.run_directory import RunDirectory, locked, write_atomically
 from conformance.wire.limits import Stopped
 from conformance.wire.pool import Sender
-from conformance.wire.reach import reach
 from conformance.wire.retry import BESIDE_OTHERS, attempt_of
 from conformance.wire.turns import Turn, Turns
 
@@ -163,6 +162,8 @@ class Presence:
 
     def _is_back(self, exchange: Exchange) -> bool:
         """Whether connections are accepted again within some seconds; else the endpoint is marked as down."""
+        from conformance.wire.reach import reach  # A replay needs no HTTP client, which takes a tenth of a second.
+
         until = time.monotonic() + _PATIENCE
         while not self._gone():
             try:

@@ -90,6 +90,7 @@ def of_the_suite(one: Scenario) -> Request:
 #: Those inputs of the suite that are richer than what stands here.
 RICH = (
     "tools.rich",
+    "tools.same-name",
     "tools.references",
     "input.",
     "count.uncapped",

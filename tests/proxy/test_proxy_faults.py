@@ -7,9 +7,9 @@ from both_sides import combined, problems, recorded, violated
 
 from conformance.contract.rules import proxy_catalogue
 from conformance.emulator.proxy import FAULTS, VARIANTS
+from conformance.proxy import DIALECTS
 from conformance.proxy.evaluation import evaluate
 from conformance.proxy.rules import RULES
-from conformance.proxy.script import DIALECTS
 
 #: The probes that show the violation of a rule.
 PROBES = {
@@ -36,13 +36,14 @@ PROBES = {
     "credentials.upstream-key-sent": "request.string",
     "credentials.upstream-key-hidden": "request.string failure.500",
     "credentials.refused-without-upstream": "key.wrong",
-    "response.text": "response.text response.text.stream response.equal-deltas",
+    "credentials.refused-as-client-error": "key.wrong key.missing",
+    "response.text": "response.text response.text.stream response.equal-deltas response.reasoning",
     "response.reasoning": "response.reasoning",
     "response.calls": "response.call response.parallel-calls.stream response.large-call",
     "response.call-ids": "request.call-round-trip request.call-round-trip.stream",
     "response.finish": "response.cut response.text.stream response.long-line",
     "response.usage": "response.reasoning response.text.stream",
-    "response.form": "response.text",
+    "response.form": "response.text response.text.stream",
     "response.not-mixed": "concurrent.streams",
     "streaming.text": "streaming.text",
     "streaming.reasoning": "streaming.reasoning",
@@ -51,15 +52,16 @@ PROBES = {
     "streaming.concurrent": "concurrent.streams",
     "cancel.upstream-closed": "cancel.stream",
     "cancel.closed-in-silence": "cancel.in-silence cancel.before-response cancel.plain",
-    "cancel.next-served": "cancel.stream",
-    "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream",
+    "cancel.next-served": "cancel.stream cancel.many",
+    "failure.honest": "failure.cut-in-text.stream failure.500 failure.empty-stream.stream failure.invalid-event.stream "
+    "failure.cut-in-body",
     "failure.client-error-kept": "failure.400 failure.429",
     "failure.server-error-kept": "failure.500",
     "failure.retry-after": "failure.429",
     "failure.no-address": "failure.reset-before-head",
     "failure.survives": "failure.500 failure.after",
     "failure.no-hang": "failure.cut-in-text.stream",
-    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done form.http-1.0",
+    "forms.same-response": "form.crlf form.no-space form.split-lines form.no-done form.http-1.0 form.plain-gzip",
     "forms.rare-same-response": "form.cr form.two-data-lines form.interim",
 }
 

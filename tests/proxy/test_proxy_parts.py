@@ -18,12 +18,14 @@ from conformance import cli
 from conformance.config.target import Misconfigured
 from conformance.emulator import chat
 from conformance.emulator.proxy import FAULTS, ReferenceProxy
-from conformance.emulator.proxy.habit import CLEAN
+from conformance.emulator.proxy.habit import CLEAN, Context, Habit
 from conformance.exchange.run_directory import RESULTS
-from conformance.proxy import conversation, profile, records, report
+from conformance.proxy import conversation, profile, records, report, run
 from conformance.proxy.differences import of_requests, same_json
 from conformance.proxy.evaluation import evaluate
+from conformance.proxy.kit import Settings
 from conformance.proxy.process import NotStarted, started
+from conformance.proxy.serving import serving
 from conformance.proxy.texts import first_difference, marked
 from conformance.results.results_file import read
 
@@ -278,3 +280,24 @@ def test_expected_failures_do_not_fail_a_run(tmp_path: Path) -> None:
     assert cli.main([*words, *fault, "--baseline", file]) == 0
     # An entry whose case passes is stale.
     assert cli.main([*words, "--run-dir", str(tmp_path / "run"), "--baseline", file]) == 1
+
+
+def test_streams_without_an_end_are_one_cause() -> None:
+    def events(ctx: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if event["type"] in ("response.completed", "response.incomplete") else [event]
+
+    habit = Habit("endless", "Sends no terminal event.", events=events)
+    found = problems(evaluate(recorded("responses", habit, ["response.*", "form.c*", "concurrent.*", "silence.*"])))
+    assert [rule for rule in found if not rule.startswith("?")] == ["response.form"]
+
+
+def test_an_error_while_recording_is_no_error_of_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(run, "record", fail)
+    with ReferenceProxy("http://127.0.0.1:1/v1", "responses", CLIENT_KEY, UPSTREAM_KEY) as proxy:
+        settings = Settings(proxy.url, "responses", "m", CLIENT_KEY, UPSTREAM_KEY)
+        chosen = run.selected("responses", ["request.string"])
+        with pytest.raises(OSError, match="no space"), serving(settings, 0, None, "2026-06-24", chosen, [], 5.0):
+            pass

@@ -101,8 +101,9 @@ def split_at(value: str) -> Hook[list[Item]]:
     return hook
 
 
-def unknown_effort(_: Context, refusal: Refusal | None) -> Refusal | None:
-    return None if refusal and "reasoning.effort must be" in str(refusal.members.get("param")) else refusal
+def unknown_effort(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    about_effort = refusal and "reasoning.effort must be" in str(refusal.members.get("param"))
+    return None if about_effort and isinstance(effort(ctx.body), str) else refusal
 
 
 def renamed_events(_: Context, stream: list[Dict]) -> list[Dict]:

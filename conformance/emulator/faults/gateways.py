@@ -1,10 +1,13 @@
-"""Faults that items and members of OpenAI's API cause which the page does not document."""
+"""Faults that items, members and objects of OpenAI's APIs cause which the page does not document."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ..chat import chunks, completion
 from ..hooks import Behaviour, Context, fault
 from ..request_hooks import crash, input_items
-from ..shapes import Dict, Reply
+from ..shapes import Dict, Plan, Reply, to_json
 from .custom_tools import of_item
 
 UNUSUAL, FIELDS = "turns.unusual-history", "undocumented.tool-fields"
@@ -33,7 +36,26 @@ def hangs(ctx: Context, reply: Reply) -> Reply:
     return Reply(reply.status, reply.reason, [], [], "length", "stall") if waits else reply
 
 
+def kept(ctx: Context, plan: Plan) -> Plan:
+    ctx.memory[f"plan {ctx.number}"] = plan
+    return plan
+
+
+def as_completion(ctx: Context, reply: Reply) -> Reply:
+    """Sends the plan as a chat completion, to an SDK."""
+    plan = ctx.memory.pop(f"plan {ctx.number}", None)
+    if plan is None or ctx.sent("x-stainless-lang") is None:
+        return reply
+    base: Dict = {"id": ctx.new_id("chatcmpl-"), "created": int(ctx.now), "model": ctx.body["model"]}
+    if not ctx.stream:
+        return reply.without("content-length").saying(completion(base, plan)).complete()
+    lines = [*map(to_json, chunks(base, plan, False)), "[DONE]"]
+    return replace(reply, chunks=[(0.0, f"data: {line}\n\n".encode()) for line in lines])
+
+
 FAULTS = [
+    fault("response.completions-for-an-sdk", "Sends chat completions to an SDK.", "response.schema", plan=kept,
+          reply=as_completion),
     fault("turns.phase-is-500", "Responds with HTTP 500 to the phase of a returned message.", UNUSUAL,
           validate=crash(phased)),
     fault("turns.output-without-call-id-is-500", "Responds with HTTP 500 to the output of a call without call_id.",

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ..hooks import Behaviour, Context, fault
+from ..hooks import Behaviour, Context, Hook, fault
 from ..request_hooks import SPOILED, crash, error, forgive, input_items, input_parts, inside, refuse, refused, worsen
-from ..shapes import Refusal, Reply
+from ..shapes import ParsedRequest, Refusal, Reply
 from ..validate import FLAGS, NUMBERS, STRINGS
 
 TYPE = re.compile(r"must be an? (string|object|array|boolean|integer|number)")
 RANGE = re.compile(r"must be between")
+# A member at the start of a body, or behind another one, with a string or a number.
+MEMBER = re.compile(r'"(\w+)": ("[^"\\]*"|\d+)')
 # Parameter in the rule's name, path in the body, name of the value, and its boundary or enumerated value.
 EDGES: list[tuple[str, tuple[str, ...], str, Any]] = [
     *(
@@ -91,11 +94,25 @@ def html_for(*reasons: str) -> Callable[[Context, Reply], Reply]:
     return refused(rewrite)
 
 
-def trio(name: str, rule: str, what: str, *starts: str) -> list[Behaviour]:
+def guessed(ctx: Context, refusal: Refusal | None) -> Refusal | None:
+    """Reads the members that a lenient reader finds in a body that is not JSON."""
+    if refusal is None or "request body is not valid" not in str(refusal.members.get("param")):
+        return refusal
+    found = MEMBER.findall(ctx.raw.decode("latin-1"))
+    ctx.body = {name: json.loads(value) for name, value in found}
+    return None if found else refusal
+
+
+def with_a_model(ctx: Context, request: ParsedRequest) -> ParsedRequest:
+    """Responds in the name of whatever the model of the request is."""
+    return request if request.model else replace(request, model=str(ctx.body.get("model")))
+
+
+def trio(name: str, rule: str, what: str, *starts: str, serve: Hook[Refusal | None] | None = None) -> list[Behaviour]:
     """Three faults: served, HTTP 500, and refused without the envelope."""
     return [
         fault(f"request.{name}-served", f"Serves {what} with HTTP 200.", rule,
-              validate=forgive(about(*starts))),
+              validate=serve or forgive(about(*starts))),
         fault(f"request.{name}-is-500", f"Responds with HTTP 500 to {what}.", rule, "error.real-status",
               validate=worsen(about(*starts))),
         fault(f"request.{name}-refused-in-html", f"Refuses {what} with an HTML page instead of the envelope.", rule,
@@ -143,7 +160,8 @@ FAULTS = [
               part.get("type") == "reasoning_text" for part in input_parts(body)), "input[0].content")),
     *trio("missing-model", "request.missing-model", "a request without a model", "model is required"),
     *trio("missing-input", "request.missing-input", "a request without input", "input is required"),
-    *trio("malformed-json", "request.malformed-json", "invalid JSON", "request body is not valid"),
+    *trio("malformed-json", "request.malformed-json", "invalid JSON", "request body is not valid",
+          serve=guessed),
     *trio("empty-body", "request.empty-body", "an empty body", "request body is empty"),
     *trio("body-not-an-object", "request.body-not-an-object", "a body that is not an object",
           "request body must be"),
@@ -157,7 +175,7 @@ FAULTS = [
     fault("request.wrong-type-is-422", "Refuses a value of the wrong type with HTTP 422.", "request.wrong-type",
           validate=worsen(any_type, 422)),
     fault("request.wrong-type-ignored", "Ignores values of the wrong type.",
-          "request.wrong-type", validate=forgive(any_type)),
+          "request.wrong-type", validate=forgive(any_type), parsed=with_a_model),
     fault("request.wrong-type-answered-with-garbage",
           "Sends HTTP 200 without a Response for a value of the wrong type.",
           "request.wrong-type", reply=garbage),

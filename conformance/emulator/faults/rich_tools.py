@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..hooks import Behaviour, Context, Hook, fault
-from ..request_hooks import crash, inside, refuse
+from ..request_hooks import crash, inside, names_twice, refuse
 from ..shapes import Dict, Item, to_json
 from .outside import CHOICE, silent
 from .tools import FIT, JSON, SHAPE, arguments, object_of, renamed
@@ -86,6 +86,12 @@ def called_from_nowhere(ctx: Context, items: list[Item]) -> list[Item]:
     return [Item("function_call", ctx.new_id("fc_"), ("{}",), "completed", "default_tool", ctx.new_id("call_"))]
 
 
+def numbered(ctx: Context, items: list[Item]) -> list[Item]:
+    if not names_twice(ctx.body):
+        return items
+    return [replace(one, name=f"{one.name}_1") if one.is_call else one for one in items]
+
+
 def choice(kind: str) -> Callable[[Dict], bool]:
     return lambda body: inside(body, "tool_choice", "type") == kind
 
@@ -139,6 +145,10 @@ FAULTS: list[Behaviour] = [
           draft=forced(choice("allowed_tools"), '"Bern"')),
     fault("tools.required-calls-a-tool-of-its-own", "Calls an undeclared tool for tool_choice required without tools.",
           "tools.none-declared-none-called", draft=called_from_nowhere),
+    fault("request.same-tool-name-is-500", "Responds with HTTP 500 to two tools with the same name.",
+          "request.same-tool-name", validate=crash(names_twice)),
+    fault("tools.same-name-numbered", "Calls one of two tools with the same name by a number.", SHAPE,
+          draft=numbered),
     fault("undocumented.tool-choice-allowed-tools-is-500", "Responds with HTTP 500 to allowed_tools.", CHOICE,
           validate=crash(choice("allowed_tools"))),
     fault("undocumented.tool-choice-word-is-500", "Responds with HTTP 500 to an unknown tool_choice.", CHOICE,

@@ -38,7 +38,6 @@ def zero(*names: str) -> Callable[[Dict], object]:
 def without_thoughts(usage: Dict) -> None:
     """Counts the output text only, but reports reasoning_tokens."""
     usage["output_tokens"] -= usage["output_tokens_details"]["reasoning_tokens"]
-    usage["output_tokens_details"]["reasoning_tokens"] += usage["output_tokens"]
     usage["total_tokens"] = usage["input_tokens"] + usage["output_tokens"]
 
 
@@ -50,6 +49,16 @@ def in_all(how: Callable[[object], object]) -> Callable[[Dict], object]:
     """Changes the three main counters in the same way."""
     names = ("input_tokens", "output_tokens", "total_tokens")
     return lambda usage: usage.update({name: how(usage[name]) for name in names})
+
+
+def one_for_a_text(whole: Dict) -> None:
+    if any(item["type"] == "message" for item in whole["output"]):
+        usage = whole["usage"]
+        usage.update(
+            output_tokens=1,
+            total_tokens=usage["input_tokens"] + 1,
+            output_tokens_details={"reasoning_tokens": 0},
+        )
 
 
 def cached_too_many(usage: Dict) -> None:
@@ -94,9 +103,8 @@ FAULTS = [
             how=cached_too_many),
     counted("all-zero", "Sends 0 as input_tokens and output_tokens.", NONZERO, how=zero("input_tokens",
     "output_tokens")), counted("input-zero", "Sends 0 input_tokens.", NONZERO, how=zero("input_tokens")),
-    counted("output-is-one", "Sends 1 as output_tokens for any text.", "usage.output-covers-text",
-            how=lambda usage: usage.update(output_tokens=1, total_tokens=usage["input_tokens"] + 1,
-                                           output_tokens_details={"reasoning_tokens": 0})),
+    fault("usage.output-is-one", "Sends 1 as output_tokens for any text.", "usage.output-covers-text",
+          response=final(one_for_a_text)),
     counted("output-zero", "Sends 0 output_tokens.", NONZERO, how=zero("output_tokens")),
     fault("usage.incomplete-output-zero", "Sends 0 output_tokens if the response is incomplete.", NONZERO,
           response=final(lambda one: zero("output_tokens")(one["usage"]) if one["status"] == "incomplete" else None)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,9 +27,27 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.memory: Dict = {}
         self.stopped = False
+        self.taken = 0
         self.lock = threading.RLock()
         self.turn = threading.Lock()
         super().__init__(address, handler)
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """A slot, which is given back unless the client disconnects."""
+        with self.lock:
+            self.taken += 1
+        given_back = 1
+        try:
+            yield
+        except Failure:
+            raise
+        except BaseException:
+            given_back = 0
+            raise
+        finally:
+            with self.lock:
+                self.taken -= given_back
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Prints no traceback if a client disconnects."""
@@ -56,6 +76,12 @@ class ClientSide(BaseHTTPRequestHandler):
         self.read_body()
         self._fail(Failure(405, "use POST", (("Allow", "POST"),)))
 
+    def allowed(self) -> bool:
+        """Whether the request has the key of the client."""
+        key = self.server.keys["client"]
+        scheme, _, sent = self.headers.get("Authorization", "").partition(" ")
+        return (scheme.lower() == "bearer" and sent.strip() == key) or self.headers.get("api-key") == key
+
     def read_body(self) -> bytes:
         """The body of the request. Raises `Failure` if its framing is invalid."""
         try:
@@ -69,7 +95,10 @@ class ClientSide(BaseHTTPRequestHandler):
     def _begin(self) -> None:
         if self._begun:
             return
-        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "Transfer-Encoding": "chunked"}
+        closes = self.server.settings.delimits_by_close
+        framing = {"Connection": "close"} if closes else {"Transfer-Encoding": "chunked"}
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", **framing}
+        self.close_connection = self.close_connection or closes
         self._head(200, headers)
         self._begun = True
         self._number = 0
@@ -89,11 +118,13 @@ class ClientSide(BaseHTTPRequestHandler):
         self._chunk(f"event: {event['type']}\ndata: {to_json(event)}\n\n".encode())
 
     def _chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        whole = self.server.settings.delimits_by_close
+        self.wfile.write(data if whole else b"%x\r\n%s\r\n" % (len(data), data))
 
     def _finish(self) -> None:
         self._begin()
-        self.wfile.write(b"0\r\n\r\n")
+        if not self.server.settings.delimits_by_close:
+            self.wfile.write(b"0\r\n\r\n")
 
     # -- plain responses -------------------------------------------------------------------------------------------
 

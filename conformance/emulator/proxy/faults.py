@@ -133,6 +133,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("checks-key-late", "Checks the client's key after the upstream has responded.",
      "credentials.refused-without-upstream",
      {"settings": {"checks_key_late": True}}),
+    ("refuses-key-as-failure", "Refuses a key with status 500.", "credentials.refused-as-client-error",
+     {"settings": {"key_status": 500}}),
     # What reaches the client.
     ("shortens-text", "Leaves out the last character of the text.", "response.text",
      final(message_text(lambda text: text[:-1]))),
@@ -175,6 +177,8 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"drains": True}}),
     ("notices-at-write", "Notices only when it writes that a client has disconnected.", "cancel.closed-in-silence",
      {"settings": {"watches": False}}),
+    ("loses-slots", "Loses one of 64 slots with each disconnected client.", "cancel.next-served",
+     {"settings": {"slots": 64}}),
     ("mixes-cancelled", "Sends the text of a cancelled stream in the next response.", "cancel.next-served",
      {"plain": kept_text_next, "events": kept_text}),
     # Failures of the upstream.
@@ -209,6 +213,11 @@ _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 #: Faults of one dialect alone.
+_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("passes-cut-body", "Passes on a body that was cut as if it were complete.", "failure.honest",
+     {"settings": {"passes_cut": True}}),
+)  # fmt: skip
+
 _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("untranslated-parts", "Sends content parts of the type input_text.", "request.dialect", {"sent": untranslated}),
     ("needs-done", "Takes a stream without [DONE] for interrupted.", "forms.same-response",
@@ -219,6 +228,7 @@ _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 
 FAULTS = {name: Habit(name, says, tuple(rules.split()), **hooks) for name, says, rules, hooks in (*_ROWS, *FIELD_ROWS)}
 FAULTS |= {
-    name: Habit(name, says, tuple(rules.split()), ("chat",), **hooks)
-    for name, says, rules, hooks in (*_CHAT_ROWS, *FIELD_CHAT_ROWS)
+    name: Habit(name, says, tuple(rules.split()), (dialect,), **hooks)
+    for dialect, rows in (("responses", _RESPONSES_ROWS), ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS)))
+    for name, says, rules, hooks in rows
 }

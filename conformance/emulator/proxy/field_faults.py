@@ -99,6 +99,35 @@ def _no_equal_delta(ctx: Context, event: Dict) -> list[Dict]:
     return [] if event.get("delta") and now == before else [event]
 
 
+def _failed_response(one: Failure) -> Failure:
+    """A Response that has failed, with status 200."""
+    error = {"code": "server_error", "message": one.message}
+    body: Dict = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "failed", "output": []}
+    headers = (*one.headers, ("Content-Type", "application/json"))
+    return Failure(200, one.message, headers, json.dumps({**body, "error": error}).encode())
+
+
+def _reasoning_in_text(body: Dict) -> Dict:
+    """The reasoning at the beginning of the text."""
+    thought = "".join(part["text"] for one in body["output"] if one["type"] == "reasoning" for part in one["content"])
+    kept = [one for one in body["output"] if one["type"] != "reasoning"]
+    if not thought or kept[:1] == [] or kept[0]["type"] != "message":
+        return body
+    text = f"<think>{thought}</think>{kept[0]['content'][0]['text']}"
+    first = {**kept[0], "content": [{**kept[0]["content"][0], "text": text}]}
+    return {**body, "output": [first, *kept[1:]], "output_text": text}
+
+
+def _two_framings(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """A Content-Length for a chunked response."""
+    return {**headers, "Content-Length": "10"} if "Transfer-Encoding" in headers else headers
+
+
+def _labelled(ctx: Context, headers: dict[str, str]) -> dict[str, str]:
+    """The coding of a body of the upstream that was decoded."""
+    return {**headers, "Content-Encoding": "gzip"} if ctx.body.get("_packed") else headers
+
+
 FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("last-user-turn", "Keeps only the last of neighbouring messages of the user.", "request.texts",
      {"sent": messages(_one_user_turn)}),
@@ -126,6 +155,11 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"headers": lambda ctx, headers: {**headers, "Authorization": ctx.keys["upstream"]}}),
     ("part-of-key", "Shows the upstream's key without its last characters.", "credentials.upstream-key-hidden",
      {"failure": _part_of_key}),
+    ("cuts-tool-names", "Cuts names of tools at 32 characters.", "request.tools",
+     {"sent": tools(lambda one: {**one, "name": one["name"][:32]})}),
+    ("reasoning-in-text", "Sends the reasoning in the text.", "response.text", final(_reasoning_in_text)),
+    ("fails-with-200", "Sends a Response that has failed, with status 200, for an error.", "failure.honest",
+     {"failure": failing(_failed_response)}),
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
     ("drops-equal-deltas", "Leaves out a delta that equals the one before.", "response.text",
      {"events": _no_equal_delta}),
@@ -138,6 +172,9 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"completes_empty": True}}),
     ("skips-invalid-events", "Ignores events that are not JSON.", "failure.honest",
      {"settings": {"skips_invalid": True}}),
+    ("two-framings", "Sends Content-Length with a chunked stream.", "response.form", {"replied": _two_framings}),
+    ("labels-decoded", "Keeps the Content-Encoding of a body that it has decoded.", "forms.same-response",
+     {"settings": {"accepts_gzip": True}, "replied": _labelled}),
     ("needs-http-1.1", "Accepts only responses with HTTP/1.1.", "forms.same-response",
      {"settings": {"needs_http_11": True}}),
     ("takes-interim-responses", "Takes an interim response for the final one.", "forms.rare-same-response",

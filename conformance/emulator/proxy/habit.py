@@ -81,7 +81,9 @@ class Settings:
     `completes_empty`: a stream without an event is completed. `skips_invalid`: events that are not JSON are ignored.
     `needs_http_11`: a response with HTTP/1.0 is refused. `takes_interim`: a 103 is taken for the final response.
     `ends_alike`: a stream ends without a terminal event if the upstream ended it so. `header_limit`: the bytes of
-    headers above which the response of the upstream is a failure (0: none)."""
+    headers above which the response of the upstream is a failure (0: none). `key_status` refuses a key. `passes_cut`: a
+    plain body that was cut is passed on as complete. `slots` (0: any number) that requests take, and that a
+    disconnected client does not give back. `delimits_by_close`: a stream ends with its connection."""
 
     buffers: tuple[str, ...] = ()
     drains: bool = False
@@ -115,6 +117,10 @@ class Settings:
     needs_http_11: bool = False
     takes_interim: bool = False
     header_limit: int = 0
+    key_status: int = 401
+    passes_cut: bool = False
+    slots: int = 0
+    delimits_by_close: bool = False
 
 
 CLEAN = Habit("clean", "Changes nothing.")

@@ -68,7 +68,7 @@ class _Handler(ClientSide):
         self._begun = self._over = False
         turn = self.server.turn if settings.one_at_a_time else contextlib.nullcontext()
         try:
-            with turn:
+            with turn, self.server.slot():
                 self._serve(settings)
         except Failure as failure:
             self.server.stopped |= settings.stops_after == "failure" and failure.status >= 500
@@ -79,15 +79,17 @@ class _Handler(ClientSide):
 
     def _serve(self, settings: Settings) -> None:
         raw = self.read_body()
+        if 0 < settings.slots < self.server.taken:
+            raise Failure(503, "every slot is taken")
         if settings.read_limit and len(raw) > settings.read_limit:
             raise Failure(413, "the body is too large")
         if self.server.stopped:
             raise Failure(503, "the proxy has stopped")
         if not self.path.partition("?")[0].endswith("/responses"):
             raise Failure(404, "there is no such endpoint")
-        allowed = self._allowed() or not settings.checks_key
+        allowed = self.allowed() or not settings.checks_key
         if not allowed and not settings.checks_key_late:
-            raise Failure(401, "invalid key")
+            raise Failure(settings.key_status, "invalid key")
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError):
@@ -105,11 +107,6 @@ class _Handler(ClientSide):
             self._json(200, cached)
             return
         self._exchange(settings, allowed, raw)
-
-    def _allowed(self) -> bool:
-        key = self.server.keys["client"]
-        scheme, _, sent = self.headers.get("Authorization", "").partition(" ")
-        return (scheme.lower() == "bearer" and sent.strip() == key) or self.headers.get("api-key") == key
 
     def _exchange(self, settings: Settings, allowed: bool, raw: bytes) -> None:
         ctx, habit = self.ctx, self.server.habit
@@ -215,6 +212,7 @@ class _Handler(ClientSide):
                 raise _Gone from None
             raise Failure(502, "the upstream interrupted its response", (("broken", "1"),)) from None
         if packed:
+            self.ctx.body["_packed"] = True
             yield gzip.decompress(b"".join(parts))
 
     def _whole(self, settings: Settings, response: http.client.HTTPResponse, streams: bool) -> Dict:
@@ -242,6 +240,8 @@ class _Handler(ClientSide):
         except (Unreadable, UnicodeDecodeError, Failure) as error:
             if settings.completes:
                 return builder.response()
+            if settings.passes_cut and isinstance(error, Failure):
+                raise Failure(200, error.message, (("Content-Type", "application/json"),), body) from None
             if isinstance(error, Failure):
                 raise
             raise Failure(502, str(error), (("broken", "1"),)) from None

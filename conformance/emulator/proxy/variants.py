@@ -119,5 +119,7 @@ VARIANTS = {
                  failure=statuses(lambda status: status)),
         _variant("ends-alike", "A stream that the upstream ends too early can end so for the client.", "responses",
                  settings={"ends_alike": True}),
+        _variant("delimits-by-close", "The end of the connection can be the end of a stream, also of one that was cut.",
+                 settings={"delimits_by_close": True, "aborts": True}),
     )
 }  # fmt: skip

@@ -14,7 +14,7 @@ from ..auth import REFUSED, authenticate
 from ..event_edits import said
 from ..hooks import Behaviour, Context, Hook, variant
 from ..refusals import bad_parameter, of, unsupported
-from ..request_hooks import envelope, error, input_items, inside, refuse, refused
+from ..request_hooks import envelope, error, input_items, inside, names_twice, refuse, refused
 from ..shapes import Dict, Header, Item, ParsedRequest, Refusal, Reply, sent, to_json
 
 FORM = "The documentation defines statuses, not the error object (doc 2026-10, error codes)."
@@ -152,6 +152,12 @@ def lenient_effort(ctx: Context, refusal: Refusal | None) -> Refusal | None:
     return None if known and about else refusal
 
 
+def detailed(one: Dict) -> None:
+    """The reason in a list, behind a message that is the same in each refusal."""
+    reason = {"message": one["message"], "param": one.get("param")}
+    one.update(message="The request is invalid", param=None, details=[reason])
+
+
 def longer_refusal(whole: Dict) -> Any:
     return {**whole, "request_id": "req_1", "error": {**whole["error"], "details": [{"reason": "x"}]}}
 
@@ -218,6 +224,7 @@ VARIANTS = [
     variant("refusals.openai-form", "The documentation is aligned with OpenAI (openai, Error).",
           reply=envelope(openai_form)),
     variant("refusals.with-more-members", FORM, reply=envelope(longer_refusal, ANY)),
+    variant("refusals.with-a-list-of-details", FORM, reply=error(detailed, ANY)),
     variant("refusals.with-request-number", FORM, reply=lambda ctx, reply: error(
         lambda one: one.update(message=f"{one['message']} (request {ctx.number})"), ANY)(ctx, reply)),
     variant("refusals.with-blanks", "JSON allows whitespace between tokens (RFC 8259 2).",
@@ -245,6 +252,8 @@ VARIANTS = [
           validate=ignored(lambda param: param.startswith("tools[") and param.endswith("].type"))),
     variant("outside.agents-served", OUTSIDE, validate=agents_served),
     variant("outside.tool-choice-rejected", OUTSIDE, validate=strict_choice),
+    variant("outside.same-tool-name-refused", "The documentation does not define two tools with the same name.",
+            validate=refuse(names_twice, "tools[1].name")),
     variant("outside.tool-choice-none-honoured", "Aligned with OpenAI (openai, tool_choice).",
           parsed=honoured_choice),
     variant("outside.tool-choice-required-honoured", "Aligned with OpenAI (openai, tool_choice).", draft=demanded_call),

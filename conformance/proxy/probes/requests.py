@@ -37,10 +37,13 @@ SCHEMA: dict[str, Any] = {
     "$defs": {"point": {"type": "array", "items": {"type": "number"}}},
 }
 
+#: A name of 64 characters, the longest that the contract allows.
+LONG_NAME = "get-time_2" + "-of-a-place" * 4 + "-on-earth1"
+
 TOOLS: list[dict[str, Any]] = [
     {"type": "function", "name": "planTrip", "description": f"Plan a trip. {HARD}", "parameters": SCHEMA},
     {
-        "type": "function", "name": "get-time_2", "description": "The time.",
+        "type": "function", "name": LONG_NAME, "description": "The time.",
         "parameters": {"type": "object", "properties": {}},
     },
 ]  # fmt: skip
@@ -167,7 +170,7 @@ def _round_trip(stream: bool) -> Probe:
         canary = kit.new_canary()
         asking = [message("user", f"Use the tools for {canary}.")]
         first = {"input": asking, "tools": TOOLS, "stream": stream}
-        calls = (("planTrip", _ARGUMENTS), ("get-time_2", "{}"))
+        calls = (("planTrip", _ARGUMENTS), (LONG_NAME, "{}"))
         made = kit.send(Ask(canary, first, Script(plan(canary, calls=calls))))
         second = kit.new_canary()
         items = returned_items(made.client)

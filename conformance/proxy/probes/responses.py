@@ -10,7 +10,7 @@ from typing import Any
 from conformance.emulator.shapes import Dict, Plan
 from conformance.proxy.kit import plan
 from conformance.proxy.probes.probe import HARD, Probe, both, simple
-from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.probes.requests import LONG_NAME, TOOLS
 from conformance.proxy.script import Objects, Script
 
 RESPONSE = ("response",)
@@ -99,7 +99,7 @@ def _begin(deltas: Sequence[str], objects: Objects, dialect: str) -> Objects:
     return objects
 
 
-_PARALLEL = [("planTrip", ARGUMENTS), ("get-time_2", "{}"), ("planTrip", '{"zone":"north"}')]
+_PARALLEL = [("planTrip", ARGUMENTS), (LONG_NAME, "{}"), ("planTrip", '{"zone":"north"}')]
 
 PROBES: list[Probe] = [
     *both("response.text", RESPONSE, answer=lambda canary: plan(canary, f" {canary} {HARD}\n")),
@@ -109,7 +109,7 @@ PROBES: list[Probe] = [
     ),
     *both("response.call", RESPONSE, body=_tools, answer=lambda canary: plan(canary, calls=[("planTrip", ARGUMENTS)])),
     *both("response.call-without-arguments", RESPONSE, body=_tools,
-          answer=lambda canary: plan(canary, calls=[("get-time_2", "{}")])),
+          answer=lambda canary: plan(canary, calls=[(LONG_NAME, "{}")])),
     *both(
         "response.parallel-calls", RESPONSE, body=_tools,
         answer=lambda canary: plan(canary, calls=_PARALLEL),
@@ -117,7 +117,7 @@ PROBES: list[Probe] = [
     ),
     *both(
         "response.text-and-call", RESPONSE, body=_tools,
-        answer=lambda canary: plan(canary, f"I check {canary}.", "Check first.", [("get-time_2", '{"a": 1}')]),
+        answer=lambda canary: plan(canary, f"I check {canary}.", "Check first.", [(LONG_NAME, '{"a": 1}')]),
     ),
     *both("response.cut", RESPONSE, answer=lambda canary: plan(canary, f"{canary} is cut in the mid", cut=True)),
     *both(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from conformance.emulator.shapes import Plan
 from conformance.proxy.kit import Ask, Kit, plan, with_text
 from conformance.proxy.probes.probe import Probe, asked, simple
 from conformance.proxy.probes.requests import TOOLS
+from conformance.proxy.records import Pair
 from conformance.proxy.script import Answer, Objects, Script, Step
 
 #: Deltas of the probes whose deltas wait.
@@ -23,6 +25,12 @@ TOGETHER = 8
 
 #: Events after which a client cancels, and the seconds between the events of the upstream after that.
 _CANCEL_AFTER, _DRIP = 3, 0.05
+
+#: Cancelled streams of the probe about many: more than the 100 connections of the pools of common HTTP clients.
+_MANY = 104
+
+#: Attempts of the request after them.
+_ATTEMPTS = 3
 
 #: Seconds by which the silence after a disconnect is longer than the time for the proxy to close its connection.
 _MARGIN = 2.0
@@ -153,8 +161,8 @@ class _Gate:
         )
 
 
-def _cancel(kit: Kit) -> None:
-    """The client disconnects after some events of a stream without end; then it sends the next request."""
+def _cancelled(kit: Kit) -> Ask:
+    """A request whose client disconnects after some events of a stream without end."""
     canary = kit.new_canary()
     parts = words(canary, _CANCEL_AFTER)
     count = int(kit.settings.wait / _DRIP) + 20
@@ -169,9 +177,38 @@ def _cancel(kit: Kit) -> None:
     )
     last = parts[-1].strip()
     body = {**asked(canary), "stream": True}
-    kit.send(Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait))
-    after = kit.new_canary()
-    kit.send(Ask(after, asked(after), Script(plan(after))))
+    return Ask(canary, body, script, close_when=with_text(last), settle=kit.settings.wait)
+
+
+def _next(kit: Kit) -> Pair:
+    """An ordinary request."""
+    canary = kit.new_canary()
+    return kit.send(Ask(canary, asked(canary), Script(plan(canary))))
+
+
+def _cancel(kit: Kit) -> None:
+    """The client disconnects after some events of a stream; then it sends the next request."""
+    kit.send(_cancelled(kit))
+    _next(kit)
+
+
+def _cancel_many(kit: Kit) -> None:
+    """The client cancels many streams, and then sends an ordinary request, again after a while: a proxy that loses a
+    connection or a slot of its limit with each of them serves it no more. Nothing is sent after streams that the proxy
+    goes on reading, as it can use their slots."""
+    for _ in range(_MANY // TOGETHER):
+        before = len(kit.pairs)
+        kit.send_together([_cancelled(kit) for _ in range(TOGETHER)])
+        made = kit.pairs[before:]
+        if any(pair.client.ended != "closed" for pair in made):
+            break
+        if any(leg.ended != "left" for pair in made for leg in pair.upstream):
+            return
+    for attempt in range(_ATTEMPTS):
+        if _next(kit).client.ok:
+            return
+        if attempt < _ATTEMPTS - 1:
+            time.sleep(min(kit.settings.wait, 3.0))
 
 
 def _cancel_in_silence(kit: Kit) -> None:
@@ -250,3 +287,6 @@ PROBES: list[Probe] = [
     _silent("middle", _in_the_middle, stream=True),
     _silent("comments", _heartbeats, stream=True),
 ]
+
+#: The probe that leaves a proxy without a free slot if it loses them: the last of a run.
+LAST: list[Probe] = [Probe("cancel.many", _cancel_many, ("cancel-many",))]

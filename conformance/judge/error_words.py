@@ -1,0 +1,36 @@
+"""What an error body says in the server's words, also where it has another form than that of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.decode.events import mapping
+from conformance.decode.response import CannotEvaluate, Received
+
+#: Members in which servers list what is wrong with a request, each with a text and a place.
+_LISTS, _TEXTS, _PLACES = ("details", "detail", "errors"), ("message", "msg"), ("param", "loc", "path")
+
+
+def words_of_error(received: Received) -> list[str]:
+    """The message of the error, what may say more, and the first of its details; without an error of the contract's
+    form the details of the body, if it has any."""
+    form = received.contract.error
+    try:
+        body = received.envelope
+    except CannotEvaluate:
+        return []
+    error = mapping(form.of(body))
+    words = [str(error[name]) for name in (form.message, *form.reason) if error.get(name)]
+    return [*words, *first_detail(error)] or first_detail(mapping(body))
+
+
+def first_detail(error: Any) -> list[str]:
+    """The first entry of a list of details, or their text; empty without any."""
+    found = next((error[name] for name in _LISTS if error.get(name)), None)
+    if isinstance(found, str):
+        return [found]
+    first = mapping(found[0]) if isinstance(found, list) else {}
+    text = next((str(first[name]) for name in _TEXTS if first.get(name)), "")
+    place = next((first[name] for name in _PLACES if first.get(name)), "")
+    shown = ".".join(map(str, place)) if isinstance(place, list) else str(place)
+    return [f"{text} ({shown})" if shown and shown not in text else text] if text else []

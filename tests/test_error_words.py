@@ -1,0 +1,48 @@
+"""What an error body says, in whichever form a server writes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from conformance.decode.response import Received
+from conformance.exchange.exchange import Chunk, Exchange, Request
+from conformance.judge.common import error_detail
+
+#: Bodies of refusals as servers send them, and the words that findings repeat.
+WORDS = {
+    "of the contract": ({"error": {"message": "no", "param": "top_p"}}, ": no / top_p"),
+    "with details": (
+        {"error": {"message": "validation failed", "details": [{"message": "Invalid value", "param": "$.top_p"}]}},
+        ": validation failed / Invalid value ($.top_p)",
+    ),
+    "of FastAPI": ({"detail": [{"loc": ["body", "top_p"], "msg": "too small"}]}, ": too small (body.top_p)"),
+    "a detail as a string": ({"detail": "Not\nserved"}, ": Not served"),
+    "a detail without words": ({"detail": [5]}, ': {"detail": [5]}'),
+    "another form": ({"code": 4}, ': {"code": 4}'),
+}
+
+
+def refusal(body: bytes) -> Received:
+    chunks = (Chunk(1.0, body),)
+    request = Request("POST", "http://127.0.0.1:1/v1/responses", (), b"{}")
+    one = Exchange("a-0", "a", 0, request, 400, (), chunks, "clean", "", 0.0, 0.0)
+    return Received(one, "a")
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_the_words_of_an_error_are_found(name: str) -> None:
+    body, words = WORDS[name]
+    assert error_detail(refusal(json.dumps(body).encode())) == words
+
+
+def test_of_a_long_message_start_and_end_are_kept() -> None:
+    words = error_detail(refusal(json.dumps({"detail": "a" * 300 + " the cause"}).encode()))
+    assert words.startswith(": aaa")
+    assert words.endswith("a the cause")
+    assert len(words) <= 202
+
+
+def test_a_body_that_is_no_json_is_shown() -> None:
+    assert error_detail(refusal(b"<h1>no</h1>")) == ": <h1>no</h1>"
