@@ -104,7 +104,7 @@ def test_an_earlier_recording_is_inconclusive() -> None:
     assert evaluate(case, Modified(clean(), {"good.last": text})).verdict == "inconclusive"
 
 
-def test_a_stream_that_is_received_as_a_whole_cannot_be_closed() -> None:
+def test_a_stream_that_is_received_completely_cannot_be_closed() -> None:
     exchange = clean().received("good.last").exchange
     whole = replace(exchange, attempts=(replace(exchange.attempts[0], detail=CLOSED, ended="clean"),))
     case = next(one for one in cases() if one.rule == RULE)

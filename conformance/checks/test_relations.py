@@ -119,6 +119,32 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
 
 
+def _previous(context: Context) -> list[Group]:
+    """A response, a request with an unknown id as previous_response_id, and one with the id of that response."""
+    names = ("parallel.1", "undocumented.previous_response_id", "undocumented.previous_response_id-real")
+    return [Group("earlier-response", names, requires_all=True)] if set(names) <= set(context.scenarios) else []
+
+
+@check(
+    "unsupported.previous-response-id-not-honoured",
+    over=_previous,
+    together=True,
+    not_for_captured=COMPARES,
+)
+def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> Findings:
+    earlier, unknown, real = responses
+    known, count = (_count(one) if one.exchange.ok else None for one in (unknown, real))
+    output = earlier.tokens("output_tokens") if earlier.exchange.ok else None
+    if known is None or count is None or not output:
+        raise DoesNotApply("one of the requests was refused or has no usage")
+    yield EXAMINED
+    # No text has more tokens than characters, as both texts are ASCII.
+    most = known + _characters(real.sent) - _characters(unknown.sent) + SPREAD
+    if count > most and count >= known + output:
+        message = f"input_tokens is {count}, expected at most {most}: {known} where the id is that of no response"
+        yield between(unknown, real, message, real.pointer + _POINTER, f"at most {most}", count)
+
+
 def _efforts(context: Context) -> list[Group]:
     """One question at the effort that turns reasoning off, and at each other effort."""
     found = [one for one in context.scenarios.values() if one.tags & {"thinking", "not-thinking"}]
