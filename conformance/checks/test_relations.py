@@ -120,29 +120,23 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
 
 
 def _previous(context: Context) -> list[Group]:
-    """A response, a request with an unknown id as previous_response_id, and one with the id of that response."""
-    names = ("parallel.1", "undocumented.previous_response_id", "undocumented.previous_response_id-real")
+    """A response, and a shorter request with its id as previous_response_id."""
+    names = ("parallel.1", "undocumented.previous_response_id-real")
     return [Group("earlier-response", names, requires_all=True)] if set(names) <= set(context.scenarios) else []
 
 
-@check(
-    "unsupported.previous-response-id-not-honoured",
-    over=_previous,
-    together=True,
-    not_for_captured=COMPARES,
-)
+@check("unsupported.previous-response-id-not-honoured", over=_previous, together=True, not_for_captured=COMPARES)
 def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> Findings:
-    earlier, unknown, real = responses
-    known, count = (_count(one) if one.exchange.ok else None for one in (unknown, real))
-    output = earlier.tokens("output_tokens") if earlier.exchange.ok else None
-    if known is None or count is None or not output:
-        raise DoesNotApply("one of the requests was refused or has no usage")
+    (earlier, known), (later, count) = _counted(responses)
+    output = earlier.tokens("output_tokens")
+    if not output:
+        raise DoesNotApply("the earlier response has no output_tokens")
     yield EXAMINED
-    # No text has more tokens than characters, as both texts are ASCII.
-    most = known + _characters(real.sent) - _characters(unknown.sent) + SPREAD
-    if count > most and count >= known + output:
-        message = f"input_tokens is {count}, expected at most {most}: {known} where the id is that of no response"
-        yield between(unknown, real, message, real.pointer + _POINTER, f"at most {most}", count)
+    if count >= known + output:
+        message = (
+            f"input_tokens is {count}, expected less than {known}, as for the longer input of the earlier response"
+        )
+        yield between(earlier, later, message, later.pointer + _POINTER, f"less than {known}", count)
 
 
 def _efforts(context: Context) -> list[Group]:
