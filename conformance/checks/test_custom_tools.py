@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -105,14 +106,27 @@ def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Find
         declared.setdefault(text(tool.get("name")), set()).add(namespace)
     for pointer, call in _calls(received, case, "function_call", "custom_tool_call"):
         name = text(call.get("name"))
-        if name not in declared:
-            continue  # Another rule reports it.
+        if name not in declared:  # Another rule reports other names.
+            yield from _flattened(call, pointer, received)
+            continue
         namespaces = sorted(one for one in declared[name] if one)
         yield EXAMINED
         if isinstance(call.get("namespace"), str) and call["namespace"] not in namespaces:
             message = "the namespace of a call does not declare a tool of that name"
             expected = " or ".join(namespaces) or "no namespace"
             yield Finding(message, pointer + "/namespace", received.event, expected, call["namespace"])
+
+
+def _flattened(call: Mapping[str, Any], pointer: str, received: Received) -> Findings:
+    """A finding for a function call whose name is of the form ``namespace.tool``, with any separator."""
+    name = text(call.get("name")) if call.get("type") == "function_call" else ""
+    tools = ((text(space), text(tool.get("name"))) for space, tool in _tools(received.sent))
+    for space, tool in tools:
+        if space and re.fullmatch(rf"{re.escape(space)}\W?_*{re.escape(tool)}", name):
+            yield EXAMINED
+            message = "the name of a call is the tool's name behind its namespace"
+            yield Finding(message, pointer + "/name", received.event, tool, name)
+            return
 
 
 @check("tools.added-items-accepted", over=each("added-item"), not_for_captured=UNKNOWN_SENDER)
