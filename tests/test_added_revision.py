@@ -23,6 +23,11 @@ def test_the_clean_endpoint_passes_the_added_cases() -> None:
     assert len(context(ADDED).scenarios) < 40
 
 
+def test_the_namespace_of_a_call_is_evaluated_in_the_turn_after_a_custom_call_too() -> None:
+    evaluated_in = {case.id.partition("@")[2] for case in cases(ADDED) if case.rule == "tools.call-namespace"}
+    assert evaluated_in >= {"tools.custom", "tools.namespace", "tools.custom-output"}
+
+
 def test_a_fault_is_evaluated_in_its_revision_and_on_what_is_added() -> None:
     assert revisions("response.no-output") == (REVISIONS[0], ADDED)
     assert revisions("tools.agent-message-refused") == (REVISIONS[1],)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,13 @@ def test_an_earlier_recording_is_inconclusive() -> None:
     case = next(one for one in cases() if one.rule == RULE)
     text = clean().received("text").exchange
     assert evaluate(case, Modified(clean(), {"good.last": text})).verdict == "inconclusive"
+
+
+def test_a_stream_that_is_received_completely_cannot_be_closed() -> None:
+    exchange = clean().received("good.last").exchange
+    whole = replace(exchange, attempts=(replace(exchange.attempts[0], detail=CLOSED, ended="clean"),))
+    case = next(one for one in cases() if one.rule == RULE)
+    assert evaluate(case, Modified(clean(), {"good.last": whole})).verdict == "not-applicable"
 
 
 def test_the_invalid_requests_are_not_blamed() -> None:

@@ -291,8 +291,8 @@ def test_of_a_pair_one_is_enough() -> None:
     assert causes(pair, line("usage.present@text", "b")) == {"sum.plain-same-shape@text": "usage.present@text"}
 
 
-@pytest.mark.parametrize(("rules", "grouped"), [(6, 0), (7, 6)])
-def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -> None:
+@pytest.mark.parametrize(("rules", "grouped", "where"), [(6, 0, ""), (7, 6, ""), (3, 0, ".stream"), (4, 3, ".stream")])
+def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int, where: str) -> None:
     names = (
         "missing-model",
         "missing-input",
@@ -302,7 +302,7 @@ def test_a_server_that_breaks_on_much_has_one_defect(rules: int, grouped: int) -
         "wrong-input",
         "wrong-type",
     )
-    lines = [line(f"request.{name}@{name}", f"received HTTP 500: {name} failed") for name in names[:rules]]
+    lines = [line(f"request.{name}@{name}{where}", f"received HTTP 500: {name} failed") for name in names[:rules]]
     assert len(causes(*lines)) == grouped
 
 

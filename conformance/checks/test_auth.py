@@ -130,7 +130,7 @@ def test_nothing_but_the_key_brings_a_401(responses: list[Received], case: Case)
     for received in responses:
         yield Examined(received.exchange.status is not None)
         if received.exchange.status == 401 and scenario_of(received, case).expect != "answer":
-            message = f"HTTP 401 for a valid key, with which other requests were served{error_detail(received)}"
+            message = f"a valid key, with which other requests were served, received HTTP 401{error_detail(received)}"
             yield Finding(message, want="another 4xx status", got=401, scenario=received.scenario)
 
 

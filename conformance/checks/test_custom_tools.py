@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ from conformance.decode.response import Received
 from conformance.judge.applicability import TOOL_SOURCES, UNKNOWN_SENDER, Where
 from conformance.judge.common import must_be_served, must_be_served_or_refused, needs
 from conformance.judge.selectors import each
-from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, check
+from conformance.judge.verdict import EXAMINED, Case, Finding, Findings, Group, check
+from conformance.scenarios.context import Context
 
 Sent = Mapping[str, Any]
 
@@ -37,6 +39,13 @@ def _declares_custom_tools(sent: Sent) -> bool:
 
 def _declares_namespaces(sent: Sent) -> bool:
     return any(namespace is not None for namespace, _ in _tools(sent))
+
+
+def _namespaced(context: Context) -> list[Group]:
+    """The scenarios that declare namespaces. A model that calls one tool a turn calls the namespaced one in the turn
+    after the custom tool's output."""
+    first = each("custom", where=lambda one: _declares_namespaces(one.body))
+    return [*first(context), *each("custom-follow-up")(context)]
 
 
 def _calls(received: Received, case: Case, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -88,7 +97,7 @@ def test_custom_call_names_a_declared_tool(received: Received, case: Case) -> Fi
 
 @check(
     "tools.call-namespace",
-    over=each("custom", where=lambda one: _declares_namespaces(one.body)),
+    over=_namespaced,
     where=Where("finished", depends_on=TOOL_SOURCES, when=_declares_namespaces),
 )
 def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Findings:
@@ -97,14 +106,27 @@ def test_namespace_of_a_call_is_declared(received: Received, case: Case) -> Find
         declared.setdefault(text(tool.get("name")), set()).add(namespace)
     for pointer, call in _calls(received, case, "function_call", "custom_tool_call"):
         name = text(call.get("name"))
-        if name not in declared:
-            continue  # Another rule reports it.
+        if name not in declared:  # Another rule reports other names.
+            yield from _flattened(call, pointer, received)
+            continue
         namespaces = sorted(one for one in declared[name] if one)
         yield EXAMINED
-        if call.get("namespace") is not None and call["namespace"] not in namespaces:
+        if isinstance(call.get("namespace"), str) and call["namespace"] not in namespaces:
             message = "the namespace of a call does not declare a tool of that name"
             expected = " or ".join(namespaces) or "no namespace"
             yield Finding(message, pointer + "/namespace", received.event, expected, call["namespace"])
+
+
+def _flattened(call: Mapping[str, Any], pointer: str, received: Received) -> Findings:
+    """A finding for a function call whose name is of the form ``namespace.tool``, with any separator."""
+    name = text(call.get("name")) if call.get("type") == "function_call" else ""
+    tools = ((text(space), text(tool.get("name"))) for space, tool in _tools(received.sent))
+    for space, tool in tools:
+        if space and re.fullmatch(rf"{re.escape(space)}\W?_*{re.escape(tool)}", name):
+            yield EXAMINED
+            message = "the name of a call is the tool's name behind its namespace"
+            yield Finding(message, pointer + "/name", received.event, tool, name)
+            return
 
 
 @check("tools.added-items-accepted", over=each("added-item"), not_for_captured=UNKNOWN_SENDER)

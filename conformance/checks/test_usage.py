@@ -78,8 +78,8 @@ def _within(received: Received, part: tuple[str, str], total_name: str) -> Findi
 
 @check("usage.nonzero", over=RESPONSES, where=Where("finished", depends_on=("*",)))
 def test_something_is_counted(received: Received) -> Findings:
-    cut = received.response.get("status") != "completed"
-    has_output = not cut and bool(received.words or received.items("function_call"))
+    cut = received.response.get("status") != "completed"  # Such a call may have no token yet.
+    has_output = bool(characters_of_output(received) or (received.items("function_call") and not cut))
     for name, required in (("input_tokens", True), ("output_tokens", has_output)):
         yield Examined(required and received.tokens(name) is not None)
         if required and received.tokens(name) == 0:

@@ -16,6 +16,7 @@ from conformance.exchange.run_directory import RESULTS
 from conformance.report.summary import quoted
 from conformance.results.results_file import Results
 from conformance.traffic import summary
+from conformance.traffic.capture_files import unread_captures
 from conformance.traffic.evaluation import evaluate_captures
 from conformance.traffic.sources import read_source, results_of, select_cases
 
@@ -73,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
     run = results_of(
         evaluated, traffic.captured, target, options.results or options.traffic,
-        time.monotonic() - started, options.strict, len(traffic.websockets),
+        time.monotonic() - started, options.strict, len(traffic.websockets), unread_captures(traffic.unread),
     )  # fmt: skip
     written = _write(options, source.is_traffic_run, run)
     if options.json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.exchange.latency import Spread
@@ -86,18 +86,21 @@ class Tokens:
 @dataclass(frozen=True)
 class Partial:
     """Captured traffic that was not evaluated completely: the number of exchanges, of those evaluated by a part of the
-    rules, of those not evaluated, and of WebSocket connections, which are never evaluated."""
+    rules, of those not evaluated, of WebSocket connections, which are never evaluated, and of captures in a folder that
+    cannot be read."""
 
     exchanges: int
     in_part: int
     not_evaluated: int
     websockets: int
+    unread_files: int = 0
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Partial:
         """The record of a JSON object."""
         read = Members(value, "end")
-        return cls(*map(read.required_integer, ("exchanges", "in_part", "aside", "websockets")))
+        whole = cls(*map(read.required_integer, ("exchanges", "in_part", "aside", "websockets")))
+        return replace(whole, unread_files=read.integer("unread_files") or 0)
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object."""
@@ -106,6 +109,7 @@ class Partial:
             "in_part": self.in_part,
             "aside": self.not_evaluated,
             "websockets": self.websockets,
+            **({"unread_files": self.unread_files} if self.unread_files else {}),
         }
 
 

@@ -41,6 +41,9 @@ _SERVER_ERROR = re.compile(rf"(?:{_INVALID})?received HTTP (5\d\d)")
 #: every invalid request, which is one violation.
 _MAX_SEPARATE_SERVER_ERRORS = 6
 
+#: The same, where only streaming requests fail like that: few of the invalid requests are sent with ``stream`` too.
+_MAX_IN_STREAMS = 3
+
 #: Different messages of a server that breaks on many requests, up to which each is a defect of its own.
 _MESSAGES = 5
 
@@ -249,12 +252,16 @@ def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> Non
     """Group a case all of whose findings were reported before under the one that reported the first of them."""
     first: dict[str, str] = {}
     requests = [one for one in roots if one.area != "auth"]  # A lock that breaks is a defect of its own.
-    failing_rules = {one.requirement for one in requests for each in one.findings if _SERVER_ERROR.match(each.message)}
-    server_error = [each.message for one in requests for each in one.findings if _SERVER_ERROR.match(each.message)]
-    few = len({_without_location(_SERVER_ERROR.sub("", message)) for message in server_error}) <= _MESSAGES
+    failing = [one for one in requests if any(_SERVER_ERROR.match(each.message) for each in one.findings)]
+    in_streams = all(name.endswith(".stream") for one in failing for name in one.found_in)
+    most = _MAX_IN_STREAMS if in_streams else _MAX_SEPARATE_SERVER_ERRORS
+    fails_always = len({one.requirement for one in failing}) > most
+    server_error = [each.message for one in failing for each in one.findings if _SERVER_ERROR.match(each.message)]
+    different = {_without_location(_SERVER_ERROR.sub("", message)) for message in server_error}
+    few = len(different) <= _MESSAGES and not in_streams
     for one in roots:
         # An unusual conversation is a valid request: that a server fails on it is not a failure on invalid ones.
-        always = len(failing_rules) > _MAX_SEPARATE_SERVER_ERRORS and one.area != "turns"
+        always = fails_always and one.area != "turns"
         words = [_fact(finding.message, one.area, always, few) for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.

@@ -164,8 +164,8 @@ def _partial(partial: Partial) -> str:
     numbers = ((partial.in_part, "evaluated in part"), (partial.not_evaluated, "not evaluated"))
     of = f"of {many(partial.exchanges, 'exchange')}"
     parts = [f"{number} {of} {how}" for number, how in numbers if number]
-    sockets = [f"{many(partial.websockets, 'WebSocket')} not evaluated"] if partial.websockets else []
-    return ", ".join(parts + sockets)
+    others = ((partial.websockets, "WebSocket", "not evaluated"), (partial.unread_files, "file", "not readable"))
+    return ", ".join(parts + [f"{many(number, what)} {how}" for number, what, how in others if number])
 
 
 def _rules(number: int, level: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.contract.revisions import DEFAULT
 from conformance.decode.events import DONE_MARKER, mapping, text
+from conformance.decode.json_prefix import scan_text
 from conformance.judge.applicability import Unavailable
 
 #: What no file of a body contains.
@@ -95,18 +96,30 @@ def _shortened(events: list[Any]) -> str:
     return f"the file leaves out events: sequence_number {gap[1]} follows {gap[0]}" if gap else ""
 
 
-def lines_of(said: str) -> list[Any] | None:
-    """The values of a text with one JSON value a line, some after ``data:``; None if it is none."""
+def lines_of(said: str, name: str = "") -> list[Any] | None:
+    """The values of a text with one JSON value a line, some after ``data:``; None if it is none. The last line of a
+    response that goes on may be cut. Raises :class:`Unrelated` if ``name`` is that of JSON lines and one is invalid."""
     values: list[Any] = []
-    for line in said.splitlines() if "\n" in said.strip() else [said]:
+    lines = said.splitlines() if "\n" in said.strip() else [said]
+    for number, line in enumerate(lines, 1):
         bare = line.strip().removeprefix("data:").strip()
         if not bare or bare == DONE_MARKER:
             continue
         try:
             values.append(json.loads(bare))
         except (ValueError, RecursionError):
+            if number == len(lines) and _goes_on(values) and scan_text(bare).state == "prefix":
+                return values
+            if values and name.endswith((".jsonl", ".ndjson")):
+                raise Unrelated(f"JSON lines of which line {number} is not valid JSON") from None
             return None
     return values or None
+
+
+def _goes_on(values: list[Any]) -> bool:
+    """Whether the last of these values is an event that does not end its response."""
+    last = _unwrapped(values[-1]) if values else None
+    return _is_event(last) and text(mapping(last).get("type")) not in _ENDS
 
 
 def object_entry(document: dict[str, Any], said: str, path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from conformance.exchange.redaction import Known
 from conformance.traffic import bodies, cassettes
 from conformance.traffic.bodies import Unrelated
 from conformance.traffic.har import Har, read_entries, read_har
+from conformance.traffic.har_file import NOTHING, known_by_first_line, to_integer
 
 #: The names of files that may contain captured traffic. Others in a folder are not read.
 _NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
@@ -29,6 +30,7 @@ _NAMES = (".har", ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".sse", ".txt")
 _MOST = 256_000_000
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # The one that libyaml has, if any.
@@ -86,6 +88,11 @@ def read_folder(path: Path, named: Sequence[str] = ()) -> Har:
     )
 
 
+def unread_captures(unread: Mapping[str, str]) -> int:
+    """How many of the files that were not read may contain exchanges: those named ``.har``, except empty ones."""
+    return sum(name.lower().endswith(".har") and not why.endswith(NOTHING) for name, why in unread.items())
+
+
 def _of_source(har: Har, source: str) -> Har:
     return replace(har, captured=tuple(replace(one, source=source) for one in har.captured))
 
@@ -112,6 +119,8 @@ def _text_of(path: Path) -> str:
         if data.startswith(_GZIP) and path.suffix.lower() == ".gz":
             with gzip.open(path) as file:
                 data = file.read(_MOST)
+        if data.startswith(_ZIP):
+            raise Unrelated("a ZIP archive, as Fiddler and Playwright write: name the HAR in it")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Unrelated("bytes that are not UTF-8") from None
@@ -127,20 +136,21 @@ def _entries(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
         return _of_json(path, said)
     if name.endswith((".yaml", ".yml")) or start.startswith(_YAML):
         return _of_value(path, said, _yaml(said))
-    if name.endswith((".jsonl", ".ndjson")) and (lines := bodies.lines_of(said)):
+    if name.endswith((".jsonl", ".ndjson")) and (lines := bodies.lines_of(said, name)):
         return _of_value(path, said, lines)
     if bodies.is_event_stream(said):
         return [bodies.stream_entry(said, path)], ""
     if not start:
         raise Unrelated("nothing")
-    raise Unrelated("text that is no event stream, JSON or YAML of a recording")
+    what = known_by_first_line(said)
+    raise Unrelated(what or "text that is no event stream, JSON or YAML of a recording")
 
 
 def _of_json(path: Path, said: str) -> tuple[list[dict[str, Any]], str] | None:
     try:
-        document = json.loads(said)
+        document = json.loads(said, parse_int=to_integer)
     except (ValueError, RecursionError):
-        lines = bodies.lines_of(said)
+        lines = bodies.lines_of(said, path.name.lower().removesuffix(".gz"))
         if lines is None:
             return None  # The reader of HAR files reports where the JSON is invalid.
         return _of_value(path, said, lines)

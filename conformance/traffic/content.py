@@ -75,7 +75,10 @@ def _kept(content: dict[str, Any], headers: Headers, folder: Path) -> Body | Non
         if isinstance(name := content.get("_file"), str):
             return _beside(folder, name)
         return Body() if has_no_body(None, headers) else None
-    if text(content.get("encoding")).strip().lower() == "base64":
+    declared = text(content.get("encoding")).strip().lower() == "base64"
+    if (declared or content.get("_isBinary") is True) and (joined := _joined_chunks(said, declared)) is not None:
+        return Body(joined)
+    if declared:
         data = unbase64(said)
         return Body(missing="the body is declared as base64, but is not valid base64") if data is None else Body(data)
     kind = (_header(headers, "content-type") or text(content.get("mimeType"))).partition(";")[0].strip().lower()
@@ -149,6 +152,22 @@ def unbase64(said: str) -> bytes | None:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _joined_chunks(said: str, declared: bool) -> bytes | None:
+    """The bytes of a compressed or binary body as Polly.JS writes it: a JSON array with one string for each chunk, in
+    base64 if ``declared``, in hexadecimal before its version 6; None for anything else."""
+    try:
+        chunks = json.loads(said) if said.startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(chunks, list) or not all(isinstance(chunk, str) for chunk in chunks):
+        return None
+    try:
+        parts = [unbase64(chunk) if declared else bytes.fromhex(chunk) for chunk in chunks]
+    except ValueError:
+        return None
+    return None if None in parts else b"".join(part for part in parts if part)
 
 
 def _plainly_base64(said: str) -> bytes | None:

@@ -43,7 +43,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _LINES = (
     (re.compile(r"<"), "HTML or XML"),
     (re.compile(r":|(?:data|event|id|retry):"), "an event stream, which is the body of one response"),
-    (re.compile(r"HTTP/\d"), "a raw HTTP response"),
+    (re.compile(r"HTTP/\d"), "a raw HTTP response, as curl -i prints: give the body alone"),
     (re.compile(r"[A-Z]+(?= \S+ HTTP/\d)"), "a raw HTTP request"),
     (re.compile(r"\d+:\d+:"), "a flow file of mitmproxy: write a HAR of it with mitmdump -nr FLOWS --set hardump=HAR"),
 )
@@ -65,6 +65,9 @@ _OBJECTS = (
 
 #: Levels of arrays and objects at which the parser of the standard library may fail.
 _DEEP = 500
+
+#: The end of the line about a HAR without entries.
+NOTHING = "nothing was captured"
 
 #: Members listed of an object that is no HAR.
 _NAMES = 6
@@ -106,6 +109,11 @@ def _bytes_are(data: bytes) -> Iterator[str]:
         yield f"not UTF-8: 0x{data[error.start]:02X} at {place} ({error.reason})"
 
 
+def known_by_first_line(text: str) -> str:
+    """What the first line of a text that is no HAR shows it to be; empty if nothing."""
+    return next((what for pattern, what in _LINES if pattern.match(text.lstrip())), "")
+
+
 def _parsed(path: Path, text: str, bom: int) -> Any:
     at = len(text) - len(text.lstrip())
     for pattern, what in _LINES:
@@ -145,7 +153,7 @@ def _value_is(document: Any) -> Iterator[str]:
     elif not isinstance(document["log"]["entries"], list):
         yield f"/log/entries is {_kind(document['log']['entries'])}, expected an array"
     elif not document["log"]["entries"]:
-        yield "/log/entries is empty: nothing was captured"
+        yield f"/log/entries is empty: {NOTHING}"
 
 
 def _members(document: dict[str, Any]) -> str:

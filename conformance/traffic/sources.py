@@ -113,6 +113,7 @@ def results_of(
     seconds: float,
     strict: bool = False,
     websockets: int = 0,
+    unread_files: int = 0,
 ) -> Results:
     """The results of the evaluation; ``file`` is where they are, or can be, stored. Exchanges that are not
     evaluated do not change the exit code: it is 0 if a case was evaluated and none failed, 5 if none was evaluated."""
@@ -120,6 +121,6 @@ def results_of(
     end: RunEnd = results_file.sum_exchanges(evaluated.cases, [one.exchange for one in captured], seconds, code)
     in_part = len(evaluated.in_part)
     not_evaluated = len(evaluated.unjudged) - in_part
-    if in_part or not_evaluated or websockets:
-        end = replace(end, partial=Partial(len(captured), in_part, not_evaluated, websockets))
+    if in_part or not_evaluated or websockets or unread_files:
+        end = replace(end, partial=Partial(len(captured), in_part, not_evaluated, websockets, unread_files))
     return Results(file, run_head(target, TRAFFIC_MODE), evaluated.cases, end)

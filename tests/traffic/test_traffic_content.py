@@ -68,6 +68,25 @@ def test_base64_in_its_forms_marked_or_not(text: str, encoding: str | None, tmp_
     assert broken(evaluated([one])) == set()
 
 
+@pytest.mark.parametrize(
+    ("chunks", "form"),
+    [
+        ([PLAIN.body[:40].hex(), PLAIN.body[40:].hex()], {"_isBinary": True}),
+        ([base64_of(PLAIN.body[:40]), base64_of(PLAIN.body[40:])], {"encoding": "base64"}),
+    ],
+)
+def test_chunks_of_polly(chunks: list[str], form: dict[str, Any], tmp_path: Path) -> None:
+    one = one_of(tmp_path, entry(PLAIN, "firefox", text=json.dumps(chunks), size=0, **form))
+    assert (one.exchange.body, one.missing) == (PLAIN.body, "")
+    assert broken(evaluated([one])) == set()
+
+
+@pytest.mark.parametrize("text", ['["zz"]', "[1]", "[", '["7b", "7d'])
+def test_binary_text_that_is_no_chunks_of_polly_is_text(text: str, tmp_path: Path) -> None:
+    one = one_of(tmp_path, entry(PLAIN, "firefox", text=text, size=0, _isBinary=True))
+    assert one.exchange.body == text.encode()
+
+
 def test_text_that_only_could_be_base64_is_text(tmp_path: Path) -> None:
     for text in ("true", "1234", "abcd", "ZGF0YQ=="):
         assert one_of(tmp_path, entry(PLAIN, "firefox", text=text, size=0)).exchange.body == text.encode()

@@ -168,6 +168,31 @@ def test_a_stream_whose_last_frame_is_not_ended_is_evaluated_in_part(tmp_path: P
     assert not broken(evaluated([one]))
 
 
+def test_events_whose_last_line_is_cut_are_evaluated_in_part(tmp_path: Path) -> None:
+    (one,) = read_capture(written(tmp_path / "a.jsonl", "\n".join([*DATA[:7], DATA[7][:-9]]))).captured
+    assert one.in_part.startswith("the capture ends before the response does")
+    assert not broken(evaluated([one]))
+
+
+def test_a_response_with_a_number_of_thousands_of_digits_is_read(tmp_path: Path) -> None:
+    body = PLAIN.body.replace(b'"total_tokens":', b'"total_tokens":' + b"9" * 5_000 + b',"more":')
+    (one,) = read_capture(written(tmp_path / "a.json", body)).captured
+    assert broken(evaluated([one])) <= {"usage.total-is-sum", "usage.integers"}
+    assert one.exchange.body == body
+
+
+@pytest.mark.parametrize(("content", "verdict"), [("{", "evaluated in part"), ('{"log": {"entries": []}}', "conforms")])
+def test_a_har_that_cannot_be_read_is_no_conformance(
+    content: str, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "a.json", PLAIN.body)
+    written(tmp_path / "b.har", content)
+    assert main(["judge", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f" {verdict} =" in said
+    assert ("1 file not readable" in said) == (verdict != "conforms")
+
+
 def test_ids_are_compared_within_a_file_only(tmp_path: Path) -> None:
     for name in ("a.json", "b.json"):
         written(tmp_path / name, PLAIN.body)
@@ -183,6 +208,8 @@ OTHERS: dict[str, tuple[str | bytes, str]] = {
     "error.json": ('{"error": {"message": "m"}}', "an error body, whose status is not recorded"),
     "other.json": ('{"a": 1}', "a JSON object that is no recording"),
     "notes.txt": ("notes", "text that is no event stream, JSON or YAML of a recording"),
+    "curl-i.txt": ("HTTP/2 200 \r\ncontent-type: text/event-stream\r\n\r\n", "a raw HTTP response"),
+    "mitm.txt": ("1234:4:type;4:http;", "a flow file of mitmproxy: write a HAR of it with"),
     "latin.txt": ("é".encode("latin-1"), "bytes that are not UTF-8"),
     "empty.txt": ("", "nothing"),
     "bad.yaml": ("interactions: [", "invalid YAML at line 2"),
@@ -190,6 +217,9 @@ OTHERS: dict[str, tuple[str | bytes, str]] = {
     "deep.yaml": ("interactions: " + "[" * 50_000, "invalid YAML at line 1"),
     "none.yaml": ("interactions: []", "a cassette without an interaction"),
     "cut.gz.yaml.gz": (gzip.compress(b"interactions:")[:-6], "no readable text"),
+    "zip.json": (b"PK\x03\x04\xff", "a ZIP archive"),
+    "broken.jsonl": ("\n".join([*DATA[:4], DATA[4][:-9], *DATA[5:]]), "JSON lines of which line 5 is not valid JSON"),
+    "cut-after-the-end.jsonl": ("\n".join([*DATA, DATA[0][:-9]]), f"JSON lines of which line {len(DATA) + 1} is not"),
     "numbers.json": ("[1, 2]", "JSON values that are no events of the Responses API"),
 }  # fmt: skip
 

@@ -139,6 +139,8 @@ FAULTS = [
           auth=let_in(lambda ctx: either(ctx) and ctx.key.startswith(either(ctx)))),
     fault("auth.key-suffix-ignored", "Accepts the key with characters appended.",
           "auth.almost-right-key-refused", auth=let_in(lambda ctx: either(ctx).startswith(ctx.key))),
+    fault("auth.key-refused-with-tools", "Refuses the right key in requests with tools.", "request.tools-accepted",
+          validate=lambda ctx, refusal: refusal or (REFUSED if ctx.body.get("tools") else None)),
     fault("auth.refusal-is-400", "Refuses an invalid key with HTTP 400.", *EVERY_REFUSAL,
           auth=lambda ctx, refusal: replace(refusal, status=400) if refusal else None),
     fault("auth.refusal-is-500", "Responds with HTTP 500 to an invalid key.", *EVERY_REFUSAL,

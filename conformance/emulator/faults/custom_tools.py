@@ -46,6 +46,13 @@ def namespaced(how: Callable[[Item], str | None]) -> Callable[[Context, list[Ite
     return lambda _, items: [replace(one, namespace=how(one)) if one.is_call else one for one in items]
 
 
+def in_name(_: Context, items: list[Item]) -> list[Item]:
+    return [
+        replace(one, name=f"{one.namespace}.{one.name}", namespace=None)
+        if one.namespace and one.kind == "function_call" else one for one in items
+    ]  # fmt: skip
+
+
 def as_function(_: Context, items: list[Item]) -> list[Item]:
     """Calls custom tools as functions with the parameter input."""
     return [
@@ -67,6 +74,8 @@ FAULTS = [
           **everywhere(put(name=""), "custom_tool_call")),
     fault("tools.namespace-is-tool-name", "Sends the name of the tool as the namespace of a call.", NAMESPACE,
           draft=namespaced(lambda one: one.namespace and one.name)),
+    fault("tools.namespace-in-name", "Sends the namespace and a dot before the name in function calls.", NAMESPACE,
+          draft=in_name),
     fault("tools.namespace-undeclared", "Sends a namespace that the request does not declare.", NAMESPACE,
           draft=namespaced(lambda one: one.namespace and "functions")),
     fault("tools.additional-tools-refused", "Refuses additional_tools items.", ITEMS,

@@ -122,6 +122,8 @@ FAULTS = [
           parsed=thinks(False, lambda _: True)),
     fault("effort.never-thinks-streaming", "Sends no reasoning with stream: true.", "effort.plain-equals-stream",
           parsed=thinks(False, lambda ctx: ctx.stream)),
+    fault("effort.low-never-thinks-streaming", "Sends no reasoning at effort low with stream: true.",
+          "effort.plain-equals-stream", parsed=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) == "low")),
     fault("effort.none-thinks", "Sends reasoning at effort none.", "effort.none-does-not-think",
           parsed=thinks(True, asked("none"))),
     fault("effort.none-thinks-streaming", "Sends reasoning at effort none with stream: true.",

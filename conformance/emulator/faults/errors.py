@@ -156,6 +156,8 @@ FAULTS = [
         lambda _, reply: reply.coded(500))),
     fault("error.bad-request-is-502", "Responds with a gateway's HTTP 502 to invalid requests.", REAL,
           reply=bad_request(lambda _, reply: reply.coded(502))),
+    fault("error.bad-request-is-a-gateways-page", "Responds with HTTP 502 and HTML to invalid requests.", REAL,
+          reply=bad_request(lambda _, reply: body("text/html", PAGE)(reply.coded(502)))),
     fault("error.does-not-survive-bad-json", "Responds with HTTP 500 to every request after invalid JSON.",
           "error.endpoint-survives",
           validate=dead(lambda ctx: bool(ctx.raw) and parse(ctx.raw)[1] is not None)),

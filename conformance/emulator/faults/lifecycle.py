@@ -49,6 +49,15 @@ DONES = (
 )
 
 
+def items_done_first(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Sends output_item.done of each item before the done event of its text or arguments."""
+    for at in places(stream, "output_item.done"):
+        index, done = stream[at]["output_index"], stream.pop(at)
+        own = (place for place in places(stream, *DONES) if stream[place]["output_index"] == index)
+        stream.insert(next(own, at), done)
+    return stream
+
+
 def swap(_: Context, stream: list[Dict]) -> list[Dict]:
     return [stream[1], stream[0], *stream[2:]]
 
@@ -224,6 +233,9 @@ FAULTS = [
     fault("lifecycle.part-done-after-item", "Sends content_part.done after output_item.done.",
           "lifecycle.part-done-before-item-done", AFTER,
           events=late("content_part.done", "output_item.done")),
+    fault("lifecycle.items-done-before-their-texts",
+          "Sends output_item.done before the done events of the item's text or arguments.",
+          "lifecycle.part-done-before-item-done", events=items_done_first),
     fault("lifecycle.delta-after-text-done", "Sends the last text delta after output_text.done.",
           "lifecycle.deltas-before-done", events=last_before("output_text.delta", "output_text.done")),
     fault("lifecycle.delta-after-arguments-done", "Sends the last arguments delta after function_call_arguments.done.",

@@ -107,6 +107,17 @@ def remember(ctx: Context, one: Dict) -> Dict:
     return one
 
 
+def count_previous(ctx: Context, one: Dict) -> Dict:
+    """Counts the tokens of the response with that id as input."""
+    if usage := one.get("usage"):
+        with ctx.lock:
+            totals: dict[Any, int] = ctx.memory.setdefault("totals", {})
+            earlier = totals.get(ctx.body.get("previous_response_id"), 0)
+            totals[one["id"]] = usage["total_tokens"]
+        usage["input_tokens"], usage["total_tokens"] = usage["input_tokens"] + earlier, usage["total_tokens"] + earlier
+    return one
+
+
 def echo_previous(ctx: Context, one: Dict) -> Dict:
     if ctx.body.get("previous_response_id"):
         one["previous_response_id"] = ctx.body["previous_response_id"]
@@ -150,6 +161,8 @@ FAULTS = [
               if ctx.body.get("background") is True and ctx.stage == "plain" else one)),
     fault("unsupported.previous-response-id-honoured", "Uses the conversation of previous_response_id.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, parsed=recall, response=remember),
+    fault("unsupported.previous-response-id-counted", "Counts the conversation of previous_response_id as input.",
+          "unsupported.previous-response-id-not-honoured", validate=remembered, response=count_previous),
     fault("unsupported.previous-response-id-echoed", "Ignores previous_response_id, but echoes it.",
           "unsupported.previous-response-id-not-honoured", validate=remembered, response=echo_previous),
     *(fault for name in OPENAI for fault in crashing("undocumented", name, f"undocumented.{slug(name)}")),

@@ -113,6 +113,21 @@ def early_arguments(_: Context, stream: list[Dict]) -> list[Dict]:
     return stream
 
 
+def arguments_not_reset(_: Context, stream: list[Dict]) -> list[Dict]:
+    """Puts the arguments of the calls before it in front of those of a later call, except in the deltas."""
+    before = ""
+    for event in stream:
+        if is_a(event, "function_call_arguments.done"):
+            event["arguments"] = before = before + event["arguments"]
+        elif is_a(event, "output_item.done") and event["item"]["type"] == "function_call":
+            event["item"]["arguments"] = before
+        elif is_a(event, "completed"):
+            calls = [item for item in event["response"]["output"] if item["type"] == "function_call"]
+            for place in range(len(calls) - 1, 0, -1):
+                calls[place]["arguments"] = "".join(call["arguments"] for call in calls[: place + 1])
+    return stream
+
+
 def early_content(_: Context, stream: list[Dict]) -> list[Dict]:
     """Sends the complete item in output_item.added."""
     done = {event["output_index"]: event["item"] for event in stream if is_a(event, "output_item.done")}
@@ -179,6 +194,9 @@ FAULTS = [
           events=events(lambda event: event["part"].update(text=""), "content_part.done")),
     fault("sum.part-done-shorter", "Omits the last character in content_part.done.", PART,
           events=events(lambda event: change("text", shorter)(event["part"]), "content_part.done")),
+    fault("sum.later-call-keeps-earlier-arguments",
+          "Repeats the arguments of the calls before it in those of a later call, except in the deltas.", RULES[CALL],
+          events=arguments_not_reset),
     fault("sum.item-done-without-content", "Sends an empty content array in output_item.done.", ITEM,
           events=streamed_items(lambda item: item.update(content=[]) if "content" in item else None,
                                 "output_item.done")),

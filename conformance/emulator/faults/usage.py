@@ -128,6 +128,8 @@ FAULTS = [
     fault("usage.summaries-as-input", "Counts the summaries of returned reasoning items as input.",
           "usage.summary-costs-nothing", parsed=with_summaries),
     counted("output-zero", "Sends 0 output_tokens.", NONZERO, how=zero("output_tokens")),
+    fault("usage.incomplete-output-zero", "Sends 0 output_tokens if the response is incomplete.", NONZERO,
+          response=final(lambda one: zero("output_tokens")(one["usage"]) if one["status"] == "incomplete" else None)),
     counted("input-details-empty", "Sends empty input_tokens_details.", DETAILS,
             how=put(input_tokens_details={})),
     counted("input-details-null-count", "Sends null as cached_tokens.", WHOLE,
