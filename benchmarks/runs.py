@@ -61,9 +61,10 @@ def full_run(url: str, folder: Path, workers: int = 0) -> float:
     return seconds
 
 
-def replay(folder: Path, scratch: Path) -> float:
-    """The duration in seconds of a replay of the run in this folder."""
-    return _pytest("conformance", "--replay", str(folder), "--run-dir", str(scratch / "replay"), "--overwrite")
+def replay(folder: Path, scratch: Path) -> tuple[float, float]:
+    """The durations in seconds of a replay of the run in this folder, with pytest and with ``conformance run``."""
+    words = ("--replay", str(folder), "--run-dir", str(scratch / "replay"), "--overwrite")
+    return _pytest("conformance", *words), _seconds("conformance", "run", *words)
 
 
 def size(folder: Path) -> tuple[int, int]:
@@ -110,9 +111,15 @@ def _filled(value: str) -> str:
 
 
 def _pytest(*arguments: str) -> float:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CONFORMANCE"))}
+    return _seconds("pytest", "-q", *_WITHOUT, *arguments)
+
+
+def _seconds(module: str, *arguments: str) -> float:
+    """The duration in seconds of a module that is run as a program. It may store bytecode, as for every user."""
+    others = ("PYTEST", "CONFORMANCE", "PYTHONDONTWRITEBYTECODE")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     environ["MIMO_API_KEY"] = KEY
-    command = [sys.executable, "-m", "pytest", "-q", *_WITHOUT, *arguments]
     started = time.perf_counter()
+    command = [sys.executable, "-m", module, *arguments]
     subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - started

@@ -98,11 +98,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        for at, value in enumerate(values):
-            self.wfile.write(b"data: " + json.dumps(value).encode() + b"\n\n")
-            if at < 100:  # Limits the total delay of a long stream.
-                time.sleep(_PAUSE)
-        self.wfile.write(b"data: [DONE]\n\n")
+        with contextlib.suppress(ConnectionError):  # A translator closes a stream that its client closed.
+            for at, value in enumerate(values):
+                self.wfile.write(b"data: " + json.dumps(value).encode() + b"\n\n")
+                if at < 100:  # Limits the total delay of a long stream.
+                    time.sleep(_PAUSE)
+            self.wfile.write(b"data: [DONE]\n\n")
 
 
 def main() -> None:

@@ -1,7 +1,20 @@
 """Settings of the suite's own tests."""
 
+import pytest
 from hypothesis import settings
 
 # A loaded machine is slow, which is no finding.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+#: Files whose tests mostly wait: for time-outs, servers and other processes. They begin first, so that one worker of
+#: xdist waits while the others compute, and none of them is the last.
+_WAITING = frozenset({
+    "test_deploy.py", "test_first_failure.py", "test_guides.py", "test_hostile_endpoints.py", "test_nightly.py",
+    "test_proxy_faults.py", "test_proxy_pytest.py", "test_setup_errors.py", "test_stalls.py", "test_trials.py",
+})  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files: those that wait, then the others."""
+    items.sort(key=lambda item: item.path.name not in _WAITING)

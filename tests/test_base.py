@@ -15,7 +15,6 @@ from conformance.contract.rules import catalogue
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Attempt
 from conformance.judge.cases import context_of
-from conformance.judge.verdict import evaluate
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
@@ -24,7 +23,7 @@ from conformance.scenarios.base import BASE, CAP, EFFORT, STRING, Form, form_of,
 from conformance.scenarios.plan import Plan
 from tests.support.dialects import DIALECTS
 from tests.support.runs import exchange
-from tools.in_process import cases, record, record_of, verdicts
+from tools.in_process import evaluated, record, record_of, verdicts
 
 #: The cases that are the causes of a dialect.
 CAUSES = {
@@ -67,9 +66,8 @@ UNANSWERED = {
 @cache
 def lines(name: str) -> list[CaseRecord]:
     """The case lines of a run against a dialect."""
-    recorded = record(DIALECTS[name])
-    found = [results_file.case_record(evaluate(case, recorded), recorded, 1.0) for case in cases()]
-    return group_by_cause(results_file.in_order(found))
+    results, recorded = evaluated(DIALECTS[name])
+    return group_by_cause(results_file.in_order(results_file.case_record(one, recorded, 1.0) for one in results))
 
 
 @pytest.mark.parametrize("name", DIALECTS)

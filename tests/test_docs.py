@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from conformance.cli import main
-from tests.support import runs
+from tests.support import forked, runs
 from tests.support.runs import line
 
 ROOT = Path(__file__).parent.parent
@@ -35,11 +33,10 @@ def test_the_commands_of_reports_run(command: str, tmp_path: Path, monkeypatch: 
         assert program == "pytest"
         # The same from a folder of its own, and for one case.
         more = ["-p", "no:cacheprovider", "--only", "event.has-type@text.stream", "--run-dir", "run"]
-        run = [sys.executable, "-m", "pytest", str(ROOT / first), *words, *more]
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith(("GITHUB", "MIMO", "PYTEST"))
         }
-        done = subprocess.run(run, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+        done = forked.run(["pytest", str(ROOT / first), *words, *more], environ, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     for name in re.findall(r"(?:--[a-z-]+) ([\w.-]+)", command):
         assert name == "-" or (tmp_path / name).exists()

@@ -1,4 +1,4 @@
-"""What an error body says, in whichever form a server writes it."""
+"""The message of an error body, in whichever form a server writes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Chunk, Exchange, Request
-from conformance.judge.common import error_detail
+from conformance.judge.common import ends_in_failure, error_detail
 
 #: Bodies of refusals as servers send them, and the words that findings repeat.
 WORDS = {
@@ -46,3 +46,22 @@ def test_of_a_long_message_start_and_end_are_kept() -> None:
 
 def test_a_body_that_is_no_json_is_shown() -> None:
     assert error_detail(refusal(b"<h1>no</h1>")) == ": <h1>no</h1>"
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ({"type": "response.failed", "response": {"error": {"message": "no"}}}, "response.failed: no"),
+        (
+            {"type": "response.completed", "response": {"status": "failed", "error": {"message": "no"}}},
+            "response.completed with status 'failed': no",
+        ),
+        ({"type": "response.completed", "response": {"status": "completed"}}, None),
+    ],
+)
+def test_a_stream_that_ends_in_a_failure_is_recognised(end: dict[str, object], words: str | None) -> None:
+    event = f"data: {json.dumps(end)}\n\n".encode()
+    request = Request("POST", "http://127.0.0.1:1/v1/responses", (), b'{"stream": true}')
+    headers = (("content-type", "text/event-stream"),)
+    one = Exchange("a-0", "a", 0, request, 200, headers, (Chunk(1.0, event),), "clean", "", 0.0, 0.0)
+    assert ends_in_failure(Received(one, "a")) == (words and f"the stream ends in {words}")

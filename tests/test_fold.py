@@ -355,9 +355,15 @@ def refused(case: str, message: str = "received HTTP 400: the request is invalid
     return replace(one, findings=tuple(replace(finding, want=200) for finding in one.findings))
 
 
-def test_different_requests_refused_in_the_same_words_are_causes_of_their_own() -> None:
-    found = [refused("request.reasoning-returned@turns.reasoning-forms"), refused("effort.ultra-accepted@effort.ultra")]
-    assert causes(*found, refused("tools.output-parts-accepted@tools.output-parts")) == {}
+def test_refusals_whose_words_differ_only_in_numbers_are_causes_of_their_own() -> None:
+    words = "received HTTP 400: {} validation errors for the request"
+    found = [
+        refused("request.reasoning-returned@turns.reasoning-forms", words.format(11)),
+        refused("effort.ultra-accepted@effort.ultra", words.format(2)),
+        refused("tools.output-parts-accepted@tools.output-parts", words.format(15)),
+    ]
+    assert causes(*found) == {}
+    assert len(causes(*map(refused, (one.id for one in found)))) == 2
 
 
 def test_a_conversation_refused_in_the_same_words_follows() -> None:

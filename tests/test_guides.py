@@ -16,6 +16,7 @@ import yaml
 
 from conformance.emulator import Endpoint, Server, serve
 from conformance.results.baseline_file import parse
+from tests.support import forked
 from tests.support.lines import end
 from tests.test_readme import ROOT
 
@@ -40,7 +41,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def folder(tmp_path: Path, server: Server) -> Path:
-    """A checkout as the pages see it, with a proxy to judge, and stand-ins for what needs a cluster."""
+    """A checkout as the pages see it, with a proxy to judge, and stand-ins for what needs a cluster and for what takes
+    long to start."""
     for name in ("schemas", "conformance", "Dockerfile", "deploy", "targets"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "my-proxy.toml").write_text(f'name = "my proxy"\nendpoint = "{server.url}"\n')
@@ -51,6 +53,7 @@ def folder(tmp_path: Path, server: Server) -> Path:
     for name in ("docker", "kubectl"):
         (tmp_path / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "{tmp_path}/called"\n')
         (tmp_path / "bin" / name).chmod(0o755)
+    forked.commands(tmp_path / "bin")
     return tmp_path
 
 

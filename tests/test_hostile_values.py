@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.emulator import Behaviour
-from tools.in_process import verdicts
+from tools.in_process import violated
 
 MEMBERS = (
     ("id", "call_id"),
@@ -47,4 +47,4 @@ def test_no_value_crashes_a_check(members: tuple[str, ...], value: Any) -> None:
         response=lambda ctx, one: _put(value, members, one),
         numbered=lambda ctx, events: [_put(value, members, event) for event in events],
     )
-    assert "fail" in {result.verdict for result in verdicts(behaviour)}
+    assert "fail" in {result.verdict for result in violated(behaviour, may=True)[0]}

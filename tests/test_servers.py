@@ -69,8 +69,8 @@ def test_the_guide_and_the_readme_say_what_is_there(tmp_path: Path) -> None:
     one = recipe(tmp_path / "a.toml")
     assert one is not None
     assert (one.name, one.version, one.path) == ("my-server", "1.2.3", "/v1")
-    assert len(FILES) == 11
-    assert "eleven third-party servers" in readme
+    assert len(FILES) == 12
+    assert "twelve third-party servers" in readme
     assert re.search(r"^matrix: .*\n\t@.*-m targets", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 

@@ -107,7 +107,7 @@ def test_a_slot_that_is_taken_for_long_does_not_hold_the_others_back(
     sender = Sender(1)
     with locked(folder.locks / "slot-0"):
         Pool(requests(), folder, sender, 2).get_or_send("burst-0")
-    assert sorted(sender.sent) == ["base", *MEMBERS]
+    assert sorted(sender.sent) == ["base", *MEMBERS[:2]]
 
 
 def test_one_that_another_process_sends_is_left_to_it(folder: RunDirectory) -> None:
@@ -115,7 +115,7 @@ def test_one_that_another_process_sends_is_left_to_it(folder: RunDirectory) -> N
     pool = Pool(requests(), folder, sender, 2)
     with locked(folder.locks / "burst-1.lock"):
         pool.get_or_send("burst-0")
-    assert sorted(sender.sent) == sorted({"base", *MEMBERS} - {"burst-1"})
+    assert sorted(sender.sent) == ["base", "burst-0"]
     assert pool.get_or_send("burst-1")[-1].key == "burst-1"
 
 

@@ -8,20 +8,18 @@ from conformance.emulator import Behaviour, Context
 from conformance.emulator.faults import FAULTS
 from conformance.emulator.hooks import combine, fault
 from conformance.emulator.shapes import Refusal
-from conformance.judge.verdict import evaluate
 from conformance.results import results_file
 from conformance.results.causes import causes
 from conformance.results.grouping import group_by_cause
 from conformance.results.records import CaseRecord, FindingRecord
 from conformance.results.systemic import FEW, systemic
 from tests.support.whole_faults import WHOLE
-from tools.in_process import cases, record
+from tools.in_process import evaluated
 
 
 def lines_of(behaviour: Behaviour) -> list[CaseRecord]:
-    recorded = record(behaviour)
-    found = [results_file.case_record(evaluate(case, recorded), recorded, 1.0) for case in cases()]
-    return group_by_cause(results_file.in_order(found))
+    results, recorded = evaluated(behaviour)
+    return group_by_cause(results_file.in_order(results_file.case_record(one, recorded, 1.0) for one in results))
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -16,6 +16,7 @@ from conformance.contract.clients import NAMES
 from conformance.contract.revisions import DEFAULT, REVISIONS, Contract
 from conformance.contract.schemas import SchemaProblem, Schemas
 from conformance.decode import events as decoding
+from conformance.decode import sse
 from conformance.decode.json_text import Reader
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.emulator import Behaviour, Endpoint, Reply
@@ -159,17 +160,13 @@ class InProcess:
         return replace(attempt_of(stream, 0.0), detail=CLOSED + MIDWAY)
 
     def _once(self, outgoing: OutgoingRequest, attempts: tuple[Attempt, ...]) -> Exchange:
-        own = {name.lower() for name, _ in outgoing.headers}
-        usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
-        headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
-        headers = [pair for pair in headers if pair[1]]
-        auth = credentials(outgoing.auth, KEY, self._contract)
-        path = self._contract.base_path + self._contract.path + outgoing.suffix
         known, reply = self._known.get(outgoing.key), None
         same = known if known and known.outgoing is outgoing and not attempts else None
         if isinstance(self._endpoint, Repeatable):
             reply = self._endpoint.reply_to(outgoing.key, same)
-        reply = reply or self._endpoint.respond(outgoing.method, path, [*headers, *auth], outgoing.body)
+        auth = credentials(outgoing.auth, KEY, self._contract)
+        path = self._contract.base_path + self._contract.path + outgoing.suffix
+        reply = reply or self._endpoint.respond(outgoing.method, path, [*_headers(outgoing), *auth], outgoing.body)
         if outgoing.keeps and reply.ending in ("clean", "unread"):
             (self._unread if reply.ending == "unread" else self._kept).add(outgoing.key)
         if same and same.reply == reply:
@@ -179,6 +176,13 @@ class InProcess:
             served = self._endpoint.served if isinstance(self._endpoint, Repeatable) else None
             self._known[outgoing.key] = Known(outgoing, reply, exchange, served)
         return exchange
+
+
+def _headers(outgoing: OutgoingRequest) -> list[tuple[str, str]]:
+    own = {name.lower() for name, _ in outgoing.headers}
+    usual = (("Content-Type", "application/json"), ("Accept-Encoding", "gzip, deflate"))
+    headers = [*(pair for pair in usual if pair[0].lower() not in own), *outgoing.headers]
+    return [pair for pair in headers if pair[1]]
 
 
 def _exchange(
@@ -387,6 +391,24 @@ class SharingReader(Reader):
         return value
 
 
+def _once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called once for the same objects: the plan reads responses before the checks do."""
+    kept: dict[int, tuple[object, tuple[object, ...], Any]] = {}
+
+    def read_once(first: Any, *others: Any) -> Any:
+        known = kept.get(id(first))
+        if known and known[0] is first and [*map(id, known[1])] == [*map(id, others)]:
+            return known[2]
+        result = read(first, *others)
+        if isinstance(first, tuple) and len(first) < 1000:
+            if len(kept) > 1000:
+                kept.clear()
+            kept[id(first)] = first, others, result  # With the objects: nothing else gets their ids.
+        return result
+
+    return read_once
+
+
 _errors = Schemas.errors
 _described: dict[tuple[str, str, str], list[SchemaProblem]] = {}
 _of_object: dict[tuple[str, str, int], tuple[object, list[SchemaProblem]]] = {}
@@ -410,6 +432,8 @@ def _told_before(self: Schemas, path: str, instance: object) -> list[SchemaProbl
 # For tests that evaluate thousands of responses.
 Schemas.errors = _told_before  # type: ignore[method-assign]
 setattr(decoding, "Reader", SharingReader)  # noqa: B010 - mypy does not let a module's import be assigned.
+setattr(sse, "parse", _once(sse.parse))  # noqa: B010
+setattr(decoding, "decode", _once(decoding.decode))  # noqa: B010
 
 
 def verdicts(behaviour: Behaviour | None, revision: str = "2026-06-24", **options: Any) -> list[Result]:
@@ -428,7 +452,7 @@ def evaluated(
     if behaviour is None and not options:
         return _clean(revision)
     recorded = record(behaviour, revision, **options)
-    changed, examine = _changed(recorded, revision), Keeping(revision)
+    changed, examine = set(_changed(recorded, revision)), Keeping(revision)
     controls = _controls(revision)
     uncontrolled = {name for name, control in controls.items() if changed.intersection(control)}
     results = [
@@ -453,36 +477,77 @@ def _controls(revision: str) -> dict[str, frozenset[str]]:
 
 
 def violated(
-    behaviour: Behaviour, revision: str = "2026-06-24", rules: Container[str] | None = None, **options: Any
+    behaviour: Behaviour,
+    revision: str = "2026-06-24",
+    rules: Container[str] | None = None,
+    may: bool = False,
+    **options: Any,
 ) -> tuple[list[Result], Recorded]:
     """Those of :func:`evaluated` that fail or warn, found in less time: as no conformant response gives a finding, a
-    case over many responses is first evaluated on those that differ. Only these rules are evaluated (None: all)."""
+    case over many responses is first evaluated on those that differ. Only these rules are evaluated (None: all); MAY
+    rules, which never fail, only where their checks are to run too."""
     recorded = record(behaviour, revision, **options)
     changed, examine = _changed(recorded, revision), Keeping(revision)
     responses = {name: recorded.received(name) for name in changed}
+    seen: dict[int, list[str]] = {}
+    for name in changed:
+        for number in _numbers(revision).get(name, ()):
+            seen.setdefault(number, []).append(name)
     found = []
-    for case in cases(revision):
-        if case.requirement.level == "MAY" or (rules is not None and case.rule not in rules):
-            continue  # MAY is never a failure.
-        seen = [name for name in case.scenarios if name in changed]
-        alone = not (case.requires_all or case.check.together)
-        if alone and not any(examine(case, responses[name], name).found for name in seen):
+    for number in sorted(seen):
+        case = cases(revision)[number]
+        if (case.requirement.level == "MAY" and not may) or (rules is not None and case.rule not in rules):
             continue
-        if seen and (result := evaluate(case, recorded, examine)).verdict in (FAIL, WARNING):
+        alone = not (case.requires_all or case.check.together)
+        if alone and not any(examine.changed(case, responses[name], name).found for name in seen[number]):
+            continue
+        if (result := evaluate(case, recorded, examine)).verdict in (FAIL, WARNING):
             found.append(result)
     return found, recorded
 
 
-def _changed(recorded: Recorded, revision: str) -> set[str]:
+@cache
+def _numbers(revision: str) -> dict[str, list[int]]:
+    """For each scenario the cases over its response, by their places in :func:`cases`."""
+    found: dict[str, list[int]] = {}
+    for number, case in enumerate(cases(revision)):
+        for name in dict.fromkeys(case.scenarios):
+            found.setdefault(name, []).append(number)
+    return found
+
+
+def _changed(recorded: Recorded, revision: str) -> list[str]:
     """The scenarios whose responses are not those of the clean endpoint; the others are taken from there, where they
     have been read and decoded."""
-    known = clean(revision)
-    names = list(context(revision).scenarios)
-    same = {name for name in names if recorded.received(name).samples == known.received(name).samples}
-    recorded._answers |= {name: known.received(name) for name in same}
-    changed = [name for name in names if name not in same]
+    known, sent, usual = _responses(revision), recorded._get_or_send, clean(revision)._get_or_send
+    keys = {key for keys in _keys(revision).values() for key in keys}
+    same_key = {key: [*map(id, sent(key))] == [*map(id, usual(key))] for key in keys}
+    recorded._answers |= {name: known[name] for name, keys in _keys(revision).items() if all(map(same_key.get, keys))}
+    left = [name for name in known if name not in recorded._answers]
+    same = [name for name in left if recorded.received(name).samples == known[name].samples]
+    recorded._answers |= {name: known[name] for name in same}
+    changed = [name for name in left if recorded._answers[name] is not known[name]]
     _share(recorded, changed)
-    return set(changed)
+    return changed
+
+
+@cache
+def _keys(revision: str) -> dict[str, list[str]]:
+    """For each scenario the key of its exchange, and those of the scenarios that contain it."""
+    scenarios, recorded = context(revision).scenarios, clean(revision)
+    found: dict[str, list[str]] = {}
+    for name in scenarios:
+        whole: str | None = name
+        while whole:
+            found.setdefault(name, []).append(recorded._key_of[whole])
+            whole = scenarios[whole].within
+    return found
+
+
+@cache
+def _responses(revision: str) -> dict[str, Received]:
+    """The responses of the clean endpoint by scenario."""
+    return {name: clean(revision).received(name) for name in context(revision).scenarios}
 
 
 def _share(recorded: Recorded, names: Sequence[str]) -> None:
@@ -518,21 +583,25 @@ class Keeping:
     beside it; a check that takes nothing of its case is run once on the scenarios that share a request."""
 
     def __init__(self, revision: str = "2026-06-24") -> None:
-        self._clean, self._kept = clean(revision), _kept(revision)
+        self._clean, self._kept = _responses(revision), _kept(revision)
         self._mine: dict[tuple[int, str], Part] = {}
         self._shared: dict[tuple[int, int], tuple[Part, Received]] = {}
 
     def __call__(self, case: Case, subject: Received | Sequence[Received], name: str) -> Part:
         if not isinstance(subject, Received):
             return examine(case, subject, name)
-        if subject is self._clean.received(name):
+        if subject is self._clean.get(name):
             if (case.id, name) not in self._kept:
                 self._kept[case.id, name] = examine(case, subject, name)
             return self._kept[case.id, name]
+        return self.changed(case, subject, name)
+
+    def changed(self, case: Case, received: Received, name: str) -> Part:
+        """The same for a response that is not that of the clean endpoint."""
         mine = (id(case), name)
         if mine not in self._mine:
             alone = case.where is None or case.check.takes_case
-            self._mine[mine] = examine(case, subject, name) if alone else self._of_check(case, subject, name)
+            self._mine[mine] = examine(case, received, name) if alone else self._of_check(case, received, name)
         return self._mine[mine]
 
     def _of_check(self, case: Case, received: Received, name: str) -> Part:

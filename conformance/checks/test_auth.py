@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import REQUEST, RETRIED_APART, UNKNOWN_SENDER, Where
 from conformance.judge.common import (
@@ -15,10 +17,21 @@ from conformance.judge.common import (
     scenario_of,
 )
 from conformance.judge.selectors import Wanted, beside, each, everything, together
-from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, check, finding_from_schema
+from conformance.judge.verdict import EXAMINED, Case, Examined, Finding, Findings, Group, check, finding_from_schema
+from conformance.scenarios.context import Context
 
 _REFUSED = each("auth-refused")
-_WRONG = beside(together("wrong-keys", "auth-refused", stream=False), "text", "text.stream", "auth.bearer")
+
+#: The rule that reports a status with which every invalid credential is refused.
+_EVERY = "auth.wrong-bearer-refused"
+
+
+def _wrong_keys(context: Context) -> list[Group]:
+    """For each rule about an invalid credential all of them, beside valid ones."""
+    wrong = beside(together("wrong-keys", "auth-refused", stream=False), "text", "text.stream", "auth.bearer")(context)
+    names = {name for group in wrong for name in group.scenarios}
+    rules = {context.scenarios[name].about["refused"] for name in names} - {"-"}
+    return [replace(group, about={"refused": rule}) for group in wrong for rule in sorted(rules)]
 
 
 @check("{accepted}", over=each("auth-accepted"), not_for_captured=UNKNOWN_SENDER)
@@ -40,18 +53,20 @@ def test_credential_is_refused(received: Received, case: Case) -> Findings:
         yield Finding(f"received HTTP {status}{error_detail(received)}", want=want, got=status)
 
 
-@check("auth.wrong-bearer-refused", over=_WRONG, together=True, not_for_captured=UNKNOWN_SENDER)
+@check("{refused}", over=_wrong_keys, together=True, not_for_captured=UNKNOWN_SENDER)
 def test_refusal_has_no_busy_status(responses: list[Received], case: Case) -> Findings:
     wrong = [one for one in responses if one.scenario in case.scenarios]
     yield Examined(sum(one.exchange.status is not None for one in wrong))
     # A server may limit the rate of invalid keys, so that only some receive 429.
     busy = [one for one in wrong if one.exchange.status in BUSY and one.exchange.status != 429]
     kind, some = ("every", wrong) if len(busy) in (0, len(wrong)) else (f"{len(busy)} requests with an", busy)
-    if len(some) > 1 and (status := always_busy(some, [one for one in responses if one not in some])):
+    owner = _EVERY if some is wrong else scenario_of(some[0], case).about["refused"]
+    others = [one for one in responses if one not in some]
+    if len(some) > 1 and case.rule == owner and (status := always_busy(some, others)):
         rest = "valid key" if some is wrong else "other request"
         message = f"{kind} invalid key received HTTP {status}, and no {rest} did{error_detail(some[0])}"
-        first, *others = (one.scenario for one in some)
-        yield Finding(message, want=401, got=status, scenario=first, also=tuple(others))
+        first, *rest_of = (one.scenario for one in some)
+        yield Finding(message, want=401, got=status, scenario=first, also=tuple(rest_of))
 
 
 def _denied(received: Received) -> int:

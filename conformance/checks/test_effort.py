@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,15 @@ _DETAILS = ("output_tokens_details", "reasoning_tokens")
 
 #: So many later turns without reasoning are no whim of the model.
 _SURE = 2
+
+#: The same of responses to requests with a member in common.
+_MANY = 3
+
+_MEMBERS: dict[str, Callable[[Received], bool]] = {
+    "with-tools": lambda one: bool(one.sent.get("tools")),
+    "with-tools-in-streams": lambda one: bool(one.sent.get("tools")) and one.streaming,
+    "with-instructions": lambda one: "instructions" in one.sent,
+}
 
 _PLAIN_VALUES = together("efforts", "thinking", stream=False)
 _STREAMED_VALUES = together("efforts.stream", "thinking", stream=True)
@@ -103,6 +113,28 @@ def test_effort_thinks_in_later_turns_too(responses: list[Received]) -> Findings
     if not any(one.has_reasoning for one in later):
         message = f"no sign of reasoning in {len(later)} later turns, although {control.scenario} has it"
         yield Finding(message, want="reasoning", got="none", scenario=later[0].scenario)
+
+
+def _beside_other_members(context: Context) -> list[Group]:
+    """For each member that may turn reasoning off by mistake all requests that turn it on."""
+    usual = context.contract.effort.usual
+    asking = [one for one in context.scenarios.values() if one.expect == "answer" and "reasoning" in one.body]
+    names = tuple(one.name for one in asking if not context.contract.turns_thinking_off(one.body))
+    return [Group(label, names, {"effort": usual}) for label in _MEMBERS if names]
+
+
+@check("effort.{effort}-thinks", over=_beside_other_members, together=True, not_for_captured=COMPARES)
+def test_effort_thinks_whatever_else_is_sent(given: list[Received], case: Case) -> Findings:
+    served = [one for one in given if one.exchange.ok and "reasoning" in one.sent]
+    has = _MEMBERS[case.label]
+    beside, others = [one for one in served if has(one)], [one for one in served if not has(one)]
+    if min(len(beside), len(others)) < _MANY or not all(map(_shows_thinking, others)):
+        raise DoesNotApply("too few of these requests were served, or not all of the others have reasoning")
+    yield Examined(len(beside))
+    if not any(map(_shows_thinking, beside)):
+        which = f"{len(beside)} responses {case.label.replace('-', ' ')}"
+        message = f"no sign of reasoning in {which}, although all others have it"
+        yield Finding(message, want="reasoning", got="none", scenario=beside[0].scenario)
 
 
 def _must_reason(responses: list[Received]) -> Findings:

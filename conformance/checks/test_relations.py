@@ -7,10 +7,11 @@ they are made by the same tokenizer and the same chat template.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.decode.events import mapping, objects, text
+from conformance.decode.events import integer, mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import COMPARES
 from conformance.judge.common import between
@@ -26,6 +27,11 @@ _NOT_READ = ("stream", "max_output_tokens", "temperature", "top_p")
 #: The relative difference allowed between two forms of one long text, and the least share of the expected tokens of a
 #: long text: the tokens per character vary with numbers and line ends.
 _FORMS, _LEAST = 0.01, 0.95
+
+#: The factor by which the tokens of one text may differ: a model may write it in other tokens.
+_MORE = 1.5
+
+_CAP = "max_output_tokens"
 
 _POINTER = "/usage/input_tokens"
 _DETAILS = ("output_tokens_details", "reasoning_tokens")
@@ -137,6 +143,70 @@ def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> F
             f"input_tokens is {count}, expected less than {known}, as for the longer input of the earlier response"
         )
         yield between(earlier, later, message, later.pointer + _POINTER, f"less than {known}", count)
+
+
+@check(
+    "usage.summary-costs-nothing",
+    over=_pairs(("tools.reasoning-returned", "tools.reasoning-summary")),
+    together=True,
+    not_for_captured=COMPARES,
+)
+def test_a_summary_of_returned_reasoning_costs_nothing(responses: list[Received]) -> Findings:
+    (without, known), (received, count) = _counted(responses)
+    if not any(item.get("summary") for item in objects(received.sent.get("input"))):
+        raise CannotEvaluate("the earlier response contains no reasoning item to return")
+    yield EXAMINED
+    if count > known + SPREAD:
+        message = f"input_tokens is {count} with a summary in the returned reasoning, but {known} without it"
+        yield between(without, received, message, received.pointer + _POINTER, known, count)
+
+
+@check(
+    "usage.cap-adds-no-tokens",
+    over=everything("same-output", where=lambda one: one.expect == "answer"),
+    together=True,
+    not_for_captured=COMPARES,
+)
+def test_the_cap_adds_no_tokens(responses: list[Received]) -> Findings:
+    pairs = list(_same_output(responses))
+    if not pairs:
+        raise DoesNotApply("no two requests with different max_output_tokens have the same text as response")
+    yield Examined(len(pairs))
+    for (less, expected), (received, count) in pairs:
+        if count > expected * _MORE + SPREAD:
+            caps = [one.sent.get(_CAP, "none") for one in (received, less)]
+            known = f"{expected} with {caps[1]} for the same text in {less.scenario}"
+            message = f"output_tokens is {count} with max_output_tokens {caps[0]}, but {known}"
+            yield between(less, received, message, received.pointer + "/usage/output_tokens", expected, count)
+
+
+def _same_output(responses: list[Received]) -> Iterator[tuple[Counted, Counted]]:
+    """For each text the response with the lowest cap, and each with a higher one, with their output_tokens."""
+    texts: dict[str, list[Counted]] = {}
+    for received in responses:
+        if count := _text_tokens(received):
+            texts.setdefault(received.words, []).append((received, count))
+    for alike in texts.values():
+        first, *others = sorted(alike, key=lambda one: _cap(one[0]))
+        yield from ((first, one) for one in others if _cap(one[0]) > _cap(first[0]))
+
+
+def _cap(received: Received) -> float:
+    cap = integer(received.sent.get(_CAP))
+    return math.inf if cap is None else cap
+
+
+def _text_tokens(received: Received) -> int | None:
+    """output_tokens of a completed response that consists of text alone; None for any other."""
+    try:
+        if not received.exchange.ok or received.final_status != "completed":
+            return None
+        if received.tokens(*_DETAILS) or not received.contract.turns_thinking_off(received.sent):
+            return None
+        only_text = received.words and all(item.get("type") == "message" for item in received.output)
+        return received.tokens("output_tokens") if only_text else None
+    except CannotEvaluate:
+        return None
 
 
 def _efforts(context: Context) -> list[Group]:

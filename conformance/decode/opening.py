@@ -59,7 +59,7 @@ def _failed_early(types: Sequence[str], place: int) -> bool:
 
 
 def _told(last: Event | None) -> str:
-    """What an event says that is not a documented end, but reports an error."""
+    """The message of a last event that is not a documented end, but reports an error."""
     said = last and (text(mapping(last.data.get("error")).get("message")) or text(last.data.get("message")))
     return f"; its last event is {last.type}: {said[:200]}" if last and said else ""
 

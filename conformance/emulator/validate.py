@@ -35,7 +35,8 @@ def parse(raw: bytes) -> tuple[Dict, Refusal | None]:
         value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return {}, bad_body("is not valid JSON").refusal
-    if _deeper(value, DEEPEST):
+    # Each level has a bracket of its own: most bodies have too few, and need not be walked through.
+    if raw.count(b"[") + raw.count(b"{") >= DEEPEST and _deeper(value, DEEPEST):
         return {}, bad_body("is nested too deeply").refusal
     if not isinstance(value, dict):
         return {}, bad_body("must be a JSON object").refusal

@@ -68,7 +68,7 @@ class Session:
 
     def selects(self, case: Case) -> bool:
         """Whether a case is evaluated without ``--only``: in a replay, only if the recorded run had selected it."""
-        if self.recording is None:
+        if self.recording is None or self.recording.complete:
             return True
         return self.recording.selects(case.id, {name: self._keys.get(name, "") for name in case.scenarios})
 
@@ -108,7 +108,7 @@ class Session:
         return_large_blocks()
         earlier = self.recording.exchanges.values() if self.recording else ()
         self._preflight = Preflight(self.context, needed, self.folder, sender, self._key, earlier)
-        self._preflight.start(self._pool.start)
+        self._preflight.start(self._pool.send_all if self.recording else self._pool.start)
         return self._pool
 
     def _samples(self, scenario: str) -> tuple[Exchange, ...]:

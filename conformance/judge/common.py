@@ -181,10 +181,15 @@ def refuses(received: Received) -> bool:
 def ends_in_failure(received: Received) -> str | None:
     """The failure event that ends the stream, with its error message; None for any other response."""
     last = next((event for event in received.events if event.terminal), None) if _is_stream(received) else None
-    if last is None or last.type not in ("error", "response.failed"):
+    if last is None:
         return None
+    end = last.type
+    if end not in ("error", "response.failed"):
+        if last.response.get("status") != "failed":
+            return None
+        end += " with status 'failed'"
     error = mapping(last.response.get("error")) or mapping(last.data.get("error")) or last.data
-    return f"the stream ends in {last.type}: {text(error.get('message'))[:160]}"
+    return f"the stream ends in {end}: {text(error.get('message'))[:160]}"
 
 
 def _is_stream(received: Received) -> bool:
@@ -282,7 +287,7 @@ def parsed(text: Any) -> Any:
 
 
 def error_detail(received: Received) -> str:
-    """What the error body says, or the start of the body, as ``": ..."``; empty without either."""
+    """The message of the error body, or the start of the body, as ``": ..."``; empty without either."""
     words = words_of_error(received)
     if not words and not received.exchange.ok:
         words = [excerpt(received, 80)]

@@ -1,4 +1,4 @@
-"""What an error body says in the server's words, also where it has another form than that of the contract."""
+"""The message of an error body in the server's words, also of one in another form than that of the contract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LISTS, _TEXTS, _PLACES = ("details", "detail", "errors"), ("message", "msg"), (
 
 
 def words_of_error(received: Received) -> list[str]:
-    """The message of the error, what may say more, and the first of its details; without an error of the contract's
+    """The message of the error, its reason, and the first of its details; without an error of the contract's
     form the details of the body, if it has any."""
     form = received.contract.error
     try:

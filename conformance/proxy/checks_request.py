@@ -213,7 +213,7 @@ def calls(view: View) -> Findings:
     found = list(_of(view, "request.calls"))
     yield from found
     want, got = pairing(sent), pairing(received)
-    if found or len(want) != len(got):
+    if found or len(want) != len(got) or received.problems:
         return
     for at, ((call, name), (other, other_name)) in enumerate(zip(want, got, strict=True)):
         if call != other:

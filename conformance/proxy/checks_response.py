@@ -10,7 +10,7 @@ from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.differences import Difference, of_calls
 from conformance.proxy.outcomes import FAILED, UNFINISHED, Outcome, deltas, outcome, received, streams
 from conformance.proxy.records import Pair
-from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
 
 #: The two sides in a message about texts.
@@ -38,9 +38,9 @@ def _abandoned(view: View, sent: Outcome) -> bool:
     return view.upstream().ended == "left" and sent.finish == UNFINISHED
 
 
-#: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, and
-#: streams without an end.
-_DELTAS, _AS_TEXT, NO_END = "deltas", "reasoning as text", "no end"
+#: The groups of findings: deltas that differ while the complete text does not, reasoning that arrives as text, a final
+#: Response without what was streamed, and streams without an end.
+_DELTAS, _AS_TEXT, _FINAL, NO_END = "deltas", "reasoning as text", "final Response", "no end"
 
 #: The tags in which some models and proxies enclose reasoning in a text.
 _TAGS = re.compile("</?think(?:ing)?>")
@@ -53,6 +53,8 @@ def _texts(view: View, kind: str, member: str) -> Findings:
         raise DoesNotApply(f"the upstream sent no {member}")
     if want != got and sent.reasoning and sent.reasoning in _TAGS.sub("", taken.text):
         yield Finding("the client received the reasoning in the text", want, got, group=_AS_TEXT)
+    elif want and not got and streams(view.client) and deltas(view.client, kind) == want:
+        yield Finding(f"the final Response does not contain the {member} of the deltas", want, got, group=_FINAL)
     elif want != got:
         yield Finding(text_differs(member, want, got, SENT, TAKEN), want, got)
     elif want and streams(view.client):
@@ -90,6 +92,10 @@ def calls(view: View) -> Findings:
     sent, taken = _complete(view)
     if not sent.calls and not taken.calls:
         raise DoesNotApply("the upstream sent no call")
+    if sent.calls and not taken.calls and deltas(view.client, "function_call_arguments"):
+        says = "the final Response does not contain the calls of the stream"
+        yield Finding(says, [one.name for one in sent.calls], [], group=_FINAL)
+        return
     found = list(of_calls(sent.calls, taken.calls))
     yield from _findings(iter(found))
     if found or not streams(view.client):
@@ -147,6 +153,8 @@ def usage(view: View) -> Findings:
 def form(view: View) -> Findings:
     """A stream or a JSON body as requested, complete by the framing of HTTP."""
     leg = view.served()
+    if leg.ended == "closed":
+        raise CannotEvaluate("the suite did not read all of a very large body")
     wants = isinstance(leg.json, dict) and leg.json.get("stream") is True
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
     want = "text/event-stream" if wants else "application/json"
@@ -161,6 +169,17 @@ def form(view: View) -> Findings:
     elif wants and outcome(leg, "responses").finish == UNFINISHED:
         says = "the stream to the client ended without a terminal event"
         yield Finding(says, "a terminal event", None, group=NO_END)
+
+
+@rule("request.undocumented", "undocumented")
+def undocumented(view: View) -> Findings:
+    """Parameters that real clients send, and the contract does not document, cause no failure."""
+    leg = view.client
+    if leg.status is None or leg.status >= 500:
+        names = ", ".join(view.record.about["names"])
+        yield Finding(
+            f"the client sent the parameters {names}, and received {status_of(leg)}", "200 or 4xx", leg.status
+        )
 
 
 #: What the rule about legal forms compares: the rule that reports it for the ordinary form, and its member.
@@ -187,9 +206,8 @@ def same_response(view: View) -> Findings:
         if may_fail and (taken.finish == FAILED or leg.ended in ("cut", "reset")):
             return
     except CannotEvaluate as error:
-        yield Finding(
-            f"the upstream sent the form {name!r}, and the client {error}", "the same response", status_of(leg)
-        )
+        says = f"the upstream sent the form {name!r}, and {at_client(error)}"
+        yield Finding(says, "the same response", status_of(leg))
         return
     yield from _same(view, name, sent, taken)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from conformance.decode.cannot_evaluate import CannotEvaluate, DoesNotApply
 from conformance.proxy.checks_response import SENT, TAKEN, both
 from conformance.proxy.outcomes import FAILED, outcome
-from conformance.proxy.rules import Finding, Findings, View, rule, status_of
+from conformance.proxy.rules import Finding, Findings, View, at_client, rule, status_of
 from conformance.proxy.texts import text_differs
+
+#: Milliseconds between the end of the upstream's stream and of the client's, if the proxy sends the text at its end.
+_AT_ONCE = 500.0
 
 
 def _needs_matched(view: View) -> None:
@@ -126,14 +129,14 @@ def silence(view: View) -> Findings:
     try:
         taken = outcome(leg, "responses")
     except CannotEvaluate as error:
-        yield Finding(f"{says}, and the client {error}", "the response of the upstream", status_of(leg))
+        yield Finding(f"{says}, and {at_client(error)}", "the response of the upstream", status_of(leg))
         return
     if taken.finish != "completed" and "response.finish" not in view.failing:
         how = "a failure event" if taken.finish == FAILED else taken.finish
         yield Finding(f"{says}, and the response to the client ended as {how} ({leg.ended})", "completed", taken.finish)
 
 
-@rule("cancel.upstream-closed", "cancel")
+@rule("cancel.upstream-closed", "cancel", "cancel-many")
 def upstream_closed(view: View) -> Findings:
     """The upstream connection is closed after the client has disconnected."""
     pair = view.pair
@@ -144,12 +147,15 @@ def upstream_closed(view: View) -> Findings:
     leg = view.upstream()
     if len(pair.upstream) > 1 and "request.sent-once" in view.failing:
         raise CannotEvaluate("the upstream received the request more than once")
-    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at:
+    if leg.ended == "clean" and leg.ended_at <= pair.client.ended_at + _AT_ONCE:
         raise CannotEvaluate("the client received the first events only after the upstream's stream had ended")
-    if leg.ended != "left":
-        seconds = (leg.ended_at - pair.client.ended_at) / 1000
-        message = f"the client disconnected, and the proxy still read the upstream's stream {seconds:.1f} s later"
-        yield Finding(message, "the connection closed", "open", 0, 0)
+    cancelled = [one for one in view.record.pairs if one.client.ended == "closed" and one.upstream]
+    read_on = [one for one in cancelled if one.upstream[-1].ended != "left"]
+    if read_on:
+        seconds = (read_on[0].upstream[-1].ended_at - read_on[0].client.ended_at) / 1000
+        many = f" of {len(read_on)} of {len(cancelled)} cancelled requests" * (len(cancelled) > 1)
+        message = f"the client disconnected, and the proxy still read the upstream's stream{many} {seconds:.1f} s later"
+        yield Finding(message, "the connection closed", "open", view.record.pairs.index(read_on[0]), 0)
 
 
 @rule("cancel.closed-in-silence", "cancel-silent")

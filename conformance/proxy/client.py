@@ -25,14 +25,19 @@ _READ = 65536
 #: Seconds between the event ``close_at`` of a call and the end of its connection.
 _MOMENT = 0.1
 
-#: The most bytes of a body that are read.
-MAX_BODY = 16_000_000
+#: Bytes in a second below which a body is slow, also in small pieces on a busy machine: the limit is extended by the
+#: time that the received bytes may take, up to so many times, so that it ends silence and not a slow response.
+_SLOW, _MOST_TIMES = 10_000, 4
+
+#: The most bytes of a body that are read: those of 300 kB of text, a character an event.
+MAX_BODY = 64_000_000
 
 
 @dataclass
 class Call:
     """A request to send. ``close_when`` receives the body read so far: true closes the connection; so does
-    ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response."""
+    ``close_at``, a moment after it is set. ``limit`` is the longest time in seconds for the complete response, except
+    for what a large body takes."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -129,8 +134,9 @@ class _Reader:
 
     def read(self, response: http.client.HTTPResponse, held: socket.socket, until: float) -> str:
         """Read the body; returns how it ended."""
+        last = until + (_MOST_TIMES - 1) * self._call.limit
         while True:
-            left = until - time.monotonic()
+            left = min(until, last) - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             held.settimeout(left)
@@ -139,9 +145,10 @@ class _Reader:
                 # For a body of known length, read1 reports an early end as the end.
                 return "cut" if response.length else "clean"
             self.chunks.append(Chunk(self._clock(), data))
+            until += len(data) / _SLOW
             self._call.received += data
             if len(self._call.received) > MAX_BODY:
-                raise http.client.HTTPException(f"the body has more than {MAX_BODY:,} bytes")
+                return "closed"
             if self._call.close_when and self._call.close_when(bytes(self._call.received)):
                 with contextlib.suppress(OSError):
                     held.shutdown(socket.SHUT_RDWR)

@@ -72,6 +72,8 @@ def of_responses(body: dict[str, Any]) -> Conversation:
     for item in objects(given):
         _add_item(made, item)
     for tool in objects(body.get("tools")):
+        if tool.get("type") == "function" and not isinstance(tool.get("parameters"), dict):
+            made.problems.append(f"the tool {tool.get('name')} has no parameters, which the contract requires")
         _add_tool(made, tool)
     for name in ("temperature", "top_p", "max_output_tokens", "tool_choice"):
         if body.get(name) is not None:
@@ -143,6 +145,8 @@ def of_chat(body: dict[str, Any]) -> Conversation:
         _add_chat_message(made, message)
     if waiting := _without_result(objects(body.get("messages"))):
         made.problems.append(f"the messages after the tool call {waiting} do not begin with the results of its message")
+    if orphan := _without_call(objects(body.get("messages"))):
+        made.problems.append(f"the tool message with the id {orphan} does not follow a message with that call")
     for tool in objects(body.get("tools")):
         if not isinstance(tool.get("function"), dict):
             made.problems.append("a tool has no member function")
@@ -212,6 +216,17 @@ def _without_result(messages: list[dict[str, Any]]) -> str:
         else:
             waiting = [str(call.get("id")) for call in objects(message.get("tool_calls"))]
     return waiting[0] if waiting else ""
+
+
+def _without_call(messages: list[dict[str, Any]]) -> str:
+    """The id of a tool message that does not follow a message with its call; empty if there is none."""
+    ids: list[Any] = []
+    for message in messages:
+        if message.get("role") != "tool":
+            ids = [call.get("id") for call in objects(message.get("tool_calls"))]
+        elif message.get("tool_call_id") not in ids:
+            return str(message.get("tool_call_id"))
+    return ""
 
 
 def _string(value: Any) -> str:

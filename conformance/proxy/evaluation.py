@@ -82,8 +82,8 @@ _EVENTS = ("lifecycle", "sum", "event", "item", "proxy")
 
 
 def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
-    """The cases, those of a gap in the numbers of events with their root cause, if there is one: an event was left out
-    with its number."""
+    """The cases, those of a gap or a repetition in the numbers of events with their root cause, if there is one: an
+    event was left out, or sent twice, with its number."""
     roots = [one for one in cases if one.has_problem and not one.cause and one.area in _EVENTS]
     causes = {one.scenario: one.id for one in reversed(roots)}
     return [replace(one, cause=causes.get(one.scenario, roots[0].id)) if roots and _is_gap(one) else one
@@ -93,7 +93,7 @@ def _with_gaps(cases: list[CaseRecord]) -> list[CaseRecord]:
 def _is_gap(case: CaseRecord) -> bool:
     counts = [one for one in case.findings if isinstance(one.want, int) and isinstance(one.got, int)]
     return case.requirement == "sequence.contiguous" and case.has_problem and not case.cause and bool(counts) and all(
-        one.got > one.want for one in counts
+        one.got > one.want or one.got == one.want - 1 for one in counts
     )  # fmt: skip
 
 

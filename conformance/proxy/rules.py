@@ -95,8 +95,8 @@ RULES: list[Rule] = []
 
 #: Every kind of probe.
 ALL = (
-    "request", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming", "concurrent", "cancel",
-    "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
+    "request", "undocumented", "repeated", "round-trip", "key", "response", "forms", "rare-forms", "streaming",
+    "concurrent", "cancel", "cancel-many", "cancel-silent", "silence", "failure", "once", "after",
 )  # fmt: skip
 
 
@@ -115,3 +115,11 @@ def status_of(leg: Leg) -> str:
     if leg.status is None:
         return f"no response ({leg.ended}{f': {leg.detail}' if leg.detail else ''})"
     return f"HTTP {leg.status}"
+
+
+def at_client(error: CannotEvaluate) -> str:
+    """Why the client has no response that can be read, as the end of a sentence."""
+    says = str(error)
+    if says.startswith("received"):
+        return f"the client {says}"
+    return f"the client received {says}" if says.startswith("no response") else f"for the client {says}"

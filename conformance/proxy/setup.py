@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from conformance.config.target import Misconfigured, is_loopback
 from conformance.contract.revisions import DEFAULT
+from conformance.decode.cannot_evaluate import CannotEvaluate
 from conformance.proxy import DIALECTS
 from conformance.proxy.kit import Settings
+from conformance.proxy.outcomes import FAILED, UNFINISHED, outcome
 from conformance.proxy.profile import Profile
-from conformance.proxy.records import Recording
+from conformance.proxy.records import Leg, Recording
 from conformance.proxy.rules import status_of
 from conformance.proxy.upstream import PATHS
 
@@ -73,11 +75,19 @@ def settings_of(
     )
 
 
+def _is_served(leg: Leg) -> bool:
+    """Whether the client received a Response that has not failed, such as from a cache."""
+    try:
+        return outcome(leg, "responses").finish not in (FAILED, UNFINISHED)
+    except CannotEvaluate:
+        return False
+
+
 def check_setup(recording: Recording, other: str) -> None:
     """Raise :class:`Misconfigured` if no first request reaches the upstream, and each is refused; ``other`` is a
     request that reached it and is not one of the dialect."""
     pairs = [pair for one in recording.records for pair in one.pairs]
-    if any(pair.upstream or pair.client.ok for pair in pairs):
+    if any(pair.upstream or _is_served(pair.client) for pair in pairs):
         return
     status = status_of(pairs[0].client)
     if pairs[0].client.status in (401, 403):

@@ -40,6 +40,10 @@ _SELECTING_OPTIONS = (
 #: collector took a sixth of a run.
 _GC_THRESHOLDS = (20_000, 20, 20)
 
+#: pytest's plugins that prepare each test function: its warnings, asserts and classes. A case has none, and this takes
+#: as long as most evaluations.
+_FOR_FUNCTIONS = ("warnings", "assertion", "unittest")
+
 #: Exceptions that end the run instead of failing a case.
 _RUN_ENDING_EXCEPTIONS = (pytest.exit.Exception, KeyboardInterrupt)
 
@@ -155,10 +159,24 @@ class Runner:
         if self.progress:
             self.progress.start(self.session.planned)
         self.setup_error = self.session.setup_error()
-        if not self.worker:  # It evaluates only a part of its cases.
+        if self.worker:
+            return None  # pytest-xdist runs a part of the cases, also after an error: it expects a report of each.
+        if not self.setup_error:
             self.session.evaluate_on_arrival(cases, self._show_first_failure)
-        # A worker runs its cases without evaluating them: pytest-xdist expects a report of each.
-        return True if self.setup_error and not self.worker else None
+            self._run_all(session)
+        return True
+
+    def _run_all(self, session: pytest.Session) -> None:
+        """Run the items as pytest does, the cases without what its plugins prepare for test functions."""
+        hook, manager = self.config.hook.pytest_runtest_protocol, self.config.pluginmanager
+        unneeded = [plugin for name in _FOR_FUNCTIONS if (plugin := manager.get_plugin(name))]
+        of_cases = manager.subset_hook_caller("pytest_runtest_protocol", unneeded)
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            (of_cases if _case(item) else hook)(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
 
     # -- evaluation -------------------------------------------------------------------------------------------------
 

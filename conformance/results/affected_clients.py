@@ -35,6 +35,8 @@ class LocatedFinding:
 def affected(rule: str, found: Sequence[LocatedFinding], follows: bool = False) -> tuple[Mapping[str, Effect], ...]:
     """For each finding of a case, the effects by client, in the order of the catalogue. ``follows``: the case is a
     consequence of another violation."""
+    if not found:
+        return ()  # Most cases have none, and a run without any need not read the trials.
     kinds = [finding_kind(rule, one.message, one.pointer) for one in found]
     effects = [_certain(rule, one) for one in found]
     for streams in MODES:

@@ -265,18 +265,18 @@ def _group_same_messages(roots: list[CaseRecord], causes: dict[str, str]) -> Non
         words = [_fact(finding.message, one.area, always, few) for finding in one.findings]
         if any(_SERVED.match(finding.message) for finding in one.findings):
             continue  # Of two wrong requests that are served each is a defect of its own.
-        own = [word + _refused_rule(one, finding) for word, finding in zip(words, one.findings, strict=True)]
+        own = [word + _of_a_refusal(one, finding) for word, finding in zip(words, one.findings, strict=True)]
         if own and all(word in first for word in own):
             causes[one.id] = first[own[0]]
         for word in (*words, *own):
             first.setdefault(word, one.id)
 
 
-def _refused_rule(one: CaseRecord, finding: FindingRecord) -> str:
-    """The rule, where it finds that a request with one special member was refused: a server refuses different requests
-    in the same words, and the member of one is not in the other. A conversation contains many."""
+def _of_a_refusal(one: CaseRecord, finding: FindingRecord) -> str:
+    """The complete message, where it reports that a request with one special member was refused: its numbers are the
+    server's. A server that counts what is wrong refuses different requests in words that differ only in them."""
     special = finding.want == 200 and one.area in ("request", "effort", "tools")
-    return f" by {one.requirement}" if special and _REFUSED_4XX.match(finding.message) else ""
+    return f" {finding.message}" if special and _REFUSED_4XX.match(finding.message) else ""
 
 
 def _fact(message: str, area: str, always: bool, few: bool) -> str:

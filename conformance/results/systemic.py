@@ -17,6 +17,9 @@ from conformance.results.records import CaseRecord
 #: are streaming: two whose refusals are sent in a stream with HTTP 200 show what the server does with each.
 ONE, FEW, MANY = 1, 6, 40
 
+#: How the scenarios about credentials begin: the rules about them are more specific.
+_CREDENTIALS = "auth."
+
 #: How a stream that reports an error ends, with the server's words.
 _END = re.compile(r"the stream ends in .*", re.DOTALL)
 
@@ -42,7 +45,7 @@ def systemic(broken: Sequence[CaseRecord]) -> dict[str, str]:
             continue
         naming = [one for one in broken if one.requirement == rule and _all(words, one) and _all_end(end, one)]
         met = set[str]().union(*(one.found_in for one in naming))
-        if len(met) <= most:
+        if sum(not name.startswith(_CREDENTIALS) for name in met) <= most:
             continue
         root = naming[0].id
         met |= _with_the_same_end(naming, broken)

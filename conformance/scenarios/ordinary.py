@@ -69,7 +69,8 @@ def scenarios(contract: Contract, nonce: str) -> list[Scenario]:
     return [
         *both(text),
         unicode,
-        unicode.streamed(escaped=True),
+        # The same text under a higher cap, which must not add to its tokens.
+        replace(unicode.streamed(escaped=True), body={**unicode.body, "stream": True, "max_output_tokens": Cap.CALL}),
         *both(count),
         *_truncated(contract.caps),
         *_format(),

@@ -125,6 +125,11 @@ def scenarios(schemas: Schemas) -> list[Scenario]:
         )
     )
     found += both(_follow(thinking, "tools.reasoning-returned", "reasoning, call and output", _returned(_as_string)))
+    # Clients return a summary, as OpenAI's items have one.
+    with_summary = _returned(_as_string, _summarised)
+    summary = _follow(thinking, "tools.reasoning-summary", "reasoning with a summary, call and output", with_summary)
+    capped = {**summary.body, "max_output_tokens": Cap.CUT}  # Only its input is compared.
+    found.append(replace(summary, body=capped, expect="either", tags=frozenset({"unusual"})))
     unused = {**NO_REASONING, "max_output_tokens": Cap.TEXT, "input": "Say hello.", "tools": [WEATHER]}
     found.append(
         Scenario(
@@ -182,6 +187,12 @@ def _written(item: dict[str, Any]) -> dict[str, Any]:
     """A call with only the required members, without id and status."""
     needed = ("type", "call_id", "name", "arguments")
     return {name: item[name] for name in needed if name in item} if item.get("type") == "function_call" else item
+
+
+def _summarised(item: dict[str, Any]) -> dict[str, Any]:
+    """A reasoning item with a long summary."""
+    parts = [{"type": "summary_text", "text": "I looked at the question, the tool and its parameters. " * 12}]
+    return {**item, "summary": parts} if item.get("type") == "reasoning" else item
 
 
 def _returned(

@@ -96,7 +96,7 @@ _RULES = {"text.format.json_schema": "undocumented.json-schema-format"}
 _KEYS = ("prompt_cache_key", "metadata")
 
 #: Also sent streaming and alone.
-_STREAMED = ("text.format.json_schema", "object")
+_STREAMED = ("text.format.json_schema",)
 
 #: The request with all parameters that can be combined; each is sent alone only if that is not served.
 _TOGETHER = "undocumented.all-together"

@@ -1,7 +1,7 @@
 """Every planned exchange is sent exactly once, before the cases that need it, by the first process that is free.
 
 Requests that are planned to be sent together are: the process that first needs one of them acquires the slots for as
-many of them as it can, and sends them at the same moment; the others follow in these slots.
+many of them as it can, and sends them at the same moment.
 
 Processes coordinate through operating-system locks in the run folder: one lock for each key (its holder sends, all
 others wait and then read the file) and one for each slot (the number of concurrent requests). A killed process loses
@@ -92,7 +92,9 @@ class Pool:
         self._sender = sender
         self._slots = concurrency
         self._settled: dict[str, tuple[Exchange, ...] | tuple[str, ...]] = {}
-        self._todo = list(self._asks)
+        # Those that are sent together wait for free slots: all are free before the others are sent.
+        first = {key for planned in self._together for key in (planned.key, *planned.after)}
+        self._todo = sorted(self._asks, key=lambda key: key not in first)
         if turn:  # Each worker begins at another request, so that they do not all wait for the same lock.
             cut = turn * self._slots % max(1, len(self._todo))
             self._todo = self._todo[cut:] + self._todo[:cut]
@@ -110,6 +112,11 @@ class Pool:
         self._working = len(self._threads)
         for thread in self._threads:
             thread.start()
+
+    def send_all(self) -> None:
+        """Send everything in the calling thread: where nothing waits for a network, threads only delay each other."""
+        self._working = 1
+        self._work()
 
     def join(self) -> None:
         """Wait until all is sent."""
@@ -189,7 +196,7 @@ class Pool:
         try:
             kept = self._folder.read(planned.key)
             if kept is None and planned in self._together:
-                self._send_together()
+                self._send_together(planned)
                 kept = self._folder.read(planned.key)
             if kept is None:
                 before = _Earlier(self, planned.after)
@@ -199,43 +206,36 @@ class Pool:
         except OSError as error:
             raise self.give_up(error) from error
 
-    def _send_together(self) -> None:
-        """Send the requests that are sent together, those of them that no process has sent; returns when all are."""
+    def _send_together(self, needed: PlannedRequest) -> None:
+        """Send one of the requests that are sent together, with as many of the others as there are slots."""
         for planned in self._together:  # What they build on is received before they take any slot.
             _Earlier(self, planned.after)
         with locked(self._folder.locks / "together.lock"):
             todo = [planned for planned in self._together if not self._folder.file(planned.key).exists()]
-            if self._stop or not todo:
+            if self._stop or needed not in todo:
                 return
-            barrier = self._gathered = threading.Barrier(min(self._slots, len(todo)))
-            threads = [
-                threading.Thread(target=self._take_part, args=(todo, barrier), daemon=True)
-                for _ in range(barrier.parties)
-            ]
+            todo = sorted(todo, key=lambda one: one is not needed)[: self._slots]
+            barrier = self._gathered = threading.Barrier(len(todo))
+            threads = [threading.Thread(target=self._take_part, args=(one, barrier), daemon=True) for one in todo]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
 
-    def _take_part(self, todo: list[PlannedRequest], barrier: threading.Barrier) -> None:
-        """Acquire a slot, wait until the others have one, and send one request after the other."""
+    def _take_part(self, planned: PlannedRequest, barrier: threading.Barrier) -> None:
+        """Acquire a slot, wait until the others have one, and send the request."""
         try:
             with self._slot():
                 with contextlib.suppress(threading.BrokenBarrierError):
                     barrier.wait(_GATHERING)
-                while not self._stop and (planned := self._next_of(todo)):
-                    with locked(self._folder.locks / f"{planned.key}.lock", wait=False) as mine:
-                        # Who sends it already waits for one of these slots.
-                        if mine and not self._folder.file(planned.key).exists():
-                            self._send(planned, _Earlier(self, planned.after), contextlib.nullcontext())
+                with locked(self._folder.locks / f"{planned.key}.lock", wait=False) as mine:
+                    # Who sends it already waits for one of these slots.
+                    if mine and not self._stop and not self._folder.file(planned.key).exists():
+                        self._send(planned, _Earlier(self, planned.after), contextlib.nullcontext())
         except OSError as error:
             self.give_up(error)
         except (CannotRecord, Stopped):
             return  # Who needs one of the requests receives the same exception.
-
-    def _next_of(self, todo: list[PlannedRequest]) -> PlannedRequest | None:
-        with self._changed:
-            return todo.pop(0) if todo else None
 
     def _send(
         self,

@@ -284,6 +284,8 @@ GROUPS: dict[str, list[Request]] = {
         post(input=[{"role": "user", "content": "x"}, {"role": "user", "content": "y"}]),
         post(input=[{"role": "user", "content": "x"}] * 6), post(b'{"input": "\xe9"}'),
         post(tool_choice="required", **TWO_CALLS), post(previous_response_id="resp_1", stream=True),
+        post(input=[{"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
+                    {"role": "user", "content": "Go on."}]),
     ],
     "roomy": [post(input="Say something.", max_output_tokens=4096)],
     "behaviour": [post(input="Repeat exactly: <b>&amp;</b>", reasoning=QUIET)],

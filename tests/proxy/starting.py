@@ -14,6 +14,15 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def accepts(port: int) -> bool:
+    """Whether a server listens at the port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def is_gone(group: int) -> bool:
     """Whether no process of a group is left; ended ones stay in it for a moment."""
     for _ in range(100):

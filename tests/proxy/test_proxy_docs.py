@@ -17,6 +17,7 @@ from conformance import cli
 from conformance.proxy import profile
 from conformance.proxy.setup import DEFAULT_UPSTREAM_KEY
 from conformance.pytest_plugin.options import OF_PYTEST, options
+from tests.support import forked
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "proxies.md").read_text(encoding="utf-8")
@@ -61,20 +62,8 @@ def test_a_run_of_the_suite_through_a_proxy(tmp_path: Path) -> None:
         f"UPSTREAM_KEY={{key}} {sys.executable} -m conformance.emulator.proxy --upstream {{upstream}} --dialect chat"
     )
     words = ["--endpoint", f"http://127.0.0.1:{port}/v1", "--dialect", "chat", "--start", f"{start} --port {port}"]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "conformance",
-        "-q",
-        "-m",
-        "smoke",
-        *words,
-        "--run-dir",
-        str(tmp_path / "r"),
-    ]
-    environ = {**os.environ, "MIMO_API_KEY": "sk-client"}
-    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    command = ["pytest", "conformance", "-q", "-m", "smoke", *words, "--run-dir", str(tmp_path / "r")]
+    done = forked.run(command, {**os.environ, "MIMO_API_KEY": "sk-client"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"http://127.0.0.1:{port}/v1" in (tmp_path / "r" / "proxy.log").read_text()
 

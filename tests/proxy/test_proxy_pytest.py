@@ -12,8 +12,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from starting import free_port, is_gone
+from starting import accepts, free_port, is_gone
 
+from tests.support import forked
 from tests.support.running import KEY, ROOT, environment, lines_of
 
 PYTEST = [sys.executable, "-m", "pytest", "conformance"]
@@ -31,7 +32,7 @@ def words(folder: Path, fault: str = FAULT) -> list[str]:
 
 def run(command: list[str], folder: Path, *more: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
     full = [*command, *words(folder), "--run-dir", str(folder / "run"), "--overwrite", *more]
-    return subprocess.run(full, cwd=ROOT, env=environment(key), capture_output=True, text=True, timeout=120)
+    return forked.run(full[2:], environment(key))
 
 
 def verdicts(folder: Path) -> dict[str, tuple[str, str, int]]:
@@ -78,7 +79,7 @@ def test_a_recorded_run_is_evaluated_again(by_command: dict[str, tuple[str, str,
     assert run(PYTEST, tmp_path, *ONLY, "-p", "no:cacheprovider").returncode == 1
     (tmp_path / "run").rename(tmp_path / "first")
     again = [*PYTEST, "-p", "no:cacheprovider", "--replay", str(tmp_path / "first"), "--run-dir", str(tmp_path / "run")]
-    done = subprocess.run(again, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    done = forked.run(again[2:], environment())
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdicts(tmp_path) == by_command
 
@@ -103,7 +104,7 @@ def test_selections_of_pytest(tmp_path: Path) -> None:
 @pytest.mark.parametrize("endpoint", [(), ("--endpoint", "https://example.com/v1")], ids=["none", "remote"])
 def test_an_upstream_needs_a_proxy_on_loopback(endpoint: tuple[str, ...]) -> None:
     command = [*PYTEST, "--dialect", "chat", *endpoint]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    done = forked.run(command[2:], environment(), timeout=60)
     assert done.returncode == 2
     assert "a proxy on loopback" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -113,7 +114,7 @@ def test_an_upstream_needs_a_proxy_on_loopback(endpoint: tuple[str, ...]) -> Non
 def test_a_command_that_ends_at_once_is_one_line(command: list[str], tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}/v1"
     options = ["--endpoint", endpoint, "--start", "echo 'error: no port' >&2; exit 4", "--run-dir", str(tmp_path / "r")]
-    done = subprocess.run([*command, *options], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    done = forked.run([*command[2:], *options], environment(), timeout=60)
     assert done.returncode == 2, done.stdout
     assert done.stderr == "conformance: the proxy ended at once with 4: error: no port\n"
 
@@ -128,11 +129,11 @@ def test_a_run_that_is_ended_ends_the_group_of_the_proxy(
     full = [*command, *words(tmp_path), "--run-dir", str(tmp_path / "run")]
     quiet = subprocess.DEVNULL
     started = subprocess.Popen(full, cwd=ROOT, env=environment(), stdout=quiet, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+    port = int(full[full.index("--endpoint") + 1].rpartition(":")[2].partition("/")[0])
+    until = time.monotonic() + 60
+    while not accepts(port):
         assert time.monotonic() < until
         time.sleep(0.05)
-    time.sleep(1)
     os.kill(started.pid, number)
     shown = started.communicate(timeout=30)[1]
     assert is_gone(int((tmp_path / "pid").read_text()))

@@ -157,7 +157,7 @@ FAULTS = [
     fault("auth.refusal-is-500-streaming", "Responds with HTTP 500 to an invalid key with stream: true.",
           "auth.refused-when-streaming", "error.streaming-same-status",
           auth=lambda ctx, refusal: SPOILED if refusal and ctx.stream else refusal),
-    fault("auth.missing-key-is-503", "Responds with HTTP 503 to requests without a key.", "auth.wrong-bearer-refused",
+    fault("auth.missing-key-is-503", "Responds with HTTP 503 to requests without a key.", "auth.missing-key-refused",
           auth=lambda ctx, refusal: refusal and (refusal if either(ctx) else replace(SPOILED, status=503))),
     fault("auth.refusal-is-text", "Refuses with plain text instead of the envelope.",
           "auth.refusal-is-enveloped", reply=only_401(lambda reply: reply.saying("Unauthorized"))),

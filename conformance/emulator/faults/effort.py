@@ -171,6 +171,10 @@ FAULTS = [
     fault("effort.unknown-value-is-500", "Responds with HTTP 500 to an unknown effort.", "effort.unknown-value",
           validate=crash(lambda body: isinstance(effort(body), str)
                          and effort(body) not in EFFORTS["2026-10"])),
+    fault("effort.ignored-with-tools-in-streams", "Never reasons in streams with tools.", "effort.high-thinks",
+          parsed=thinks(False, lambda ctx: ctx.stream and bool(ctx.body.get("tools")))),
+    fault("effort.ignored-with-instructions", "Never reasons with instructions.", "effort.high-thinks",
+          parsed=thinks(False, lambda ctx: "instructions" in ctx.body)),
     fault("effort.default-thinks-only-plain", "Reasons by default only in plain responses.",
           "effort.plain-equals-stream",
           parsed=thinks(False, lambda ctx: ctx.stream and effort(ctx.body) is None)),

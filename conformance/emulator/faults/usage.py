@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..event_edits import change, cut, final, put, response
-from ..hooks import Behaviour, fault
-from ..shapes import Dict
+from ..hooks import Behaviour, Context, fault
+from ..request_hooks import input_items
+from ..shapes import Dict, ParsedRequest
+from ..tokens import count
 
 PRESENT, WHOLE, SUM = "usage.present", "usage.integers", "usage.total-is-sum"
 WITHIN, NONZERO, DETAILS = "usage.reasoning-within-output", "usage.nonzero", "usage.details-hold-integers"
@@ -61,6 +64,21 @@ def one_for_a_text(whole: Dict) -> None:
         )
 
 
+def as_capped(ctx: Context, whole: Dict) -> Dict:
+    cap = ctx.body.get("max_output_tokens")
+    if ctx.stage in ("plain", "terminal") and whole["status"] == "completed" and cap:
+        usage = whole["usage"]
+        usage.update(output_tokens=cap, total_tokens=usage["input_tokens"] + cap)
+    return whole
+
+
+def with_summaries(ctx: Context, parsed: ParsedRequest) -> ParsedRequest:
+    """Reads the summaries of returned reasoning as input."""
+    summaries = [part for item in input_items(ctx.body) for part in item.get("summary") or ()]
+    more = sum(count(str(part.get("text"))) for part in summaries if isinstance(part, dict))
+    return replace(parsed, input_tokens=parsed.input_tokens + more)
+
+
 def cached_too_many(usage: Dict) -> None:
     usage["input_tokens_details"]["cached_tokens"] = usage["input_tokens"] + 64
 
@@ -105,6 +123,10 @@ FAULTS = [
     "output_tokens")), counted("input-zero", "Sends 0 input_tokens.", NONZERO, how=zero("input_tokens")),
     fault("usage.output-is-one", "Sends 1 as output_tokens for any text.", "usage.output-covers-text",
           response=final(one_for_a_text)),
+    fault("usage.output-is-the-cap", "Sends max_output_tokens as output_tokens.", "usage.cap-adds-no-tokens",
+          response=as_capped),
+    fault("usage.summaries-as-input", "Counts the summaries of returned reasoning items as input.",
+          "usage.summary-costs-nothing", parsed=with_summaries),
     counted("output-zero", "Sends 0 output_tokens.", NONZERO, how=zero("output_tokens")),
     fault("usage.incomplete-output-zero", "Sends 0 output_tokens if the response is incomplete.", NONZERO,
           response=final(lambda one: zero("output_tokens")(one["usage"]) if one["status"] == "incomplete" else None)),

@@ -46,7 +46,7 @@ from .changes import (
     usage,
     without,
 )
-from .field_faults import FIELD_CHAT_ROWS, FIELD_ROWS
+from .field_faults import FIELD_CHAT_ROWS, FIELD_RESPONSES_ROWS, FIELD_ROWS
 from .habit import Failure, Habit
 
 _ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
@@ -229,6 +229,9 @@ _CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 FAULTS = {name: Habit(name, says, tuple(rules.split()), **hooks) for name, says, rules, hooks in (*_ROWS, *FIELD_ROWS)}
 FAULTS |= {
     name: Habit(name, says, tuple(rules.split()), (dialect,), **hooks)
-    for dialect, rows in (("responses", _RESPONSES_ROWS), ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS)))
+    for dialect, rows in (
+        ("responses", (*_RESPONSES_ROWS, *FIELD_RESPONSES_ROWS)),
+        ("chat", (*_CHAT_ROWS, *FIELD_CHAT_ROWS)),
+    )
     for name, says, rules, hooks in rows
 }

@@ -99,6 +99,19 @@ def _no_equal_delta(ctx: Context, event: Dict) -> list[Dict]:
     return [] if event.get("delta") and now == before else [event]
 
 
+def _filled(tool: Dict) -> Dict:
+    """Without the parameters, if there are none."""
+    left_out = () if tool.get("parameters", {}).get("properties") else ("parameters",)
+    return {name: value for name, value in tool.items() if name not in left_out}
+
+
+def _known_only(ctx: Context, body: Dict) -> Dict:
+    """As a function that does not expect an argument."""
+    if "store" in ctx.body:
+        raise Failure(500, "unexpected argument 'store'")
+    return body
+
+
 def _failed_response(one: Failure) -> Failure:
     """A Response that has failed, with status 200."""
     error = {"code": "server_error", "message": one.message}
@@ -155,9 +168,13 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"headers": lambda ctx, headers: {**headers, "Authorization": ctx.keys["upstream"]}}),
     ("part-of-key", "Shows the upstream's key without its last characters.", "credentials.upstream-key-hidden",
      {"failure": _part_of_key}),
+    ("expects-known-names", "Fails with 500 on an undocumented parameter.", "request.undocumented",
+     {"sent": _known_only}),
     ("cuts-tool-names", "Cuts names of tools at 32 characters.", "request.tools",
      {"sent": tools(lambda one: {**one, "name": one["name"][:32]})}),
     ("reasoning-in-text", "Sends the reasoning in the text.", "response.text", final(_reasoning_in_text)),
+    ("empty-final-output", "Sends a final Response without output at the end of a stream.", "response.text",
+     final(lambda body: {**body, "output": [], "output_text": ""}, plain=False)),
     ("fails-with-200", "Sends a Response that has failed, with status 200, for an error.", "failure.honest",
      {"failure": failing(_failed_response)}),
     ("drops-large-calls", "Leaves out calls with large arguments.", "response.calls", final(_small_calls)),
@@ -181,6 +198,11 @@ FIELD_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
      {"settings": {"takes_interim": True}}),
     ("streams-alone-watched", "Notices a disconnected client only while it streams.", "cancel.closed-in-silence",
      {"settings": {"watches_streams_alone": True}}),
+)  # fmt: skip
+
+FIELD_RESPONSES_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("no-empty-parameters", "Leaves out the parameters of a function without parameters.", "request.dialect",
+     {"sent": tools(_filled)}),
 )  # fmt: skip
 
 FIELD_CHAT_ROWS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

@@ -59,6 +59,12 @@ _PIXEL = (
     "rkJggg=="
 )
 
+#: What Codex and other clients send, and the contract does not document.
+_UNDOCUMENTED: dict[str, Any] = {
+    "store": False, "include": ["reasoning.encrypted_content"], "parallel_tool_calls": True, "metadata": {"a": "b"},
+    "prompt_cache_key": "a", "service_tier": "auto", "truncation": "auto", "user": "ada", "safety_identifier": "ada",
+}  # fmt: skip
+
 _MOST = Schemas(DEFAULT).most_output_tokens
 
 
@@ -261,6 +267,7 @@ PROBES: list[Probe] = [
           body=_parameters(text={"format": {"type": "json_object"}}, instructions="JSON.")),
     simple("request.text-format", REQUEST, _parameters(text={"format": {"type": "text"}}, stream=False)),
     simple("request.image", REQUEST, _image, about={"may_refuse": True}),
+    simple("request.undocumented", ("undocumented",), _parameters(**_UNDOCUMENTED), about={"names": [*_UNDOCUMENTED]}),
     _repeated("request.repeated", False),
     _repeated("request.repeated.stream", True),
     _round_trip(False),
