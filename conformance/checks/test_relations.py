@@ -125,6 +125,26 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
 
 
+def _previous(context: Context) -> list[Group]:
+    """A response, and a shorter request with its id as previous_response_id."""
+    names = ("parallel.1", "undocumented.previous_response_id-real")
+    return [Group("earlier-response", names, requires_all=True)] if set(names) <= set(context.scenarios) else []
+
+
+@check("unsupported.previous-response-id-not-honoured", over=_previous, together=True, not_for_captured=COMPARES)
+def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> Findings:
+    (earlier, known), (later, count) = _counted(responses)
+    output = earlier.tokens("output_tokens")
+    if not output:
+        raise DoesNotApply("the earlier response has no output_tokens")
+    yield EXAMINED
+    if count >= known + output:
+        message = (
+            f"input_tokens is {count}, expected less than {known}, as for the longer input of the earlier response"
+        )
+        yield between(earlier, later, message, later.pointer + _POINTER, f"less than {known}", count)
+
+
 @check(
     "usage.summary-costs-nothing",
     over=_pairs(("tools.reasoning-returned", "tools.reasoning-summary")),
@@ -187,26 +207,6 @@ def _text_tokens(received: Received) -> int | None:
         return received.tokens("output_tokens") if only_text else None
     except CannotEvaluate:
         return None
-
-
-def _previous(context: Context) -> list[Group]:
-    """A response, and a shorter request with its id as previous_response_id."""
-    names = ("parallel.1", "undocumented.previous_response_id-real")
-    return [Group("earlier-response", names, requires_all=True)] if set(names) <= set(context.scenarios) else []
-
-
-@check("unsupported.previous-response-id-not-honoured", over=_previous, together=True, not_for_captured=COMPARES)
-def test_the_earlier_conversation_is_not_counted(responses: list[Received]) -> Findings:
-    (earlier, known), (later, count) = _counted(responses)
-    output = earlier.tokens("output_tokens")
-    if not output:
-        raise DoesNotApply("the earlier response has no output_tokens")
-    yield EXAMINED
-    if count >= known + output:
-        message = (
-            f"input_tokens is {count}, expected less than {known}, as for the longer input of the earlier response"
-        )
-        yield between(earlier, later, message, later.pointer + _POINTER, f"less than {known}", count)
 
 
 def _efforts(context: Context) -> list[Group]:
