@@ -34,10 +34,9 @@ UNSEEN = {
 SEVERAL = {
     "auth.right-key-locked": "that a lock is behind both 403s shows only in the order of the requests",
     "clients.long-body-cut-off": "a closed connection has no words that say what it is closed for",
-    "effort.reasoning-in-summary-only": "a truncated response need not show reasoning, but what it streamed",
     "request.wrong-type-answered-with-garbage": "a document that lacks members, and one in place of a stream",
     "request.wrong-type-is-500": "each 500 has words of its own, and may have a cause of its own",
-    "usage.output-is-one": "a failure, and a warning that does not explain it",
+    "tools.call-repeated-after-output": "a failure is not grouped under a warning",
 }
 
 
