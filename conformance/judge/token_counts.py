@@ -19,3 +19,11 @@ def characters_of_output(received: Received) -> int:
 def too_few_tokens(received: Received) -> bool:
     """Whether output_tokens is implausibly low for the texts of the output."""
     return characters_of_output(received) > _LONGEST_TOKEN * (received.tokens("output_tokens") or 0)
+
+
+def needs_tokens(received: Received) -> bool:
+    """Whether output_tokens cannot be 0. The last token of a truncated response need not be counted."""
+    characters = characters_of_output(received)
+    if received.response.get("status") != "completed":
+        return characters > _LONGEST_TOKEN
+    return bool(characters or received.items("function_call"))
