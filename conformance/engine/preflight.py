@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from conformance.contract.revisions import Contract
@@ -126,8 +127,8 @@ class Preflight:
     def _confirming(self, first: Scenario, others: Sequence[Scenario], both: bool) -> Iterator[Scenario]:
         """The planned requests that differ most from the first; the other way to authenticate, planned or not, unless
         ``both`` have been sent."""
-        other = None if both else self._with_other_authentication(first)
-        if other and not {one.name for one in self._contract.authentication} & self._context.target.lacks:
+        other = self._with_other_authentication(first)
+        if other and not both and not {one.name for one in self._contract.authentication} & self._context.target.lacks:
             yield other
         covered = _features(first) | (_features(other) if other else set())
         remaining = [one for one in others if other is None or one.name != other.name]
@@ -147,7 +148,8 @@ class Preflight:
     def _send(self, scenario: Scenario) -> tuple[Exchange, ...]:
         """The samples of a scenario: from the folder if it was sent before."""
         here = Plan(self._context, [scenario.name])
-        pool = Pool(here.requests, self._folder, self._sender, self._context.target.concurrency)
+        alone = [replace(planned, together=False) for planned in here.requests]
+        pool = Pool(alone, self._folder, self._sender, self._context.target.concurrency)
         return pool.get_or_send(here.key_of[scenario.name])
 
     def _recorded(self) -> Iterator[Exchange]:
