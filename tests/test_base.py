@@ -59,7 +59,12 @@ UNANSWERED = {
         "sum.plain-same-shape",
         "tools.called-either-way",
     },
-    "no-effort-none": {"effort.none-accepted", "effort.none-does-not-think", "usage.reasoning-not-input"},
+    "no-effort-none": {
+        "effort.none-accepted",
+        "effort.none-does-not-think",
+        "usage.reasoning-not-input",
+        "usage.cap-adds-no-tokens",  # It compares responses without reasoning.
+    },
 }
 
 
