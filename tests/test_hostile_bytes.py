@@ -138,6 +138,7 @@ BODIES = {
     "not a number": b'{"created_at":NaN,"output":[Infinity,-Infinity]}',
     "twice": b'{"id":"a","id":"b","output":[],"output":null}',
     "half a pair": rb'{"id":"\ud800","output":[{"type":"message","content":[{"type":"output_text","text":"\udfff"}]}]}',
+    "half a pair in a delta": rb'data: {"type":"response.output_text.delta","delta":"\ud83d"}' + b"\n\n",
     "escapes": b'{"id":"\\u001b[2J\\u0007","model":"<script>alert(1)</script>","status":"\\u202e"}',
     "raw escapes": b"\x1b]0;owned\x07\x1b[2J<script>",
     "NUL": b"\0" * 1000,

@@ -72,7 +72,8 @@ def _codewords_of_others(received: Received, case: Case) -> Findings:
         return
     marked = (one for one in case.context.scenarios.values() if one.tags & _MARKED)
     words = {one.about["codeword"]: one.name for one in marked}
-    body = received.exchange.body + "".join(text(event.data.get("delta")) for event in _events(received)).encode()
+    deltas = "".join(text(event.data.get("delta")) for event in _events(received))
+    body = received.exchange.body + deltas.encode(errors="replace")  # A delta can end between two surrogates.
     yield Examined(bool(body))
     for word, other in words.items():
         if word.encode() in body and word.encode() not in received.exchange.request.body:
