@@ -78,7 +78,7 @@ def _checked(file: Path, scratch: Path) -> Path:
         except subprocess.TimeoutExpired:
             raise Unusable(f"the run did not end after {_TIMEOUT:g} s") from None
     if not results.is_file():
-        raise Unusable(f"the run ended with {code} and no results: see {out.name}")
+        raise Unusable(f"the run ended with {code} and no results: see {os.path.relpath(out.name, ROOT)}")
     return run
 
 
