@@ -12,8 +12,8 @@ import pytest
 from conformance.decode.identity import identities
 from conformance.decode.response import Received
 from conformance.exchange.exchange import Exchange
-from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS, Case, Result, evaluate
-from tests.support.streams import Stream, chunks, decoded, message, reasoning, stream
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Case, Result, evaluate
+from tests.support.streams import Stream, call, chunks, decoded, message, reasoning, stream
 from tests.test_verdict import exchange
 from tools.in_process import cases
 
@@ -107,3 +107,22 @@ def test_an_undocumented_item_before_others_does_not_move_their_ids() -> None:
     last = events[-1]["response"]
     events[-1] = {**events[-1], "response": {**last, "output": [search, *last["output"]]}}
     assert [one.rule for one in identities(decoded(events))[0]] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tokens", "verdict"),
+    [
+        ('{"a": 1}', 8, NOT_APPLICABLE),
+        ('{"a": 1}', 5, NOT_APPLICABLE),
+        ('{"a": 1}', 9, INCONCLUSIVE),
+        ('{"a": 1}', 0, INCONCLUSIVE),
+        ('{"a":', 8, FAIL),
+        ('{"a":', 5, INCONCLUSIVE),
+        (None, 8, INCONCLUSIVE),
+    ],
+)
+def test_a_complete_call_within_the_cap_need_not_be_truncated(arguments: str | None, tokens: int, verdict: str) -> None:
+    events = stream(message(0) if arguments is None else call(0, arguments=arguments))
+    events[-1]["response"]["usage"] = {"output_tokens": tokens}
+    found = result("truncation.incomplete@tools.cut.stream", events, max_output_tokens=8, tools=[])
+    assert found.verdict == verdict

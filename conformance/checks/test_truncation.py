@@ -49,12 +49,18 @@ def _says_why(received: Received, *reasons: str) -> Findings:
 
 
 def _not_reported_incomplete(received: Received) -> Findings:
-    """A finding if the response has exactly max_output_tokens tokens; :class:`CannotEvaluate` otherwise."""
+    """A finding if the response has exactly max_output_tokens tokens; :class:`DoesNotApply` if it is completed, as
+    are its calls, :class:`CannotEvaluate` otherwise."""
     cap, used = int(received.sent["max_output_tokens"]), received.tokens("output_tokens") or 0
+    calls = [call for _, call in received.items("function_call")]
+    complete = bool(calls) and not any(map(_is_incomplete, calls))
+    # A call may have exactly as many tokens as the cap.
+    if complete and 0 < used <= cap and received.response.get("status") == "completed":
+        raise DoesNotApply(f"each call is complete, with {used} output tokens of max_output_tokens ({cap})")
     if used != cap:
         relation = "fewer" if used < cap else "more"
         raise CannotEvaluate(f"the response has {used} output tokens, {relation} than max_output_tokens ({cap})")
-    if "tools" in received.sent and not any(_is_incomplete(call) for _, call in received.items("function_call")):
+    if "tools" in received.sent and not any(map(_is_incomplete, calls)):
         raise CannotEvaluate("the response reached max_output_tokens, but contains no incomplete call")
     message = f"the response reached max_output_tokens ({cap}), but its status is not incomplete"
     got = received.response.get("status")

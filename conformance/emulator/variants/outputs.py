@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..arguments import fit
 from ..hooks import Context, Hook, variant
-from ..shapes import Item
+from ..shapes import Dict, Item, Plan, to_json
 
 WORDING = "What a model writes is up to it, whatever the request is."
 
@@ -27,7 +28,24 @@ def of_one_city(arguments: str) -> str:
     return json.dumps({**given, "city": "Paris"}, separators=(",", ":")) if "city" in given else arguments
 
 
+def whole_call(ctx: Context, plan: Plan) -> Plan:
+    """Completes a call that max_output_tokens truncates, with as many tokens: a model may need fewer for it."""
+    last = plan.items[-1] if plan.items else None
+    if not plan.cut or last is None or last.kind != "function_call" or last.namespace:
+        return plan
+    parameters: Dict = next(
+        (tool.get("parameters") or {} for tool in ctx.body["tools"] if tool.get("name") == last.name), {}
+    )
+    text = to_json(fit(parameters, iter(())))
+    return replace(plan, items=(*plan.items[:-1], replace(last, texts=(text,), status="completed")), cut=False)
+
+
 VARIANTS = [
     variant("behaviour.one-text-for-all", WORDING, draft=each("message", lambda _: '{"word": "Hello"}')),
     variant("behaviour.one-city-for-all", WORDING, draft=each("function_call", of_one_city)),
+    variant(
+        "behaviour.call-fills-the-cap",
+        "A call may end at its last permitted token (doc 2026-10, max_output_tokens).",
+        plan=whole_call,
+    ),
 ]
