@@ -78,6 +78,48 @@ def test_one_case_decides_the_levels_of_its_rule(case: CaseRecord, expected: str
     assert list(states(complete(case)).values()) == expected.split()
 
 
+def unmet(case: str, *obstacles: tuple[str, bool]) -> CaseRecord:
+    """An inconclusive case with obstacles of these kinds, each with ``any``."""
+    blocked = [{"by": by, "scenarios": ["x"], **({"any": True} if any_ else {})} for by, any_ in obstacles]
+    return line(case, "inconclusive", blocked=blocked)
+
+
+NEEDS = unmet("usage.present@y", ("need", True))
+
+
+@pytest.mark.parametrize(
+    ("lines", "core"),
+    [
+        ([NEEDS, line("usage.present@x", "pass")], "core passes (1 case not counted: usage.present@y)"),
+        ([NEEDS], "core unknown (1 case inconclusive: usage.present@y)"),
+        (
+            [NEEDS, line("usage.present@x", "inconclusive")],
+            "core unknown (2 cases inconclusive, such as usage.present@y)",
+        ),
+        ([NEEDS, line("usage.present@x", "not-applicable")], "core unknown (1 case inconclusive: usage.present@y)"),
+        ([NEEDS, line("usage.present@x", "fail", "m")], "core fails (1 rule violated: usage.present)"),
+    ],
+)
+def test_an_unmet_need_of_the_model_is_not_counted_where_the_rule_passes(lines: list[CaseRecord], core: str) -> None:
+    assert level_results(HEAD, complete(*lines), END)[0].says == core
+
+
+@pytest.mark.parametrize(
+    ("obstacles", "state"),
+    [
+        ([("need", False)], "passes"),
+        ([("need", True), ("body", True)], "passes"),
+        ([("need", False), ("body", False)], "unknown"),
+        ([("comparison", True)], "unknown"),
+        ([("HTTP 500", False)], "unknown"),
+        ([], "unknown"),
+    ],
+)
+def test_only_an_unmet_need_is_not_counted(obstacles: list[tuple[str, bool]], state: str) -> None:
+    cases = [unmet("usage.present@y", *obstacles), line("usage.present@x", "pass")]
+    assert states(complete(*cases))["core"] == state
+
+
 def test_what_was_not_evaluated_is_unknown() -> None:
     assert set(states([line("usage.present@x", "pass")]).values()) == {"unknown"}
     without_end = level_results(HEAD, complete(), None)
@@ -92,9 +134,7 @@ def test_levels_and_label_are_on_badge_summary_and_matrix() -> None:
     assert made["label"] == "my proxy 1.2"
     assert made["message"].startswith("fails, level core + reasoning, MUST ")
     assert "my proxy 1.2" in job_summary.render(one, "x")
-    assert "Levels: core passes; tools fails (1 rule violated, such as tools.call-shape)" in job_summary.render(
-        one, "x"
-    )
+    assert "Levels: core passes; tools fails (1 rule violated: tools.call-shape)" in job_summary.render(one, "x")
     passed, first = summary.levels(one)
     assert passed == "  levels  core, reasoning passed"
     assert first.startswith("          tools fails (1 rule violated")

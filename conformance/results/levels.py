@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from conformance.contract.levels import PARTS, Levels, levels_of
 from conformance.contract.rules import requirement
 from conformance.judge import reasons
-from conformance.judge.verdict import FAIL, INCONCLUSIVE
+from conformance.judge.verdict import FAIL, INCONCLUSIVE, PASS
+from conformance.results.obstacles import NEED
 from conformance.results.records import CaseRecord, RunEnd, RunHead
 from conformance.results.results_file import ERROR, Results
 
@@ -17,7 +18,8 @@ PASSES, FAILS, UNKNOWN = "passes", "fails", "unknown"
 
 @dataclass(frozen=True)
 class LevelResult:
-    """Whether a run passes a level: ``state`` is passes, fails or unknown; ``why`` is the reason, empty for passes."""
+    """Whether a run passes a level: ``state`` is passes, fails or unknown; ``why`` is the reason; for passes
+    the cases that are not counted, or empty."""
 
     name: str
     state: str
@@ -31,8 +33,9 @@ class LevelResult:
 
 def level_results(head: RunHead, lines: Sequence[CaseRecord], end: RunEnd | None) -> list[LevelResult]:
     """The result of each level. A level is unknown if a rule of it was not evaluated: the run is partial, a case is
-    inconclusive, or the profile excludes what the rule is about. Empty for captured traffic and for both sides of a
-    proxy, which show no level."""
+    inconclusive, or the profile excludes what the rule is about. A case whose need the model did not meet is not
+    counted where the rule passes in another case. Empty for captured traffic and for both sides of a proxy, which show
+    no level."""
     if head.mode in ("traffic", "proxy"):
         return []
     levels = levels_of(head.suite)
@@ -83,16 +86,28 @@ def _result(name: str, cases: Sequence[CaseRecord], missing: Sequence[str]) -> L
     failed = [line for line in cases if line.own_verdict in (FAIL, ERROR)]
     if failed:
         rules = list(dict.fromkeys(line.requirement for line in failed))
-        return LevelResult(name, FAILS, f"{_counted(len(rules), 'rule')} violated, such as {rules[0]}")
-    if undecided := [line.id for line in cases if line.own_verdict == INCONCLUSIVE]:
-        return LevelResult(name, UNKNOWN, f"{_counted(len(undecided), 'case')} inconclusive, such as {undecided[0]}")
+        return LevelResult(name, FAILS, _listed(rules, "rule", "violated"))
+    undecided = [line for line in cases if line.own_verdict == INCONCLUSIVE]
+    evaluated = {line.requirement for line in cases if line.own_verdict == PASS}
+    unmet = [line.id for line in undecided if line.requirement in evaluated and _is_unmet(line)]
+    if unknown := [line.id for line in undecided if line.id not in unmet]:
+        return LevelResult(name, UNKNOWN, _listed(unknown, "case", "inconclusive"))
     if excluded := [line for line in cases if line.reason.code == reasons.UNSUPPORTED]:
         features = sorted({feature for line in excluded for feature in line.reason.features})
         return LevelResult(name, UNKNOWN, f"the profile excludes {', '.join(features)}")
     if missing:
-        return LevelResult(name, UNKNOWN, f"{_counted(len(missing), 'rule')} not evaluated, such as {missing[0]}")
-    return LevelResult(name, PASSES)
+        return LevelResult(name, UNKNOWN, _listed(missing, "rule", "not evaluated"))
+    return LevelResult(name, PASSES, _listed(unmet, "case", "not counted") if unmet else "")
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def _is_unmet(line: CaseRecord) -> bool:
+    """Whether a case is inconclusive as the model did not do what a request is for, such as call two tools at once."""
+    kinds = [one.by for one in line.blocked]
+    return NEED in kinds and (set(kinds) == {NEED} or all(one.any for one in line.blocked))
+
+
+def _listed(names: Sequence[str], noun: str, what: str) -> str:
+    """The number of names, and the first."""
+    if len(names) == 1:
+        return f"1 {noun} {what}: {names[0]}"
+    return f"{len(names)} {noun}s {what}, such as {names[0]}"
