@@ -76,6 +76,12 @@ def test_input_that_is_dropped_is_reported_where_it_is_missing(fault: str, cases
     assert all("input_tokens is" in one.findings[0].message for one in warned)
 
 
+def test_equal_counts_are_reported_with_the_scenario_of_the_shorter_input() -> None:
+    warned = [one for one in relations(FAULTS["turns.tools-not-counted"]) if one.verdict == WARNING]
+    expected = "expected more than 15, which the shorter input of the scenario max_output_tokens=1 has"
+    assert [one.findings[0].message for one in warned] == [f"input_tokens is 15, {expected}"]
+
+
 @pytest.mark.parametrize("small", [VARIANTS["behaviour.small-context"], FAULTS["request.long-string-is-413"]])
 def test_a_refusal_for_size_says_nothing_of_the_form(small: Behaviour) -> None:
     """A small context is one warning, each kind of history is evaluated alone, and nothing is compared."""

@@ -121,7 +121,8 @@ def test_what_is_added_is_counted(responses: list[Received]) -> Findings:
     (less, known), (more, count) = _counted(responses)
     yield EXAMINED
     if count <= known:
-        message = f"input_tokens is {count}, but {known} in {less.scenario}, whose input is shorter"
+        known_in = f"which the shorter input of the scenario {less.scenario} has"
+        message = f"input_tokens is {count}, expected more than {known}, {known_in}"
         yield between(less, more, message, more.pointer + _POINTER, f"more than {known}", count)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
+from conformance.contract.schemas import pointer as json_pointer
 from conformance.decode.events import mapping, objects, text
 from conformance.decode.response import CannotEvaluate, DoesNotApply, Received
 from conformance.judge.applicability import (
@@ -105,7 +106,8 @@ def test_arguments_fit_the_tool(received: Received, case: Case) -> Findings:
             continue  # tools.arguments-are-json reports it.
         yield EXAMINED
         for error in _VALIDATOR(schemas.get(text(call.get("name")), {})).iter_errors(value):
-            message = f"the arguments do not fit the tool's parameters: {error.message}"
+            place = f"at {to}, " if (to := json_pointer(*error.absolute_path)) else ""
+            message = f"the arguments do not fit the tool's parameters: {place}{error.message}"
             yield Finding(message, pointer + "/arguments", received.event, error.validator_value, call["arguments"])
 
 
