@@ -65,8 +65,11 @@ def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
         yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
-def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
-    """The lines about a result: rule, source, findings with their locations."""
+def told(
+    case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file"
+) -> Iterator[str]:
+    """The lines about a result: rule, source, findings with their locations. ``others_in``: where the findings are that
+    are not shown; empty if that is not known yet."""
     row = requirement(case.requirement)
     yield f"{case.id}   {case.level}"
     yield from labelled("rule", row.says)
@@ -74,7 +77,8 @@ def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
     for one in case.findings[:_MAX_SHOWN]:
         yield from _finding(one, responses)
     if len(case.findings) > _MAX_SHOWN:
-        yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
+        more = counted(len(case.findings) - _MAX_SHOWN, "more finding")
+        yield f"  ... and {more}" + (f", in {others_in}" if others_in else "")
 
 
 def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
