@@ -65,9 +65,7 @@ def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
         yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
-def told(
-    case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file"
-) -> Iterator[str]:
+def told(case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file") -> Iterator[str]:
     """The lines about a result: rule, source, findings with their locations. ``others_in``: where the findings are that
     are not shown; empty if that is not known yet."""
     row = requirement(case.requirement)

@@ -513,7 +513,7 @@ def test_the_end_says_how_much_was_evaluated(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_end_names_only_commands_that_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = json.loads(PLAIN.body) | dict.fromkeys(("object", "created_at", "status", "model", "output"), {})
+    wrong = json.loads(PLAIN.body) | {key: {} for key in ("object", "created_at", "status", "model", "output")}
     path = har(tmp_path / "a.har", entry(PLAIN, "firefox", text=json.dumps(wrong), size=0))
     assert main(["judge", str(path)]) == 1
     said = capsys.readouterr().out
