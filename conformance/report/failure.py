@@ -22,6 +22,9 @@ _MAX_SHOWN = 3
 
 _WIDTH = 100
 
+#: Maximum characters of a curl command at the terminal, and of the beginning that is shown of a longer one.
+_LONGEST_CURL, _CURL_BEGINNING = 2_000, 600
+
 #: Shown for an empty string.
 EMPTY = "(empty string)"
 
@@ -83,7 +86,7 @@ def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, a
     first = case.findings[0]
     yield with_label("rerun", f"{again} --only '{case.id}'")
     if responses and (received := responses(first)):
-        yield with_label("curl", curl(received))
+        yield with_label("curl", _shortened(curl(received), received.exchange.request.body))
     yield with_label("exchange", str(folder.file(first.exchange)))
 
 
@@ -133,6 +136,14 @@ def _around(received: Received, index: int) -> Iterator[str]:
         more = {name: value for name, value in event.data.items() if name != "type"}
         line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
+
+
+def _shortened(command: str, body: bytes) -> str:
+    """The command, or the beginning of a long one and where the request is."""
+    if len(command) <= _LONGEST_CURL:
+        return command
+    rest = f"the body has {len(body):,} bytes, the exchange file contains all of it"
+    return f"{command[:_CURL_BEGINNING]}... (cut: {rest})"
 
 
 def curl(received: Received) -> str:
