@@ -560,6 +560,12 @@ def test_failure_says_what_by_which_rule_and_how_to_see_it_again(tmp_path: Path)
     assert told["curl"].startswith("curl -isN http://127.0.0.1:8080/v1/responses ")
 
 
+def test_failure_lists_the_other_scenarios_of_a_finding(tmp_path: Path) -> None:
+    others = tuple(f"s{number}" for number in range(1, 8))
+    text = shown(Finding("m", scenario="one", count=8, also=others), tmp_path=tmp_path)
+    assert "in one; also in s1, s2, s3, s4, s5 and 2 more" in " ".join(text.split())
+
+
 def test_failure_shows_the_events_around(tmp_path: Path) -> None:
     text = shown(Finding("m", event=4, scenario="one"), tmp_path=tmp_path)
     around = [one for one in text.splitlines() if " ms  response." in one]

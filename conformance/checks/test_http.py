@@ -82,7 +82,7 @@ def test_documented_request_is_not_broken_every_time(responses: list[Received], 
             message = f"{which}: HTTP {exchange.status} in each attempt{error_detail(received)}"
             yield Finding(message, want=200, got=exchange.status, scenario=received.scenario)
         elif exchange.status is None and exchange.ended in ("reset", "invalid"):
-            message = f"{which}: no HTTP response in {len(exchange.attempts) + 1} attempts ({exchange.detail})"
+            message = f"{which}: no HTTP response in {attempts(exchange)} ({exchange.detail})"
             yield Finding(message, want="an HTTP response", got=exchange.ended, scenario=received.scenario)
 
 

@@ -16,7 +16,7 @@ from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.report.columns import counted
-from conformance.report.failure import clipped, curl, show
+from conformance.report.failure import also_in, clipped, curl, show
 from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
 from conformance.report.summary import quoted
@@ -95,7 +95,7 @@ def _place(finding: FindingRecord) -> str:
     words = [f"the response to {code(finding.scenario)}"]
     words += [f"event {finding.event}"] if finding.event is not None else []
     words += [f"at {code(finding.pointer)}"] if finding.pointer else []
-    return ", ".join(words)
+    return ", ".join(words) + also_in(finding)
 
 
 def _expected(finding: FindingRecord | None) -> Iterator[str]:

@@ -20,6 +20,9 @@ from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 #: Number of findings shown in full; the results file has all of them.
 _MAX_SHOWN = 3
 
+#: Number of further scenarios of a finding that are shown.
+_MAX_SCENARIOS = 5
+
 _WIDTH = 100
 
 #: Maximum characters of a curl command at the terminal, and of the beginning that is shown of a longer one.
@@ -100,11 +103,19 @@ def _finding(one: FindingRecord, responses: Responses | None) -> Iterator[str]:
         place += f", event {one.event}"
     if one.pointer:
         place += f", at {show(one.pointer)}"
-    yield from labelled("where", place)
+    yield from labelled("where", place + also_in(one))
     for name, value in _beyond_message(one):
         yield from labelled(VALUES[name], _value(value))
     if one.event is not None and responses and (received := responses(one)):
         yield from _around(received, one.event)
+
+
+def also_in(one: FindingRecord) -> str:
+    """The other scenarios with the same finding, to be appended to the first; empty if there are none."""
+    if one.count == 1 or not one.also:
+        return ""
+    more = len(one.also) - _MAX_SCENARIOS
+    return f"; also in {', '.join(one.also[:_MAX_SCENARIOS])}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _beyond_message(one: FindingRecord) -> Iterator[tuple[str, Any]]:
