@@ -85,6 +85,7 @@ def test_a_night_names_the_regression_the_flaky_and_the_vanished_case_and_no_oth
 
     second = run_nightly(BROKEN, tmp_path)
     assert second.returncode == 1
+    assert f"rerun the first case   conformance run --target {tmp_path / 'proxy.toml'} --only " in second.stdout
     folder = folders(tmp_path)[1]
     summary = (folder / "night.md").read_text(encoding="utf-8")
     assert summary in second.stdout

@@ -30,6 +30,22 @@ def test_the_example_is_evaluated(tmp_path: Path, workers: str) -> None:
     assert "the response has no header X-Cluster" in done.stdout
 
 
+def test_a_recording_without_the_own_scenarios_gives_the_suites_verdicts(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MIMO", "PYTEST", "CONF"))}
+    first = ["conformance", "run", "--run-dir", str(tmp_path / "first")]
+    again = ["conformance", "run", "--replay", str(tmp_path / "first"), "--rules", str(EXAMPLE)]
+    assert forked.run(first, environ, cwd=tmp_path).returncode == 0
+    forked.run([*again, "--run-dir", str(tmp_path / "again")], environ, cwd=tmp_path)
+    before, after = (
+        {one["id"]: one["verdict"] for one in lines_of(tmp_path / name / "results.jsonl")[1:-1]}
+        for name in ("first", "again")
+    )
+    assert {name: after[name] for name in before} == before
+    undecided = {name for name, verdict in after.items() if verdict == "inconclusive"}
+    assert "own.greets-in-one-message@own.greeting" in undecided
+    assert {name.split("@")[1] for name in undecided} == {"own.greeting"}
+
+
 @pytest.mark.parametrize(
     ("toml", "says"),
     [

@@ -271,3 +271,21 @@ def test_a_request_that_had_another_limit_is_the_same_request(copied: Path) -> N
     assert recording.find(sent) == one
     other = replace(sent, body=json.dumps({**json.loads(body), "top_p": 0.5}).encode())
     assert recording.find(other) is None
+
+
+@pytest.mark.parametrize(("version", "left_out"), [("0.0.1", True), ("", False)])
+def test_a_scenario_that_an_earlier_version_did_not_have_is_left_out(
+    version: str, left_out: bool, whole: Path, tmp_path: Path
+) -> None:
+    """A recording of this version without a request has lost it: that stays inconclusive."""
+    recording = shutil.copytree(whole, tmp_path / "recording")
+    for lost in (recording / "exchanges").glob("effort.high.stream-*"):
+        lost.unlink()
+    if version:
+        document = json.loads((recording / "run.json").read_text())
+        document["head"]["suite"] = version
+        (recording / "run.json").write_text(json.dumps(document))
+    results = again(recording, tmp_path / "run", only="auth.key-never-echoed@*")
+    assert (results["auth.key-never-echoed@answers"].verdict == "pass") is left_out
+    alone = again(recording, tmp_path / "alone", only="lifecycle.created-first@effort.high.stream")
+    assert [result.verdict for result in alone.values()] == ["inconclusive"]

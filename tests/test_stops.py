@@ -46,6 +46,8 @@ def test_an_interrupted_run_leaves_results_that_say_so(workers: str, tmp_path: P
         started.send_signal(signal.SIGINT)
         said = started.communicate(timeout=25)[0]  # The time-outs of a silent answer are longer.
     assert started.returncode == 2, said
+    assert ("KeyboardInterrupt" in said, "full-trace" in said) == (False, False), said
+    assert "!! the run was interrupted !!" in said
     head, *cases, end = lines_of(tmp_path / "run")
     assert (end["interrupted"], end["exit"], end["requests"]) == (True, 2, 2)
     assert sum(end["counts"].values()) == len(cases)

@@ -528,11 +528,11 @@ def test_line_of_a_broken_check_names_the_case() -> None:
 # -- the failure on one screen -----------------------------------------------------------------------------------------
 
 
-def shown(*findings: Finding, tmp_path: Path, **options: Any) -> str:
+def shown(*findings: Finding, tmp_path: Path, body: bytes = b"{}", **options: Any) -> str:
     evaluated = Result(case(broken, "one", **options), "fail", findings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(failure, "requirement", lambda rule: evaluated.case.requirement)
-        return text_of(evaluated, recorded(exchange("one", escaping())), RunDirectory(tmp_path))
+        return text_of(evaluated, recorded(exchange("one", escaping(), body=body)), RunDirectory(tmp_path))
 
 
 def escaping() -> Stream:
@@ -633,6 +633,16 @@ def test_failure_holds_no_control_characters(tmp_path: Path) -> None:
 )
 def test_value_is_one_safe_line(value: object, text: str) -> None:
     assert show(value) == text
+
+
+def test_curl_of_a_large_body_is_cut_at_the_terminal(tmp_path: Path) -> None:
+    lines = shown(Finding("m", scenario="one"), tmp_path=tmp_path, body=b'{"input":' + b"[" * 10_000).splitlines()
+    (line,) = [each for each in lines if each.startswith("  curl")]
+    assert line.startswith("  curl      curl -isN http://127.0.0.1:8080/v1/responses ")
+    assert '{"input":[[[' in line
+    assert line.endswith("[... (cut: the body has 10,009 bytes, the exchange file contains all of it)")
+    assert len(line) < 700
+    assert lines[lines.index(line) + 1] == f"  exchange  {tmp_path / 'exchanges' / 'one-0a1b.json'}"
 
 
 def test_curl_can_be_run_and_keeps_the_key_out() -> None:

@@ -33,8 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "conformance run [URL] [OPTION ...]"
     parser.epilog = (
         "Each setting of the groups target and limits can also be set in the target file, or as the environment "
-        "variable CONFORMANCE_<SETTING>. Exit codes: 0 no MUST violated, 1 failed, 2 configuration, 3 internal error, "
-        "5 nothing evaluated, 6 inconclusive."
+        "variable CONFORMANCE_<SETTING>. Exit codes: 0 no MUST violated, 1 failed, 2 configuration or interrupted, "
+        "3 internal error, 5 nothing evaluated, 6 inconclusive."
     )
 
 

@@ -30,8 +30,6 @@ from conformance.results.measures import measures
 from conformance.results.records import CaseRecord
 from conformance.results.results_file import Results
 
-CHECKS = Path(__file__).parent.parent / "checks"
-
 #: How often a case that newly fails is retried.
 RETRIES = 2
 
@@ -101,11 +99,12 @@ def _folder_name(target: str) -> str:
 
 def _run(options: Sequence[str], folder: Path, quiet: bool = False) -> tuple[int, str]:
     """One run of the suite in a process of its own: its exit code, and the error that ended it, in one line."""
-    command = [sys.executable, "-m", "pytest", "-p", "conformance.plugin", "-p", "no:cacheprovider", str(CHECKS)]
-    command += [*options, "--run-dir", str(folder)]
+    command = [sys.executable, "-m", "conformance", "run", *options, "--run-dir", str(folder)]
     output = subprocess.DEVNULL if quiet else None
     # Only the run itself writes to the summary of a CI job, not the retries.
     environ = {name: value for name, value in os.environ.items() if not (quiet and name == "GITHUB_STEP_SUMMARY")}
+    # As a variable, so that the commands that the report shows do not contain it.
+    environ["PYTEST_ADDOPTS"] = f"{environ.get('PYTEST_ADDOPTS', '')} -p no:cacheprovider".strip()
     sys.stdout.flush()
     ended = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=environ, check=False, text=True)
     print(ended.stderr, end="", file=sys.stderr, flush=True)

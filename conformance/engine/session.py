@@ -55,7 +55,8 @@ class Session:
     ) -> None:
         self.lane = lane
         self._lane_scenarios: list[str] = []
-        self.context = context
+        other = recording is not None and recording.is_of_other_version
+        self.context = replace(context, replays_other_version=True) if other else context
         self.folder = folder
         self.recording = recording
         self._key = key

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from conformance.config.target import Target
 from conformance.contract.schemas import Schemas
 from conformance.judge.verdict import CHECKS, Case, cases
-from conformance.scenarios import scenarios
+from conformance.scenarios import OWN, scenarios
 from conformance.scenarios.context import Context
 from conformance.scenarios.scenario import Scenario
 
@@ -28,7 +28,8 @@ def context_of(target: Target, clients: tuple[str, ...] = (), explored: Sequence
     """The scenarios and schemas of a target's revision, with the clients to evaluate; ``explored`` are the random
     requests."""
     schemas = Schemas(target.contract)
-    return Context(scenarios(schemas, target.nonce, explored), schemas, target, clients)
+    own = frozenset(one.name for one in OWN)
+    return Context(scenarios(schemas, target.nonce, explored), schemas, target, clients, own)
 
 
 def all_cases(context: Context) -> list[Case]:

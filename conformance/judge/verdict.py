@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from conformance.contract.rules import Requirement, requirement
 from conformance.decode.response import Received
+from conformance.exchange.exchange import WITHHELD
+from conformance.exchange.not_sent import NOT_RECORDED
 from conformance.judge import reasons
 from conformance.judge.applicability import COMPARES, UNKNOWN_SENDER, Where
 from conformance.judge.evidence import Evidence, Examine, InternalError, Part, collected, examine, parts_of
@@ -36,6 +38,8 @@ __all__ = [
 
 PASS, FAIL, WARNING = "pass", "fail", "warning"
 INCONCLUSIVE, NOT_APPLICABLE = "inconclusive", "not-applicable"
+
+_UNRECORDED = WITHHELD + NOT_RECORDED
 
 _UNSUPPORTED = "the target's profile excludes "
 
@@ -233,18 +237,35 @@ def evaluate(case: Case, record: Record, examine: Examine = examine) -> Result:
     if reason:
         return Result(case, NOT_APPLICABLE, reason=reason)
     if case.check.together:
-        withheld = [held.detail for name in names if (held := record.received(name).exchange).withheld]
-        if withheld:
-            return _not_sent(case, withheld)
+        withheld = {name: held.detail for name in names if (held := record.received(name).exchange).withheld}
+        names = _without_unrecorded(case, names, withheld)
+        if left := [withheld[name] for name in names if name in withheld]:
+            return _not_sent(case, left)
     return conclude(case, names, parts_of(case, names, record, examine))
 
 
 def conclude(case: Case, names: Sequence[str], parts: Sequence[tuple[str, Part]]) -> Result:
     """The verdict that the parts of a case give; ``names`` are its scenarios that the target's profile claims."""
     withheld = [part.blocked or "" for _, part in parts if part.withheld]
+    if _UNRECORDED in withheld:
+        names = _without_unrecorded(case, names, {name: part.blocked or "" for name, part in parts if part.withheld})
+        parts = [(name, part) for name, part in parts if name in names]
+        withheld = [part.blocked or "" for _, part in parts if part.withheld]
     if len(withheld) == len(names):
         return _not_sent(case, withheld)
     return _decide(case, collected(case, names, parts), withheld)
+
+
+def _without_unrecorded(case: Case, names: Sequence[str], withheld: Mapping[str, str]) -> list[str]:
+    """The scenarios of a case without those that a recording cannot have: own ones, and those that another version of
+    the suite added; all if it has none of them. ``withheld`` is why a request was not sent, by scenario. A check that
+    compares responses may need each of the suite's."""
+    context = case.context
+    if case.requires_all:
+        return list(names)
+    added = context.replays_other_version and not case.check.together
+    kept = [name for name in names if withheld.get(name) != _UNRECORDED or not (added or name in context.own)]
+    return kept or list(names)
 
 
 def _applicable(case: Case) -> tuple[list[str], Reason]:

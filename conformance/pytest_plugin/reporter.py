@@ -90,6 +90,14 @@ class Reporter:
             self._errors[case.id] = f"{case.id}\n{case.reason}"
             self._cases.append(case)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Show that Ctrl-C interrupted the run, and the place in the code only with ``--full-trace``."""
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal and excinfo.type is KeyboardInterrupt and not self._config.option.fulltrace:
+            # pytest has no public setting for it: it shows the place if the message contains KeyboardInterrupt.
+            terminal._keyboardinterrupt_memo.reprcrash.message = "the run was interrupted"
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the results file and the reports, and set the exit code."""

@@ -25,6 +25,9 @@ _MAX_SCENARIOS = 5
 
 _WIDTH = 100
 
+#: Maximum characters of a curl command at the terminal, and of the beginning that is shown of a longer one.
+_LONGEST_CURL, _CURL_BEGINNING = 2_000, 600
+
 #: Shown for an empty string.
 EMPTY = "(empty string)"
 
@@ -68,8 +71,9 @@ def affects(rule: str, clients: Sequence[str]) -> Iterator[str]:
         yield from labelled("affects", f"{names} (conformance explain {rule})")
 
 
-def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
-    """The lines about a result: rule, source, findings with their locations."""
+def told(case: CaseRecord, responses: Responses | None = None, others_in: str = "the results file") -> Iterator[str]:
+    """The lines about a result: rule, source, findings with their locations. ``others_in``: where the findings are that
+    are not shown; empty if that is not known yet."""
     row = requirement(case.requirement)
     yield f"{case.id}   {case.level}"
     yield from labelled("rule", row.says)
@@ -77,14 +81,15 @@ def told(case: CaseRecord, responses: Responses | None = None) -> Iterator[str]:
     for one in case.findings[:_MAX_SHOWN]:
         yield from _finding(one, responses)
     if len(case.findings) > _MAX_SHOWN:
-        yield f"  ... and {counted(len(case.findings) - _MAX_SHOWN, 'more finding')}, in the results file"
+        more = counted(len(case.findings) - _MAX_SHOWN, "more finding")
+        yield f"  ... and {more}" + (f", in {others_in}" if others_in else "")
 
 
 def _next(case: CaseRecord, responses: Responses | None, folder: RunDirectory, again: str) -> Iterator[str]:
     first = case.findings[0]
     yield with_label("rerun", f"{again} --only '{case.id}'")
     if responses and (received := responses(first)):
-        yield with_label("curl", curl(received))
+        yield with_label("curl", _shortened(curl(received), received.exchange.request.body))
     yield with_label("exchange", str(folder.file(first.exchange)))
 
 
@@ -142,6 +147,14 @@ def _around(received: Received, index: int) -> Iterator[str]:
         more = {name: value for name, value in event.data.items() if name != "type"}
         line = f"{event.index:>5} {event.frame.at:>6.0f} ms  {event.type} {json.dumps(more, ensure_ascii=False)}"
         yield fit(f"  {mark}{printable(line[:_WIDTH])}")
+
+
+def _shortened(command: str, body: bytes) -> str:
+    """The command, or the beginning of a long one and where the request is."""
+    if len(command) <= _LONGEST_CURL:
+        return command
+    rest = f"the body has {len(body):,} bytes, the exchange file contains all of it"
+    return f"{command[:_CURL_BEGINNING]}... (cut: {rest})"
 
 
 def curl(received: Received) -> str:

@@ -133,11 +133,14 @@ def latency(end: RunEnd) -> Iterator[str]:
             yield f"{what}: {times}"
 
 
-def following(found: Sequence[Cause], again: str, written: Mapping[str, str], run: Path) -> Iterator[str]:
-    """The next commands, each on one line so that it can be copied, and the written files."""
+def following(found: Sequence[Cause], again: str, written: Mapping[str, str], run: Path | None) -> Iterator[str]:
+    """The next commands, each on one line so that it can be copied, and the written files. ``run`` is the folder from
+    which a baseline can be written; None for captured traffic, which has no baseline."""
     if found:
         yield f"  rerun the first case   {again} --only {quoted(found[0].cases[0].id)}"
-    if any(cause.verdict == FAIL for cause in found):
+    if found and run is None and not written:
+        yield f"  write all findings     {again} --results results.jsonl"
+    if run and any(cause.verdict == FAIL for cause in found):
         words = f"conformance baseline {quoted(str(run))} --output baseline.toml --reason TEXT"
         yield f"  expect these failures  {words}"
         yield f"{'':25}(then --baseline baseline.toml: only new ones fail)"

@@ -124,12 +124,14 @@ def show(
     again: str,
     written: Mapping[str, str],
     problems: Sequence[Problem] = (),
+    captured: bool = False,
 ) -> None:
     """Print the report of a run.
 
     ``evaluated`` describes what was evaluated, ``text`` renders the first case of a root cause, ``again`` is the
     command that repeats the run, ``written`` maps each kind of file to its path, or to the reason why it was not
-    written. ``problems`` are the entries of a baseline that do not match.
+    written. ``problems`` are the entries of a baseline that do not match. ``captured``: it is a run over
+    captured traffic, for which there are no baselines.
     """
     lines, end = run.cases, run.end
     found = causes(lines)
@@ -176,7 +178,8 @@ def show(
         for line in labelled("hint", hint):
             reporter.line(line)
     reporter.line("")
-    for line in summary.following(found, again, written, run.path.parent if run.path.name == RESULTS else run.path):
+    folder = run.path.parent if run.path.name == RESULTS else run.path
+    for line in summary.following(found, again, written, None if captured else folder):
         reporter.line(line)
     if listed := list(plain_words.listed(lines)):
         reporter.line("")

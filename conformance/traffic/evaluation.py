@@ -59,7 +59,7 @@ class Evaluation:
         without a finding."""
         if case.id in self.traces or not case.findings:
             return self.traces.get(case.id, "")
-        text = "\n".join(told(case, self._response))
+        text = "\n".join(told(case, self._response, others_in=""))
         return str(redact_value(self.secrets, text))
 
     def _response(self, finding: FindingRecord) -> Received | None:

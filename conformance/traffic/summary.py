@@ -62,7 +62,7 @@ def report(screen: Screen, evaluated: Evaluation, captured: Sequence[Captured], 
     for line in unjudged(evaluated, len(captured), others, beside or {}):
         screen.line(line)
     what = f"{source}, revision {target.revision}; rules that need no scenario (docs/traffic.md)"
-    terminal.show(screen, what, run, text, again, written)
+    terminal.show(screen, what, run, text, again, written, captured=True)
 
 
 def _again(case: str, again: str, source: str, captured: Sequence[Captured]) -> Iterator[str]:

@@ -14,12 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from conformance import __version__
 from conformance.config.target import REASONING, RECORDING, UNKNOWN_PARAMETERS, Misconfigured, Target
 from conformance.contract.revisions import CONTRACTS, REVISIONS
 from conformance.exchange.exchange import Exchange, Request
 from conformance.exchange.not_sent import NOT_RECORDED, withheld
 from conformance.exchange.planned import OutgoingRequest
-from conformance.exchange.run_directory import RunDirectory
+from conformance.exchange.run_directory import RESULTS, RunDirectory
 
 _KEY = re.compile(r"-([0-9a-f]{12})(?:-(\d+))?$")
 
@@ -65,6 +66,18 @@ class Recording:
         if self.cases is not None:
             return case in self.cases
         return all(_place(key) in self.exchanges or (name, 0) in self._by_name for name, key in keys.items())
+
+    @property
+    def is_of_other_version(self) -> bool:
+        """Whether another version of the suite sent all its requests, to the end of the run: what is not recorded is
+        then a request that it did not have."""
+        if not self.complete or self.head.get("suite") == __version__:
+            return False
+        try:
+            end = json.loads((self.path / RESULTS).read_bytes().splitlines()[-1])
+            return bool(end["kind"] == "end" and not end.get("interrupted") and not end.get("stopped"))
+        except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError):
+            return False  # The run was killed, or its results were not kept.
 
     def target(self, given: Target) -> Target:
         """The recorded target; :class:`Misconfigured` if an option or a target file sets another value."""

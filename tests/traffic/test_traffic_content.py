@@ -512,6 +512,21 @@ def test_the_end_says_how_much_was_evaluated(tmp_path: Path, capsys: pytest.Capt
         assert "No violation found in the evaluated part" in text
 
 
+def test_the_end_names_only_commands_that_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = json.loads(PLAIN.body) | {key: {} for key in ("object", "created_at", "status", "model", "output")}
+    path = har(tmp_path / "a.har", entry(PLAIN, "firefox", text=json.dumps(wrong), size=0))
+    assert main(["judge", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert " more findings\n" in said
+    assert "results file" not in said
+    assert "conformance baseline" not in said
+    assert f"write all findings     conformance judge {path} --results results.jsonl\n" in said
+    assert main(["judge", str(path), "--results", str(tmp_path / "r.jsonl")]) == 1
+    said = capsys.readouterr().out
+    assert f"results                {tmp_path / 'r.jsonl'}\n" in said
+    assert ("write all findings" in said, "conformance baseline" in said) == (False, False)
+
+
 def test_warnings_in_what_was_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare = "".join(line + "\n" for line in STREAM.body.decode().split("\n")[:-1] if not line.startswith("event:"))
     assert main(["judge", str(har(tmp_path / "a.har", entry(STREAM, "firefox", text=bare[:2000], size=0)))]) == 0
