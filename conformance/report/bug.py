@@ -15,7 +15,7 @@ from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.events import Event
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
-from conformance.report.columns import counted
+from conformance.report.columns import counted, listed
 from conformance.report.failure import also_in, clipped, curl, show
 from conformance.report.markdown import block, code
 from conformance.report.outputs import again_of
@@ -206,8 +206,7 @@ def _other_cases(line: CaseRecord, cause: Cause) -> Iterator[str]:
 
 
 def _names(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return ", ".join(code(name) for name in names[:_NAMES]) + more
+    return listed([code(name) for name in names], _NAMES)
 
 
 def _reproduction(run: Results, line: CaseRecord, exchange: Exchange | None) -> Iterator[str]:

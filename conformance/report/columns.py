@@ -3,7 +3,7 @@ and plural forms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 WIDTH = 80
@@ -58,6 +58,12 @@ def label_of(line: str) -> str:
 def counted(number: int, noun: str) -> str:
     """The number with its noun in the right form: "1 fault", "1,200 faults"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, separated by commas, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def wrapped(text: str, width: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from conformance.contract.rules import CLIENTS, requirement
 from conformance.decode.response import CannotEvaluate, Received
 from conformance.exchange.exchange import Exchange
 from conformance.exchange.run_directory import RunDirectory
-from conformance.report.columns import VALUES, counted, fit, labelled, with_label
+from conformance.report.columns import VALUES, counted, fit, labelled, listed, with_label
 from conformance.results.records import LONGEST_VALUE, CaseRecord, FindingRecord
 
 #: Number of findings shown in full; the results file has all of them.
@@ -114,8 +114,7 @@ def also_in(one: FindingRecord) -> str:
     """The other scenarios with the same finding, to be appended to the first; empty if there are none."""
     if one.count == 1 or not one.also:
         return ""
-    more = len(one.also) - _MAX_SCENARIOS
-    return f"; also in {', '.join(one.also[:_MAX_SCENARIOS])}" + (f" and {more:,} more" if more > 0 else "")
+    return f"; also in {listed(one.also, _MAX_SCENARIOS)}"
 
 
 def _beyond_message(one: FindingRecord) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from functools import partial
 from conformance.contract.rules import CLIENTS, requirement
 from conformance.judge.verdict import FAIL, PASS, WARNING
 from conformance.report import markdown
-from conformance.report.columns import VALUES, counted
+from conformance.report.columns import VALUES, counted, listed
 from conformance.report.failure import clipped, show
 from conformance.report.summary import latency, quoted
 from conformance.results import score
@@ -105,9 +105,7 @@ def _cause(cause: Cause, again: str) -> Iterator[str]:
         yield f"- {code(show(why, 300))}"
     if cause.clients:
         yield f"- affects {', '.join(CLIENTS[name] for name in cause.clients)}"
-    names = ", ".join(code(line.scenario) for line in cause.cases[:_CASES])
-    more = f" and {len(cause.cases) - _CASES} more" if len(cause.cases) > _CASES else ""
-    yield f"- in {names}{more}"
+    yield f"- in {listed([code(line.scenario) for line in cause.cases], _CASES)}"
     if cause.consequences:
         rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
         shown = ", ".join(map(code, rules[:_CASES])) + (" and others" if len(rules) > _CASES else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.contract.rules import CLIENTS
 from conformance.judge.normalise import without_numbers
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, WARNING
-from conformance.report.columns import counted, fit, labelled, wrapped
+from conformance.report.columns import counted, fit, labelled, listed, wrapped
 from conformance.report.failure import affects, printable, show
 from conformance.results import plain_words, score
 from conformance.results.causes import Cause
@@ -54,16 +54,12 @@ def beside(cause: Cause) -> Iterator[str]:
         known |= {without_numbers(one.message) for one in line.findings}
         yield from labelled("also", f"@{line.scenario}: {show(new.message, 160)}")
     if same:
-        yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {_first(same)}")
+        yield from labelled("also in", f"{counted(len(same), 'further scenario')}: {listed(same, _MAX_NAMES)}")
     if cause.consequences:
         rules = list(dict.fromkeys(line.requirement for line in cause.consequences))
-        yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {_first(rules)}")
+        shown = listed(rules, _MAX_NAMES)
+        yield from labelled("grouped", f"{counted(len(cause.consequences), 'consequence')}: {shown}")
     yield from affects(cause.rule, cause.clients)
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 def brief(cause: Cause) -> Iterator[str]:
