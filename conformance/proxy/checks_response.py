@@ -155,7 +155,7 @@ def form(view: View) -> Findings:
     leg = view.served()
     if leg.ended == "closed":
         raise CannotEvaluate("the suite did not read all of a very large body")
-    wants = isinstance(leg.json, dict) and leg.json.get("stream") is True
+    wants = leg.requests_stream
     kind = (leg.header("content-type", True) or "").partition(";")[0].strip().lower()
     want = "text/event-stream" if wants else "application/json"
     if streams(leg) != wants or kind != want:
@@ -236,6 +236,6 @@ def _same(view: View, name: str, sent: Outcome, taken: Outcome) -> Findings:
 
 def _fails(view: View, name: str) -> bool:
     """Whether the rule is violated with the ordinary form of the same content."""
-    end = ".stream" if isinstance(view.client.json, dict) and view.client.json.get("stream") else ""
+    end = ".stream" if view.client.requests_stream else ""
     plain = {f"response.reasoning{end}", f"response.text-and-call{end}"}
     return bool(plain & set(view.failing.get(name, ())))

@@ -79,7 +79,7 @@ def _held(view: View, kind: str) -> Findings:
         raise DoesNotApply("the probe is about other deltas")
     view.served()
     leg = view.upstream()
-    if (leg.json or {}).get("stream") is not True:
+    if not leg.requests_stream:
         if kind != "text":
             raise CannotEvaluate("the upstream request does not stream")
         says = "the client requested a stream, and the upstream request does not stream: no delta can be passed on"
@@ -141,7 +141,7 @@ def upstream_closed(view: View) -> Findings:
     """The upstream connection is closed after the client has disconnected."""
     pair = view.pair
     if pair.client.ended != "closed":
-        if pair.upstream and (pair.upstream[-1].json or {}).get("stream") is not True:
+        if pair.upstream and not pair.upstream[-1].requests_stream:
             raise DoesNotApply("the upstream request does not stream")
         raise CannotEvaluate("the client did not receive the first events of the stream")
     leg = view.upstream()
@@ -179,7 +179,7 @@ def closed_in_silence(view: View) -> Findings:
 @rule("cancel.next-served", "cancel", "cancel-many")
 def next_served(view: View) -> Findings:
     """The request after cancelled ones is served."""
-    cancelled = [pair for pair in view.record.pairs if (pair.client.json or {}).get("stream") is True]
+    cancelled = [pair for pair in view.record.pairs if pair.client.requests_stream]
     after = [pair for pair in view.record.pairs if pair not in cancelled]
     if not after:
         raise CannotEvaluate("the proxy went on reading cancelled streams, and no request was sent after them")

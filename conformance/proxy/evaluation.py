@@ -105,9 +105,7 @@ def _with_streams(
     cases: list[CaseRecord], places: Mapping[str, tuple[Record, Finding]], recording: Recording
 ) -> list[CaseRecord]:
     """The cases, those of streams with their root cause if no stream has an end: the client can read none."""
-    streams = {
-        one.probe for one in recording.records if one.pairs and (one.pairs[0].client.json or {}).get("stream") is True
-    }
+    streams = {one.probe for one in recording.records if one.pairs and one.pairs[0].client.requests_stream}
     forms = [one for one in cases if one.requirement == "proxy.response.form" and one.scenario in streams]
     endless = [one.id for one in forms if one.id in places and places[one.id][1].group == checks_response.NO_END]
     if len(endless) < max(_NO_STREAM_ENDS, sum(one.verdict in (PASS, FAIL) for one in forms)):

@@ -78,6 +78,11 @@ class Leg:
             return None
 
     @property
+    def requests_stream(self) -> bool:
+        """Whether the request has ``stream: true``."""
+        return isinstance(self.json, dict) and self.json.get("stream") is True
+
+    @property
     def ok(self) -> bool:
         """Whether the status is a 2xx."""
         return self.status is not None and 200 <= self.status < 300

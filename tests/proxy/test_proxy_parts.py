@@ -301,3 +301,9 @@ def test_an_error_while_recording_is_no_error_of_the_port(monkeypatch: pytest.Mo
         chosen = run.selected("responses", ["request.string"])
         with pytest.raises(OSError, match="no space"), serving(settings, 0, None, "2026-06-24", chosen, [], 5.0):
             pass
+
+
+@pytest.mark.parametrize(("body", "streams"), [(b'{"stream": true}', True), (b'{"stream": 1}', False), (b"[1]", False)])
+def test_a_request_for_a_stream_is_an_object_that_says_so(body: bytes, streams: bool) -> None:
+    leg = recorded("responses").records[0].pairs[0].client
+    assert replace(leg, body=body).requests_stream is streams
