@@ -128,10 +128,8 @@ def test_calls_are_those_of_the_request(given: list[Received], case: Case) -> Fi
         yield EXAMINED
         for city, other in owners.items():
             if city in called and not _contains(received, city):
-                message, pointer = (
-                    f"a call contains {city!r}, which only {other} requests",
-                    received.pointer + "/output",
-                )
+                message = f"a call contains {city!r}, which only {other} requests"
+                pointer = received.pointer + "/output"
                 yield Finding(message, pointer, received.event, cities[received.scenario], city, received.scenario)
 
 

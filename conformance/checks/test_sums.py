@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -97,10 +96,10 @@ def test_item_holds_its_texts(received: Received) -> Findings:
     for one in received.texts:
         yield from _differs(one, "item", "/item", "output_item.done")
         if one.item is None and (one.deltas or one.done):
-            closing = (event for event, at in received.placed if event.type == ITEM_DONE and at == one.output_index)
-            for event in itertools.islice(closing, 1):
+            closing = [event for event, at in received.placed if event.type == ITEM_DONE and at == one.output_index]
+            if closing:
                 message = f"output_item.done does not contain the {one.kind.shown} of output_index {one.output_index}"
-                yield Finding(message, "/item", event.index, one.done or one.deltas, ABSENT)
+                yield Finding(message, "/item", closing[0].index, one.done or one.deltas, ABSENT)
 
 
 @check("sum.final-output", over=STREAMS, where=STREAM)

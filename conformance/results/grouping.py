@@ -20,7 +20,7 @@ from conformance.results.affected_clients import restrict_consequences
 from conformance.results.blocked import causes_of_inconclusive, concerns
 from conformance.results.causes import readability_key
 from conformance.results.records import CaseRecord, FindingRecord
-from conformance.results.systemic import systemic
+from conformance.results.systemic import STREAM_END, systemic
 
 #: The order of areas: of two rules with the same message, that of the first area is the root cause. Requests are before
 #: responses, and a Response before its items and events.
@@ -57,9 +57,6 @@ _OUTCOME = re.compile(
 
 #: The reason for which a body or an event is not JSON.
 _NOT_JSON = re.compile(r"is not (?:a )?JSON [^:]*: (.*)$", re.DOTALL)
-
-#: The failure event that ends a stream.
-_FAILURE = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
 #: Labels of cases over many requests that have no case of their own.
 _AGGREGATES = re.compile(r"others|lenient|all-answers")
@@ -190,7 +187,7 @@ def _outcomes(one: CaseRecord) -> set[str]:
 
 
 def _outcome(message: str) -> str:
-    if (found := _FAILURE.search(message)) or (found := _NOT_JSON.search(message)):
+    if (found := STREAM_END.search(message)) or (found := _NOT_JSON.search(message)):
         return without_numbers(found[1])
     if found := _OUTCOME.search(message):
         return found[1][:3] + without_numbers(found[1][3:])

@@ -20,8 +20,8 @@ ONE, FEW, MANY = 1, 6, 40
 #: How the scenarios about credentials begin: the rules about them are more specific.
 _CREDENTIALS = "auth."
 
-#: How a stream that reports an error ends, with the server's words.
-_END = re.compile(r"the stream ends in .*", re.DOTALL)
+#: How a stream that reports an error ends, in a message: its failure event, with the server's words.
+STREAM_END = re.compile(r"the stream ends in (.*)$", re.DOTALL)
 
 #: The rule that explains errors in each later response, whatever the request is.
 _GONE = "error.endpoint-survives"
@@ -60,7 +60,7 @@ def _with_the_same_end(naming: Sequence[CaseRecord], broken: Sequence[CaseRecord
 
 
 def _ends(line: CaseRecord) -> set[str]:
-    return {end[0] for one in line.findings if (end := _END.search(one.message))}
+    return {end[1] for one in line.findings if (end := STREAM_END.search(one.message))}
 
 
 def _all_end(end: str, line: CaseRecord) -> bool:

@@ -111,14 +111,20 @@ def _bytes_are(data: bytes) -> Iterator[str]:
 
 def known_by_first_line(text: str) -> str:
     """What the first line of a text that is no HAR shows it to be; empty if nothing."""
-    return next((what for pattern, what in _LINES if pattern.match(text.lstrip())), "")
+    return _known_line(text.lstrip(), 0)[1]
+
+
+def _known_line(text: str, at: int) -> tuple[str, str]:
+    """How the line at this place begins, and what this shows the text to be; empty if nothing."""
+    begun = ((begins[0], what) for pattern, what in _LINES if (begins := pattern.match(text, at)))
+    return next(begun, ("", ""))
 
 
 def _parsed(path: Path, text: str, bom: int) -> Any:
     at = len(text) - len(text.lstrip())
-    for pattern, what in _LINES:
-        if begins := pattern.match(text, at):
-            raise Misconfigured(f"{path} is not a HAR: it is {what} ({begins[0]!r} at {_place(text[:at], bom + at)})")
+    begins, what = _known_line(text, at)
+    if what:
+        raise Misconfigured(f"{path} is not a HAR: it is {what} ({begins!r} at {_place(text[:at], bom + at)})")
     try:
         return json.loads(text, parse_constant=refused, parse_int=to_integer)
     except (ValueError, RecursionError) as error:

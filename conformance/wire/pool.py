@@ -86,8 +86,8 @@ class Pool:
     ) -> None:
         self._asks = {planned.key: planned for planned in description}
         together = {planned.key for planned in description if planned.together}
-        self._together = [one for one in description if one.key in together and not together & {*one.after}]
-        self._gathered = threading.Barrier(max(1, min(concurrency, len(self._together))))
+        self._together = [one for one in description if one.together and not together & {*one.after}]
+        self._gathered = threading.Barrier(1)  # Until the first group, so that there is one to abort.
         self._folder = folder
         self._sender = sender
         self._slots = concurrency
