@@ -13,6 +13,12 @@ from conformance.results.history import FLAKY, History, NightlyRun
 
 _BARS = "▁▂▃▄▅▆▇█"
 
+#: What the characters of :func:`text` mean.
+LEGEND = (
+    f"One character a nightly run, oldest first. Of a target: passed cases ({_BARS[-1]} 100 %).\n"
+    "Of a rule: a bar for the cases that failed, · all passed, ~ flaky."
+)
+
 #: The state of one rule in one nightly run.
 _NONE, _GOOD, _SHAKY, _BAD = "none", "good", "flaky", "bad"
 
@@ -61,15 +67,9 @@ def _span(nights: Sequence[NightlyRun]) -> str:
 
 
 def _bars(shares: Iterable[float | None]) -> str:
-    """One bar a run, scaled from the lowest percentage of these runs to 100 %; full height if all are 100 %."""
-    values = list(shares)
-    known = [share for share in values if share is not None]
-    low = min(known, default=0.0)
-    span = 1.0 - low
-    return "".join(
-        " " if share is None else _BARS[-1] if not span else _BARS[round((share - low) / span * (len(_BARS) - 1))]
-        for share in values
-    )
+    """One bar a run, from 0 to 100 %: 99.6 % is nearly full, and only 100 % is full. A space if no case was
+    evaluated."""
+    return "".join(" " if share is None else _BARS[int(share * (len(_BARS) - 1))] for share in shares)
 
 
 def _state(counts: Mapping[str, int]) -> str:
