@@ -39,7 +39,7 @@ class Change:
 
     @property
     def cases(self) -> int:
-        """The number of cases that one line of a report stands for."""
+        """The number of cases in one line of a report."""
         return 1 + self.more + self.consequences
 
 
