@@ -96,6 +96,9 @@ def _words(counts: Mapping[str, int]) -> str:
 _CELL, _GAP, _TALL = 12, 3, 14
 _LEFT, _ABOVE, _HIGH, _BELOW = 52, 8, 90, 22
 
+#: The space between the first and the last date below the chart, in pixels: two dates of few runs would overlap.
+_DATE = 110
+
 
 def page(trends: Sequence[Trend]) -> str:
     """The trends as one HTML file."""
@@ -138,7 +141,8 @@ def _chart(nights: Sequence[NightlyRun]) -> str:
     for share in (1.0, (1 + low) / 2, low):
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width}" y1="{down(share):.1f}" y2="{down(share):.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{down(share) + 4:.1f}" text-anchor="end">{share:.1%}</text>')
-    for place in dict.fromkeys((0, len(nights) - 1)):
+    last = len(nights) - 1
+    for place in (0, last) if across(last) - across(0) > _DATE else (0,):  # Two dates side by side need the room.
         anchor = "start" if place == 0 else "middle"
         parts.append(f'<text x="{across(place):.1f}" y="{bottom + 16}" text-anchor="{anchor}">')
         parts.append(f"{simple.text(nights[place].started_at[:10])}</text>")
