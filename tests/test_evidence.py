@@ -177,6 +177,17 @@ def test_a_refusal_of_many_parameters_at_once_is_no_evidence_for_each() -> None:
         assert "prompt_cache_key" not in body or one.case.label.startswith("undocumented.prompt_cache_key")
 
 
+def test_a_conversation_with_output_parts_is_no_evidence_where_these_are_refused() -> None:
+    """Only the rule about the parts fails; a server that refuses the conversation alone violates the rule about it."""
+    from conformance.emulator.faults import FAULTS
+
+    def failed(fault: str) -> set[str]:
+        return {one.case.requirement.id for one in evaluated(FAULTS[fault])[0] if one.verdict == FAIL}
+
+    assert failed("tools.output-parts-refused") == {"tools.output-parts-accepted"}
+    assert "turns.history-accepted" in failed("request.developer-role-refused")
+
+
 # -- responses that say nothing of the request -------------------------------------------------------------------------
 
 

@@ -64,6 +64,10 @@ def need_control(received: Received, context: Context, recorded: Lookup) -> None
         return
     try:
         control = recorded(name)
+        while name != BASE and control.exchange.ended == "not-sent" and not control.exchange.withheld:
+            # The model did not do what the control needs, such as call a tool: a simpler one takes its place.
+            name = control_of(context.scenarios[name], context.scenarios, context.contract) or BASE
+            control = recorded(name)
     except KeyError:
         return  # It is not planned: the profile excludes it.
     if name == BASE and not control.exchange.ok:

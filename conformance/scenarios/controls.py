@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conformance.contract.revisions import Contract
-from conformance.decode.events import mapping
+from conformance.decode.events import mapping, objects
 from conformance.scenarios.base import BASE
 from conformance.scenarios.scenario import Scenario
 
 #: The documented requests that serve as controls, plain and streaming.
 _TOOLS = ("tools.unused", "tools.call.stream")
 _MESSAGES = "input.untyped-message"
+
+#: The request that returns the output of a call as parts, which some conversations contain too.
+_PARTS = "tools.output-parts"
 
 #: A request with an image that has an undocumented member, and its control, which has not.
 DETAIL, IMAGE = "undocumented.input_image.detail", "input.image"
@@ -64,7 +67,13 @@ def _candidates(one: Scenario, contract: Contract) -> list[str]:
         return ["tools.output.stream"]
     if "call" in one.tags:
         return []
+    if one.name != _PARTS and "unusual" not in one.tags and _returns_parts(one):
+        return [_PARTS]
     if one.body.get("tools"):
         return [_TOOLS[one.streaming]]
     array = isinstance(one.body.get("input"), list) and not one.within and one.name != _MESSAGES
     return [_MESSAGES] if array and not one.streaming and "turns" not in one.tags else []
+
+
+def _returns_parts(one: Scenario) -> bool:
+    return any(isinstance(item.get("output"), list) for item in objects(one.body.get("input")))
