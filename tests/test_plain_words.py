@@ -89,6 +89,20 @@ def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases() -> None:
     assert told == "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"
 
 
+def test_the_other_parameters_that_a_proxy_drops_are_named() -> None:
+    lines = [
+        case(
+            "proxy.request.parameters@a", "fail", "top_p: the client sent 0.8, the upstream received no such parameter"
+        ),
+        case(
+            "proxy.request.parameters@b", "fail", "top_p: the client sent 0.9, the upstream received no such parameter"
+        ),
+        case("proxy.request.parameters@c", "fail", "effort: the client sent 'low', the upstream received 'high'"),
+    ]
+    (told,) = listed(lines)
+    assert told.endswith("received no such parameter (in a); also effort (3 cases)")
+
+
 def test_what_was_not_evaluated_is_counted_by_cause() -> None:
     assert not_evaluated(some()) == "3 cases not evaluated: 2 because of cause 1, 1 for other reasons"
     assert not_evaluated([case("a.b@c")]) == ""

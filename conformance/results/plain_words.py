@@ -59,6 +59,9 @@ _ALIKE = {
 
 _STATUS = re.compile(r"(?:received|refused with) HTTP (\d{3})(?:: (.*))?")
 
+#: What a difference between both sides of a proxy is about: a parameter, a counter.
+_NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
+
 _ANSWERED = re.compile(r"(?:received |.*?: )HTTP (\d{3})(?:: (.*))?$", re.DOTALL)
 
 
@@ -70,15 +73,21 @@ def in_words(cause: Cause) -> str:
 
 def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
     """A response with another status than that of the first case, or with a 5xx in other words, which may be another
-    defect; empty if there is none, or if the words are about many requests."""
+    defect, or the other parameters that a proxy changes; empty if there is none, or if the words are about many
+    requests."""
+    if named := _NAMED.match(first.message):
+        messages = (finding.message for one in (first, *others) for finding in one.findings)
+        names = dict.fromkeys(found[1] for message in messages if (found := _NAMED.match(message)))
+        more = [name for name in names if name != named[1]]
+        return f"; also {', '.join(more)}" if more else ""
     shown = _status(first)
     if not shown or _OF_MANY.match(first.message):
         return ""
     for one in others:
-        found = _status(one)
-        if found and (found[0] != shown[0] or (found[0] >= "500" and found != shown)):
-            words = f": {shortened(found[1], _OTHER_MESSAGE)}" if found[1] else ""
-            return f"; also HTTP {found[0]}{words} (in {one.findings[0].scenario or one.scenario})"
+        other = _status(one)
+        if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown)):
+            words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
+            return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
     return ""
 
 
