@@ -13,6 +13,7 @@ import pytest
 
 from conformance.contract.schemas import REVISIONS
 from conformance.decode.response import Received
+from conformance.emulator import Behaviour, Context, Reply
 from conformance.exchange.exchange import Ended, Exchange
 from conformance.judge.recorded import Recorded
 from conformance.judge.verdict import FAIL, INCONCLUSIVE, NOT_APPLICABLE, PASS, Result, evaluate
@@ -186,6 +187,16 @@ def test_a_conversation_with_output_parts_is_no_evidence_where_these_are_refused
 
     assert failed("tools.output-parts-refused") == {"tools.output-parts-accepted"}
     assert "turns.history-accepted" in failed("request.developer-role-refused")
+
+
+def test_streams_of_which_none_gets_a_response_are_one_defect() -> None:
+    """That of the base request; the invalid and undocumented ones are streams too."""
+
+    def resets(context: Context, reply: Reply) -> Reply:
+        return replace(reply, chunks=(), ending="reset") if context.body.get("stream") is True else reply
+
+    results, _ = evaluated(Behaviour("resets", "resets", "Resets each stream before its first byte.", reply=resets))
+    assert {one.case.requirement.id for one in results if one.verdict == FAIL} == {"http.documented-request-served"}
 
 
 # -- responses that say nothing of the request -------------------------------------------------------------------------
