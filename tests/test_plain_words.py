@@ -89,6 +89,16 @@ def test_another_outcome_of_a_rule_is_shown_beside_that_of_most_cases() -> None:
     assert told == "1  received HTTP 200 (in a); also HTTP 500: Internal Server Error (in c) (3 cases)"
 
 
+def test_an_error_of_another_kind_of_the_same_rule_is_shown_too() -> None:
+    lines = [
+        case("error.real-status@a", "fail", "invalid request: received HTTP 502: one"),
+        case("error.real-status@b", "fail", "invalid request: received HTTP 502: another"),
+        case("error.real-status@c.stream", "fail", "an error with HTTP 200: the stream ends in response.failed"),
+    ]
+    (told,) = listed(lines)
+    assert told.endswith("(in a); also HTTP 200: the stream ends in response.failed (in c.stream) (3 cases)")
+
+
 def test_the_other_parameters_that_a_proxy_drops_are_named() -> None:
     lines = [
         case(

@@ -57,7 +57,9 @@ _ALIKE = {
     "an error body with": "an error is sent with status",
 }
 
-_STATUS = re.compile(r"(?:received|refused with) HTTP (\d{3})(?:: (.*))?")
+_STATUS = re.compile(
+    r"(?:invalid request: received|an error (?:body )?with|received|refused with) HTTP (\d{3})(?:: (.*))?"
+)
 
 #: What a difference between both sides of a proxy is about: a parameter, a counter.
 _NAMED = re.compile(r"([\w ]+): the (?:client|upstream) sent ")
@@ -73,19 +75,19 @@ def in_words(cause: Cause) -> str:
 
 def _other_outcome(first: CaseRecord, others: Sequence[CaseRecord]) -> str:
     """A response with another status than that of the first case, or with a 5xx in other words, which may be another
-    defect, or the other parameters that a proxy changes; empty if there is none, or if the words are about many
-    requests."""
+    defect (those of many requests differ anyway), or the other parameters that a proxy changes; empty if there is
+    none."""
     if named := _NAMED.match(first.message):
         messages = (finding.message for one in (first, *others) for finding in one.findings)
         names = dict.fromkeys(found[1] for message in messages if (found := _NAMED.match(message)))
         more = [name for name in names if name != named[1]]
         return f"; also {', '.join(more)}" if more else ""
-    shown = _status(first)
-    if not shown or _OF_MANY.match(first.message):
+    if not (shown := _status(first)):
         return ""
+    of_many = _OF_MANY.match(first.message)
     for one in others:
         other = _status(one)
-        if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown)):
+        if other and (other[0] != shown[0] or (other[0] >= "500" and other != shown and not of_many)):
             words = f": {shortened(other[1], _OTHER_MESSAGE)}" if other[1] else ""
             return f"; also HTTP {other[0]}{words} (in {one.findings[0].scenario or one.scenario})"
     return ""
