@@ -107,15 +107,20 @@ def refused_in_words(first: CaseRecord) -> str:
         return f"{_ALIKE[many_alike[1]]} {many_alike[2]}{_told(many_alike[3])} (in {finding.scenario})"
     answered = _ANSWERED.match(message)
     subject = _subject(first.requirement, first.scenario)
-    asked = _SPECIAL.get(finding.scenario, finding.scenario)
     if not subject and answered and finding.scenario and isinstance(finding.want, int | str):
-        return f"{asked} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
+        return f"{_sent(finding.scenario)} receives {answered[1]}, expected {finding.want}{_told(answered[2])}"
     if not subject or not answered:
         place = f" (in {finding.scenario})" if finding.scenario else ""
         return f"{_ABOUT.get(first.requirement, '')}{shortened(message, _MESSAGE)}{place}"
     status = int(answered[1])
     does = f"is refused with {status}" if status < 500 else f"ends in {status}"
     return f"{subject} {does}{_told(answered[2])}"
+
+
+def _sent(scenario: str) -> str:
+    """What was sent: a scenario, what is special about it, or the recorded request of a real client."""
+    kind, _, client = scenario.partition(".")
+    return f"the request of the client {client}" if kind == "client" else _SPECIAL.get(scenario, scenario)
 
 
 def _told(words: str | None) -> str:
